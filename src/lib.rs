@@ -1,0 +1,1 @@
+//! Heddle: a threaded-messaging server with a GraphQL API.
