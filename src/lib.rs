@@ -1,1 +1,3 @@
 //! Heddle: a threaded-messaging server with a GraphQL API.
+
+pub mod domain;

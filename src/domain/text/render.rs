@@ -1,0 +1,364 @@
+//! Markdown to HTML that is safe to insert into a page. Everything not on the list here is dropped.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
+
+use ammonia::{Builder, UrlRelative};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd, html::push_html};
+
+use super::SYNTAX;
+
+/// Bytes of Markdown. Longer text is shown as it was written: no message is that long, an imported
+/// mail may be.
+const MAX_SOURCE_BYTES: usize = 256 * 1024;
+
+/// Elements within elements. Deeper markup is dropped and its text kept, so that a line of ten
+/// thousand `>` cannot make a tree of ten thousand levels.
+const MAX_NESTING: usize = 24;
+
+/// Characters in the name of a language behind a code fence.
+const MAX_LANGUAGE_CHARS: usize = 32;
+
+static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
+    let mut builder = Builder::empty();
+    builder
+        .tags(HashSet::from([
+            "p",
+            "br",
+            "hr",
+            "strong",
+            "em",
+            "del",
+            "code",
+            "pre",
+            "blockquote",
+            "ul",
+            "ol",
+            "li",
+            "a",
+            "h1",
+            "h2",
+            "h3",
+            "h4",
+            "h5",
+            "h6",
+        ]))
+        .tag_attributes(HashMap::from([
+            ("a", HashSet::from(["href"])),
+            ("ol", HashSet::from(["start"])),
+            ("code", HashSet::from(["class"])),
+        ]))
+        .generic_attributes(HashSet::new())
+        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .url_relative(UrlRelative::Deny)
+        .link_rel(Some("nofollow noopener noreferrer"))
+        .attribute_filter(|element, attribute, value| match (element, attribute) {
+            ("code", "class") => is_language(value).then_some(Cow::Borrowed(value)),
+            _ => Some(Cow::Borrowed(value)),
+        });
+    builder
+});
+
+/// Renders Markdown as HTML made of a narrow list of elements. HTML in the source is shown as text,
+/// images become links, and line breaks stay line breaks.
+#[must_use]
+pub fn html(source: &str) -> String {
+    let mut raw = String::with_capacity(source.len() + source.len() / 2);
+    if source.len() > MAX_SOURCE_BYTES {
+        let verbatim = [
+            Event::Start(Tag::CodeBlock(CodeBlockKind::Indented)),
+            Event::Text(source.into()),
+            Event::End(TagEnd::CodeBlock),
+        ];
+        push_html(&mut raw, verbatim.into_iter());
+    } else {
+        push_html(&mut raw, narrow(Parser::new_ext(source, SYNTAX)));
+    }
+    SANITIZER.clean(&raw).to_string()
+}
+
+fn is_language(class: &str) -> bool {
+    class.strip_prefix("language-").is_some_and(|name| {
+        (1..=MAX_LANGUAGE_CHARS).contains(&name.len())
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"+-_#.".contains(&byte))
+    })
+}
+
+/// Turns what we do not show into what we do, and levels what is nested too deeply.
+fn narrow<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
+    let mut depth = 0_usize;
+    let mut links = 0_usize;
+    events.filter_map(move |event| match event {
+        Event::Start(tag) => {
+            depth += 1;
+            let tag = match tag {
+                Tag::HtmlBlock => Tag::Paragraph,
+                Tag::Image { dest_url, id, .. } => Tag::Link {
+                    link_type: LinkType::Inline,
+                    dest_url,
+                    title: "".into(),
+                    id,
+                },
+                other => other,
+            };
+            let nested_link = matches!(tag, Tag::Link { .. }) && {
+                links += 1;
+                links > 1
+            };
+            (depth <= MAX_NESTING && !nested_link).then_some(Event::Start(tag))
+        }
+        Event::End(end) => {
+            depth = depth.saturating_sub(1);
+            let end = match end {
+                TagEnd::HtmlBlock => TagEnd::Paragraph,
+                TagEnd::Image => TagEnd::Link,
+                other => other,
+            };
+            let nested_link = end == TagEnd::Link && {
+                links = links.saturating_sub(1);
+                links > 0
+            };
+            (depth < MAX_NESTING && !nested_link).then_some(Event::End(end))
+        }
+        Event::Html(text) | Event::InlineHtml(text) => Some(Event::Text(text)),
+        Event::SoftBreak => Some(Event::HardBreak),
+        other => Some(other),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use proptest::prelude::*;
+    use regex_lite::Regex;
+
+    use super::*;
+
+    static TAG: LazyLock<Regex> = LazyLock::new(|| Regex::new("<[^>]*>?").unwrap());
+    static ALLOWED: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r#"^</?(p|br|hr|strong|em|del|code|pre|blockquote|ul|ol|li|h[1-6])>$"#,
+            r#"|^<a( href="(https?:|mailto:)[^"<>]*")? rel="nofollow noopener noreferrer">$|^</a>$"#,
+            r#"|^<ol start="[0-9]+">$|^<code class="language-[-A-Za-z0-9+_#.]{1,32}">$"#,
+        ))
+        .unwrap()
+    });
+
+    #[track_caller]
+    fn assert_safe(source: &str) {
+        let html = html(source);
+        for tag in TAG.find_iter(&html) {
+            assert!(ALLOWED.is_match(tag.as_str()), "{source:?} gave {html:?}");
+        }
+    }
+
+    #[test]
+    fn ordinary_markdown_looks_as_expected() {
+        let cases = [
+            (
+                "Hello **you** and _you_",
+                "<p>Hello <strong>you</strong> and <em>you</em></p>\n",
+            ),
+            ("~~gone~~", "<p><del>gone</del></p>\n"),
+            ("one\ntwo", "<p>one<br>\ntwo</p>\n"),
+            ("# Title", "<h1>Title</h1>\n"),
+            (
+                "> said\n\nyes",
+                "<blockquote>\n<p>said</p>\n</blockquote>\n<p>yes</p>\n",
+            ),
+            (
+                "3. c\n4. d",
+                "<ol start=\"3\">\n<li>c</li>\n<li>d</li>\n</ol>\n",
+            ),
+            (
+                "```rust\nlet a = 1 < 2;\n```",
+                "<pre><code class=\"language-rust\">let a = 1 &lt; 2;\n</code></pre>\n",
+            ),
+            (
+                "[site](https://example.com \"title\")",
+                "<p><a href=\"https://example.com\" rel=\"nofollow noopener noreferrer\">site</a></p>\n",
+            ),
+            (
+                "<ann@example.com>",
+                "<p><a href=\"mailto:ann@example.com\" rel=\"nofollow noopener noreferrer\">ann@example.com</a></p>\n",
+            ),
+        ];
+        for (source, expected) in cases {
+            assert_eq!(html(source), expected);
+        }
+    }
+
+    #[test]
+    fn html_in_the_source_is_shown_as_text() {
+        assert_eq!(
+            html("a <b>bold</b> claim"),
+            "<p>a &lt;b&gt;bold&lt;/b&gt; claim</p>\n"
+        );
+        assert_eq!(
+            html("<script>alert(1)</script>"),
+            "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n"
+        );
+    }
+
+    #[test]
+    fn images_become_links_and_never_load() {
+        assert_eq!(
+            html("![cat](https://example.com/cat.png)"),
+            "<p><a href=\"https://example.com/cat.png\" rel=\"nofollow noopener noreferrer\">cat</a></p>\n"
+        );
+        let nested = html("[![cat](https://example.com/cat.png)](https://example.com)");
+        assert_eq!(nested.matches("<a ").count(), 1);
+    }
+
+    #[test]
+    fn dangerous_addresses_lose_their_target() {
+        for source in [
+            "[x](javascript:alert(1))",
+            "[x](JaVaScRiPt:alert(1))",
+            "[x](&#106;avascript:alert(1))",
+            "[x](<java\tscript:alert(1)>)",
+            "[x](data:text/html;base64,AAAA)",
+            "[x](vbscript:x)",
+            "[x](//example.com)",
+            "[x](/relative)",
+            "![x](javascript:alert(1))",
+            "<javascript:alert(1)>",
+        ] {
+            assert_safe(source);
+            assert!(
+                !html(source).contains("href"),
+                "{source} gave {}",
+                html(source)
+            );
+        }
+    }
+
+    #[test]
+    fn a_language_that_is_not_a_name_is_dropped() {
+        assert!(html("```\"><img\nx\n```").starts_with("<pre><code>"));
+        assert!(html("```c++\nx\n```").contains("language-c++"));
+    }
+
+    #[test]
+    fn deep_nesting_is_levelled_and_keeps_its_text() {
+        let html = html(&format!("{}deep", ">".repeat(20_000)));
+        assert!(html.contains("deep"));
+        assert_eq!(html.matches("<blockquote>").count(), MAX_NESTING);
+        assert_eq!(html.matches("</blockquote>").count(), MAX_NESTING);
+    }
+
+    #[test]
+    fn hostile_input_takes_bounded_time() {
+        let start = Instant::now();
+        for unit in [
+            "[",
+            "*",
+            "_a",
+            "`a``",
+            "![",
+            "<",
+            "> ",
+            "- ",
+            "1. ",
+            "[a](",
+            "**a _b ",
+            "&",
+            "\\",
+            "[x]: y\n",
+            "[x]",
+            "<a ",
+            "~~",
+            "a\n",
+            "\t",
+            "#",
+            "<!--",
+            "<?",
+            "<![CDATA[",
+        ] {
+            assert_safe(&unit.repeat(20_000 / unit.len()));
+        }
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{:?}",
+            start.elapsed()
+        );
+    }
+
+    #[test]
+    fn text_beyond_any_message_is_shown_as_written() {
+        let html = html(&"<b> & ".repeat(MAX_SOURCE_BYTES / 6 + 1));
+        assert!(html.starts_with("<pre><code>&lt;b&gt; &amp; "));
+    }
+
+    const PIECES: &[&str] = &[
+        "<script>",
+        "</script>",
+        "<img src=x onerror=alert(1)>",
+        "javascript:",
+        "[",
+        "](",
+        ")",
+        "![",
+        "`",
+        "```\n",
+        "\n",
+        "\n\n",
+        "> ",
+        "- ",
+        "1. ",
+        "*",
+        "_",
+        "~~",
+        "<",
+        ">",
+        "\"",
+        "'",
+        "&lt;",
+        "&#x3c;",
+        "\\",
+        "<a href=\"",
+        "<!--",
+        "-->",
+        "<svg/onload=x>",
+        "<math>",
+        "<style>",
+        "http://x",
+        "mailto:",
+        "data:",
+        "\0",
+        "\u{202e}",
+        "é",
+        "<p ",
+        "onclick=",
+        "</p>",
+        "[a]: ",
+        "[a]",
+        "    ",
+        "\t",
+        "=",
+        "---\n",
+        "<textarea>",
+        "<title>",
+        "<noscript>",
+    ];
+
+    proptest! {
+        #[test]
+        fn anything_renders_to_allowed_tags_only(source in "\\PC{0,200}|(?s).{0,200}") {
+            assert_safe(&source);
+        }
+
+        #[test]
+        fn hostile_pieces_render_to_allowed_tags_only(
+            pieces in prop::collection::vec(prop::sample::select(PIECES), 0..40)
+        ) {
+            assert_safe(&pieces.concat());
+        }
+    }
+}
