@@ -1,7 +1,9 @@
-//! What a body of text means: Markdown to safe HTML. Pure; no database.
+//! What a body of text means: Markdown to safe HTML and the people it names. Pure; no database.
 
+mod mention;
 mod render;
 
+pub use mention::mentions;
 pub use render::html;
 
 use pulldown_cmark::Options;
