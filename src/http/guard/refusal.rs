@@ -1,0 +1,88 @@
+//! What the guard says when it turns a document away. Words and figures only: never the document's own text.
+
+use async_graphql::Pos;
+
+/// Where in its reading a document failed; decides the HTTP status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It is not a GraphQL document, or is too large to be read as one.
+    Reading,
+    /// It is a document, but not one that this server runs.
+    Checking,
+}
+
+/// A limit that a document went over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Excess {
+    /// Name of the limit, for example `depth`.
+    pub limit: &'static str,
+    /// What is allowed.
+    pub maximum: u64,
+    /// What was found; counting may stop at the first excess.
+    pub found: u64,
+}
+
+/// One reason for not running a document.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// How far the document came.
+    pub stage: Stage,
+    /// The code that clients read: `BAD_USER_INPUT`, `TOO_COMPLEX` or `DISABLED`.
+    pub code: &'static str,
+    /// One sentence.
+    pub message: String,
+    /// Where in the document, when it can be said.
+    pub at: Option<Pos>,
+    /// The limit and the figures of a `TOO_COMPLEX`.
+    pub excess: Option<Excess>,
+}
+
+impl Refusal {
+    /// The document cannot be read.
+    #[must_use]
+    pub fn syntax(message: impl Into<String>, at: Option<Pos>) -> Self {
+        Self {
+            stage: Stage::Reading,
+            code: "BAD_USER_INPUT",
+            message: message.into(),
+            at,
+            excess: None,
+        }
+    }
+
+    /// The document can be read but makes no sense.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>, at: Option<Pos>) -> Self {
+        Self {
+            stage: Stage::Checking,
+            ..Self::syntax(message, at)
+        }
+    }
+
+    /// The server has what the document asks for turned off.
+    #[must_use]
+    pub fn disabled(message: impl Into<String>) -> Self {
+        Self {
+            code: "DISABLED",
+            ..Self::invalid(message, None)
+        }
+    }
+
+    /// The document asks for more than one request may.
+    #[must_use]
+    pub fn excess(stage: Stage, limit: &'static str, maximum: u64, found: u64) -> Self {
+        Self {
+            stage,
+            code: "TOO_COMPLEX",
+            message: format!(
+                "The document goes over the limit `{limit}`: {maximum} allowed, {found} found."
+            ),
+            at: None,
+            excess: Some(Excess {
+                limit,
+                maximum,
+                found,
+            }),
+        }
+    }
+}
