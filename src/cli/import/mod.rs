@@ -1,0 +1,3 @@
+//! Archives of other systems, read into conversations.
+
+pub mod mbox;
