@@ -1,3 +1,4 @@
 //! Archives of other systems, read into conversations.
 
+pub mod letter;
 pub mod mbox;
