@@ -2,3 +2,4 @@
 
 pub mod letter;
 pub mod mbox;
+pub mod threading;
