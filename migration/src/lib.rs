@@ -1,1 +1,35 @@
 //! Heddle's tables: the list of steps, one file each. Never imports the server.
+//!
+//! Expand first, contract a release later; every step can be taken back. The statements are SQL,
+//! written once for both databases: [`ddl`] fills in the few type names that differ.
+
+pub use sea_orm_migration::MigratorTrait;
+use sea_orm_migration::prelude::*;
+
+mod ddl;
+mod m0001_accounts;
+mod m0002_conversations;
+mod m0003_messages;
+mod m0004_read_state;
+mod m0005_notifications;
+mod m0006_events;
+mod m0007_jobs;
+
+/// All steps, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m0001_accounts::Step),
+            Box::new(m0002_conversations::Step),
+            Box::new(m0003_messages::Step),
+            Box::new(m0004_read_state::Step),
+            Box::new(m0005_notifications::Step),
+            Box::new(m0006_events::Step),
+            Box::new(m0007_jobs::Step),
+        ]
+    }
+}

@@ -1,0 +1,76 @@
+//! Runs SQL that is written once for both databases, with the type names that differ filled in.
+
+use sea_orm_migration::{
+    prelude::*,
+    sea_orm::{ConnectionTrait, DbBackend},
+};
+
+/// What stands in braces, on SQLite and on PostgreSQL.
+const TYPES: [(&str, &str, &str); 7] = [
+    ("{uuid}", "BLOB", "uuid"),
+    ("{bytes}", "BLOB", "bytea"),
+    ("{time}", "TEXT", "timestamptz"),
+    ("{bool}", "INTEGER", "boolean"),
+    ("{long}", "INTEGER", "bigint"),
+    (
+        "{position}",
+        "INTEGER PRIMARY KEY AUTOINCREMENT",
+        "bigserial PRIMARY KEY",
+    ),
+    // SQLite checks column types only in tables that ask for it.
+    ("{table}", "STRICT", ""),
+];
+
+/// Runs the statements one after the other.
+pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Result<(), DbErr> {
+    for statement in statements {
+        let sqlite = manager.get_database_backend() == DbBackend::Sqlite;
+        let sql = TYPES
+            .iter()
+            .fold((*statement).to_owned(), |sql, (name, lite, postgres)| {
+                sql.replace(name, if sqlite { lite } else { postgres })
+            });
+        manager.get_connection().execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}
+
+/// Drops the tables in this order.
+pub(crate) async fn drop(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
+    for table in tables {
+        let sql = format!("DROP TABLE \"{table}\"");
+        manager.get_connection().execute_unprepared(&sql).await?;
+    }
+    Ok(())
+}
+
+/// A step made of the tables it creates and the statements that create them.
+macro_rules! step {
+    (creates: [$($table:literal),*], $($statement:literal),* $(,)?) => {
+        #[derive(sea_orm_migration::prelude::DeriveMigrationName)]
+        pub(crate) struct Step;
+
+        #[sea_orm_migration::async_trait::async_trait]
+        impl sea_orm_migration::prelude::MigrationTrait for Step {
+            async fn up(
+                &self,
+                manager: &sea_orm_migration::prelude::SchemaManager,
+            ) -> Result<(), sea_orm_migration::prelude::DbErr> {
+                crate::ddl::run(manager, &[$($statement),*]).await
+            }
+
+            async fn down(
+                &self,
+                manager: &sea_orm_migration::prelude::SchemaManager,
+            ) -> Result<(), sea_orm_migration::prelude::DbErr> {
+                crate::ddl::drop(manager, &[$($table),*]).await
+            }
+
+            /// SQLite has no transaction by default: a step that failed half way left its tables.
+            fn use_transaction(&self) -> Option<bool> {
+                Some(true)
+            }
+        }
+    };
+}
+pub(crate) use step;

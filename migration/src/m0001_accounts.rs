@@ -1,0 +1,50 @@
+//! People and where they are signed in.
+
+crate::ddl::step! {
+    creates: ["session", "user"],
+    // `username_key` and `email_key` are the folded forms in which names are compared.
+    r#"CREATE TABLE "user" (
+        id {uuid} NOT NULL PRIMARY KEY,
+        username TEXT NOT NULL,
+        username_key TEXT NOT NULL,
+        email TEXT,
+        email_key TEXT,
+        display_name TEXT NOT NULL,
+        first_name TEXT,
+        last_name TEXT,
+        phone_number TEXT,
+        bio TEXT,
+        password_hash TEXT,
+        failed_sign_ins INTEGER NOT NULL DEFAULT 0,
+        sign_in_blocked_until {time},
+        role TEXT NOT NULL,
+        verified_at {time},
+        last_active_at {time},
+        locale TEXT NOT NULL,
+        time_zone TEXT NOT NULL,
+        notification_level TEXT NOT NULL,
+        is_searchable {bool} NOT NULL,
+        profile_visibility TEXT NOT NULL,
+        phone_visibility TEXT NOT NULL,
+        event_seq {long} NOT NULL DEFAULT 0,
+        created_at {time} NOT NULL,
+        updated_at {time} NOT NULL
+    ) {table}"#,
+    r#"CREATE UNIQUE INDEX user_username_key ON "user" (username_key)"#,
+    r#"CREATE UNIQUE INDEX user_email_key ON "user" (email_key)"#,
+    r#"CREATE INDEX user_display_name ON "user" (display_name, id)"#,
+    r#"CREATE TABLE session (
+        id {uuid} NOT NULL PRIMARY KEY,
+        user_id {uuid} NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
+        label TEXT NOT NULL,
+        ip_address TEXT,
+        refresh_generation INTEGER NOT NULL,
+        refreshed_at {time} NOT NULL,
+        created_at {time} NOT NULL,
+        last_used_at {time} NOT NULL,
+        expires_at {time} NOT NULL,
+        ended_at {time},
+        end_reason TEXT
+    ) {table}"#,
+    r#"CREATE INDEX session_by_user ON session (user_id, created_at)"#,
+}
