@@ -1,0 +1,53 @@
+//! What every room shares: the database, the clock, the configuration, the keys. Cheap to clone; no
+//! logic.
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    auth::{password::Passwords, token::Keys},
+    clock::Clock,
+    config::Config,
+    db::Db,
+    error::Error,
+    live::hub::Hub,
+};
+
+/// The running server.
+#[derive(Clone, Debug)]
+pub struct App {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// Key material for tokens.
+    pub keys: Arc<Keys>,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// The event stream of this node.
+    pub hub: Hub,
+    /// Detached work, which shutdown waits for.
+    pub tasks: TaskTracker,
+    /// Cancelled when the server is to stop.
+    pub shutdown: CancellationToken,
+}
+
+impl App {
+    /// Connects to the database and puts the rooms together. Does not migrate.
+    pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
+        let db = Db::connect(&config.database_url).await?;
+        Ok(Self {
+            config: Arc::new(config),
+            clock: Clock::default(),
+            db,
+            keys: Arc::new(Keys::new(secret)?),
+            passwords: Passwords::default(),
+            hub: Hub,
+            tasks: TaskTracker::new(),
+            shutdown: CancellationToken::new(),
+        })
+    }
+}

@@ -1,0 +1,81 @@
+//! Settings, typed. The only reader of the environment.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+/// How careful the server is with unsafe settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// On one's own machine.
+    Development,
+    /// Reachable by others: unsafe settings are refused.
+    Production,
+}
+
+/// Who may create an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignUpPolicy {
+    /// Anyone.
+    Open,
+    /// Only people an administrator created.
+    InviteOnly,
+}
+
+/// The settings of one server.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Development or production.
+    pub mode: Mode,
+    /// The name shown to people.
+    pub server_name: String,
+    /// `sqlite:PATH` or `postgres://…`.
+    pub database_url: String,
+    /// Where the embedded database and the key material are kept.
+    pub data_dir: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Web origins, besides the server's own, whose pages may call the API.
+    pub allowed_origins: Vec<String>,
+    /// Whether anonymous callers may introspect the schema.
+    pub public_introspection: bool,
+    /// Who may register.
+    pub sign_up_policy: SignUpPolicy,
+    /// How long an access token is good for.
+    pub access_token_lifetime: Duration,
+    /// How long after sending a message may be edited; `None` for always.
+    pub edit_window: Option<Duration>,
+    /// How long after sending a message may be deleted; `None` for always.
+    pub delete_window: Option<Duration>,
+    /// Longest message body, in Unicode characters.
+    pub message_length: usize,
+    /// Deepest reply level; a deeper reply attaches at this level.
+    pub thread_depth: i32,
+    /// Most people in one conversation.
+    pub participants_per_conversation: usize,
+    /// For how long lasting events can be replayed.
+    pub event_replay: Duration,
+    /// How long a data loader gathers keys before it asks the database.
+    pub loader_delay: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Development,
+            server_name: "Heddle".to_owned(),
+            database_url: "sqlite:data/heddle.sqlite".to_owned(),
+            data_dir: PathBuf::from("data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            allowed_origins: vec![],
+            public_introspection: true,
+            sign_up_policy: SignUpPolicy::Open,
+            access_token_lifetime: Duration::from_mins(10),
+            edit_window: None,
+            delete_window: None,
+            message_length: 10_000,
+            thread_depth: 50,
+            participants_per_conversation: 10_000,
+            event_replay: Duration::from_hours(7 * 24),
+            loader_delay: Duration::from_micros(200),
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! The database: one writer and readers beside it on SQLite, a pool on PostgreSQL; transactions that
+//! are retried when the database asks for it; and the meter that counts statements. No rules.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    DbErr, ExecResult, FromQueryResult, QueryResult, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait, Value,
+};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use tokio::sync::watch;
+
+use crate::error::Error;
+
+/// SQLite before this version can corrupt a write-ahead log that two connections reset at once.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+/// Readers beside SQLite's one writer.
+const SQLITE_READERS: u32 = 4;
+/// How long a writer of another process may hold SQLite's file before we give up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections to PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 20;
+/// How long PostgreSQL works on one statement before it stops it.
+const STATEMENT_TIMEOUT: &str = "5s";
+/// How long a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
+/// Serialisation failures and deadlocks are tried again this many times.
+const RETRIES: u32 = 5;
+
+/// A connected database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    writer: DatabaseConnection,
+    reader: DatabaseConnection,
+    /// Counts commits that wrote events: the doorbell of this process.
+    doorbell: Arc<watch::Sender<u64>>,
+}
+
+/// A transaction that may change things.
+#[derive(Debug)]
+pub struct Tx {
+    inner: DatabaseTransaction,
+    rings: Mutex<bool>,
+}
+
+impl Tx {
+    /// Rings the doorbell once this transaction is committed: it wrote an event.
+    pub fn ring_on_commit(&self) {
+        *self.rings.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+}
+
+impl Db {
+    /// Connects to `sqlite:PATH` or `postgres://…`; a missing SQLite file is created.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let (writer, reader) = if url.starts_with("sqlite:") {
+            let writer = Database::connect(sqlite(url, 1, false)).await?;
+            let reader = Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
+            assert_sqlite_version(&writer).await?;
+            (metered(writer), metered(reader))
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = metered(Database::connect(postgres(url)).await?);
+            (pool.clone(), pool)
+        } else {
+            let message = "The database URL begins with neither `sqlite:` nor `postgres:`.";
+            return Err(Error::internal(message));
+        };
+        Ok(Self {
+            writer,
+            reader,
+            doorbell: Arc::new(watch::Sender::new(0)),
+        })
+    }
+
+    /// Which database this is.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// A connection for reading. On SQLite it cannot write.
+    #[must_use]
+    pub fn read(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// The connection that migrations run on.
+    #[must_use]
+    pub fn migrate(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Changes whenever a transaction of this process that wrote events was committed.
+    #[must_use]
+    pub fn doorbell(&self) -> watch::Receiver<u64> {
+        self.doorbell.subscribe()
+    }
+
+    /// Runs `work` in one transaction: committed when it succeeds, undone when it fails, and run
+    /// again from the start when the database reports a serialisation failure or a deadlock.
+    pub async fn write<T, F, Fut>(&self, mut work: F) -> Result<T, Error>
+    where
+        F: FnMut(Arc<Tx>) -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        let mut attempt = 0;
+        loop {
+            match self.attempt(&mut work).await {
+                Err(error) if attempt < RETRIES && asks_for_retry(&error) => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt<T, F, Fut>(&self, work: &mut F) -> Result<T, Error>
+    where
+        F: FnMut(Arc<Tx>) -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        // A deferred SQLite transaction that reads and then writes fails at once when somebody else
+        // wrote meanwhile; an immediate one waits its turn.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let inner = self.writer.begin_with_options(options).await?;
+        let tx = Arc::new(Tx {
+            inner,
+            rings: Mutex::new(false),
+        });
+        let outcome = work(Arc::clone(&tx)).await;
+        let Some(tx) = Arc::into_inner(tx) else {
+            return Err(Error::internal("a transaction outlived its work"));
+        };
+        let value = match outcome {
+            Ok(value) => value,
+            Err(error) => {
+                tx.inner.rollback().await?;
+                return Err(error);
+            }
+        };
+        tx.inner.commit().await?;
+        if tx
+            .rings
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            self.doorbell
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
+        Ok(value)
+    }
+
+    /// Closes every connection; on SQLite the write-ahead log is folded into the file.
+    pub async fn close(self) -> Result<(), Error> {
+        self.reader.close().await?;
+        self.writer.close().await?;
+        Ok(())
+    }
+}
+
+/// SQL text that is the same on both databases but for its placeholders: written with `?`.
+#[must_use]
+pub fn sql<I>(backend: DbBackend, text: &str, values: I) -> Statement
+where
+    I: IntoIterator<Item = Value>,
+{
+    if backend != DbBackend::Postgres {
+        return Statement::from_sql_and_values(backend, text, values);
+    }
+    let mut numbered = String::with_capacity(text.len() + 16);
+    let mut count = 0_u32;
+    for letter in text.chars() {
+        if letter == '?' {
+            count += 1;
+            numbered.push('$');
+            numbered.push_str(&count.to_string());
+        } else {
+            numbered.push(letter);
+        }
+    }
+    Statement::from_sql_and_values(backend, numbered, values)
+}
+
+/// Runs SQL written with `?` and reads every row as a `T`.
+pub async fn all<T, C, I>(db: &C, text: &str, values: I) -> Result<Vec<T>, Error>
+where
+    T: FromQueryResult,
+    C: ConnectionTrait,
+    I: IntoIterator<Item = Value> + Send,
+{
+    let rows = db
+        .query_all_raw(sql(db.get_database_backend(), text, values))
+        .await?;
+    Ok(rows
+        .iter()
+        .map(|row| T::from_query_result(row, ""))
+        .collect::<Result<_, _>>()?)
+}
+
+/// Runs SQL written with `?` and reads the first row, if there is one.
+pub async fn one<T, C, I>(db: &C, text: &str, values: I) -> Result<Option<T>, Error>
+where
+    T: FromQueryResult,
+    C: ConnectionTrait,
+    I: IntoIterator<Item = Value> + Send,
+{
+    let row = db
+        .query_one_raw(sql(db.get_database_backend(), text, values))
+        .await?;
+    Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
+}
+
+/// Runs SQL written with `?` and tells how many rows it changed.
+pub async fn run<C, I>(db: &C, text: &str, values: I) -> Result<u64, Error>
+where
+    C: ConnectionTrait,
+    I: IntoIterator<Item = Value> + Send,
+{
+    Ok(db
+        .execute_raw(sql(db.get_database_backend(), text, values))
+        .await?
+        .rows_affected())
+}
+
+/// `?, ?, ?` for a list of this length.
+#[must_use]
+pub fn marks(count: usize) -> String {
+    vec!["?"; count].join(", ")
+}
+
+fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // NORMAL may lose the last commits when the power goes: an acknowledged message is
+                // on the disk.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(BUSY_TIMEOUT)
+                .foreign_keys(true)
+                .statement_cache_capacity(512)
+                .pragma("mmap_size", "0")
+                .pragma("cache_size", "-32000")
+                .pragma("temp_store", "memory")
+                .optimize_on_close(true, None);
+            if read_only {
+                sqlite.pragma("query_only", "1")
+            } else {
+                sqlite
+            }
+        });
+    options
+}
+
+fn postgres(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .min_connections(1)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres.options([
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("timezone", "UTC"),
+            ])
+        });
+    options
+}
+
+async fn assert_sqlite_version(db: &DatabaseConnection) -> Result<(), Error> {
+    let row = db
+        .query_one_raw(Statement::from_string(
+            DbBackend::Sqlite,
+            "SELECT sqlite_version()",
+        ))
+        .await?
+        .ok_or_else(|| Error::internal("SQLite does not tell its version"))?;
+    let text: String = row.try_get_by_index(0)?;
+    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < OLDEST_SQLITE {
+        return Err(Error::internal(format!(
+            "SQLite {text} is too old: 3.51.3 is the oldest safe one"
+        )));
+    }
+    Ok(())
+}
+
+fn asks_for_retry(error: &Error) -> bool {
+    // 40001 serialization_failure, 40P01 deadlock_detected (PostgreSQL manual, appendix A).
+    let Some(cause) = error.cause() else {
+        return false;
+    };
+    let text = cause.to_string();
+    text.contains("could not serialize access") || text.contains("deadlock detected")
+}
+
+tokio::task_local! {
+    static METER: Arc<Meter>;
+}
+
+/// Statements and database time of one operation.
+#[derive(Debug, Default)]
+pub struct Meter {
+    statements: AtomicU32,
+    micros: AtomicU64,
+}
+
+impl Meter {
+    /// Statements run so far.
+    pub fn statements(&self) -> u32 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Time spent waiting for the database so far.
+    pub fn time(&self) -> Duration {
+        Duration::from_micros(self.micros.load(Ordering::Relaxed))
+    }
+
+    /// Runs `work` with its statements counted on this meter.
+    pub async fn measure<F: Future>(self: Arc<Self>, work: F) -> F::Output {
+        METER.scope(self, work).await
+    }
+
+    /// The meter of the operation that this task works for.
+    #[must_use]
+    pub fn current() -> Option<Arc<Self>> {
+        METER.try_with(Arc::clone).ok()
+    }
+}
+
+/// Runs a future as a task of its own that counts for the same operation; what data loaders use.
+pub fn spawn_metered(work: BoxFuture<'static, ()>) {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a loader's task lives no longer than its request"
+    )]
+    match Meter::current() {
+        Some(meter) => tokio::spawn(meter.measure(work)),
+        None => tokio::spawn(work),
+    };
+}
+
+fn metered(mut connection: DatabaseConnection) -> DatabaseConnection {
+    connection.set_metric_callback(|info| {
+        // Outside an operation (background work) nobody counts.
+        let _ = METER.try_with(|meter| {
+            let micros = u64::try_from(info.elapsed.as_micros()).unwrap_or(u64::MAX);
+            meter.statements.fetch_add(1, Ordering::Relaxed);
+            meter.micros.fetch_add(micros, Ordering::Relaxed);
+        });
+    });
+    connection
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(text).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.inner.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(statement).await
+    }
+}
