@@ -1,0 +1,51 @@
+//! Conversations.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, UserId};
+
+/// The form of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum ConversationKind {
+    /// Fixed participants, no title.
+    #[sea_orm(string_value = "DIRECT")]
+    Direct,
+    /// Roles and changing participants.
+    #[sea_orm(string_value = "GROUP")]
+    Group,
+}
+
+/// What people who join later see of the time before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum HistoryVisibility {
+    /// Everything.
+    #[sea_orm(string_value = "FROM_START")]
+    FromStart,
+    /// Only what is sent after they joined.
+    #[sea_orm(string_value = "FROM_JOINING")]
+    FromJoining,
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "conversation")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ConversationId,
+    pub kind: ConversationKind,
+    pub title: Option<String>,
+    pub topic: Option<String>,
+    pub direct_key: Option<String>,
+    pub history_visibility: HistoryVisibility,
+    pub created_by: Option<UserId>,
+    pub last_seq: i32,
+    pub last_root_seq: i32,
+    pub event_seq: i64,
+    pub created_at: DateTime<Utc>,
+    pub last_activity_at: DateTime<Utc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

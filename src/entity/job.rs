@@ -1,0 +1,42 @@
+//! Background work.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use crate::id::JobId;
+
+/// How far a background job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum JobStatus {
+    /// Waiting for its time.
+    #[sea_orm(string_value = "QUEUED")]
+    Queued,
+    /// Running.
+    #[sea_orm(string_value = "RUNNING")]
+    Running,
+    /// Done.
+    #[sea_orm(string_value = "SUCCEEDED")]
+    Succeeded,
+    /// Gave up after its last try.
+    #[sea_orm(string_value = "FAILED")]
+    Failed,
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "job")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: JobId,
+    pub kind: String,
+    pub payload: String,
+    pub status: JobStatus,
+    pub attempts: i32,
+    pub last_error: Option<String>,
+    pub created_at: DateTime<Utc>,
+    pub run_at: DateTime<Utc>,
+    pub leased_until: Option<DateTime<Utc>>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,19 @@
+//! Who is mentioned in which message.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, MessageId, UserId};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "mention")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub message_id: MessageId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    pub conversation_id: ConversationId,
+    pub seq: i32,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

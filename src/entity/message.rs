@@ -1,0 +1,77 @@
+//! Messages.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, MessageId, UserId};
+
+/// Who wrote a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum MessageKind {
+    /// A person.
+    #[sea_orm(string_value = "USER")]
+    User,
+    /// The server, to record an event.
+    #[sea_orm(string_value = "NOTICE")]
+    Notice,
+}
+
+/// How strongly a sender flagged a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum MessagePriority {
+    /// Ordinary.
+    #[sea_orm(string_value = "NORMAL")]
+    Normal,
+    /// Highlighted.
+    #[sea_orm(string_value = "IMPORTANT")]
+    Important,
+    /// Highlighted, and it notifies people who limited notifications to mentions.
+    #[sea_orm(string_value = "URGENT")]
+    Urgent,
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "message")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: MessageId,
+    pub conversation_id: ConversationId,
+    pub seq: i32,
+    pub sender_id: Option<UserId>,
+    pub parent_id: Option<MessageId>,
+    pub root_id: Option<MessageId>,
+    pub depth: i32,
+    pub path: Vec<u8>,
+    pub reply_count: i32,
+    pub descendant_count: i32,
+    pub kind: MessageKind,
+    pub priority: MessagePriority,
+    pub body: Option<String>,
+    pub notice: Option<String>,
+    pub client_message_id: Option<String>,
+    pub content_hash: Option<Vec<u8>>,
+    pub created_at: DateTime<Utc>,
+    pub edited_at: Option<DateTime<Utc>>,
+    pub deleted_at: Option<DateTime<Utc>>,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<super::conversation::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// The root of the tree this message stands in: itself when it is a root.
+    #[must_use]
+    pub fn thread_root(&self) -> MessageId {
+        self.root_id.unwrap_or(self.id)
+    }
+
+    /// Whether people see it: deleted messages stay as markers only while replies hang below them.
+    #[must_use]
+    pub fn is_shown(&self) -> bool {
+        self.deleted_at.is_none() || self.descendant_count > 0
+    }
+}

@@ -1,0 +1,20 @@
+//! The tables. One file each: columns, relations, stored enums, pure questions on a row. No async, no
+//! GraphQL, no rules.
+#![expect(
+    missing_docs,
+    reason = "SeaORM's derives make public items that cannot carry docs"
+)]
+
+pub mod conversation;
+pub mod job;
+pub mod mention;
+pub mod message;
+pub mod message_revision;
+pub mod notification;
+pub mod participant;
+pub mod read_exception;
+pub mod read_mark;
+pub mod session;
+pub mod thread;
+pub mod thread_follow;
+pub mod user;

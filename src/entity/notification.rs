@@ -1,0 +1,44 @@
+//! What wants people's attention.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, MessageId, NotificationId, UserId};
+
+/// Why there is a notification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum NotificationType {
+    /// A message in a direct conversation, or in a group set to ALL.
+    #[sea_orm(string_value = "MESSAGE")]
+    Message,
+    /// A reply in a followed thread.
+    #[sea_orm(string_value = "REPLY")]
+    Reply,
+    /// A mention.
+    #[sea_orm(string_value = "MENTION")]
+    Mention,
+    /// The person was added to a conversation.
+    #[sea_orm(string_value = "ADDED_TO_CONVERSATION")]
+    AddedToConversation,
+    /// The person's role changed.
+    #[sea_orm(string_value = "ROLE_CHANGED")]
+    RoleChanged,
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "notification")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: NotificationId,
+    pub user_id: UserId,
+    pub kind: NotificationType,
+    pub actor_id: Option<UserId>,
+    pub message_id: Option<MessageId>,
+    pub conversation_id: Option<ConversationId>,
+    pub created_at: DateTime<Utc>,
+    pub read_at: Option<DateTime<Utc>>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,64 @@
+//! Who takes part in which conversation.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, ParticipantId, UserId};
+
+/// A role within one conversation, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum ParticipantRole {
+    /// May only read.
+    #[sea_orm(string_value = "OBSERVER")]
+    Observer,
+    /// May read and send.
+    #[sea_orm(string_value = "MEMBER")]
+    Member,
+    /// May also manage people below OWNER and delete messages.
+    #[sea_orm(string_value = "MODERATOR")]
+    Moderator,
+    /// May do everything here.
+    #[sea_orm(string_value = "OWNER")]
+    Owner,
+}
+
+/// What to be notified about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum NotificationLevel {
+    /// Every message.
+    #[sea_orm(string_value = "ALL")]
+    All,
+    /// Mentions, and replies in followed threads.
+    #[sea_orm(string_value = "MENTIONS")]
+    Mentions,
+    /// Nothing.
+    #[sea_orm(string_value = "NONE")]
+    None,
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "participant")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ParticipantId,
+    pub conversation_id: ConversationId,
+    pub user_id: UserId,
+    pub role: ParticipantRole,
+    pub added_by: Option<UserId>,
+    pub joined_at: DateTime<Utc>,
+    pub visible_from_seq: i32,
+    pub read_floor_seq: i32,
+    pub notification_level: NotificationLevel,
+    pub muted_until: Option<DateTime<Utc>>,
+    pub is_pinned: bool,
+    pub is_archived: bool,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<super::conversation::Entity>,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,19 @@
+//! How far each person has read each lane.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, UserId};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "read_mark")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub lane_id: Uuid,
+    pub conversation_id: ConversationId,
+    pub seq: i32,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,20 @@
+//! Threads: a root message that was replied to.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, ThreadId};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "thread")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: ThreadId,
+    pub conversation_id: ConversationId,
+    pub reply_count: i32,
+    pub last_reply_seq: i32,
+    pub last_activity_at: DateTime<Utc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,19 @@
+//! Who follows a thread, or stopped following it.
+
+use sea_orm::entity::prelude::*;
+
+use crate::id::{ConversationId, ThreadId, UserId};
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "thread_follow")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub thread_id: ThreadId,
+    pub conversation_id: ConversationId,
+    pub is_following: bool,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

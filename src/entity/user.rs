@@ -1,0 +1,71 @@
+//! People.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use super::participant::NotificationLevel;
+use crate::id::UserId;
+
+/// A role on the whole server, weakest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum ServerRole {
+    /// An ordinary account.
+    #[sea_orm(string_value = "MEMBER")]
+    Member,
+    /// May act on content.
+    #[sea_orm(string_value = "MODERATOR")]
+    Moderator,
+    /// May do everything.
+    #[sea_orm(string_value = "ADMIN")]
+    Admin,
+}
+
+/// Who sees a part of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum Visibility {
+    /// Everyone signed in.
+    #[sea_orm(string_value = "EVERYONE")]
+    Everyone,
+    /// People who share a conversation with the owner.
+    #[sea_orm(string_value = "CONTACTS")]
+    Contacts,
+    /// Nobody else.
+    #[sea_orm(string_value = "NOBODY")]
+    Nobody,
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "user")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: UserId,
+    pub username: String,
+    pub username_key: String,
+    pub email: Option<String>,
+    pub email_key: Option<String>,
+    pub display_name: String,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone_number: Option<String>,
+    pub bio: Option<String>,
+    pub password_hash: Option<String>,
+    pub failed_sign_ins: i32,
+    pub sign_in_blocked_until: Option<DateTime<Utc>>,
+    pub role: ServerRole,
+    pub verified_at: Option<DateTime<Utc>>,
+    pub last_active_at: Option<DateTime<Utc>>,
+    pub locale: String,
+    pub time_zone: String,
+    pub notification_level: NotificationLevel,
+    pub is_searchable: bool,
+    pub profile_visibility: Visibility,
+    pub phone_visibility: Visibility,
+    pub event_seq: i64,
+    pub created_at: DateTime<Utc>,
+    pub updated_at: DateTime<Utc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
