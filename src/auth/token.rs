@@ -1,0 +1,187 @@
+//! Tokens: `EdDSA` access tokens, and refresh tokens that the database keeps no secret of.
+
+use std::{fmt, time::Duration};
+
+use aws_lc_rs::{
+    hmac,
+    signature::{Ed25519KeyPair, KeyPair},
+};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    error::Error,
+    id::{SessionId, UserId},
+};
+
+/// Who makes and who takes our tokens.
+const ISSUER: &str = "heddle";
+/// RFC 9068 names this type for access tokens; nothing else of ours is a JWT.
+const TYPE: &str = "at+jwt";
+/// Clocks of several nodes may differ by this much.
+const LEEWAY_SECONDS: i64 = 30;
+/// Longer ones are not looked at.
+const MAX_TOKEN_BYTES: usize = 4096;
+
+/// Keys made from one secret, which is kept in the data folder.
+pub struct Keys {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    key_id: String,
+    refresh: hmac::Key,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keys")
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: Uuid,
+    sid: Uuid,
+    jti: Uuid,
+    iat: i64,
+    exp: i64,
+}
+
+/// What a good access token says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Access {
+    /// Whose it is.
+    pub user: UserId,
+    /// Under which session it was given.
+    pub session: SessionId,
+    /// When it lapses.
+    pub expires_at: DateTime<Utc>,
+}
+
+/// What a genuine refresh token says. Whether it is the newest of its session, the session knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refresh {
+    /// Which session it renews.
+    pub session: SessionId,
+    /// How many times that session had been renewed when it was given.
+    pub generation: i32,
+}
+
+impl Keys {
+    /// A new secret: an Ed25519 key in PKCS #8 form.
+    pub fn generate() -> Result<Vec<u8>, Error> {
+        let pair = Ed25519KeyPair::generate().map_err(|e| Error::internal(e.to_string()))?;
+        let document = pair
+            .to_pkcs8()
+            .map_err(|e| Error::internal(e.to_string()))?;
+        Ok(document.as_ref().to_vec())
+    }
+
+    /// The keys that follow from this secret.
+    pub fn new(pkcs8: &[u8]) -> Result<Self, Error> {
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|e| Error::internal(e.to_string()))?;
+        let public = pair.public_key().as_ref();
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, pkcs8);
+        let derived = hmac::sign(&secret, b"heddle refresh token 1");
+        Ok(Self {
+            encoding: EncodingKey::from_ed_der(pkcs8),
+            decoding: DecodingKey::from_ed_der(public),
+            key_id: URL_SAFE_NO_PAD.encode(public.get(..6).unwrap_or(public)),
+            refresh: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+        })
+    }
+
+    /// A new access token, and when it lapses.
+    pub fn access(
+        &self,
+        user: UserId,
+        session: SessionId,
+        now: DateTime<Utc>,
+        lifetime: Duration,
+    ) -> Result<(String, DateTime<Utc>), Error> {
+        let expires_at = now + lifetime;
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: ISSUER.to_owned(),
+            sub: user.0,
+            sid: session.0,
+            jti: crate::id::mint(),
+            iat: now.timestamp(),
+            exp: expires_at.timestamp(),
+        };
+        let mut header = Header::new(Algorithm::EdDSA);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(self.key_id.clone());
+        let token =
+            jsonwebtoken::encode(&header, &claims, &self.encoding).map_err(Error::internal)?;
+        Ok((token, expires_at))
+    }
+
+    /// What a genuine, unlapsed access token says.
+    #[must_use]
+    pub fn read_access(&self, token: &str, now: DateTime<Utc>) -> Option<Access> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        let is_ours = header.typ.as_deref() == Some(TYPE)
+            && header.kid.as_deref() == Some(self.key_id.as_str())
+            && header.jku.is_none()
+            && header.jwk.is_none()
+            && header.x5u.is_none()
+            && header.x5c.is_none();
+        if !is_ours {
+            return None;
+        }
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[ISSUER]);
+        // Checked below, against our clock.
+        validation.validate_exp = false;
+        let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
+            .ok()?
+            .claims;
+        if now.timestamp() > claims.exp.saturating_add(LEEWAY_SECONDS) {
+            return None;
+        }
+        Some(Access {
+            user: UserId(claims.sub),
+            session: SessionId(claims.sid),
+            expires_at: DateTime::from_timestamp(claims.exp, 0)?,
+        })
+    }
+
+    /// The refresh token of a session at this generation. It follows from our secret, so nothing has
+    /// to be stored: a copy of the database renews nothing, and a client that never got its answer
+    /// is given the same successor again.
+    #[must_use]
+    pub fn refresh(&self, refresh: Refresh) -> String {
+        let mut bytes = refresh.session.0.as_bytes().to_vec();
+        bytes.extend(refresh.generation.to_be_bytes());
+        let seal = hmac::sign(&self.refresh, &bytes);
+        bytes.extend(seal.as_ref());
+        format!("hrt_{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// What a genuine refresh token says.
+    #[must_use]
+    pub fn read_refresh(&self, token: &str) -> Option<Refresh> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("hrt_")?).ok()?;
+        let (session, rest) = bytes.split_first_chunk::<16>()?;
+        let (generation, seal) = rest.split_first_chunk::<4>()?;
+        hmac::verify(&self.refresh, bytes.get(..20)?, seal).ok()?;
+        Some(Refresh {
+            session: SessionId(Uuid::from_bytes(*session)),
+            generation: i32::from_be_bytes(*generation),
+        })
+    }
+}
