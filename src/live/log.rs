@@ -1,0 +1,227 @@
+//! The event log: appended to inside the transaction that makes a change.
+
+use chrono::{DateTime, Utc};
+use sea_orm::ConnectionTrait;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    db::{self, Tx},
+    entity::session::SessionEndReason,
+    error::Error,
+    id::{ConversationId, MessageId, NotificationId, SessionId, ThreadId, UserId},
+};
+
+/// What an event belongs to: its order is kept, and access to it is decided, per stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Stream {
+    /// What everybody in a conversation hears.
+    Conversation(ConversationId),
+    /// What one person hears: joined, left, notifications, own read marks, session ends.
+    User(UserId),
+}
+
+impl Stream {
+    /// The id under which the log keeps the stream.
+    #[must_use]
+    pub fn id(self) -> Uuid {
+        match self {
+            Self::Conversation(id) => id.0,
+            Self::User(id) => id.0,
+        }
+    }
+}
+
+/// Something that happened: ids only, never words that a deletion would have to find again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Change {
+    /// A message was sent.
+    MessageSent {
+        /// Which.
+        message: MessageId,
+    },
+    /// A message's text changed.
+    MessageEdited {
+        /// Which.
+        message: MessageId,
+    },
+    /// A message was deleted.
+    MessageDeleted {
+        /// Which.
+        message: MessageId,
+        /// Where it was.
+        conversation: ConversationId,
+    },
+    /// A thread's counts changed (conversation stream), or one person's state in it (user stream).
+    ThreadChanged {
+        /// Which.
+        thread: ThreadId,
+    },
+    /// The person joined or was added to a conversation.
+    ConversationJoined {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// A conversation's fields (conversation stream), or one person's settings for it (user stream),
+    /// changed.
+    ConversationChanged {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// The person left, was removed, or the conversation was deleted.
+    ConversationLeft {
+        /// Which.
+        conversation: ConversationId,
+    },
+    /// Someone joined, left or changed role.
+    ParticipantChanged {
+        /// Where.
+        conversation: ConversationId,
+        /// Who.
+        user: UserId,
+    },
+    /// The person's read position moved.
+    ReadPositionChanged {
+        /// Where.
+        conversation: ConversationId,
+        /// In which thread; none for the timeline.
+        thread: Option<ThreadId>,
+        /// Who.
+        user: UserId,
+        /// The last message read.
+        up_to: Option<MessageId>,
+    },
+    /// The person got a notification.
+    NotificationAdded {
+        /// Which.
+        notification: NotificationId,
+    },
+    /// Notifications were read or dismissed.
+    NotificationsChanged {
+        /// Which; none for all of them.
+        notifications: Option<Vec<NotificationId>>,
+    },
+    /// A public profile changed.
+    UserChanged {
+        /// Whose.
+        user: UserId,
+    },
+    /// A session is over.
+    SessionEnded {
+        /// Which.
+        session: SessionId,
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// Why a session ended, as the log keeps it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum EndReason {
+    /// The viewer signed out, here or remotely.
+    SignedOut,
+    /// It was not renewed in time.
+    Expired,
+    /// It was ended for safety or by an administrator.
+    Revoked,
+    /// The account was deleted.
+    AccountDeleted,
+}
+
+impl From<SessionEndReason> for EndReason {
+    fn from(reason: SessionEndReason) -> Self {
+        match reason {
+            SessionEndReason::SignedOut => Self::SignedOut,
+            SessionEndReason::Expired => Self::Expired,
+            SessionEndReason::Revoked => Self::Revoked,
+            SessionEndReason::AccountDeleted => Self::AccountDeleted,
+        }
+    }
+}
+
+impl Change {
+    /// The name under which the log keeps this kind of event.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MessageSent { .. } => "MessageSent",
+            Self::MessageEdited { .. } => "MessageEdited",
+            Self::MessageDeleted { .. } => "MessageDeleted",
+            Self::ThreadChanged { .. } => "ThreadChanged",
+            Self::ConversationJoined { .. } => "ConversationJoined",
+            Self::ConversationChanged { .. } => "ConversationChanged",
+            Self::ConversationLeft { .. } => "ConversationLeft",
+            Self::ParticipantChanged { .. } => "ParticipantChanged",
+            Self::ReadPositionChanged { .. } => "ReadPositionChanged",
+            Self::NotificationAdded { .. } => "NotificationAdded",
+            Self::NotificationsChanged { .. } => "NotificationsChanged",
+            Self::UserChanged { .. } => "UserChanged",
+            Self::SessionEnded { .. } => "SessionEnded",
+        }
+    }
+}
+
+/// Writes events of one stream, in order, in the transaction that causes them. The stream's row stays
+/// locked until the commit, so its numbers are gapless and in commit order.
+///
+/// Streams are locked in one order everywhere, conversations before people and people by id, so that
+/// two transactions never wait for each other; the database breaks the rest and the work is retried.
+pub async fn append(
+    tx: &Tx,
+    stream: Stream,
+    at: DateTime<Utc>,
+    changes: &[Change],
+) -> Result<(), Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let table = match stream {
+        Stream::Conversation(_) => "conversation",
+        Stream::User(_) => "\"user\"",
+    };
+    let count = i64::try_from(changes.len()).map_err(Error::internal)?;
+    let text =
+        format!("UPDATE {table} SET event_seq = event_seq + ? WHERE id = ? RETURNING event_seq");
+    let statement = db::sql(
+        tx.get_database_backend(),
+        &text,
+        [count.into(), stream.id().into()],
+    );
+    let Some(row) = tx.query_one_raw(statement).await? else {
+        return Err(Error::internal("an event of a stream that is gone"));
+    };
+    let last: i64 = row.try_get_by_index(0)?;
+    write(tx, stream, last - count, at, changes).await
+}
+
+/// Writes events whose numbers the caller has already taken under the stream's row lock; `before` is
+/// the number of the event before them.
+pub async fn write(
+    tx: &Tx,
+    stream: Stream,
+    before: i64,
+    at: DateTime<Utc>,
+    changes: &[Change],
+) -> Result<(), Error> {
+    let mut values = Vec::with_capacity(changes.len() * 5);
+    let mut seq = before;
+    for change in changes {
+        seq += 1;
+        let payload = serde_json::to_string(change).map_err(Error::internal)?;
+        values.extend([
+            stream.id().into(),
+            seq.into(),
+            change.kind().into(),
+            payload.into(),
+            at.into(),
+        ]);
+    }
+    let rows = vec!["(?, ?, ?, ?, ?)"; changes.len()].join(", ");
+    let text =
+        format!("INSERT INTO event (stream_id, seq, kind, payload, created_at) VALUES {rows}");
+    db::run(tx, &text, values).await?;
+    tx.ring_on_commit();
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! The stream: the event log, the hub that dispatches it on this node, cursors. No GraphQL, no HTTP.
+
+pub mod hub;
+pub mod log;
