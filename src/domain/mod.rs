@@ -1,3 +1,10 @@
-//! The rules. One plural file per noun; no GraphQL and no HTTP.
+//! The rules. One plural file per noun: reads give selects that are already narrowed to what the
+//! viewer may see, writes check, transact, commit and announce. No GraphQL, no HTTP.
 
+pub mod access;
+pub mod accounts;
+pub mod conversations;
+pub mod messages;
+pub mod sessions;
 pub mod text;
+pub mod users;
