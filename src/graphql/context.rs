@@ -1,0 +1,71 @@
+//! The only file that touches request data.
+
+use std::{
+    net::IpAddr,
+    sync::{Arc, OnceLock},
+};
+
+use async_graphql::{Context, dataloader::DataLoader};
+
+use crate::{
+    app::App,
+    domain::sessions::{Device, Viewer},
+    error::Error,
+    graphql::{batch::Batch, errors::Refusal},
+};
+
+/// Who sent a request, and from where.
+#[derive(Clone, Debug, Default)]
+pub struct Caller {
+    /// The person, when a valid token came with it.
+    pub viewer: Option<Viewer>,
+    /// The person who signed in by this very request; its answer is theirs.
+    pub signed_in: Arc<OnceLock<Viewer>>,
+    /// The network address.
+    pub client_addr: Option<IpAddr>,
+    /// The client's own description.
+    pub user_agent: Option<String>,
+    /// Finds the request in the log.
+    pub request_id: String,
+}
+
+impl Caller {
+    /// The signed-in person.
+    #[must_use]
+    pub fn viewer(&self) -> Option<&Viewer> {
+        self.signed_in.get().or(self.viewer.as_ref())
+    }
+
+    /// What a session remembers of it.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        Device {
+            ip_address: self.client_addr.map(|address| address.to_string()),
+            user_agent: self.user_agent.clone(),
+        }
+    }
+}
+
+/// The running server.
+#[must_use]
+pub fn app<'a>(ctx: &Context<'a>) -> &'a App {
+    ctx.data_unchecked::<App>()
+}
+
+/// Who sent this request.
+#[must_use]
+pub fn caller<'a>(ctx: &Context<'a>) -> &'a Caller {
+    ctx.data_unchecked::<Caller>()
+}
+
+/// The signed-in person; UNAUTHENTICATED when there is none.
+pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer, Refusal> {
+    let viewer = caller(ctx).viewer();
+    viewer.ok_or_else(|| Refusal::from(Error::unauthenticated()))
+}
+
+/// The loaders of this request.
+#[must_use]
+pub fn batch<'a>(ctx: &Context<'a>) -> &'a DataLoader<Batch> {
+    ctx.data_unchecked::<DataLoader<Batch>>()
+}

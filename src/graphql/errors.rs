@@ -1,0 +1,55 @@
+//! How an error looks from outside.
+
+use async_graphql::{ErrorExtensionValues, Value};
+
+use crate::error::{Code, Error};
+
+/// An error on its way to a client. It is deliberately not printable: async-graphql publishes the text
+/// of anything printable, so only the conversion below may apply.
+#[derive(Clone, Debug)]
+pub struct Refusal(Error);
+
+/// What resolvers return.
+pub type Result<T> = std::result::Result<T, Refusal>;
+
+impl Refusal {
+    /// The error itself.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.0
+    }
+}
+
+impl From<Error> for Refusal {
+    /// An error of ours is logged here, once, and its cause goes no further.
+    fn from(error: Error) -> Self {
+        if let Some(cause) = error.cause() {
+            tracing::error!(error.code = error.code().as_str(), %cause, "an operation failed");
+        }
+        Self(error)
+    }
+}
+
+impl From<sea_orm::DbErr> for Refusal {
+    fn from(cause: sea_orm::DbErr) -> Self {
+        Error::from(cause).into()
+    }
+}
+
+impl From<Refusal> for async_graphql::Error {
+    fn from(Refusal(error): Refusal) -> Self {
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", error.code().as_str());
+        if let Some(time) = error.retry_after() {
+            let millis = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            extensions.set("retryAfterMs", millis);
+        }
+        if error.code() == Code::BadUserInput {
+            let problems = async_graphql::to_value(error.field_problems());
+            extensions.set("problems", problems.unwrap_or(Value::Null));
+        }
+        let mut refused = Self::new(error.message());
+        refused.extensions = Some(extensions);
+        refused
+    }
+}

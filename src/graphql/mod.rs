@@ -1,0 +1,57 @@
+//! The face: what the rules look like as a schema. Divided by noun, never by kind; no rules, no
+//! transactions. This file is the only list of nouns.
+
+use async_graphql::{
+    EmptySubscription, MergedObject, Request, SDLExportOptions, dataloader::DataLoader,
+};
+
+use crate::{app::App, graphql::batch::Batch};
+
+pub mod accounts;
+pub mod batch;
+pub mod context;
+pub mod errors;
+pub mod page;
+pub mod scalars;
+pub mod users;
+
+/// Entry points for reading. Each is null when the object does not exist or the viewer may not see it.
+#[derive(MergedObject, Default, Debug)]
+pub struct Query(accounts::AccountQuery);
+
+/// Changes. Each takes one `input` and returns a payload. A failed one is null and adds one request
+/// error with `extensions.code`; it changed nothing.
+#[derive(MergedObject, Default, Debug)]
+pub struct Mutation(accounts::AccountMutation);
+
+/// The executable schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+
+/// Builds the schema over a running server.
+#[must_use]
+pub fn schema(app: &App) -> Schema {
+    builder().data(app.clone()).finish()
+}
+
+/// The schema as text, sorted: what `schema.graphql` holds.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by();
+    builder().finish().sdl_with_options(options)
+}
+
+/// Attaches to a request what its resolvers need: who asks, and fresh loaders.
+pub fn prepare(app: &App, caller: context::Caller, request: Request) -> Request {
+    let batch = Batch::new(app, caller.clone());
+    let loader = DataLoader::new(batch, crate::db::spawn_metered).delay(app.config.loader_delay);
+    request.data(caller).data(loader)
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
+    async_graphql::Schema::build(Query::default(), Mutation::default(), EmptySubscription)
+        .disable_suggestions()
+}

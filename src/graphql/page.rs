@@ -1,0 +1,192 @@
+//! Pages: sizes, opaque cursors and the connection types. Resolvers never see an offset.
+
+use async_graphql::SimpleObject;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    error::{Error, Problem},
+    graphql::errors::Result,
+};
+
+/// Longest page.
+pub const MAX_PAGE: i32 = 100;
+
+/// Where a page sits in its list. Take `first` with `after` to go forwards and `last` with `before` to
+/// go backwards; sizes run from 1 to 100, and an omitted size means the field's default. Cursors are
+/// opaque and stay valid while the list's other arguments are unchanged.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct PageInfo {
+    /// Whether items follow the last edge.
+    pub has_next_page: bool,
+    /// Whether items precede the first edge.
+    pub has_previous_page: bool,
+    /// Cursor of the first edge; null on an empty page.
+    pub start_cursor: Option<String>,
+    /// Cursor of the last edge; null on an empty page.
+    pub end_cursor: Option<String>,
+}
+
+/// A page of anything: the items with their cursors.
+#[derive(Clone, Debug)]
+pub struct Page<T> {
+    /// The items with their cursors, in list order.
+    pub items: Vec<(String, T)>,
+    /// Whether items follow.
+    pub has_next: bool,
+    /// Whether items precede.
+    pub has_previous: bool,
+}
+
+impl<T> Page<T> {
+    /// A forward page from up to `size + 1` rows: the extra one says that more follow.
+    pub fn forward<K: Serialize>(
+        mut rows: Vec<T>,
+        request: &Forward<K>,
+        key: impl Fn(&T) -> K,
+    ) -> Self {
+        let has_next = rows.len() > request.size;
+        rows.truncate(request.size);
+        let items = rows
+            .into_iter()
+            .map(|row| (cursor(&key(&row)), row))
+            .collect();
+        Self {
+            items,
+            has_next,
+            has_previous: request.after.is_some(),
+        }
+    }
+
+    /// The same page of something made from each item.
+    pub fn map<U>(self, make: impl Fn(T) -> U) -> Page<U> {
+        Page {
+            items: self
+                .items
+                .into_iter()
+                .map(|(cursor, item)| (cursor, make(item)))
+                .collect(),
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+        }
+    }
+
+    /// Where the page sits.
+    #[must_use]
+    pub fn info(&self) -> PageInfo {
+        PageInfo {
+            has_next_page: self.has_next,
+            has_previous_page: self.has_previous,
+            start_cursor: self.items.first().map(|(cursor, _)| cursor.clone()),
+            end_cursor: self.items.last().map(|(cursor, _)| cursor.clone()),
+        }
+    }
+}
+
+/// What `first` and `after` ask for.
+#[derive(Clone, Debug)]
+pub struct Forward<K> {
+    /// How many.
+    pub size: usize,
+    /// The key of the item before the page.
+    pub after: Option<K>,
+}
+
+impl<K: DeserializeOwned> Forward<K> {
+    /// Reads `first` and `after`; all that is wrong is told at once.
+    pub fn read(first: Option<i32>, default: i32, after: Option<&str>) -> Result<Self> {
+        let mut problems = vec![];
+        let size = size("first", first.unwrap_or(default), &mut problems);
+        let after = after.and_then(|text| key("after", text, &mut problems));
+        Error::check(problems)?;
+        Ok(Self { size, after })
+    }
+
+    /// Rows to ask the database for: one more than the page, to know whether more follow.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0) + 1
+    }
+}
+
+/// A page size from 1 to 100; otherwise a problem with the argument.
+pub fn size(argument: &str, asked: i32, problems: &mut Vec<Problem>) -> usize {
+    match usize::try_from(asked) {
+        Ok(size) if (1..=MAX_PAGE).contains(&asked) => size,
+        _ => {
+            let message = format!("Ask for 1 to {MAX_PAGE} items.");
+            problems.push(Problem {
+                path: vec![argument.to_owned()],
+                code: "OUT_OF_RANGE",
+                message,
+            });
+            1
+        }
+    }
+}
+
+/// The key inside a cursor; otherwise a problem with the argument.
+pub fn key<K: DeserializeOwned>(
+    argument: &str,
+    text: &str,
+    problems: &mut Vec<Problem>,
+) -> Option<K> {
+    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
+    let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    if key.is_none() {
+        problems.push(Problem {
+            path: vec![argument.to_owned()],
+            code: "NOT_A_CURSOR",
+            message: "This is not a cursor of this list.".to_owned(),
+        });
+    }
+    key
+}
+
+/// The opaque form of a key.
+pub fn cursor<K: Serialize>(key: &K) -> String {
+    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+}
+
+/// Defines `…Connection` and `…Edge` for an object type, with a `From<Page<_>>`.
+macro_rules! connection {
+    ($connection:ident, $edge:ident, $node:ty, $page_doc:literal, $edge_doc:literal) => {
+        #[doc = $page_doc]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $connection {
+            /// The items with their cursors.
+            pub edges: Vec<$edge>,
+            /// The items alone.
+            pub nodes: Vec<$node>,
+            /// Where the page sits.
+            pub page_info: $crate::graphql::page::PageInfo,
+        }
+
+        #[doc = $edge_doc]
+        #[derive(async_graphql::SimpleObject)]
+        pub struct $edge {
+            /// The item.
+            pub node: $node,
+            /// Its cursor.
+            pub cursor: String,
+        }
+
+        impl From<$crate::graphql::page::Page<$node>> for $connection {
+            fn from(page: $crate::graphql::page::Page<$node>) -> Self {
+                let page_info = page.info();
+                let nodes = page.items.iter().map(|(_, node)| node.clone()).collect();
+                let edges = page
+                    .items
+                    .into_iter()
+                    .map(|(cursor, node)| $edge { node, cursor })
+                    .collect();
+                Self {
+                    edges,
+                    nodes,
+                    page_info,
+                }
+            }
+        }
+    };
+}
+pub(crate) use connection;

@@ -1,0 +1,4 @@
+//! People as others see them.
+
+pub mod loader;
+pub mod types;
