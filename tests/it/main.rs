@@ -1,1 +1,12 @@
 //! Stories told through the front door.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "JSON answers are read by index; a missing key is null"
+)]
+
+mod accounts;
+mod support;

@@ -1,0 +1,1 @@
+//! Background work: rows of the `job` table, written in the transaction that asks for the work.

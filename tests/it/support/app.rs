@@ -1,0 +1,95 @@
+//! The real server, started inside the test and reached through its door.
+
+use std::{net::SocketAddr, time::Duration};
+
+use heddle::{app::App, auth::token::Keys, config::Config, http};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+use super::{person::Person, postgres, sqlite};
+
+/// A server of a test's own, on a database of its own. It ends with the test.
+pub(crate) struct TestApp {
+    /// The running server's rooms, for what no client can do: moving the clock, looking at rows.
+    pub(crate) app: App,
+    address: SocketAddr,
+    server: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+impl TestApp {
+    /// On the embedded database.
+    pub(crate) async fn sqlite() -> Self {
+        Self::sqlite_with(|_| ()).await
+    }
+
+    /// On PostgreSQL.
+    pub(crate) async fn postgres() -> Self {
+        Self::postgres_with(|_| ()).await
+    }
+
+    /// On the embedded database, with other settings.
+    pub(crate) async fn sqlite_with(settings: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = sqlite::fresh_file(folder.path()).await;
+        Self::start(format!("sqlite://{}", file.display()), folder, settings).await
+    }
+
+    /// On PostgreSQL, with other settings.
+    pub(crate) async fn postgres_with(settings: impl FnOnce(&mut Config)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self::start(postgres::fresh_database().await, folder, settings).await
+    }
+
+    async fn start(
+        database_url: String,
+        folder: TempDir,
+        settings: impl FnOnce(&mut Config),
+    ) -> Self {
+        let mut config = Config {
+            database_url,
+            data_dir: folder.path().to_owned(),
+            // Long enough that a debug build gathers every key of one level.
+            loader_delay: Duration::from_millis(20),
+            ..Config::default()
+        };
+        settings(&mut config);
+        let app = App::open(config, &Keys::generate().unwrap()).await.unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = http::serve(app.clone(), listener, app.shutdown.clone());
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "aborted when the test drops the server"
+        )]
+        let server = tokio::spawn(async move { serving.await.unwrap() });
+        Self {
+            app,
+            address,
+            server,
+            _folder: folder,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT` and this path.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Somebody who is not signed in.
+    pub(crate) fn nobody(&self) -> Person {
+        Person::nobody(self)
+    }
+
+    /// Somebody new who signed up as `name` (their username is `name` in lower case).
+    pub(crate) async fn person(&self, name: &str) -> Person {
+        Person::register(self, name).await
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.app.shutdown.cancel();
+        self.server.abort();
+    }
+}

@@ -1,0 +1,25 @@
+//! What stories are told with: databases, the app, people. No stories.
+
+pub(crate) mod app;
+pub(crate) mod person;
+pub(crate) mod postgres;
+pub(crate) mod sqlite;
+
+/// Tells each story twice: `both!(story)` makes the tests `story::sqlite` and `story::postgres` of
+/// `async fn story(app: TestApp)`.
+macro_rules! both {
+    ($($story:ident),+ $(,)?) => {$(
+        mod $story {
+            #[tokio::test]
+            async fn sqlite() {
+                super::$story($crate::support::app::TestApp::sqlite().await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$story($crate::support::app::TestApp::postgres().await).await;
+            }
+        }
+    )+};
+}
+pub(crate) use both;

@@ -1,0 +1,111 @@
+//! The people of the stories: each asks through HTTP, as a client would.
+
+use serde_json::{Value, json};
+
+use super::app::TestApp;
+
+/// A password that is good enough for anybody.
+pub(crate) const PASSWORD: &str = "a loom has many heddles";
+
+/// Somebody, signed in or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    /// Their id (`usr_…`); empty for nobody.
+    pub(crate) id: String,
+    /// Their username; empty for nobody.
+    pub(crate) username: String,
+    /// Their access token, when signed in.
+    pub(crate) token: Option<String>,
+    /// Their refresh token, when signed in.
+    pub(crate) refresh_token: Option<String>,
+    endpoint: String,
+    client: reqwest::Client,
+}
+
+impl Person {
+    pub(crate) fn nobody(app: &TestApp) -> Self {
+        Self {
+            id: String::new(),
+            username: String::new(),
+            token: None,
+            refresh_token: None,
+            endpoint: app.url("/graphql"),
+            client: reqwest::Client::new(),
+        }
+    }
+
+    pub(crate) async fn register(app: &TestApp, name: &str) -> Self {
+        let mut person = Self::nobody(app);
+        person.username = name.to_lowercase();
+        let input = json!({
+            "username": person.username,
+            "displayName": name,
+            "email": format!("{}@example.org", person.username),
+            "password": PASSWORD,
+        });
+        let data = person
+            .asks(
+                "mutation($input: RegisterInput!) { register(input: $input) {
+                    auth { accessToken refreshToken viewer { user { id } } } } }",
+                json!({ "input": input }),
+            )
+            .await;
+        let auth = &data["register"]["auth"];
+        person.id = text(&auth["viewer"]["user"]["id"]);
+        person.token = Some(text(&auth["accessToken"]));
+        person.refresh_token = Some(text(&auth["refreshToken"]));
+        person
+    }
+
+    /// The whole answer to an operation.
+    pub(crate) async fn sends(&self, query: &str, variables: Value) -> Value {
+        let mut request = self
+            .client
+            .post(&self.endpoint)
+            .json(&json!({ "query": query, "variables": variables }));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
+    /// The data of an operation that must succeed.
+    #[track_caller]
+    pub(crate) fn asks(&self, query: &str, variables: Value) -> impl Future<Output = Value> {
+        let place = std::panic::Location::caller();
+        async move {
+            let mut answer = self.sends(query, variables).await;
+            assert!(answer.get("errors").is_none(), "{place}: {answer:#}");
+            answer["data"].take()
+        }
+    }
+
+    /// The first error of an operation that must be refused, with this code.
+    #[track_caller]
+    pub(crate) fn is_refused(
+        &self,
+        code: &str,
+        query: &str,
+        variables: Value,
+    ) -> impl Future<Output = Value> {
+        let place = std::panic::Location::caller();
+        async move {
+            let mut answer = self.sends(query, variables).await;
+            let error = answer["errors"][0].take();
+            assert_eq!(
+                error["extensions"]["code"], code,
+                "{place}: {error:#} {answer:#}"
+            );
+            error
+        }
+    }
+}
+
+/// A JSON string's text.
+#[track_caller]
+pub(crate) fn text(value: &Value) -> String {
+    value
+        .as_str()
+        .unwrap_or_else(|| panic!("not a string: {value}"))
+        .to_owned()
+}
