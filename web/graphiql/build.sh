@@ -1,0 +1,9 @@
+#!/bin/sh
+# Bundles GraphiQL again: after a change to src or to the versions in package.json. Needs Node 20 or
+# newer. The output is committed, so that building the server needs neither Node nor the network.
+set -eu
+cd "$(dirname "$0")"
+npm ci --ignore-scripts
+rm -rf dist
+npm run build
+node pack.js

@@ -1,0 +1,83 @@
+// Turns vite's output into what is committed: the licences beside it, every file compressed (the binary
+// carries only these), and THIRD_PARTY.md with what they are made of. Run by build.sh.
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { brotliCompressSync, constants } from "node:zlib";
+
+const dist = new URL("dist/", import.meta.url).pathname;
+
+function compress() {
+  const rows = [];
+  for (const entry of readdirSync(dist, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    const plain = readFileSync(path);
+    const packed = brotliCompressSync(plain, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+        [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+        [constants.BROTLI_PARAM_SIZE_HINT]: plain.length,
+      },
+    });
+    writeFileSync(`${path}.br`, packed);
+    rmSync(path);
+    const sum = createHash("sha256").update(packed).digest("hex");
+    rows.push({ name: `${path.slice(dist.length)}.br`, size: packed.length, sum });
+  }
+  return rows.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function describe(place) {
+  const folder = join("node_modules", place);
+  const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  const text = readdirSync(folder)
+    .filter((entry) => /^(licen[cs]e|notice|third-?party-?notices)/i.test(entry))
+    .map((entry) => readFileSync(join(folder, entry), "utf8").trim())
+    .join("\n\n");
+  if (!license) throw new Error(`${name} ${version} names no licence`);
+  return { name, version, license, text };
+}
+
+// Packages that share a licence text, word for word, are listed above one copy of it.
+function licences(packages) {
+  const groups = new Map();
+  for (const { name, version, license, text } of packages) {
+    const body = text === "" ? `${license}; the package carries no text of it.` : text;
+    const key = body.replace(/\s+/g, " ");
+    if (!groups.has(key)) groups.set(key, { body, names: [] });
+    groups.get(key).names.push(`${name} ${version}`);
+  }
+  const rule = "=".repeat(80);
+  return [...groups.values()].map(({ body, names }) => `${rule}\n${names.join(", ")}\n${rule}\n\n${body}\n`).join("\n\n");
+}
+
+const bundled = JSON.parse(readFileSync("node_modules/.bundled.json", "utf8"));
+if (!existsSync(join(dist, "index.html"))) throw new Error("run vite build first");
+const packages = bundled
+  .map(describe)
+  .filter((one, at, all) => all.findIndex((other) => other.name === one.name && other.version === one.version) === at);
+writeFileSync(join(dist, "licenses.txt"), licences(packages));
+const files = compress();
+
+writeFileSync(
+  "THIRD_PARTY.md",
+  `# What the bundled GraphiQL is made of
+
+Written by \`build.sh\`; do not edit. The files under \`dist\` are what \`package-lock.json\` pins, bundled, and
+compressed with brotli at its highest quality. They hold parts of these packages, whose licences are in
+\`dist/licenses.txt.br\` and served as \`/graphiql/licenses.txt\`:
+
+| Package | Version | Licence |
+|---|---|---|
+${packages.map(({ name, version, license }) => `| ${name} | ${version} | ${license} |`).join("\n")}
+
+## Files
+
+| File | Bytes | SHA-256 |
+|---|---|---|
+${files.map(({ name, size, sum }) => `| ${name} | ${size} | \`${sum}\` |`).join("\n")}
+`,
+);
+const total = files.reduce((sum, { size }) => sum + size, 0);
+console.log(`${files.length} files, ${total} bytes, ${packages.length} packages`);
