@@ -1,0 +1,82 @@
+// What every suite needs: the server's address, people who are registered, and plain requests. The
+// suites differ in the client they use; this file uses none.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+
+const given = process.env.HEDDLE_URL;
+if (!given) throw new Error("HEDDLE_URL names no server; sh tests/run starts one");
+
+/** Where the server is, without a slash at the end. */
+export const origin = given.replace(/\/$/, "");
+/** Where its API is. */
+export const endpoint = `${origin}/graphql`;
+/** Where its live updates are. */
+export const socket = endpoint.replace(/^http/, "ws");
+
+/**
+ * Asks by plain fetch and fails on any error in the answer.
+ * @param {string} query
+ * @param {object} [variables]
+ * @param {string} [token]
+ */
+export async function ask(query, variables, token) {
+  const response = await fetch(endpoint, {
+    method: "POST",
+    headers: {
+      accept: "application/graphql-response+json",
+      "content-type": "application/json",
+      ...(token ? { authorization: `Bearer ${token}` } : {}),
+    },
+    body: JSON.stringify({ query, variables }),
+  });
+  const answer = await response.json();
+  assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
+  return answer.data;
+}
+
+/**
+ * Registers someone nobody else uses.
+ * @param {string} displayName
+ * @returns {Promise<{id: string, username: string, password: string, token: string}>}
+ */
+export async function person(displayName) {
+  const username = `${displayName.toLowerCase()}_${randomUUID().slice(0, 8)}`;
+  const password = randomUUID();
+  const { register } = await ask(
+    `mutation ($input: RegisterInput!) {
+      register(input: $input) { auth { accessToken viewer { user { id } } } }
+    }`,
+    { input: { username, displayName, email: `${username}@example.com`, password } },
+  );
+  const { accessToken, viewer } = register.auth;
+  return { id: viewer.user.id, username, password, token: accessToken };
+}
+
+/**
+ * Two people and the conversation they share.
+ */
+export async function pair() {
+  const [ann, bob] = [await person("Ann"), await person("Bob")];
+  const { openDirectConversation } = await ask(
+    `mutation ($userIds: [ID!]!) {
+      openDirectConversation(input: { userIds: $userIds }) { conversation { id } }
+    }`,
+    { userIds: [bob.id] },
+    ann.token,
+  );
+  return { ann, bob, conversationId: openDirectConversation.conversation.id };
+}
+
+export const VIEWER = `query Viewer { viewer { id user { id username } } }`;
+
+export const SEND = `mutation Send($conversationId: ID!, $body: String!) {
+  sendMessage(input: { conversationId: $conversationId, body: $body }) { message { id body } }
+}`;
+
+export const HEAR = `subscription Hear($conversationId: ID!) {
+  messageSent(conversationId: $conversationId) { id body sender { id username } }
+}`;
+
+export const FOLLOW = `subscription Follow {
+  events { __typename cursor ... on MessageSentEvent { message { id body } } }
+}`;

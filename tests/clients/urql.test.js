@@ -1,0 +1,72 @@
+// urql as an application sets it up: fetch for queries and mutations, graphql-ws for subscriptions.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { cacheExchange, Client, fetchExchange, subscriptionExchange } from "@urql/core";
+import { createClient } from "graphql-ws";
+import WebSocket from "ws";
+
+import { ask, endpoint, FOLLOW, pair, SEND, socket, VIEWER } from "./people.js";
+
+let ann;
+let bob;
+let conversationId;
+let sockets;
+let client;
+
+before(async () => {
+  ({ ann, bob, conversationId } = await pair());
+  const authorization = `Bearer ${bob.token}`;
+  sockets = createClient({
+    url: socket,
+    webSocketImpl: WebSocket,
+    retryAttempts: 0,
+    connectionParams: { authorization },
+  });
+  client = new Client({
+    url: endpoint,
+    preferGetMethod: false,
+    fetchOptions: { headers: { authorization } },
+    exchanges: [
+      cacheExchange,
+      fetchExchange,
+      subscriptionExchange({
+        forwardSubscription: ({ query, variables }) => ({
+          subscribe: (sink) => ({ unsubscribe: sockets.subscribe({ query, variables }, sink) }),
+        }),
+      }),
+    ],
+  });
+});
+
+after(() => sockets?.dispose());
+
+test("a query is answered by POST and by GET", async () => {
+  for (const preferGetMethod of [false, "force"]) {
+    const { data, error } = await client.query(VIEWER, {}, { preferGetMethod, requestPolicy: "network-only" });
+    assert.equal(error, undefined);
+    assert.equal(data.viewer.user.id, bob.id);
+  }
+});
+
+test("a mutation is answered", async () => {
+  const { data, error } = await client.mutation(SEND, { conversationId, body: "from urql" });
+  assert.equal(error, undefined);
+  assert.equal(data.sendMessage.message.body, "from urql");
+});
+
+test("a subscription tells what is sent elsewhere", async () => {
+  const body = "to urql";
+  const heard = await new Promise((resolve, reject) => {
+    const following = client.subscription(FOLLOW, {}).subscribe(({ data, error }) => {
+      if (error) reject(error);
+      else if (data.events.__typename === "StreamOpenedEvent") {
+        ask(SEND, { conversationId, body }, ann.token).catch(reject);
+      } else if (data.events.__typename === "MessageSentEvent") {
+        following.unsubscribe();
+        resolve(data.events.message);
+      }
+    });
+  });
+  assert.equal(heard.body, body);
+});
