@@ -1,5 +1,7 @@
 //! Messages: sending, editing, deleting, and the trees they form.
 
+pub mod sequence;
+
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect, Select,
     sea_query::Expr,
