@@ -1,6 +1,13 @@
 //! Settings, typed. The only reader of the environment.
+//!
+//! Every setting is one line of [`settings::SETTINGS`]: its flag, its variable, its place in
+//! `heddle.toml`, its words in `.env.example` and what `config print` shows all come from there.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+pub mod settings;
+
+mod parse;
 
 /// How careful the server is with unsafe settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,8 +27,19 @@ pub enum SignUpPolicy {
     InviteOnly,
 }
 
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Words on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
 /// The settings of one server.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Config {
     /// Development or production.
     pub mode: Mode,
@@ -33,6 +51,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where people reach the server, when that is not the address it listens on.
+    pub public_url: Option<String>,
     /// Web origins, besides the server's own, whose pages may call the API.
     pub allowed_origins: Vec<String>,
     /// Whether anonymous callers may introspect the schema.
@@ -55,6 +75,10 @@ pub struct Config {
     pub event_replay: Duration,
     /// How long a data loader gathers keys before it asks the database.
     pub loader_delay: Duration,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// What is logged: a level, or levels by module.
+    pub log_level: String,
 }
 
 impl Default for Config {
@@ -65,6 +89,7 @@ impl Default for Config {
             database_url: "sqlite:data/heddle.sqlite".to_owned(),
             data_dir: PathBuf::from("data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
+            public_url: None,
             allowed_origins: vec![],
             public_introspection: true,
             sign_up_policy: SignUpPolicy::Open,
@@ -76,6 +101,19 @@ impl Default for Config {
             participants_per_conversation: 10_000,
             event_replay: Duration::from_hours(7 * 24),
             loader_delay: Duration::from_micros(200),
+            log_format: LogFormat::Auto,
+            log_level: "info".to_owned(),
         }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    /// Like `config print`: without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut map = f.debug_map();
+        for setting in settings::SETTINGS {
+            map.entry(&setting.key, &setting.shown(self));
+        }
+        map.finish()
     }
 }
