@@ -5,9 +5,16 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+pub mod problem;
 pub mod settings;
+pub mod sources;
 
+mod layers;
 mod parse;
+mod production;
+
+pub use problem::{Problem, Problems};
+pub use sources::{Loaded, Origin, Sources};
 
 /// How careful the server is with unsafe settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
