@@ -9,10 +9,12 @@ pub mod problem;
 pub mod settings;
 pub mod sources;
 
+mod example;
 mod layers;
 mod parse;
 mod production;
 
+pub use example::example;
 pub use problem::{Problem, Problems};
 pub use sources::{Loaded, Origin, Sources};
 
