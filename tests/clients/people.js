@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
 const given = process.env.HEDDLE_URL;
-if (!given) throw new Error("HEDDLE_URL names no server; sh tests/run starts one");
+if (!given) throw new Error("HEDDLE_URL names no server; tests/it/clients.rs starts one");
 
 /** Where the server is, without a slash at the end. */
 export const origin = given.replace(/\/$/, "");

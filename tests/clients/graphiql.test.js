@@ -1,0 +1,133 @@
+// GraphiQL in a real browser that can reach this server and nothing else: it renders, runs a query,
+// shows a live event, and neither asks for anything outside nor complains.
+import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+import { chromium } from "playwright-core";
+
+import { ask, origin, pair, SEND } from "./people.js";
+
+const profile = mkdtempSync(join(tmpdir(), "heddle-chromium-"));
+const pictures = process.env.HEDDLE_PICTURES;
+let browser;
+let page;
+/** What the browser asked for, and what it complained about. */
+const requests = [];
+const complaints = [];
+
+before(async () => {
+  const host = new URL(origin).hostname;
+  browser = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.HEDDLE_CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    viewport: { width: 1440, height: 900 },
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${host}`,
+    ],
+  });
+  page = await browser.newPage();
+  page.setDefaultTimeout(20_000);
+  page.on("request", (request) => requests.push(request.url()));
+  page.on("websocket", (opened) => requests.push(opened.url()));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()}`));
+});
+
+after(async () => {
+  await browser?.close();
+  rmSync(profile, { recursive: true, force: true });
+});
+
+const tab = (name) => page.getByRole("tab", { name });
+const editor = (label) => page.locator(`section[aria-label="${label}"] .graphiql-editor:visible`);
+const answer = () => page.locator(".graphiql-response .view-lines");
+
+/** Puts text into one of GraphiQL's editors as a person would: click, select all, paste. */
+async function write(label, text) {
+  await editor(label).click();
+  await page.keyboard.press("ControlOrMeta+A");
+  await page.evaluate((pasted) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text/plain", pasted);
+    const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+    document.activeElement.dispatchEvent(paste);
+  }, text);
+}
+
+/** Runs one of a tab's operations; GraphiQL asks which when there are several. */
+async function run(name) {
+  await page.getByRole("button", { name: "Execute query" }).click();
+  await page.getByRole("menuitem", { name }).click();
+}
+
+async function picture(name) {
+  if (pictures) await page.screenshot({ path: join(pictures, `${name}.png`) });
+}
+
+test("GraphiQL opens with its tabs and the schema", async () => {
+  await page.goto(`${origin}/graphiql`);
+  await editor("Operation Editor").waitFor();
+  for (const name of ["Register", "Conversations", "SendMessage", "Thread", "Live"]) {
+    await tab(name).waitFor();
+  }
+  await page.getByRole("button", { name: "Show Documentation Explorer" }).click();
+  await page.getByText("Root Types", { exact: false }).waitFor();
+  await picture("graphiql");
+});
+
+test("a query typed by hand is answered", async () => {
+  await page.getByRole("button", { name: "New tab" }).click();
+  await write("Operation Editor", "query Hand { __typename }");
+  await page.getByRole("button", { name: "Execute query" }).click();
+  await answer().getByText('"Query"').waitFor();
+});
+
+test("registering in the first tab makes the others act as that person", async () => {
+  const username = `eve_${randomUUID().slice(0, 8)}`;
+  await tab("Register").click();
+  await write(
+    "Variables",
+    JSON.stringify({ username, email: `${username}@example.com`, password: randomUUID() }),
+  );
+  await run("Register");
+  await answer().getByText("accessTokenExpiresAt").waitFor();
+  await tab("Conversations").click();
+  await run("Conversations");
+  await answer().getByText('"conversations"').waitFor();
+});
+
+test("the live tab shows what is sent meanwhile", async () => {
+  const { ann, bob, conversationId } = await pair();
+  await tab("Live").click();
+  await page.getByRole("button", { name: "Headers", exact: true }).click();
+  await write("Headers", JSON.stringify({ Authorization: `Bearer ${bob.token}` }));
+  await page.getByRole("button", { name: "Execute query" }).click();
+  await answer().getByText("StreamOpenedEvent").waitFor();
+  const body = `for the picture ${randomUUID().slice(0, 8)}`;
+  await ask(SEND, { conversationId, body }, ann.token);
+  await answer().getByText(body).waitFor();
+  await picture("graphiql-live");
+  await page.getByRole("button", { name: "Stop query" }).click();
+});
+
+test("nothing outside was asked for and nothing was complained about", () => {
+  const host = new URL(origin).host;
+  const outside = requests.filter((url) => !url.startsWith("data:") && new URL(url).host !== host);
+  assert.deepEqual(outside, []);
+  assert.ok(requests.some((url) => url.startsWith("ws")), "the subscription went over a WebSocket");
+  assert.deepEqual(complaints, []);
+});
