@@ -5,6 +5,8 @@ pub mod access;
 pub mod accounts;
 pub mod conversations;
 pub mod messages;
+pub mod page;
 pub mod sessions;
 pub mod text;
+pub mod threads;
 pub mod users;

@@ -1,0 +1,115 @@
+//! Which part of a list is wanted, and how rows of many lists are read by one statement.
+
+use std::fmt::Write as _;
+
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+
+use crate::{db, error::Error};
+
+/// Lists that one statement reads at most; `SQLite` allows 500 in one.
+const LISTS_PER_STATEMENT: usize = 100;
+
+/// Which end of a list a page is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum End {
+    /// From the first item on.
+    First,
+    /// Up to the last item.
+    Last,
+}
+
+/// A part of a list that is ordered by a key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Span<K> {
+    /// Only items after this key.
+    pub after: Option<K>,
+    /// Only items before this key.
+    pub before: Option<K>,
+    /// Where to count from.
+    pub end: End,
+    /// How many.
+    pub size: usize,
+}
+
+/// Items of a span, in list order, and whether more lie beyond the end that was not counted from.
+#[derive(Clone, Debug)]
+pub struct Part<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Whether the list goes on beyond the span's far side.
+    pub has_more: bool,
+}
+
+impl<T> Default for Part<T> {
+    fn default() -> Self {
+        Self {
+            items: vec![],
+            has_more: false,
+        }
+    }
+}
+
+impl<K> Span<K> {
+    /// Rows to ask for: one more than the page, which tells whether more follow.
+    #[must_use]
+    pub fn limit(&self) -> i64 {
+        i64::try_from(self.size).unwrap_or(i64::MAX - 1) + 1
+    }
+
+    /// The rows that a statement gave, in the direction it was counted in, as the part they are.
+    #[must_use]
+    pub fn part<T>(&self, mut rows: Vec<T>) -> Part<T> {
+        let has_more = rows.len() > self.size;
+        rows.truncate(self.size);
+        if self.end == End::Last {
+            rows.reverse();
+        }
+        Part {
+            items: rows,
+            has_more,
+        }
+    }
+}
+
+impl<K: Clone + Into<Value>> Span<K> {
+    /// The conditions, order and limit of this span over a column, with their values. `descending`
+    /// is the list's own order.
+    #[must_use]
+    pub fn sql(&self, column: &str, descending: bool) -> (String, Vec<Value>) {
+        let (later, earlier) = if descending { ("<", ">") } else { (">", "<") };
+        let mut text = String::new();
+        let mut values = vec![];
+        for (key, sign) in [(&self.after, later), (&self.before, earlier)] {
+            if let Some(key) = key {
+                let _ = write!(text, " AND {column} {sign} ?");
+                values.push(key.clone().into());
+            }
+        }
+        let backwards = descending != (self.end == End::Last);
+        let direction = if backwards { "DESC" } else { "ASC" };
+        let _ = write!(text, " ORDER BY {column} {direction} LIMIT ?");
+        values.push(self.limit().into());
+        (text, values)
+    }
+}
+
+/// Reads several lists by one statement: each `SELECT` with its own order and limit.
+pub async fn union<T, C>(db: &C, selects: Vec<(String, Vec<Value>)>) -> Result<Vec<T>, Error>
+where
+    T: FromQueryResult,
+    C: ConnectionTrait,
+{
+    let mut rows = vec![];
+    for chunk in selects.chunks(LISTS_PER_STATEMENT) {
+        let texts: Vec<_> = chunk
+            .iter()
+            .map(|(text, _)| format!("SELECT * FROM ({text}) AS list"))
+            .collect();
+        let values: Vec<_> = chunk
+            .iter()
+            .flat_map(|(_, values)| values.clone())
+            .collect();
+        rows.extend(db::all(db, &texts.join(" UNION ALL "), values).await?);
+    }
+    Ok(rows)
+}
