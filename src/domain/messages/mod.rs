@@ -1,15 +1,28 @@
 //! Messages: sending, editing, deleting, and the trees they form.
 
+mod delete;
+mod edit;
+mod mentions;
+pub mod rights;
+mod send;
 pub mod sequence;
+pub mod timeline;
+pub mod tree;
 
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect, Select,
-    sea_query::Expr,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect,
+    Select, sea_query::Expr,
 };
+
+pub use delete::{Deleted, delete, erase_in};
+pub use edit::{Edit, edit};
+pub use send::{NewMessage, Sent, send};
 
 use crate::{
     domain::sessions::Viewer,
     entity::{message, participant},
+    error::Error,
+    id::MessageId,
 };
 
 /// The messages this viewer may see: those of conversations they take part in, from where their
@@ -29,4 +42,26 @@ pub fn visible(viewer: &Viewer) -> Select<message::Entity> {
                 participant::Column::VisibleFromSeq,
             ))),
         )
+}
+
+/// [`visible`] for statements written as SQL, over `message m`; takes the viewer's user id.
+pub const VISIBLE: &str = "JOIN participant p ON p.conversation_id = m.conversation_id
+    AND p.user_id = ? AND m.seq >= p.visible_from_seq";
+
+/// [`message::Model::is_shown`] for statements written as SQL, over `message m`.
+pub const SHOWN: &str = "(m.deleted_at IS NULL OR m.descendant_count > 0)";
+
+/// One message that the viewer may see and that is shown.
+pub async fn find<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    id: MessageId,
+) -> Result<message::Model, Error> {
+    let found = visible(viewer)
+        .filter(message::Column::Id.eq(id))
+        .one(db)
+        .await?;
+    found
+        .filter(message::Model::is_shown)
+        .ok_or_else(|| Error::not_found("message"))
 }

@@ -1,0 +1,86 @@
+//! Deleting: the text and its history are erased at once; a marker stays while replies hang below it.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::{
+        access,
+        messages::{self, rights, send::count_in},
+        sessions::Viewer,
+        threads,
+    },
+    entity::message,
+    error::Error,
+    id::{MessageId, ThreadId},
+    live::log::{self, Change, Stream},
+};
+
+/// What is left of a deleted message.
+#[derive(Clone, Debug)]
+pub struct Deleted {
+    /// Its id.
+    pub id: MessageId,
+    /// The empty marker, while replies hang below it.
+    pub marker: Option<message::Model>,
+}
+
+/// Deletes a message.
+pub async fn delete(app: &App, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
+    app.db
+        .write(|tx| async move { delete_in(&tx, app, viewer, id).await })
+        .await
+}
+
+async fn delete_in(tx: &Tx, app: &App, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
+    let conversation = messages::find(tx, viewer, id).await?.conversation_id;
+    let place = access::conversation(tx, viewer, conversation).await?;
+    // Read again under the conversation's lock: another deletion may have come first.
+    let message = messages::find(tx, viewer, id).await?;
+    let now = app.clock.now();
+    rights::delete(&app.config, viewer, place.role(), &message, now)?;
+    let marker = erase_in(tx, message, now).await?;
+    Ok(Deleted {
+        id,
+        marker: Some(marker).filter(message::Model::is_shown),
+    })
+}
+
+/// Erases a message whose conversation the transaction holds the lock of: its text, its history, whom
+/// it mentions and who was told; and takes it out of the counts above it.
+pub async fn erase_in(
+    tx: &Tx,
+    message: message::Model,
+    at: DateTime<Utc>,
+) -> Result<message::Model, Error> {
+    for table in ["message_revision", "mention", "notification"] {
+        let text = format!("DELETE FROM {table} WHERE message_id = ?");
+        db::run(tx, &text, [message.id.into()]).await?;
+    }
+    let conversation = message.conversation_id;
+    let mut changes = vec![Change::MessageDeleted {
+        message: message.id,
+        conversation,
+    }];
+    if let Some(parent) = message.parent_id {
+        let parent = message::Entity::find()
+            .filter(message::Column::Id.eq(parent))
+            .one(tx)
+            .await?
+            .ok_or_else(|| Error::internal("a reply whose parent is gone"))?;
+        count_in(tx, &parent, -1).await?;
+        threads::reply_deleted_in(tx, &message).await?;
+        changes.push(Change::ThreadChanged {
+            thread: ThreadId::from(message.thread_root()),
+        });
+    }
+    let mut erased = message.into_active_model();
+    erased.body = Set(None);
+    erased.content_hash = Set(None);
+    erased.deleted_at = Set(Some(at));
+    let erased = erased.update(tx).await?;
+    log::append(tx, Stream::Conversation(conversation), at, &changes).await?;
+    Ok(erased)
+}

@@ -1,0 +1,120 @@
+//! Editing: the new text replaces the old one, which joins the history.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, PaginatorTrait, QueryFilter, Set,
+};
+
+use crate::{
+    app::App,
+    db::Tx,
+    domain::{
+        access,
+        messages::{self, mentions, rights, send::check_body},
+        sessions::Viewer,
+    },
+    entity::{message, message_revision},
+    error::{Error, Problem},
+    id::{MessageId, RevisionId},
+    live::log::{self, Change, Stream},
+};
+
+/// Longest reason.
+const REASON_LENGTH: usize = 200;
+
+/// A new text.
+#[derive(Clone, Debug)]
+pub struct Edit {
+    /// The message.
+    pub message: MessageId,
+    /// Markdown text.
+    pub body: String,
+    /// Why it changes, shown in the history.
+    pub reason: Option<String>,
+    /// When given, `editedAt` of the version being replaced; otherwise the edit overwrites.
+    pub expected_edited_at: Option<Option<DateTime<Utc>>>,
+}
+
+/// Replaces a message's text.
+pub async fn edit(app: &App, viewer: &Viewer, edit: &Edit) -> Result<message::Model, Error> {
+    let mut problems = vec![];
+    check_body(app, &edit.body, &mut problems);
+    let reason = edit.reason.as_deref().unwrap_or_default();
+    if reason.chars().count() > REASON_LENGTH || reason.contains('\0') {
+        let message = format!("Use at most {REASON_LENGTH} characters.");
+        problems.push(Problem::new("reason", "TOO_LONG", message));
+    }
+    Error::check(problems)?;
+    app.db
+        .write(|tx| async move { edit_in(&tx, app, viewer, edit).await })
+        .await
+}
+
+async fn edit_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    edit: &Edit,
+) -> Result<message::Model, Error> {
+    let conversation = messages::find(tx, viewer, edit.message)
+        .await?
+        .conversation_id;
+    let place = access::conversation(tx, viewer, conversation).await?;
+    // Read again under the conversation's lock: a deletion may have come first.
+    let message = messages::find(tx, viewer, edit.message).await?;
+    let now = app.clock.now();
+    rights::edit(&app.config, viewer, place.role(), &message, now)?;
+    if edit
+        .expected_edited_at
+        .is_some_and(|expected| expected != message.edited_at)
+    {
+        return Err(Error::conflict("The message was edited meanwhile."));
+    }
+    if message.body.as_deref() == Some(edit.body.as_str()) {
+        return Ok(message);
+    }
+    // Each version has a time of its own, so that a client can name the one it replaces.
+    let at = message
+        .edited_at
+        .map_or(now, |last| now.max(last + TimeDelta::milliseconds(1)));
+    revise_in(tx, viewer, edit, &message, at).await?;
+    let mut changed = message.into_active_model();
+    changed.body = Set(Some(edit.body.clone()));
+    changed.edited_at = Set(Some(at));
+    let message = changed.update(tx).await?;
+    mentions::clear_in(tx, &message).await?;
+    mentions::write_in(tx, &message).await?;
+    let change = Change::MessageEdited {
+        message: message.id,
+    };
+    log::append(tx, Stream::Conversation(conversation), at, &[change]).await?;
+    Ok(message)
+}
+
+/// The text so far joins the history.
+async fn revise_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    edit: &Edit,
+    message: &message::Model,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let earlier = message_revision::Entity::find()
+        .filter(message_revision::Column::MessageId.eq(message.id))
+        .count(tx)
+        .await?;
+    let revision = message_revision::ActiveModel {
+        id: Set(RevisionId::mint()),
+        message_id: Set(message.id),
+        number: Set(i32::try_from(earlier + 1).map_err(Error::internal)?),
+        body: Set(message.body.clone().unwrap_or_default()),
+        reason: Set(edit
+            .reason
+            .clone()
+            .filter(|reason| !reason.trim().is_empty())),
+        editor_id: Set(Some(viewer.user)),
+        replaced_at: Set(at),
+    };
+    revision.insert(tx).await?;
+    Ok(())
+}

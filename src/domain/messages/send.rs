@@ -1,0 +1,274 @@
+//! Sending: a root message or a reply, once for each `clientMessageId`.
+
+use aws_lc_rs::digest;
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::{
+        access::{self, InConversation},
+        messages::{self, mentions, rights, sequence, tree},
+        sessions::Viewer,
+        threads,
+    },
+    entity::message::{self, MessageKind, MessagePriority},
+    error::{Error, Problem},
+    id::{ConversationId, MessageId, ThreadId},
+    live::log::{self, Change, Stream},
+};
+
+/// Longest key that a client may choose.
+const CLIENT_KEY_LENGTH: usize = 64;
+
+/// A message to send.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Where to.
+    pub conversation: ConversationId,
+    /// The message being answered; none for a root message.
+    pub parent: Option<MessageId>,
+    /// Markdown text.
+    pub body: String,
+    /// How strongly to flag it.
+    pub priority: MessagePriority,
+    /// A key chosen by the client.
+    pub client_message_id: Option<String>,
+}
+
+/// A message that was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The message.
+    pub message: message::Model,
+    /// Whether an earlier request with the same key had sent it already.
+    pub was_duplicate: bool,
+}
+
+/// Sends a message. Repeating it with the same key and content gives the first message again; the
+/// same key with other content is a CONFLICT.
+pub async fn send(app: &App, viewer: &Viewer, new: &NewMessage) -> Result<Sent, Error> {
+    check(app, new)?;
+    app.db
+        .write(|tx| async move { send_in(&tx, app, viewer, new).await })
+        .await
+}
+
+async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Result<Sent, Error> {
+    let place = access::conversation(tx, viewer, new.conversation).await?;
+    if let Some(message) = earlier(tx, viewer, new).await? {
+        return Ok(Sent {
+            message,
+            was_duplicate: true,
+        });
+    }
+    rights::send(place.role())?;
+    let parent = match new.parent {
+        Some(id) => Some(parent_in(tx, app, viewer, &place, id).await?),
+        None => None,
+    };
+    let at = app.clock.now();
+    let message = insert_in(tx, viewer, new, parent.as_ref(), at).await?;
+    if let Some(parent) = &parent {
+        count_in(tx, parent, 1).await?;
+        threads::replied_in(tx, &message, parent).await?;
+    }
+    mentions::write_in(tx, &message).await?;
+    unarchive_in(tx, new.conversation).await?;
+    Ok(Sent {
+        message,
+        was_duplicate: false,
+    })
+}
+
+/// All that is wrong with the input, whoever sends it.
+fn check(app: &App, new: &NewMessage) -> Result<(), Error> {
+    let mut problems = vec![];
+    check_body(app, &new.body, &mut problems);
+    if let Some(key) = &new.client_message_id {
+        let length = key.chars().count();
+        if length == 0 || length > CLIENT_KEY_LENGTH || key.contains('\0') {
+            let message = format!("Use 1 to {CLIENT_KEY_LENGTH} characters.");
+            problems.push(Problem::new("clientMessageId", "OUT_OF_RANGE", message));
+        }
+    }
+    Error::check(problems)
+}
+
+/// What is wrong with a text.
+pub(super) fn check_body(app: &App, body: &str, problems: &mut Vec<Problem>) {
+    let longest = app.config.message_length;
+    if body.trim().is_empty() {
+        problems.push(Problem::new("body", "REQUIRED", "Write something."));
+    } else if body.chars().count() > longest {
+        let message = format!("Use at most {longest} characters.");
+        problems.push(Problem::new("body", "TOO_LONG", message));
+    } else if body.contains('\0') {
+        problems.push(Problem::new(
+            "body",
+            "BAD_CHARACTER",
+            "Text cannot hold the NUL character.",
+        ));
+    }
+}
+
+/// The message that an earlier request with the same key sent.
+async fn earlier(
+    tx: &Tx,
+    viewer: &Viewer,
+    new: &NewMessage,
+) -> Result<Option<message::Model>, Error> {
+    let Some(key) = &new.client_message_id else {
+        return Ok(None);
+    };
+    let found = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(new.conversation))
+        .filter(message::Column::SenderId.eq(viewer.user))
+        .filter(message::Column::ClientMessageId.eq(key))
+        .one(tx)
+        .await?;
+    // A deleted message keeps its key and nothing else.
+    let same = |message: &message::Model| {
+        message
+            .content_hash
+            .as_ref()
+            .is_none_or(|hash| *hash == content_hash(new))
+    };
+    if found.as_ref().is_some_and(|message| !same(message)) {
+        return Err(Error::conflict(
+            "Another message was sent with this clientMessageId.",
+        ));
+    }
+    Ok(found)
+}
+
+/// Tells contents apart without keeping them: an edit changes the body but not what was sent.
+fn content_hash(new: &NewMessage) -> Vec<u8> {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(new.parent.map_or([0; 16], |id| *id.0.as_bytes()).as_slice());
+    context.update(match new.priority {
+        MessagePriority::Normal => b"N",
+        MessagePriority::Important => b"I",
+        MessagePriority::Urgent => b"U",
+    });
+    context.update(new.body.as_bytes());
+    context.finish().as_ref().to_vec()
+}
+
+/// The message to hang a reply below: the one being answered, or at the deepest level its nearest
+/// ancestor that still allows replies.
+async fn parent_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    place: &InConversation,
+    id: MessageId,
+) -> Result<message::Model, Error> {
+    let missing = || Error::invalid("parentId", "NOT_FOUND", "There is no such message here.");
+    let visible = messages::visible(viewer)
+        .filter(message::Column::Id.eq(id))
+        .filter(message::Column::ConversationId.eq(place.conversation().id));
+    let answered = visible
+        .one(tx)
+        .await?
+        .filter(message::Model::is_shown)
+        .ok_or_else(missing)?;
+    rights::reply(&answered, place.role())?;
+    if answered.depth < app.config.thread_depth {
+        return Ok(answered);
+    }
+    let levels = usize::try_from(app.config.thread_depth).unwrap_or(1).max(1);
+    let seq = tree::places(&answered.path)
+        .get(levels - 1)
+        .copied()
+        .ok_or_else(missing)?;
+    let ancestor = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(place.conversation().id))
+        .filter(message::Column::Seq.eq(seq));
+    ancestor.one(tx).await?.ok_or_else(missing)
+}
+
+async fn insert_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    new: &NewMessage,
+    parent: Option<&message::Model>,
+    at: DateTime<Utc>,
+) -> Result<message::Model, Error> {
+    let id = MessageId::mint();
+    let mut changes = vec![Change::MessageSent { message: id }];
+    if let Some(parent) = parent {
+        changes.push(Change::ThreadChanged {
+            thread: ThreadId::from(parent.thread_root()),
+        });
+    }
+    let events = u32::try_from(changes.len()).map_err(Error::internal)?;
+    let next = sequence::next_in(tx, new.conversation, parent.is_none(), events, at).await?;
+    let message = message::ActiveModel {
+        id: Set(id),
+        conversation_id: Set(new.conversation),
+        seq: Set(next.seq),
+        sender_id: Set(Some(viewer.user)),
+        parent_id: Set(parent.map(|parent| parent.id)),
+        root_id: Set(parent.map(message::Model::thread_root)),
+        depth: Set(parent.map_or(0, |parent| parent.depth + 1)),
+        path: Set(tree::path(
+            parent.map_or(&[], |parent| &parent.path),
+            next.seq,
+        )),
+        reply_count: Set(0),
+        descendant_count: Set(0),
+        kind: Set(MessageKind::User),
+        priority: Set(new.priority),
+        body: Set(Some(new.body.clone())),
+        notice: Set(None),
+        client_message_id: Set(new.client_message_id.clone()),
+        content_hash: Set(new.client_message_id.as_ref().map(|_| content_hash(new))),
+        created_at: Set(at),
+        edited_at: Set(None),
+        deleted_at: Set(None),
+    };
+    let message = message.insert(tx).await?;
+    log::write(
+        tx,
+        Stream::Conversation(new.conversation),
+        next.event_before,
+        at,
+        &changes,
+    )
+    .await?;
+    Ok(message)
+}
+
+/// Adds to the counts above a reply: the parent's direct ones and every ancestor's.
+pub(super) async fn count_in<C: ConnectionTrait>(
+    tx: &C,
+    parent: &message::Model,
+    step: i32,
+) -> Result<(), Error> {
+    let ancestors = tree::places(&parent.path);
+    let text = format!(
+        "UPDATE message SET descendant_count = descendant_count + ?,
+             reply_count = reply_count + CASE WHEN seq = ? THEN ? ELSE 0 END
+         WHERE conversation_id = ? AND seq IN ({})",
+        db::marks(ancestors.len())
+    );
+    let mut values = vec![
+        step.into(),
+        parent.seq.into(),
+        step.into(),
+        parent.conversation_id.into(),
+    ];
+    values.extend(ancestors.into_iter().map(sea_orm::Value::from));
+    db::run(tx, &text, values).await?;
+    Ok(())
+}
+
+/// News brings a conversation back into the lists it was archived from.
+async fn unarchive_in(tx: &Tx, conversation: ConversationId) -> Result<(), Error> {
+    let text =
+        "UPDATE participant SET is_archived = ? WHERE conversation_id = ? AND is_archived = ?";
+    db::run(tx, text, [false.into(), conversation.into(), true.into()]).await?;
+    Ok(())
+}

@@ -1,0 +1,142 @@
+//! The timeline of a conversation: its root messages, or all its messages, by their place in it.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+
+use crate::{
+    db,
+    domain::{
+        messages::{SHOWN, VISIBLE, find},
+        page::{Part, Span, union},
+        sessions::Viewer,
+    },
+    entity::message,
+    error::Error,
+    id::{ConversationId, MessageId},
+};
+
+/// Where to open a timeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Anchor {
+    /// At this message; for a reply, at its thread's root.
+    Message(MessageId),
+    /// At the first message the viewer has not read, or the newest when all is read.
+    FirstUnread,
+    /// At the oldest message.
+    Start,
+    /// At the first message sent at or after this time.
+    Time(DateTime<Utc>),
+}
+
+/// The same part of several timelines.
+pub async fn pages<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+    span: &Span<i32>,
+    include_replies: bool,
+) -> Result<HashMap<ConversationId, Part<message::Model>>, Error> {
+    let selects = conversations.iter().map(|&conversation| {
+        let (rest, values) = span.sql("m.seq", false);
+        let which = lane(include_replies);
+        let text = format!(
+            "SELECT m.* FROM message m {VISIBLE} WHERE m.conversation_id = ? {which} AND {SHOWN}{rest}"
+        );
+        let mut all: Vec<Value> = vec![viewer.user.into(), conversation.into()];
+        all.extend(values);
+        (text, all)
+    });
+    let rows: Vec<message::Model> = union(db, selects.collect()).await?;
+    let mut lists: HashMap<ConversationId, Vec<message::Model>> = HashMap::new();
+    for row in rows {
+        lists.entry(row.conversation_id).or_default().push(row);
+    }
+    Ok(lists
+        .into_iter()
+        .map(|(conversation, rows)| (conversation, span.part(rows)))
+        .collect())
+}
+
+#[derive(FromQueryResult)]
+struct Place {
+    seq: Option<i32>,
+}
+
+/// The place that an anchor names in a conversation; `None` when the timeline has nothing there.
+pub async fn place<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    anchor: Anchor,
+    include_replies: bool,
+) -> Result<Option<i32>, Error> {
+    match anchor {
+        Anchor::Start => Ok(Some(0)),
+        Anchor::Message(id) => {
+            let message = find(db, viewer, id).await?;
+            if message.conversation_id != conversation {
+                return Err(Error::not_found("message"));
+            }
+            if include_replies || message.root_id.is_none() {
+                return Ok(Some(message.seq));
+            }
+            Ok(Some(find(db, viewer, message.thread_root()).await?.seq))
+        }
+        Anchor::Time(time) => {
+            let values = vec![time.into()];
+            let condition = "AND m.created_at >= ? ORDER BY m.seq ASC LIMIT 1";
+            first(db, viewer, conversation, include_replies, condition, values).await
+        }
+        Anchor::FirstUnread => first_unread(db, viewer, conversation, include_replies).await,
+    }
+}
+
+async fn first_unread<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    include_replies: bool,
+) -> Result<Option<i32>, Error> {
+    let condition = "AND m.deleted_at IS NULL AND m.kind = 'USER'
+        AND (m.sender_id IS NULL OR m.sender_id <> p.user_id) AND m.seq > p.read_floor_seq
+        AND NOT EXISTS (SELECT 1 FROM read_mark r WHERE r.user_id = p.user_id
+            AND r.lane_id = COALESCE(m.root_id, m.conversation_id) AND r.seq >= m.seq)
+        AND NOT EXISTS (SELECT 1 FROM read_exception x WHERE x.user_id = p.user_id
+            AND x.lane_id = COALESCE(m.root_id, m.conversation_id) AND x.seq = m.seq)
+        ORDER BY m.seq ASC LIMIT 1";
+    let unread = first(db, viewer, conversation, include_replies, condition, vec![]).await?;
+    if unread.is_some() {
+        return Ok(unread);
+    }
+    let newest = "ORDER BY m.seq DESC LIMIT 1";
+    first(db, viewer, conversation, include_replies, newest, vec![]).await
+}
+
+async fn first<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    include_replies: bool,
+    rest: &str,
+    more: Vec<Value>,
+) -> Result<Option<i32>, Error> {
+    let which = lane(include_replies);
+    let text = format!(
+        "SELECT m.seq FROM message m {VISIBLE} WHERE m.conversation_id = ? {which} AND {SHOWN} {rest}"
+    );
+    let mut values: Vec<Value> = vec![viewer.user.into(), conversation.into()];
+    values.extend(more);
+    Ok(db::one::<Place, _, _>(db, &text, values)
+        .await?
+        .and_then(|place| place.seq))
+}
+
+fn lane(include_replies: bool) -> &'static str {
+    if include_replies {
+        ""
+    } else {
+        "AND m.root_id IS NULL"
+    }
+}
