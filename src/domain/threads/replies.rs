@@ -1,0 +1,153 @@
+//! The replies of a thread, as one flat list or as direct replies below many messages at once.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, Value};
+
+use crate::{
+    db,
+    domain::{
+        messages::{self, SHOWN, VISIBLE, tree},
+        page::{Part, Span, union},
+        sessions::Viewer,
+    },
+    entity::message,
+    error::Error,
+    id::{MessageId, ThreadId},
+};
+
+/// Orders for the replies of a thread, with the part of the list that is wanted.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Listing {
+    /// Each reply straight after its parent, siblings oldest first; keyed by path.
+    Tree(Span<Vec<u8>>),
+    /// By time, oldest first; keyed by place.
+    OldestFirst(Span<i32>),
+    /// By time, newest first; keyed by place.
+    NewestFirst(Span<i32>),
+}
+
+/// Where in a thread to look.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Scope {
+    /// The path of the message below which to look; the root's own when absent.
+    pub under: Option<Vec<u8>>,
+    /// The level of the message below which to look; 0 for the root.
+    pub level: i32,
+    /// Leave out replies more than this many levels below it.
+    pub max_depth: Option<i32>,
+}
+
+/// The scope below a message of this thread.
+pub async fn scope<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    thread: ThreadId,
+    under: Option<MessageId>,
+    max_depth: Option<i32>,
+) -> Result<Scope, Error> {
+    let Some(under) = under else {
+        return Ok(Scope {
+            under: None,
+            level: 0,
+            max_depth,
+        });
+    };
+    let message = messages::find(db, viewer, under).await?;
+    if ThreadId::from(message.thread_root()) != thread {
+        return Err(Error::not_found("message"));
+    }
+    Ok(Scope {
+        under: Some(message.path),
+        level: message.depth,
+        max_depth,
+    })
+}
+
+/// The same part of several threads.
+pub async fn pages<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    threads: &[ThreadId],
+    scope: &Scope,
+    listing: &Listing,
+) -> Result<HashMap<ThreadId, Part<message::Model>>, Error> {
+    let selects = threads
+        .iter()
+        .map(|&thread| select(viewer, thread, scope, listing))
+        .collect();
+    let rows: Vec<message::Model> = union(db, selects).await?;
+    let mut lists: HashMap<ThreadId, Vec<message::Model>> = HashMap::new();
+    for row in rows {
+        lists
+            .entry(ThreadId::from(row.thread_root()))
+            .or_default()
+            .push(row);
+    }
+    let part = |rows| match listing {
+        Listing::Tree(span) => span.part(rows),
+        Listing::OldestFirst(span) | Listing::NewestFirst(span) => span.part(rows),
+    };
+    Ok(lists
+        .into_iter()
+        .map(|(thread, rows)| (thread, part(rows)))
+        .collect())
+}
+
+fn select(
+    viewer: &Viewer,
+    thread: ThreadId,
+    scope: &Scope,
+    listing: &Listing,
+) -> (String, Vec<Value>) {
+    let mut text = format!("SELECT m.* FROM message m {VISIBLE} WHERE m.root_id = ? AND {SHOWN}");
+    let mut values: Vec<Value> = vec![viewer.user.into(), thread.into()];
+    if let Some(path) = &scope.under {
+        text.push_str(" AND m.path > ? AND m.path < ?");
+        values.extend([path.clone().into(), tree::end(path).into()]);
+    }
+    if let Some(levels) = scope.max_depth {
+        text.push_str(" AND m.depth <= ?");
+        values.push(scope.level.saturating_add(levels).into());
+    }
+    let (rest, more) = match listing {
+        Listing::Tree(span) => span.sql("m.path", false),
+        Listing::OldestFirst(span) => span.sql("m.seq", false),
+        Listing::NewestFirst(span) => span.sql("m.seq", true),
+    };
+    text.push_str(&rest);
+    values.extend(more);
+    (text, values)
+}
+
+/// The first direct replies below several messages, oldest first, after this place in each: one
+/// statement, however many messages there are. One more than asked for tells that more follow.
+pub async fn direct<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    parents: &[MessageId],
+    span: &Span<i32>,
+) -> Result<HashMap<MessageId, Part<message::Model>>, Error> {
+    let text = format!(
+        "SELECT * FROM (
+             SELECT m.*, ROW_NUMBER() OVER (PARTITION BY m.parent_id ORDER BY m.seq) AS place
+             FROM message m {VISIBLE}
+             WHERE m.parent_id IN ({}) AND m.seq > ? AND {SHOWN}
+         ) AS list WHERE place <= ? ORDER BY seq",
+        db::marks(parents.len())
+    );
+    let mut values: Vec<Value> = vec![viewer.user.into()];
+    values.extend(parents.iter().map(|&parent| Value::from(parent)));
+    values.extend([span.after.unwrap_or(0).into(), span.limit().into()]);
+    let rows: Vec<message::Model> = db::all(db, &text, values).await?;
+    let mut lists: HashMap<MessageId, Vec<message::Model>> = HashMap::new();
+    for row in rows {
+        if let Some(parent) = row.parent_id {
+            lists.entry(parent).or_default().push(row);
+        }
+    }
+    Ok(lists
+        .into_iter()
+        .map(|(parent, rows)| (parent, span.part(rows)))
+        .collect())
+}
