@@ -213,6 +213,7 @@ fn position(text: &str, at: usize) -> Pos {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Code;
 
     fn of(text: &str) -> Result<Lexed, Refusal> {
         lex(text, &Limits::default())
@@ -260,7 +261,7 @@ mod tests {
             let refusal = of(text).unwrap_err();
             assert_eq!(
                 (refusal.code, refusal.stage),
-                ("BAD_USER_INPUT", Stage::Reading)
+                (Code::BadUserInput, Stage::Reading)
             );
             assert!(refusal.at.is_some(), "{text}");
         }

@@ -2,6 +2,8 @@
 
 use async_graphql::Pos;
 
+use crate::error::Code;
+
 /// Where in its reading a document failed; decides the HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -27,8 +29,8 @@ pub struct Excess {
 pub struct Refusal {
     /// How far the document came.
     pub stage: Stage,
-    /// The code that clients read: `BAD_USER_INPUT`, `TOO_COMPLEX` or `DISABLED`.
-    pub code: &'static str,
+    /// The code that clients read.
+    pub code: Code,
     /// One sentence.
     pub message: String,
     /// Where in the document, when it can be said.
@@ -43,7 +45,7 @@ impl Refusal {
     pub fn syntax(message: impl Into<String>, at: Option<Pos>) -> Self {
         Self {
             stage: Stage::Reading,
-            code: "BAD_USER_INPUT",
+            code: Code::BadUserInput,
             message: message.into(),
             at,
             excess: None,
@@ -59,21 +61,12 @@ impl Refusal {
         }
     }
 
-    /// The server has what the document asks for turned off.
-    #[must_use]
-    pub fn disabled(message: impl Into<String>) -> Self {
-        Self {
-            code: "DISABLED",
-            ..Self::invalid(message, None)
-        }
-    }
-
     /// The document asks for more than one request may.
     #[must_use]
     pub fn excess(stage: Stage, limit: &'static str, maximum: u64, found: u64) -> Self {
         Self {
             stage,
-            code: "TOO_COMPLEX",
+            code: Code::TooComplex,
             message: format!(
                 "The document goes over the limit `{limit}`: {maximum} allowed, {found} found."
             ),

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::error::Code;
 
 const SDL: &str = r"
 schema { query: Query mutation: Mutation subscription: Subscription }
@@ -44,14 +45,14 @@ fn admit_with(text: &str, variables: &Json) -> Result<Admitted, Refusal> {
 #[track_caller]
 fn goes_over(limit: &str, text: &str) {
     let refusal = admit(text).unwrap_err();
-    assert_eq!(refusal.code, "TOO_COMPLEX", "{refusal:?}");
+    assert_eq!(refusal.code, Code::TooComplex, "{refusal:?}");
     assert_eq!(refusal.excess.unwrap().limit, limit, "{refusal:?}");
 }
 
 #[track_caller]
 fn is_invalid(text: &str) {
     let refusal = admit(text).unwrap_err();
-    assert_eq!(refusal.code, "BAD_USER_INPUT", "{refusal:?}");
+    assert_eq!(refusal.code, Code::BadUserInput, "{refusal:?}");
     assert_eq!(refusal.stage, Stage::Checking, "{refusal:?}");
 }
 
@@ -166,7 +167,7 @@ fn an_operation_is_chosen_and_the_rest_is_cut() {
     );
     for wrong in [None, Some("C")] {
         let refusals = guard.admit(&document, wrong, &none).unwrap_err();
-        assert_eq!(refusals[0].code, "BAD_USER_INPUT");
+        assert_eq!(refusals[0].code, Code::BadUserInput);
     }
 }
 
@@ -219,14 +220,14 @@ fn variables_are_checked_before_anything_runs() {
     for (declared, value) in wrong {
         let text = format!("query({declared}) {{ when(count: $x) }}");
         let refusal = admit_with(&text, &json!({"x": value})).unwrap_err();
-        assert_eq!(refusal.code, "BAD_USER_INPUT", "{declared} {value}");
+        assert_eq!(refusal.code, Code::BadUserInput, "{declared} {value}");
         assert!(refusal.message.contains("$x"), "{}", refusal.message);
     }
     assert_eq!(
         admit("query($x: Int!) { when(count: $x) }")
             .unwrap_err()
             .code,
-        "BAD_USER_INPUT"
+        Code::BadUserInput
     );
 }
 

@@ -1,0 +1,383 @@
+//! What goes back: data and errors, bounded in number and size, each error with a code from the closed list. Pure.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use async_graphql::{PathSegment, Pos, Response, ServerError, Value};
+use bytes::Bytes;
+use http::StatusCode;
+use serde::Serialize;
+
+use super::guard::{MOST_ERRORS, Refusal, Stage};
+use super::media::Media;
+use crate::error::Code;
+
+/// Longest error message, in characters.
+const MESSAGE_LENGTH: usize = 200;
+
+/// Largest answer, in bytes.
+const MOST_BYTES: usize = 5 * 1024 * 1024;
+
+/// How far a request came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is no GraphQL request. The status stands whatever type the client accepts.
+    Rejected(StatusCode),
+    /// It is one, but its operation did not run.
+    Refused(StatusCode),
+    /// The operation ran; some of its fields may have failed.
+    Executed,
+}
+
+/// One error of an answer.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// One sentence.
+    pub message: String,
+    /// Places in the document.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub locations: Vec<Pos>,
+    /// The field that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub path: Vec<PathSegment>,
+    /// `code`, and what belongs to it.
+    pub extensions: BTreeMap<String, Value>,
+}
+
+/// A whole answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// How far the request came.
+    pub outcome: Outcome,
+    /// Absent unless the operation ran.
+    pub data: Option<Value>,
+    /// What went wrong.
+    pub errors: Vec<Told>,
+}
+
+impl Told {
+    /// An error of ours about the request as a whole.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            locations: Vec::new(),
+            path: Vec::new(),
+            extensions: BTreeMap::from([("code".to_owned(), Value::from(code.as_str()))]),
+        }
+    }
+
+    /// The code.
+    #[must_use]
+    pub fn code(&self) -> &str {
+        match self.extensions.get("code") {
+            Some(Value::String(code)) => code,
+            _ => Code::Internal.as_str(),
+        }
+    }
+
+    fn internal() -> Self {
+        Self::new(Code::Internal, "Something went wrong on the server.")
+    }
+
+    /// An error of the executor. Those of our resolvers carry a code; those of its own validation and argument
+    /// parsing do not, and anything else without one was never meant to be seen.
+    fn from_executor(error: ServerError, executed: bool) -> Self {
+        let ServerError { message, locations, path, extensions, .. } = error;
+        let coded = extensions.filter(|extensions| extensions.get("code").is_some());
+        let told = match coded {
+            Some(extensions) => Self {
+                message,
+                extensions: serde_json::to_value(extensions)
+                    .ok()
+                    .and_then(|json| Value::from_json(json).ok())
+                    .and_then(|value| match value {
+                        Value::Object(map) => Some(map),
+                        _ => None,
+                    })
+                    .into_iter()
+                    .flatten()
+                    .map(|(name, value)| (name.to_string(), value))
+                    .collect(),
+                ..Self::internal()
+            },
+            None if !executed || message.starts_with("Failed to parse \"") => {
+                Self::new(Code::BadUserInput, shortened(&message))
+            }
+            None => {
+                tracing::error!(error.message = %message, "a field failed without a code");
+                Self::internal()
+            }
+        };
+        Self {
+            locations,
+            path,
+            message: shortened(&told.message),
+            ..told
+        }
+    }
+}
+
+impl From<Refusal> for Told {
+    fn from(refusal: Refusal) -> Self {
+        let mut told = Self::new(refusal.code, shortened(&refusal.message));
+        told.locations.extend(refusal.at);
+        if let Some(excess) = refusal.excess {
+            let figures = [
+                ("limit", Value::from(excess.limit)),
+                ("maximum", Value::from(excess.maximum)),
+                ("found", Value::from(excess.found)),
+            ];
+            told.extensions
+                .extend(figures.map(|(name, value)| (name.to_owned(), value)));
+        }
+        told
+    }
+}
+
+impl Answer {
+    /// The request is none.
+    pub fn rejected(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Rejected(status),
+            data: None,
+            errors: vec![Told::new(code, message)],
+        }
+    }
+
+    /// The operation does not run.
+    pub fn refused(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            outcome: Outcome::Refused(status),
+            ..Self::rejected(status, code, message)
+        }
+    }
+
+    /// The guard turned the document away.
+    #[must_use]
+    pub fn guarded(refusals: Vec<Refusal>) -> Self {
+        let reading = refusals.iter().any(|refusal| refusal.stage == Stage::Reading);
+        let status = if reading {
+            StatusCode::BAD_REQUEST
+        } else {
+            StatusCode::UNPROCESSABLE_ENTITY
+        };
+        Self {
+            outcome: Outcome::Refused(status),
+            data: None,
+            errors: refusals.into_iter().take(MOST_ERRORS).map(Told::from).collect(),
+        }
+    }
+
+    /// A fault of ours where an answer should be.
+    #[must_use]
+    pub fn internal() -> Self {
+        Self {
+            outcome: Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR),
+            data: None,
+            errors: vec![Told::internal()],
+        }
+    }
+
+    /// What the executor answered. Errors that name no field, beside no data, come from validation: nothing ran.
+    #[must_use]
+    pub fn executed(response: Response) -> Self {
+        let ran = response.errors.is_empty()
+            || response.data != Value::Null
+            || response.errors.iter().any(|error| !error.path.is_empty());
+        Self {
+            outcome: if ran {
+                Outcome::Executed
+            } else {
+                Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY)
+            },
+            data: ran.then_some(response.data),
+            errors: response
+                .errors
+                .into_iter()
+                .take(MOST_ERRORS)
+                .map(|error| Told::from_executor(error, ran))
+                .collect(),
+        }
+    }
+
+    /// Lets faults of ours be found in the log.
+    #[must_use]
+    pub fn with_request_id(mut self, request_id: &str) -> Self {
+        for error in &mut self.errors {
+            if error.code() == Code::Internal.as_str() {
+                error.extensions.insert("requestId".to_owned(), Value::from(request_id));
+            }
+        }
+        self
+    }
+
+    /// The first error's code.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.errors.first().map(Told::code)
+    }
+
+    /// The status for a client that accepts `media`.
+    #[must_use]
+    pub fn status(&self, media: Media) -> StatusCode {
+        match (self.outcome, media) {
+            (Outcome::Rejected(status), _) | (Outcome::Refused(status), Media::GraphqlResponse) => status,
+            (Outcome::Refused(_), Media::Json) | (Outcome::Executed, _) => StatusCode::OK,
+        }
+    }
+
+    /// The answer as JSON. One that is too large becomes an error that says so.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        self.encode_within(MOST_BYTES)
+    }
+
+    fn encode_within(&self, most: usize) -> Bytes {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            #[serde(skip_serializing_if = "<[Told]>::is_empty")]
+            errors: &'a [Told],
+            #[serde(skip_serializing_if = "Option::is_none")]
+            data: Option<&'a Value>,
+        }
+        let mut out = Bounded {
+            bytes: Vec::with_capacity(1024),
+            left: most,
+        };
+        let body = Body {
+            errors: &self.errors,
+            data: self.data.as_ref(),
+        };
+        match serde_json::to_writer(&mut out, &body) {
+            Ok(()) => out.bytes.into(),
+            Err(_too_large) => {
+                let mut told = Told::new(
+                    Code::TooComplex,
+                    "The answer is larger than one request may have: ask for fewer items or fields.",
+                );
+                told.extensions.insert("limit".to_owned(), Value::from("answerBytes"));
+                told.extensions.insert("maximum".to_owned(), Value::from(most));
+                let body = Body {
+                    errors: &[told],
+                    data: Some(&Value::Null),
+                };
+                serde_json::to_vec(&body).unwrap_or_default().into()
+            }
+        }
+    }
+}
+
+/// Writes until there is no room left.
+struct Bounded {
+    bytes: Vec<u8>,
+    left: usize,
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.left = self
+            .left
+            .checked_sub(bytes.len())
+            .ok_or_else(|| io::Error::other("the answer is too large"))?;
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn shortened(message: &str) -> String {
+    match message.char_indices().nth(MESSAGE_LENGTH) {
+        None => message.to_owned(),
+        Some(_) => message.chars().take(MESSAGE_LENGTH - 1).chain(['…']).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{ErrorExtensionValues, value};
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+
+    fn json(answer: &Answer) -> Json {
+        serde_json::from_slice(&answer.encode()).unwrap()
+    }
+
+    fn failed(message: &str, path: bool) -> ServerError {
+        ServerError {
+            path: path.then(|| PathSegment::Field("a".to_owned())).into_iter().collect(),
+            ..ServerError::new(message, Some(Pos { line: 1, column: 3 }))
+        }
+    }
+
+    #[test]
+    fn validation_errors_have_no_data_and_a_code() {
+        let answer = Answer::executed(Response::from_errors(vec![failed("Unknown field.", false)]));
+        assert_eq!(answer.outcome, Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY));
+        assert_eq!(answer.status(Media::Json), StatusCode::OK);
+        assert_eq!(answer.status(Media::GraphqlResponse), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(
+            json(&answer),
+            json!({"errors": [{"message": "Unknown field.", "locations": [{"line": 1, "column": 3}],
+                "extensions": {"code": "BAD_USER_INPUT"}}]})
+        );
+    }
+
+    #[test]
+    fn a_failed_root_still_counts_as_run() {
+        let answer = Answer::executed(Response::from_errors(vec![failed("secret", true)]));
+        assert_eq!(answer.outcome, Outcome::Executed);
+        assert_eq!(json(&answer)["data"], Json::Null);
+        assert!(json(&answer).as_object().unwrap().contains_key("data"));
+    }
+
+    #[test]
+    fn what_has_no_code_is_masked_and_can_be_found() {
+        let answer = Answer::executed(Response::from_errors(vec![failed("db at 10.0.0.1", true)]))
+            .with_request_id("abc");
+        let error = &json(&answer)["errors"][0];
+        assert_eq!(error["extensions"], json!({"code": "INTERNAL", "requestId": "abc"}));
+        assert!(!error.to_string().contains("10.0.0.1"));
+    }
+
+    #[test]
+    fn what_has_a_code_keeps_all_it_says() {
+        let mut error = failed("Taken.", true);
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", "CONFLICT");
+        extensions.set("retryAfterMs", 5);
+        error.extensions = Some(extensions);
+        let mut response = Response::new(value!({"a": null}));
+        response.errors.push(error);
+        let told = &json(&Answer::executed(response))["errors"][0];
+        assert_eq!(told["extensions"], json!({"code": "CONFLICT", "retryAfterMs": 5}));
+        assert_eq!((&told["message"], &told["path"]), (&json!("Taken."), &json!(["a"])));
+    }
+
+    #[test]
+    fn arguments_that_cannot_be_parsed_are_the_clients_fault() {
+        let error = failed("Failed to parse \"DateTime\": bad", true);
+        let answer = Answer::executed(Response::from_errors(vec![error]));
+        assert_eq!(answer.code(), Some("BAD_USER_INPUT"));
+    }
+
+    #[test]
+    fn errors_are_few_and_short() {
+        let errors = (0..50).map(|_| failed(&"ü".repeat(5000), false)).collect();
+        let answer = Answer::executed(Response::from_errors(errors));
+        assert_eq!(answer.errors.len(), MOST_ERRORS);
+        assert!(answer.errors.iter().all(|error| error.message.chars().count() == 200));
+    }
+
+    #[test]
+    fn an_answer_that_is_too_large_says_so() {
+        let answer = Answer::executed(Response::new(value!({"a": "0123456789"})));
+        assert_eq!(answer.encode_within(100).as_ref(), br#"{"data":{"a":"0123456789"}}"#);
+        let small: Json = serde_json::from_slice(&answer.encode_within(20)).unwrap();
+        assert_eq!(small["errors"][0]["extensions"]["limit"], "answerBytes");
+        assert_eq!(small["data"], Json::Null);
+    }
+}

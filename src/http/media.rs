@@ -1,0 +1,199 @@
+//! Content negotiation: which of the two JSON types an answer has, and whether a body may be read. Pure.
+
+use http::HeaderMap;
+use http::header::{ACCEPT, CONTENT_TYPE};
+
+/// The types in which a GraphQL answer can be given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Media {
+    /// `application/json`: a well-formed request is answered 200 whatever became of it.
+    Json,
+    /// `application/graphql-response+json`: the status tells whether the operation ran.
+    GraphqlResponse,
+}
+
+impl Media {
+    /// As it stands in `Content-Type`.
+    #[must_use]
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json; charset=utf-8",
+            Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
+        }
+    }
+
+    /// The type that the client likes best, by its `Accept` headers; none when it takes neither.
+    ///
+    /// No header, and wildcards, mean `application/json`: clients that know the newer type name it.
+    #[must_use]
+    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+        let mut ranges = Vec::new();
+        let mut any_header = false;
+        for value in headers.get_all(ACCEPT) {
+            any_header = true;
+            ranges.extend(value.to_str().unwrap_or_default().split(',').filter_map(Range::read));
+        }
+        if !any_header {
+            return Some(Self::Json);
+        }
+        let response = best(&ranges, "graphql-response+json");
+        let json = best(&ranges, "json");
+        match (response, json) {
+            (None, None) => None,
+            (Some(_), None) => Some(Self::GraphqlResponse),
+            (None, Some(_)) => Some(Self::Json),
+            (Some(response), Some(json)) => {
+                let named = response.precision == Range::NAMED;
+                if response.quality > json.quality || (response.quality == json.quality && named) {
+                    Some(Self::GraphqlResponse)
+                } else {
+                    Some(Self::Json)
+                }
+            }
+        }
+    }
+}
+
+/// Whether the body says that it is JSON in UTF-8. Nothing else is read: a page of another site can send plain text
+/// or a form without asking, but not this.
+#[must_use]
+pub fn is_json(headers: &HeaderMap) -> bool {
+    let Some(text) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+        return false;
+    };
+    let mut parts = text.split(';').map(str::trim);
+    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+        && parts.all(is_utf8_if_charset)
+}
+
+fn is_utf8_if_charset(parameter: &str) -> bool {
+    match parameter.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    }
+}
+
+/// One media range of an `Accept` header that could mean JSON.
+#[derive(Clone, Copy, Debug)]
+struct Range<'a> {
+    subtype: &'a str,
+    /// Exact names win over `application/*`, and that over `*/*`.
+    precision: u8,
+    /// Thousandths.
+    quality: u16,
+}
+
+impl<'a> Range<'a> {
+    const NAMED: u8 = 2;
+
+    fn read(text: &'a str) -> Option<Self> {
+        let mut parts = text.split(';').map(str::trim);
+        let (kind, subtype) = parts.next()?.split_once('/')?;
+        let precision = match (kind, subtype) {
+            ("*", "*") => 0,
+            (kind, "*") if kind.eq_ignore_ascii_case("application") => 1,
+            (kind, _) if kind.eq_ignore_ascii_case("application") => Self::NAMED,
+            _ => return None,
+        };
+        let mut quality = 1000;
+        for parameter in parts {
+            if !is_utf8_if_charset(parameter) {
+                return None;
+            }
+            if let Some((name, value)) = parameter.split_once('=')
+                && name.trim().eq_ignore_ascii_case("q")
+            {
+                quality = thousandths(value.trim())?;
+            }
+        }
+        Some(Self {
+            subtype,
+            precision,
+            quality,
+        })
+    }
+}
+
+/// `0.875` as 875. None when it is not a quality, in which case the range is ignored.
+fn thousandths(text: &str) -> Option<u16> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
+    match whole {
+        "0" => Some(fraction),
+        "1" if fraction == 0 => Some(1000),
+        _ => None,
+    }
+}
+
+fn best<'a>(ranges: &[Range<'a>], subtype: &str) -> Option<Range<'a>> {
+    ranges
+        .iter()
+        .filter(|range| range.precision < Range::NAMED || range.subtype.eq_ignore_ascii_case(subtype))
+        .max_by_key(|range| (range.precision, range.quality))
+        .copied()
+        .filter(|range| range.quality > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn accepted(text: &str) -> Option<Media> {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_str(text).unwrap());
+        Media::accepted(&headers)
+    }
+
+    #[test]
+    fn the_named_type_wins_by_quality_and_then_the_newer_one() {
+        let cases = [
+            ("application/json", Some(Media::Json)),
+            ("application/graphql-response+json", Some(Media::GraphqlResponse)),
+            ("application/graphql-response+json, application/json;q=0.9", Some(Media::GraphqlResponse)),
+            ("application/json, application/graphql-response+json", Some(Media::GraphqlResponse)),
+            ("application/json;q=0.9, application/graphql-response+json;q=0.8", Some(Media::Json)),
+            ("Application/JSON; charset=UTF-8", Some(Media::Json)),
+            ("*/*", Some(Media::Json)),
+            ("application/*", Some(Media::Json)),
+            ("application/graphql-response+json;q=0.5, */*;q=0.1", Some(Media::GraphqlResponse)),
+            ("application/json;q=0, */*", Some(Media::GraphqlResponse)),
+            ("text/html, */*;q=0.1", Some(Media::Json)),
+            ("text/event-stream", None),
+            ("application/json;q=0", None),
+            ("application/json; charset=latin1", None),
+            ("application/json;q=2", None),
+            ("nonsense", None),
+        ];
+        for (text, wanted) in cases {
+            assert_eq!(accepted(text), wanted, "{text}");
+        }
+        assert_eq!(Media::accepted(&HeaderMap::new()), Some(Media::Json));
+    }
+
+    #[test]
+    fn only_json_in_utf8_is_read() {
+        let cases = [
+            ("application/json", true),
+            ("application/json; charset=utf-8", true),
+            ("application/JSON;charset=\"UTF-8\"", true),
+            ("application/json; charset=utf-16", false),
+            ("application/jsonp", false),
+            ("text/plain", false),
+            ("application/x-www-form-urlencoded", false),
+            ("multipart/form-data; boundary=x", false),
+        ];
+        for (text, wanted) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_TYPE, HeaderValue::from_str(text).unwrap());
+            assert_eq!(is_json(&headers), wanted, "{text}");
+        }
+        assert!(!is_json(&HeaderMap::new()));
+    }
+}
