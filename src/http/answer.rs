@@ -20,7 +20,7 @@ const MOST_BYTES: usize = 5 * 1024 * 1024;
 
 /// How far a request came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// It is no GraphQL request. The status stands whatever type the client accepts.
     Rejected(StatusCode),
     /// It is one, but its operation did not run.
@@ -31,33 +31,33 @@ pub enum Outcome {
 
 /// One error of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Told {
+pub(super) struct Told {
     /// One sentence.
-    pub message: String,
+    pub(super) message: String,
     /// Places in the document.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub locations: Vec<Pos>,
+    pub(super) locations: Vec<Pos>,
     /// The field that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub path: Vec<PathSegment>,
+    pub(super) path: Vec<PathSegment>,
     /// `code`, and what belongs to it.
-    pub extensions: BTreeMap<String, Value>,
+    pub(super) extensions: BTreeMap<String, Value>,
 }
 
 /// A whole answer.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Answer {
+pub(super) struct Answer {
     /// How far the request came.
-    pub outcome: Outcome,
+    pub(super) outcome: Outcome,
     /// Absent unless the operation ran.
-    pub data: Option<Value>,
+    pub(super) data: Option<Value>,
     /// What went wrong.
-    pub errors: Vec<Told>,
+    pub(super) errors: Vec<Told>,
 }
 
 impl Told {
     /// An error of ours about the request as a whole.
-    pub fn new(code: Code, message: impl Into<String>) -> Self {
+    pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
             locations: Vec::new(),
@@ -68,7 +68,7 @@ impl Told {
 
     /// The code.
     #[must_use]
-    pub fn code(&self) -> &str {
+    pub(super) fn code(&self) -> &str {
         match self.extensions.get("code") {
             Some(Value::String(code)) => code,
             _ => Code::Internal.as_str(),
@@ -82,7 +82,13 @@ impl Told {
     /// An error of the executor. Those of our resolvers carry a code; those of its own validation and argument
     /// parsing do not, and anything else without one was never meant to be seen.
     fn from_executor(error: ServerError, executed: bool) -> Self {
-        let ServerError { message, locations, path, extensions, .. } = error;
+        let ServerError {
+            message,
+            locations,
+            path,
+            extensions,
+            ..
+        } = error;
         let coded = extensions.filter(|extensions| extensions.get("code").is_some());
         let told = match coded {
             Some(extensions) => Self {
@@ -136,7 +142,7 @@ impl From<Refusal> for Told {
 
 impl Answer {
     /// The request is none.
-    pub fn rejected(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+    pub(super) fn rejected(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Rejected(status),
             data: None,
@@ -145,7 +151,7 @@ impl Answer {
     }
 
     /// The operation does not run.
-    pub fn refused(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+    pub(super) fn refused(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Refused(status),
             ..Self::rejected(status, code, message)
@@ -154,8 +160,10 @@ impl Answer {
 
     /// The guard turned the document away.
     #[must_use]
-    pub fn guarded(refusals: Vec<Refusal>) -> Self {
-        let reading = refusals.iter().any(|refusal| refusal.stage == Stage::Reading);
+    pub(super) fn guarded(refusals: Vec<Refusal>) -> Self {
+        let reading = refusals
+            .iter()
+            .any(|refusal| refusal.stage == Stage::Reading);
         let status = if reading {
             StatusCode::BAD_REQUEST
         } else {
@@ -164,13 +172,17 @@ impl Answer {
         Self {
             outcome: Outcome::Refused(status),
             data: None,
-            errors: refusals.into_iter().take(MOST_ERRORS).map(Told::from).collect(),
+            errors: refusals
+                .into_iter()
+                .take(MOST_ERRORS)
+                .map(Told::from)
+                .collect(),
         }
     }
 
     /// A fault of ours where an answer should be.
     #[must_use]
-    pub fn internal() -> Self {
+    pub(super) fn internal() -> Self {
         Self {
             outcome: Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR),
             data: None,
@@ -180,7 +192,7 @@ impl Answer {
 
     /// What the executor answered. Errors that name no field, beside no data, come from validation: nothing ran.
     #[must_use]
-    pub fn executed(response: Response) -> Self {
+    pub(super) fn executed(response: Response) -> Self {
         let ran = response.errors.is_empty()
             || response.data != Value::Null
             || response.errors.iter().any(|error| !error.path.is_empty());
@@ -202,10 +214,12 @@ impl Answer {
 
     /// Lets faults of ours be found in the log.
     #[must_use]
-    pub fn with_request_id(mut self, request_id: &str) -> Self {
+    pub(super) fn with_request_id(mut self, request_id: &str) -> Self {
         for error in &mut self.errors {
             if error.code() == Code::Internal.as_str() {
-                error.extensions.insert("requestId".to_owned(), Value::from(request_id));
+                error
+                    .extensions
+                    .insert("requestId".to_owned(), Value::from(request_id));
             }
         }
         self
@@ -213,22 +227,24 @@ impl Answer {
 
     /// The first error's code.
     #[must_use]
-    pub fn code(&self) -> Option<&str> {
+    pub(super) fn code(&self) -> Option<&str> {
         self.errors.first().map(Told::code)
     }
 
     /// The status for a client that accepts `media`.
     #[must_use]
-    pub fn status(&self, media: Media) -> StatusCode {
+    pub(super) fn status(&self, media: Media) -> StatusCode {
         match (self.outcome, media) {
-            (Outcome::Rejected(status), _) | (Outcome::Refused(status), Media::GraphqlResponse) => status,
+            (Outcome::Rejected(status), _) | (Outcome::Refused(status), Media::GraphqlResponse) => {
+                status
+            }
             (Outcome::Refused(_), Media::Json) | (Outcome::Executed, _) => StatusCode::OK,
         }
     }
 
     /// The answer as JSON. One that is too large becomes an error that says so.
     #[must_use]
-    pub fn encode(&self) -> Bytes {
+    pub(super) fn encode(&self) -> Bytes {
         self.encode_within(MOST_BYTES)
     }
 
@@ -255,8 +271,10 @@ impl Answer {
                     Code::TooComplex,
                     "The answer is larger than one request may have: ask for fewer items or fields.",
                 );
-                told.extensions.insert("limit".to_owned(), Value::from("answerBytes"));
-                told.extensions.insert("maximum".to_owned(), Value::from(most));
+                told.extensions
+                    .insert("limit".to_owned(), Value::from("answerBytes"));
+                told.extensions
+                    .insert("maximum".to_owned(), Value::from(most));
                 let body = Body {
                     errors: &[told],
                     data: Some(&Value::Null),
@@ -291,7 +309,11 @@ impl Write for Bounded {
 fn shortened(message: &str) -> String {
     match message.char_indices().nth(MESSAGE_LENGTH) {
         None => message.to_owned(),
-        Some(_) => message.chars().take(MESSAGE_LENGTH - 1).chain(['…']).collect(),
+        Some(_) => message
+            .chars()
+            .take(MESSAGE_LENGTH - 1)
+            .chain(['…'])
+            .collect(),
     }
 }
 
@@ -308,7 +330,10 @@ mod tests {
 
     fn failed(message: &str, path: bool) -> ServerError {
         ServerError {
-            path: path.then(|| PathSegment::Field("a".to_owned())).into_iter().collect(),
+            path: path
+                .then(|| PathSegment::Field("a".to_owned()))
+                .into_iter()
+                .collect(),
             ..ServerError::new(message, Some(Pos { line: 1, column: 3 }))
         }
     }
@@ -316,9 +341,15 @@ mod tests {
     #[test]
     fn validation_errors_have_no_data_and_a_code() {
         let answer = Answer::executed(Response::from_errors(vec![failed("Unknown field.", false)]));
-        assert_eq!(answer.outcome, Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY));
+        assert_eq!(
+            answer.outcome,
+            Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY)
+        );
         assert_eq!(answer.status(Media::Json), StatusCode::OK);
-        assert_eq!(answer.status(Media::GraphqlResponse), StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(
+            answer.status(Media::GraphqlResponse),
+            StatusCode::UNPROCESSABLE_ENTITY
+        );
         assert_eq!(
             json(&answer),
             json!({"errors": [{"message": "Unknown field.", "locations": [{"line": 1, "column": 3}],
@@ -339,7 +370,10 @@ mod tests {
         let answer = Answer::executed(Response::from_errors(vec![failed("db at 10.0.0.1", true)]))
             .with_request_id("abc");
         let error = &json(&answer)["errors"][0];
-        assert_eq!(error["extensions"], json!({"code": "INTERNAL", "requestId": "abc"}));
+        assert_eq!(
+            error["extensions"],
+            json!({"code": "INTERNAL", "requestId": "abc"})
+        );
         assert!(!error.to_string().contains("10.0.0.1"));
     }
 
@@ -353,8 +387,14 @@ mod tests {
         let mut response = Response::new(value!({"a": null}));
         response.errors.push(error);
         let told = &json(&Answer::executed(response))["errors"][0];
-        assert_eq!(told["extensions"], json!({"code": "CONFLICT", "retryAfterMs": 5}));
-        assert_eq!((&told["message"], &told["path"]), (&json!("Taken."), &json!(["a"])));
+        assert_eq!(
+            told["extensions"],
+            json!({"code": "CONFLICT", "retryAfterMs": 5})
+        );
+        assert_eq!(
+            (&told["message"], &told["path"]),
+            (&json!("Taken."), &json!(["a"]))
+        );
     }
 
     #[test]
@@ -369,13 +409,21 @@ mod tests {
         let errors = (0..50).map(|_| failed(&"ü".repeat(5000), false)).collect();
         let answer = Answer::executed(Response::from_errors(errors));
         assert_eq!(answer.errors.len(), MOST_ERRORS);
-        assert!(answer.errors.iter().all(|error| error.message.chars().count() == 200));
+        assert!(
+            answer
+                .errors
+                .iter()
+                .all(|error| error.message.chars().count() == 200)
+        );
     }
 
     #[test]
     fn an_answer_that_is_too_large_says_so() {
         let answer = Answer::executed(Response::new(value!({"a": "0123456789"})));
-        assert_eq!(answer.encode_within(100).as_ref(), br#"{"data":{"a":"0123456789"}}"#);
+        assert_eq!(
+            answer.encode_within(100).as_ref(),
+            br#"{"data":{"a":"0123456789"}}"#
+        );
         let small: Json = serde_json::from_slice(&answer.encode_within(20)).unwrap();
         assert_eq!(small["errors"][0]["extensions"]["limit"], "answerBytes");
         assert_eq!(small["data"], Json::Null);

@@ -4,30 +4,32 @@ use serde_json::{Map, Value as Json};
 
 /// The parameters of one GraphQL request.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Call {
+pub(super) struct Call {
     /// The document.
-    pub query: String,
+    pub(super) query: String,
     /// Which of its operations.
-    pub operation_name: Option<String>,
+    pub(super) operation_name: Option<String>,
     /// Its variables.
-    pub variables: Map<String, Json>,
+    pub(super) variables: Map<String, Json>,
 }
 
 /// Why parameters do not make a request: one sentence that quotes nothing.
-pub type Reason = &'static str;
+pub(super) type Reason = &'static str;
 
 impl Call {
     /// From a JSON body.
-    pub fn from_body(body: &[u8]) -> Result<Self, Reason> {
+    pub(super) fn from_body(body: &[u8]) -> Result<Self, Reason> {
         let json = serde_json::from_slice(body).map_err(|_error| "The body is not valid JSON.")?;
         Self::from_json(json)
     }
 
     /// From JSON: the body of a POST, the payload of a `subscribe`.
-    pub fn from_json(json: Json) -> Result<Self, Reason> {
+    pub(super) fn from_json(json: Json) -> Result<Self, Reason> {
         let mut map = match json {
             Json::Object(map) => map,
-            Json::Array(_) => return Err("Batches are not supported: send one operation per request."),
+            Json::Array(_) => {
+                return Err("Batches are not supported: send one operation per request.");
+            }
             _ => return Err("A request is a JSON object."),
         };
         let query = match map.remove("query") {
@@ -50,7 +52,7 @@ impl Call {
     }
 
     /// From the query string of a GET.
-    pub fn from_query_string(text: &str) -> Result<Self, Reason> {
+    pub(super) fn from_query_string(text: &str) -> Result<Self, Reason> {
         let mut map = Map::new();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             let value = match name.as_ref() {
@@ -88,9 +90,10 @@ mod tests {
     fn a_body_and_a_query_string_say_the_same() {
         let body = json!({"query": "{ a }", "operationName": "A", "variables": {"x": [1]}, "extensions": {}});
         let from_body = Call::from_body(body.to_string().as_bytes()).unwrap();
-        let from_query =
-            Call::from_query_string("query=%7B+a+%7D&operationName=A&variables=%7B%22x%22%3A%5B1%5D%7D&other=1")
-                .unwrap();
+        let from_query = Call::from_query_string(
+            "query=%7B+a+%7D&operationName=A&variables=%7B%22x%22%3A%5B1%5D%7D&other=1",
+        )
+        .unwrap();
         assert_eq!(from_body, from_query);
         assert_eq!(from_body.variables.get("x"), Some(&json!([1])));
     }
@@ -98,9 +101,13 @@ mod tests {
     #[test]
     fn absent_and_null_parameters_are_the_same() {
         let short = Call::from_body(b"{\"query\":\"{ a }\"}").unwrap();
-        let long = json!({"query": "{ a }", "operationName": null, "variables": null, "extensions": null});
+        let long =
+            json!({"query": "{ a }", "operationName": null, "variables": null, "extensions": null});
         assert_eq!(Call::from_json(long).unwrap(), short);
-        assert_eq!(Call::from_query_string("query=%7B+a+%7D&operationName=&variables=").unwrap(), short);
+        assert_eq!(
+            Call::from_query_string("query=%7B+a+%7D&operationName=&variables=").unwrap(),
+            short
+        );
     }
 
     #[test]
@@ -113,7 +120,10 @@ mod tests {
             ("1", "object"),
             ("{}", "`query`"),
             ("{\"query\":1}", "`query`"),
-            ("{\"query\":\"{ a }\",\"operationName\":1}", "`operationName`"),
+            (
+                "{\"query\":\"{ a }\",\"operationName\":1}",
+                "`operationName`",
+            ),
             ("{\"query\":\"{ a }\",\"variables\":[]}", "`variables`"),
             ("{\"query\":\"{ a }\",\"variables\":\"{}\"}", "`variables`"),
             ("{\"query\":\"{ a }\",\"extensions\":0}", "`extensions`"),
@@ -123,13 +133,25 @@ mod tests {
             assert!(reason.contains(named), "{body}: {reason}");
         }
         assert!(Call::from_query_string("").unwrap_err().contains("`query`"));
-        assert!(Call::from_query_string("query=a&variables=%7B").unwrap_err().contains("`variables`"));
-        assert!(Call::from_query_string("query=a&query=b").unwrap_err().contains("twice"));
+        assert!(
+            Call::from_query_string("query=a&variables=%7B")
+                .unwrap_err()
+                .contains("`variables`")
+        );
+        assert!(
+            Call::from_query_string("query=a&query=b")
+                .unwrap_err()
+                .contains("twice")
+        );
     }
 
     #[test]
     fn json_that_nests_without_end_is_refused() {
         let body = format!("{{\"query\":\"\",\"variables\":{}", "[".repeat(100_000));
-        assert!(Call::from_body(body.as_bytes()).unwrap_err().contains("JSON"));
+        assert!(
+            Call::from_body(body.as_bytes())
+                .unwrap_err()
+                .contains("JSON")
+        );
     }
 }

@@ -5,7 +5,7 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 
 /// The types in which a GraphQL answer can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Media {
+pub(super) enum Media {
     /// `application/json`: a well-formed request is answered 200 whatever became of it.
     Json,
     /// `application/graphql-response+json`: the status tells whether the operation ran.
@@ -15,7 +15,7 @@ pub enum Media {
 impl Media {
     /// As it stands in `Content-Type`.
     #[must_use]
-    pub fn content_type(self) -> &'static str {
+    pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json; charset=utf-8",
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
@@ -26,12 +26,18 @@ impl Media {
     ///
     /// No header, and wildcards, mean `application/json`: clients that know the newer type name it.
     #[must_use]
-    pub fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let mut ranges = Vec::new();
         let mut any_header = false;
         for value in headers.get_all(ACCEPT) {
             any_header = true;
-            ranges.extend(value.to_str().unwrap_or_default().split(',').filter_map(Range::read));
+            ranges.extend(
+                value
+                    .to_str()
+                    .unwrap_or_default()
+                    .split(',')
+                    .filter_map(Range::read),
+            );
         }
         if !any_header {
             return Some(Self::Json);
@@ -57,12 +63,17 @@ impl Media {
 /// Whether the body says that it is JSON in UTF-8. Nothing else is read: a page of another site can send plain text
 /// or a form without asking, but not this.
 #[must_use]
-pub fn is_json(headers: &HeaderMap) -> bool {
-    let Some(text) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else {
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let Some(text) = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+    else {
         return false;
     };
     let mut parts = text.split(';').map(str::trim);
-    parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
+    parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
         && parts.all(is_utf8_if_charset)
 }
 
@@ -133,7 +144,9 @@ fn thousandths(text: &str) -> Option<u16> {
 fn best<'a>(ranges: &[Range<'a>], subtype: &str) -> Option<Range<'a>> {
     ranges
         .iter()
-        .filter(|range| range.precision < Range::NAMED || range.subtype.eq_ignore_ascii_case(subtype))
+        .filter(|range| {
+            range.precision < Range::NAMED || range.subtype.eq_ignore_ascii_case(subtype)
+        })
         .max_by_key(|range| (range.precision, range.quality))
         .copied()
         .filter(|range| range.quality > 0)
@@ -155,14 +168,29 @@ mod tests {
     fn the_named_type_wins_by_quality_and_then_the_newer_one() {
         let cases = [
             ("application/json", Some(Media::Json)),
-            ("application/graphql-response+json", Some(Media::GraphqlResponse)),
-            ("application/graphql-response+json, application/json;q=0.9", Some(Media::GraphqlResponse)),
-            ("application/json, application/graphql-response+json", Some(Media::GraphqlResponse)),
-            ("application/json;q=0.9, application/graphql-response+json;q=0.8", Some(Media::Json)),
+            (
+                "application/graphql-response+json",
+                Some(Media::GraphqlResponse),
+            ),
+            (
+                "application/graphql-response+json, application/json;q=0.9",
+                Some(Media::GraphqlResponse),
+            ),
+            (
+                "application/json, application/graphql-response+json",
+                Some(Media::GraphqlResponse),
+            ),
+            (
+                "application/json;q=0.9, application/graphql-response+json;q=0.8",
+                Some(Media::Json),
+            ),
             ("Application/JSON; charset=UTF-8", Some(Media::Json)),
             ("*/*", Some(Media::Json)),
             ("application/*", Some(Media::Json)),
-            ("application/graphql-response+json;q=0.5, */*;q=0.1", Some(Media::GraphqlResponse)),
+            (
+                "application/graphql-response+json;q=0.5, */*;q=0.1",
+                Some(Media::GraphqlResponse),
+            ),
             ("application/json;q=0, */*", Some(Media::GraphqlResponse)),
             ("text/html, */*;q=0.1", Some(Media::Json)),
             ("text/event-stream", None),
