@@ -11,14 +11,14 @@ use tokio::time::Instant;
 use super::super::call::Call;
 
 /// The name of the only protocol spoken.
-pub const NAME: &str = "graphql-transport-ws";
+pub(super) const NAME: &str = "graphql-transport-ws";
 
 /// Time for the first `connection_init`.
 const INIT: Duration = Duration::from_secs(10);
 /// Silence of ours after which the other side is asked whether it is there.
 const PING: Duration = Duration::from_secs(25);
 /// Silence of theirs after which nobody is there.
-const DEAD: Duration = Duration::from_secs(60);
+const DEAD: Duration = Duration::from_mins(1);
 /// Operations at once.
 const OPERATIONS: usize = 100;
 /// Longest operation id, in bytes. Every frame of the operation repeats it.
@@ -30,42 +30,42 @@ const PACE: Duration = Duration::from_millis(20);
 
 /// Why a socket is closed. The code decides whether clients come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Close {
+pub(super) struct Close {
     /// Close code.
-    pub code: u16,
+    pub(super) code: u16,
     /// At most 123 bytes, or the frame is not valid.
-    pub reason: &'static str,
+    pub(super) reason: &'static str,
 }
 
 impl Close {
     /// Not a message of the protocol.
-    pub const INVALID: Self = Self::new(4400, "Invalid message");
+    pub(super) const INVALID: Self = Self::new(4400, "Invalid message");
     /// An operation before the connection is acknowledged.
-    pub const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
+    pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
     /// The token is not good, or not any more. Clients renew it and come back.
-    pub const FORBIDDEN: Self = Self::new(4403, "Forbidden");
+    pub(super) const FORBIDDEN: Self = Self::new(4403, "Forbidden");
     /// Not our protocol.
-    pub const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
+    pub(super) const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
     /// No `connection_init` in time.
-    pub const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
+    pub(super) const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
     /// The id of an operation that still runs.
-    pub const DUPLICATE: Self = Self::new(4409, "Subscriber already exists");
+    pub(super) const DUPLICATE: Self = Self::new(4409, "Subscriber already exists");
     /// A second `connection_init`.
-    pub const REPEATED_INIT: Self = Self::new(4429, "Too many initialisation requests");
+    pub(super) const REPEATED_INIT: Self = Self::new(4429, "Too many initialisation requests");
     /// Nothing was heard for too long.
-    pub const DEAD: Self = Self::new(1001, "Nothing was heard for too long");
+    pub(super) const DEAD: Self = Self::new(1001, "Nothing was heard for too long");
     /// A message larger than allowed.
-    pub const TOO_BIG: Self = Self::new(1009, "Message too big");
+    pub(super) const TOO_BIG: Self = Self::new(1009, "Message too big");
     /// The server stops; another one, or the same one again, takes over.
-    pub const RESTART: Self = Self::new(1012, "Service restart");
+    pub(super) const RESTART: Self = Self::new(1012, "Service restart");
     /// The client reads more slowly than things happen. It comes back and resumes.
-    pub const TOO_SLOW: Self = Self::new(1013, "Reading too slowly");
+    pub(super) const TOO_SLOW: Self = Self::new(1013, "Reading too slowly");
     /// The person has too many sockets.
-    pub const TOO_MANY: Self = Self::new(1013, "Too many sockets");
+    pub(super) const TOO_MANY: Self = Self::new(1013, "Too many sockets");
     /// The other side broke the WebSocket protocol itself.
-    pub const BROKEN: Self = Self::new(1002, "Protocol error");
+    pub(super) const BROKEN: Self = Self::new(1002, "Protocol error");
     /// The database is away.
-    pub const UNAVAILABLE: Self = Self::new(1013, "Try again later");
+    pub(super) const UNAVAILABLE: Self = Self::new(1013, "Try again later");
 
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
@@ -74,7 +74,7 @@ impl Close {
 
 /// What to do next.
 #[derive(Debug, PartialEq)]
-pub enum Step {
+pub(super) enum Step {
     /// Nothing.
     Nothing,
     /// Send this.
@@ -139,7 +139,7 @@ enum Phase {
 
 /// One connection's state.
 #[derive(Debug)]
-pub struct Machine {
+pub(super) struct Machine {
     phase: Phase,
     operations: HashSet<String>,
     opened: Instant,
@@ -153,7 +153,7 @@ pub struct Machine {
 impl Machine {
     /// A connection that was just opened.
     #[must_use]
-    pub fn new(now: Instant) -> Self {
+    pub(super) fn new(now: Instant) -> Self {
         Self {
             phase: Phase::Opened,
             operations: HashSet::new(),
@@ -166,12 +166,12 @@ impl Machine {
     }
 
     /// Something came from the other side, be it only a pong.
-    pub fn hear(&mut self, now: Instant) {
+    pub(super) fn hear(&mut self, now: Instant) {
         self.heard = now;
     }
 
     /// A text message came.
-    pub fn receive(&mut self, text: &str, now: Instant) -> Step {
+    pub(super) fn receive(&mut self, text: &str, now: Instant) -> Step {
         self.hear(now);
         self.full_at = self.full_at.max(now) + PACE;
         match serde_json::from_str(text) {
@@ -183,7 +183,9 @@ impl Machine {
                 self.phase = Phase::Authenticating;
                 Step::Authenticate(payload.unwrap_or_default())
             }
-            Ok(Incoming::Ping { payload: None }) => Step::Reply(json!({"type": "pong"}).to_string()),
+            Ok(Incoming::Ping { payload: None }) => {
+                Step::Reply(json!({"type": "pong"}).to_string())
+            }
             Ok(Incoming::Ping { payload }) => {
                 Step::Reply(json!({"type": "pong", "payload": payload}).to_string())
             }
@@ -224,20 +226,20 @@ impl Machine {
     }
 
     /// The connection is accepted; its token, if there is one, lapses at `expires`.
-    pub fn accept(&mut self, expires: Option<Instant>) -> Step {
+    pub(super) fn accept(&mut self, expires: Option<Instant>) -> Step {
         self.phase = Phase::Ready;
         self.expires = expires;
         Step::Reply(json!({"type": "connection_ack"}).to_string())
     }
 
     /// An operation ended by itself. False when the client had stopped it before and wants to hear no more.
-    pub fn finish(&mut self, id: &str) -> bool {
+    pub(super) fn finish(&mut self, id: &str) -> bool {
         self.operations.remove(id)
     }
 
     /// When [`Machine::tick`] has something to do at the latest.
     #[must_use]
-    pub fn deadline(&self) -> Instant {
+    pub(super) fn deadline(&self) -> Instant {
         let init = (self.phase != Phase::Ready).then(|| self.opened + INIT);
         [init, self.expires]
             .into_iter()
@@ -246,7 +248,7 @@ impl Machine {
     }
 
     /// Time has passed.
-    pub fn tick(&mut self, now: Instant) -> Step {
+    pub(super) fn tick(&mut self, now: Instant) -> Step {
         if self.phase != Phase::Ready && now >= self.opened + INIT {
             Step::Close(Close::INIT_TIMEOUT)
         } else if self.expires.is_some_and(|expires| now >= expires) {
@@ -263,27 +265,27 @@ impl Machine {
 
     /// Until when nothing more is to be read: a client that floods waits in its own queue.
     #[must_use]
-    pub fn pause(&self) -> Option<Instant> {
+    pub(super) fn pause(&self) -> Option<Instant> {
         self.full_at.checked_sub(PACE * BURST)
     }
 }
 
 /// An answer of an operation.
 #[must_use]
-pub fn next(id: &str, payload: &str) -> String {
+pub(super) fn next(id: &str, payload: &str) -> String {
     let id = Json::from(id);
     format!(r#"{{"id":{id},"type":"next","payload":{payload}}}"#)
 }
 
 /// Why an operation did not run, as a JSON array of errors. It ends the operation.
 #[must_use]
-pub fn error(id: &str, errors: &Json) -> String {
+pub(super) fn error(id: &str, errors: &Json) -> String {
     json!({"id": id, "type": "error", "payload": errors}).to_string()
 }
 
 /// An operation ended.
 #[must_use]
-pub fn complete(id: &str) -> String {
+pub(super) fn complete(id: &str) -> String {
     json!({"id": id, "type": "complete"}).to_string()
 }
 
@@ -300,8 +302,14 @@ mod tests {
 
     fn ready() -> (Machine, Instant) {
         let (mut machine, now) = opened();
-        assert_eq!(machine.receive(INIT_MESSAGE, now), Step::Authenticate(Map::new()));
-        assert_eq!(machine.accept(None), Step::Reply(r#"{"type":"connection_ack"}"#.to_owned()));
+        assert_eq!(
+            machine.receive(INIT_MESSAGE, now),
+            Step::Authenticate(Map::new())
+        );
+        assert_eq!(
+            machine.accept(None),
+            Step::Reply(r#"{"type":"connection_ack"}"#.to_owned())
+        );
         (machine, now)
     }
 
@@ -310,8 +318,10 @@ mod tests {
     }
 
     #[track_caller]
-    fn closes(step: Step, code: u16) {
-        let Step::Close(close) = step else { panic!("{step:?}") };
+    fn closes(step: &Step, code: u16) {
+        let Step::Close(close) = step else {
+            panic!("{step:?}")
+        };
         assert_eq!(close.code, code);
         assert!(close.reason.len() <= 123);
     }
@@ -319,17 +329,19 @@ mod tests {
     #[test]
     fn nothing_runs_before_the_connection_is_acknowledged() {
         let (mut machine, now) = opened();
-        closes(machine.receive(&subscribe("1"), now), 4401);
+        closes(&machine.receive(&subscribe("1"), now), 4401);
         let (mut machine, now) = opened();
         machine.receive(INIT_MESSAGE, now);
-        closes(machine.receive(&subscribe("1"), now), 4401);
+        closes(&machine.receive(&subscribe("1"), now), 4401);
     }
 
     #[test]
     fn the_payload_of_the_first_message_says_who_it_is() {
         let (mut machine, now) = opened();
         let step = machine.receive(r#"{"type":"connection_init","payload":{"token":"t"}}"#, now);
-        let Step::Authenticate(payload) = step else { panic!("{step:?}") };
+        let Step::Authenticate(payload) = step else {
+            panic!("{step:?}")
+        };
         assert_eq!(payload.get("token"), Some(&json!("t")));
     }
 
@@ -337,67 +349,102 @@ mod tests {
     fn one_init_is_enough() {
         let (mut machine, now) = opened();
         machine.receive(INIT_MESSAGE, now);
-        closes(machine.receive(INIT_MESSAGE, now), 4429);
+        closes(&machine.receive(INIT_MESSAGE, now), 4429);
         let (mut machine, now) = ready();
-        closes(machine.receive(INIT_MESSAGE, now), 4429);
+        closes(&machine.receive(INIT_MESSAGE, now), 4429);
     }
 
     #[test]
     fn silence_is_closed_in_time() {
         let (mut machine, now) = opened();
         assert_eq!(machine.deadline(), now + Duration::from_secs(10));
-        assert_eq!(machine.tick(now + Duration::from_millis(9_999)), Step::Nothing);
-        closes(machine.tick(machine.deadline()), 4408);
+        assert_eq!(
+            machine.tick(now + Duration::from_millis(9_999)),
+            Step::Nothing
+        );
+        closes(&machine.tick(machine.deadline()), 4408);
     }
 
     #[test]
     fn what_is_no_message_closes() {
         let messages = [
-            "", "{", "[]", "1", "{}", r#"{"type":"start","id":"1"}"#, r#"{"type":"subscribe"}"#,
-            r#"{"type":"subscribe","id":"1"}"#, r#"{"type":"subscribe","id":1,"payload":{"query":""}}"#,
+            "",
+            "{",
+            "[]",
+            "1",
+            "{}",
+            r#"{"type":"start","id":"1"}"#,
+            r#"{"type":"subscribe"}"#,
+            r#"{"type":"subscribe","id":"1"}"#,
+            r#"{"type":"subscribe","id":1,"payload":{"query":""}}"#,
             r#"{"type":"subscribe","id":"","payload":{"query":"{ a }"}}"#,
             r#"{"type":"subscribe","id":"1","payload":{}}"#,
             r#"{"type":"subscribe","id":"1","payload":[{"query":"{ a }"}]}"#,
             r#"{"type":"subscribe","id":"1","payload":{"query":"{ a }","variables":1}}"#,
-            r#"{"type":"complete"}"#, r#"{"type":"ping","payload":1}"#,
+            r#"{"type":"complete"}"#,
+            r#"{"type":"ping","payload":1}"#,
         ];
         for message in messages {
             let (mut machine, now) = ready();
-            closes(machine.receive(message, now), 4400);
+            closes(&machine.receive(message, now), 4400);
         }
         let (mut machine, now) = ready();
-        closes(machine.receive(&subscribe(&"x".repeat(129)), now), 4400);
+        closes(&machine.receive(&subscribe(&"x".repeat(129)), now), 4400);
     }
 
     #[test]
     fn an_id_is_taken_until_its_operation_ends() {
         let (mut machine, now) = ready();
-        assert!(matches!(machine.receive(&subscribe("1"), now), Step::Start { .. }));
-        closes(machine.receive(&subscribe("1"), now), 4409);
+        assert!(matches!(
+            machine.receive(&subscribe("1"), now),
+            Step::Start { .. }
+        ));
+        closes(&machine.receive(&subscribe("1"), now), 4409);
         assert!(machine.finish("1"));
         assert!(!machine.finish("1"));
-        assert!(matches!(machine.receive(&subscribe("1"), now), Step::Start { .. }));
+        assert!(matches!(
+            machine.receive(&subscribe("1"), now),
+            Step::Start { .. }
+        ));
         let stop = machine.receive(r#"{"id":"1","type":"complete"}"#, now);
         assert_eq!(stop, Step::Stop { id: "1".to_owned() });
-        assert_eq!(machine.receive(r#"{"id":"1","type":"complete"}"#, now), Step::Nothing);
-        assert!(matches!(machine.receive(&subscribe("1"), now), Step::Start { .. }));
+        assert_eq!(
+            machine.receive(r#"{"id":"1","type":"complete"}"#, now),
+            Step::Nothing
+        );
+        assert!(matches!(
+            machine.receive(&subscribe("1"), now),
+            Step::Start { .. }
+        ));
     }
 
     #[test]
     fn operations_are_limited_without_closing() {
         let (mut machine, now) = ready();
         for id in 0..100 {
-            assert!(matches!(machine.receive(&subscribe(&id.to_string()), now), Step::Start { .. }));
+            assert!(matches!(
+                machine.receive(&subscribe(&id.to_string()), now),
+                Step::Start { .. }
+            ));
         }
         let step = machine.receive(&subscribe("x"), now);
-        assert_eq!(step, Step::TooMany { id: "x".to_owned(), maximum: 100 });
+        assert_eq!(
+            step,
+            Step::TooMany {
+                id: "x".to_owned(),
+                maximum: 100
+            }
+        );
     }
 
     #[test]
     fn pings_are_answered_and_sent_and_the_dead_are_dropped() {
         let (mut machine, now) = ready();
         let step = machine.receive(r#"{"type":"ping","payload":{"a":1}}"#, now);
-        assert_eq!(step, Step::Reply(r#"{"payload":{"a":1},"type":"pong"}"#.to_owned()));
+        assert_eq!(
+            step,
+            Step::Reply(r#"{"payload":{"a":1},"type":"pong"}"#.to_owned())
+        );
         assert_eq!(machine.receive(r#"{"type":"pong"}"#, now), Step::Nothing);
         let mut time = now;
         for _ in 0..2 {
@@ -406,9 +453,12 @@ mod tests {
             assert_eq!(machine.tick(time), Step::Ping);
         }
         assert_eq!(machine.deadline(), now + DEAD);
-        closes(machine.tick(now + DEAD), 1001);
+        closes(&machine.tick(now + DEAD), 1001);
         machine.hear(now + DEAD);
-        assert_eq!(machine.tick(now + DEAD + Duration::from_secs(14)), Step::Nothing);
+        assert_eq!(
+            machine.tick(now + DEAD + Duration::from_secs(14)),
+            Step::Nothing
+        );
     }
 
     #[test]
@@ -417,7 +467,7 @@ mod tests {
         machine.receive(INIT_MESSAGE, now);
         machine.accept(Some(now + Duration::from_secs(5)));
         assert_eq!(machine.deadline(), now + Duration::from_secs(5));
-        closes(machine.tick(machine.deadline()), 4403);
+        closes(&machine.tick(machine.deadline()), 4403);
     }
 
     #[test]
@@ -436,7 +486,11 @@ mod tests {
     #[test]
     fn frames_are_json_whatever_the_id_is() {
         let id = "\"\\\u{7}ü";
-        for frame in [next(id, "{\"data\":1}"), error(id, &json!([])), complete(id)] {
+        for frame in [
+            next(id, "{\"data\":1}"),
+            error(id, &json!([])),
+            complete(id),
+        ] {
             let frame: Json = serde_json::from_str(&frame).unwrap();
             assert_eq!(frame["id"], id);
         }
