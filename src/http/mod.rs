@@ -1,58 +1,119 @@
-//! The door: GraphQL over HTTP and WebSocket, health, and what protects them.
+//! The door: HTTP and WebSocket in front of the schema, and what protects them. Everything that knows axum lives here,
+//! and nothing else does.
 
+mod answer;
+mod call;
+mod caller;
+mod graphql;
 pub mod guard;
+mod headers;
+mod health;
+mod media;
+mod operation;
+mod origin;
+mod server;
+mod socket;
 
-use axum::{Json, Router, extract::State, http::HeaderMap, routing::post};
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::Request,
+    http::StatusCode,
+    middleware::{from_fn, from_fn_with_state},
+    response::Response,
+    routing::any,
+};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{answer::Answer, guard::Guard, media::Media, origin::Origins, socket::Sockets};
 use crate::{
     app::App,
-    domain::sessions,
-    error::Error,
-    graphql::{self, Schema, context::Caller},
+    error::{Code, Error},
+    graphql::{Schema, schema},
 };
+
+/// What every request needs. Cheap to clone.
+#[derive(Clone)]
+struct Door(Arc<Rooms>);
+
+struct Rooms {
+    app: App,
+    schema: Schema,
+    guard: Guard,
+    origins: Origins,
+    sockets: Sockets,
+    /// Cancelled when connections are to end.
+    shutdown: CancellationToken,
+    /// Connections and sockets, which shutdown waits for.
+    connections: TaskTracker,
+}
+
+impl std::ops::Deref for Door {
+    type Target = Rooms;
+
+    fn deref(&self) -> &Rooms {
+        &self.0
+    }
+}
+
+impl Door {
+    fn new(app: App, shutdown: CancellationToken) -> Self {
+        let schema = schema(&app);
+        #[expect(
+            clippy::expect_used,
+            reason = "the schema is part of the program; a test reads it"
+        )]
+        let guard = Guard::new(&schema.sdl(), guard::Limits::default())
+            .expect("the schema's own text can be read");
+        Self(Arc::new(Rooms {
+            origins: Origins::new(&app.config.allowed_origins),
+            app,
+            schema,
+            guard,
+            sockets: Sockets::default(),
+            shutdown,
+            connections: TaskTracker::new(),
+        }))
+    }
+
+    fn router(self) -> Router {
+        let routes = Router::new()
+            .route("/graphql", any(graphql::handle))
+            .route("/healthz", any(health::healthz))
+            .route("/readyz", any(health::readyz))
+            .fallback(unknown)
+            .with_state(self.clone());
+        origin::allow(routes, &self.origins)
+            .layer(from_fn(headers::refuse_the_unusual))
+            .layer(headers::contain_panics())
+            .layer(from_fn_with_state(self, headers::dress))
+    }
+}
 
 /// Everything that the server answers.
 pub fn router(app: App) -> Router {
-    let schema = graphql::schema(&app);
-    Router::new()
-        .route("/graphql", post(graphql_post))
-        .with_state((app, schema))
+    let shutdown = app.shutdown.clone();
+    Door::new(app, shutdown).router()
 }
 
-/// Serves connections until told to stop, and then until they are finished.
+/// Serves connections until told to stop, and then until they are finished, within a bound.
 pub async fn serve(
     app: App,
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
-    axum::serve(listener, router(app))
-        .with_graceful_shutdown(shutdown.cancelled_owned())
-        .await
-        .map_err(Error::internal)
+    server::serve(Door::new(app, shutdown), listener).await;
+    Ok(())
 }
 
-async fn graphql_post(
-    State((app, schema)): State<(App, Schema)>,
-    headers: HeaderMap,
-    Json(request): Json<async_graphql::Request>,
-) -> Json<async_graphql::Response> {
-    let token = headers
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    let viewer = match token {
-        Some(token) => sessions::authenticate(&app, token).await.ok(),
-        None => None,
-    };
-    let caller = Caller {
-        viewer,
-        ..Caller::default()
-    };
-    Json(
-        schema
-            .execute(graphql::prepare(&app, caller, request))
-            .await,
-    )
+async fn unknown(request: Request) -> Response {
+    let answer = Answer::rejected(
+        StatusCode::NOT_FOUND,
+        Code::NotFound,
+        "There is nothing here.",
+    );
+    let media = Media::accepted(request.headers()).unwrap_or(Media::Json);
+    headers::respond(&answer, media)
 }

@@ -1,0 +1,181 @@
+//! `/graphql` over HTTP: POST, GET for queries, and the way to the socket.
+
+use std::time::Duration;
+
+use async_graphql::parser::types::OperationType;
+use axum::{
+    body::Body,
+    extract::{Request, State},
+    http::{
+        HeaderValue, Method, StatusCode,
+        header::{ALLOW, HeaderName},
+        request::Parts,
+    },
+    response::Response,
+};
+use bytes::Bytes;
+use http_body::Body as _;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::{
+    Door,
+    answer::Answer,
+    call::Call,
+    caller, headers,
+    media::{Media, is_json},
+    operation, origin, socket,
+};
+use crate::error::Code;
+
+/// Largest body, in bytes.
+const BODY: usize = 256 * 1024;
+/// Time for a body to arrive.
+const BODY_TIME: Duration = Duration::from_secs(20);
+
+/// Answers whatever comes to `/graphql`.
+pub(super) async fn handle(State(door): State<Door>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if socket::is_asked_for(&parts) {
+        return socket::upgrade(door, parts).await;
+    }
+    let media = Media::accepted(&parts.headers);
+    let answered = match media {
+        None => Err(Failed::from(Answer::rejected(
+            StatusCode::NOT_ACCEPTABLE,
+            Code::BadUserInput,
+            "Accept `application/graphql-response+json` or `application/json`.",
+        ))),
+        Some(_) => answer(&door, &parts, body).await,
+    };
+    let media = media.unwrap_or(Media::Json);
+    match answered {
+        Ok((answer, timing)) => {
+            let mut response = headers::respond(&answer, media);
+            if let Ok(value) = HeaderValue::from_str(&timing) {
+                response
+                    .headers_mut()
+                    .insert(HeaderName::from_static("server-timing"), value);
+            }
+            response
+        }
+        Err(Failed { answer, allow }) => {
+            let mut response = headers::respond(&answer, media);
+            if let Some(allow) = allow {
+                response
+                    .headers_mut()
+                    .insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            response
+        }
+    }
+}
+
+/// An operation that did not run.
+struct Failed {
+    answer: Answer,
+    allow: Option<&'static str>,
+}
+
+impl From<Answer> for Failed {
+    fn from(answer: Answer) -> Self {
+        Self {
+            answer,
+            allow: None,
+        }
+    }
+}
+
+async fn answer(door: &Door, parts: &Parts, body: Body) -> Result<(Answer, String), Failed> {
+    if origin::is_foreign(parts, &door.origins) {
+        return Err(Answer::rejected(
+            StatusCode::FORBIDDEN,
+            Code::Forbidden,
+            "Pages of other sites may not call this API.",
+        )
+        .into());
+    }
+    let call = match parts.method {
+        Method::GET => {
+            Call::from_query_string(parts.uri.query().unwrap_or_default()).map_err(bad)?
+        }
+        Method::POST => post(parts, body).await?,
+        _ => return Err(not_allowed("GET, POST", "Use POST, or GET for queries.")),
+    };
+    let viewer = door
+        .authenticate(caller::bearer(&parts.headers))
+        .await
+        .map_err(|error| operation::unavailable(&error))?;
+    let caller = crate::graphql::context::Caller {
+        viewer,
+        ..caller::of(parts)
+    };
+    let operation = door.prepare(&call, caller)?;
+    match operation.kind() {
+        OperationType::Mutation if parts.method == Method::GET => {
+            return Err(not_allowed("POST", "A mutation is sent by POST."));
+        }
+        OperationType::Subscription => {
+            return Err(Answer::refused(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                Code::BadUserInput,
+                "A subscription runs over a WebSocket with the protocol graphql-transport-ws.",
+            )
+            .into());
+        }
+        _ => {}
+    }
+    let (answer, record) = door.run(operation).await;
+    Ok((answer, record.server_timing()))
+}
+
+async fn post(parts: &Parts, body: Body) -> Result<Call, Failed> {
+    if !is_json(&parts.headers) {
+        return Err(Answer::rejected(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::BadUserInput,
+            "Send JSON with the header `Content-Type: application/json`.",
+        )
+        .into());
+    }
+    Call::from_body(&read(body).await?).map_err(bad)
+}
+
+/// Reads a body that is neither too large nor too slow, whether or not it tells its length.
+async fn read(body: Body) -> Result<Bytes, Answer> {
+    let too_large = || {
+        Answer::rejected(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Code::TooComplex,
+            "The body is larger than 256 KiB.",
+        )
+    };
+    if body.size_hint().lower() > u64::try_from(BODY).unwrap_or(u64::MAX) {
+        return Err(too_large());
+    }
+    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY).collect());
+    match whole.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(_broken)) => Err(Answer::rejected(
+            StatusCode::BAD_REQUEST,
+            Code::BadUserInput,
+            "The body ended too early.",
+        )),
+        Err(_elapsed) => Err(Answer::rejected(
+            StatusCode::REQUEST_TIMEOUT,
+            Code::Timeout,
+            "The body took too long to arrive.",
+        )),
+    }
+}
+
+fn bad(reason: &'static str) -> Failed {
+    Answer::rejected(StatusCode::BAD_REQUEST, Code::BadUserInput, reason).into()
+}
+
+fn not_allowed(allow: &'static str, message: &str) -> Failed {
+    Failed {
+        answer: Answer::rejected(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message),
+        allow: Some(allow),
+    }
+}

@@ -1,0 +1,50 @@
+//! What load balancers and containers ask: whether the process lives, and whether it can serve.
+
+use std::time::Duration;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{Method, StatusCode},
+    response::{IntoResponse, Response},
+};
+use migration::{Migrator, MigratorTrait};
+use serde_json::json;
+
+use super::{Door, headers};
+
+/// A database that does not answer within this time is not reachable.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The process lives and answers.
+pub(super) async fn healthz(method: Method) -> Response {
+    only_reading(&method).unwrap_or_else(|| tell(StatusCode::OK, "alive"))
+}
+
+/// The database is reachable, has every table that this version needs, and the server is not about to stop.
+pub(super) async fn readyz(State(door): State<Door>, method: Method) -> Response {
+    if let Some(refused) = only_reading(&method) {
+        return refused;
+    }
+    if door.shutdown.is_cancelled() {
+        return tell(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+    }
+    let pending = Migrator::get_pending_migrations(door.app.db.read());
+    match tokio::time::timeout(PATIENCE, pending).await {
+        Ok(Ok(pending)) if pending.is_empty() => tell(StatusCode::OK, "ready"),
+        Ok(Ok(_pending)) => tell(StatusCode::SERVICE_UNAVAILABLE, "migrations are pending"),
+        Ok(Err(_)) | Err(_) => tell(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the database cannot be reached",
+        ),
+    }
+}
+
+fn only_reading(method: &Method) -> Option<Response> {
+    let reads = [Method::GET, Method::HEAD].contains(method);
+    (!reads).then(|| headers::method_not_allowed("GET, HEAD"))
+}
+
+fn tell(status: StatusCode, state: &str) -> Response {
+    (status, Json(json!({ "status": state }))).into_response()
+}

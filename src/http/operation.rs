@@ -1,0 +1,187 @@
+//! Runs one operation, whichever way it came in: guarded, timed, counted, contained and logged.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_graphql::parser::types::OperationType;
+use axum::http::StatusCode;
+use futures_util::{FutureExt, Stream, StreamExt};
+
+use super::{
+    Door,
+    answer::{Answer, Outcome},
+    call::Call,
+    guard::Admitted,
+};
+use crate::{
+    db::Meter,
+    error::{Code, Error},
+    graphql::{self, context::Caller},
+};
+
+/// Longest that an operation may take; a subscription, to begin.
+pub(super) const TIME: Duration = Duration::from_secs(10);
+
+/// An operation that the guard let through, ready to run.
+pub(super) struct Operation {
+    request: async_graphql::Request,
+    record: Record,
+}
+
+/// What the log and `Server-Timing` tell of an operation.
+#[derive(Clone)]
+pub(super) struct Record {
+    name: Option<String>,
+    kind: OperationType,
+    request_id: String,
+    started: Instant,
+    meter: Arc<Meter>,
+}
+
+impl Door {
+    /// Reads, checks and prepares what the caller asks for.
+    pub(super) fn prepare(&self, call: &Call, caller: Caller) -> Result<Operation, Answer> {
+        let document = self
+            .guard
+            .read(&call.query)
+            .map_err(|refusal| Answer::guarded(vec![refusal]))?;
+        let admitted = self
+            .guard
+            .admit(&document, call.operation_name.as_deref(), &call.variables)
+            .map_err(Answer::guarded)?;
+        if admitted.introspects && caller.viewer.is_none() && !self.app.config.public_introspection
+        {
+            return Err(Answer::refused(
+                StatusCode::FORBIDDEN,
+                Code::Disabled,
+                "Sign in to look at the schema.",
+            ));
+        }
+        let Admitted {
+            document,
+            variables,
+            name,
+            kind,
+            ..
+        } = admitted;
+        let record = Record {
+            name: name.clone(),
+            kind,
+            request_id: caller.request_id.clone(),
+            started: Instant::now(),
+            meter: Arc::new(Meter::default()),
+        };
+        // The executor gets the document as it was admitted. Its text it never sees.
+        let mut request = async_graphql::Request::new("").variables(variables);
+        request.operation_name = name;
+        request.set_parsed_query(document);
+        let request = graphql::prepare(&self.app, caller, request);
+        Ok(Operation { request, record })
+    }
+
+    /// Runs a query or a mutation to its end.
+    pub(super) async fn run(&self, operation: Operation) -> (Answer, Record) {
+        let Operation { request, record } = operation;
+        let schema = self.schema.clone();
+        let meter = Arc::clone(&record.meter);
+        let work = async move { schema.execute(request).await };
+        let work = AssertUnwindSafe(meter.measure(work)).catch_unwind();
+        let work = tokio::time::timeout(TIME, work);
+        let ended = if record.kind == OperationType::Mutation {
+            // A change is finished, and made known, even when the client does not wait for it.
+            self.app.tasks.spawn(work).await
+        } else {
+            Ok(work.await)
+        };
+        let answer = match ended {
+            Ok(Ok(Ok(response))) => Answer::executed(response),
+            Ok(Err(_elapsed)) => too_slow(),
+            Ok(Ok(Err(_))) | Err(_) => Answer::internal(),
+        };
+        let answer = answer.with_request_id(&record.request_id);
+        record.log(answer.code());
+        (answer, record)
+    }
+
+    /// Runs a subscription. The stream ends when the executor's does, or when it panics.
+    pub(super) fn stream(&self, operation: Operation) -> impl Stream<Item = Answer> + Send + use<> {
+        let Operation { request, record } = operation;
+        let responses = self.schema.execute_stream(request);
+        futures_util::stream::unfold((responses, record), |(mut responses, record)| async move {
+            let meter = Arc::clone(&record.meter);
+            let response = AssertUnwindSafe(meter.measure(responses.next())).catch_unwind();
+            let answer = match response.await {
+                Ok(response) => response.map(Answer::executed),
+                Err(_panic) => Some(Answer::internal()),
+            };
+            let Some(answer) = answer else {
+                record.log(None);
+                return None;
+            };
+            let answer = answer.with_request_id(&record.request_id);
+            if answer.outcome != Outcome::Executed {
+                record.log(answer.code());
+            }
+            Some((answer, (responses, record)))
+        })
+    }
+}
+
+impl Operation {
+    /// Whether it reads, writes or subscribes.
+    pub(super) fn kind(&self) -> OperationType {
+        self.record.kind
+    }
+}
+
+impl Record {
+    /// One line for each operation: never its text, its variables, or who sent it.
+    fn log(&self, code: Option<&str>) {
+        tracing::info!(
+            target: "heddle::operation",
+            {
+                request.id = %self.request_id,
+                operation.name = self.name.as_deref().unwrap_or_default(),
+                operation.kind = %self.kind,
+                operation.code = code.unwrap_or("OK"),
+                operation.ms = millis(self.started.elapsed()),
+                database.ms = millis(self.meter.time()),
+                database.statements = self.meter.statements(),
+            },
+            "an operation ran"
+        );
+    }
+
+    /// The `Server-Timing` header.
+    pub(super) fn server_timing(&self) -> String {
+        format!(
+            "total;dur={:.3}, db;dur={:.3}, statements;desc=\"{}\"",
+            millis(self.started.elapsed()),
+            millis(self.meter.time()),
+            self.meter.statements()
+        )
+    }
+}
+
+/// The answer when it cannot even be found out who asks.
+pub(super) fn unavailable(error: &Error) -> Answer {
+    tracing::error!(%error, "a caller could not be identified");
+    match error.code() {
+        Code::Unavailable => Answer::refused(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Code::Unavailable,
+            error.message(),
+        ),
+        _ => Answer::internal(),
+    }
+}
+
+fn too_slow() -> Answer {
+    let message = "The operation took longer than allowed and was stopped.";
+    Answer::refused(StatusCode::SERVICE_UNAVAILABLE, Code::Timeout, message)
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
