@@ -18,3 +18,4 @@ pub mod http;
 pub mod id;
 pub mod jobs;
 pub mod live;
+pub mod telemetry;
