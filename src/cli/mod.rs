@@ -1,4 +1,104 @@
-//! The commands, one file each.
+//! The command line: one file for each command. What commands do beyond talking is in the rooms below.
 
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{config::Loaded, telemetry};
+
+pub mod failure;
+pub mod flags;
+pub mod folder;
 pub mod import;
+pub mod migrate;
+pub mod out;
 pub mod serve;
+
+use failure::Failure;
+
+/// A threaded-messaging server with a GraphQL API.
+#[derive(Debug, Parser)]
+#[command(
+    name = "heddle",
+    version = version(),
+    about,
+    disable_help_subcommand = true,
+    max_term_width = 110,
+    after_help = "Settings also come from HEDDLE_… variables, .env (development) and heddle.toml; \
+                  `heddle config print` shows them all.\n\
+                  Exit codes: 0 ok, 1 failure, 2 usage, 3 configuration, 4 database, 5 migration needed."
+)]
+pub struct Args {
+    #[command(flatten)]
+    flags: flags::Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the server (what happens without a command)
+    Serve,
+    /// Bring the database's tables up to date, or take steps back
+    Migrate(migrate::Args),
+}
+
+/// The version, with the commit it was built from where the build knows it.
+fn version() -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    match option_env!("HEDDLE_COMMIT") {
+        Some(commit) => format!("{version} ({commit})"),
+        None => version.to_owned(),
+    }
+}
+
+/// Runs the command that was asked for.
+#[must_use]
+pub fn start(args: Args) -> ExitCode {
+    match run(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            out::complain(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(Args { flags, command }: Args) -> Result<(), Failure> {
+    let command = command.unwrap_or(Command::Serve);
+    let loaded = flags.load()?;
+    telemetry::start(&loaded.config);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?;
+    let ended = runtime.block_on(Box::pin(dispatch(command, loaded)));
+    // Work off the async threads, such as a name lookup that hangs, does not hold the process.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
+    let config = loaded.config;
+    match command {
+        Command::Serve => serve::run(config).await,
+        Command::Migrate(args) => migrate::run(&config, &args).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn help_fits_on_a_screen() {
+        let help = Args::command().render_help().to_string();
+        assert!(help.lines().count() < 40, "{help}");
+    }
+}

@@ -1,20 +1,99 @@
 //! `heddle serve`: everything, from one command.
 
-use migration::{Migrator, MigratorTrait};
-use tokio::net::TcpListener;
+use std::{net::SocketAddr, time::Duration};
 
-use crate::{app::App, auth::token::Keys, config::Config, error::Error, http};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+    time::timeout,
+};
+
+use super::{failure::Failure, folder, migrate, out};
+use crate::{
+    app::App,
+    config::{Config, Mode},
+    http,
+};
+
+/// How long requests and background work may take to finish once the server is told to stop.
+const DRAIN: Duration = Duration::from_secs(25);
 
 /// Serves until told to stop.
-pub async fn run(config: Config) -> Result<(), Error> {
-    tokio::fs::create_dir_all(&config.data_dir)
-        .await
-        .map_err(Error::internal)?;
-    let app = App::open(config, &Keys::generate()?).await?;
-    Migrator::up(app.db.migrate(), None).await?;
-    let listener = TcpListener::bind(app.config.listen)
-        .await
-        .map_err(Error::internal)?;
+pub(super) async fn run(config: Config) -> Result<(), Failure> {
+    let listener = TcpListener::bind(config.listen).await.map_err(|error| {
+        Failure::because(format!(
+            "{}: {error}; choose another with --listen",
+            config.listen
+        ))
+    })?;
+    let address = listener.local_addr()?;
+    let secret = folder::secret(&config)?;
+    let app = App::open(config, &secret).await?;
+    migrate::up(&app.db, &app.config).await?;
+    out::text(&banner(&app.config, address));
+    stop_on_signal(&app)?;
     let shutdown = app.shutdown.clone();
-    http::serve(app, listener, shutdown).await
+    let serving = http::serve(app.clone(), listener, shutdown.clone());
+    let drained = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        ended = serving => ended?,
+        () = drained => tracing::warn!("connections were still open and are cut"),
+    }
+    shutdown.cancel();
+    app.tasks.close();
+    if timeout(DRAIN, app.tasks.wait()).await.is_err() {
+        tracing::warn!("background work was still running and is cut");
+    }
+    app.db.clone().close().await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The first SIGTERM or SIGINT asks the server to finish, the second ends it.
+fn stop_on_signal(app: &App) -> Result<(), Failure> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let shutdown = app.shutdown.clone();
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it outlives the drain to hear the second signal"
+    )]
+    tokio::spawn(async move {
+        for is_first in [true, false] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if is_first {
+                tracing::info!("stopping: no new connections, open requests are finished");
+                shutdown.cancel();
+            }
+        }
+        std::process::exit(1);
+    });
+    Ok(())
+}
+
+fn banner(config: &Config, address: SocketAddr) -> String {
+    let origin = config
+        .public_url
+        .clone()
+        .unwrap_or_else(|| format!("http://{address}"));
+    let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
+    let (mode, graphiql) = match config.mode {
+        Mode::Development => ("development", format!("\n  GraphiQL   {origin}/graphiql")),
+        Mode::Production => ("production", String::new()),
+    };
+    format!(
+        "\n  {name} (heddle {version}, {mode} mode)\n\n\
+         \x20 App        {origin}/{graphiql}\n\
+         \x20 API        {origin}/graphql\n\
+         \x20 Data       {folder}\n\n",
+        name = config.server_name,
+        version = super::version(),
+        folder = folder.display(),
+    )
 }

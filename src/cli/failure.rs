@@ -1,0 +1,103 @@
+//! How a command ends when it does not succeed: a sentence and an exit code.
+
+use std::{fmt, io, process::ExitCode};
+
+use crate::{
+    config::Problems,
+    error::{Code, Error},
+};
+
+/// Why a command ended. Wrong usage (2) is told by the argument parser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It did not work.
+    Failure = 1,
+    /// The settings cannot be used.
+    Configuration = 3,
+    /// The database cannot be reached or used.
+    Database = 4,
+    /// The tables are older than the program.
+    MigrationNeeded = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Failure => 1,
+            Exit::Configuration => 3,
+            Exit::Database => 4,
+            Exit::MigrationNeeded => 5,
+        })
+    }
+}
+
+/// Why a command ended, in words.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    message: String,
+}
+
+impl Failure {
+    /// A failure with this exit code.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+        }
+    }
+
+    /// An ordinary failure.
+    pub fn because(message: impl Into<String>) -> Self {
+        Self::new(Exit::Failure, message)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let database = matches!(error.cause(), Some(cause) if cause.is::<sea_orm::DbErr>());
+        let exit = if database || error.code() == Code::Unavailable {
+            Exit::Database
+        } else {
+            Exit::Failure
+        };
+        // The sentence meant for clients hides what the operator needs to know.
+        let message = match error.cause() {
+            Some(cause) if error.code() == Code::Internal => cause.to_string(),
+            Some(cause) => format!("{} ({cause})", error.message()),
+            None => match error.field_problems() {
+                [] | [_] => error.message().to_owned(),
+                many => {
+                    let all: Vec<&str> = many.iter().map(|one| one.message.as_str()).collect();
+                    all.join(" ")
+                }
+            },
+        };
+        Self { exit, message }
+    }
+}
+
+impl From<sea_orm::DbErr> for Failure {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::new(Exit::Database, error.to_string())
+    }
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::new(Exit::Configuration, problems.to_string())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::because(error.to_string())
+    }
+}

@@ -1,0 +1,131 @@
+//! The data folder: made for its owner alone, with the key that seals tokens.
+
+use std::{
+    fs::{self, DirBuilder, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use super::failure::{Exit, Failure};
+use crate::{auth::token::Keys, config::Config};
+
+/// Readable and writable by the owner alone.
+const PRIVATE_FILE: u32 = 0o600;
+const PRIVATE_FOLDER: u32 = 0o700;
+/// The bits that let others in.
+const OTHERS: u32 = 0o077;
+
+/// Makes the data folder if there is none.
+pub fn prepare(config: &Config) -> Result<(), Failure> {
+    let path = &config.data_dir;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(PRIVATE_FOLDER)
+        .create(path)
+        .map_err(|error| unusable(path, &error.to_string()))
+}
+
+/// The secret from which tokens are sealed: made at the first start, kept from then on.
+pub fn secret(config: &Config) -> Result<Vec<u8>, Failure> {
+    prepare(config)?;
+    let path = key_path(config);
+    match fs::read(&path) {
+        Ok(secret) => {
+            if is_open_to_others(&path)? {
+                let reason = "others may read it; run chmod 600 on it, or remove it to make a new \
+                              one (which signs everybody out)";
+                return Err(unusable(&path, reason));
+            }
+            Ok(secret)
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path),
+        Err(error) => Err(unusable(&path, &error.to_string())),
+    }
+}
+
+/// Where the key is kept.
+#[must_use]
+pub fn key_path(config: &Config) -> PathBuf {
+    config.data_dir.join("token.key")
+}
+
+/// Whether anybody but the owner has rights on this file or folder.
+pub fn is_open_to_others(path: &Path) -> io::Result<bool> {
+    Ok(fs::metadata(path)?.permissions().mode() & OTHERS != 0)
+}
+
+/// Written beside its place and linked into it: of two processes that start at once one wins, and
+/// nobody ever reads half a key.
+fn create(path: &Path) -> Result<Vec<u8>, Failure> {
+    let secret = Keys::generate()?;
+    let unfinished = path.with_extension(format!("key-{}", std::process::id()));
+    let written = write(&unfinished, &secret).and_then(|()| fs::hard_link(&unfinished, path));
+    let _ = fs::remove_file(&unfinished);
+    match written {
+        Ok(()) => Ok(secret),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(fs::read(path)?),
+        Err(error) => Err(unusable(path, &error.to_string())),
+    }
+}
+
+fn write(path: &Path, secret: &[u8]) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(PRIVATE_FILE)
+        .open(path)?;
+    file.write_all(secret)?;
+    file.sync_all()
+}
+
+fn unusable(path: &Path, reason: &str) -> Failure {
+    let hint =
+        "choose another folder with --data-dir, or give this one to the user that runs heddle";
+    Failure::new(
+        Exit::Configuration,
+        format!("{}: {reason} ({hint})", path.display()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_key_is_made_once_and_for_its_owner_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config {
+            data_dir: folder.path().join("a/b"),
+            ..Config::default()
+        };
+        let secret = secret(&config).expect("a key");
+        assert_eq!(super::secret(&config).expect("the key"), secret);
+        let mode = |path: &Path| {
+            fs::metadata(path)
+                .expect("it is there")
+                .permissions()
+                .mode()
+                & 0o777
+        };
+        assert_eq!(mode(&config.data_dir), 0o700);
+        assert_eq!(mode(&key_path(&config)), 0o600);
+        assert_eq!(fs::read_dir(&config.data_dir).expect("a folder").count(), 1);
+    }
+
+    #[test]
+    fn a_key_that_others_may_read_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let config = Config {
+            data_dir: folder.path().to_owned(),
+            ..Config::default()
+        };
+        secret(&config).expect("a key");
+        let open = fs::Permissions::from_mode(0o640);
+        fs::set_permissions(key_path(&config), open).expect("its owner");
+        let failure = secret(&config).expect_err("refused");
+        assert_eq!(failure.exit, Exit::Configuration);
+        assert!(failure.to_string().contains("chmod 600"));
+    }
+}
