@@ -6,12 +6,14 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Loaded, telemetry};
 
+pub mod config;
 pub mod failure;
 pub mod flags;
 pub mod folder;
 pub mod import;
 pub mod migrate;
 pub mod out;
+pub mod schema;
 pub mod serve;
 
 use failure::Failure;
@@ -41,6 +43,10 @@ enum Command {
     Serve,
     /// Bring the database's tables up to date, or take steps back
     Migrate(migrate::Args),
+    /// Print the GraphQL schema, or compare a file with it
+    Schema(schema::Args),
+    /// Print the settings and where each comes from
+    Config(config::Args),
 }
 
 /// The version, with the commit it was built from where the build knows it.
@@ -66,6 +72,15 @@ pub fn start(args: Args) -> ExitCode {
 
 fn run(Args { flags, command }: Args) -> Result<(), Failure> {
     let command = command.unwrap_or(Command::Serve);
+    // These two help to write settings and must work with broken ones.
+    let command = match command {
+        Command::Schema(args) => return schema::run(&args),
+        Command::Config(args) if !args.needs_settings() => {
+            config::example();
+            return Ok(());
+        }
+        other => other,
+    };
     let loaded = flags.load()?;
     telemetry::start(&loaded.config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -78,10 +93,15 @@ fn run(Args { flags, command }: Args) -> Result<(), Failure> {
 }
 
 async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
-    let config = loaded.config;
+    let config = loaded.config.clone();
     match command {
         Command::Serve => serve::run(config).await,
         Command::Migrate(args) => migrate::run(&config, &args).await,
+        Command::Schema(args) => schema::run(&args),
+        Command::Config(_) => {
+            config::print(&loaded);
+            Ok(())
+        }
     }
 }
 
