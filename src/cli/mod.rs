@@ -10,6 +10,7 @@ pub mod config;
 pub mod failure;
 pub mod flags;
 pub mod folder;
+pub mod healthcheck;
 pub mod import;
 pub mod migrate;
 pub mod out;
@@ -47,6 +48,8 @@ enum Command {
     Schema(schema::Args),
     /// Print the settings and where each comes from
     Config(config::Args),
+    /// Ask a running server whether it is well
+    Healthcheck,
 }
 
 /// The version, with the commit it was built from where the build knows it.
@@ -102,6 +105,7 @@ async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
             config::print(&loaded);
             Ok(())
         }
+        Command::Healthcheck => healthcheck::run(&config).await,
     }
 }
 
