@@ -1,0 +1,104 @@
+//! How far somebody has read: the last message behind them in a lane and the first one before them.
+//! Reads only.
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, FromQueryResult, TryGetable, Value};
+
+use crate::{
+    db,
+    domain::{
+        reads::unread::{UNREAD, with},
+        sessions::Viewer,
+    },
+    error::Error,
+    id::{ConversationId, MessageId, ThreadId},
+};
+
+/// A place in a timeline or a thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The last message before the first unread one, or of all; none when nothing precedes it.
+    pub last_read: Option<MessageId>,
+    /// The first unread message.
+    pub first_unread: Option<MessageId>,
+}
+
+#[derive(FromQueryResult)]
+struct Row<K: TryGetable> {
+    id: K,
+    last_read: Option<MessageId>,
+    first_unread: Option<MessageId>,
+}
+
+/// The viewer's place in the timelines of these conversations.
+pub async fn in_conversations<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+) -> Result<HashMap<ConversationId, Position>, Error> {
+    let lane = "m.conversation_id = p.conversation_id AND m.root_id IS NULL";
+    let from = format!(
+        "SELECT p.conversation_id AS id, {} FROM participant p
+         WHERE p.user_id = ? AND p.conversation_id IN ({})",
+        columns(lane),
+        db::marks(conversations.len())
+    );
+    positions(db, &from, viewer, conversations).await
+}
+
+/// The viewer's place in these threads.
+pub async fn in_threads<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    threads: &[ThreadId],
+) -> Result<HashMap<ThreadId, Position>, Error> {
+    let from = format!(
+        "SELECT r.id AS id, {} FROM message r
+         JOIN participant p ON p.conversation_id = r.conversation_id
+         WHERE p.user_id = ? AND r.id IN ({})",
+        columns("m.root_id = r.id"),
+        db::marks(threads.len())
+    );
+    positions(db, &from, viewer, threads).await
+}
+
+fn columns(lane: &str) -> String {
+    let first = |what| {
+        format!("(SELECT {what} FROM message m WHERE {lane} AND {UNREAD} ORDER BY m.seq LIMIT 1)")
+    };
+    format!(
+        "(SELECT m.id FROM message m WHERE {lane}
+             AND m.kind = 'USER' AND m.deleted_at IS NULL AND m.seq >= p.visible_from_seq
+             AND m.seq < COALESCE({}, {})
+             ORDER BY m.seq DESC LIMIT 1) AS last_read,
+         {} AS first_unread",
+        first("m.seq"),
+        i32::MAX,
+        first("m.id"),
+    )
+}
+
+async fn positions<K, C>(
+    db: &C,
+    text: &str,
+    viewer: &Viewer,
+    ids: &[K],
+) -> Result<HashMap<K, Position>, Error>
+where
+    K: Copy + Eq + std::hash::Hash + Into<Value> + TryGetable,
+    C: ConnectionTrait,
+{
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rows: Vec<Row<K>> = db::all(db, text, with(viewer, ids)).await?;
+    let position = |row: Row<K>| {
+        let place = Position {
+            last_read: row.last_read,
+            first_unread: row.first_unread,
+        };
+        (row.id, place)
+    };
+    Ok(rows.into_iter().map(position).collect())
+}

@@ -1,0 +1,255 @@
+//! What is unread: the one predicate behind every badge, and the counts and lists made from it. Reads
+//! only.
+
+use std::collections::{HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    db,
+    domain::sessions::Viewer,
+    entity::message,
+    error::Error,
+    id::{ConversationId, MessageId, ThreadId},
+};
+
+/// Whether `message m` is unread for the person of `participant p`, a row of `m`'s conversation. It
+/// binds no values. A message's lane is its conversation's timeline, or else its thread.
+pub const UNREAD: &str = "m.seq > p.read_floor_seq AND m.seq >= p.visible_from_seq
+    AND m.kind = 'USER' AND m.deleted_at IS NULL
+    AND (m.sender_id IS NULL OR m.sender_id <> p.user_id)
+    AND NOT EXISTS (SELECT 1 FROM read_mark k WHERE k.user_id = p.user_id
+        AND k.lane_id = COALESCE(m.root_id, m.conversation_id) AND k.seq >= m.seq)
+    AND NOT EXISTS (SELECT 1 FROM read_exception x WHERE x.user_id = p.user_id
+        AND x.lane_id = COALESCE(m.root_id, m.conversation_id) AND x.seq = m.seq)";
+
+/// Messages of the conversations somebody takes part in; binds their user id.
+const THEIRS: &str = "FROM participant p
+    JOIN message m ON m.conversation_id = p.conversation_id WHERE p.user_id = ?";
+
+/// Whether a conversation counts for badges over all of them; binds the time.
+const AUDIBLE: &str = "(p.muted_until IS NULL OR p.muted_until <= ?)";
+
+/// Totals for badges. Muted conversations do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+pub struct Totals {
+    /// Unread messages.
+    pub messages: i64,
+    /// Unread messages that mention the viewer.
+    pub mentions: i64,
+    /// Conversations with unread messages.
+    pub conversations: i64,
+    /// Followed threads with unread replies.
+    pub threads: i64,
+    /// Unread notifications.
+    pub notifications: i64,
+}
+
+/// The viewer's totals at this time.
+pub async fn totals<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    now: DateTime<Utc>,
+) -> Result<Totals, Error> {
+    let text = format!(
+        "SELECT COUNT(*) AS messages, COUNT(n.message_id) AS mentions,
+             COUNT(DISTINCT m.conversation_id) AS conversations,
+             COUNT(DISTINCT r.id) AS threads,
+             (SELECT COUNT(*) FROM notification WHERE user_id = ? AND read_at IS NULL)
+                 AS notifications
+         FROM participant p
+         JOIN message m ON m.conversation_id = p.conversation_id
+         LEFT JOIN mention n ON n.message_id = m.id AND n.user_id = p.user_id
+         LEFT JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id
+             AND f.is_following
+         LEFT JOIN message r ON r.id = f.thread_id AND r.seq >= p.visible_from_seq
+         WHERE p.user_id = ? AND {AUDIBLE} AND {UNREAD}"
+    );
+    let values: [Value; 3] = [viewer.user.into(), viewer.user.into(), now.into()];
+    Ok(db::one(db, &text, values).await?.unwrap_or_default())
+}
+
+/// Where to look for unread messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// Everywhere but in conversations that are muted at this time: what [`totals`] counts.
+    Audible(DateTime<Utc>),
+    /// In this conversation, replies included.
+    Conversation(ConversationId),
+}
+
+impl Scope {
+    fn sql(self) -> (&'static str, Value) {
+        match self {
+            Self::Audible(now) => (AUDIBLE, now.into()),
+            Self::Conversation(id) => ("p.conversation_id = ?", id.into()),
+        }
+    }
+}
+
+/// The place of a message in a list over all conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place(pub DateTime<Utc>, pub ConversationId, pub i32);
+
+impl From<&message::Model> for Place {
+    fn from(message: &message::Model) -> Self {
+        Self(message.created_at, message.conversation_id, message.seq)
+    }
+}
+
+/// How many unread messages there are.
+pub async fn count<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    scope: Scope,
+) -> Result<i64, Error> {
+    let (narrowed, value) = scope.sql();
+    let text = format!("SELECT COUNT(*) AS count {THEIRS} AND {narrowed} AND {UNREAD}");
+    let found: Option<Count> = db::one(db, &text, [viewer.user.into(), value]).await?;
+    Ok(found.map_or(0, |found| found.count))
+}
+
+/// Unread messages everywhere but in muted conversations, oldest first.
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    now: DateTime<Utc>,
+    after: Option<Place>,
+    limit: u64,
+) -> Result<Vec<message::Model>, Error> {
+    let mut text = format!("SELECT m.* {THEIRS} AND {AUDIBLE} AND {UNREAD}");
+    let mut values: Vec<Value> = vec![viewer.user.into(), now.into()];
+    if let Some(Place(at, conversation, seq)) = after {
+        text.push_str(" AND (m.created_at, m.conversation_id, m.seq) > (?, ?, ?)");
+        values.extend([at.into(), conversation.into(), seq.into()]);
+    }
+    text.push_str(" ORDER BY m.created_at, m.conversation_id, m.seq LIMIT ?");
+    values.push(i64::try_from(limit).map_err(Error::internal)?.into());
+    db::all(db, &text, values).await
+}
+
+/// Unread messages of one conversation after this place in it, replies included, oldest first.
+pub async fn list_in<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    after: i32,
+    limit: u64,
+) -> Result<Vec<message::Model>, Error> {
+    let text = format!(
+        "SELECT m.* {THEIRS} AND p.conversation_id = ? AND m.seq > ? AND {UNREAD}
+         ORDER BY m.seq LIMIT ?"
+    );
+    let limit = i64::try_from(limit).map_err(Error::internal)?;
+    let values: [Value; 4] = [
+        viewer.user.into(),
+        conversation.into(),
+        after.into(),
+        limit.into(),
+    ];
+    db::all(db, &text, values).await
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+#[derive(FromQueryResult)]
+struct CountOf<K: sea_orm::TryGetable> {
+    id: K,
+    count: i64,
+}
+
+/// Unread root messages of each conversation; those with none are left out.
+pub async fn of_conversations<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+) -> Result<HashMap<ConversationId, i64>, Error> {
+    let rest = format!(
+        "{THEIRS} AND p.conversation_id IN ({}) AND m.root_id IS NULL AND {UNREAD}",
+        db::marks(conversations.len())
+    );
+    counts(db, "p.conversation_id", &rest, viewer, conversations).await
+}
+
+/// Unread messages of each conversation, replies included, that mention the viewer; conversations
+/// with none are left out.
+pub async fn mentions<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+) -> Result<HashMap<ConversationId, i64>, Error> {
+    let rest = format!(
+        "FROM mention n JOIN message m ON m.id = n.message_id
+         JOIN participant p ON p.conversation_id = n.conversation_id AND p.user_id = n.user_id
+         WHERE n.user_id = ? AND n.conversation_id IN ({}) AND n.seq > p.read_floor_seq
+             AND {UNREAD}",
+        db::marks(conversations.len())
+    );
+    counts(db, "p.conversation_id", &rest, viewer, conversations).await
+}
+
+/// Unread replies of each thread; threads with none are left out.
+pub async fn of_threads<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    threads: &[ThreadId],
+) -> Result<HashMap<ThreadId, i64>, Error> {
+    let rest = format!(
+        "{THEIRS} AND m.root_id IN ({}) AND {UNREAD}",
+        db::marks(threads.len())
+    );
+    counts(db, "m.root_id", &rest, viewer, threads).await
+}
+
+async fn counts<K, C>(
+    db: &C,
+    key: &str,
+    rest: &str,
+    viewer: &Viewer,
+    ids: &[K],
+) -> Result<HashMap<K, i64>, Error>
+where
+    K: Copy + Eq + std::hash::Hash + Into<Value> + sea_orm::TryGetable,
+    C: ConnectionTrait,
+{
+    if ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let text = format!("SELECT {key} AS id, COUNT(*) AS count {rest} GROUP BY {key}");
+    let rows: Vec<CountOf<K>> = db::all(db, &text, with(viewer, ids)).await?;
+    Ok(rows.into_iter().map(|row| (row.id, row.count)).collect())
+}
+
+#[derive(FromQueryResult)]
+struct Found {
+    id: MessageId,
+}
+
+/// Those of these messages that are unread.
+pub async fn among<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    messages: &[MessageId],
+) -> Result<HashSet<MessageId>, Error> {
+    if messages.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let text = format!(
+        "SELECT m.id {THEIRS} AND m.id IN ({}) AND {UNREAD}",
+        db::marks(messages.len())
+    );
+    let rows: Vec<Found> = db::all(db, &text, with(viewer, messages)).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// The values of a statement that binds the viewer and then a list of ids.
+pub(super) fn with<K: Copy + Into<Value>>(viewer: &Viewer, ids: &[K]) -> Vec<Value> {
+    let mut values = vec![viewer.user.into()];
+    values.extend(ids.iter().map(|&id| id.into()));
+    values
+}
