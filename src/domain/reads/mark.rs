@@ -1,0 +1,331 @@
+//! Marking messages read: whole conversations, threads, or message by message.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use sea_orm::{FromQueryResult, Value};
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::{
+        reads::{
+            announce_in,
+            lane::{Lane, Mark, ends_in, except_in, lock_in, raise_in, settle_in},
+            unread::{UNREAD, with},
+        },
+        sessions::Viewer,
+    },
+    error::{Error, Problem},
+    id::{ConversationId, MessageId, ThreadId},
+};
+
+/// Most conversations in one request.
+const CONVERSATIONS_MAX: usize = 100;
+/// Most messages in one request.
+const MESSAGES_MAX: usize = 200;
+
+/// How far one conversation is read.
+#[derive(Clone, Copy, Debug)]
+pub struct UpTo {
+    /// The conversation.
+    pub conversation: ConversationId,
+    /// The last message read; none to mark everything read.
+    pub message: Option<MessageId>,
+}
+
+/// Where a message stands.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+struct Place {
+    id: MessageId,
+    conversation_id: ConversationId,
+    root_id: Option<MessageId>,
+    seq: i32,
+}
+
+impl Place {
+    fn mark(self) -> Mark {
+        Mark {
+            lane: Lane::of(self.conversation_id, self.root_id),
+            seq: self.seq,
+        }
+    }
+}
+
+/// Marks conversations read up to a message each, replies included. Never moves back. Tells how many
+/// messages became read.
+pub async fn mark_conversations(app: &App, viewer: &Viewer, to: &[UpTo]) -> Result<i64, Error> {
+    at_most("conversations", to.len(), CONVERSATIONS_MAX)?;
+    app.db
+        .write(|tx| async move { mark_conversations_in(&tx, app, viewer, to).await })
+        .await
+}
+
+async fn mark_conversations_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    to: &[UpTo],
+) -> Result<i64, Error> {
+    let all: BTreeSet<_> = to.iter().map(|up_to| up_to.conversation).collect();
+    let all: Vec<_> = all.into_iter().collect();
+    if all.is_empty() {
+        return Ok(0);
+    }
+    let floors = lock_in(tx, viewer, &all).await?;
+    if floors.len() < all.len() {
+        return Err(Error::not_found("conversation"));
+    }
+    let mut rising = targets_in(tx, viewer, to).await?;
+    rising.retain(|conversation, seq| floors.get(conversation).is_some_and(|floor| floor < seq));
+    if rising.is_empty() {
+        return Ok(0);
+    }
+    let (count, lanes) = below_in(tx, viewer, &rising).await?;
+    let (cases, ids, mut values) = cases(&rising);
+    let text = format!(
+        "UPDATE participant SET read_floor_seq = CASE conversation_id {cases} END
+         WHERE user_id = ? AND conversation_id IN ({})",
+        db::marks(ids.len())
+    );
+    values.extend(with(viewer, &ids));
+    db::run(tx, &text, values).await?;
+    settle_in(tx, viewer, &ids).await?;
+    announce_in(tx, app, viewer, &lanes).await?;
+    Ok(count)
+}
+
+#[derive(FromQueryResult)]
+struct Last {
+    id: ConversationId,
+    last_seq: i32,
+}
+
+/// The place up to which each conversation is to be read.
+async fn targets_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    to: &[UpTo],
+) -> Result<BTreeMap<ConversationId, i32>, Error> {
+    let wanted: Vec<_> = to.iter().filter_map(|up_to| up_to.message).collect();
+    let places = places_in(tx, viewer, &wanted).await?;
+    let ids: Vec<_> = to.iter().map(|up_to| up_to.conversation).collect();
+    let text = format!(
+        "SELECT id, last_seq FROM conversation WHERE id IN ({})",
+        db::marks(ids.len())
+    );
+    let lasts: Vec<Last> = db::all(tx, &text, ids.into_iter().map(Value::from)).await?;
+    let lasts: HashMap<_, _> = lasts.iter().map(|last| (last.id, last.last_seq)).collect();
+    let mut targets = BTreeMap::new();
+    for up_to in to {
+        let seq = match up_to.message {
+            None => lasts.get(&up_to.conversation).copied(),
+            Some(message) => places
+                .get(&message)
+                .filter(|place| place.conversation_id == up_to.conversation)
+                .map(|place| place.seq),
+        };
+        let seq = seq.ok_or_else(|| Error::not_found("message"))?;
+        let target = targets.entry(up_to.conversation).or_insert(seq);
+        *target = seq.max(*target);
+    }
+    Ok(targets)
+}
+
+/// Where those of these messages stand that the viewer can see, deleted ones included.
+async fn places_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, Place>, Error> {
+    if messages.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let text = format!(
+        "SELECT m.id, m.conversation_id, m.root_id, m.seq FROM message m
+         JOIN participant p ON p.conversation_id = m.conversation_id
+             AND m.seq >= p.visible_from_seq
+         WHERE p.user_id = ? AND m.id IN ({})",
+        db::marks(messages.len())
+    );
+    let rows: Vec<Place> = db::all(tx, &text, with(viewer, messages)).await?;
+    Ok(rows.into_iter().map(|place| (place.id, place)).collect())
+}
+
+#[derive(FromQueryResult)]
+struct Removed {
+    conversation_id: ConversationId,
+    root_id: Option<MessageId>,
+    count: i64,
+}
+
+/// How many messages are unread up to these places, and in which lanes.
+async fn below_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    places: &BTreeMap<ConversationId, i32>,
+) -> Result<(i64, Vec<Lane>), Error> {
+    let (cases, ids, up_to) = cases(places);
+    let text = format!(
+        "SELECT m.conversation_id, m.root_id, COUNT(*) AS count FROM participant p
+         JOIN message m ON m.conversation_id = p.conversation_id
+         WHERE p.user_id = ? AND p.conversation_id IN ({})
+             AND m.seq <= CASE p.conversation_id {cases} END AND {UNREAD}
+         GROUP BY m.conversation_id, m.root_id",
+        db::marks(ids.len())
+    );
+    let mut values = with(viewer, &ids);
+    values.extend(up_to);
+    let rows: Vec<Removed> = db::all(tx, &text, values).await?;
+    let lanes = rows
+        .iter()
+        .map(|row| Lane::of(row.conversation_id, row.root_id));
+    Ok((rows.iter().map(|row| row.count).sum(), lanes.collect()))
+}
+
+/// `WHEN ? THEN ?` for each conversation, the conversations, and the values bound.
+fn cases(places: &BTreeMap<ConversationId, i32>) -> (String, Vec<ConversationId>, Vec<Value>) {
+    let values = places
+        .iter()
+        .flat_map(|(&id, &seq)| [id.into(), seq.into()]);
+    (
+        vec!["WHEN ? THEN ?"; places.len()].join(" "),
+        places.keys().copied().collect(),
+        values.collect(),
+    )
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+/// Marks a thread read up to a reply, or whole. Never moves back. Tells how many replies became read.
+pub async fn mark_thread(
+    app: &App,
+    viewer: &Viewer,
+    thread: ThreadId,
+    up_to: Option<MessageId>,
+) -> Result<i64, Error> {
+    app.db
+        .write(|tx| async move { mark_thread_in(&tx, app, viewer, thread, up_to).await })
+        .await
+}
+
+async fn mark_thread_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    thread: ThreadId,
+    up_to: Option<MessageId>,
+) -> Result<i64, Error> {
+    let root = MessageId::from(thread);
+    let mut wanted = vec![root];
+    wanted.extend(up_to);
+    let places = places_in(tx, viewer, &wanted).await?;
+    let found = places.get(&root).filter(|place| place.root_id.is_none());
+    let conversation = found
+        .ok_or_else(|| Error::not_found("thread"))?
+        .conversation_id;
+    let lane = Lane::of(conversation, Some(root));
+    lock_in(tx, viewer, &[conversation]).await?;
+    let seq = match up_to {
+        None => ends_of_thread_in(tx, root).await?,
+        Some(message) => places
+            .get(&message)
+            .filter(|place| place.id == root || place.root_id == Some(root))
+            .map(|place| place.seq)
+            .ok_or_else(|| Error::not_found("message"))?,
+    };
+    let text = format!(
+        "SELECT COUNT(*) AS count FROM participant p
+         JOIN message m ON m.conversation_id = p.conversation_id
+         WHERE p.user_id = ? AND m.root_id = ? AND m.seq <= ? AND {UNREAD}"
+    );
+    let values: [Value; 3] = [viewer.user.into(), root.into(), seq.into()];
+    let count = db::one::<Count, _, _>(tx, &text, values)
+        .await?
+        .map_or(0, |found| found.count);
+    if count > 0 {
+        raise_in(tx, viewer, &[Mark { lane, seq }]).await?;
+        settle_in(tx, viewer, &[conversation]).await?;
+        announce_in(tx, app, viewer, &[lane]).await?;
+    }
+    Ok(count)
+}
+
+/// The place of a thread's newest reply.
+async fn ends_of_thread_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
+    #[derive(FromQueryResult)]
+    struct End {
+        seq: Option<i32>,
+    }
+    let text = "SELECT MAX(seq) AS seq FROM message WHERE root_id = ?";
+    let found: Option<End> = db::one(tx, text, [root.into()]).await?;
+    Ok(found.and_then(|end| end.seq).unwrap_or(0))
+}
+
+/// Marks single messages read. Ids the viewer cannot see are passed over, and so are messages that
+/// are not unread. Tells how many became read.
+pub async fn mark_messages(app: &App, viewer: &Viewer, ids: &[MessageId]) -> Result<i64, Error> {
+    at_most("messageIds", ids.len(), MESSAGES_MAX)?;
+    app.db
+        .write(|tx| async move { mark_messages_in(&tx, app, viewer, ids).await })
+        .await
+}
+
+async fn mark_messages_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    ids: &[MessageId],
+) -> Result<i64, Error> {
+    let places = places_in(tx, viewer, ids).await?;
+    let conversations: BTreeSet<_> = places.values().map(|place| place.conversation_id).collect();
+    let conversations: Vec<_> = conversations.into_iter().collect();
+    lock_in(tx, viewer, &conversations).await?;
+    let marks: Vec<Mark> = unread_in(tx, viewer, ids)
+        .await?
+        .into_iter()
+        .map(Place::mark)
+        .collect();
+    if marks.is_empty() {
+        return Ok(0);
+    }
+    except_in(tx, viewer, &marks).await?;
+    let lanes: BTreeSet<Lane> = marks.iter().map(|mark| mark.lane).collect();
+    let lanes: Vec<Lane> = lanes.into_iter().collect();
+    let ends = ends_in(tx, viewer, &lanes).await?;
+    // Only lanes whose exceptions now touch what is read without a gap.
+    let folded = lanes.iter().filter_map(|&lane| {
+        let seq = *ends.get(&lane.id())?;
+        let touches = marks
+            .iter()
+            .any(|mark| mark.lane == lane && mark.seq <= seq);
+        touches.then_some(Mark { lane, seq })
+    });
+    raise_in(tx, viewer, &folded.collect::<Vec<_>>()).await?;
+    settle_in(tx, viewer, &conversations).await?;
+    announce_in(tx, app, viewer, &lanes).await?;
+    i64::try_from(marks.len()).map_err(Error::internal)
+}
+
+async fn unread_in(tx: &Tx, viewer: &Viewer, ids: &[MessageId]) -> Result<Vec<Place>, Error> {
+    if ids.is_empty() {
+        return Ok(vec![]);
+    }
+    let text = format!(
+        "SELECT m.id, m.conversation_id, m.root_id, m.seq FROM participant p
+         JOIN message m ON m.conversation_id = p.conversation_id
+         WHERE p.user_id = ? AND m.id IN ({}) AND {UNREAD}",
+        db::marks(ids.len())
+    );
+    db::all(tx, &text, with(viewer, ids)).await
+}
+
+fn at_most(field: &str, asked: usize, most: usize) -> Result<(), Error> {
+    if asked <= most {
+        return Ok(());
+    }
+    let problem = Problem::new(field, "TOO_MANY", format!("Name at most {most}."));
+    Err(Error::problems(vec![problem]))
+}
