@@ -1,0 +1,21 @@
+# Short names for what README.md and CONTRIBUTING.md spell out.
+
+# List what there is.
+default:
+    @just --list
+
+# All that a change must pass.
+ci:
+    .ci/run
+
+# Every test, or those whose name contains NAME.
+test *NAME:
+    sh tests/run {{NAME}}
+
+# Format everything.
+fmt:
+    cargo fmt --all
+
+# Lints, with warnings denied.
+lint:
+    cargo clippy --workspace --all-targets --locked -- -D warnings
