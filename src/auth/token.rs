@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use aws_lc_rs::{
-    hmac,
+    constant_time, hmac,
     signature::{Ed25519KeyPair, KeyPair},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -25,6 +25,8 @@ const TYPE: &str = "at+jwt";
 const LEEWAY_SECONDS: i64 = 30;
 /// Longer ones are not looked at.
 const MAX_TOKEN_BYTES: usize = 4096;
+/// Bytes of a seal: 128 bits cannot be guessed.
+const SEAL_BYTES: usize = 16;
 
 /// Keys made from one secret, which is kept in the data folder.
 pub struct Keys {
@@ -32,6 +34,7 @@ pub struct Keys {
     decoding: DecodingKey,
     key_id: String,
     refresh: hmac::Key,
+    seal: hmac::Key,
 }
 
 impl fmt::Debug for Keys {
@@ -88,12 +91,15 @@ impl Keys {
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|e| Error::internal(e.to_string()))?;
         let public = pair.public_key().as_ref();
         let secret = hmac::Key::new(hmac::HMAC_SHA256, pkcs8);
-        let derived = hmac::sign(&secret, b"heddle refresh token 1");
+        let derive = |purpose: &[u8]| {
+            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose).as_ref())
+        };
         Ok(Self {
             encoding: EncodingKey::from_ed_der(pkcs8),
             decoding: DecodingKey::from_ed_der(public),
             key_id: URL_SAFE_NO_PAD.encode(public.get(..6).unwrap_or(public)),
-            refresh: hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()),
+            refresh: derive(b"heddle refresh token 1"),
+            seal: derive(b"heddle sealed text 1"),
         })
     }
 
@@ -183,5 +189,30 @@ impl Keys {
             session: SessionId(Uuid::from_bytes(*session)),
             generation: i32::from_be_bytes(*generation),
         })
+    }
+
+    /// Text that holds these bytes for their owner. It is readable, but nobody else can make or use it.
+    #[must_use]
+    pub fn seal(&self, owner: UserId, bytes: &[u8]) -> String {
+        let tag = self.tag(owner, bytes);
+        let tag = tag.as_ref().get(..SEAL_BYTES).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode([tag, bytes].concat())
+    }
+
+    /// The bytes that were sealed for this owner.
+    #[must_use]
+    pub fn unseal(&self, owner: UserId, text: &str) -> Option<Vec<u8>> {
+        let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (given, bytes) = sealed.split_at_checked(SEAL_BYTES)?;
+        let tag = self.tag(owner, bytes);
+        constant_time::verify_slices_are_equal(given, tag.as_ref().get(..SEAL_BYTES)?).ok()?;
+        Some(bytes.to_vec())
+    }
+
+    fn tag(&self, owner: UserId, bytes: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.seal);
+        context.update(owner.0.as_bytes());
+        context.update(bytes);
+        context.sign()
     }
 }

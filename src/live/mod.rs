@@ -1,4 +1,6 @@
 //! The stream: the event log, the hub that dispatches it on this node, cursors. No GraphQL, no HTTP.
 
+pub mod cursor;
 pub mod hub;
 pub mod log;
+pub mod place;
