@@ -39,15 +39,17 @@ impl App {
     /// Connects to the database and puts the rooms together. Does not migrate.
     pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
         let db = Db::connect(&config.database_url).await?;
+        let (clock, tasks) = (Clock::default(), TaskTracker::new());
+        let shutdown = CancellationToken::new();
         Ok(Self {
+            hub: Hub::new(&db, &clock, &tasks, &shutdown, config.event_replay),
             config: Arc::new(config),
-            clock: Clock::default(),
+            clock,
             db,
             keys: Arc::new(Keys::new(secret)?),
             passwords: Passwords::default(),
-            hub: Hub,
-            tasks: TaskTracker::new(),
-            shutdown: CancellationToken::new(),
+            tasks,
+            shutdown,
         })
     }
 }

@@ -1,6 +1,9 @@
 //! The stream: the event log, the hub that dispatches it on this node, cursors. No GraphQL, no HTTP.
 
+pub mod bus;
 pub mod cursor;
+pub mod follow;
 pub mod hub;
 pub mod log;
 pub mod place;
+pub mod read;

@@ -1,0 +1,225 @@
+//! The one task of a node that reads the log.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use super::{
+    Shared,
+    subscribers::{Subscriber, Subscribers},
+};
+use crate::{
+    error::Error,
+    id::ConversationId,
+    live::{
+        bus::Bus,
+        cursor::Cursor,
+        log::Change,
+        place::Place,
+        read::{self, Scope},
+    },
+};
+
+/// How often the log is looked at although the doorbell was not heard.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often every watched session is looked up again.
+const SESSION_SWEEP: Duration = Duration::from_secs(30);
+/// Events read by one statement.
+const BATCH: usize = 500;
+/// Subscribers taken in by one statement.
+const JOINS: usize = 500;
+
+/// What others ask of the reader.
+pub(super) enum Request {
+    /// Somebody wants to hear their streams.
+    Join(Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>),
+    /// A subscriber is gone.
+    Leave(u64),
+    /// Sessions are watched that nobody has looked up.
+    CheckSessions,
+}
+
+/// A subscriber's beginning.
+pub(super) struct Joined {
+    pub(super) id: u64,
+    pub(super) place: Place,
+    pub(super) conversations: HashSet<ConversationId>,
+}
+
+type Joiner = (Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>);
+
+/// Reads the log from where it began to now, and on.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    inbox: mpsc::UnboundedReceiver<Request>,
+    bus: Bus,
+    place: Place,
+    subscribers: Subscribers,
+    joiners: Vec<Joiner>,
+    checks_sessions: bool,
+    sessions_checked_at: Instant,
+    is_failing: bool,
+}
+
+impl Reader {
+    /// A reader who has read everything up to now.
+    pub(super) async fn new(shared: &Arc<Shared>) -> Result<Self, Error> {
+        // Listen first: what rings while the end is looked up is then looked at.
+        let bus = Bus::new(&shared.db);
+        let place = read::end(shared.db.read()).await?;
+        let Some(inbox) = shared.take_inbox() else {
+            return Err(Error::internal("the log is already being read"));
+        };
+        let reader = Self {
+            shared: Arc::clone(shared),
+            inbox,
+            bus,
+            place,
+            subscribers: Subscribers::default(),
+            joiners: vec![],
+            checks_sessions: false,
+            sessions_checked_at: Instant::now(),
+            is_failing: false,
+        };
+        reader.publish();
+        Ok(reader)
+    }
+
+    /// Until the server stops. Subscriptions end with it.
+    pub(super) async fn run(mut self) {
+        let mut sweep = interval(SWEEP);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let shutdown = self.shared.shutdown.clone();
+        loop {
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                Some(request) = self.inbox.recv() => self.hear(request),
+                () = self.bus.rung() => {}
+                _ = sweep.tick() => {}
+            }
+            while let Ok(request) = self.inbox.try_recv() {
+                self.hear(request);
+            }
+            tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                outcome = self.turn() => self.report(outcome),
+            }
+        }
+    }
+
+    fn hear(&mut self, request: Request) {
+        match request {
+            Request::Join(subscriber, answer) => self.joiners.push((subscriber, answer)),
+            Request::Leave(id) => self.subscribers.remove(id),
+            Request::CheckSessions => self.checks_sessions = true,
+        }
+    }
+
+    /// Says once that reading fails, and once that it works again.
+    fn report(&mut self, outcome: Result<(), Error>) {
+        match outcome {
+            Ok(()) if self.is_failing => tracing::info!("the event log can be read again"),
+            Ok(()) => {}
+            Err(error) => {
+                if !self.is_failing {
+                    tracing::error!(%error, "the event log cannot be read; trying again");
+                }
+                self.is_failing = true;
+                for (_, answer) in self.joiners.drain(..) {
+                    // Nobody waits for it any more when this fails.
+                    let _ = answer.send(Err(error.clone()));
+                }
+                return;
+            }
+        }
+        self.is_failing = false;
+    }
+
+    async fn turn(&mut self) -> Result<(), Error> {
+        if self.joiners.is_empty() {
+            self.advance(None).await?;
+        }
+        while !self.joiners.is_empty() {
+            self.take_in().await?;
+        }
+        self.publish();
+        let is_due = self.sessions_checked_at.elapsed() >= SESSION_SWEEP;
+        if is_due || self.checks_sessions {
+            let shared = &self.shared;
+            let now = shared.clock.now();
+            shared.sessions.check(shared.db.read(), now, is_due).await?;
+            self.checks_sessions = false;
+            if is_due {
+                self.sessions_checked_at = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads and dispatches up to `until`, or up to now.
+    async fn advance(&mut self, until: Option<&Place>) -> Result<(), Error> {
+        loop {
+            let db = self.shared.db.read();
+            let batch = read::after(db, &self.place, until, Scope::Everything, BATCH).await?;
+            self.place = batch.place;
+            for entry in batch.entries {
+                if let Some(Change::SessionEnded { session, reason }) = entry.change {
+                    self.shared.sessions.end(session, reason);
+                }
+                self.subscribers.dispatch(entry);
+            }
+            if batch.is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes subscribers in at the place at which their memberships are true, so that from there on
+    /// the events themselves keep them true.
+    async fn take_in(&mut self) -> Result<(), Error> {
+        let count = self.joiners.len().min(JOINS);
+        let mut people: Vec<_> = self
+            .joiners
+            .iter()
+            .take(count)
+            .map(|(s, _)| s.user)
+            .collect();
+        people.sort_unstable();
+        people.dedup();
+        let (memberships, place) = read::memberships(self.shared.db.read(), &people).await?;
+        self.advance(Some(&place)).await?;
+        for (subscriber, answer) in self.joiners.drain(..count) {
+            let user = subscriber.user;
+            let first = memberships.partition_point(|(member, _)| *member < user);
+            let conversations: HashSet<_> = memberships
+                .iter()
+                .skip(first)
+                .take_while(|(member, _)| *member == user)
+                .map(|(_, conversation)| *conversation)
+                .collect();
+            let id = self
+                .subscribers
+                .add(*subscriber, conversations.iter().copied());
+            let joined = Joined {
+                id,
+                place: place.clone(),
+                conversations,
+            };
+            if answer.send(Ok(joined)).is_err() {
+                self.subscribers.remove(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn publish(&self) {
+        let at = self.shared.clock.now();
+        let place = self.place.clone();
+        self.shared.reached.send_replace(Some(Cursor { place, at }));
+    }
+}

@@ -1,0 +1,112 @@
+//! Sessions that something on this node depends on, and the news that one of them is over.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use tokio::sync::watch;
+
+use crate::{entity::session, error::Error, id::SessionId, live::log::EndReason};
+
+/// Sessions looked up by one statement.
+const CHUNK: usize = 500;
+
+/// Tells when one session is over. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SessionWatch {
+    news: watch::Receiver<Option<EndReason>>,
+}
+
+impl SessionWatch {
+    /// Ends when the session does, and says why.
+    pub async fn ended(&mut self) -> EndReason {
+        match self.news.wait_for(Option::is_some).await {
+            Ok(reason) => reason.unwrap_or(EndReason::Revoked),
+            // The hub is gone, and with it the process: that is for others to tell.
+            Err(_closed) => std::future::pending().await,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Watched {
+    news: watch::Sender<Option<EndReason>>,
+    is_new: bool,
+}
+
+/// The watched sessions of this node. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Sessions(Arc<Mutex<HashMap<SessionId, Watched>>>);
+
+impl Sessions {
+    pub(super) fn watch(&self, session: SessionId) -> SessionWatch {
+        let mut all = self.lock();
+        let watched = all.entry(session).or_insert_with(|| Watched {
+            news: watch::Sender::new(None),
+            is_new: true,
+        });
+        SessionWatch {
+            news: watched.news.subscribe(),
+        }
+    }
+
+    /// Tells whoever watches it.
+    pub(super) fn end(&self, session: SessionId, reason: EndReason) {
+        if let Some(watched) = self.lock().remove(&session) {
+            watched.news.send_replace(Some(reason));
+        }
+    }
+
+    /// Looks up the sessions nobody has looked up yet, or all of them: some end without a word, by
+    /// time, or before the watch began.
+    pub(super) async fn check(
+        &self,
+        db: &DatabaseConnection,
+        now: DateTime<Utc>,
+        all: bool,
+    ) -> Result<(), Error> {
+        for ids in self.to_check(all).chunks(CHUNK) {
+            let rows = session::Entity::find()
+                .filter(session::Column::Id.is_in(ids.iter().copied()))
+                .all(db)
+                .await?;
+            let found: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
+            for id in ids {
+                match found.get(id).map(|row| over(row, now)) {
+                    Some(None) => {
+                        if let Some(watched) = self.lock().get_mut(id) {
+                            watched.is_new = false;
+                        }
+                    }
+                    Some(Some(reason)) => self.end(*id, reason),
+                    None => self.end(*id, EndReason::AccountDeleted),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn to_check(&self, all: bool) -> Vec<SessionId> {
+        let mut watched = self.lock();
+        watched.retain(|_, watched| watched.news.receiver_count() > 0);
+        watched
+            .iter()
+            .filter(|(_, watched)| all || watched.is_new)
+            .map(|(id, _)| *id)
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn over(row: &session::Model, now: DateTime<Utc>) -> Option<EndReason> {
+    if row.ended_at.is_some() {
+        return Some(row.end_reason.map_or(EndReason::Revoked, EndReason::from));
+    }
+    (row.expires_at <= now).then_some(EndReason::Expired)
+}

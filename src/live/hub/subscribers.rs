@@ -1,0 +1,135 @@
+//! Who on this node hears which streams. Owned by the reader; knows no database.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::mpsc::{self, error::TrySendError};
+use uuid::Uuid;
+
+use crate::{
+    id::{ConversationId, UserId},
+    live::{log::Change, read::Entry},
+};
+
+/// Events that may wait for one subscriber. Whoever falls further behind is let go and resumes from
+/// the log, so that nobody's slowness is kept in our memory.
+pub(super) const QUEUE: usize = 256;
+
+/// Which conversations a subscriber wants to hear; none for all.
+pub(super) type Only = Option<HashSet<ConversationId>>;
+
+/// One subscriber's end of the hub.
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    pub(super) user: UserId,
+    pub(super) only: Only,
+    pub(super) queue: mpsc::Sender<Arc<Entry>>,
+    /// Set when the subscriber was let go because it fell behind.
+    pub(super) is_behind: Arc<AtomicBool>,
+}
+
+/// The subscribers of this node.
+#[derive(Debug, Default)]
+pub(super) struct Subscribers {
+    last: u64,
+    all: HashMap<u64, (Subscriber, HashSet<Uuid>)>,
+    by_stream: HashMap<Uuid, HashSet<u64>>,
+}
+
+impl Subscribers {
+    /// Adds a subscriber, who takes part in these conversations at this moment.
+    pub(super) fn add(
+        &mut self,
+        subscriber: Subscriber,
+        conversations: impl IntoIterator<Item = ConversationId>,
+    ) -> u64 {
+        self.last += 1;
+        let id = self.last;
+        let user = subscriber.user;
+        self.all.insert(id, (subscriber, HashSet::new()));
+        self.listen(id, user.0);
+        for conversation in conversations {
+            self.join(id, conversation);
+        }
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: u64) {
+        let Some((_, streams)) = self.all.remove(&id) else {
+            return;
+        };
+        for stream in streams {
+            self.forget(id, stream);
+        }
+    }
+
+    /// Hands an event to everybody who hears its stream, and follows those who join and leave.
+    pub(super) fn dispatch(&mut self, entry: Entry) {
+        let Some(listeners) = self.by_stream.get(&entry.stream) else {
+            return;
+        };
+        let listeners: Vec<_> = listeners.iter().copied().collect();
+        let entry = Arc::new(entry);
+        for id in listeners {
+            self.hand(id, &entry);
+        }
+    }
+
+    fn hand(&mut self, id: u64, entry: &Arc<Entry>) {
+        let Some((subscriber, _)) = self.all.get(&id) else {
+            return;
+        };
+        let is_own = subscriber.user.0 == entry.stream;
+        match subscriber.queue.try_send(Arc::clone(entry)) {
+            Ok(()) => {}
+            Err(TrySendError::Closed(_)) => return self.remove(id),
+            Err(TrySendError::Full(_)) => {
+                subscriber.is_behind.store(true, Ordering::Release);
+                return self.remove(id);
+            }
+        }
+        match entry.change {
+            Some(Change::ConversationJoined { conversation }) if is_own => {
+                self.join(id, conversation);
+            }
+            Some(Change::ConversationLeft { conversation }) if is_own => {
+                if let Some((_, streams)) = self.all.get_mut(&id) {
+                    streams.remove(&conversation.0);
+                }
+                self.forget(id, conversation.0);
+            }
+            _ => {}
+        }
+    }
+
+    fn join(&mut self, id: u64, conversation: ConversationId) {
+        let wants = self.all.get(&id).is_some_and(|(subscriber, _)| {
+            let only = subscriber.only.as_ref();
+            only.is_none_or(|only| only.contains(&conversation))
+        });
+        if wants {
+            self.listen(id, conversation.0);
+        }
+    }
+
+    fn listen(&mut self, id: u64, stream: Uuid) {
+        if let Some((_, streams)) = self.all.get_mut(&id) {
+            streams.insert(stream);
+            self.by_stream.entry(stream).or_default().insert(id);
+        }
+    }
+
+    fn forget(&mut self, id: u64, stream: Uuid) {
+        if let Some(listeners) = self.by_stream.get_mut(&stream) {
+            listeners.remove(&id);
+            if listeners.is_empty() {
+                self.by_stream.remove(&stream);
+            }
+        }
+    }
+}
