@@ -29,7 +29,7 @@ crate::ddl::step! {
         notification_level TEXT NOT NULL,
         muted_until {time},
         is_pinned {bool} NOT NULL,
-        is_archived {bool} NOT NULL
+        archived_seq INTEGER
     ) {table}"#,
     r#"CREATE UNIQUE INDEX participant_conversation_user ON participant (conversation_id, user_id)"#,
     r#"CREATE INDEX participant_user ON participant (user_id, conversation_id)"#,

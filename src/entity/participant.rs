@@ -54,7 +54,8 @@ pub struct Model {
     pub notification_level: NotificationLevel,
     pub muted_until: Option<DateTime<Utc>>,
     pub is_pinned: bool,
-    pub is_archived: bool,
+    /// The conversation's last number when it was archived: any later message ends that by itself.
+    pub archived_seq: Option<i32>,
     #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
     pub conversation: BelongsTo<super::conversation::Entity>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
@@ -62,3 +63,11 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+impl Model {
+    /// Whether the person moved it out of their list and there was no news since.
+    #[must_use]
+    pub fn is_archived(&self, last_seq: i32) -> bool {
+        self.archived_seq.is_some_and(|seq| seq >= last_seq)
+    }
+}
