@@ -1,7 +1,7 @@
 //! The event log: appended to inside the transaction that makes a change.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, DbBackend, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -11,6 +11,11 @@ use crate::{
     error::Error,
     id::{ConversationId, MessageId, NotificationId, SessionId, ThreadId, UserId},
 };
+
+/// Events in one INSERT: five values each, and SQLite binds at most 32,766.
+const ROWS_PER_INSERT: usize = 1000;
+/// People in one statement.
+const USERS_PER_STATEMENT: usize = 5000;
 
 /// What an event belongs to: its order is kept, and access to it is decided, per stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -205,23 +210,65 @@ pub async fn write(
     at: DateTime<Utc>,
     changes: &[Change],
 ) -> Result<(), Error> {
-    let mut values = Vec::with_capacity(changes.len() * 5);
     let mut seq = before;
-    for change in changes {
-        seq += 1;
-        let payload = serde_json::to_string(change).map_err(Error::internal)?;
-        values.extend([
-            stream.id().into(),
-            seq.into(),
-            change.kind().into(),
-            payload.into(),
-            at.into(),
-        ]);
+    for some in changes.chunks(ROWS_PER_INSERT) {
+        let mut values = Vec::with_capacity(some.len() * 5);
+        for change in some {
+            seq += 1;
+            values.extend([
+                stream.id().into(),
+                seq.into(),
+                change.kind().into(),
+                payload(change)?.into(),
+                at.into(),
+            ]);
+        }
+        let rows = vec!["(?, ?, ?, ?, ?)"; some.len()].join(", ");
+        let text =
+            format!("INSERT INTO event (stream_id, seq, kind, payload, created_at) VALUES {rows}");
+        db::run(tx, &text, values).await?;
     }
-    let rows = vec!["(?, ?, ?, ?, ?)"; changes.len()].join(", ");
-    let text =
-        format!("INSERT INTO event (stream_id, seq, kind, payload, created_at) VALUES {rows}");
-    db::run(tx, &text, values).await?;
     tx.ring_on_commit();
     Ok(())
+}
+
+/// Writes the same event on the stream of each of these people, in a few statements however many they
+/// are. People who are gone are passed over.
+pub async fn append_to_users(
+    tx: &Tx,
+    users: &[UserId],
+    at: DateTime<Utc>,
+    change: &Change,
+) -> Result<(), Error> {
+    let mut users = users.to_vec();
+    users.sort_unstable();
+    users.dedup();
+    let payload = payload(change)?;
+    // Rows are locked by id before any is changed: an UPDATE alone locks them in any order. SQLite
+    // has one writer and nothing to lock.
+    let lock = match tx.get_database_backend() {
+        DbBackend::Postgres => "ORDER BY id FOR NO KEY UPDATE",
+        _ => "",
+    };
+    for some in users.chunks(USERS_PER_STATEMENT) {
+        let marks = db::marks(some.len());
+        let ids = || some.iter().map(|&user| Value::from(user));
+        let text = format!(
+            r#"UPDATE "user" SET event_seq = event_seq + 1
+               WHERE id IN (SELECT id FROM "user" WHERE id IN ({marks}) {lock})"#
+        );
+        db::run(tx, &text, ids()).await?;
+        let text = format!(
+            r#"INSERT INTO event (stream_id, seq, kind, payload, created_at)
+               SELECT id, event_seq, ?, ?, ? FROM "user" WHERE id IN ({marks})"#
+        );
+        let event: [Value; 3] = [change.kind().into(), payload.as_str().into(), at.into()];
+        db::run(tx, &text, event.into_iter().chain(ids())).await?;
+    }
+    tx.ring_on_commit();
+    Ok(())
+}
+
+fn payload(change: &Change) -> Result<String, Error> {
+    serde_json::to_string(change).map_err(Error::internal)
 }
