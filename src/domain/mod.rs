@@ -6,6 +6,7 @@ pub mod accounts;
 pub mod conversations;
 pub mod messages;
 pub mod page;
+pub mod participants;
 pub mod reads;
 pub mod sessions;
 pub mod text;

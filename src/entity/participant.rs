@@ -23,6 +23,14 @@ pub enum ParticipantRole {
     Owner,
 }
 
+impl ParticipantRole {
+    /// May send messages.
+    #[must_use]
+    pub fn may_send(self) -> bool {
+        self >= Self::Member
+    }
+}
+
 /// What to be notified about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]

@@ -1,0 +1,107 @@
+//! Creating groups.
+
+use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+
+use crate::{
+    app::App,
+    db::Tx,
+    domain::{
+        conversations::words,
+        participants::{self, Joining},
+        sessions::Viewer,
+    },
+    entity::{
+        conversation::{self, ConversationKind, HistoryVisibility},
+        participant::ParticipantRole,
+        user,
+    },
+    error::Error,
+    id::{ConversationId, UserId},
+    live::log::{self, Change},
+};
+
+/// A group to be.
+#[derive(Clone, Debug)]
+pub struct NewGroup {
+    /// Its name, if it has one.
+    pub title: Option<String>,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// What people who join later see of the time before.
+    pub history_visibility: HistoryVisibility,
+    /// The other people.
+    pub participants: Vec<UserId>,
+}
+
+/// Creates a group; the viewer becomes its owner.
+pub async fn create(
+    app: &App,
+    viewer: &Viewer,
+    new: &NewGroup,
+) -> Result<conversation::Model, Error> {
+    let mut problems = vec![];
+    let title = new.title.as_deref();
+    let title = title.map(|title| words::title(title, &mut problems));
+    let topic = new.topic.as_deref();
+    let topic = topic.and_then(|topic| words::topic(topic, &mut problems));
+    let people = participants::people(&app.db, viewer, "participantIds", &new.participants).await;
+    let people = match people {
+        Ok(people) => people,
+        Err(error) if error.field_problems().is_empty() => return Err(error),
+        Err(error) => {
+            problems.extend_from_slice(error.field_problems());
+            vec![]
+        }
+    };
+    Error::check(problems)?;
+    participants::check_room(app, people.len())?;
+    let group = conversation::ActiveModel {
+        kind: Set(ConversationKind::Group),
+        title: Set(title),
+        topic: Set(topic),
+        direct_key: Set(None),
+        history_visibility: Set(new.history_visibility),
+        created_by: Set(Some(viewer.user)),
+        last_seq: Set(0),
+        last_root_seq: Set(0),
+        event_seq: Set(0),
+        ..Default::default()
+    };
+    let (group, people) = (&group, &people);
+    app.db
+        .write(|tx| async move { create_in(&tx, app, viewer, group.clone(), people).await })
+        .await
+}
+
+async fn create_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    mut group: conversation::ActiveModel,
+    people: &[user::Model],
+) -> Result<conversation::Model, Error> {
+    let at = app.clock.now();
+    let id = ConversationId::mint();
+    group.id = Set(id);
+    group.created_at = Set(at);
+    group.last_activity_at = Set(at);
+    group.insert(tx).await?;
+    let (owner, others): (Vec<_>, Vec<_>) = people
+        .iter()
+        .cloned()
+        .partition(|user| user.id == viewer.user);
+    let as_owner = Joining::at_the_start(ParticipantRole::Owner, None, at);
+    participants::insert_in(tx, id, &owner, &as_owner).await?;
+    let as_member = Joining::at_the_start(ParticipantRole::Member, Some(viewer.user), at);
+    participants::insert_in(tx, id, &others, &as_member).await?;
+    let ids: Vec<_> = people.iter().map(|user| user.id).collect();
+    log::append_to_users(
+        tx,
+        &ids,
+        at,
+        &Change::ConversationJoined { conversation: id },
+    )
+    .await?;
+    let created = conversation::Entity::find_by_id(id).one(tx).await?;
+    created.ok_or_else(|| Error::not_found("conversation"))
+}

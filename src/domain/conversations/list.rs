@@ -1,0 +1,104 @@
+//! The viewer's list of conversations.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, Condition, ExprTrait, QueryFilter, QueryOrder, Select,
+    sea_query::{Expr, Func, LikeExpr, Query},
+};
+
+use crate::{
+    domain::{conversations::visible, sessions::Viewer},
+    entity::{
+        conversation::{self, ConversationKind},
+        participant, user,
+    },
+    id::ConversationId,
+};
+
+/// Which conversations of the list are wanted. Conditions add up.
+#[derive(Clone, Debug, Default)]
+pub struct Narrowing {
+    /// Only this kind.
+    pub kind: Option<ConversationKind>,
+    /// Archived ones only, others only, or both.
+    pub is_archived: Option<bool>,
+    /// The title or the name of one of the others contains this.
+    pub text: Option<String>,
+}
+
+/// The viewer's conversations, most recently active first, from after this one.
+#[must_use]
+pub fn list(
+    viewer: &Viewer,
+    narrowing: &Narrowing,
+    after: Option<(DateTime<Utc>, ConversationId)>,
+) -> Select<conversation::Entity> {
+    let mut list = visible(viewer)
+        .order_by_desc(conversation::Column::LastActivityAt)
+        .order_by_desc(conversation::Column::Id);
+    if let Some((at, id)) = after {
+        let earlier = conversation::Column::LastActivityAt.lt(at);
+        let same = conversation::Column::LastActivityAt.eq(at);
+        let next = same.and(conversation::Column::Id.lt(id));
+        list = list.filter(earlier.or(next));
+    }
+    if let Some(kind) = narrowing.kind {
+        list = list.filter(conversation::Column::Kind.eq(kind));
+    }
+    if let Some(is_archived) = narrowing.is_archived {
+        let archived = Expr::col((participant::Entity, participant::Column::ArchivedSeq))
+            .if_null(-1)
+            .gte(Expr::col((
+                conversation::Entity,
+                conversation::Column::LastSeq,
+            )));
+        list = list.filter(if is_archived {
+            archived
+        } else {
+            archived.not()
+        });
+    }
+    if let Some(text) = &narrowing.text {
+        list = list.filter(contains(viewer, text));
+    }
+    list
+}
+
+/// The title, or the name of somebody else in it, contains this text.
+fn contains(viewer: &Viewer, text: &str) -> Condition {
+    let other = || "other";
+    let of_this = Expr::col((other(), participant::Column::ConversationId))
+        .equals((conversation::Entity, conversation::Column::Id));
+    let not_viewer = Expr::col((other(), participant::Column::UserId)).ne(viewer.user);
+    let who =
+        Expr::col((user::Entity, user::Column::Id)).equals((other(), participant::Column::UserId));
+    let name = |column| like(Expr::col((user::Entity, column)), text);
+    let others = Query::select()
+        .expr(Expr::val(1))
+        .from_as(participant::Entity, other())
+        .inner_join(user::Entity, who)
+        .and_where(of_this)
+        .and_where(not_viewer)
+        .cond_where(name(user::Column::DisplayName).add(name(user::Column::Username)))
+        .to_owned();
+    let title = Expr::col((conversation::Entity, conversation::Column::Title));
+    like(title, text).add(Expr::exists(others))
+}
+
+/// Contains this text, whatever its case. SQLite folds ASCII alone: there other letters match as they
+/// are written.
+fn like(column: Expr, text: &str) -> Condition {
+    let mut pattern = String::from("%");
+    for letter in text.chars().filter(|letter| !letter.is_control()) {
+        if matches!(letter, '%' | '_' | '!') {
+            pattern.push('!');
+        }
+        pattern.push(letter);
+    }
+    pattern.push('%');
+    let folded = LikeExpr::new(pattern.to_lowercase()).escape('!');
+    let exact = LikeExpr::new(pattern).escape('!');
+    Condition::any()
+        .add(Expr::expr(Func::lower(column.clone())).like(folded))
+        .add(column.like(exact))
+}
