@@ -10,19 +10,24 @@ use crate::{app::App, graphql::batch::Batch};
 pub mod accounts;
 pub mod batch;
 pub mod context;
+pub mod conversations;
 pub mod errors;
 pub mod page;
+pub mod participants;
 pub mod scalars;
 pub mod users;
 
 /// Entry points for reading. Each is null when the object does not exist or the viewer may not see it.
 #[derive(MergedObject, Default, Debug)]
-pub struct Query(accounts::AccountQuery);
+pub struct Query(accounts::AccountQuery, conversations::ConversationQuery);
 
 /// Changes. Each takes one `input` and returns a payload. A failed one is null and adds one request
 /// error with `extensions.code`; it changed nothing.
 #[derive(MergedObject, Default, Debug)]
-pub struct Mutation(accounts::AccountMutation);
+pub struct Mutation(
+    accounts::AccountMutation,
+    conversations::ConversationMutation,
+);
 
 /// The executable schema.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;

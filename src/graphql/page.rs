@@ -2,6 +2,7 @@
 
 use async_graphql::SimpleObject;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::Datelike;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -146,6 +147,29 @@ pub fn key<K: DeserializeOwned>(
 /// The opaque form of a key.
 pub fn cursor<K: Serialize>(key: &K) -> String {
     URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+}
+
+/// An instant as a part of a cursor. It is in the range that both databases keep, whatever a client
+/// made of the cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
+#[serde(try_from = "i64", into = "i64")]
+pub struct Instant(pub chrono::DateTime<chrono::Utc>);
+
+impl TryFrom<i64> for Instant {
+    type Error = &'static str;
+
+    fn try_from(millis: i64) -> std::result::Result<Self, Self::Error> {
+        chrono::DateTime::from_timestamp_millis(millis)
+            .filter(|time| (1970..10_000).contains(&time.year()))
+            .map(Self)
+            .ok_or("not an instant of ours")
+    }
+}
+
+impl From<Instant> for i64 {
+    fn from(Instant(time): Instant) -> Self {
+        time.timestamp_millis()
+    }
 }
 
 /// Defines `…Connection` and `…Edge` for an object type, with a `From<Page<_>>`.

@@ -6,6 +6,10 @@ use crate::{
     domain::sessions::{self, SignedIn},
     graphql::{
         context::{batch, caller},
+        conversations::{
+            self,
+            types::{ConversationConnection, ConversationFilter},
+        },
         errors::Result,
         scalars::DateTime,
         users::{loader::UserKey, types::User},
@@ -29,6 +33,17 @@ impl Viewer {
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         let found = batch(ctx).load_one(UserKey(self.0.user)).await?;
         Ok(found.ok_or_else(crate::error::Error::unauthenticated)?)
+    }
+
+    /// Conversations the viewer takes part in, most recently active first.
+    async fn conversations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Narrow the list.")] filter: Option<ConversationFilter>,
+        #[graphql(default_with = "Some(30)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<ConversationConnection> {
+        conversations::query::list(ctx, &self.0, filter, first, after.as_deref()).await
     }
 }
 

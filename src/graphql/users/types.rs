@@ -4,7 +4,13 @@ use async_graphql::{Context, Object};
 
 use crate::{
     entity::user,
-    graphql::{context::caller, page::connection, scalars::DateTime},
+    graphql::{
+        context::{batch, caller},
+        conversations::{loader::DirectWith, types::Conversation},
+        errors::Result,
+        page::connection,
+        scalars::DateTime,
+    },
     id::UserId,
 };
 
@@ -41,6 +47,17 @@ impl User {
             .viewer
             .as_ref()
             .is_some_and(|viewer| viewer.user == self.0.id)
+    }
+
+    /// Whether the viewer may open a direct conversation with them.
+    async fn viewer_can_message(&self, ctx: &Context<'_>) -> bool {
+        let viewer = caller(ctx).viewer();
+        viewer.is_some_and(|viewer| viewer.user != self.0.id)
+    }
+
+    /// The direct conversation between the two, if one exists.
+    async fn viewer_conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
+        batch(ctx).load_one(DirectWith(self.0.id)).await
     }
 }
 

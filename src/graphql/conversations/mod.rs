@@ -1,0 +1,9 @@
+//! Who talks with whom.
+
+pub mod loader;
+mod mutation;
+pub mod query;
+pub mod types;
+
+pub use mutation::ConversationMutation;
+pub use query::ConversationQuery;

@@ -1,0 +1,227 @@
+//! `Conversation`, its enums, inputs and payloads.
+
+use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+
+use crate::{
+    domain::participants::Names,
+    entity::conversation,
+    graphql::{
+        context::batch,
+        errors::Result,
+        page::{self, Forward, Instant, Page, connection},
+        participants::{
+            loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
+            types::{Membership, Participant, ParticipantConnection, ParticipantRole},
+        },
+        scalars::DateTime,
+        users::{loader::UserKey, types::User},
+    },
+    id::{ConversationId, UserId},
+};
+
+/// The form of a conversation.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "conversation::ConversationKind")]
+pub enum ConversationKind {
+    /// Fixed participants, no title; at most one exists per set of people.
+    Direct,
+    /// Named or unnamed, with roles and changing participants.
+    Group,
+}
+
+/// What people who join later see of the time before.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "conversation::HistoryVisibility")]
+pub enum HistoryVisibility {
+    /// People who join later see everything.
+    FromStart,
+    /// People who join later see what is sent from then on.
+    FromJoining,
+}
+
+/// Messages among a fixed set of participants.
+#[derive(Clone, Debug)]
+pub struct Conversation(pub conversation::Model);
+
+/// Where a conversation stands in the viewer's list.
+pub type ConversationPlace = (Instant, ConversationId);
+
+impl Conversation {
+    /// Where it stands in the viewer's list.
+    #[must_use]
+    pub fn place(&self) -> ConversationPlace {
+        (Instant(self.0.last_activity_at), self.0.id)
+    }
+}
+
+/// Messages among a fixed set of participants.
+#[Object]
+impl Conversation {
+    /// Unique id.
+    async fn id(&self) -> ConversationId {
+        self.0.id
+    }
+
+    /// Whether it is a direct conversation or a group.
+    async fn kind(&self) -> ConversationKind {
+        self.0.kind.into()
+    }
+
+    /// Name of a group; null when unnamed. See displayTitle for something to show.
+    async fn title(&self) -> Option<&str> {
+        self.0.title.as_deref()
+    }
+
+    /// The title, or the other participants' names as the viewer should see them.
+    async fn display_title(&self, ctx: &Context<'_>) -> Result<String> {
+        if let Some(title) = &self.0.title {
+            return Ok(title.clone());
+        }
+        let names = batch(ctx).load_one(NamesOf(self.0.id)).await?;
+        let Names { first, more } = names.unwrap_or_default();
+        let names = first.join(", ");
+        Ok(match more {
+            0 => names,
+            _ => format!("{names} and {more} more"),
+        })
+    }
+
+    /// What the group is about.
+    async fn topic(&self) -> Option<&str> {
+        self.0.topic.as_deref()
+    }
+
+    /// What people who join later see of the time before.
+    async fn history_visibility(&self) -> HistoryVisibility {
+        self.0.history_visibility.into()
+    }
+
+    /// Who created it; null if that account is gone.
+    async fn created_by(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        match self.0.created_by {
+            Some(id) => batch(ctx).load_one(UserKey(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// When it was created.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When it last changed or got a message.
+    async fn last_activity_at(&self) -> DateTime {
+        self.0.last_activity_at.into()
+    }
+
+    /// Number of participants.
+    async fn participant_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let heads = batch(ctx).load_one(HeadsOf(self.0.id)).await?;
+        Ok(heads.map_or(0, |heads| i32::try_from(heads.people).unwrap_or(i32::MAX)))
+    }
+
+    /// Participants, owners first and then by name.
+    async fn participants(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only this role.")] role: Option<ParticipantRole>,
+        #[graphql(default_with = "Some(50)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<ParticipantConnection> {
+        let request = Forward::read(first, 50, after.as_deref())?;
+        let wanted = Wanted {
+            role: role.map(Into::into),
+            after: request.after.clone(),
+            limit: request.limit(),
+        };
+        let key = ParticipantsOf(self.0.id, wanted);
+        let rows = batch(ctx).load_one(key).await?.unwrap_or_default();
+        let page = Page::forward(rows, &request, |row| row.place.clone());
+        Ok(page.map(|row| Participant(row.participant)).into())
+    }
+
+    /// The viewer's own state here; null for an administrator who is not a participant.
+    async fn viewer_membership(&self, ctx: &Context<'_>) -> Result<Option<Membership>> {
+        let found = batch(ctx).load_one(MembershipOf(self.0.id)).await?;
+        Ok(found.map(|participant| Membership {
+            participant,
+            conversation: self.0.clone(),
+        }))
+    }
+}
+
+connection!(
+    ConversationConnection,
+    ConversationEdge,
+    Conversation,
+    "A page of conversations.",
+    "A conversation in a page."
+);
+
+impl From<Conversation> for ConversationEdge {
+    fn from(node: Conversation) -> Self {
+        let cursor = page::cursor(&node.place());
+        Self { node, cursor }
+    }
+}
+
+/// Narrows the viewer's conversation list. Conditions add up.
+#[derive(InputObject)]
+pub struct ConversationFilter {
+    /// Only this kind.
+    pub kind: Option<ConversationKind>,
+    /// Archived ones only (true), others only (false), or both (null).
+    #[graphql(default_with = "Some(false)")]
+    pub is_archived: Option<bool>,
+    /// Title or participant name contains this.
+    pub text: Option<String>,
+}
+
+impl Default for ConversationFilter {
+    fn default() -> Self {
+        Self {
+            kind: None,
+            is_archived: Some(false),
+            text: None,
+        }
+    }
+}
+
+/// With whom to talk.
+#[derive(InputObject)]
+pub struct OpenDirectConversationInput {
+    /// The other people: 1 to 8.
+    pub user_ids: Vec<UserId>,
+}
+
+/// Result of openDirectConversation.
+#[derive(SimpleObject)]
+pub struct OpenDirectConversationPayload {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+    /// Whether it is new.
+    pub was_created: bool,
+}
+
+/// A new group.
+#[derive(InputObject)]
+pub struct CreateConversationInput {
+    /// Name; omit to show the participants' names.
+    pub title: Option<String>,
+    /// What it is about.
+    pub topic: Option<String>,
+    /// The other people.
+    pub participant_ids: Vec<UserId>,
+    /// What people who join later see of the time before.
+    #[graphql(default_with = "HistoryVisibility::FromStart")]
+    pub history_visibility: HistoryVisibility,
+}
+
+/// Result of createConversation.
+#[derive(SimpleObject)]
+pub struct CreateConversationPayload {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+    /// The same, ready to insert into viewer.conversations.
+    pub conversation_edge: Option<ConversationEdge>,
+}

@@ -1,0 +1,195 @@
+//! `Participant`, `Membership` and their enums.
+
+use async_graphql::{Context, Enum, Object};
+
+use crate::{
+    domain::participants::Heads,
+    entity::{
+        conversation::{self, ConversationKind},
+        participant,
+    },
+    error::Error,
+    graphql::{
+        context::{app, batch},
+        conversations::{loader::ConversationKey, types::Conversation},
+        errors::Result,
+        page::connection,
+        participants::loader::HeadsOf,
+        scalars::DateTime,
+        users::{loader::UserKey, types::User},
+    },
+    id::{MembershipId, ParticipantId},
+};
+
+/// A role within one conversation, weakest first.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "participant::ParticipantRole")]
+pub enum ParticipantRole {
+    /// May only read.
+    Observer,
+    /// May read and send.
+    Member,
+    /// May also manage people below OWNER and delete messages.
+    Moderator,
+    /// May do everything here; each group has at least one.
+    Owner,
+}
+
+/// What to be notified about.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "participant::NotificationLevel")]
+pub enum NotificationLevel {
+    /// Every message.
+    All,
+    /// Mentions, and replies in threads the viewer follows.
+    Mentions,
+    /// Nothing.
+    None,
+}
+
+/// Someone's membership of a conversation.
+#[derive(Clone, Debug)]
+pub struct Participant(pub participant::Model);
+
+/// Someone's membership of a conversation.
+#[Object]
+impl Participant {
+    /// Unique id.
+    async fn id(&self) -> ParticipantId {
+        self.0.id
+    }
+
+    /// Who.
+    async fn user(&self, ctx: &Context<'_>) -> Result<User> {
+        let found = batch(ctx).load_one(UserKey(self.0.user_id)).await?;
+        Ok(found.ok_or_else(|| Error::not_found("person"))?)
+    }
+
+    /// Of which conversation.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
+        let key = ConversationKey(self.0.conversation_id);
+        let found = batch(ctx).load_one(key).await?;
+        Ok(found.ok_or_else(|| Error::not_found("conversation"))?)
+    }
+
+    /// What they may do.
+    async fn role(&self) -> ParticipantRole {
+        self.0.role.into()
+    }
+
+    /// When they joined.
+    async fn joined_at(&self) -> DateTime {
+        self.0.joined_at.into()
+    }
+
+    /// Who added them; null if they created it or that account is gone.
+    async fn added_by(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        match self.0.added_by {
+            Some(id) => batch(ctx).load_one(UserKey(id)).await,
+            None => Ok(None),
+        }
+    }
+}
+
+connection!(
+    ParticipantConnection,
+    ParticipantEdge,
+    Participant,
+    "A page of participants.",
+    "A participant in a page."
+);
+
+/// The viewer's own state and rights in a conversation; nobody else can see it.
+#[derive(Clone, Debug)]
+pub struct Membership {
+    /// The viewer's row.
+    pub participant: participant::Model,
+    /// The conversation that it belongs to.
+    pub conversation: conversation::Model,
+}
+
+impl Membership {
+    fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
+        self.conversation.kind == ConversationKind::Group && self.participant.role >= role
+    }
+}
+
+/// The viewer's own state and rights in a conversation; nobody else can see it.
+#[Object]
+impl Membership {
+    /// Unique id.
+    async fn id(&self) -> MembershipId {
+        MembershipId(self.participant.id.0)
+    }
+
+    /// The same membership as the other participants see it.
+    async fn participant(&self) -> Participant {
+        Participant(self.participant.clone())
+    }
+
+    /// What to be notified about here.
+    async fn notification_level(&self) -> NotificationLevel {
+        self.participant.notification_level.into()
+    }
+
+    /// Silent until then; null when not muted.
+    async fn muted_until(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        let until = self.participant.muted_until?;
+        (until > app(ctx).clock.now()).then(|| until.into())
+    }
+
+    /// Kept at the top of the viewer's list.
+    async fn is_pinned(&self) -> bool {
+        self.participant.is_pinned
+    }
+
+    /// Moved out of the viewer's list until there is news.
+    async fn is_archived(&self) -> bool {
+        self.participant.is_archived(self.conversation.last_seq)
+    }
+
+    /// May send messages.
+    async fn can_send(&self) -> bool {
+        self.participant.role.may_send()
+    }
+
+    /// May change title, topic or picture.
+    async fn can_update(&self) -> bool {
+        self.in_group_at_least(participant::ParticipantRole::Moderator)
+    }
+
+    /// May add people.
+    async fn can_add_participants(&self) -> bool {
+        self.in_group_at_least(participant::ParticipantRole::Moderator)
+    }
+
+    /// May remove people.
+    async fn can_remove_participants(&self) -> bool {
+        self.in_group_at_least(participant::ParticipantRole::Moderator)
+    }
+
+    /// May change roles.
+    async fn can_change_roles(&self) -> bool {
+        self.in_group_at_least(participant::ParticipantRole::Moderator)
+    }
+
+    /// May delete other people's messages.
+    async fn can_moderate(&self) -> bool {
+        self.in_group_at_least(participant::ParticipantRole::Moderator)
+    }
+
+    /// May delete the conversation for everyone.
+    async fn can_delete(&self) -> bool {
+        self.in_group_at_least(participant::ParticipantRole::Owner)
+    }
+
+    /// May leave.
+    async fn can_leave(&self, ctx: &Context<'_>) -> Result<bool> {
+        if !self.in_group_at_least(participant::ParticipantRole::Owner) {
+            return Ok(self.conversation.kind == ConversationKind::Group);
+        }
+        let heads = batch(ctx).load_one(HeadsOf(self.conversation.id)).await?;
+        let Heads { people, owners } = heads.unwrap_or_default();
+        Ok(owners > 1 || people <= 1)
+    }
+}
