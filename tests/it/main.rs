@@ -10,4 +10,5 @@
 
 mod accounts;
 mod conversations;
+mod properties;
 mod support;

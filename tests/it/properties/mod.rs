@@ -1,0 +1,3 @@
+//! The invariants, held against naive models over random histories.
+
+mod reads;

@@ -1,0 +1,544 @@
+//! Unread counts of each lane, conversation and viewer equal the lengths of the lists behind them, and
+//! both equal a naive model, whatever people do.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::{DateTime, Utc};
+use heddle::{
+    domain::{
+        messages::{self, NewMessage},
+        reads::{
+            self, UpTo,
+            position::{self, Position},
+            unread::{self, Place, Scope},
+        },
+        sessions::{self, Viewer},
+    },
+    entity::{
+        conversation::{self, ConversationKind, HistoryVisibility},
+        message::MessagePriority,
+        participant::{self, NotificationLevel, ParticipantRole},
+    },
+    id::{ConversationId, MessageId, ParticipantId, ThreadId},
+};
+use rand::{Rng, SeedableRng, rngs::SmallRng, seq::IndexedRandom};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
+
+use crate::support::{app::TestApp, both};
+
+const PEOPLE: usize = 3;
+const CONVERSATIONS: usize = 2;
+const STEPS: usize = 160;
+
+both!(badges_tell_what_the_lists_show);
+
+async fn badges_tell_what_the_lists_show(app: TestApp) {
+    // Another history each time; the seed is part of every failure.
+    let seed = rand::rng().random();
+    let mut world = World::new(app, seed).await;
+    for step in 0..STEPS {
+        let deed = world.act().await;
+        let everyone = step % 20 == 0;
+        for person in 0..PEOPLE {
+            if everyone || world.random.random_bool(0.4) {
+                let about = format!("seed {seed}, step {step}, person {person}: {deed}");
+                world.check(person, &about).await;
+            }
+        }
+    }
+}
+
+struct Message {
+    id: MessageId,
+    conversation: usize,
+    seq: i32,
+    root: Option<MessageId>,
+    sender: usize,
+    mentions: BTreeSet<usize>,
+    is_deleted: bool,
+    created_at: DateTime<Utc>,
+}
+
+#[derive(Default)]
+struct Membership {
+    visible_from: i32,
+    is_muted: bool,
+}
+
+struct World {
+    app: TestApp,
+    random: SmallRng,
+    people: Vec<Viewer>,
+    names: Vec<String>,
+    conversations: Vec<ConversationId>,
+    members: BTreeMap<(usize, usize), Membership>,
+    messages: Vec<Message>,
+    read: BTreeSet<(usize, MessageId)>,
+}
+
+impl World {
+    async fn new(app: TestApp, seed: u64) -> Self {
+        let mut world = Self {
+            random: SmallRng::seed_from_u64(seed),
+            people: vec![],
+            names: vec![],
+            conversations: vec![],
+            members: BTreeMap::new(),
+            messages: vec![],
+            read: BTreeSet::new(),
+            app,
+        };
+        for name in ["Ann", "Bob", "Cem"] {
+            let person = world.app.person(name).await;
+            let token = person.token.unwrap();
+            let viewer = sessions::authenticate(&world.app.app, &token).await;
+            world.people.push(viewer.unwrap());
+            world.names.push(person.username);
+        }
+        for number in 0..CONVERSATIONS {
+            let id = world.db_conversation().await;
+            world.conversations.push(id);
+            for person in 0..PEOPLE {
+                world.join(person, number).await;
+            }
+        }
+        world
+    }
+
+    async fn act(&mut self) -> String {
+        let person = self.random.random_range(0..PEOPLE);
+        let place = self.random.random_range(0..CONVERSATIONS);
+        match self.random.random_range(0..100) {
+            0..40 => self.send(person, place).await,
+            40..47 => self.delete(person).await,
+            47..55 => self.mark_conversations(person).await,
+            55..65 => self.mark_thread(person).await,
+            65..80 => self.mark_messages(person).await,
+            80..92 => self.mark_unread_from(person).await,
+            92..97 => self.mute(person, place).await,
+            _ => self.come_or_go(person, place).await,
+        }
+    }
+
+    async fn send(&mut self, sender: usize, place: usize) -> String {
+        if !self.members.contains_key(&(sender, place)) {
+            return "stays silent".to_owned();
+        }
+        let parents: Vec<MessageId> = self
+            .seen(sender)
+            .filter(|message| message.conversation == place && !message.is_deleted)
+            .map(|message| message.id)
+            .collect();
+        let parent = parents
+            .choose(&mut self.random)
+            .copied()
+            .filter(|_| self.random.random_bool(0.6));
+        let named = self.random.random_range(0..PEOPLE);
+        let new = NewMessage {
+            conversation: self.conversations[place],
+            parent,
+            body: format!("Hello @{}", self.names[named]),
+            priority: MessagePriority::Normal,
+            client_message_id: None,
+        };
+        let sent = messages::send(&self.app.app, &self.people[sender], &new).await;
+        let message = sent.unwrap().message;
+        let is_told = named != sender && self.members.contains_key(&(named, place));
+        self.messages.push(Message {
+            id: message.id,
+            conversation: place,
+            seq: message.seq,
+            root: message.root_id,
+            sender,
+            mentions: is_told.then_some(named).into_iter().collect(),
+            is_deleted: false,
+            created_at: message.created_at,
+        });
+        format!("{sender} sends {} below {parent:?}", message.id)
+    }
+
+    async fn delete(&mut self, person: usize) -> String {
+        let own: Vec<MessageId> = self
+            .seen(person)
+            .filter(|message| message.sender == person && !message.is_deleted)
+            .map(|message| message.id)
+            .collect();
+        let Some(&id) = own.choose(&mut self.random) else {
+            return "deletes nothing".to_owned();
+        };
+        let deleted = messages::delete(&self.app.app, &self.people[person], id).await;
+        deleted.unwrap();
+        let message = self.messages.iter_mut().find(|message| message.id == id);
+        message.unwrap().is_deleted = true;
+        format!("{person} deletes {id}")
+    }
+
+    async fn mark_conversations(&mut self, person: usize) -> String {
+        let mut to = vec![];
+        let mut reached = vec![];
+        for place in 0..CONVERSATIONS {
+            if !self.members.contains_key(&(person, place)) {
+                continue;
+            }
+            let here: Vec<(MessageId, i32)> = self
+                .seen(person)
+                .filter(|message| message.conversation == place)
+                .map(|message| (message.id, message.seq))
+                .collect();
+            let message = here
+                .choose(&mut self.random)
+                .copied()
+                .filter(|_| self.random.random_bool(0.8));
+            let conversation = self.conversations[place];
+            to.push(UpTo {
+                conversation,
+                message: message.map(|(id, _)| id),
+            });
+            reached.push((place, message.map_or(i32::MAX, |(_, seq)| seq)));
+        }
+        let expected = self.reads(person, |message| {
+            reached
+                .iter()
+                .any(|&(place, seq)| message.conversation == place && message.seq <= seq)
+        });
+        let marked = reads::mark_conversations(&self.app.app, &self.people[person], &to).await;
+        assert_eq!(marked.unwrap(), expected, "{person} marks {to:?}");
+        format!("{person} marks {to:?}")
+    }
+
+    async fn mark_thread(&mut self, person: usize) -> String {
+        let replies: Vec<(MessageId, MessageId, i32)> = self
+            .seen(person)
+            .filter_map(|message| Some((message.root?, message.id, message.seq)))
+            .filter(|&(root, ..)| self.seen(person).any(|message| message.id == root))
+            .collect();
+        let Some(&(root, id, seq)) = replies.choose(&mut self.random) else {
+            return "marks no thread".to_owned();
+        };
+        let whole = self.random.random_bool(0.3);
+        let expected = self.reads(person, |message| {
+            message.root == Some(root) && (whole || message.seq <= seq)
+        });
+        let up_to = (!whole).then_some(id);
+        let viewer = &self.people[person];
+        let marked = reads::mark_thread(&self.app.app, viewer, ThreadId::from(root), up_to).await;
+        let deed = format!("{person} marks thread {root} up to {up_to:?}");
+        assert_eq!(marked.unwrap(), expected, "{deed}");
+        deed
+    }
+
+    async fn mark_messages(&mut self, person: usize) -> String {
+        let all: Vec<MessageId> = self.messages.iter().map(|message| message.id).collect();
+        let some = self.random.random_range(0..6);
+        let ids: Vec<_> = all
+            .choose_multiple(&mut self.random, some)
+            .copied()
+            .collect();
+        let expected = self.reads(person, |message| ids.contains(&message.id));
+        let marked = reads::mark_messages(&self.app.app, &self.people[person], &ids).await;
+        assert_eq!(marked.unwrap(), expected, "{person} marks {ids:?}");
+        format!("{person} marks {ids:?}")
+    }
+
+    async fn mark_unread_from(&mut self, person: usize) -> String {
+        let seen: Vec<_> = self
+            .seen(person)
+            .filter(|message| !message.is_deleted)
+            .map(|message| (message.id, message.conversation, message.root, message.seq))
+            .collect();
+        let Some(&(id, conversation, root, seq)) = seen.choose(&mut self.random) else {
+            return "has nothing to go back to".to_owned();
+        };
+        let viewer = &self.people[person];
+        let marked = reads::mark_unread_from(&self.app.app, viewer, id).await;
+        marked.unwrap();
+        for message in &self.messages {
+            if (message.conversation, message.root) == (conversation, root) {
+                if message.seq < seq {
+                    self.read.insert((person, message.id));
+                } else {
+                    self.read.remove(&(person, message.id));
+                }
+            }
+        }
+        format!("{person} goes back to {id}")
+    }
+
+    async fn mute(&mut self, person: usize, place: usize) -> String {
+        let Some(membership) = self.members.get_mut(&(person, place)) else {
+            return "has nothing to mute".to_owned();
+        };
+        membership.is_muted = !membership.is_muted;
+        let until = membership.is_muted.then_some(DateTime::<Utc>::MAX_UTC);
+        let until = until.map(|_| self.app.app.clock.now() + chrono::TimeDelta::days(1));
+        participant::Entity::update_many()
+            .col_expr(participant::Column::MutedUntil, Expr::value(until))
+            .filter(participant::Column::UserId.eq(self.people[person].user))
+            .filter(participant::Column::ConversationId.eq(self.conversations[place]))
+            .exec(self.app.app.db.migrate())
+            .await
+            .unwrap();
+        format!("{person} mutes {place} until {until:?}")
+    }
+
+    async fn come_or_go(&mut self, person: usize, place: usize) -> String {
+        if self.members.contains_key(&(person, place)) {
+            self.leave(person, place).await;
+            return format!("{person} leaves {place}");
+        }
+        self.join(person, place).await;
+        format!("{person} joins {place}")
+    }
+
+    async fn check(&self, person: usize, about: &str) {
+        let db = self.app.app.db.read();
+        let viewer = &self.people[person];
+        let now = self.app.app.clock.now();
+        let audible = |message: &&Message| !self.members[&(person, message.conversation)].is_muted;
+        let heard: Vec<&Message> = self.unread(person).filter(audible).collect();
+        let totals = unread::totals(db, viewer, now).await.unwrap();
+        assert_eq!(length(&heard), totals.messages, "{about}");
+        let named = heard
+            .iter()
+            .filter(|message| message.mentions.contains(&person));
+        assert_eq!(
+            totals.mentions,
+            length(&named.collect::<Vec<_>>()),
+            "{about}"
+        );
+        let places: BTreeSet<_> = heard.iter().map(|message| message.conversation).collect();
+        assert_eq!(totals.conversations, length(&places), "{about}");
+        let count = unread::count(db, viewer, Scope::Audible(now))
+            .await
+            .unwrap();
+        assert_eq!(count, totals.messages, "{about}");
+        assert_eq!(self.listed(viewer, now).await, ids(&heard), "{about}");
+        for (place, &conversation) in self.conversations.iter().enumerate() {
+            self.check_conversation(person, place, conversation, about)
+                .await;
+        }
+        self.check_threads(person, about).await;
+    }
+
+    /// Every page of the list, small pages so that there are many.
+    async fn listed(&self, viewer: &Viewer, now: DateTime<Utc>) -> Vec<MessageId> {
+        let db = self.app.app.db.read();
+        let (mut listed, mut after) = (vec![], None);
+        loop {
+            let page = unread::list(db, viewer, now, after, 7).await.unwrap();
+            let Some(last) = page.last() else {
+                return listed;
+            };
+            after = Some(Place::from(last));
+            listed.extend(page.iter().map(|message| message.id));
+        }
+    }
+
+    async fn check_conversation(
+        &self,
+        person: usize,
+        place: usize,
+        conversation: ConversationId,
+        about: &str,
+    ) {
+        let db = self.app.app.db.read();
+        let viewer = &self.people[person];
+        let mut here: Vec<&Message> = self
+            .unread(person)
+            .filter(|message| message.conversation == place)
+            .collect();
+        here.sort_by_key(|message| message.seq);
+        let listed = unread::list_in(db, viewer, conversation, 0, 1000)
+            .await
+            .unwrap();
+        let listed: Vec<_> = listed.iter().map(|message| message.id).collect();
+        let expected: Vec<_> = here.iter().map(|message| message.id).collect();
+        assert_eq!(listed, expected, "{about}");
+        let scope = Scope::Conversation(conversation);
+        let count = unread::count(db, viewer, scope).await.unwrap();
+        assert_eq!(count, length(&here), "{about}");
+        let roots = here.iter().filter(|message| message.root.is_none());
+        let counts = unread::of_conversations(db, viewer, &[conversation])
+            .await
+            .unwrap();
+        assert_eq!(
+            of(&counts, conversation),
+            length(&roots.collect::<Vec<_>>()),
+            "{about}"
+        );
+        let named = here
+            .iter()
+            .filter(|message| message.mentions.contains(&person));
+        let counts = unread::mentions(db, viewer, &[conversation]).await.unwrap();
+        assert_eq!(
+            of(&counts, conversation),
+            length(&named.collect::<Vec<_>>()),
+            "{about}"
+        );
+        if self.members.contains_key(&(person, place)) {
+            let found = position::in_conversations(db, viewer, &[conversation])
+                .await
+                .unwrap();
+            let expected = self.position(person, |message| {
+                message.conversation == place && message.root.is_none()
+            });
+            assert_eq!(found[&conversation], expected, "{about}");
+        }
+    }
+
+    async fn check_threads(&self, person: usize, about: &str) {
+        let db = self.app.app.db.read();
+        let viewer = &self.people[person];
+        let roots: BTreeSet<MessageId> = self
+            .seen(person)
+            .filter_map(|message| message.root)
+            .collect();
+        let threads: Vec<ThreadId> = roots.iter().map(|&root| root.into()).collect();
+        let counts = unread::of_threads(db, viewer, &threads).await.unwrap();
+        let positions = position::in_threads(db, viewer, &threads).await.unwrap();
+        for thread in threads {
+            let root = Some(MessageId::from(thread));
+            let unread: Vec<_> = self
+                .unread(person)
+                .filter(|message| message.root == root)
+                .collect();
+            assert_eq!(of(&counts, thread), length(&unread), "{about}, {thread}");
+            let expected = self.position(person, |message| message.root == root);
+            assert_eq!(positions[&thread], expected, "{about}, {thread}");
+        }
+        let all: Vec<MessageId> = self.messages.iter().map(|message| message.id).collect();
+        let among = unread::among(db, viewer, &all).await.unwrap();
+        let expected: Vec<_> = self.unread(person).map(|message| message.id).collect();
+        assert_eq!(
+            BTreeSet::from_iter(among),
+            BTreeSet::from_iter(expected),
+            "{about}"
+        );
+    }
+
+    /// What the viewer's history reaches.
+    fn seen(&self, person: usize) -> impl Iterator<Item = &Message> {
+        self.messages.iter().filter(move |message| {
+            self.members
+                .get(&(person, message.conversation))
+                .is_some_and(|membership| message.seq >= membership.visible_from)
+        })
+    }
+
+    fn unread(&self, person: usize) -> impl Iterator<Item = &Message> {
+        self.seen(person).filter(move |message| {
+            message.sender != person
+                && !message.is_deleted
+                && !self.read.contains(&(person, message.id))
+        })
+    }
+
+    fn position(&self, person: usize, in_lane: impl Fn(&Message) -> bool) -> Position {
+        let first = self.unread(person).find(|message| in_lane(message));
+        let before = first.map_or(i32::MAX, |first| first.seq);
+        let last = self
+            .seen(person)
+            .filter(|message| in_lane(message) && !message.is_deleted && message.seq < before);
+        Position {
+            last_read: last.last().map(|message| message.id),
+            first_unread: first.map(|message| message.id),
+        }
+    }
+
+    /// Marks in the model; tells how many messages that changed.
+    fn reads(&mut self, person: usize, which: impl Fn(&Message) -> bool) -> i64 {
+        let changed = self.unread(person).filter(|message| which(message));
+        let changed = length(&changed.collect::<Vec<_>>());
+        let read: Vec<MessageId> = self
+            .seen(person)
+            .filter(|message| which(message))
+            .map(|message| message.id)
+            .collect();
+        self.read.extend(read.into_iter().map(|id| (person, id)));
+        changed
+    }
+
+    async fn db_conversation(&self) -> ConversationId {
+        let now = self.app.app.clock.now();
+        let row = conversation::ActiveModel {
+            id: Set(ConversationId::mint()),
+            kind: Set(ConversationKind::Group),
+            title: Set(None),
+            topic: Set(None),
+            direct_key: Set(None),
+            history_visibility: Set(HistoryVisibility::FromStart),
+            created_by: Set(None),
+            last_seq: Set(0),
+            last_root_seq: Set(0),
+            event_seq: Set(0),
+            created_at: Set(now),
+            last_activity_at: Set(now),
+        };
+        row.insert(self.app.app.db.migrate()).await.unwrap().id
+    }
+
+    async fn join(&mut self, person: usize, place: usize) {
+        let id = self.conversations[place];
+        let db = self.app.app.db.migrate();
+        let found = conversation::Entity::find_by_id(id).one(db).await.unwrap();
+        let last = found.unwrap().last_seq;
+        let visible_from = if self.random.random_bool(0.5) {
+            last + 1
+        } else {
+            0
+        };
+        let row = participant::ActiveModel {
+            id: Set(ParticipantId::mint()),
+            conversation_id: Set(id),
+            user_id: Set(self.people[person].user),
+            role: Set(ParticipantRole::Member),
+            added_by: Set(None),
+            joined_at: Set(self.app.app.clock.now()),
+            visible_from_seq: Set(visible_from),
+            read_floor_seq: Set(last),
+            notification_level: Set(NotificationLevel::All),
+            muted_until: Set(None),
+            is_pinned: Set(false),
+            archived_seq: Set(None),
+        };
+        row.insert(db).await.unwrap();
+        let membership = Membership {
+            visible_from,
+            is_muted: false,
+        };
+        self.members.insert((person, place), membership);
+        let before = self
+            .messages
+            .iter()
+            .filter(|message| message.conversation == place);
+        self.read.extend(before.map(|message| (person, message.id)));
+    }
+
+    async fn leave(&mut self, person: usize, place: usize) {
+        participant::Entity::delete_many()
+            .filter(participant::Column::UserId.eq(self.people[person].user))
+            .filter(participant::Column::ConversationId.eq(self.conversations[place]))
+            .exec(self.app.app.db.migrate())
+            .await
+            .unwrap();
+        self.members.remove(&(person, place));
+    }
+}
+
+fn of<K: Copy + Eq + std::hash::Hash>(counts: &HashMap<K, i64>, key: K) -> i64 {
+    counts.get(&key).copied().unwrap_or(0)
+}
+
+/// In the order of a list over all conversations.
+fn ids(messages: &[&Message]) -> Vec<MessageId> {
+    let mut messages = messages.to_vec();
+    messages.sort_by_key(|message| (message.created_at, message.conversation, message.seq));
+    messages.iter().map(|message| message.id).collect()
+}
+
+fn length<T: IntoIterator + Copy>(list: T) -> i64
+where
+    T::IntoIter: ExactSizeIterator,
+{
+    i64::try_from(list.into_iter().len()).unwrap()
+}
