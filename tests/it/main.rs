@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod clients;
 mod conversations;
 mod properties;
 mod support;

@@ -1,6 +1,7 @@
 //! What stories are told with: databases, the app, people. No stories.
 
 pub(crate) mod app;
+pub(crate) mod binary;
 pub(crate) mod person;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;

@@ -1,0 +1,39 @@
+//! What other people's programs say about the server: the public audits, real clients, a real browser.
+//! They are written in JavaScript (`tests/clients`); here the real binary is started for each.
+
+use std::{path::Path, time::Duration};
+
+use tokio::{process::Command, time::timeout};
+
+use crate::support::binary::Binary;
+
+/// Longer than any of them needs, shorter than the runner's own patience.
+const PATIENCE: Duration = Duration::from_secs(150);
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
+
+/// Runs one file of tests against a server and fails with what it printed.
+async fn satisfied(file: &str, server: &Binary) {
+    assert!(
+        Path::new(FOLDER).join("node_modules").exists(),
+        "the clients are not installed: sh tests/run does it, or npm ci in tests/clients"
+    );
+    let running = Command::new("node")
+        .args(["--test", "--test-reporter=spec", file])
+        .current_dir(FOLDER)
+        .env("HEDDLE_URL", server.url())
+        .env("HEDDLE_PICTURES", env!("CARGO_TARGET_TMPDIR"))
+        .kill_on_drop(true)
+        .output();
+    let output = timeout(PATIENCE, running).await.unwrap().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[tokio::test]
+async fn the_public_audits_of_graphql_over_http_hold() {
+    satisfied("audits.test.js", &Binary::on_sqlite().await).await;
+}
