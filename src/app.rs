@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{password::Passwords, token::Keys},
+    auth::{password::Passwords, throttle::Throttles, token::Keys},
     clock::Clock,
     config::Config,
     db::Db,
@@ -27,6 +27,8 @@ pub struct App {
     pub keys: Arc<Keys>,
     /// Password hashing.
     pub passwords: Passwords,
+    /// How often one network address may try things.
+    pub throttles: Arc<Throttles>,
     /// The event stream of this node.
     pub hub: Hub,
     /// Detached work, which shutdown waits for.
@@ -41,6 +43,7 @@ impl App {
         let db = Db::connect(&config.database_url).await?;
         let (clock, tasks) = (Clock::default(), TaskTracker::new());
         let shutdown = CancellationToken::new();
+        let throttles = Throttles::new(&clock, config.mode);
         Ok(Self {
             hub: Hub::new(&db, &clock, &tasks, &shutdown, config.event_replay),
             config: Arc::new(config),
@@ -48,6 +51,7 @@ impl App {
             db,
             keys: Arc::new(Keys::new(secret)?),
             passwords: Passwords::default(),
+            throttles: Arc::new(throttles),
             tasks,
             shutdown,
         })

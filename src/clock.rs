@@ -1,8 +1,14 @@
 //! The time, real or held still. The one place that asks the machine.
 
-use std::sync::{Arc, atomic::AtomicI64, atomic::Ordering};
+use std::{
+    sync::{Arc, LazyLock, atomic::AtomicI64, atomic::Ordering},
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+/// From when [`Clock::elapsed`] counts.
+static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 /// A clock, cheap to clone. A test can move it; every clone moves along.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +28,20 @@ impl Clock {
         )]
         let now = Utc::now();
         now.trunc_subsecs(3) + TimeDelta::milliseconds(self.offset.load(Ordering::Relaxed))
+    }
+
+    /// Time that passed since some moment before. Unlike [`Clock::now`] it goes on evenly when the
+    /// machine's time is corrected: what limits how often something may happen counts on it.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        let offset = self.offset.load(Ordering::Relaxed);
+        let passed = BEGINNING.elapsed();
+        let step = Duration::from_millis(offset.unsigned_abs());
+        if offset < 0 {
+            passed.saturating_sub(step)
+        } else {
+            passed.saturating_add(step)
+        }
     }
 
     /// Moves the clock forwards, or backwards by a negative step.

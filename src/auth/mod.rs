@@ -1,4 +1,5 @@
-//! Passwords and tokens. Knows users and sessions by id only.
+//! Passwords, tokens and how often they may be tried. Knows users and sessions by id only.
 
 pub mod password;
+pub mod throttle;
 pub mod token;
