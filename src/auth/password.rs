@@ -7,8 +7,17 @@ use argon2::{
     password_hash::phc::PasswordHash,
 };
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
+use zxcvbn::{Score, zxcvbn};
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Problem};
+
+/// Shortest password, in characters.
+const MIN_CHARS: usize = 10;
+/// Longest password, in characters. None is ever cut.
+const MAX_CHARS: usize = 256;
+/// Weaker ones fall to an attacker who has a copy of the hash.
+const MIN_SCORE: Score = Score::Three;
 
 // OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, 2 passes, 1 lane; about 26 ms.
 const MEMORY_KIB: u32 = 19_456;
@@ -36,16 +45,46 @@ impl Default for Passwords {
 }
 
 impl Passwords {
+    /// What is wrong with a new password for `input.<field>`. `words` are those that an attacker would
+    /// try first: the person's own names and ours.
+    pub async fn problems(
+        &self,
+        field: &str,
+        password: &str,
+        words: &[&str],
+    ) -> Result<Vec<Problem>, Error> {
+        let password = normal(password);
+        let length = password.chars().count();
+        if length < MIN_CHARS {
+            let message = format!("Use at least {MIN_CHARS} characters.");
+            return Ok(vec![Problem::new(field, "TOO_SHORT", message)]);
+        }
+        if length > MAX_CHARS {
+            let message = format!("Use at most {MAX_CHARS} characters.");
+            return Ok(vec![Problem::new(field, "TOO_LONG", message)]);
+        }
+        let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
+        let score = self.queue(move || {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            zxcvbn(&password, &words).score()
+        });
+        if score.await? < MIN_SCORE {
+            let message = "This is easy to guess. A few unrelated words are better.";
+            return Ok(vec![Problem::new(field, "TOO_WEAK", message)]);
+        }
+        Ok(vec![])
+    }
+
     /// The hash to store, in PHC string form.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
-        let password = password.to_owned();
+        let password = normal(password);
         self.queue(move || hash(&password)).await?
     }
 
     /// Whether this is the password behind the stored hash. Without a hash (nobody has this name)
     /// it takes as long and says no.
     pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Error> {
-        let password = password.to_owned();
+        let password = normal(password);
         let stored = stored.map(str::to_owned);
         self.queue(move || match stored {
             Some(stored) => verify(&password, &stored),
@@ -92,6 +131,24 @@ impl Drop for Place<'_> {
 /// A hash that no password is tried against for real: it makes unknown names cost what known ones do.
 static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_default());
 
+/// Whether a hash was made with other parameters than today's and should be made again.
+#[must_use]
+pub fn is_outdated(stored: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(stored) else {
+        return true;
+    };
+    let is_current = hash.algorithm == argon2::ARGON2ID_IDENT
+        && Params::try_from(&hash).is_ok_and(|params| {
+            (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES)
+        });
+    !is_current
+}
+
+/// One form for passwords that look the same: keyboards differ in how they write an umlaut.
+fn normal(password: &str) -> String {
+    password.nfc().collect()
+}
+
 fn argon2() -> Result<Argon2<'static>, Error> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
         .map_err(|error| Error::internal(error.to_string()))?;
@@ -110,4 +167,58 @@ fn verify(password: &str, stored: &str) -> Result<bool, Error> {
     Ok(argon2()?
         .verify_password(password.as_bytes(), &stored)
         .is_ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn codes(problems: &[Problem]) -> Vec<&str> {
+        problems.iter().map(|problem| problem.code).collect()
+    }
+
+    #[tokio::test]
+    async fn weak_passwords_are_told_from_good_ones() {
+        let passwords = Passwords::default();
+        for (password, expected) in [
+            ("a loom has many heddles", vec![]),
+            ("short", vec!["TOO_SHORT"]),
+            ("password12", vec!["TOO_WEAK"]),
+            ("klopfenstein7", vec!["TOO_WEAK"]),
+            (&"ab".repeat(129), vec!["TOO_LONG"]),
+            (&"ü".repeat(9), vec!["TOO_SHORT"]),
+        ] {
+            let found = passwords
+                .problems("password", password, &["ann", "klopfenstein"])
+                .await
+                .unwrap();
+            assert_eq!(codes(&found), expected, "{password}");
+        }
+        let of_a_stranger = passwords.problems("password", "klopfenstein7", &[]);
+        assert_eq!(of_a_stranger.await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn an_umlaut_is_one_letter_however_it_is_written() {
+        let passwords = Passwords::default();
+        let hash = passwords
+            .hash("gru\u{308}ne Kettfa\u{308}den")
+            .await
+            .unwrap();
+        let is_right = passwords.verify("gr\u{fc}ne Kettf\u{e4}den", Some(&hash));
+        assert!(is_right.await.unwrap());
+        let is_right = passwords.verify("grune Kettfaden", Some(&hash));
+        assert!(!is_right.await.unwrap());
+    }
+
+    #[test]
+    fn hashes_with_other_parameters_are_outdated() {
+        assert!(!is_outdated(&hash("a loom has many heddles").unwrap()));
+        let params = Params::new(8_192, 1, 1, None).unwrap();
+        let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let weak: PasswordHash = weak.hash_password(b"a loom has many heddles").unwrap();
+        assert!(is_outdated(&weak.to_string()));
+        // The parameters are the hash's own: it still opens.
+        assert!(verify("a loom has many heddles", &weak.to_string()).unwrap());
+    }
 }
