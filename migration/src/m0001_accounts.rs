@@ -2,7 +2,7 @@
 
 crate::ddl::step! {
     creates: ["session", "user"],
-    // `username_key` and `email_key` are the folded forms in which names are compared.
+    // The columns ending in `_key` are the folded forms in which names are compared and sorted.
     r#"CREATE TABLE "user" (
         id {uuid} NOT NULL PRIMARY KEY,
         username TEXT NOT NULL,
@@ -10,6 +10,7 @@ crate::ddl::step! {
         email TEXT,
         email_key TEXT,
         display_name TEXT NOT NULL,
+        display_name_key TEXT NOT NULL,
         first_name TEXT,
         last_name TEXT,
         phone_number TEXT,
@@ -32,7 +33,7 @@ crate::ddl::step! {
     ) {table}"#,
     r#"CREATE UNIQUE INDEX user_username_key ON "user" (username_key)"#,
     r#"CREATE UNIQUE INDEX user_email_key ON "user" (email_key)"#,
-    r#"CREATE INDEX user_display_name ON "user" (display_name, id)"#,
+    r#"CREATE INDEX user_display_name ON "user" (display_name_key, id)"#,
     r#"CREATE TABLE session (
         id {uuid} NOT NULL PRIMARY KEY,
         user_id {uuid} NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,

@@ -1,5 +1,7 @@
 //! Sessions: who is signed in where.
 
+use std::net::IpAddr;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 
@@ -50,7 +52,7 @@ pub struct SignedIn {
 #[derive(Clone, Debug, Default)]
 pub struct Device {
     /// Network address.
-    pub ip_address: Option<String>,
+    pub ip_address: Option<IpAddr>,
     /// The client's own description.
     pub user_agent: Option<String>,
 }
@@ -95,7 +97,7 @@ pub async fn start_in(
             .user_agent
             .clone()
             .unwrap_or_else(|| "Unknown".to_owned())),
-        ip_address: Set(device.ip_address.clone()),
+        ip_address: Set(device.ip_address.map(|address| address.to_string())),
         refresh_generation: Set(0),
         refreshed_at: Set(now),
         created_at: Set(now),

@@ -1,13 +1,14 @@
 //! People as others see them.
 
 use sea_orm::{EntityTrait, Select};
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{domain::sessions::Viewer, entity::user};
 
-/// The form in which usernames and addresses are compared.
+/// The form in which names and addresses are compared and sorted.
 #[must_use]
 pub fn key(text: &str) -> String {
-    text.to_lowercase()
+    text.nfc().collect::<String>().to_lowercase()
 }
 
 /// The people this viewer may know of: everybody on the server.

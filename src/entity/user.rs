@@ -47,6 +47,7 @@ pub struct Model {
     pub email: Option<String>,
     pub email_key: Option<String>,
     pub display_name: String,
+    pub display_name_key: String,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub phone_number: Option<String>,

@@ -40,7 +40,7 @@ impl Caller {
     #[must_use]
     pub fn device(&self) -> Device {
         Device {
-            ip_address: self.client_addr.map(|address| address.to_string()),
+            ip_address: self.client_addr,
             user_agent: self.user_agent.clone(),
         }
     }

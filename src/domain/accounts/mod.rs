@@ -1,6 +1,11 @@
 //! Accounts: signing up and signing in.
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, SqlErr};
+mod fields;
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QuerySelect, Set,
+    SqlErr,
+};
 
 use crate::{
     app::App,
@@ -17,9 +22,6 @@ use crate::{
     error::{Code, Error, Problem},
     id::UserId,
 };
-
-/// Shortest password.
-const PASSWORD_MIN: usize = 10;
 
 /// Details for a new account.
 #[derive(Clone, Debug)]
@@ -42,15 +44,8 @@ pub async fn register(app: &App, new: Registration, device: &Device) -> Result<S
             "Only people who are invited can register here.",
         ));
     }
-    let mut problems = vec![];
-    if new.password.chars().count() < PASSWORD_MIN {
-        problems.push(Problem::new(
-            "password",
-            "TOO_SHORT",
-            "Use at least 10 characters.",
-        ));
-    }
-    Error::check(problems)?;
+    app.throttles.registrations.take(device.ip_address)?;
+    let new = check(app, new).await?;
     let hash = app.passwords.hash(&new.password).await?;
     let (new, hash) = (&new, &hash);
     app.db
@@ -61,6 +56,69 @@ pub async fn register(app: &App, new: Registration, device: &Device) -> Result<S
         .await
 }
 
+/// The registration as it is stored, when nothing is wrong with it. All that is wrong is told at once.
+pub async fn check(app: &App, new: Registration) -> Result<Registration, Error> {
+    let mut problems = vec![];
+    let username = fields::username(&new.username, &mut problems);
+    let email = fields::email(&new.email, &mut problems);
+    let display_name = new
+        .display_name
+        .map(|name| fields::display_name(&name, &mut problems));
+    problems.extend(taken(app, &username, Some(&email)).await?);
+    let shown = display_name.as_deref().unwrap_or_default();
+    let words = words(app, &[&username, &email, shown]);
+    let password = app.passwords.problems("password", &new.password, &words);
+    problems.extend(password.await?);
+    Error::check(problems)?;
+    Ok(Registration {
+        username,
+        display_name,
+        email,
+        password: new.password,
+    })
+}
+
+/// The words of these names and of the server's, which make a password easy to guess.
+fn words<'a>(app: &'a App, names: &[&'a str]) -> Vec<&'a str> {
+    let server = app.config.server_name.as_str();
+    let names = names.iter().chain([&server]);
+    let parts = names.flat_map(|name| name.split(|char: char| !char.is_alphanumeric()));
+    parts.filter(|word| !word.is_empty()).collect()
+}
+
+/// A problem for each name that somebody has already.
+async fn taken(app: &App, username: &str, email: Option<&str>) -> Result<Vec<Problem>, Error> {
+    let (username, email) = (users::key(username), email.map(users::key));
+    let found: Vec<(String, Option<String>)> = user::Entity::find()
+        .select_only()
+        .columns([user::Column::UsernameKey, user::Column::EmailKey])
+        .filter(
+            Condition::any()
+                .add(user::Column::UsernameKey.eq(&username))
+                .add_option(email.as_ref().map(|email| user::Column::EmailKey.eq(email))),
+        )
+        .into_tuple()
+        .all(app.db.read())
+        .await?;
+    let mut problems = vec![];
+    if found.iter().any(|(name, _)| *name == username) {
+        problems.push(username_taken());
+    }
+    if email.is_some() && found.iter().any(|(_, address)| *address == email) {
+        problems.push(email_taken());
+    }
+    Ok(problems)
+}
+
+fn username_taken() -> Problem {
+    Problem::new("username", "TAKEN", "This name is taken.")
+}
+
+fn email_taken() -> Problem {
+    let message = "There is an account with this address.";
+    Problem::new("email", "TAKEN", message)
+}
+
 /// Writes the account's row.
 pub async fn create_in(
     tx: &Tx,
@@ -69,16 +127,15 @@ pub async fn create_in(
     password_hash: Option<&str>,
 ) -> Result<user::Model, Error> {
     let now = app.clock.now();
+    let display_name = new.display_name.as_ref().unwrap_or(&new.username);
     let user = user::ActiveModel {
         id: Set(UserId::mint()),
         username: Set(new.username.clone()),
         username_key: Set(users::key(&new.username)),
         email: Set(Some(new.email.clone())),
         email_key: Set(Some(users::key(&new.email))),
-        display_name: Set(new
-            .display_name
-            .clone()
-            .unwrap_or_else(|| new.username.clone())),
+        display_name: Set(display_name.clone()),
+        display_name_key: Set(users::key(display_name)),
         first_name: Set(None),
         last_name: Set(None),
         phone_number: Set(None),
@@ -99,17 +156,18 @@ pub async fn create_in(
         created_at: Set(now),
         updated_at: Set(now),
     };
-    user.insert(tx)
-        .await
-        .map_err(|error| match error.sql_err() {
-            Some(SqlErr::UniqueConstraintViolation(what)) if what.contains("email") => {
-                Error::invalid("email", "TAKEN", "There is an account with this address.")
-            }
-            Some(SqlErr::UniqueConstraintViolation(_)) => {
-                Error::invalid("username", "TAKEN", "This name is taken.")
-            }
-            _ => error.into(),
-        })
+    user.insert(tx).await.map_err(taken_meanwhile)
+}
+
+/// Somebody else took the name between the question and the statement.
+fn taken_meanwhile(error: DbErr) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(what)) if what.contains("email") => {
+            Error::problems(vec![email_taken()])
+        }
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::problems(vec![username_taken()]),
+        _ => error.into(),
+    }
 }
 
 /// Signs in with a username or an address. Unknown names cost and say what wrong passwords do.
