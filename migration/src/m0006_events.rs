@@ -33,8 +33,12 @@ impl MigrationTrait for Step {
             "CREATE UNIQUE INDEX event_stream ON event (stream_id, seq)",
             "CREATE INDEX event_created ON event (created_at)",
         ];
-        if !sqlite {
+        // What a reader missed is looked up per stream, from their place on.
+        if sqlite {
+            statements.push("CREATE INDEX event_stream_position ON event (stream_id, position)");
+        } else {
             statements.push("CREATE INDEX event_tx ON event (tx)");
+            statements.push("CREATE INDEX event_stream_tx ON event (stream_id, tx)");
         }
         crate::ddl::run(manager, &statements).await
     }
