@@ -11,5 +11,6 @@
 mod accounts;
 mod clients;
 mod conversations;
+mod live;
 mod properties;
 mod support;

@@ -1,0 +1,440 @@
+//! Many write at once, readers come and go, and each gets every event once.
+
+use std::{collections::HashMap, time::Duration};
+
+use heddle::{
+    app::App,
+    db,
+    id::{ConversationId, MessageId, UserId},
+    live::{
+        cursor::Cursor,
+        follow::{Following, Opening, Since},
+        log::{self, Change, Stream},
+        read::Entry,
+    },
+};
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
+use sea_orm::ConnectionTrait;
+use tokio::{sync::oneshot, task::JoinHandle};
+use uuid::Uuid;
+
+use crate::support::{app::TestApp, both};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+both!(
+    readers_who_come_and_go_get_every_event_once,
+    joining_and_leaving_bound_what_is_heard,
+    whoever_falls_too_far_behind_resumes,
+    cursors_of_another_time_begin_anew
+);
+
+async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
+    let app = app.app.clone();
+    let people = [
+        db_user(&app).await,
+        db_user(&app).await,
+        db_user(&app).await,
+    ];
+    let mut conversations = vec![];
+    for members in [&people[..], &people[..2], &people[1..], &people[..1]] {
+        conversations.push(db_conversation(&app, members).await);
+    }
+    let begun = app.hub.follow(people[0], Since::Now, None).await.unwrap();
+    let start = begun.start().clone();
+    drop(begun);
+    let readers = people.map(|user| spawn(reads(app.clone(), user, start.clone())));
+    let writers: Vec<_> = (0..6)
+        .map(|seed| spawn(writes(app.clone(), people, conversations.clone(), seed)))
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+    let last = Change::UserChanged { user: people[0] };
+    for user in people {
+        db_event(&app, Stream::User(user), last.clone()).await;
+    }
+    for (user, reader) in people.into_iter().zip(readers) {
+        let heard = reader.await.unwrap();
+        let mut by_stream: HashMap<Uuid, Vec<i64>> = HashMap::new();
+        for entry in &heard {
+            by_stream
+                .entry(entry.stream)
+                .or_default()
+                .push(entry.position);
+        }
+        let mut expected = 0;
+        for stream in db_streams(&app, user).await {
+            let logged = db_positions(&app, stream).await;
+            expected += logged.len();
+            assert_eq!(by_stream.remove(&stream).unwrap_or_default(), logged);
+        }
+        assert_eq!(heard.len(), expected);
+        assert!(expected > 100, "{expected} events prove little");
+    }
+}
+
+/// Transactions of one to three streams each, which stay open for a while, so that on PostgreSQL they
+/// commit in another order than their events are numbered.
+async fn writes(app: App, people: [UserId; 3], conversations: Vec<ConversationId>, seed: u64) {
+    let mut random = StdRng::seed_from_u64(seed);
+    for _ in 0..25 {
+        let mut streams: Vec<_> = conversations
+            .iter()
+            .map(|&id| Stream::Conversation(id))
+            .collect();
+        streams.extend(people.map(Stream::User));
+        streams.shuffle(&mut random);
+        streams.truncate(random.random_range(1..=3));
+        streams.sort_unstable();
+        let events = random.random_range(1..=3);
+        let pauses = random.random_range(0..15);
+        let fails = random.random_bool(0.1);
+        let (streams, now) = (&streams, app.clock.now());
+        let outcome = app
+            .db
+            .write(|tx| async move {
+                for &stream in streams {
+                    let changes = vec![
+                        Change::MessageSent {
+                            message: MessageId::mint()
+                        };
+                        events
+                    ];
+                    log::append(&tx, stream, now, &changes).await?;
+                    for _ in 0..pauses {
+                        tx.execute_unprepared("SELECT 1").await?;
+                    }
+                }
+                if fails {
+                    return Err(heddle::error::Error::conflict("on purpose"));
+                }
+                Ok(())
+            })
+            .await;
+        assert_eq!(outcome.is_err(), fails);
+    }
+}
+
+/// Reads until the last event of all, and goes away and comes back all the time.
+async fn reads(app: App, user: UserId, start: Cursor) -> Vec<Entry> {
+    let mut random = StdRng::seed_from_u64(7);
+    let mut heard = vec![];
+    let mut cursor = start;
+    loop {
+        let text = cursor.seal(&app.keys, user);
+        let since = Since::Cursor(Cursor::open(&app.keys, user, &text).unwrap());
+        let mut following = app.hub.follow(user, since, None).await.unwrap();
+        assert_eq!(following.opening(), Opening::Resumed);
+        for _ in 0..random.random_range(1..12) {
+            let entry = next(&mut following).await;
+            cursor = Cursor::after(&entry);
+            let is_last = matches!(entry.change, Some(Change::UserChanged { .. }));
+            heard.push(entry);
+            if is_last {
+                return heard;
+            }
+        }
+    }
+}
+
+async fn joining_and_leaving_bound_what_is_heard(app: TestApp) {
+    let app = app.app.clone();
+    let (ann, bob) = (db_user(&app).await, db_user(&app).await);
+    let room = db_conversation(&app, &[ann]).await;
+    let mut live = app.hub.follow(bob, Since::Now, None).await.unwrap();
+    let start = live.start().clone();
+    let say = || async { db_event(&app, Stream::Conversation(room), sent()).await };
+    say().await;
+    db_join(&app, room, bob).await;
+    say().await;
+    db_leave(&app, room, bob).await;
+    say().await;
+    db_join(&app, room, bob).await;
+    say().await;
+    let expected = ["Joined", "Sent", "Left", "Joined", "Sent"];
+    assert_eq!(kinds(&mut live, expected.len()).await, expected);
+    let since = Since::Cursor(start.clone());
+    let mut resumed = app.hub.follow(bob, since, None).await.unwrap();
+    assert_eq!(kinds(&mut resumed, expected.len()).await, expected);
+    db_leave(&app, room, bob).await;
+    say().await;
+    db_event(&app, Stream::User(bob), Change::UserChanged { user: bob }).await;
+    assert_eq!(kinds(&mut live, 2).await, ["Left", "Other"]);
+    let since = Since::Cursor(start);
+    let mut resumed = app.hub.follow(bob, since, None).await.unwrap();
+    let expected = ["Joined", "Left", "Joined", "Left", "Other"];
+    assert_eq!(kinds(&mut resumed, expected.len()).await, expected);
+}
+
+async fn whoever_falls_too_far_behind_resumes(app: TestApp) {
+    let app = app.app.clone();
+    let ann = db_user(&app).await;
+    let mut slow = app.hub.follow(ann, Since::Now, None).await.unwrap();
+    let mut quick = app.hub.follow(ann, Since::Now, None).await.unwrap();
+    let mut cursor = slow.start().clone();
+    for _ in 0..20 {
+        let changes = vec![sent(); 20];
+        let (now, changes) = (app.clock.now(), &changes);
+        app.db
+            .write(|tx| async move { log::append(&tx, Stream::User(ann), now, changes).await })
+            .await
+            .unwrap();
+        for _ in 0..20 {
+            next(&mut quick).await;
+        }
+    }
+    let mut count = 0;
+    while let Ok(entry) = slow.next().await.unwrap() {
+        cursor = Cursor::after(&entry);
+        count += 1;
+    }
+    assert!(count < 400, "it was never let go");
+    assert!(slow.next().await.is_none());
+    let mut again = app
+        .hub
+        .follow(ann, Since::Cursor(cursor), None)
+        .await
+        .unwrap();
+    for _ in count..400 {
+        next(&mut again).await;
+    }
+    db_event(&app, Stream::User(ann), Change::UserChanged { user: ann }).await;
+    assert_eq!(kinds(&mut again, 1).await, ["Other"]);
+}
+
+async fn cursors_of_another_time_begin_anew(app: TestApp) {
+    let app = app.app.clone();
+    let ann = db_user(&app).await;
+    let live = app.hub.follow(ann, Since::Now, None).await.unwrap();
+    assert_eq!(live.opening(), Opening::Started);
+    let cursor = live.start().clone();
+    let opening = async |since| app.hub.follow(ann, since, None).await.unwrap().opening();
+    assert_eq!(
+        opening(Since::Cursor(cursor.clone())).await,
+        Opening::Resumed
+    );
+    assert_eq!(opening(Since::Unknown).await, Opening::Reset);
+    // A backup was restored: what the cursor has seen is still to come.
+    for _ in 0..3 {
+        db_event(&app, Stream::User(ann), sent()).await;
+    }
+    let later = app.hub.follow(ann, Since::Now, None).await.unwrap();
+    let ahead = later.start().clone();
+    assert!(ahead.place.is_beyond(&cursor.place));
+    assert!(!cursor.place.is_beyond(&ahead.place));
+    app.clock.advance(chrono::TimeDelta::days(8));
+    assert_eq!(opening(Since::Cursor(cursor)).await, Opening::Reset);
+}
+
+/// Two transactions that commit in another order than their events are numbered. SQLite has no such
+/// thing: there the second waits for the first.
+#[tokio::test]
+async fn an_open_transaction_hides_nothing() {
+    let app = TestApp::postgres().await;
+    let app = app.app.clone();
+    let (ann, bob) = (db_user(&app).await, db_user(&app).await);
+    let (quiet, busy) = (
+        db_conversation(&app, &[ann, bob]).await,
+        db_conversation(&app, &[ann, bob]).await,
+    );
+    let mut live = app.hub.follow(ann, Since::Now, None).await.unwrap();
+    let (is_written, written) = oneshot::channel();
+    let (may_commit, commits) = oneshot::channel::<()>();
+    let long = spawn({
+        let app = app.clone();
+        let mut gates = Some((is_written, commits));
+        async move {
+            let now = app.clock.now();
+            app.db
+                .write(|tx| {
+                    let (is_written, commits) = gates.take().unwrap();
+                    async move {
+                        log::append(&tx, Stream::Conversation(quiet), now, &[sent()]).await?;
+                        is_written.send(()).unwrap();
+                        commits.await.unwrap();
+                        Ok(())
+                    }
+                })
+                .await
+                .unwrap();
+        }
+    });
+    written.await.unwrap();
+    // Not held up by the transaction that is still open …
+    let mut cursors = vec![];
+    for _ in 0..3 {
+        db_event(&app, Stream::Conversation(busy), sent()).await;
+        let entry = next(&mut live).await;
+        assert_eq!(entry.stream, busy.0);
+        cursors.push(Cursor::after(&entry));
+    }
+    may_commit.send(()).unwrap();
+    long.await.unwrap();
+    // … and heard once it commits, by whoever was there and by whoever comes back.
+    assert_eq!(next(&mut live).await.stream, quiet.0);
+    db_event(&app, Stream::User(ann), sent()).await;
+    assert_eq!(next(&mut live).await.stream, ann.0);
+    for (missed, cursor) in cursors.into_iter().rev().enumerate() {
+        let since = Since::Cursor(cursor);
+        let mut again = app.hub.follow(ann, since, None).await.unwrap();
+        let mut streams = vec![];
+        while streams.last() != Some(&ann.0) {
+            streams.push(next(&mut again).await.stream);
+        }
+        assert_eq!(streams.len(), missed + 2);
+        assert_eq!(
+            streams.iter().filter(|&&stream| stream == quiet.0).count(),
+            1
+        );
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "every test waits for what it began"
+)]
+fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+    tokio::spawn(work)
+}
+
+fn sent() -> Change {
+    Change::MessageSent {
+        message: MessageId::mint(),
+    }
+}
+
+async fn next(following: &mut Following) -> Entry {
+    let next = tokio::time::timeout(PATIENCE, following.next());
+    (*next.await.unwrap().unwrap().unwrap()).clone()
+}
+
+async fn kinds(following: &mut Following, count: usize) -> Vec<&'static str> {
+    let mut kinds = vec![];
+    for _ in 0..count {
+        kinds.push(match next(following).await.change {
+            Some(Change::MessageSent { .. }) => "Sent",
+            Some(Change::ConversationJoined { .. }) => "Joined",
+            Some(Change::ConversationLeft { .. }) => "Left",
+            _ => "Other",
+        });
+    }
+    kinds
+}
+
+async fn db_event(app: &App, stream: Stream, change: Change) {
+    let (now, changes) = (app.clock.now(), &[change]);
+    app.db
+        .write(|tx| async move { log::append(&tx, stream, now, changes).await })
+        .await
+        .unwrap();
+}
+
+async fn db_user(app: &App) -> UserId {
+    let id = UserId::mint();
+    let name = id.to_string();
+    let new = heddle::domain::accounts::Registration {
+        username: name.clone(),
+        display_name: None,
+        email: format!("{name}@example.org"),
+        password: String::new(),
+    };
+    let new = &new;
+    let user = app
+        .db
+        .write(|tx| async move { heddle::domain::accounts::create_in(&tx, app, new, None).await })
+        .await;
+    user.unwrap().id
+}
+
+async fn db_conversation(app: &App, members: &[UserId]) -> ConversationId {
+    let (id, now) = (ConversationId::mint(), app.clock.now());
+    app.db
+        .write(|tx| async move {
+            db::run(
+                &*tx,
+                "INSERT INTO conversation (id, kind, history_visibility, created_at, last_activity_at)
+                 VALUES (?, 'GROUP', 'FROM_START', ?, ?)",
+                [id.0.into(), now.into(), now.into()],
+            )
+            .await
+        })
+        .await
+        .unwrap();
+    for &user in members {
+        db_join(app, id, user).await;
+    }
+    id
+}
+
+async fn db_join(app: &App, conversation: ConversationId, user: UserId) {
+    let now = app.clock.now();
+    app.db
+        .write(|tx| async move {
+            db::run(
+                &*tx,
+                "UPDATE conversation SET last_activity_at = ? WHERE id = ?",
+                [now.into(), conversation.0.into()],
+            )
+            .await?;
+            db::run(
+                &*tx,
+                "INSERT INTO participant (id, conversation_id, user_id, role, joined_at,
+                    notification_level, is_pinned, is_archived)
+                 VALUES (?, ?, ?, 'MEMBER', ?, 'ALL', ?, ?)",
+                [
+                    heddle::id::mint().into(),
+                    conversation.0.into(),
+                    user.0.into(),
+                    now.into(),
+                    false.into(),
+                    false.into(),
+                ],
+            )
+            .await?;
+            let change = Change::ConversationJoined { conversation };
+            log::append(&tx, Stream::User(user), now, &[change]).await
+        })
+        .await
+        .unwrap();
+}
+
+async fn db_leave(app: &App, conversation: ConversationId, user: UserId) {
+    let now = app.clock.now();
+    app.db
+        .write(|tx| async move {
+            db::run(
+                &*tx,
+                "DELETE FROM participant WHERE conversation_id = ? AND user_id = ?",
+                [conversation.0.into(), user.0.into()],
+            )
+            .await?;
+            let change = Change::ConversationLeft { conversation };
+            log::append(&tx, Stream::User(user), now, &[change]).await
+        })
+        .await
+        .unwrap();
+}
+
+async fn db_streams(app: &App, user: UserId) -> Vec<Uuid> {
+    let text = "SELECT conversation_id FROM participant WHERE user_id = ?";
+    let statement = db::sql(app.db.backend(), text, [user.0.into()]);
+    let rows = app.db.read().query_all_raw(statement).await.unwrap();
+    let mut streams = vec![user.0];
+    streams.extend(
+        rows.iter()
+            .map(|row| row.try_get_by_index::<Uuid>(0).unwrap()),
+    );
+    streams
+}
+
+/// The stream's own order is by `seq`; those from before the readers began are left out.
+async fn db_positions(app: &App, stream: Uuid) -> Vec<i64> {
+    let text = "SELECT position FROM event WHERE stream_id = ? AND kind <> 'ConversationJoined'
+                ORDER BY seq";
+    let statement = db::sql(app.db.backend(), text, [stream.into()]);
+    let rows = app.db.read().query_all_raw(statement).await.unwrap();
+    rows.iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
+}

@@ -1,0 +1,3 @@
+//! The event stream: nothing lost, nothing twice, in order, and silence when access ends.
+
+mod log;
