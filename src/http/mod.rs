@@ -70,7 +70,13 @@ impl Door {
         let guard = Guard::new(&schema.sdl(), guard::Limits::default())
             .expect("the schema's own text can be read");
         Self(Arc::new(Rooms {
-            origins: Origins::new(&app.config.allowed_origins),
+            // Behind a proxy that rewrites `Host`, the public address is what browsers call our own.
+            origins: Origins::new(
+                app.config
+                    .allowed_origins
+                    .iter()
+                    .chain(&app.config.public_url),
+            ),
             app,
             schema,
             guard,
