@@ -14,3 +14,4 @@ mod conversations;
 mod live;
 mod properties;
 mod support;
+mod transport;
