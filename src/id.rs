@@ -13,6 +13,7 @@ use async_graphql::{
     ContextSelectionSet, ID, InputType, InputValueError, InputValueResult, OutputType, Positioned,
     ServerResult, Value, parser::types::Field, registry::Registry,
 };
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -26,6 +27,14 @@ pub fn mint() -> Uuid {
         reason = "this is the one place that mints ids"
     )]
     Uuid::now_v7()
+}
+
+/// The time-ordered UUID of this time and these random bytes: made-up history is the same each time
+/// it is made.
+#[must_use]
+pub fn made_at(time: DateTime<Utc>, random: [u8; 10]) -> Uuid {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
 /// The TypeID suffix of a UUID: 26 characters, the first of which is at most `7`.

@@ -1,0 +1,378 @@
+//! Messages of the past, appended to one conversation: places, paths and counts are worked out in memory
+//! and written in a few wide statements.
+
+use std::collections::{BTreeMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, Value};
+
+use super::ROWS;
+use crate::{
+    db::{self, Tx},
+    domain::messages::tree,
+    error::Error,
+    id::{ConversationId, MessageId, UserId},
+};
+
+/// A message to append.
+#[derive(Clone, Debug)]
+pub struct Past {
+    /// Its id.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender: UserId,
+    /// The message it answers: its number in the history, counted from the first one known.
+    pub parent: Option<usize>,
+    /// When it was sent.
+    pub at: DateTime<Utc>,
+    /// Its text.
+    pub body: String,
+    /// A key that no other message of the sender has here.
+    pub key: Option<String>,
+}
+
+/// A message that is there, and can be answered.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Its id.
+    pub id: MessageId,
+    /// Who sent it, if that account is still there.
+    pub sender: Option<UserId>,
+    /// The message it answers: its number in the history.
+    pub parent: Option<usize>,
+    /// The root above it.
+    pub root: MessageId,
+    /// Its level below the root.
+    pub depth: i32,
+    /// Its path.
+    pub path: Vec<u8>,
+}
+
+/// One conversation's messages, as far as they matter for what is appended.
+#[derive(Clone, Debug)]
+pub struct History {
+    conversation: ConversationId,
+    deepest: i32,
+    known: Vec<Known>,
+}
+
+/// A message with its place.
+struct Row {
+    seq: i32,
+    known: Known,
+    replies: i32,
+    descendants: i32,
+}
+
+/// What appending adds to a thread.
+struct Growth {
+    replies: i32,
+    last_seq: i32,
+    last_at: DateTime<Utc>,
+}
+
+/// Everything that one call writes.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<Row>,
+    /// Replies and descendants added to messages of earlier calls.
+    counts: BTreeMap<usize, (i32, i32)>,
+    threads: BTreeMap<MessageId, Growth>,
+    follows: HashSet<(UserId, MessageId)>,
+}
+
+impl History {
+    /// The history of a conversation of which nothing is known yet. Answers deeper than `deepest`
+    /// attach there, as they do when people send them.
+    #[must_use]
+    pub const fn new(conversation: ConversationId, deepest: i32) -> Self {
+        Self {
+            conversation,
+            deepest,
+            known: Vec::new(),
+        }
+    }
+
+    /// Adds a message that is there already, so that it can be answered.
+    pub fn remember(&mut self, known: Known) {
+        self.known.push(known);
+    }
+
+    /// How many messages are known: the number of the next one.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether no message is known.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Appends messages in this order. Gives what is known of them, to be remembered once the
+    /// transaction is committed.
+    pub async fn append_in(&self, tx: &Tx, messages: &[Past]) -> Result<Vec<Known>, Error> {
+        let Some(latest) = messages.iter().map(|message| message.at).max() else {
+            return Ok(vec![]);
+        };
+        let count = i32::try_from(messages.len()).map_err(Error::internal)?;
+        let last_root = messages
+            .iter()
+            .rposition(|message| message.parent.is_none());
+        let last_root = last_root.map(|index| i32::try_from(index + 1).unwrap_or(count));
+        let first = self.take_places(tx, count, last_root, latest).await?;
+        let batch = self.plan(first, messages)?;
+        self.insert(tx, &batch.rows, messages).await?;
+        self.count(tx, &batch.counts).await?;
+        self.grow_threads(tx, &batch.threads).await?;
+        self.follow(tx, batch.follows).await?;
+        Ok(batch.rows.into_iter().map(|row| row.known).collect())
+    }
+
+    /// Takes the next places and tells the first of them. The conversation stays locked until the commit.
+    async fn take_places(
+        &self,
+        tx: &Tx,
+        count: i32,
+        last_root: Option<i32>,
+        latest: DateTime<Utc>,
+    ) -> Result<i32, Error> {
+        let text = "UPDATE conversation SET last_seq = last_seq + ?,
+                 last_root_seq = CASE WHEN ? > 0 THEN last_seq + ? ELSE last_root_seq END,
+                 last_activity_at = CASE WHEN last_activity_at < ? THEN ? ELSE last_activity_at END
+             WHERE id = ? RETURNING last_seq";
+        let last_root = last_root.unwrap_or(0);
+        let values = [
+            count.into(),
+            last_root.into(),
+            last_root.into(),
+            latest.into(),
+            latest.into(),
+            self.conversation.into(),
+        ];
+        let row = tx
+            .query_one_raw(db::sql(tx.get_database_backend(), text, values))
+            .await?;
+        let last: i32 = row
+            .ok_or_else(|| Error::not_found("conversation"))?
+            .try_get_by_index(0)?;
+        Ok(last - count + 1)
+    }
+
+    /// Where every message goes and what that adds to the messages above it.
+    fn plan(&self, first: i32, messages: &[Past]) -> Result<Batch, Error> {
+        let mut batch = Batch::default();
+        batch.rows.reserve(messages.len());
+        for (message, seq) in messages.iter().zip(first..) {
+            let parent = match message.parent {
+                Some(parent) => Some(self.attach(&batch, parent)?),
+                None => None,
+            };
+            let known = match &parent {
+                None => Known {
+                    id: message.id,
+                    sender: Some(message.sender),
+                    parent: None,
+                    root: message.id,
+                    depth: 0,
+                    path: tree::path(&[], seq),
+                },
+                Some((number, above)) => Known {
+                    id: message.id,
+                    sender: Some(message.sender),
+                    parent: Some(*number),
+                    root: above.root,
+                    depth: above.depth + 1,
+                    path: tree::path(&above.path, seq),
+                },
+            };
+            if let Some((number, above)) = parent {
+                let author = above.sender.filter(|_| above.parent.is_none());
+                for follower in [Some(message.sender), author].into_iter().flatten() {
+                    batch.follows.insert((follower, known.root));
+                }
+                self.add(&mut batch, number, seq, known.root, message.at);
+            }
+            batch.rows.push(Row {
+                seq,
+                known,
+                replies: 0,
+                descendants: 0,
+            });
+        }
+        Ok(batch)
+    }
+
+    /// The message to hang an answer below: the one answered, or above the deepest level its nearest
+    /// ancestor.
+    fn attach(&self, batch: &Batch, mut number: usize) -> Result<(usize, Known), Error> {
+        loop {
+            let known = self.find(batch, number);
+            let known = known.ok_or_else(|| Error::internal("an answer to a later message"))?;
+            match known.parent {
+                Some(above) if known.depth >= self.deepest => number = above,
+                _ => return Ok((number, known.clone())),
+            }
+        }
+    }
+
+    fn find<'a>(&'a self, batch: &'a Batch, number: usize) -> Option<&'a Known> {
+        match number.checked_sub(self.known.len()) {
+            None => self.known.get(number),
+            Some(number) => batch.rows.get(number).map(|row| &row.known),
+        }
+    }
+
+    /// Counts an answer at everything above it.
+    fn add(&self, batch: &mut Batch, parent: usize, seq: i32, root: MessageId, at: DateTime<Utc>) {
+        let growth = batch.threads.entry(root).or_insert(Growth {
+            replies: 0,
+            last_seq: seq,
+            last_at: at,
+        });
+        growth.replies += 1;
+        growth.last_seq = seq;
+        growth.last_at = growth.last_at.max(at);
+        let mut replies = 1;
+        let mut above = Some(parent);
+        while let Some(number) = above {
+            above = match number.checked_sub(self.known.len()) {
+                None => {
+                    let counts = batch.counts.entry(number).or_default();
+                    *counts = (counts.0 + replies, counts.1 + 1);
+                    self.known.get(number).and_then(|known| known.parent)
+                }
+                Some(number) => batch.rows.get_mut(number).and_then(|row| {
+                    row.replies += replies;
+                    row.descendants += 1;
+                    row.known.parent
+                }),
+            };
+            replies = 0;
+        }
+    }
+
+    async fn insert(&self, tx: &Tx, rows: &[Row], messages: &[Past]) -> Result<(), Error> {
+        const COLUMNS: usize = 15;
+        let pairs: Vec<(&Row, &Past)> = rows.iter().zip(messages).collect();
+        for some in pairs.chunks(ROWS) {
+            let mut values: Vec<Value> = Vec::with_capacity(some.len() * COLUMNS);
+            for (row, message) in some {
+                let parent = row.known.parent.and_then(|number| self.id_of(rows, number));
+                values.extend([
+                    message.id.into(),
+                    self.conversation.into(),
+                    row.seq.into(),
+                    message.sender.into(),
+                    parent.into(),
+                    parent.map(|_| row.known.root).into(),
+                    row.known.depth.into(),
+                    row.known.path.clone().into(),
+                    row.replies.into(),
+                    row.descendants.into(),
+                    "USER".into(),
+                    "NORMAL".into(),
+                    message.body.clone().into(),
+                    message.key.clone().into(),
+                    message.at.into(),
+                ]);
+            }
+            let text = format!(
+                "INSERT INTO message (id, conversation_id, seq, sender_id, parent_id, root_id, depth, path,
+                     reply_count, descendant_count, kind, priority, body, client_message_id, created_at)
+                 VALUES {}",
+                tuples(some.len(), COLUMNS)
+            );
+            db::run(tx, &text, values).await?;
+        }
+        Ok(())
+    }
+
+    fn id_of(&self, rows: &[Row], number: usize) -> Option<MessageId> {
+        match number.checked_sub(self.known.len()) {
+            None => self.known.get(number).map(|known| known.id),
+            Some(number) => rows.get(number).map(|row| row.known.id),
+        }
+    }
+
+    async fn count(&self, tx: &Tx, counts: &BTreeMap<usize, (i32, i32)>) -> Result<(), Error> {
+        let counts: Vec<_> = counts
+            .iter()
+            .filter_map(|(number, counts)| Some((self.known.get(*number)?.id, counts)))
+            .collect();
+        for some in counts.chunks(ROWS) {
+            let text = format!(
+                "WITH added (id, replies, descendants) AS (VALUES {})
+                 UPDATE message SET reply_count = reply_count + added.replies,
+                     descendant_count = descendant_count + added.descendants
+                 FROM added WHERE message.id = added.id",
+                tuples(some.len(), 3)
+            );
+            let values = some
+                .iter()
+                .flat_map(|(id, counts)| [(*id).into(), counts.0.into(), counts.1.into()]);
+            db::run(tx, &text, values.collect::<Vec<Value>>()).await?;
+        }
+        Ok(())
+    }
+
+    async fn grow_threads(
+        &self,
+        tx: &Tx,
+        threads: &BTreeMap<MessageId, Growth>,
+    ) -> Result<(), Error> {
+        let threads: Vec<_> = threads.iter().collect();
+        for some in threads.chunks(ROWS) {
+            let text = format!(
+                "INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
+                 VALUES {}
+                 ON CONFLICT (id) DO UPDATE SET
+                     reply_count = thread.reply_count + excluded.reply_count,
+                     last_reply_seq = excluded.last_reply_seq,
+                     last_activity_at = CASE WHEN thread.last_activity_at < excluded.last_activity_at
+                         THEN excluded.last_activity_at ELSE thread.last_activity_at END",
+                tuples(some.len(), 5)
+            );
+            let values = some.iter().flat_map(|(root, growth)| {
+                [
+                    (**root).into(),
+                    self.conversation.into(),
+                    growth.replies.into(),
+                    growth.last_seq.into(),
+                    growth.last_at.into(),
+                ]
+            });
+            db::run(tx, &text, values.collect::<Vec<Value>>()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whoever writes in a thread follows it, and so does the author of its root.
+    async fn follow(&self, tx: &Tx, follows: HashSet<(UserId, MessageId)>) -> Result<(), Error> {
+        let mut follows: Vec<_> = follows.into_iter().collect();
+        follows.sort_unstable();
+        for some in follows.chunks(ROWS) {
+            let text = format!(
+                "WITH wanted (user_id, thread_id) AS (VALUES {})
+                 INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
+                 SELECT w.user_id, w.thread_id, p.conversation_id, ?
+                 FROM wanted w JOIN participant p ON p.user_id = w.user_id AND p.conversation_id = ?
+                 WHERE true ON CONFLICT (user_id, thread_id) DO NOTHING",
+                tuples(some.len(), 2)
+            );
+            let pairs = some
+                .iter()
+                .flat_map(|(user, root)| [(*user).into(), (*root).into()]);
+            let values = pairs.chain([true.into(), self.conversation.into()]);
+            db::run(tx, &text, values.collect::<Vec<Value>>()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `(?, ?), (?, ?)` for this many rows of this many columns.
+fn tuples(rows: usize, columns: usize) -> String {
+    let tuple = format!("({})", db::marks(columns));
+    vec![tuple.as_str(); rows].join(", ")
+}
