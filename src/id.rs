@@ -37,6 +37,13 @@ pub fn made_at(time: DateTime<Utc>, random: [u8; 10]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
+/// The UUID that follows from these bytes, a digest of the name of something that comes from elsewhere:
+/// brought in again, it is the same.
+#[must_use]
+pub fn named(digest: [u8; 16]) -> Uuid {
+    uuid::Builder::from_custom_bytes(digest).into_uuid()
+}
+
 /// The TypeID suffix of a UUID: 26 characters, the first of which is at most `7`.
 fn suffix(uuid: Uuid) -> String {
     let number = uuid.as_u128();

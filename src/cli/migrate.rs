@@ -55,6 +55,13 @@ pub(super) async fn open(config: &Config) -> Result<Db, Failure> {
     Ok(Db::connect(&config.database_url).await?)
 }
 
+/// Connects, and brings the tables up to date: for commands that may come before the first start.
+pub(super) async fn ready(config: &Config) -> Result<Db, Failure> {
+    let db = open(config).await?;
+    up(&db, config).await?;
+    Ok(db)
+}
+
 /// Applies every missing step and tells how many there were.
 pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, Failure> {
     let missing = pending(db).await?.len();

@@ -44,6 +44,8 @@ enum Command {
     Serve,
     /// Bring the database's tables up to date, or take steps back
     Migrate(migrate::Args),
+    /// Bring in the archive of another system
+    Import(import::Args),
     /// Print the GraphQL schema, or compare a file with it
     Schema(schema::Args),
     /// Print the settings and where each comes from
@@ -100,6 +102,7 @@ async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(config).await,
         Command::Migrate(args) => migrate::run(&config, &args).await,
+        Command::Import(args) => import::run(&config, args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Config(_) => {
             config::print(&loaded);

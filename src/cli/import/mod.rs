@@ -1,5 +1,44 @@
-//! Archives of other systems, read into conversations.
+//! `heddle import`: archives of other systems, read into conversations.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::failure::Failure;
+use crate::config::Config;
 
 pub mod letter;
+mod mail;
 pub mod mbox;
 pub mod threading;
+
+/// What to import.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// A mailing list's archive: its threads, people and times; again brings only what is new
+    Mbox {
+        /// The mbox file
+        file: PathBuf,
+        /// Title of the group that it becomes
+        #[arg(long, value_name = "TITLE")]
+        conversation: String,
+        /// Username of somebody who owns the group and can read it (repeatable)
+        #[arg(long, value_name = "USERNAME")]
+        owner: Vec<String>,
+    },
+}
+
+pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
+    let What::Mbox {
+        file,
+        conversation,
+        owner,
+    } = args.what;
+    mail::run(config, &file, conversation.trim(), &owner).await
+}

@@ -2,6 +2,7 @@
 //! tables but tells nobody: no events, no notifications. Messages that people send go through
 //! `messages::send`.
 
+pub mod archive;
 mod history;
 
 pub use history::{History, Known, Past};
