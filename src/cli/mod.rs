@@ -15,6 +15,7 @@ pub mod import;
 pub mod migrate;
 pub mod out;
 pub mod schema;
+pub mod seed;
 pub mod serve;
 
 use failure::Failure;
@@ -44,6 +45,8 @@ enum Command {
     Serve,
     /// Bring the database's tables up to date, or take steps back
     Migrate(migrate::Args),
+    /// Make up people and conversations, to try or to measure (development only)
+    Seed(seed::Args),
     /// Bring in the archive of another system
     Import(import::Args),
     /// Print the GraphQL schema, or compare a file with it
@@ -102,6 +105,7 @@ async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(config).await,
         Command::Migrate(args) => migrate::run(&config, &args).await,
+        Command::Seed(args) => seed::run(&config, &args).await,
         Command::Import(args) => import::run(&config, args).await,
         Command::Schema(args) => schema::run(&args),
         Command::Config(_) => {

@@ -89,6 +89,7 @@ fn account(person: &Person) -> user::Model {
         email: person.email.clone(),
         email_key: person.email.as_deref().map(users::key),
         display_name: person.display_name.clone(),
+        display_name_key: users::key(&person.display_name),
         first_name: None,
         last_name: None,
         phone_number: None,
@@ -154,7 +155,7 @@ pub async fn members_in(
                 notification_level: NotificationLevel::All,
                 muted_until: None,
                 is_pinned: false,
-                is_archived: false,
+                archived_seq: None,
             };
             row.into_active_model()
         });

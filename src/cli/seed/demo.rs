@@ -1,0 +1,176 @@
+//! Three people, two conversations: something to look at in the first five minutes.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    cli::failure::Failure,
+    clock::Clock,
+    config::Config,
+    db::Db,
+    domain::bulk::{self, Group, History, Member, Past, Person},
+    entity::participant::ParticipantRole,
+    id::{self, ConversationId, MessageId, ParticipantId, UserId},
+};
+
+const PEOPLE: [(&str, &str); 3] = [
+    ("ada", "Ada Webster"),
+    ("ben", "Ben Carder"),
+    ("cleo", "Cleo Fuller"),
+];
+
+/// Who says what in answer to which line of the same list.
+type Line = (usize, Option<usize>, &'static str);
+
+const WORKSHOP: &[Line] = &[
+    (
+        0,
+        None,
+        "Morning! The new loom is set up. Who wants to try it first?",
+    ),
+    (
+        1,
+        None,
+        "Which **sett** should we use for the blue scarf? I keep changing my mind.",
+    ),
+    (
+        2,
+        Some(1),
+        "For plain weave? I would start from the wraps per inch and halve them.",
+    ),
+    (
+        1,
+        Some(2),
+        "That gives me 12. Is that not too open for wool?",
+    ),
+    (
+        0,
+        Some(3),
+        "Wool blooms when it is washed. 12 on the loom feels like 14 in the hand.",
+    ),
+    (
+        2,
+        Some(4),
+        "Only if you full it a little. Straight off the loom it will feel like a sieve.",
+    ),
+    (1, Some(5), "So wash first, judge later?"),
+    (
+        0,
+        Some(6),
+        "Weave a sample first! A hand's width is enough:\n\n- 12 ends per inch\n- 12 picks per inch\n- wash, dry, then look",
+    ),
+    (2, Some(7), "Seconded. @ben has the wool, I have the sink."),
+    (
+        1,
+        Some(8),
+        "Sample is on. I will report back tomorrow, with pictures.",
+    ),
+    (2, Some(1), "Twill would forgive more, by the way."),
+    (
+        0,
+        Some(10),
+        "> Twill would forgive more\n\nTrue, but then it is another scarf.",
+    ),
+    (
+        2,
+        None,
+        "Reminder: the reed on loom two is bent near the left edge. Please do not use it.",
+    ),
+    (0, Some(12), "Ordered a new one, it comes on *Thursday*."),
+];
+
+const KITCHEN: &[Line] = &[
+    (2, None, "We are out of coffee again."),
+    (1, Some(0), "There is tea. There is always tea."),
+    (2, Some(1), "That is what I was afraid of."),
+    (
+        0,
+        None,
+        "Lunch at one? There is a soup at the corner that people talk about.",
+    ),
+];
+
+/// The people of the demo, the same at every call.
+pub(super) fn people(password_hash: &str) -> Vec<Person> {
+    let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
+    PEOPLE
+        .iter()
+        .zip(1_u8..)
+        .map(|((username, name), number)| Person {
+            id: UserId(id::made_at(at, [number; 10])),
+            username: (*username).to_owned(),
+            display_name: (*name).to_owned(),
+            email: Some(format!("{username}@example.org")),
+            password_hash: Some(password_hash.to_owned()),
+            at,
+        })
+        .collect()
+}
+
+pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result<(), Failure> {
+    let start = Clock::default().now() - TimeDelta::hours(5);
+    let depth = config.thread_depth;
+    db.write(|tx| async move {
+        bulk::people_in(&tx, people).await?;
+        for (title, topic, lines) in [
+            (
+                "Workshop",
+                Some("Looms, wool and everything between"),
+                WORKSHOP,
+            ),
+            ("Kitchen", None, KITCHEN),
+        ] {
+            let group = Group {
+                id: ConversationId::mint(),
+                title: title.to_owned(),
+                topic: topic.map(str::to_owned),
+                at: start,
+            };
+            bulk::group_in(&tx, &group).await?;
+            bulk::members_in(&tx, group.id, &members(people), start).await?;
+            let messages = messages(people, lines, start);
+            History::new(group.id, depth)
+                .append_in(&tx, &messages)
+                .await?;
+        }
+        Ok(())
+    })
+    .await?;
+    Ok(())
+}
+
+/// The first owns the group; the later ones have read less of it.
+fn members(people: &[Person]) -> Vec<Member> {
+    let roles = [
+        ParticipantRole::Owner,
+        ParticipantRole::Member,
+        ParticipantRole::Member,
+    ];
+    people
+        .iter()
+        .zip(roles)
+        .zip([4, 3, 0])
+        .map(|((person, role), read_floor_seq)| Member {
+            id: ParticipantId::mint(),
+            user: person.id,
+            role,
+            read_floor_seq,
+        })
+        .collect()
+}
+
+fn messages(people: &[Person], lines: &[Line], start: DateTime<Utc>) -> Vec<Past> {
+    lines
+        .iter()
+        .zip(1_i32..)
+        .filter_map(|((sender, parent, body), number)| {
+            Some(Past {
+                id: MessageId::mint(),
+                sender: people.get(*sender)?.id,
+                parent: *parent,
+                at: start + TimeDelta::minutes(17) * number,
+                body: (*body).to_owned(),
+                key: None,
+            })
+        })
+        .collect()
+}
