@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use crate::{config::Loaded, telemetry};
 
 pub mod config;
+pub mod doctor;
 pub mod failure;
 pub mod flags;
 pub mod folder;
@@ -53,6 +54,8 @@ enum Command {
     Schema(schema::Args),
     /// Print the settings and where each comes from
     Config(config::Args),
+    /// Check the data folder, the database and, with --recount, every counter
+    Doctor(doctor::Args),
     /// Ask a running server whether it is well
     Healthcheck,
 }
@@ -105,6 +108,7 @@ async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(config).await,
         Command::Migrate(args) => migrate::run(&config, &args).await,
+        Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Seed(args) => seed::run(&config, &args).await,
         Command::Import(args) => import::run(&config, args).await,
         Command::Schema(args) => schema::run(&args),

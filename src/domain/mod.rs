@@ -9,6 +9,7 @@ pub mod messages;
 pub mod page;
 pub mod participants;
 pub mod reads;
+pub mod recount;
 pub mod sessions;
 pub mod text;
 pub mod threads;

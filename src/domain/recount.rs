@@ -1,0 +1,148 @@
+//! Counts and places, proved against the tree itself. Nothing here is part of serving anybody: it is what
+//! `heddle doctor --recount` asks.
+
+use sea_orm::{ConnectionTrait, DbBackend};
+
+use crate::{
+    db::{self, Db},
+    error::Error,
+};
+
+/// How many rows are not what the tree says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Wrong {
+    /// Messages whose numbers of replies or of everything below them are wrong.
+    pub counts: i64,
+    /// Messages whose level, root or path is wrong.
+    pub places: i64,
+    /// Threads whose number of replies is wrong, and threads that are missing.
+    pub threads: i64,
+    /// Conversations whose messages are not numbered 1, 2, 3 … up to the last.
+    pub conversations: i64,
+}
+
+/// Everything below each message, and what answers it directly; deleted messages do not count.
+const TREE: &str = "WITH RECURSIVE up (ancestor) AS (
+         SELECT parent_id FROM message WHERE parent_id IS NOT NULL AND deleted_at IS NULL
+         UNION ALL
+         SELECT m.parent_id FROM up JOIN message m ON m.id = up.ancestor WHERE m.parent_id IS NOT NULL
+     ), below AS (
+         SELECT ancestor AS id, count(*) AS n FROM up GROUP BY ancestor
+     ), answers AS (
+         SELECT parent_id AS id, count(*) AS n FROM message
+         WHERE parent_id IS NOT NULL AND deleted_at IS NULL GROUP BY parent_id
+     ), truth AS (
+         SELECT m.id, COALESCE(a.n, 0) AS replies, COALESCE(b.n, 0) AS descendants
+         FROM message m LEFT JOIN answers a ON a.id = m.id LEFT JOIN below b ON b.id = m.id
+         WHERE m.reply_count <> COALESCE(a.n, 0) OR m.descendant_count <> COALESCE(b.n, 0)
+     )";
+
+/// Every message walked to from its root. Paths are compared in hexadecimal, which both databases join.
+const PLACES: &str = "WITH RECURSIVE walk (id, root, depth, path) AS (
+         SELECT id, id, 0, {step} FROM message WHERE parent_id IS NULL
+         UNION ALL
+         SELECT m.id, walk.root, walk.depth + 1, walk.path || {m_step}
+         FROM walk JOIN message m ON m.parent_id = walk.id
+     )
+     SELECT count(*) FROM message m LEFT JOIN walk w ON w.id = m.id
+     WHERE w.id IS NULL OR m.depth <> w.depth OR {hex} <> w.path
+         OR COALESCE(m.root_id, m.id) <> w.root OR (m.root_id IS NULL) <> (m.parent_id IS NULL)";
+
+const LIVE: &str = "WITH live AS (
+         SELECT root_id AS id, count(*) AS n FROM message
+         WHERE root_id IS NOT NULL AND deleted_at IS NULL GROUP BY root_id
+     )";
+
+const CONVERSATIONS: &str = "SELECT count(*) FROM conversation c LEFT JOIN (
+         SELECT conversation_id, count(*) AS n, max(seq) AS last,
+             max(CASE WHEN root_id IS NULL THEN seq ELSE 0 END) AS last_root
+         FROM message GROUP BY conversation_id
+     ) m ON m.conversation_id = c.id
+     WHERE COALESCE(m.n, 0) <> c.last_seq OR COALESCE(m.last, 0) <> c.last_seq
+         OR COALESCE(m.last_root, 0) <> c.last_root_seq";
+
+/// Compares every stored number with the tree.
+pub async fn prove(db: &Db) -> Result<Wrong, Error> {
+    let counts = format!("{TREE} SELECT count(*) FROM truth");
+    let threads = format!(
+        "{LIVE} SELECT
+             (SELECT count(*) FROM thread t LEFT JOIN live ON live.id = t.id
+              WHERE t.reply_count <> COALESCE(live.n, 0))
+             + (SELECT count(DISTINCT m.root_id) FROM message m WHERE m.root_id IS NOT NULL
+              AND NOT EXISTS (SELECT 1 FROM thread WHERE thread.id = m.root_id))"
+    );
+    let places = places(db.backend());
+    let queries = [counts.as_str(), &places, &threads, CONVERSATIONS];
+    let [counts, places, threads, conversations] = match db.backend() {
+        DbBackend::Postgres => {
+            db.write(|tx| async move {
+                // It may take longer than a statement of a request is allowed to.
+                tx.execute_unprepared("SET LOCAL statement_timeout = 0")
+                    .await?;
+                ask(&*tx, queries).await
+            })
+            .await?
+        }
+        _ => ask(db.read(), queries).await?,
+    };
+    Ok(Wrong {
+        counts,
+        places,
+        threads,
+        conversations,
+    })
+}
+
+/// Sets wrong counts right, and makes the threads that are missing. Places are not repaired: a message
+/// in the wrong place is damage that somebody should look at.
+pub async fn repair(db: &Db) -> Result<(), Error> {
+    let counts = &format!(
+        "{TREE} UPDATE message SET reply_count = truth.replies, descendant_count = truth.descendants
+         FROM truth WHERE message.id = truth.id"
+    );
+    let threads = &format!(
+        "{LIVE} UPDATE thread SET reply_count =
+             COALESCE((SELECT live.n FROM live WHERE live.id = thread.id), 0)
+         WHERE reply_count <> COALESCE((SELECT live.n FROM live WHERE live.id = thread.id), 0)"
+    );
+    let missing = "INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
+         SELECT root_id, conversation_id, sum(CASE WHEN deleted_at IS NULL THEN 1 ELSE 0 END), max(seq),
+             max(created_at)
+         FROM message m
+         WHERE root_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM thread WHERE thread.id = m.root_id)
+         GROUP BY root_id, conversation_id";
+    db.write(|tx| async move {
+        if tx.get_database_backend() == DbBackend::Postgres {
+            tx.execute_unprepared("SET LOCAL statement_timeout = 0")
+                .await?;
+        }
+        for text in [counts, threads, missing] {
+            db::run(&*tx, text, []).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+fn places(backend: DbBackend) -> String {
+    let (step, hex) = match backend {
+        DbBackend::Postgres => ("lpad(to_hex({seq}), 8, '0')", "encode(m.path, 'hex')"),
+        _ => ("printf('%08x', {seq})", "lower(hex(m.path))"),
+    };
+    PLACES
+        .replace("{step}", &step.replace("{seq}", "seq"))
+        .replace("{m_step}", &step.replace("{seq}", "m.seq"))
+        .replace("{hex}", hex)
+}
+
+async fn ask<C: ConnectionTrait>(db: &C, queries: [&str; 4]) -> Result<[i64; 4], Error> {
+    let mut answers = [0; 4];
+    for (query, answer) in queries.into_iter().zip(&mut answers) {
+        let row = db
+            .query_one_raw(db::sql(db.get_database_backend(), query, []))
+            .await?;
+        let row = row.ok_or_else(|| Error::internal("a count without a row"))?;
+        *answer = row.try_get_by_index(0)?;
+    }
+    Ok(answers)
+}
