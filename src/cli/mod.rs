@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{config::Loaded, telemetry};
 
+pub mod admin;
 pub mod config;
 pub mod doctor;
 pub mod failure;
@@ -46,6 +47,8 @@ enum Command {
     Serve,
     /// Bring the database's tables up to date, or take steps back
     Migrate(migrate::Args),
+    /// Create accounts, list them, set new passwords
+    Admin(admin::Args),
     /// Make up people and conversations, to try or to measure (development only)
     Seed(seed::Args),
     /// Bring in the archive of another system
@@ -108,6 +111,7 @@ async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
     match command {
         Command::Serve => serve::run(config).await,
         Command::Migrate(args) => migrate::run(&config, &args).await,
+        Command::Admin(args) => admin::run(config, args).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Seed(args) => seed::run(&config, &args).await,
         Command::Import(args) => import::run(&config, args).await,

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod administration;
 pub mod bulk;
 pub mod conversations;
 pub mod messages;

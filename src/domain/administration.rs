@@ -1,0 +1,84 @@
+//! Accounts as those who run the server manage them: from its command line, without a viewer.
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
+};
+
+use crate::{
+    app::App,
+    db::Db,
+    domain::{
+        accounts::{self, Registration},
+        users,
+    },
+    entity::{
+        session::{self, SessionEndReason},
+        user::{self, ServerRole},
+    },
+    error::Error,
+    live::log::{self, Change, Stream},
+};
+
+/// Creates an account with this role, whatever the sign-up policy says.
+pub async fn create(app: &App, new: Registration, role: ServerRole) -> Result<user::Model, Error> {
+    let new = &accounts::check(app, new).await?;
+    let hash = &app.passwords.hash(&new.password).await?;
+    app.db
+        .write(|tx| async move {
+            let user = accounts::create_in(&tx, app, new, Some(hash)).await?;
+            let mut user = user.into_active_model();
+            user.role = Set(role);
+            // Whoever runs the server vouches for the address.
+            user.verified_at = Set(Some(app.clock.now()));
+            Ok(user.update(&*tx).await?)
+        })
+        .await
+}
+
+/// The accounts with at least this role, by name.
+pub async fn list(db: &Db, least: ServerRole) -> Result<Vec<user::Model>, Error> {
+    let roles = [ServerRole::Member, ServerRole::Moderator, ServerRole::Admin];
+    let found = user::Entity::find()
+        .filter(user::Column::Role.is_in(roles.into_iter().filter(|role| *role >= least)))
+        .order_by_asc(user::Column::UsernameKey);
+    Ok(found.all(db.read()).await?)
+}
+
+/// Sets a new password and ends every session; tells how many there were.
+pub async fn reset_password(app: &App, username: &str, password: &str) -> Result<usize, Error> {
+    let found = users::by_username(&app.db, username).await?;
+    let user = &found.ok_or_else(|| Error::not_found("account"))?;
+    let words = [user.username.as_str(), &user.display_name];
+    Error::check(app.passwords.problems("password", password, &words).await?)?;
+    let hash = &app.passwords.hash(password).await?;
+    app.db
+        .write(|tx| async move {
+            let now = app.clock.now();
+            let mut row = user.clone().into_active_model();
+            row.password_hash = Set(Some(hash.clone()));
+            row.failed_sign_ins = Set(0);
+            row.sign_in_blocked_until = Set(None);
+            row.updated_at = Set(now);
+            row.update(&*tx).await?;
+            let sessions = session::Entity::find()
+                .filter(session::Column::UserId.eq(user.id))
+                .filter(session::Column::EndedAt.is_null())
+                .all(&*tx)
+                .await?;
+            let reason = SessionEndReason::Revoked;
+            let mut changes = Vec::with_capacity(sessions.len());
+            for session in sessions {
+                changes.push(Change::SessionEnded {
+                    session: session.id,
+                    reason: reason.into(),
+                });
+                let mut row = session.into_active_model();
+                row.ended_at = Set(Some(now));
+                row.end_reason = Set(Some(reason));
+                row.update(&*tx).await?;
+            }
+            log::append(&tx, Stream::User(user.id), now, &changes).await?;
+            Ok(changes.len())
+        })
+        .await
+}
