@@ -2,6 +2,7 @@
 
 mod delete;
 mod edit;
+pub mod history;
 mod mentions;
 pub mod rights;
 mod send;

@@ -75,7 +75,6 @@ async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Resul
         threads::replied_in(tx, &message, parent).await?;
     }
     mentions::write_in(tx, &message).await?;
-    unarchive_in(tx, new.conversation).await?;
     Ok(Sent {
         message,
         was_duplicate: false,
@@ -262,13 +261,5 @@ pub(super) async fn count_in<C: ConnectionTrait>(
     ];
     values.extend(ancestors.into_iter().map(sea_orm::Value::from));
     db::run(tx, &text, values).await?;
-    Ok(())
-}
-
-/// News brings a conversation back into the lists it was archived from.
-async fn unarchive_in(tx: &Tx, conversation: ConversationId) -> Result<(), Error> {
-    let text =
-        "UPDATE participant SET is_archived = ? WHERE conversation_id = ? AND is_archived = ?";
-    db::run(tx, text, [false.into(), conversation.into(), true.into()]).await?;
     Ok(())
 }

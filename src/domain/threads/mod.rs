@@ -1,5 +1,7 @@
 //! Threads: a root message and everything below it, and who follows it.
 
+pub mod lists;
+pub mod people;
 pub mod replies;
 
 use sea_orm::{

@@ -1,0 +1,80 @@
+//! Lists of threads, most recently active first: of a conversation, and those the viewer follows.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, Value};
+
+use crate::{
+    db,
+    domain::{
+        messages::{SHOWN, VISIBLE},
+        page::{Part, Span, union},
+        sessions::Viewer,
+    },
+    entity::thread,
+    error::Error,
+    id::{ConversationId, ThreadId},
+};
+
+/// Where a thread stands in a list.
+pub type Place = (DateTime<Utc>, ThreadId);
+
+/// The same part of the threads of several conversations.
+pub async fn of_conversations<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+    span: &Span<Place>,
+) -> Result<HashMap<ConversationId, Part<thread::Model>>, Error> {
+    let select = |&conversation: &ConversationId| {
+        let (rest, more) = rest(span);
+        let text = format!(
+            "SELECT t.* FROM thread t JOIN message m ON m.id = t.id {VISIBLE}
+             WHERE t.conversation_id = ? AND t.reply_count > 0 AND {SHOWN}{rest}"
+        );
+        let mut values: Vec<Value> = vec![viewer.user.into(), conversation.into()];
+        values.extend(more);
+        (text, values)
+    };
+    let rows: Vec<thread::Model> = union(db, conversations.iter().map(select).collect()).await?;
+    let mut lists: HashMap<ConversationId, Vec<thread::Model>> = HashMap::new();
+    for row in rows {
+        lists.entry(row.conversation_id).or_default().push(row);
+    }
+    Ok(lists
+        .into_iter()
+        .map(|(conversation, rows)| (conversation, span.part(rows)))
+        .collect())
+}
+
+/// A part of the threads that the viewer follows.
+pub async fn followed<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    span: &Span<Place>,
+) -> Result<Part<thread::Model>, Error> {
+    let (rest, more) = rest(span);
+    let text = format!(
+        "SELECT t.* FROM thread_follow f
+         JOIN thread t ON t.id = f.thread_id JOIN message m ON m.id = t.id {VISIBLE}
+         WHERE f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {SHOWN}{rest}"
+    );
+    let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into(), true.into()];
+    values.extend(more);
+    Ok(span.part(db::all(db, &text, values).await?))
+}
+
+fn rest(span: &Span<Place>) -> (&'static str, Vec<Value>) {
+    let mut values: Vec<Value> = vec![];
+    let text = match span.after {
+        Some((time, id)) => {
+            values.extend([time.into(), id.into()]);
+            " AND (t.last_activity_at, t.id) < (?, ?)
+              ORDER BY t.last_activity_at DESC, t.id DESC LIMIT ?"
+        }
+        None => " ORDER BY t.last_activity_at DESC, t.id DESC LIMIT ?",
+    };
+    values.push(span.limit().into());
+    (text, values)
+}
