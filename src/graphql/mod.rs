@@ -12,14 +12,23 @@ pub mod batch;
 pub mod context;
 pub mod conversations;
 pub mod errors;
+pub mod messages;
+pub mod nodes;
 pub mod page;
 pub mod participants;
 pub mod scalars;
+pub mod threads;
 pub mod users;
 
 /// Entry points for reading. Each is null when the object does not exist or the viewer may not see it.
 #[derive(MergedObject, Default, Debug)]
-pub struct Query(accounts::AccountQuery, conversations::ConversationQuery);
+pub struct Query(
+    accounts::AccountQuery,
+    conversations::ConversationQuery,
+    messages::MessageQuery,
+    nodes::NodeQuery,
+    threads::ThreadQuery,
+);
 
 /// Changes. Each takes one `input` and returns a payload. A failed one is null and adds one request
 /// error with `extensions.code`; it changed nothing.
@@ -27,6 +36,8 @@ pub struct Query(accounts::AccountQuery, conversations::ConversationQuery);
 pub struct Mutation(
     accounts::AccountMutation,
     conversations::ConversationMutation,
+    messages::MessageMutation,
+    threads::ThreadMutation,
 );
 
 /// The executable schema.

@@ -6,6 +6,7 @@ use chrono::Datelike;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
+    domain::page::{End, Part, Span},
     error::{Error, Problem},
     graphql::errors::Result,
 };
@@ -59,6 +60,24 @@ impl<T> Page<T> {
         }
     }
 
+    /// The page that a part of a list makes.
+    pub fn of<K: Serialize, S>(part: Part<T>, span: &Span<S>, key: impl Fn(&T) -> K) -> Self {
+        let (has_next, has_previous) = match span.end {
+            End::First => (part.has_more, span.after.is_some()),
+            End::Last => (span.before.is_some(), part.has_more),
+        };
+        let items = part
+            .items
+            .into_iter()
+            .map(|item| (cursor(&key(&item)), item))
+            .collect();
+        Self {
+            items,
+            has_next,
+            has_previous,
+        }
+    }
+
     /// The same page of something made from each item.
     pub fn map<U>(self, make: impl Fn(T) -> U) -> Page<U> {
         Page {
@@ -103,10 +122,69 @@ impl<K: DeserializeOwned> Forward<K> {
         Ok(Self { size, after })
     }
 
+    /// The same as a span of the list.
+    #[must_use]
+    pub fn span(self) -> Span<K> {
+        Span {
+            after: self.after,
+            before: None,
+            end: End::First,
+            size: self.size,
+        }
+    }
+
     /// Rows to ask the database for: one more than the page, to know whether more follow.
     #[must_use]
     pub fn limit(&self) -> u64 {
         u64::try_from(self.size).unwrap_or(0) + 1
+    }
+}
+
+/// What `first`, `after`, `last` and `before` ask for.
+#[derive(Clone, Debug, Default)]
+pub struct Both {
+    /// Items from the start on.
+    pub first: Option<i32>,
+    /// The cursor before the page.
+    pub after: Option<String>,
+    /// Items up to the end.
+    pub last: Option<i32>,
+    /// The cursor behind the page.
+    pub before: Option<String>,
+}
+
+impl Both {
+    /// Reads the four arguments; all that is wrong is told at once.
+    pub fn read<K: DeserializeOwned>(&self, default: i32, default_end: End) -> Result<Span<K>> {
+        let mut problems = vec![];
+        let (end, size) = match (self.first, self.last) {
+            (Some(first), None) => (End::First, size("first", first, &mut problems)),
+            (None, Some(last)) => (End::Last, size("last", last, &mut problems)),
+            (None, None) => (default_end, size("first", default, &mut problems)),
+            (Some(_), Some(_)) => {
+                problems.push(Problem {
+                    path: vec!["last".to_owned()],
+                    code: "EXCLUSIVE",
+                    message: "Ask for first or for last, not for both.".to_owned(),
+                });
+                (default_end, 1)
+            }
+        };
+        let after = self
+            .after
+            .as_deref()
+            .and_then(|text| key("after", text, &mut problems));
+        let before = self
+            .before
+            .as_deref()
+            .and_then(|text| key("before", text, &mut problems));
+        Error::check(problems)?;
+        Ok(Span {
+            after,
+            before,
+            end,
+            size,
+        })
     }
 }
 

@@ -21,9 +21,9 @@ pub(super) struct Origins(Vec<HeaderValue>);
 
 impl Origins {
     /// As configured, for example `https://chat.example.org`.
-    pub(super) fn new<'a>(origins: impl IntoIterator<Item = &'a String>) -> Self {
+    pub(super) fn new(origins: &[String]) -> Self {
         let value = |origin: &String| HeaderValue::from_str(origin.trim_end_matches('/')).ok();
-        Self(origins.into_iter().filter_map(value).collect())
+        Self(origins.iter().filter_map(value).collect())
     }
 
     /// Whether a page of this origin may open a socket. Programs that are no browsers send none; no cookie is ever

@@ -12,6 +12,7 @@ use crate::{
         },
         errors::Result,
         scalars::DateTime,
+        threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
     },
     id::ViewerId,
@@ -33,6 +34,16 @@ impl Viewer {
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         let found = batch(ctx).load_one(UserKey(self.0.user)).await?;
         Ok(found.ok_or_else(crate::error::Error::unauthenticated)?)
+    }
+
+    /// Threads the viewer follows, most recently active first.
+    async fn threads(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(30)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<ThreadConnection> {
+        threads::lists::followed(ctx, first, after.as_deref()).await
     }
 
     /// Conversations the viewer takes part in, most recently active first.

@@ -8,12 +8,18 @@ use crate::{
     graphql::{
         context::batch,
         errors::Result,
-        page::{self, Forward, Instant, Page, connection},
+        messages::{
+            loader::TimelineOf,
+            timeline::{self, TimelineAnchor},
+            types::{Message, MessageConnection},
+        },
+        page::{self, Both, Forward, Instant, Page, connection},
         participants::{
             loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
         },
         scalars::DateTime,
+        threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
     },
     id::{ConversationId, UserId},
@@ -58,7 +64,7 @@ impl Conversation {
 #[Object]
 impl Conversation {
     /// Unique id.
-    async fn id(&self) -> ConversationId {
+    pub(crate) async fn id(&self) -> ConversationId {
         self.0.id
     }
 
@@ -138,6 +144,56 @@ impl Conversation {
         let rows = batch(ctx).load_one(key).await?.unwrap_or_default();
         let page = Page::forward(rows, &request, |row| row.place.clone());
         Ok(page.map(|row| Participant(row.participant)).into())
+    }
+
+    /// The timeline, always oldest to newest within a page. Open it with `last`, scroll up with `last`
+    /// and `before`, catch up with `first` and `after`. With `around`, `last` counts what comes before
+    /// the anchor and `first` what comes from it on, and both may be given.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "Open the timeline at a place instead of at an end.")] around: Option<
+            TimelineAnchor,
+        >,
+        #[graphql(
+            desc = "Include replies in the timeline as well as root messages.",
+            default = false
+        )]
+        include_replies: bool,
+    ) -> Result<MessageConnection> {
+        let both = Both {
+            first,
+            after,
+            last,
+            before,
+        };
+        timeline::page(ctx, self.0.id, both, around, include_replies).await
+    }
+
+    /// Newest message in the timeline.
+    async fn last_message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        let newest = batch(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
+        Ok(newest
+            .and_then(|part| part.items.into_iter().next())
+            .map(Message))
+    }
+
+    /// Threads, most recently active first.
+    async fn threads(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(30)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<ThreadConnection> {
+        threads::lists::of_conversation(ctx, self.0.id, first, after.as_deref()).await
     }
 
     /// The viewer's own state here; null for an administrator who is not a participant.

@@ -12,8 +12,32 @@ use crate::{
         batch::{Batch, by_key},
         errors::Refusal,
     },
-    id::ConversationId,
+    id::{ConversationId, ParticipantId},
 };
+
+/// Which membership has this id?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ParticipantKey(pub ParticipantId);
+
+impl Loader<ParticipantKey> for Batch {
+    type Value = participant::Model;
+    type Error = Refusal;
+
+    async fn load(
+        &self,
+        keys: &[ParticipantKey],
+    ) -> Result<HashMap<ParticipantKey, participant::Model>, Refusal> {
+        let ids = keys.iter().map(|key| key.0);
+        let found = participants::visible(self.viewer()?)
+            .filter(participant::Column::Id.is_in(ids))
+            .all(self.app().db.read());
+        Ok(by_key(
+            found.await?,
+            |row| ParticipantKey(row.id),
+            |row| row,
+        ))
+    }
+}
 
 /// What is the viewer in this conversation?
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

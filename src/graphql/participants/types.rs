@@ -55,7 +55,7 @@ pub struct Participant(pub participant::Model);
 #[Object]
 impl Participant {
     /// Unique id.
-    async fn id(&self) -> ParticipantId {
+    pub(crate) async fn id(&self) -> ParticipantId {
         self.0.id
     }
 
@@ -118,7 +118,7 @@ impl Membership {
 #[Object]
 impl Membership {
     /// Unique id.
-    async fn id(&self) -> MembershipId {
+    pub(crate) async fn id(&self) -> MembershipId {
         MembershipId(self.participant.id.0)
     }
 

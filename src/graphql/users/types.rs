@@ -22,7 +22,7 @@ pub struct User(pub user::Model);
 #[Object]
 impl User {
     /// Unique id.
-    async fn id(&self) -> UserId {
+    pub(crate) async fn id(&self) -> UserId {
         self.0.id
     }
 

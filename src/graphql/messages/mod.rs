@@ -1,0 +1,11 @@
+//! Messages and their earlier texts.
+
+pub mod inputs;
+pub mod loader;
+mod mutation;
+mod query;
+pub mod timeline;
+pub mod types;
+
+pub use mutation::MessageMutation;
+pub use query::MessageQuery;

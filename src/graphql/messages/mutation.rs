@@ -1,0 +1,94 @@
+//! Changes of messages.
+
+use async_graphql::{Context, MaybeUndefined, Object};
+
+use crate::{
+    domain::messages::{self, Edit, NewMessage},
+    entity::message,
+    graphql::{
+        context::{app, viewer},
+        errors::Result,
+        messages::{
+            inputs::{
+                DeleteMessageInput, DeleteMessagePayload, EditMessageInput, EditMessagePayload,
+                SendMessageInput, SendMessagePayload,
+            },
+            types::{Message, MessageEdge},
+        },
+        page::cursor,
+        threads::types::ThreadReplyEdge,
+    },
+};
+
+/// Changes of messages.
+#[derive(Default, Debug)]
+pub struct MessageMutation;
+
+#[Object]
+impl MessageMutation {
+    /// Send a message, or a reply when `parentId` is given. Safe to repeat with the same
+    /// `clientMessageId`.
+    async fn send_message(
+        &self,
+        ctx: &Context<'_>,
+        input: SendMessageInput,
+    ) -> Result<Option<SendMessagePayload>> {
+        let new = NewMessage {
+            conversation: input.conversation_id,
+            parent: input.parent_id,
+            body: input.body,
+            priority: input.priority.into(),
+            client_message_id: input.client_message_id,
+        };
+        let sent = messages::send(app(ctx), viewer(ctx)?, &new).await?;
+        let is_root = sent.message.root_id.is_none();
+        Ok(Some(SendMessagePayload {
+            message_edge: is_root.then(|| edge(&sent.message)),
+            reply_edge: (!is_root).then(|| ThreadReplyEdge::in_tree(sent.message.clone())),
+            message: Some(Message(sent.message)),
+            was_duplicate: sent.was_duplicate,
+        }))
+    }
+
+    /// Replace a message's text; the previous text joins its history.
+    async fn edit_message(
+        &self,
+        ctx: &Context<'_>,
+        input: EditMessageInput,
+    ) -> Result<Option<EditMessagePayload>> {
+        let edit = Edit {
+            message: input.message_id,
+            body: input.body,
+            reason: input.reason,
+            expected_edited_at: match input.expected_edited_at {
+                MaybeUndefined::Undefined => None,
+                MaybeUndefined::Null => Some(None),
+                MaybeUndefined::Value(time) => Some(Some(time.0)),
+            },
+        };
+        let message = messages::edit(app(ctx), viewer(ctx)?, &edit).await?;
+        Ok(Some(EditMessagePayload {
+            message: Some(Message(message)),
+        }))
+    }
+
+    /// Delete a message. It leaves an empty marker while replies hang below it.
+    async fn delete_message(
+        &self,
+        ctx: &Context<'_>,
+        input: DeleteMessageInput,
+    ) -> Result<Option<DeleteMessagePayload>> {
+        let deleted = messages::delete(app(ctx), viewer(ctx)?, input.message_id).await?;
+        Ok(Some(DeleteMessagePayload {
+            deleted_message_id: Some(deleted.id),
+            message: deleted.marker.map(Message),
+        }))
+    }
+}
+
+fn edge(row: &message::Model) -> MessageEdge {
+    MessageEdge {
+        cursor: cursor(&row.seq),
+        node: Message(row.clone()),
+    }
+}

@@ -1,0 +1,25 @@
+//! `Query.message`.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    graphql::{
+        context::{batch, viewer},
+        errors::Result,
+        messages::{loader::MessageKey, types::Message},
+    },
+    id::MessageId,
+};
+
+/// Entry points of messages.
+#[derive(Default, Debug)]
+pub struct MessageQuery;
+
+#[Object]
+impl MessageQuery {
+    /// One message in a conversation the viewer takes part in.
+    async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Option<Message>> {
+        viewer(ctx)?;
+        batch(ctx).load_one(MessageKey(id)).await
+    }
+}

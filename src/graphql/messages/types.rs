@@ -1,0 +1,333 @@
+//! `Message` and `MessageRevision`.
+
+use async_graphql::{Context, Enum, Object};
+
+use crate::{
+    domain::{messages::rights, page::Span, text},
+    entity::{message, message_revision, participant::ParticipantRole},
+    graphql::{
+        context::{app, batch, caller, viewer},
+        conversations::{loader::ConversationKey, types::Conversation},
+        errors::Result,
+        messages::loader::{
+            MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf,
+        },
+        page::{Forward, Page, connection},
+        participants::loader::MembershipOf,
+        scalars::{DateTime, Html},
+        threads::{loader::ThreadKey, types::Thread},
+        users::{loader::UserKey, types::User},
+    },
+    id::{MessageId, RevisionId, ThreadId},
+};
+
+/// Who wrote a message.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "message::MessageKind")]
+pub enum MessageKind {
+    /// A person or bot.
+    User,
+    /// The server, to record an event such as someone joining.
+    Notice,
+}
+
+/// How strongly a sender flagged a message.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "message::MessagePriority")]
+pub enum MessagePriority {
+    /// Ordinary.
+    Normal,
+    /// Highlighted.
+    Important,
+    /// Highlighted, and it notifies people who limited notifications to mentions.
+    Urgent,
+}
+
+/// One message. It keeps its place after deletion for as long as replies hang below it.
+#[derive(Clone, Debug)]
+pub struct Message(pub message::Model);
+
+/// One message. It keeps its place after deletion for as long as replies hang below it.
+#[Object]
+impl Message {
+    /// Unique id.
+    pub async fn id(&self) -> MessageId {
+        self.0.id
+    }
+
+    /// Where it was sent.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
+        let found = batch(ctx)
+            .load_one(ConversationKey(self.0.conversation_id))
+            .await?;
+        Ok(found.ok_or_else(|| crate::error::Error::not_found("conversation"))?)
+    }
+
+    /// Who sent it; null for notices and for erased accounts.
+    async fn sender(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        match self.0.sender_id {
+            Some(id) => batch(ctx).load_one(UserKey(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The other person in a direct conversation of two; null elsewhere.
+    async fn receiver(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        let Some(sender) = self.0.sender_id else {
+            return Ok(None);
+        };
+        let pair = batch(ctx).load_one(PairIn(self.0.conversation_id)).await?;
+        let other = pair.and_then(|pair| pair.into_iter().find(|&user| user != sender));
+        match other {
+            Some(id) => batch(ctx).load_one(UserKey(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whether a person or the system wrote it.
+    async fn kind(&self) -> MessageKind {
+        self.0.kind.into()
+    }
+
+    /// How strongly the sender flagged it.
+    async fn priority(&self) -> MessagePriority {
+        self.0.priority.into()
+    }
+
+    /// Markdown source; null once deleted, and for notices.
+    async fn body(&self) -> Option<&str> {
+        self.0.body.as_deref()
+    }
+
+    /// The body rendered and sanitised; null whenever body is.
+    async fn body_html(&self) -> Option<Html> {
+        self.0.body.as_deref().map(|body| Html(text::html(body)))
+    }
+
+    /// People mentioned.
+    async fn mentions(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        let ids = batch(ctx)
+            .load_one(MentionsOf(self.0.id))
+            .await?
+            .unwrap_or_default();
+        let mut people = batch(ctx)
+            .load_many(ids.iter().map(|&id| UserKey(id)))
+            .await?;
+        Ok(ids
+            .into_iter()
+            .filter_map(|id| people.remove(&UserKey(id)))
+            .collect())
+    }
+
+    /// The key the sender's client chose; shown to the sender only.
+    async fn client_message_id(&self, ctx: &Context<'_>) -> Option<&str> {
+        let viewer = caller(ctx).viewer()?;
+        self.0
+            .client_message_id
+            .as_deref()
+            .filter(|_| self.0.sender_id == Some(viewer.user))
+    }
+
+    /// Place in the conversation; grows with every message, without promise of being gapless.
+    async fn sequence(&self) -> i32 {
+        self.0.seq
+    }
+
+    /// When the server accepted it.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When it was last edited; null if never.
+    async fn edited_at(&self) -> Option<DateTime> {
+        self.0.edited_at.map(DateTime)
+    }
+
+    /// When it was deleted; null if it is not.
+    async fn deleted_at(&self) -> Option<DateTime> {
+        self.0.deleted_at.map(DateTime)
+    }
+
+    /// Earlier texts, newest first.
+    async fn revisions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(20)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<MessageRevisionConnection> {
+        let span = Forward::read(first, 20, after.as_deref())?.span();
+        let key = RevisionsOf {
+            message: self.0.id,
+            span: span.clone(),
+        };
+        let part = batch(ctx).load_one(key).await?.unwrap_or_default();
+        Ok(Page::of(part, &span, |row| row.number)
+            .map(MessageRevision)
+            .into())
+    }
+
+    /// The message this one answers directly; null for a root message.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        match self.0.parent_id {
+            Some(id) => batch(ctx).load_one(MessageKey(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// The thread it started or belongs to; null while nobody has replied.
+    async fn thread(&self, ctx: &Context<'_>) -> Result<Option<Thread>> {
+        batch(ctx)
+            .load_one(ThreadKey(ThreadId::from(self.0.thread_root())))
+            .await
+    }
+
+    /// Levels below the thread's root; 0 for a root message.
+    async fn depth(&self) -> i32 {
+        self.0.depth
+    }
+
+    /// Direct replies that still exist.
+    async fn reply_count(&self) -> i32 {
+        self.0.reply_count
+    }
+
+    /// Replies at any level below this message that still exist.
+    async fn descendant_count(&self) -> i32 {
+        self.0.descendant_count
+    }
+
+    /// Direct replies, oldest first. To show a whole thread use thread.replies, which is one flat list.
+    async fn replies(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(20)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<MessageConnection> {
+        let span: Span<i32> = Forward::read(first, 20, after.as_deref())?.span();
+        // What has no replies need not ask for them.
+        let part = if self.0.descendant_count == 0 {
+            None
+        } else {
+            batch(ctx)
+                .load_one(RepliesOf {
+                    parent: self.0.id,
+                    span: span.clone(),
+                })
+                .await?
+        };
+        Ok(Page::of(part.unwrap_or_default(), &span, |row| row.seq)
+            .map(Message)
+            .into())
+    }
+
+    /// Whether it mentions the viewer.
+    async fn mentions_viewer(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(batch(ctx)
+            .load_one(MentionsViewer(self.0.id))
+            .await?
+            .unwrap_or_default())
+    }
+
+    /// Whether the viewer may edit it now.
+    async fn viewer_can_edit(&self, ctx: &Context<'_>) -> Result<bool> {
+        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
+        Ok(rights::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
+    }
+
+    /// Until when the viewer may edit it; null when never or without limit, as viewerCanEdit says.
+    async fn editable_until(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
+        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
+        let can = rights::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
+        Ok(rights::closes(&self.0, app.config.edit_window)
+            .filter(|_| can)
+            .map(DateTime))
+    }
+
+    /// Whether the viewer may delete it now.
+    async fn viewer_can_delete(&self, ctx: &Context<'_>) -> Result<bool> {
+        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
+        Ok(rights::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
+    }
+
+    /// Until when the viewer may delete it; null when never or without limit, as viewerCanDelete says.
+    async fn deletable_until(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
+        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
+        let can = rights::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
+        // Moderators may delete at any time.
+        let is_limited = can && role < ParticipantRole::Moderator;
+        Ok(rights::closes(&self.0, app.config.delete_window)
+            .filter(|_| is_limited)
+            .map(DateTime))
+    }
+
+    /// Whether the viewer may reply to it.
+    async fn viewer_can_reply(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(rights::reply(&self.0, self.role(ctx).await?).is_ok())
+    }
+}
+
+impl Message {
+    /// The viewer's role where the message was sent.
+    async fn role(&self, ctx: &Context<'_>) -> Result<ParticipantRole> {
+        let membership = batch(ctx)
+            .load_one(MembershipOf(self.0.conversation_id))
+            .await?;
+        Ok(membership.map_or(ParticipantRole::Observer, |row| row.role))
+    }
+}
+
+/// A text that an edit replaced.
+#[derive(Clone, Debug)]
+pub struct MessageRevision(pub message_revision::Model);
+
+/// A text that an edit replaced.
+#[Object]
+impl MessageRevision {
+    /// Unique id.
+    pub async fn id(&self) -> RevisionId {
+        self.0.id
+    }
+
+    /// The text before the edit.
+    async fn body(&self) -> &str {
+        &self.0.body
+    }
+
+    /// That text rendered and sanitised.
+    async fn body_html(&self) -> Html {
+        Html(text::html(&self.0.body))
+    }
+
+    /// When it was replaced.
+    async fn replaced_at(&self) -> DateTime {
+        self.0.replaced_at.into()
+    }
+
+    /// Who replaced it; null if that account is gone.
+    async fn editor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        match self.0.editor_id {
+            Some(id) => batch(ctx).load_one(UserKey(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Why, in the editor's words; null when none was given.
+    async fn reason(&self) -> Option<&str> {
+        self.0.reason.as_deref()
+    }
+}
+
+connection!(
+    MessageConnection,
+    MessageEdge,
+    Message,
+    "A page of messages.",
+    "A message in a page."
+);
+connection!(
+    MessageRevisionConnection,
+    MessageRevisionEdge,
+    MessageRevision,
+    "A page of earlier texts.",
+    "An earlier text in a page."
+);

@@ -1,0 +1,127 @@
+//! `Query.node` and `Query.nodes`: anything by its id alone.
+#![expect(
+    missing_docs,
+    reason = "the interface's derive makes public methods that cannot carry docs"
+)]
+
+use async_graphql::{Context, ID, Interface, Object};
+use futures_util::future::try_join_all;
+
+use crate::{
+    error::{Error, Problem},
+    graphql::{
+        context::{batch, viewer},
+        conversations::{loader::ConversationKey, types::Conversation},
+        errors::Result,
+        messages::{
+            loader::{MessageKey, RevisionKey},
+            types::{Message, MessageRevision},
+        },
+        participants::{
+            loader::ParticipantKey,
+            types::{Membership, Participant},
+        },
+        threads::{loader::ThreadKey, types::Thread},
+        users::{loader::UserKey, types::User},
+    },
+    id::{AnyId, ParticipantId},
+};
+
+/// Most ids that one field may ask for.
+const MOST_IDS: usize = 100;
+
+/// An object that can be fetched again by its id alone.
+#[derive(Interface, Clone, Debug)]
+#[graphql(field(
+    name = "id",
+    ty = "ID",
+    desc = "Globally unique, stable and opaque: a type prefix and a sortable suffix, e.g. msg_01jd3k…"
+))]
+pub enum Node {
+    /// A person.
+    User(User),
+    /// A conversation.
+    Conversation(Conversation),
+    /// Someone's membership.
+    Participant(Participant),
+    /// The viewer's own membership.
+    Membership(Membership),
+    /// A message.
+    Message(Message),
+    /// An earlier text of a message.
+    MessageRevision(MessageRevision),
+    /// A thread.
+    Thread(Thread),
+}
+
+/// Entry points that take any id.
+#[derive(Default, Debug)]
+pub struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Any object by id.
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
+        viewer(ctx)?;
+        find(ctx, &id).await
+    }
+
+    /// Many objects by id, in the order asked; null where one is missing. At most 100 ids.
+    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
+        viewer(ctx)?;
+        if ids.len() > MOST_IDS {
+            let problem = Problem {
+                path: vec!["ids".to_owned()],
+                code: "TOO_MANY",
+                message: format!("Ask for at most {MOST_IDS} ids."),
+            };
+            return Err(Error::problems(vec![problem]).into());
+        }
+        try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    }
+}
+
+async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
+    let batch = batch(ctx);
+    let Some(id) = AnyId::from_text(id) else {
+        return Ok(None);
+    };
+    Ok(match id {
+        AnyId::UserId(id) => batch.load_one(UserKey(id)).await?.map(Node::User),
+        AnyId::ConversationId(id) => batch
+            .load_one(ConversationKey(id))
+            .await?
+            .map(Node::Conversation),
+        AnyId::ParticipantId(id) => batch
+            .load_one(ParticipantKey(id))
+            .await?
+            .map(|row| Node::Participant(Participant(row))),
+        AnyId::MembershipId(id) => membership(ctx, ParticipantId(id.0)).await?,
+        AnyId::MessageId(id) => batch.load_one(MessageKey(id)).await?.map(Node::Message),
+        AnyId::RevisionId(id) => batch
+            .load_one(RevisionKey(id))
+            .await?
+            .map(Node::MessageRevision),
+        AnyId::ThreadId(id) => batch.load_one(ThreadKey(id)).await?.map(Node::Thread),
+        _ => None,
+    })
+}
+
+/// The viewer's own membership: nobody else's can be seen as one.
+async fn membership(ctx: &Context<'_>, id: ParticipantId) -> Result<Option<Node>> {
+    let Some(participant) = batch(ctx).load_one(ParticipantKey(id)).await? else {
+        return Ok(None);
+    };
+    if participant.user_id != viewer(ctx)?.user {
+        return Ok(None);
+    }
+    let conversation = batch(ctx)
+        .load_one(ConversationKey(participant.conversation_id))
+        .await?;
+    Ok(conversation.map(|Conversation(conversation)| {
+        Node::Membership(Membership {
+            participant,
+            conversation,
+        })
+    }))
+}

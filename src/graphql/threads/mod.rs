@@ -1,0 +1,11 @@
+//! Threads: a root message and everything below it.
+
+pub mod lists;
+pub mod loader;
+mod mutation;
+mod query;
+pub mod replies;
+pub mod types;
+
+pub use mutation::ThreadMutation;
+pub use query::ThreadQuery;

@@ -1,0 +1,46 @@
+//! Changes of threads.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    domain::threads,
+    graphql::{
+        context::{app, viewer},
+        errors::Result,
+        threads::types::{
+            FollowThreadInput, FollowThreadPayload, Thread, UnfollowThreadInput,
+            UnfollowThreadPayload,
+        },
+    },
+};
+
+/// Changes of threads.
+#[derive(Default, Debug)]
+pub struct ThreadMutation;
+
+#[Object]
+impl ThreadMutation {
+    /// Follow a thread: its replies notify the viewer.
+    async fn follow_thread(
+        &self,
+        ctx: &Context<'_>,
+        input: FollowThreadInput,
+    ) -> Result<Option<FollowThreadPayload>> {
+        let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, true).await?;
+        Ok(Some(FollowThreadPayload {
+            thread: Some(Thread(thread)),
+        }))
+    }
+
+    /// Stop following a thread.
+    async fn unfollow_thread(
+        &self,
+        ctx: &Context<'_>,
+        input: UnfollowThreadInput,
+    ) -> Result<Option<UnfollowThreadPayload>> {
+        let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, false).await?;
+        Ok(Some(UnfollowThreadPayload {
+            thread: Some(Thread(thread)),
+        }))
+    }
+}

@@ -1,0 +1,25 @@
+//! `Query.thread`.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    graphql::{
+        context::{batch, viewer},
+        errors::Result,
+        threads::{loader::ThreadKey, types::Thread},
+    },
+    id::ThreadId,
+};
+
+/// Entry points of threads.
+#[derive(Default, Debug)]
+pub struct ThreadQuery;
+
+#[Object]
+impl ThreadQuery {
+    /// One thread in a conversation the viewer takes part in.
+    async fn thread(&self, ctx: &Context<'_>, id: ThreadId) -> Result<Option<Thread>> {
+        viewer(ctx)?;
+        batch(ctx).load_one(ThreadKey(id)).await
+    }
+}

@@ -1,0 +1,151 @@
+//! `Thread.replies`: pages of one flat list in three orders.
+
+use async_graphql::Context;
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use crate::{
+    domain::{
+        page::{End, Part, Span},
+        threads::replies::{self, Listing},
+    },
+    entity::message,
+    error::{Error, Problem},
+    graphql::{
+        context::{app, batch, viewer},
+        errors::Result,
+        messages::types::Message,
+        page::{Both, Page, cursor},
+        threads::{
+            loader::ThreadRepliesOf,
+            types::{ThreadOrder, ThreadReplyConnection, ThreadReplyEdge},
+        },
+    },
+    id::{MessageId, ThreadId},
+};
+
+/// Replies on a page when nobody says how many.
+const PAGE: i32 = 50;
+
+/// What the field was asked.
+#[derive(Clone, Debug)]
+pub struct ThreadRepliesArguments {
+    /// Which part.
+    pub both: Both,
+    /// How to sort.
+    pub order: ThreadOrder,
+    /// Only below this reply.
+    pub under: Option<MessageId>,
+    /// Leave out deeper replies.
+    pub max_depth: Option<i32>,
+}
+
+/// The cursor of a reply in TREE order.
+#[must_use]
+pub fn tree_cursor(row: &message::Model) -> String {
+    cursor(&URL_SAFE_NO_PAD.encode(&row.path))
+}
+
+/// A page of a thread's replies.
+pub(crate) async fn page(
+    ctx: &Context<'_>,
+    thread: ThreadId,
+    arguments: ThreadRepliesArguments,
+) -> Result<ThreadReplyConnection> {
+    let ThreadRepliesArguments {
+        both,
+        order,
+        under,
+        max_depth,
+    } = arguments;
+    if max_depth.is_some_and(|levels| levels < 1) {
+        let problem = Problem {
+            path: vec!["maxDepth".to_owned()],
+            code: "OUT_OF_RANGE",
+            message: "Show at least one level.".to_owned(),
+        };
+        return Err(Error::problems(vec![problem]).into());
+    }
+    let scope = replies::scope(app(ctx).db.read(), viewer(ctx)?, thread, under, max_depth).await?;
+    let (level, deepest) = (
+        scope.level,
+        max_depth.map(|levels| scope.level.saturating_add(levels)),
+    );
+    let listing = listing(&both, order)?;
+    let key = ThreadRepliesOf {
+        thread,
+        scope,
+        listing: listing.clone(),
+    };
+    let part = batch(ctx).load_one(key).await?.unwrap_or_default();
+    let page = match &listing {
+        Listing::Tree(span) => {
+            let key = |row: &message::Model| URL_SAFE_NO_PAD.encode(&row.path);
+            Page::of(part, span, key)
+        }
+        Listing::OldestFirst(span) | Listing::NewestFirst(span) => by_place(part, span),
+    };
+    Ok(connection(page, level, deepest))
+}
+
+fn by_place(part: Part<message::Model>, span: &Span<i32>) -> Page<message::Model> {
+    Page::of(part, span, |row| row.seq)
+}
+
+fn connection(
+    page: Page<message::Model>,
+    level: i32,
+    deepest: Option<i32>,
+) -> ThreadReplyConnection {
+    let page_info = page.info();
+    let nodes = page
+        .items
+        .iter()
+        .map(|(_, row)| Message(row.clone()))
+        .collect();
+    let edge = |(cursor, row): (String, message::Model)| ThreadReplyEdge {
+        cursor,
+        depth: row.depth - level,
+        hidden_reply_count: if deepest == Some(row.depth) {
+            row.descendant_count
+        } else {
+            0
+        },
+        node: Message(row),
+    };
+    ThreadReplyConnection {
+        edges: page.items.into_iter().map(edge).collect(),
+        nodes,
+        page_info,
+    }
+}
+
+fn listing(both: &Both, order: ThreadOrder) -> Result<Listing> {
+    match order {
+        ThreadOrder::OldestFirst => Ok(Listing::OldestFirst(both.read(PAGE, End::First)?)),
+        ThreadOrder::NewestFirst => Ok(Listing::NewestFirst(both.read(PAGE, End::First)?)),
+        ThreadOrder::Tree => {
+            let span: Span<String> = both.read(PAGE, End::First)?;
+            let mut problems = vec![];
+            let mut path = |argument: &str, text: Option<String>| {
+                let text = text?;
+                let path = URL_SAFE_NO_PAD.decode(text).ok();
+                if path.is_none() {
+                    problems.push(Problem {
+                        path: vec![argument.to_owned()],
+                        code: "NOT_A_CURSOR",
+                        message: "This is not a cursor of this list.".to_owned(),
+                    });
+                }
+                path
+            };
+            let (after, before) = (path("after", span.after), path("before", span.before));
+            Error::check(problems)?;
+            Ok(Listing::Tree(Span {
+                after,
+                before,
+                end: span.end,
+                size: span.size,
+            }))
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! `Thread` and the edges of its replies.
+
+use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+
+use crate::{
+    entity::{message, thread},
+    error::Error,
+    graphql::{
+        context::batch,
+        conversations::{loader::ConversationKey, types::Conversation},
+        errors::Result,
+        messages::{loader::MessageKey, types::Message},
+        page::{Both, Forward, Page, PageInfo, connection},
+        scalars::DateTime,
+        threads::{
+            loader::{IsFollowing, LastReplyOf, WritersOf},
+            replies::{self, ThreadRepliesArguments},
+        },
+        users::{loader::UserKey, types::UserConnection},
+    },
+    id::{MessageId, ThreadId},
+};
+
+/// A root message and everything below it.
+#[derive(Clone, Debug)]
+pub struct Thread(pub thread::Model);
+
+/// A root message and everything below it.
+#[Object]
+impl Thread {
+    /// Unique id.
+    pub async fn id(&self) -> ThreadId {
+        self.0.id
+    }
+
+    /// Where it is.
+    async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
+        let found = batch(ctx)
+            .load_one(ConversationKey(self.0.conversation_id))
+            .await?;
+        Ok(found.ok_or_else(|| Error::not_found("conversation"))?)
+    }
+
+    /// The message it started from.
+    async fn root(&self, ctx: &Context<'_>) -> Result<Message> {
+        let found = batch(ctx).load_one(MessageKey(self.0.id.into())).await?;
+        Ok(found.ok_or_else(|| Error::not_found("message"))?)
+    }
+
+    /// Replies at any level that still exist.
+    async fn reply_count(&self) -> i32 {
+        self.0.reply_count
+    }
+
+    /// When it last got a reply.
+    async fn last_activity_at(&self) -> DateTime {
+        self.0.last_activity_at.into()
+    }
+
+    /// Newest reply; null when all were deleted.
+    async fn last_reply(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
+        batch(ctx).load_one(LastReplyOf(self.0.id)).await
+    }
+
+    /// People who wrote in it, most recent first.
+    async fn participants(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(10)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<UserConnection> {
+        let span = Forward::<i32>::read(first, 10, after.as_deref())?.span();
+        let key = WritersOf {
+            thread: self.0.id,
+            span: span.clone(),
+        };
+        let part = batch(ctx).load_one(key).await?.unwrap_or_default();
+        let ids = part.items.iter().map(|writer| UserKey(writer.user_id));
+        let mut people = batch(ctx).load_many(ids).await?;
+        let page = Page::of(part, &span, |writer| writer.last_seq);
+        let Page {
+            items,
+            has_next,
+            has_previous,
+        } = page;
+        let items = items.into_iter().filter_map(|(cursor, writer)| {
+            Some((cursor, people.remove(&UserKey(writer.user_id))?))
+        });
+        Ok(Page {
+            items: items.collect(),
+            has_next,
+            has_previous,
+        }
+        .into())
+    }
+
+    /// Replies as one flat list with a depth on every edge, so a page can end anywhere in the tree.
+    /// Deleted replies that still have replies below them are included as markers.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn replies(
+        &self,
+        ctx: &Context<'_>,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+        #[graphql(desc = "How to sort.", default_with = "ThreadOrder::Tree")] order: ThreadOrder,
+        #[graphql(desc = "Only what hangs below this reply; its own level counts as 0.")]
+        under: Option<MessageId>,
+        #[graphql(
+            desc = "Leave out replies deeper than this; the edge above them counts what is left out."
+        )]
+        max_depth: Option<i32>,
+    ) -> Result<ThreadReplyConnection> {
+        let both = Both {
+            first,
+            after,
+            last,
+            before,
+        };
+        let arguments = ThreadRepliesArguments {
+            both,
+            order,
+            under,
+            max_depth,
+        };
+        replies::page(ctx, self.0.id, arguments).await
+    }
+
+    /// Whether new replies notify the viewer.
+    async fn viewer_is_following(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(batch(ctx)
+            .load_one(IsFollowing(self.0.id))
+            .await?
+            .unwrap_or_default())
+    }
+}
+
+/// Orders for the replies of a thread.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ThreadOrder {
+    /// Each reply straight after its parent, siblings oldest first.
+    Tree,
+    /// By time, oldest first.
+    OldestFirst,
+    /// By time, newest first.
+    NewestFirst,
+}
+
+/// A page of a thread's replies.
+#[derive(SimpleObject)]
+pub struct ThreadReplyConnection {
+    /// The items with their cursors and places in the tree.
+    pub edges: Vec<ThreadReplyEdge>,
+    /// The items alone.
+    pub nodes: Vec<Message>,
+    /// Where the page sits.
+    pub page_info: PageInfo,
+}
+
+/// A reply in a page, with its place in the tree.
+#[derive(SimpleObject)]
+pub struct ThreadReplyEdge {
+    /// The reply.
+    pub node: Message,
+    /// Its cursor.
+    pub cursor: String,
+    /// Levels below the thread's root, or below `under` when that was given.
+    pub depth: i32,
+    /// Replies below this one that `maxDepth` left out; fetch them with `under`.
+    pub hidden_reply_count: i32,
+}
+
+impl ThreadReplyEdge {
+    /// The edge of a reply in the whole thread's tree.
+    #[must_use]
+    pub fn in_tree(row: message::Model) -> Self {
+        Self {
+            cursor: replies::tree_cursor(&row),
+            depth: row.depth,
+            hidden_reply_count: 0,
+            node: Message(row),
+        }
+    }
+}
+
+connection!(
+    ThreadConnection,
+    ThreadEdge,
+    Thread,
+    "A page of threads.",
+    "A thread in a page."
+);
+
+/// Which thread to follow.
+#[derive(InputObject)]
+pub struct FollowThreadInput {
+    /// The thread.
+    pub thread_id: ThreadId,
+}
+
+/// Result of followThread.
+#[derive(SimpleObject)]
+pub struct FollowThreadPayload {
+    /// The thread.
+    pub thread: Option<Thread>,
+}
+
+/// Which thread to stop following.
+#[derive(InputObject)]
+pub struct UnfollowThreadInput {
+    /// The thread.
+    pub thread_id: ThreadId,
+}
+
+/// Result of unfollowThread.
+#[derive(SimpleObject)]
+pub struct UnfollowThreadPayload {
+    /// The thread.
+    pub thread: Option<Thread>,
+}
