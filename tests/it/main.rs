@@ -12,6 +12,7 @@ mod accounts;
 mod clients;
 mod conversations;
 mod live;
+mod messages;
 mod properties;
 mod support;
-mod transport;
+mod threads;

@@ -46,6 +46,11 @@ impl TestApp {
         folder: TempDir,
         settings: impl FnOnce(&mut Config),
     ) -> Self {
+        // What went wrong inside is told beside the failing test.
+        let _ = tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::ERROR)
+            .with_test_writer()
+            .try_init();
         let mut config = Config {
             database_url,
             data_dir: folder.path().to_owned(),

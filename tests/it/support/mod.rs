@@ -2,9 +2,11 @@
 
 pub(crate) mod app;
 pub(crate) mod binary;
+pub(crate) mod dump;
 pub(crate) mod person;
 pub(crate) mod postgres;
 pub(crate) mod sqlite;
+pub(crate) mod talk;
 
 /// Tells each story twice: `both!(story)` makes the tests `story::sqlite` and `story::postgres` of
 /// `async fn story(app: TestApp)`.

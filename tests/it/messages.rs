@@ -1,0 +1,373 @@
+//! People send, edit and delete messages, and read them in the timeline.
+
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, both, dump::dump, talk::Talk};
+
+both!(
+    bob_reads_what_ann_sent,
+    sending_twice_sends_once,
+    editing_keeps_history_and_never_overwrites_unseen_edits,
+    deleting_erases_the_text_and_keeps_the_tree,
+    a_timeline_opens_anywhere_and_goes_both_ways,
+    strangers_see_no_message,
+    bad_messages_are_told_all_their_problems,
+    windows_close,
+    mentions_are_found,
+    fifty_people_send_at_once
+);
+
+const TIMELINE: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
+        $around: TimelineAnchor, $includeReplies: Boolean! = false) {
+    conversation(id: $id) { messages(first: $first, after: $after, last: $last, before: $before,
+        around: $around, includeReplies: $includeReplies) {
+        nodes { body } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
+
+async fn bob_reads_what_ann_sent(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let id = ann.says(&talk, "Hello **Bob**").await;
+    let seen = bob
+        .asks(
+            "query($id: ID!) { message(id: $id) { id body bodyHtml kind priority depth sequence
+                sender { username } receiver { username } conversation { id }
+                viewerCanEdit viewerCanDelete viewerCanReply editedAt thread { id } } }",
+            json!({ "id": id }),
+        )
+        .await;
+    let message = &seen["message"];
+    assert_eq!(message["body"], "Hello **Bob**");
+    assert_eq!(
+        message["bodyHtml"].as_str().unwrap().trim(),
+        "<p>Hello <strong>Bob</strong></p>"
+    );
+    assert_eq!(message["sender"]["username"], "ann");
+    assert_eq!(message["receiver"]["username"], "bob");
+    assert_eq!(message["conversation"]["id"], json!(talk));
+    assert_eq!(message["viewerCanEdit"], false);
+    assert_eq!(message["viewerCanReply"], true);
+    assert_eq!(message["thread"], Value::Null);
+}
+
+async fn sending_twice_sends_once(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let input = json!({ "conversationId": talk, "body": "once", "clientMessageId": "k1" });
+    let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+        message { id clientMessageId } wasDuplicate messageEdge { cursor } replyEdge { cursor } } }";
+    // Twenty at once, as an impatient client with a bad connection would.
+    let answers =
+        futures_util::future::join_all((0..20).map(|_| ann.asks(send, json!({ "input": input }))))
+            .await;
+    let ids: Vec<_> = answers
+        .iter()
+        .map(|data| &data["sendMessage"]["message"]["id"])
+        .collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{answers:#?}");
+    let first = answers
+        .iter()
+        .filter(|data| data["sendMessage"]["wasDuplicate"] == false);
+    assert_eq!(first.count(), 1);
+    assert_eq!(
+        answers[0]["sendMessage"]["message"]["clientMessageId"],
+        "k1"
+    );
+    let other = json!({ "conversationId": talk, "body": "other", "clientMessageId": "k1" });
+    ann.is_refused("CONFLICT", send, json!({ "input": other }))
+        .await;
+    // Bob's keys are his own, and Ann's are nobody else's business.
+    let his = bob.asks(send, json!({ "input": other })).await;
+    assert_eq!(his["sendMessage"]["wasDuplicate"], false);
+    let seen = bob
+        .asks(
+            "query($id: ID!) { message(id: $id) { clientMessageId } }",
+            json!({ "id": ids[0] }),
+        )
+        .await;
+    assert_eq!(seen["message"]["clientMessageId"], Value::Null);
+}
+
+async fn editing_keeps_history_and_never_overwrites_unseen_edits(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let id = ann.says(&talk, "frist").await;
+    let edit = "mutation($input: EditMessageInput!) { editMessage(input: $input) {
+        message { body editedAt revisions { nodes { body reason editor { username } replacedAt } } } } }";
+    let input =
+        json!({ "messageId": id, "body": "first", "reason": "typo", "expectedEditedAt": null });
+    let data = ann.asks(edit, json!({ "input": input })).await;
+    let message = &data["editMessage"]["message"];
+    assert_eq!(message["body"], "first");
+    let revision = &message["revisions"]["nodes"][0];
+    assert_eq!(revision["body"], "frist");
+    assert_eq!(revision["reason"], "typo");
+    assert_eq!(revision["editor"]["username"], "ann");
+    assert_eq!(revision["replacedAt"], message["editedAt"]);
+    // The same input once more names a version that is gone.
+    ann.is_refused("CONFLICT", edit, json!({ "input": input }))
+        .await;
+    let again = json!({ "messageId": id, "body": "1st", "expectedEditedAt": message["editedAt"] });
+    let data = ann.asks(edit, json!({ "input": again })).await;
+    let revisions = &data["editMessage"]["message"]["revisions"]["nodes"];
+    assert_eq!(revisions[0]["body"], "first");
+    assert_eq!(revisions[1]["body"], "frist");
+    // Saying nothing about the version overwrites; the same text again changes nothing.
+    let same = json!({ "messageId": id, "body": "1st" });
+    let data = ann.asks(edit, json!({ "input": same })).await;
+    assert_eq!(
+        data["editMessage"]["message"]["revisions"]["nodes"]
+            .as_array()
+            .unwrap()
+            .len(),
+        2
+    );
+    bob.is_refused("FORBIDDEN", edit, json!({ "input": same }))
+        .await;
+}
+
+async fn deleting_erases_the_text_and_keeps_the_tree(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let root = ann.says(&talk, "canary one").await;
+    ann.edits(&root, "canary two").await;
+    let reply = bob.answers(&talk, &root, "canary three").await;
+    let leaf = ann.answers(&talk, &reply, "canary four").await;
+    let delete = "mutation($input: DeleteMessageInput!) { deleteMessage(input: $input) {
+        deletedMessageId message { id body deletedAt replyCount descendantCount
+            revisions { nodes { body } } } } }";
+    bob.is_refused(
+        "FORBIDDEN",
+        delete,
+        json!({ "input": { "messageId": root } }),
+    )
+    .await;
+    let data = ann
+        .asks(delete, json!({ "input": { "messageId": root } }))
+        .await;
+    let marker = &data["deleteMessage"]["message"];
+    assert_eq!(marker["body"], Value::Null);
+    assert_eq!(marker["descendantCount"], 2);
+    assert_eq!(marker["revisions"]["nodes"], json!([]));
+    let data = bob
+        .asks(delete, json!({ "input": { "messageId": reply } }))
+        .await;
+    assert_eq!(data["deleteMessage"]["message"]["replyCount"], 1);
+    let data = ann
+        .asks(delete, json!({ "input": { "messageId": leaf } }))
+        .await;
+    assert_eq!(data["deleteMessage"]["message"], Value::Null);
+    // Nothing is left below the markers, so they go too.
+    for id in [&root, &reply, &leaf] {
+        let seen = ann
+            .asks(
+                "query($id: ID!) { message(id: $id) { id } }",
+                json!({ "id": id }),
+            )
+            .await;
+        assert_eq!(seen["message"], Value::Null);
+    }
+    let edit =
+        "mutation($input: EditMessageInput!) { editMessage(input: $input) { message { id } } }";
+    let late = json!({ "input": { "messageId": root, "body": "revived" } });
+    ann.is_refused("NOT_FOUND", edit, late).await;
+    ann.is_refused(
+        "NOT_FOUND",
+        delete,
+        json!({ "input": { "messageId": root } }),
+    )
+    .await;
+    assert!(!dump(&app.app.db).await.contains("canary"));
+}
+
+async fn a_timeline_opens_anywhere_and_goes_both_ways(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut ids = vec![];
+    for number in 1..=9 {
+        ids.push(ann.says(&talk, &number.to_string()).await);
+    }
+    let reply = bob.answers(&talk, &ids[2], "3a").await;
+    let page = async |mut variables: Value| {
+        variables["id"] = json!(talk);
+        let data = ann.asks(TIMELINE, variables).await;
+        let page = data["conversation"]["messages"].clone();
+        let bodies: Vec<_> = page["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["body"].clone())
+            .collect();
+        let text = bodies
+            .iter()
+            .map(|body| body.as_str().unwrap())
+            .collect::<Vec<_>>()
+            .join(" ");
+        (text, page["pageInfo"].clone())
+    };
+    let (newest, info) = page(json!({ "last": 3 })).await;
+    assert_eq!(newest, "7 8 9");
+    assert_eq!(
+        (&info["hasNextPage"], &info["hasPreviousPage"]),
+        (&json!(false), &json!(true))
+    );
+    ann.says(&talk, "10").await;
+    let (earlier, _) = page(json!({ "last": 3, "before": info["startCursor"] })).await;
+    assert_eq!(earlier, "4 5 6");
+    let (later, _) = page(json!({ "first": 3, "after": info["endCursor"] })).await;
+    assert_eq!(later, "10");
+    let (around, info) =
+        page(json!({ "around": { "messageId": reply }, "last": 1, "first": 2 })).await;
+    assert_eq!(around, "2 3 4");
+    assert_eq!(
+        (&info["hasNextPage"], &info["hasPreviousPage"]),
+        (&json!(true), &json!(true))
+    );
+    let (start, _) = page(json!({ "around": { "place": "START" }, "first": 2 })).await;
+    assert_eq!(start, "1 2");
+    let (all, _) = page(json!({ "last": 2, "includeReplies": true })).await;
+    assert_eq!(all, "3a 10");
+    let (unread, _) = page(json!({ "around": { "place": "FIRST_UNREAD" }, "first": 2 })).await;
+    assert_eq!(unread, "10", "Ann wrote every root herself: the newest");
+    let (future, _) =
+        page(json!({ "around": { "time": "2999-01-01T00:00:00Z" }, "last": 2 })).await;
+    assert_eq!(future, "9 10");
+    for bad in [
+        json!({ "first": 0 }),
+        json!({ "last": 101 }),
+        json!({ "first": 1, "last": 1 }),
+        json!({ "after": "nonsense" }),
+    ] {
+        let mut variables = bad;
+        variables["id"] = json!(talk);
+        ann.is_refused("BAD_USER_INPUT", TIMELINE, variables).await;
+    }
+}
+
+async fn strangers_see_no_message(app: TestApp) {
+    let (ann, bob, eve) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Eve").await,
+    );
+    let talk = ann.direct(&bob).await;
+    let id = ann.says(&talk, "secret").await;
+    let missing = "msg_01h2xcejqtf2nbrexx3vqjhp41";
+    let read = "query($id: ID!) { message(id: $id) { body } node(id: $id) { id } }";
+    let hidden = eve.sends(read, json!({ "id": id })).await;
+    assert_eq!(hidden, eve.sends(read, json!({ "id": missing })).await);
+    let reply = |parent: &str| {
+        let input = json!({ "conversationId": talk, "parentId": parent, "body": "x" });
+        json!({ "input": input })
+    };
+    let send =
+        "mutation($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";
+    let hidden = eve.is_refused("NOT_FOUND", send, reply(&id)).await;
+    assert_eq!(
+        hidden,
+        eve.is_refused("NOT_FOUND", send, reply(missing)).await
+    );
+    for mutation in [
+        "mutation($id: ID!) { deleteMessage(input: { messageId: $id }) { deletedMessageId } }",
+        "mutation($id: ID!) { editMessage(input: { messageId: $id, body: \"x\" }) { message { id } } }",
+    ] {
+        let hidden = eve
+            .is_refused("NOT_FOUND", mutation, json!({ "id": id }))
+            .await;
+        assert_eq!(
+            hidden,
+            eve.is_refused("NOT_FOUND", mutation, json!({ "id": missing }))
+                .await
+        );
+    }
+    app.nobody()
+        .is_refused("UNAUTHENTICATED", read, json!({ "id": id }))
+        .await;
+}
+
+async fn bad_messages_are_told_all_their_problems(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let send =
+        "mutation($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";
+    let bad = json!({ "conversationId": talk, "body": " \n", "clientMessageId": "k".repeat(65) });
+    let error = ann
+        .is_refused("BAD_USER_INPUT", send, json!({ "input": bad }))
+        .await;
+    let problems = error["extensions"]["problems"].as_array().unwrap();
+    assert_eq!(problems[0]["path"], json!(["input", "body"]));
+    assert_eq!(problems[1]["path"], json!(["input", "clientMessageId"]));
+    for body in ["x".repeat(10_001), "null\0byte".to_owned()] {
+        let bad = json!({ "conversationId": talk, "body": body });
+        ann.is_refused("BAD_USER_INPUT", send, json!({ "input": bad }))
+            .await;
+    }
+    let parent = json!({ "conversationId": talk, "body": "x", "parentId": "nonsense" });
+    let error = ann
+        .is_refused("BAD_USER_INPUT", send, json!({ "input": parent }))
+        .await;
+    assert_eq!(
+        error["extensions"]["problems"][0]["path"],
+        json!(["input", "parentId"])
+    );
+}
+
+async fn windows_close(app: TestApp) {
+    // Without a window nothing closes; tests/it/windows.rs runs a server that has them.
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let id = ann.says(&talk, "forever").await;
+    app.app.clock.advance(chrono::TimeDelta::minutes(5));
+    let seen = ann
+        .asks(
+            "query($id: ID!) { message(id: $id) { viewerCanEdit editableUntil viewerCanDelete } }",
+            json!({ "id": id }),
+        )
+        .await;
+    let expected = json!({ "viewerCanEdit": true, "editableUntil": null, "viewerCanDelete": true });
+    assert_eq!(seen["message"], expected);
+}
+
+async fn mentions_are_found(app: TestApp) {
+    let (ann, bob, eve) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Eve").await,
+    );
+    let talk = ann.direct(&bob).await;
+    let id = ann.says(&talk, "@bob and @eve and @ann, `not @bob`").await;
+    let read = "query($id: ID!) { message(id: $id) { mentions { username } mentionsViewer } }";
+    let seen = bob.asks(read, json!({ "id": id })).await;
+    // Eve takes no part and nobody mentions themselves.
+    let expected = json!({ "mentions": [{ "username": "bob" }], "mentionsViewer": true });
+    assert_eq!(seen["message"], expected);
+    ann.edits(&id, "nobody").await;
+    let seen = bob.asks(read, json!({ "id": id })).await;
+    assert_eq!(
+        seen["message"],
+        json!({ "mentions": [], "mentionsViewer": false })
+    );
+    drop(eve);
+}
+
+async fn fifty_people_send_at_once(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let sends = (0..50).map(|number| {
+        let sender = if number % 2 == 0 { &ann } else { &bob };
+        sender.says(&talk, "at once")
+    });
+    futures_util::future::join_all(sends).await;
+    let data = ann
+        .asks(
+            "query($id: ID!) { conversation(id: $id) { messages(last: 100) { nodes { sequence } } } }",
+            json!({ "id": talk }),
+        )
+        .await;
+    let places: Vec<_> = data["conversation"]["messages"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["sequence"].as_i64().unwrap())
+        .collect();
+    assert_eq!(places, (1..=50).collect::<Vec<_>>());
+}

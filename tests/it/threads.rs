@@ -1,0 +1,246 @@
+//! People reply to replies, and read the tree they made.
+
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::TestApp,
+    both,
+    person::{Person, text},
+    talk::Talk,
+};
+
+both!(
+    a_tree_reads_in_three_orders,
+    a_page_can_end_anywhere_in_the_tree,
+    max_depth_counts_what_it_hides,
+    the_deepest_level_takes_deeper_replies,
+    nested_replies_come_level_by_level,
+    whoever_writes_follows,
+    counts_survive_deletion
+);
+
+const REPLIES: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
+        $order: ThreadOrder! = TREE, $under: ID, $maxDepth: Int) {
+    thread(id: $id) { replyCount replies(first: $first, after: $after, last: $last,
+        before: $before, order: $order, under: $under, maxDepth: $maxDepth) {
+        edges { depth hiddenReplyCount cursor node { body } }
+        pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
+
+/// A conversation with this tree: root [a [a1 [a1x] a2] b [b1]], written in the order a b a1 b1 a2 a1x.
+async fn tree(app: &TestApp) -> (Person, Person, String, Value) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let root = ann.says(&talk, "root").await;
+    let a = bob.answers(&talk, &root, "a").await;
+    let b = ann.answers(&talk, &root, "b").await;
+    let a1 = ann.answers(&talk, &a, "a1").await;
+    let b1 = bob.answers(&talk, &b, "b1").await;
+    let a2 = bob.answers(&talk, &a, "a2").await;
+    let a1x = bob.answers(&talk, &a1, "a1x").await;
+    let ids = json!({ "talk": talk, "root": root, "a": a, "b": b, "a1": a1, "b1": b1, "a2": a2, "a1x": a1x });
+    let data = ann
+        .asks(
+            "query($id: ID!) { message(id: $id) { thread { id } } }",
+            json!({ "id": root }),
+        )
+        .await;
+    (ann, bob, text(&data["message"]["thread"]["id"]), ids)
+}
+
+/// The bodies of a page with their depths, and where the page sits.
+async fn page(person: &Person, thread: &str, mut variables: Value) -> (String, Value) {
+    variables["id"] = json!(thread);
+    let data = person.asks(REPLIES, variables).await;
+    let replies = &data["thread"]["replies"];
+    let line = |edge: &Value| {
+        let hidden = match edge["hiddenReplyCount"].as_i64().unwrap() {
+            0 => String::new(),
+            hidden => format!("+{hidden}"),
+        };
+        format!(
+            "{}:{}{hidden}",
+            edge["depth"],
+            edge["node"]["body"].as_str().unwrap_or("-")
+        )
+    };
+    let lines: Vec<_> = replies["edges"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(line)
+        .collect();
+    (lines.join(" "), replies["pageInfo"].clone())
+}
+
+async fn a_tree_reads_in_three_orders(app: TestApp) {
+    let (ann, _, thread, ids) = tree(&app).await;
+    assert_eq!(
+        page(&ann, &thread, json!({})).await.0,
+        "1:a 2:a1 3:a1x 2:a2 1:b 2:b1"
+    );
+    let oldest = page(&ann, &thread, json!({ "order": "OLDEST_FIRST" }))
+        .await
+        .0;
+    assert_eq!(oldest, "1:a 1:b 2:a1 2:b1 2:a2 3:a1x");
+    let newest = page(&ann, &thread, json!({ "order": "NEWEST_FIRST" }))
+        .await
+        .0;
+    assert_eq!(newest, "3:a1x 2:a2 2:b1 2:a1 1:b 1:a");
+    let under = page(&ann, &thread, json!({ "under": ids["a"] })).await.0;
+    assert_eq!(under, "1:a1 2:a1x 1:a2");
+    let newest_under = json!({ "under": ids["a"], "order": "NEWEST_FIRST", "maxDepth": 1 });
+    assert_eq!(page(&ann, &thread, newest_under).await.0, "1:a2 1:a1+1");
+    let elsewhere = ann.says(ids["talk"].as_str().unwrap(), "elsewhere").await;
+    let variables = json!({ "id": thread, "under": elsewhere });
+    ann.is_refused("NOT_FOUND", REPLIES, variables).await;
+}
+
+async fn a_page_can_end_anywhere_in_the_tree(app: TestApp) {
+    let (ann, _, thread, _) = tree(&app).await;
+    for order in ["TREE", "OLDEST_FIRST", "NEWEST_FIRST"] {
+        let (whole, _) = page(&ann, &thread, json!({ "order": order })).await;
+        let whole: Vec<_> = whole.split(' ').collect();
+        for size in 1..=7 {
+            let (mut forward, mut after) = (vec![], Value::Null);
+            loop {
+                let ask = json!({ "order": order, "first": size, "after": after });
+                let (part, info) = page(&ann, &thread, ask).await;
+                forward.extend(part.split(' ').map(str::to_owned));
+                after = info["endCursor"].clone();
+                if info["hasNextPage"] == false {
+                    break;
+                }
+            }
+            assert_eq!(forward, whole, "{order} by {size}");
+            let (mut backward, mut before) = (vec![], Value::Null);
+            loop {
+                let ask = json!({ "order": order, "last": size, "before": before });
+                let (part, info) = page(&ann, &thread, ask).await;
+                backward.splice(0..0, part.split(' ').map(str::to_owned));
+                before = info["startCursor"].clone();
+                if info["hasPreviousPage"] == false {
+                    break;
+                }
+            }
+            assert_eq!(backward, whole, "{order} by {size}, backwards");
+        }
+    }
+}
+
+async fn max_depth_counts_what_it_hides(app: TestApp) {
+    let (ann, bob, thread, ids) = tree(&app).await;
+    assert_eq!(
+        page(&ann, &thread, json!({ "maxDepth": 1 })).await.0,
+        "1:a+3 1:b+1"
+    );
+    assert_eq!(
+        page(&ann, &thread, json!({ "maxDepth": 2 })).await.0,
+        "1:a 2:a1+1 2:a2 1:b 2:b1"
+    );
+    // A page size and a depth together, where others stop or repeat.
+    let (first, info) = page(&ann, &thread, json!({ "maxDepth": 2, "first": 2 })).await;
+    assert_eq!(first, "1:a 2:a1+1");
+    let rest = json!({ "maxDepth": 2, "first": 9, "after": info["endCursor"] });
+    assert_eq!(page(&ann, &thread, rest).await.0, "2:a2 1:b 2:b1");
+    bob.deletes(ids["a1x"].as_str().unwrap()).await;
+    assert_eq!(
+        page(&ann, &thread, json!({ "maxDepth": 1 })).await.0,
+        "1:a+2 1:b+1"
+    );
+    let none = json!({ "id": thread, "maxDepth": 0 });
+    ann.is_refused("BAD_USER_INPUT", REPLIES, none).await;
+}
+
+async fn the_deepest_level_takes_deeper_replies(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut parent = ann.says(&talk, "0").await;
+    let root = parent.clone();
+    let mut above = root.clone();
+    for level in 1..=50 {
+        above = parent;
+        parent = bob.answers(&talk, &above, &level.to_string()).await;
+    }
+    let deeper = ann.answers(&talk, &parent, "51").await;
+    let read = "query($id: ID!) { message(id: $id) { depth parent { id } } }";
+    let seen = ann.asks(read, json!({ "id": deeper })).await;
+    assert_eq!(
+        seen["message"],
+        json!({ "depth": 50, "parent": { "id": above } })
+    );
+    let read =
+        "query($id: ID!) { message(id: $id) { replyCount descendantCount thread { replyCount } } }";
+    let seen = ann.asks(read, json!({ "id": root })).await;
+    let counts = json!({ "replyCount": 1, "descendantCount": 51, "thread": { "replyCount": 51 } });
+    assert_eq!(seen["message"], counts);
+}
+
+async fn nested_replies_come_level_by_level(app: TestApp) {
+    let (ann, _, _, ids) = tree(&app).await;
+    let read = "query($id: ID!) { message(id: $id) { replies(first: 1) {
+        pageInfo { hasNextPage endCursor } nodes { body replies { nodes { body replies { nodes { body } } } } } } } }";
+    let seen = ann.asks(read, json!({ "id": ids["root"] })).await;
+    let replies = &seen["message"]["replies"];
+    assert_eq!(replies["pageInfo"]["hasNextPage"], true);
+    let a = json!({ "body": "a", "replies": { "nodes": [
+        { "body": "a1", "replies": { "nodes": [{ "body": "a1x" }] } },
+        { "body": "a2", "replies": { "nodes": [] } } ] } });
+    assert_eq!(replies["nodes"], json!([a]));
+    let read = "query($id: ID!, $after: String) { message(id: $id) { replies(after: $after) {
+        nodes { body } } } }";
+    let rest = json!({ "id": ids["root"], "after": replies["pageInfo"]["endCursor"] });
+    let seen = ann.asks(read, rest).await;
+    assert_eq!(
+        seen["message"]["replies"]["nodes"],
+        json!([{ "body": "b" }])
+    );
+}
+
+async fn whoever_writes_follows(app: TestApp) {
+    let (ann, bob, thread, _) = tree(&app).await;
+    let read = "{ viewer { threads { nodes { id viewerIsFollowing replyCount lastReply { body }
+        root { body } participants { nodes { username } } } } } }";
+    let expected = json!([{
+        "id": thread, "viewerIsFollowing": true, "replyCount": 6, "lastReply": { "body": "a1x" },
+        "root": { "body": "root" },
+        "participants": { "nodes": [{ "username": "bob" }, { "username": "ann" }] },
+    }]);
+    for person in [&ann, &bob] {
+        let seen = person.asks(read, Value::Null).await;
+        assert_eq!(seen["viewer"]["threads"]["nodes"], expected);
+    }
+    let stop = "mutation($id: ID!) { unfollowThread(input: { threadId: $id }) {
+        thread { viewerIsFollowing } } }";
+    let data = bob.asks(stop, json!({ "id": thread })).await;
+    assert_eq!(data["unfollowThread"]["thread"]["viewerIsFollowing"], false);
+    let seen = bob.asks(read, Value::Null).await;
+    assert_eq!(seen["viewer"]["threads"]["nodes"], json!([]));
+    let again = "mutation($id: ID!) { followThread(input: { threadId: $id }) {
+        thread { viewerIsFollowing } } }";
+    let data = bob.asks(again, json!({ "id": thread })).await;
+    assert_eq!(data["followThread"]["thread"]["viewerIsFollowing"], true);
+    let eve = app.person("Eve").await;
+    eve.is_refused("NOT_FOUND", again, json!({ "id": thread }))
+        .await;
+}
+
+async fn counts_survive_deletion(app: TestApp) {
+    let (ann, bob, thread, ids) = tree(&app).await;
+    bob.deletes(ids["a"].as_str().unwrap()).await;
+    // The marker stays in its place and is not counted.
+    assert_eq!(
+        page(&ann, &thread, json!({})).await.0,
+        "1:- 2:a1 3:a1x 2:a2 1:b 2:b1"
+    );
+    let read =
+        "query($id: ID!) { message(id: $id) { replyCount descendantCount thread { replyCount } } }";
+    let seen = ann.asks(read, json!({ "id": ids["root"] })).await;
+    let counts = json!({ "replyCount": 1, "descendantCount": 5, "thread": { "replyCount": 5 } });
+    assert_eq!(seen["message"], counts);
+    for id in ["a1x", "a2"] {
+        bob.deletes(ids[id].as_str().unwrap()).await;
+    }
+    ann.deletes(ids["a1"].as_str().unwrap()).await;
+    // Nothing hangs below the markers any more: they are gone.
+    assert_eq!(page(&ann, &thread, json!({})).await.0, "1:b 2:b1");
+}
