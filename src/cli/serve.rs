@@ -30,8 +30,9 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let secret = folder::secret(&config)?;
     let app = App::open(config, &secret).await?;
     migrate::up(&app.db, &app.config).await?;
-    out::text(&banner(&app.config, address));
+    // Before the banner: whoever reads it may want to stop the server at once.
     stop_on_signal(&app)?;
+    out::text(&banner(&app.config, address));
     let shutdown = app.shutdown.clone();
     let serving = http::serve(app.clone(), listener, shutdown.clone());
     let drained = async {
