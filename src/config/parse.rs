@@ -165,15 +165,12 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
     text.split(',')
         .map(str::trim)
         .filter(|part| !part.is_empty())
-        .map(|part| {
-            if part == "*" {
-                Some("*".to_owned())
-            } else {
-                origin(part)
-            }
-        })
+        .map(origin)
         .collect::<Option<Vec<String>>>()
-        .ok_or_else(|| "must be http or https origins without a path, with commas".to_owned())
+        .ok_or_else(|| {
+            "must be whole http or https origins, without a path or a wildcard, with commas"
+                .to_owned()
+        })
 }
 
 /// Scheme, host and port as browsers write them in `Origin`.
@@ -184,7 +181,8 @@ fn origin(text: &str) -> Option<String> {
         && url.query().is_none()
         && url.fragment().is_none()
         && url.username().is_empty()
-        && url.password().is_none();
+        && url.password().is_none()
+        && !text.contains('*');
     bare.then(|| url.origin().ascii_serialization())
 }
 
@@ -269,6 +267,8 @@ mod tests {
         for bad in [
             "example.com",
             "ftp://example.com",
+            "*",
+            "https://*.example.com",
             "https://example.com/path",
             "null",
         ] {
