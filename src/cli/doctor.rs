@@ -1,6 +1,6 @@
 //! `heddle doctor`: is everything as it should be, and if not, what to do.
 
-use std::time::Instant;
+use std::{io, time::Instant};
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde::Serialize;
@@ -115,7 +115,10 @@ fn data_folder(config: &Config) -> Finding {
     let path = &config.data_dir;
     let shown = path.display();
     match folder::is_open_to_others(path) {
-        Err(error) => return bad(format!("{shown}: {error}; heddle serve makes it")),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Finding::good(ABOUT, format!("{shown} is made by the first start"));
+        }
+        Err(error) => return bad(format!("{shown}: {error}")),
         Ok(true) => return bad(format!("{shown} is open to others; run chmod 700 {shown}")),
         Ok(false) => {}
     }
