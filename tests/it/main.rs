@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod cli;
 mod clients;
 mod conversations;
 mod live;

@@ -1,0 +1,79 @@
+//! Accounts from the command line.
+
+use std::fs;
+
+use super::{Machine, err, on_both, out};
+
+const GOOD: &str = "a loom has many heddles";
+
+on_both!(administrators_are_made_before_the_first_start);
+
+async fn administrators_are_made_before_the_first_start(machine: Machine) {
+    let create = [
+        "admin",
+        "create",
+        "--email",
+        "ann@example.org",
+        "--password-stdin",
+    ];
+    let output = machine.hears(&create, &format!("{GOOD}\n"));
+    assert!(
+        out(&output).starts_with("ann can sign in (usr_"),
+        "{}{}",
+        out(&output),
+        err(&output)
+    );
+    let again = machine.hears(&create, GOOD);
+    assert_eq!(again.status.code(), Some(1));
+    assert!(
+        err(&again).contains("This name is taken. There is an account with this address."),
+        "{}",
+        err(&again)
+    );
+
+    fs::write(machine.path("password"), GOOD).unwrap();
+    let from_file = ["--password-file", "password", "--role", "member"];
+    let bob = [
+        "admin",
+        "create",
+        "--username",
+        "bob",
+        "--email",
+        "bob@example.org",
+    ];
+    machine.runs(&[&bob[..], &from_file].concat());
+
+    let administrators = machine.runs(&["admin", "list"]);
+    assert!(
+        administrators.contains("ADMIN      ann"),
+        "{administrators}"
+    );
+    assert!(!administrators.contains("bob"), "{administrators}");
+    assert_eq!(machine.runs(&["admin", "list", "--all"]).lines().count(), 2);
+    machine.runs(&["doctor"]);
+}
+
+#[test]
+fn bad_passwords_and_unknown_names_are_refused() {
+    let machine = Machine::sqlite();
+    let create = [
+        "admin",
+        "create",
+        "--email",
+        "ann@example.org",
+        "--password-stdin",
+    ];
+    let refused = machine.hears(&create, "short");
+    assert_eq!(refused.status.code(), Some(1), "{}", err(&refused));
+    machine.fails(2, &["admin", "create", "--email", "ann@example.org"]);
+    let reset = ["admin", "reset-password", "ann", "--password-stdin"];
+    assert_eq!(machine.hears(&reset, GOOD).status.code(), Some(1));
+    machine.hears(&create, GOOD);
+    let done = machine.hears(&reset, "another loom of many heddles");
+    assert!(
+        out(&done).contains("0 sessions were ended"),
+        "{}{}",
+        out(&done),
+        err(&done)
+    );
+}

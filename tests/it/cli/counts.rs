@@ -1,0 +1,130 @@
+//! Histories of any shape, appended in any portions, leave the counters what a walk of the trees says.
+
+use heddle::{
+    app::App,
+    auth::token::Keys,
+    config::Config,
+    domain::{
+        bulk::{self, Group, History, Member, Past, Person},
+        recount::{self, Wrong},
+    },
+    entity::participant::ParticipantRole,
+    id::{ConversationId, MessageId, ParticipantId, UserId},
+};
+use migration::{Migrator, MigratorTrait};
+use proptest::{prelude::*, test_runner::TestRunner};
+
+use crate::cli::Machine;
+
+/// For each message whom it answers, counted back from it (0 for nobody), and whether a portion ends.
+type Shape = Vec<(usize, bool)>;
+
+fn told(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
+    let at = app.clock.now();
+    let user = UserId::mint();
+    let person = Person {
+        id: user,
+        username: format!("u{}", user.0.simple()).chars().take(32).collect(),
+        display_name: "Somebody".to_owned(),
+        email: None,
+        password_hash: None,
+        at,
+    };
+    let group = Group {
+        id: ConversationId::mint(),
+        title: "Any".to_owned(),
+        topic: None,
+        at,
+    };
+    let member = Member {
+        id: ParticipantId::mint(),
+        user,
+        role: ParticipantRole::Member,
+        read_floor_seq: 0,
+    };
+    let mut portions = vec![vec![]];
+    for (number, (back, ends)) in shape.iter().enumerate() {
+        let portion = portions.last_mut().unwrap();
+        portion.push(Past {
+            id: MessageId::mint(),
+            sender: user,
+            parent: number.checked_sub(*back).filter(|_| *back > 0),
+            at,
+            body: "x".to_owned(),
+            key: None,
+        });
+        if *ends {
+            portions.push(vec![]);
+        }
+    }
+    async move {
+        let (person, group) = (&person, &group);
+        app.db
+            .write(|tx| async move {
+                bulk::people_in(&tx, std::slice::from_ref(person)).await?;
+                bulk::group_in(&tx, group).await?;
+                bulk::members_in(&tx, group.id, &[member], at).await
+            })
+            .await
+            .unwrap();
+        let mut history = History::new(group.id, deepest);
+        for portion in &portions {
+            let before = &history;
+            let written = app
+                .db
+                .write(|tx| async move { before.append_in(&tx, portion).await })
+                .await;
+            for known in written.unwrap() {
+                assert!(known.depth <= deepest);
+                history.remember(known);
+            }
+        }
+    }
+}
+
+async fn any_history_is_counted_right(machine: Machine) {
+    machine.runs(&["migrate", "up"]);
+    let db = machine.db().await;
+    let url = db_url(&machine);
+    db.close().await.unwrap();
+    let config = Config {
+        database_url: url,
+        ..Config::default()
+    };
+    let app = App::open(config, &Keys::generate().unwrap()).await.unwrap();
+    Migrator::up(app.db.migrate(), None).await.unwrap();
+    let shapes = prop::collection::vec((0..12_usize, prop::bool::weighted(0.1)), 0..80);
+    let runtime = tokio::runtime::Handle::current();
+    let (shapes, app) = ((shapes, 1..9), &app);
+    tokio::task::block_in_place(|| {
+        let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
+        runner
+            .run(&shapes, |(shape, deepest)| {
+                runtime.block_on(told(app, &shape, deepest));
+                let wrong = runtime.block_on(recount::prove(&app.db)).unwrap();
+                prop_assert_eq!(wrong, Wrong::default());
+                Ok(())
+            })
+            .unwrap();
+    });
+    app.shutdown.cancel();
+}
+
+fn db_url(machine: &Machine) -> String {
+    let sqlite = format!("sqlite:{}", machine.path("data/heddle.sqlite").display());
+    machine.database_url.clone().unwrap_or(sqlite)
+}
+
+mod any_history_is_counted_right {
+    use crate::cli::Machine;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn sqlite() {
+        super::any_history_is_counted_right(Machine::sqlite()).await;
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn postgres() {
+        super::any_history_is_counted_right(Machine::postgres().await).await;
+    }
+}

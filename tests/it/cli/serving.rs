@@ -1,0 +1,132 @@
+//! Starting, asking and stopping the server; and its tables.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader},
+    process::{Child, Command, Stdio},
+};
+
+use super::{Machine, mode, on_both};
+
+/// A server that was started and has said where it is.
+struct Server {
+    child: Child,
+    banner: String,
+    address: String,
+}
+
+impl Server {
+    fn start(machine: &Machine, arguments: &[&str]) -> Self {
+        let mut command = machine.heddle(arguments);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut banner = String::new();
+        while !banner.contains("  Data ") {
+            let line = lines.next().expect("a banner").unwrap();
+            banner.push_str(&line);
+            banner.push('\n');
+        }
+        let api = banner.lines().find(|line| line.contains("API")).unwrap();
+        let address = api
+            .split("http://")
+            .nth(1)
+            .unwrap()
+            .split('/')
+            .next()
+            .unwrap()
+            .to_owned();
+        Self {
+            child,
+            banner,
+            address,
+        }
+    }
+
+    /// Asks it to stop and gives the exit code.
+    fn stop(mut self) -> Option<i32> {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        self.child.wait().unwrap().code()
+    }
+}
+
+on_both!(
+    a_bare_start_serves_until_it_is_told_to_stop,
+    tables_go_up_and_down
+);
+
+async fn a_bare_start_serves_until_it_is_told_to_stop(machine: Machine) {
+    let server = Server::start(&machine, &["--listen", "127.0.0.1:0"]);
+    for part in ["App ", "GraphiQL ", "/graphql", "development mode"] {
+        assert!(server.banner.contains(part), "{}", server.banner);
+    }
+    let data = machine.path("data");
+    assert!(
+        server.banner.contains(&data.display().to_string()),
+        "{}",
+        server.banner
+    );
+    assert_eq!(mode(&data), 0o700);
+    assert_eq!(mode(&data.join("token.key")), 0o600);
+    let key = fs::read(data.join("token.key")).unwrap();
+
+    let url = format!("http://{}/graphql", server.address);
+    let query = serde_json::json!({ "query": "{ __typename }" });
+    let answer = reqwest::Client::new()
+        .post(url)
+        .json(&query)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), 200);
+    let healthy = machine.runs(&["healthcheck", "--listen", &server.address]);
+    assert_eq!(healthy, "ok\n");
+
+    let told = machine.fails(1, &["serve", "--listen", &server.address]);
+    assert!(told.contains("choose another with --listen"), "{told}");
+    let address = server.address.clone();
+    assert_eq!(server.stop(), Some(0));
+    machine.fails(1, &["healthcheck", "--listen", &address]);
+
+    let again = Server::start(&machine, &["serve", "--listen", "127.0.0.1:0"]);
+    assert_eq!(fs::read(data.join("token.key")).unwrap(), key);
+    assert_eq!(again.stop(), Some(0));
+}
+
+async fn tables_go_up_and_down(machine: Machine) {
+    machine.runs(&["migrate", "up"]);
+    let status = machine.runs(&["migrate", "status"]);
+    assert!(
+        status.lines().all(|line| line.starts_with("applied ")),
+        "{status}"
+    );
+    machine.runs(&["migrate", "down"]);
+    let status = machine.fails(5, &["migrate", "status"]);
+    assert!(
+        status.contains("missing ") && status.contains("heddle migrate up"),
+        "{status}"
+    );
+    machine.fails(2, &["migrate", "down", "--steps", "0"]);
+    let steps = status
+        .lines()
+        .filter(|line| line.starts_with("applied "))
+        .count()
+        .to_string();
+    machine.runs(&["migrate", "down", "--steps", &steps]);
+    let applied = machine.runs(&["migrate", "up"]);
+    assert_eq!(
+        applied,
+        format!("{} steps applied\n", steps.parse::<usize>().unwrap() + 1)
+    );
+    machine.runs(&["migrate", "status"]);
+}

@@ -1,0 +1,141 @@
+//! Settings: who wins, what is refused, what is shown.
+
+use std::fs;
+
+use super::{Machine, err, out};
+
+#[test]
+fn print_shows_values_and_origins_but_no_secrets() {
+    let machine = Machine::sqlite();
+    fs::write(
+        machine.path("heddle.toml"),
+        "server_name = 'Guild'\nthread_depth = 9\n",
+    )
+    .unwrap();
+    fs::write(machine.path(".env"), "HEDDLE_THREAD_DEPTH=8\n").unwrap();
+    let mut command = machine.heddle(&["config", "print", "--listen", "127.0.0.1:1"]);
+    command.env("HEDDLE_DATABASE_URL", "postgres://ann:hunter2@db/heddle");
+    let printed = out(&command.output().unwrap());
+    let lines: Vec<Vec<&str>> = printed
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    for line in [
+        ["server_name", "Guild", "heddle.toml"],
+        ["thread_depth", "8", ".env"],
+        ["listen", "127.0.0.1:1", "flag"],
+        [
+            "database_url",
+            "postgres://ann:***@db/heddle",
+            "environment",
+        ],
+        ["message_length", "10000", "default"],
+    ] {
+        assert!(
+            lines.contains(&line.to_vec()),
+            "{line:?} is not in\n{printed}"
+        );
+    }
+    assert!(!printed.contains("hunter2"));
+}
+
+#[test]
+fn mistakes_are_told_with_key_origin_and_example() {
+    let machine = Machine::sqlite();
+    let mut command = machine.heddle(&["migrate", "status"]);
+    command
+        .env("HEDDLE_LISTN", "x")
+        .env("HEDDLE_MESSAGE_LENGTH", "many");
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = err(&output);
+    assert!(
+        told.contains(
+            "HEDDLE_LISTN (environment): there is no such setting. Did you mean HEDDLE_LISTEN?"
+        ),
+        "{told}"
+    );
+    assert!(
+        told.contains("HEDDLE_MESSAGE_LENGTH (environment): `many` must be a whole number"),
+        "{told}"
+    );
+    assert!(told.contains("for example 4000"), "{told}");
+    assert!(
+        !machine.path("data").exists(),
+        "nothing is made with broken settings"
+    );
+}
+
+#[test]
+fn what_is_unsafe_is_refused() {
+    let machine = Machine::sqlite();
+    let told = machine.fails(3, &["serve", "--allowed-origins", "*"]);
+    assert!(
+        told.contains("--allowed-origins (flag): `*` must be whole"),
+        "{told}"
+    );
+    let told = machine.fails(
+        3,
+        &["serve", "--mode", "production", "--sign-up-policy", "open"],
+    );
+    assert!(
+        told.contains("public_url (default): production needs"),
+        "{told}"
+    );
+    assert!(
+        told.contains("--sign-up-policy (flag): production refuses open"),
+        "{told}"
+    );
+}
+
+#[test]
+fn the_example_and_the_schema_need_no_settings() {
+    let machine = Machine::sqlite();
+    fs::write(machine.path("heddle.toml"), "nonsense = 1\n").unwrap();
+    assert_eq!(
+        machine.runs(&["config", "example"]),
+        include_str!("../../../.env.example")
+    );
+    let schema = machine.runs(&["schema", "print"]);
+    fs::write(machine.path("schema.graphql"), &schema).unwrap();
+    machine.runs(&["schema", "check"]);
+    fs::write(
+        machine.path("schema.graphql"),
+        schema.replacen("type ", "typo ", 1),
+    )
+    .unwrap();
+    let told = machine.fails(1, &["schema", "check"]);
+    assert!(
+        told.contains("+ type ") && told.contains("- typo "),
+        "{told}"
+    );
+}
+
+#[test]
+fn wrong_usage_exits_with_two() {
+    let machine = Machine::sqlite();
+    for arguments in [
+        &["weave"][..],
+        &["seed"],
+        &["seed", "--users", "3"],
+        &["seed", "--demo", "--users", "3"],
+    ] {
+        machine.fails(2, arguments);
+    }
+}
+
+#[test]
+fn a_database_that_is_not_there_exits_with_four() {
+    let machine = Machine::sqlite();
+    fs::write(machine.path("file"), "").unwrap();
+    let told = machine.fails(
+        4,
+        &[
+            "migrate",
+            "status",
+            "--database-url",
+            "sqlite:file/x.sqlite",
+        ],
+    );
+    assert!(told.starts_with("heddle: "), "{told}");
+}
