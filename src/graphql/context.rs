@@ -12,6 +12,7 @@ use crate::{
     domain::sessions::{Device, Viewer},
     error::Error,
     graphql::{batch::Batch, errors::Refusal},
+    live::cursor::Cursor,
 };
 
 /// Who sent a request, and from where.
@@ -44,6 +45,16 @@ impl Caller {
             user_agent: self.user_agent.clone(),
         }
     }
+}
+
+/// How far this node had read the event log when the request came; none while it starts.
+#[derive(Clone, Debug)]
+pub struct Reached(pub Option<Cursor>);
+
+/// The place in the event log that everything this request loads is at least as new as.
+#[must_use]
+pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a Cursor> {
+    ctx.data_unchecked::<Reached>().0.as_ref()
 }
 
 /// The running server.

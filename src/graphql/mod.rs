@@ -2,7 +2,7 @@
 //! transactions. This file is the only list of nouns.
 
 use async_graphql::{
-    EmptySubscription, MergedObject, Request, SDLExportOptions, dataloader::DataLoader,
+    MergedObject, MergedSubscription, Request, SDLExportOptions, dataloader::DataLoader,
 };
 
 use crate::{app::App, graphql::batch::Batch};
@@ -12,6 +12,7 @@ pub mod batch;
 pub mod context;
 pub mod conversations;
 pub mod errors;
+pub mod events;
 pub mod messages;
 pub mod nodes;
 pub mod page;
@@ -25,6 +26,7 @@ pub mod users;
 pub struct Query(
     accounts::AccountQuery,
     conversations::ConversationQuery,
+    events::EventQuery,
     messages::MessageQuery,
     nodes::NodeQuery,
     threads::ThreadQuery,
@@ -40,8 +42,12 @@ pub struct Mutation(
     threads::ThreadMutation,
 );
 
+/// Live updates, over WebSocket or server-sent events.
+#[derive(MergedSubscription, Default, Debug)]
+pub struct Subscription(events::EventSubscription);
+
 /// The executable schema.
-pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
 
 /// Builds the schema over a running server.
 #[must_use]
@@ -64,10 +70,16 @@ pub fn sdl() -> String {
 pub fn prepare(app: &App, caller: context::Caller, request: Request) -> Request {
     let batch = Batch::new(app, caller.clone());
     let loader = DataLoader::new(batch, crate::db::spawn_metered).delay(app.config.loader_delay);
-    request.data(caller).data(loader)
+    // Looked up before anything is loaded: what is loaded is then at least as new.
+    let reached = context::Reached(app.hub.reached());
+    request.data(caller).data(loader).data(reached)
 }
 
-fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
-    async_graphql::Schema::build(Query::default(), Mutation::default(), EmptySubscription)
-        .disable_suggestions()
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    async_graphql::Schema::build(
+        Query::default(),
+        Mutation::default(),
+        Subscription::default(),
+    )
+    .disable_suggestions()
 }

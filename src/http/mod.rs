@@ -104,6 +104,7 @@ pub async fn serve(
     listener: TcpListener,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    app.hub.start().await?;
     server::serve(Door::new(app, shutdown), listener).await;
     Ok(())
 }

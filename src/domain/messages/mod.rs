@@ -52,6 +52,19 @@ pub const VISIBLE: &str = "JOIN participant p ON p.conversation_id = m.conversat
 /// [`message::Model::is_shown`] for statements written as SQL, over `message m`.
 pub const SHOWN: &str = "(m.deleted_at IS NULL OR m.descendant_count > 0)";
 
+/// Whether there is such a message, deleted or not, and the viewer may not see it.
+pub async fn is_hidden<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    id: MessageId,
+) -> Result<bool, Error> {
+    let found = visible(viewer).filter(message::Column::Id.eq(id)).one(db);
+    if found.await?.is_some() {
+        return Ok(false);
+    }
+    Ok(message::Entity::find_by_id(id).one(db).await?.is_some())
+}
+
 /// One message that the viewer may see and that is shown.
 pub async fn find<C: ConnectionTrait>(
     db: &C,

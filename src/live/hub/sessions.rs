@@ -23,10 +23,12 @@ pub struct SessionWatch {
 impl SessionWatch {
     /// Ends when the session does, and says why.
     pub async fn ended(&mut self) -> EndReason {
-        match self.news.wait_for(Option::is_some).await {
-            Ok(reason) => reason.unwrap_or(EndReason::Revoked),
+        let news = self.news.wait_for(Option::is_some).await;
+        let reason = news.ok().and_then(|reason| *reason);
+        match reason {
+            Some(reason) => reason,
             // The hub is gone, and with it the process: that is for others to tell.
-            Err(_closed) => std::future::pending().await,
+            None => std::future::pending().await,
         }
     }
 }

@@ -1,0 +1,261 @@
+//! What a change looks like to one viewer: its objects as they are now, if they may see them now.
+
+use std::hash::Hash;
+
+use async_graphql::dataloader::Loader;
+use sea_orm::{ColumnTrait, QueryFilter};
+
+use crate::{
+    domain::{messages, participants},
+    entity::participant,
+    graphql::{
+        batch::Batch,
+        conversations::{loader::ConversationKey, types::Conversation},
+        errors::{Refusal, Result},
+        events::{
+            filter::EventFilter,
+            types::{
+                ConversationChangedEvent, ConversationJoinedEvent, ConversationLeftEvent, Event,
+                MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, ParticipantChangedEvent,
+                ReadPositionChangedEvent, ThreadChangedEvent, UserChangedEvent,
+            },
+        },
+        messages::loader::MessageKey,
+        participants::types::Participant,
+        scalars::DateTime,
+        threads::loader::ThreadKey,
+        users::loader::UserKey,
+    },
+    id::{ConversationId, MessageId, ThreadId, UserId},
+    live::{log::Change, read::Entry},
+};
+
+/// The event; none when it is not wanted, when the viewer may not see what it is about, or when that
+/// is gone: its removal is an event of its own.
+pub(super) async fn build(
+    batch: &Batch,
+    filter: &EventFilter,
+    entry: &Entry,
+    cursor: String,
+) -> Result<Option<Event>> {
+    let Some(change) = entry.change.as_ref().filter(|change| filter.wants(change)) else {
+        return Ok(None);
+    };
+    let builder = Builder {
+        batch,
+        cursor,
+        occurred_at: entry.at.into(),
+    };
+    let event = builder.event(change).await?;
+    Ok(event.filter(|event| is_wanted(filter, event)))
+}
+
+/// Whether the event's conversation is wanted. The hub leaves out the streams of others; a person's
+/// own stream tells of them all.
+fn is_wanted(filter: &EventFilter, event: &Event) -> bool {
+    filter.wants_conversation(match event {
+        Event::ThreadChanged(event) => event.thread.0.conversation_id,
+        Event::ConversationJoined(event) => event.conversation.0.id,
+        Event::ConversationChanged(event) => event.conversation.0.id,
+        Event::ConversationLeft(event) => event.conversation_id,
+        Event::ReadPositionChanged(event) => event.conversation.0.id,
+        _ => return true,
+    })
+}
+
+struct Builder<'a> {
+    batch: &'a Batch,
+    cursor: String,
+    occurred_at: DateTime,
+}
+
+impl Builder<'_> {
+    async fn event(self, change: &Change) -> Result<Option<Event>> {
+        match change {
+            Change::MessageSent { message } => self.message_sent(*message).await,
+            Change::MessageEdited { message } => self.message_edited(*message).await,
+            Change::MessageDeleted {
+                message,
+                conversation,
+            } => self.message_deleted(*message, *conversation).await,
+            Change::ThreadChanged { thread } => self.thread_changed(*thread).await,
+            Change::ConversationJoined { conversation } => self.joined(*conversation).await,
+            Change::ConversationChanged { conversation } => self.changed(*conversation).await,
+            Change::ConversationLeft { conversation } => Ok(Some(self.left(*conversation))),
+            Change::ParticipantChanged { conversation, user } => {
+                self.participant_changed(*conversation, *user).await
+            }
+            Change::ReadPositionChanged {
+                conversation,
+                thread,
+                user,
+                up_to,
+            } => {
+                let place = (*conversation, *thread);
+                self.read_position_changed(place, *user, *up_to).await
+            }
+            Change::UserChanged { user } => self.user_changed(*user).await,
+            Change::NotificationAdded { .. }
+            | Change::NotificationsChanged { .. }
+            | Change::SessionEnded { .. } => Ok(None),
+        }
+    }
+
+    async fn message_sent(self, id: MessageId) -> Result<Option<Event>> {
+        let message = one(self.batch, MessageKey(id)).await?;
+        Ok(message.map(|message| {
+            Event::MessageSent(MessageSentEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                message,
+            })
+        }))
+    }
+
+    async fn message_edited(self, id: MessageId) -> Result<Option<Event>> {
+        let message = one(self.batch, MessageKey(id)).await?;
+        Ok(message.map(|message| {
+            Event::MessageEdited(MessageEditedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                message,
+            })
+        }))
+    }
+
+    async fn message_deleted(
+        self,
+        id: MessageId,
+        conversation: ConversationId,
+    ) -> Result<Option<Event>> {
+        let Some(conversation) = one(self.batch, ConversationKey(conversation)).await? else {
+            return Ok(None);
+        };
+        let (db, viewer) = (self.batch.app().db.read(), self.batch.viewer()?);
+        if messages::is_hidden(db, viewer, id).await? {
+            return Ok(None);
+        }
+        Ok(Some(Event::MessageDeleted(MessageDeletedEvent {
+            message: one(self.batch, MessageKey(id)).await?,
+            cursor: self.cursor,
+            occurred_at: self.occurred_at,
+            message_id: id,
+            conversation,
+        })))
+    }
+
+    async fn thread_changed(self, id: ThreadId) -> Result<Option<Event>> {
+        let thread = one(self.batch, ThreadKey(id)).await?;
+        Ok(thread.map(|thread| {
+            Event::ThreadChanged(ThreadChangedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                thread,
+            })
+        }))
+    }
+
+    async fn joined(self, id: ConversationId) -> Result<Option<Event>> {
+        let conversation = one(self.batch, ConversationKey(id)).await?;
+        Ok(conversation.map(|conversation| {
+            Event::ConversationJoined(ConversationJoinedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                conversation,
+            })
+        }))
+    }
+
+    async fn changed(self, id: ConversationId) -> Result<Option<Event>> {
+        let conversation = one(self.batch, ConversationKey(id)).await?;
+        Ok(conversation.map(|conversation| {
+            Event::ConversationChanged(ConversationChangedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                conversation,
+            })
+        }))
+    }
+
+    fn left(self, id: ConversationId) -> Event {
+        Event::ConversationLeft(ConversationLeftEvent {
+            cursor: self.cursor,
+            occurred_at: self.occurred_at,
+            conversation_id: id,
+        })
+    }
+
+    async fn participant_changed(
+        self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Result<Option<Event>> {
+        let found = one(self.batch, ConversationKey(conversation)).await?;
+        let person = one(self.batch, UserKey(user)).await?;
+        let (Some(conversation), Some(person)) = (found, person) else {
+            return Ok(None);
+        };
+        let participant = participants::visible(self.batch.viewer()?)
+            .filter(participant::Column::ConversationId.eq(conversation.0.id))
+            .filter(participant::Column::UserId.eq(user))
+            .one(self.batch.app().db.read())
+            .await?;
+        Ok(Some(Event::ParticipantChanged(ParticipantChangedEvent {
+            cursor: self.cursor,
+            occurred_at: self.occurred_at,
+            conversation,
+            user: person,
+            participant: participant.map(Participant),
+        })))
+    }
+
+    async fn read_position_changed(
+        self,
+        (conversation, thread): (ConversationId, Option<ThreadId>),
+        user: UserId,
+        up_to: Option<MessageId>,
+    ) -> Result<Option<Event>> {
+        let conversation: Option<Conversation> =
+            one(self.batch, ConversationKey(conversation)).await?;
+        let user = one(self.batch, UserKey(user)).await?;
+        let (Some(conversation), Some(user)) = (conversation, user) else {
+            return Ok(None);
+        };
+        let thread = match thread {
+            Some(id) => one(self.batch, ThreadKey(id)).await?,
+            None => None,
+        };
+        let read_up_to = match up_to {
+            Some(id) => one(self.batch, MessageKey(id)).await?,
+            None => None,
+        };
+        Ok(Some(Event::ReadPositionChanged(ReadPositionChangedEvent {
+            cursor: self.cursor,
+            occurred_at: self.occurred_at,
+            conversation,
+            thread,
+            user,
+            read_up_to,
+        })))
+    }
+
+    async fn user_changed(self, id: UserId) -> Result<Option<Event>> {
+        let user = one(self.batch, UserKey(id)).await?;
+        Ok(user.map(|user| {
+            Event::UserChanged(UserChangedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                user,
+            })
+        }))
+    }
+}
+
+/// The answer to one question.
+async fn one<K>(batch: &Batch, key: K) -> Result<Option<<Batch as Loader<K>>::Value>>
+where
+    K: Copy + Eq + Hash + Send + Sync + 'static,
+    Batch: Loader<K, Error = Refusal>,
+{
+    Ok(batch.load(&[key]).await?.remove(&key))
+}

@@ -1,0 +1,76 @@
+//! Which events a client wants.
+
+use std::collections::HashSet;
+
+use async_graphql::{Enum, InputObject};
+
+use crate::{id::ConversationId, live::log::Change};
+
+/// Groups of events.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventCategory {
+    /// Messages and reactions.
+    Messages,
+    /// Threads.
+    Threads,
+    /// Conversations and participants.
+    Conversations,
+    /// Read positions.
+    ReadPositions,
+    /// Notifications.
+    Notifications,
+    /// Profiles.
+    Users,
+}
+
+/// Narrows the event stream. Conditions add up.
+#[derive(InputObject, Clone, Debug, Default)]
+pub struct EventFilter {
+    /// Only events of these conversations; events outside conversations still come.
+    pub conversation_ids: Option<Vec<ConversationId>>,
+    /// Only these groups of events. SessionEndedEvent and StreamOpenedEvent always come.
+    pub categories: Option<Vec<EventCategory>>,
+}
+
+impl EventFilter {
+    /// The conversations to hear; none for all.
+    pub(super) fn conversations(&self) -> Option<HashSet<ConversationId>> {
+        let ids = self.conversation_ids.as_ref()?;
+        Some(ids.iter().copied().collect())
+    }
+
+    /// Whether an event of this conversation is wanted.
+    pub(super) fn wants_conversation(&self, id: ConversationId) -> bool {
+        let only = self.conversation_ids.as_ref();
+        only.is_none_or(|only| only.contains(&id))
+    }
+
+    /// Whether this kind of event is wanted.
+    pub(super) fn wants(&self, change: &Change) -> bool {
+        let Some(category) = category(change) else {
+            return true;
+        };
+        let only = self.categories.as_ref();
+        only.is_none_or(|only| only.contains(&category))
+    }
+}
+
+/// The group of an event; none for those that always come.
+fn category(change: &Change) -> Option<EventCategory> {
+    Some(match change {
+        Change::MessageSent { .. }
+        | Change::MessageEdited { .. }
+        | Change::MessageDeleted { .. } => EventCategory::Messages,
+        Change::ThreadChanged { .. } => EventCategory::Threads,
+        Change::ConversationJoined { .. }
+        | Change::ConversationChanged { .. }
+        | Change::ConversationLeft { .. }
+        | Change::ParticipantChanged { .. } => EventCategory::Conversations,
+        Change::ReadPositionChanged { .. } => EventCategory::ReadPositions,
+        Change::NotificationAdded { .. } | Change::NotificationsChanged { .. } => {
+            EventCategory::Notifications
+        }
+        Change::UserChanged { .. } => EventCategory::Users,
+        Change::SessionEnded { .. } => return None,
+    })
+}

@@ -1,0 +1,209 @@
+//! `Subscription.events` and `Subscription.messageSent`.
+
+use std::collections::HashSet;
+
+use async_graphql::{Context, Subscription, dataloader::Loader};
+use futures_util::{Stream, stream::unfold};
+
+use crate::{
+    error::Error,
+    graphql::{
+        context::{app, caller, viewer},
+        errors::{Refusal, Result},
+        events::{
+            build::build,
+            filter::EventFilter,
+            telling::{Heard, Telling},
+            types::{Event, SessionEndedEvent, StreamOpenedEvent},
+        },
+        messages::{loader::MessageKey, types::Message},
+    },
+    id::{ConversationId, MessageId},
+    live::{
+        cursor::Cursor,
+        follow::Since,
+        log::{Change, EndReason},
+    },
+};
+
+/// Streams of events.
+#[derive(Default, Debug)]
+pub struct EventSubscription;
+
+#[Subscription]
+impl EventSubscription {
+    /// Everything the viewer may see, in order, on one stream. The first event is always StreamOpenedEvent. Keep
+    /// the newest `cursor` and pass it as `after` when reconnecting; lasting events are then replayed, fleeting
+    /// ones (presence, typing) are not.
+    async fn events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Resume after this cursor; omit to start now.")] after: Option<String>,
+        #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
+    ) -> Result<impl Stream<Item = Result<Event>>> {
+        let (app, viewer) = (app(ctx), viewer(ctx)?);
+        let filter = filter.unwrap_or_default();
+        let since = match after {
+            None => Since::Now,
+            Some(text) => {
+                Cursor::open(&app.keys, viewer.user, &text).map_or(Since::Unknown, Since::Cursor)
+            }
+        };
+        let only = filter.conversations();
+        let telling = Telling::begin(app, caller(ctx), viewer, since, only).await?;
+        let stream = Events {
+            last: telling.following.start().clone(),
+            telling,
+            filter,
+            stage: Stage::Opening,
+        };
+        Ok(unfold(Box::new(stream), |mut stream| async move {
+            Some((stream.next().await?, stream))
+        }))
+    }
+
+    /// New messages of one conversation, replies included; the short way for scripts and demos.
+    async fn message_sent(
+        &self,
+        ctx: &Context<'_>,
+        conversation_id: ConversationId,
+    ) -> Result<impl Stream<Item = Result<Message>>> {
+        let only = HashSet::from([conversation_id]);
+        let telling =
+            Telling::begin(app(ctx), caller(ctx), viewer(ctx)?, Since::Now, Some(only)).await?;
+        if !telling.following.hears(conversation_id) {
+            return Err(Error::not_found("conversation").into());
+        }
+        let stream = Messages {
+            telling,
+            conversation: conversation_id,
+            is_over: false,
+        };
+        Ok(unfold(Box::new(stream), |mut stream| async move {
+            Some((stream.next().await?, stream))
+        }))
+    }
+}
+
+enum Stage {
+    Opening,
+    Open,
+    Over,
+}
+
+struct Events {
+    telling: Telling,
+    filter: EventFilter,
+    last: Cursor,
+    stage: Stage,
+}
+
+impl Events {
+    async fn next(&mut self) -> Option<Result<Event>> {
+        match self.stage {
+            Stage::Opening => {
+                self.stage = Stage::Open;
+                return Some(Ok(self.opened()));
+            }
+            Stage::Open => {}
+            Stage::Over => return None,
+        }
+        loop {
+            match self.telling.next().await {
+                Heard::Entry(entry) => {
+                    let cursor = Cursor::after(&entry);
+                    let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
+                    match build(&self.telling.batch(), &self.filter, &entry, sealed).await {
+                        Ok(None) => {}
+                        Ok(Some(event)) => {
+                            self.last = cursor;
+                            return Some(Ok(event));
+                        }
+                        Err(refusal) => return self.failed(refusal),
+                    }
+                }
+                Heard::SessionEnded(reason) => {
+                    self.stage = Stage::Over;
+                    return Some(Ok(self.ended(reason)));
+                }
+                Heard::Failed(refusal) => return self.failed(refusal),
+                Heard::Nothing => {
+                    self.stage = Stage::Over;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Nothing may be left out: what cannot be told now is told after resuming.
+    fn failed(&mut self, refusal: Refusal) -> Option<Result<Event>> {
+        self.stage = Stage::Over;
+        Some(Err(refusal))
+    }
+
+    fn cursor(&self) -> String {
+        let (keys, owner) = (&self.telling.app.keys, self.telling.viewer.user);
+        self.last.seal(keys, owner)
+    }
+
+    fn opened(&self) -> Event {
+        Event::StreamOpened(StreamOpenedEvent {
+            cursor: self.cursor(),
+            occurred_at: self.telling.app.clock.now().into(),
+            outcome: self.telling.following.opening().into(),
+        })
+    }
+
+    fn ended(&self, reason: EndReason) -> Event {
+        Event::SessionEnded(SessionEndedEvent {
+            cursor: self.cursor(),
+            occurred_at: self.telling.app.clock.now().into(),
+            reason: reason.into(),
+        })
+    }
+}
+
+struct Messages {
+    telling: Telling,
+    conversation: ConversationId,
+    is_over: bool,
+}
+
+impl Messages {
+    async fn next(&mut self) -> Option<Result<Message>> {
+        if self.is_over {
+            return None;
+        }
+        loop {
+            let entry = match self.telling.next().await {
+                Heard::Entry(entry) => entry,
+                Heard::Failed(refusal) => {
+                    self.is_over = true;
+                    return Some(Err(refusal));
+                }
+                Heard::SessionEnded(_) | Heard::Nothing => return None,
+            };
+            match entry.change {
+                Some(Change::MessageSent { message }) => match self.load(message).await {
+                    Ok(None) => {}
+                    Ok(Some(message)) => return Some(Ok(message)),
+                    Err(refusal) => {
+                        self.is_over = true;
+                        return Some(Err(refusal));
+                    }
+                },
+                Some(Change::ConversationLeft { conversation })
+                    if conversation == self.conversation =>
+                {
+                    return None;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    async fn load(&self, id: MessageId) -> Result<Option<Message>> {
+        let key = MessageKey(id);
+        Ok(self.telling.batch().load(&[key]).await?.remove(&key))
+    }
+}

@@ -1,0 +1,246 @@
+//! `Event` and the types that implement it.
+
+use async_graphql::{Enum, Interface, SimpleObject};
+
+use crate::{
+    graphql::{
+        conversations::types::Conversation, messages::types::Message,
+        participants::types::Participant, scalars::DateTime, threads::types::Thread,
+        users::types::User,
+    },
+    id::{ConversationId, MessageId},
+    live::{follow::Opening, log::EndReason},
+};
+
+/// Something that happened. New types may be added; skip ones you do not know, but keep their cursor.
+#[derive(Interface, Clone, Debug)]
+#[graphql(
+    field(
+        name = "cursor",
+        ty = "String",
+        desc = "Resume point just after this event."
+    ),
+    field(name = "occurred_at", ty = "DateTime", desc = "When it happened.")
+)]
+pub enum Event {
+    /// First event on every stream: says whether anything was missed.
+    StreamOpened(StreamOpenedEvent),
+    /// A message was sent.
+    MessageSent(MessageSentEvent),
+    /// A message's text changed.
+    MessageEdited(MessageEditedEvent),
+    /// A message was deleted.
+    MessageDeleted(MessageDeletedEvent),
+    /// A thread's counts or the viewer's state in it changed.
+    ThreadChanged(ThreadChangedEvent),
+    /// The viewer joined or was added to a conversation.
+    ConversationJoined(ConversationJoinedEvent),
+    /// A conversation's own fields, or the viewer's settings for it, changed.
+    ConversationChanged(ConversationChangedEvent),
+    /// The viewer left, was removed, or the conversation was deleted. Drop it from the client.
+    ConversationLeft(ConversationLeftEvent),
+    /// Someone else joined, left or changed role.
+    ParticipantChanged(ParticipantChangedEvent),
+    /// Someone read or received up to a message: the viewer on another device, or another participant.
+    ReadPositionChanged(ReadPositionChangedEvent),
+    /// Someone's public profile changed.
+    UserChanged(UserChangedEvent),
+    /// This session is over; the server closes the stream next.
+    SessionEnded(SessionEndedEvent),
+}
+
+/// How a stream began.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "Opening")]
+pub enum StreamOutcome {
+    /// No cursor was given; the stream starts now.
+    Started,
+    /// Everything since the given cursor follows; earlier state stays good.
+    Resumed,
+    /// The cursor is too old or unknown; load the state again.
+    Reset,
+}
+
+/// Why a session ended.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "EndReason")]
+pub enum SessionEndReason {
+    /// The viewer signed out, here or remotely.
+    SignedOut,
+    /// It was not renewed in time.
+    Expired,
+    /// An administrator suspended the account or ended its sessions.
+    Revoked,
+    /// The account was deleted.
+    AccountDeleted,
+}
+
+/// First event on every stream: says whether anything was missed.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct StreamOpenedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When the stream opened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// What to do with state loaded earlier.
+    pub outcome: StreamOutcome,
+}
+
+/// A message was sent.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct MessageSentEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The new message.
+    pub message: Message,
+}
+
+/// A message's text changed.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct MessageEditedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The message as it is now.
+    pub message: Message,
+}
+
+/// A message was deleted.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct MessageDeletedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Its id.
+    pub message_id: MessageId,
+    /// Where it was.
+    pub conversation: Conversation,
+    /// The empty marker, while replies hang below it; null when nothing is left.
+    pub message: Option<Message>,
+}
+
+/// A thread's counts or the viewer's state in it changed.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ThreadChangedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The thread as it is now.
+    pub thread: Thread,
+}
+
+/// The viewer joined or was added to a conversation.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ConversationJoinedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The conversation.
+    pub conversation: Conversation,
+}
+
+/// A conversation's own fields, or the viewer's settings for it, changed.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ConversationChangedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The conversation as it is now.
+    pub conversation: Conversation,
+}
+
+/// The viewer left, was removed, or the conversation was deleted. Drop it from the client.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ConversationLeftEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Its id.
+    pub conversation_id: ConversationId,
+}
+
+/// Someone else joined, left or changed role.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ParticipantChangedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Where.
+    pub conversation: Conversation,
+    /// Who.
+    pub user: User,
+    /// Their membership now; null when they are gone.
+    pub participant: Option<Participant>,
+}
+
+/// Someone read or received up to a message: the viewer on another device, or another participant.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ReadPositionChangedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Where.
+    pub conversation: Conversation,
+    /// In which thread; null for the main timeline.
+    pub thread: Option<Thread>,
+    /// Who.
+    pub user: User,
+    /// Last message read; null when only delivery moved or everything is unread again.
+    pub read_up_to: Option<Message>,
+}
+
+/// Someone's public profile changed.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct UserChangedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The person as they are now.
+    pub user: User,
+}
+
+/// This session is over; the server closes the stream next.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct SessionEndedEvent {
+    /// Resume point; unchanged by this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Why.
+    pub reason: SessionEndReason,
+}
