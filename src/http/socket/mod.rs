@@ -35,7 +35,10 @@ use super::{
     media::Media,
     operation,
 };
-use crate::{domain::sessions::Viewer, error::Code, graphql::context::Caller, id::UserId};
+use crate::{
+    domain::sessions::Viewer, error::Code, graphql::context::Caller, id::UserId,
+    live::hub::SessionWatch,
+};
 
 /// Largest message from a client, in bytes.
 const MESSAGE: usize = 64 * 1024;
@@ -45,6 +48,8 @@ const READ_BUFFER: usize = 4096;
 const PER_USER: usize = 10;
 /// How often a quiet socket's session is looked up again, should no word of its end have come.
 const RECHECK: Duration = Duration::from_secs(30);
+/// Time for what still runs to say its last word, once the session or the token is over.
+const PARTING: Duration = Duration::from_secs(1);
 /// Time for a close to be written, and then for the other side to answer it.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -122,6 +127,8 @@ async fn serve(door: Door, socket: WebSocket, caller: Caller) {
         running: HashMap::new(),
         caller,
         token: None,
+        session: None,
+        parting: None,
         recheck: None,
         place: None,
         door,
@@ -173,6 +180,8 @@ enum End {
     Operation { id: String, silent: bool },
     /// A look at the session: whether it still stands.
     Session { stands: bool },
+    /// A subscription that cannot go on, and can be resumed.
+    Broken,
 }
 
 /// One socket's conversation.
@@ -184,6 +193,10 @@ struct Talk {
     running: HashMap<String, AbortHandle>,
     caller: Caller,
     token: Option<String>,
+    /// Tells when the session is over.
+    session: Option<SessionWatch>,
+    /// The session is over; until when its subscriptions may say so.
+    parting: Option<Instant>,
     /// When the session is to be looked up again.
     recheck: Option<Instant>,
     place: Option<Place>,
@@ -194,8 +207,12 @@ impl Talk {
     async fn talk(&mut self, stream: &mut SplitStream<WebSocket>) -> Option<Close> {
         loop {
             let now = Instant::now();
+            let is_over = |until| until <= now || self.running.is_empty();
+            if self.parting.is_some_and(is_over) {
+                return Some(Close::SESSION_ENDED);
+            }
             let pause = self.machine.pause().filter(|until| *until > now);
-            let wake = [self.recheck, pause]
+            let wake = [self.recheck, pause, self.parting]
                 .into_iter()
                 .flatten()
                 .fold(self.machine.deadline(), Instant::min);
@@ -204,6 +221,11 @@ impl Talk {
                 () = self.door.shutdown.cancelled() => return Some(Close::RESTART),
                 () = self.outbox.overflowed() => return Some(Close::TOO_SLOW),
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended),
+                () = over(&mut self.session) => {
+                    self.session = None;
+                    self.parting = Some(now + PARTING);
+                    Step::Nothing
+                }
                 () = sleep_until(wake) => self.tick(),
                 message = stream.next(), if pause.is_none() => match message {
                     None => return None,
@@ -285,8 +307,13 @@ impl Talk {
                 return Some(Close::TOO_MANY);
             }
             let left = viewer.token_expires_at - self.door.app.clock.now();
-            expires = Some(now + left.to_std().unwrap_or_default());
+            // Its subscriptions end with the token, and say so first.
+            expires = Some(now + left.to_std().unwrap_or_default() + PARTING);
             self.recheck = Some(now + RECHECK);
+            self.session = match self.door.app.hub.watch(viewer.session).await {
+                Ok(watch) => Some(watch),
+                Err(_unavailable) => return Some(Close::UNAVAILABLE),
+            };
         }
         self.caller.viewer = viewer;
         let step = self.machine.accept(expires);
@@ -313,6 +340,7 @@ impl Talk {
         match ended {
             Ok(End::Session { stands: true }) => Step::Nothing,
             Ok(End::Session { stands: false }) => Step::Close(Close::FORBIDDEN),
+            Ok(End::Broken) => Step::Close(Close::TOO_SLOW),
             Ok(End::Operation { id, silent }) => {
                 self.running.remove(&id);
                 if self.machine.finish(&id) && !silent {
@@ -366,7 +394,11 @@ async fn operate(
         }
         Ok(operation) if operation.kind() == OperationType::Subscription => {
             let answers = std::pin::pin!(door.stream(operation));
-            follow(answers, say).await
+            match follow(answers, say).await {
+                Followed::Broken => return End::Broken,
+                Followed::Failed => true,
+                Followed::Completed => false,
+            }
         }
         Ok(operation) => {
             let (answer, _record) = door.run(operation).await;
@@ -377,26 +409,52 @@ async fn operate(
     End::Operation { id, silent }
 }
 
-/// Passes a subscription's answers on. True when it ended with an error, after which there is nothing more to say.
-async fn follow(mut answers: impl Stream<Item = Answer> + Unpin, say: impl Fn(&Answer)) -> bool {
+/// How a subscription ended.
+enum Followed {
+    /// Nothing more happens.
+    Completed,
+    /// With an error, after which there is nothing more to say.
+    Failed,
+    /// In the middle: something that happened could not be told.
+    Broken,
+}
+
+/// Passes a subscription's answers on.
+async fn follow(
+    mut answers: impl Stream<Item = Answer> + Unpin,
+    say: impl Fn(&Answer),
+) -> Followed {
     let mut first = true;
     while let Some(mut answer) = answers.next().await {
-        // A source that could not be made is no event.
-        let failed = first
-            && answer
-                .data
-                .as_ref()
-                .is_none_or(|data| *data == async_graphql::Value::Null);
-        if failed && !answer.errors.is_empty() {
-            answer.outcome = Outcome::Refused(StatusCode::OK);
+        let is_empty = answer
+            .data
+            .as_ref()
+            .is_none_or(|data| *data == async_graphql::Value::Null);
+        if is_empty && !answer.errors.is_empty() {
+            if first {
+                // A source that could not be made is no event.
+                answer.outcome = Outcome::Refused(StatusCode::OK);
+            } else if answer.code() == Some(Code::Unavailable.as_str()) {
+                return Followed::Broken;
+            }
         }
         say(&answer);
         if answer.outcome != Outcome::Executed {
-            return true;
+            return Followed::Failed;
         }
         first = false;
     }
-    false
+    Followed::Completed
+}
+
+/// Ends when the session does; never when there is none.
+async fn over(session: &mut Option<SessionWatch>) {
+    match session {
+        Some(watch) => {
+            watch.ended().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Looks the session up again for each operation, as every request does. None when it is over.

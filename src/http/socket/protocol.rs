@@ -44,6 +44,8 @@ impl Close {
     pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
     /// The token is not good, or not any more. Clients renew it and come back.
     pub(super) const FORBIDDEN: Self = Self::new(4403, "Forbidden");
+    /// The session is over. Clients do not come back with it.
+    pub(super) const SESSION_ENDED: Self = Self::new(4401, "Session ended");
     /// Not our protocol.
     pub(super) const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
     /// No `connection_init` in time.
