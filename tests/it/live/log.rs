@@ -4,7 +4,6 @@ use std::{collections::HashMap, time::Duration};
 
 use heddle::{
     app::App,
-    db,
     id::{ConversationId, MessageId, UserId},
     live::{
         cursor::Cursor,
@@ -18,6 +17,7 @@ use sea_orm::ConnectionTrait;
 use tokio::{sync::oneshot, task::JoinHandle};
 use uuid::Uuid;
 
+use super::rows;
 use crate::support::{app::TestApp, both};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,13 +32,13 @@ both!(
 async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
     let app = app.app.clone();
     let people = [
-        db_user(&app).await,
-        db_user(&app).await,
-        db_user(&app).await,
+        rows::user(&app).await,
+        rows::user(&app).await,
+        rows::user(&app).await,
     ];
     let mut conversations = vec![];
     for members in [&people[..], &people[..2], &people[1..], &people[..1]] {
-        conversations.push(db_conversation(&app, members).await);
+        conversations.push(rows::conversation(&app, members).await);
     }
     let begun = app.hub.follow(people[0], Since::Now, None).await.unwrap();
     let start = begun.start().clone();
@@ -52,7 +52,7 @@ async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
     }
     let last = Change::UserChanged { user: people[0] };
     for user in people {
-        db_event(&app, Stream::User(user), last.clone()).await;
+        rows::event(&app, Stream::User(user), last.clone()).await;
     }
     for (user, reader) in people.into_iter().zip(readers) {
         let heard = reader.await.unwrap();
@@ -64,8 +64,8 @@ async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
                 .push(entry.position);
         }
         let mut expected = 0;
-        for stream in db_streams(&app, user).await {
-            let logged = db_positions(&app, stream).await;
+        for stream in rows::streams(&app, user).await {
+            let logged = rows::positions(&app, stream).await;
             expected += logged.len();
             assert_eq!(by_stream.remove(&stream).unwrap_or_default(), logged);
         }
@@ -140,26 +140,26 @@ async fn reads(app: App, user: UserId, start: Cursor) -> Vec<Entry> {
 
 async fn joining_and_leaving_bound_what_is_heard(app: TestApp) {
     let app = app.app.clone();
-    let (ann, bob) = (db_user(&app).await, db_user(&app).await);
-    let room = db_conversation(&app, &[ann]).await;
+    let (ann, bob) = (rows::user(&app).await, rows::user(&app).await);
+    let room = rows::conversation(&app, &[ann]).await;
     let mut live = app.hub.follow(bob, Since::Now, None).await.unwrap();
     let start = live.start().clone();
-    let say = || async { db_event(&app, Stream::Conversation(room), sent()).await };
+    let say = || async { rows::event(&app, Stream::Conversation(room), sent()).await };
     say().await;
-    db_join(&app, room, bob).await;
+    rows::join(&app, room, bob).await;
     say().await;
-    db_leave(&app, room, bob).await;
+    rows::leave(&app, room, bob).await;
     say().await;
-    db_join(&app, room, bob).await;
+    rows::join(&app, room, bob).await;
     say().await;
     let expected = ["Joined", "Sent", "Left", "Joined", "Sent"];
     assert_eq!(kinds(&mut live, expected.len()).await, expected);
     let since = Since::Cursor(start.clone());
     let mut resumed = app.hub.follow(bob, since, None).await.unwrap();
     assert_eq!(kinds(&mut resumed, expected.len()).await, expected);
-    db_leave(&app, room, bob).await;
+    rows::leave(&app, room, bob).await;
     say().await;
-    db_event(&app, Stream::User(bob), Change::UserChanged { user: bob }).await;
+    rows::event(&app, Stream::User(bob), Change::UserChanged { user: bob }).await;
     assert_eq!(kinds(&mut live, 2).await, ["Left", "Other"]);
     let since = Since::Cursor(start);
     let mut resumed = app.hub.follow(bob, since, None).await.unwrap();
@@ -169,7 +169,7 @@ async fn joining_and_leaving_bound_what_is_heard(app: TestApp) {
 
 async fn whoever_falls_too_far_behind_resumes(app: TestApp) {
     let app = app.app.clone();
-    let ann = db_user(&app).await;
+    let ann = rows::user(&app).await;
     let mut slow = app.hub.follow(ann, Since::Now, None).await.unwrap();
     let mut quick = app.hub.follow(ann, Since::Now, None).await.unwrap();
     let mut cursor = slow.start().clone();
@@ -199,13 +199,13 @@ async fn whoever_falls_too_far_behind_resumes(app: TestApp) {
     for _ in count..400 {
         next(&mut again).await;
     }
-    db_event(&app, Stream::User(ann), Change::UserChanged { user: ann }).await;
+    rows::event(&app, Stream::User(ann), Change::UserChanged { user: ann }).await;
     assert_eq!(kinds(&mut again, 1).await, ["Other"]);
 }
 
 async fn cursors_of_another_time_begin_anew(app: TestApp) {
     let app = app.app.clone();
-    let ann = db_user(&app).await;
+    let ann = rows::user(&app).await;
     let live = app.hub.follow(ann, Since::Now, None).await.unwrap();
     assert_eq!(live.opening(), Opening::Started);
     let cursor = live.start().clone();
@@ -217,7 +217,7 @@ async fn cursors_of_another_time_begin_anew(app: TestApp) {
     assert_eq!(opening(Since::Unknown).await, Opening::Reset);
     // A backup was restored: what the cursor has seen is still to come.
     for _ in 0..3 {
-        db_event(&app, Stream::User(ann), sent()).await;
+        rows::event(&app, Stream::User(ann), sent()).await;
     }
     let later = app.hub.follow(ann, Since::Now, None).await.unwrap();
     let ahead = later.start().clone();
@@ -233,10 +233,10 @@ async fn cursors_of_another_time_begin_anew(app: TestApp) {
 async fn an_open_transaction_hides_nothing() {
     let app = TestApp::postgres().await;
     let app = app.app.clone();
-    let (ann, bob) = (db_user(&app).await, db_user(&app).await);
+    let (ann, bob) = (rows::user(&app).await, rows::user(&app).await);
     let (quiet, busy) = (
-        db_conversation(&app, &[ann, bob]).await,
-        db_conversation(&app, &[ann, bob]).await,
+        rows::conversation(&app, &[ann, bob]).await,
+        rows::conversation(&app, &[ann, bob]).await,
     );
     let mut live = app.hub.follow(ann, Since::Now, None).await.unwrap();
     let (is_written, written) = oneshot::channel();
@@ -264,7 +264,7 @@ async fn an_open_transaction_hides_nothing() {
     // Not held up by the transaction that is still open …
     let mut cursors = vec![];
     for _ in 0..3 {
-        db_event(&app, Stream::Conversation(busy), sent()).await;
+        rows::event(&app, Stream::Conversation(busy), sent()).await;
         let entry = next(&mut live).await;
         assert_eq!(entry.stream, busy.0);
         cursors.push(Cursor::after(&entry));
@@ -273,7 +273,7 @@ async fn an_open_transaction_hides_nothing() {
     long.await.unwrap();
     // … and heard once it commits, by whoever was there and by whoever comes back.
     assert_eq!(next(&mut live).await.stream, quiet.0);
-    db_event(&app, Stream::User(ann), sent()).await;
+    rows::event(&app, Stream::User(ann), sent()).await;
     assert_eq!(next(&mut live).await.stream, ann.0);
     for (missed, cursor) in cursors.into_iter().rev().enumerate() {
         let since = Since::Cursor(cursor);
@@ -320,121 +320,4 @@ async fn kinds(following: &mut Following, count: usize) -> Vec<&'static str> {
         });
     }
     kinds
-}
-
-async fn db_event(app: &App, stream: Stream, change: Change) {
-    let (now, changes) = (app.clock.now(), &[change]);
-    app.db
-        .write(|tx| async move { log::append(&tx, stream, now, changes).await })
-        .await
-        .unwrap();
-}
-
-async fn db_user(app: &App) -> UserId {
-    let id = UserId::mint();
-    let name = id.to_string();
-    let new = heddle::domain::accounts::Registration {
-        username: name.clone(),
-        display_name: None,
-        email: format!("{name}@example.org"),
-        password: String::new(),
-    };
-    let new = &new;
-    let user = app
-        .db
-        .write(|tx| async move { heddle::domain::accounts::create_in(&tx, app, new, None).await })
-        .await;
-    user.unwrap().id
-}
-
-async fn db_conversation(app: &App, members: &[UserId]) -> ConversationId {
-    let (id, now) = (ConversationId::mint(), app.clock.now());
-    app.db
-        .write(|tx| async move {
-            db::run(
-                &*tx,
-                "INSERT INTO conversation (id, kind, history_visibility, created_at, last_activity_at)
-                 VALUES (?, 'GROUP', 'FROM_START', ?, ?)",
-                [id.0.into(), now.into(), now.into()],
-            )
-            .await
-        })
-        .await
-        .unwrap();
-    for &user in members {
-        db_join(app, id, user).await;
-    }
-    id
-}
-
-async fn db_join(app: &App, conversation: ConversationId, user: UserId) {
-    let now = app.clock.now();
-    app.db
-        .write(|tx| async move {
-            db::run(
-                &*tx,
-                "UPDATE conversation SET last_activity_at = ? WHERE id = ?",
-                [now.into(), conversation.0.into()],
-            )
-            .await?;
-            db::run(
-                &*tx,
-                "INSERT INTO participant (id, conversation_id, user_id, role, joined_at,
-                    notification_level, is_pinned, is_archived)
-                 VALUES (?, ?, ?, 'MEMBER', ?, 'ALL', ?, ?)",
-                [
-                    heddle::id::mint().into(),
-                    conversation.0.into(),
-                    user.0.into(),
-                    now.into(),
-                    false.into(),
-                    false.into(),
-                ],
-            )
-            .await?;
-            let change = Change::ConversationJoined { conversation };
-            log::append(&tx, Stream::User(user), now, &[change]).await
-        })
-        .await
-        .unwrap();
-}
-
-async fn db_leave(app: &App, conversation: ConversationId, user: UserId) {
-    let now = app.clock.now();
-    app.db
-        .write(|tx| async move {
-            db::run(
-                &*tx,
-                "DELETE FROM participant WHERE conversation_id = ? AND user_id = ?",
-                [conversation.0.into(), user.0.into()],
-            )
-            .await?;
-            let change = Change::ConversationLeft { conversation };
-            log::append(&tx, Stream::User(user), now, &[change]).await
-        })
-        .await
-        .unwrap();
-}
-
-async fn db_streams(app: &App, user: UserId) -> Vec<Uuid> {
-    let text = "SELECT conversation_id FROM participant WHERE user_id = ?";
-    let statement = db::sql(app.db.backend(), text, [user.0.into()]);
-    let rows = app.db.read().query_all_raw(statement).await.unwrap();
-    let mut streams = vec![user.0];
-    streams.extend(
-        rows.iter()
-            .map(|row| row.try_get_by_index::<Uuid>(0).unwrap()),
-    );
-    streams
-}
-
-/// The stream's own order is by `seq`; those from before the readers began are left out.
-async fn db_positions(app: &App, stream: Uuid) -> Vec<i64> {
-    let text = "SELECT position FROM event WHERE stream_id = ? AND kind <> 'ConversationJoined'
-                ORDER BY seq";
-    let statement = db::sql(app.db.backend(), text, [stream.into()]);
-    let rows = app.db.read().query_all_raw(statement).await.unwrap();
-    rows.iter()
-        .map(|row| row.try_get_by_index(0).unwrap())
-        .collect()
 }

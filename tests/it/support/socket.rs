@@ -1,0 +1,93 @@
+//! Subscriptions of the people in the stories: graphql-transport-ws, one operation a socket.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+};
+
+use super::{app::TestApp, person::Person};
+
+/// Nothing takes this long unless it never happens.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// One subscription on a socket of its own.
+pub(crate) struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+/// What a subscription says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Said {
+    /// An event: its data.
+    Next(Value),
+    /// It was refused with these errors.
+    Error(Value),
+    /// It is over.
+    Complete,
+    /// The socket was closed with this code.
+    Closed(u16),
+}
+
+impl Subscription {
+    /// A person subscribes.
+    pub(crate) async fn open(app: &TestApp, who: &Person, query: &str, variables: Value) -> Self {
+        let url = app.url("/graphql").replace("http", "ws");
+        let mut request = url.into_client_request().unwrap();
+        let protocol = HeaderValue::from_static("graphql-transport-ws");
+        request
+            .headers_mut()
+            .insert("sec-websocket-protocol", protocol);
+        let mut socket = Self(connect_async(request).await.unwrap().0);
+        let token = who.token.as_ref().map(|token| json!({ "token": token }));
+        socket
+            .send(&json!({ "type": "connection_init", "payload": token }))
+            .await;
+        let payload = json!({ "query": query, "variables": variables });
+        let subscribe = json!({ "id": "1", "type": "subscribe", "payload": payload });
+        socket.send(&subscribe).await;
+        socket
+    }
+
+    async fn send(&mut self, message: &Value) {
+        let message = Message::text(message.to_string());
+        self.0.send(message).await.unwrap();
+    }
+
+    /// The next thing it says.
+    pub(crate) async fn says(&mut self) -> Said {
+        loop {
+            let message = tokio::time::timeout(PATIENCE, self.0.next()).await;
+            let text = match message.unwrap().unwrap().unwrap() {
+                Message::Text(text) => text,
+                Message::Close(frame) => return Said::Closed(frame.unwrap().code.into()),
+                _ => continue,
+            };
+            let mut message: Value = serde_json::from_str(&text).unwrap();
+            match message["type"].as_str().unwrap() {
+                "next" => {
+                    let payload = &mut message["payload"];
+                    assert!(payload.get("errors").is_none(), "{payload:#}");
+                    return Said::Next(payload["data"].take());
+                }
+                "error" => return Said::Error(message["payload"].take()),
+                "complete" => return Said::Complete,
+                _ => {}
+            }
+        }
+    }
+
+    /// The data of the next event.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
+        let place = std::panic::Location::caller();
+        async move {
+            match self.says().await {
+                Said::Next(data) => data,
+                other => panic!("{place}: {other:?}"),
+            }
+        }
+    }
+}
