@@ -1,11 +1,19 @@
 import { bundledPackages } from "./packages.js";
+import { tabs } from "./src/tabs.js";
 
 const packages = bundledPackages();
+
+// What may change often stays out of the bundle, whose every file is named after its content.
+const config = {
+  name: "config",
+  transformIndexHtml: (html) =>
+    html.replace("%config%", () => JSON.stringify({ endpoint: "/graphql", tabs }).replaceAll("<", "\\u003c")),
+};
 
 export default {
   // The binary serves these files here, at /graphiql with or without a slash.
   base: "/graphiql/",
-  plugins: [packages.collect(), packages.write("node_modules/.bundled.json")],
+  plugins: [config, packages.collect(), packages.write("node_modules/.bundled.json")],
   worker: { format: "es", plugins: () => [packages.collect()] },
   build: {
     // A data: address would need a hole in the content security policy.

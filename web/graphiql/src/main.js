@@ -14,9 +14,8 @@ import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 
 import { makeFetcher } from "./fetcher.js";
-import { tabs } from "./tabs.js";
 
-const { endpoint } = JSON.parse(document.getElementById("config").textContent);
+const { endpoint, tabs } = JSON.parse(document.getElementById("config").textContent);
 // GraphiQL gives a first tab its query but not its variables. Later visits have tabs of their own.
 const isFirstVisit = localStorage.getItem("graphiql:tabState") === null;
 

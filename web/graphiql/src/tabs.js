@@ -12,7 +12,6 @@ const signIn = `# Welcome to Heddle. Run "Register" once, or
 
 mutation Register($username: String!, $email: String!, $password: String!) {
   register(input: { username: $username, email: $email, password: $password }) {
-    needsEmailVerification
     auth {
       viewer { user { username displayName } }
       accessToken
