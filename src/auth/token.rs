@@ -35,6 +35,7 @@ pub struct Keys {
     key_id: String,
     refresh: hmac::Key,
     seal: hmac::Key,
+    blind: hmac::Key,
 }
 
 impl fmt::Debug for Keys {
@@ -100,6 +101,7 @@ impl Keys {
             key_id: URL_SAFE_NO_PAD.encode(public.get(..6).unwrap_or(public)),
             refresh: derive(b"heddle refresh token 1"),
             seal: derive(b"heddle sealed text 1"),
+            blind: derive(b"heddle blind name 1"),
         })
     }
 
@@ -141,7 +143,8 @@ impl Keys {
             && header.jku.is_none()
             && header.jwk.is_none()
             && header.x5u.is_none()
-            && header.x5c.is_none();
+            && header.x5c.is_none()
+            && header.crit.is_none();
         if !is_ours {
             return None;
         }
@@ -173,6 +176,12 @@ impl Keys {
         let seal = hmac::sign(&self.refresh, &bytes);
         bytes.extend(seal.as_ref());
         format!("hrt_{}", URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// A form in which text can be found again but not read: people type passwords where names belong.
+    #[must_use]
+    pub fn blind(&self, text: &str) -> Vec<u8> {
+        hmac::sign(&self.blind, text.as_bytes()).as_ref().to_vec()
     }
 
     /// What a genuine refresh token says.
@@ -214,5 +223,159 @@ impl Keys {
         context.update(owner.0.as_bytes());
         context.update(bytes);
         context.sign()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const LIFETIME: Duration = Duration::from_mins(10);
+
+    fn keys() -> (Keys, Vec<u8>) {
+        let secret = Keys::generate().unwrap();
+        (Keys::new(&secret).unwrap(), secret)
+    }
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_795_000_000, 0).unwrap()
+    }
+
+    fn token(keys: &Keys) -> (String, UserId, SessionId) {
+        let (user, session) = (UserId::mint(), SessionId::mint());
+        let (token, _) = keys.access(user, session, now(), LIFETIME).unwrap();
+        (token, user, session)
+    }
+
+    /// A token with this header and these claims, sealed by our own key.
+    fn sealed(secret: &[u8], header: &Value, claims: &Value) -> String {
+        let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+        let text = format!("{}.{}", part(header), part(claims));
+        let pair = Ed25519KeyPair::from_pkcs8(secret).unwrap();
+        let seal = pair.sign(text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(seal.as_ref()))
+    }
+
+    fn header(keys: &Keys) -> Value {
+        json!({ "alg": "EdDSA", "typ": TYPE, "kid": keys.key_id })
+    }
+
+    fn claims() -> Value {
+        json!({
+            "iss": ISSUER, "aud": ISSUER, "sub": Uuid::max(), "sid": Uuid::max(),
+            "jti": Uuid::max(), "iat": now().timestamp(), "exp": now().timestamp() + 600,
+        })
+    }
+
+    #[test]
+    fn a_token_tells_whose_it_is_until_it_lapses() {
+        let (keys, _) = keys();
+        let (token, user, session) = token(&keys);
+        let expires_at = now() + LIFETIME;
+        let access = Access {
+            user,
+            session,
+            expires_at,
+        };
+        assert_eq!(keys.read_access(&token, now()), Some(access));
+        let leeway = TimeDelta::seconds(LEEWAY_SECONDS);
+        assert_eq!(keys.read_access(&token, expires_at + leeway), Some(access));
+        let late = expires_at + leeway + TimeDelta::seconds(1);
+        assert_eq!(keys.read_access(&token, late), None);
+    }
+
+    #[test]
+    fn a_token_that_was_touched_is_nothing() {
+        let (keys, _) = keys();
+        let (token, ..) = token(&keys);
+        for (at, letter) in token.char_indices() {
+            let other = if letter == 'A' { 'B' } else { 'A' };
+            let mut touched = token.clone();
+            touched.replace_range(at..=at, &other.to_string());
+            // The last letter of a seal carries bits that mean nothing; strict decoding refuses them.
+            assert_eq!(keys.read_access(&touched, now()), None, "letter {at}");
+        }
+        assert_eq!(keys.read_access(&"a.".repeat(3000), now()), None);
+        assert_eq!(keys.read_access("", now()), None);
+    }
+
+    #[test]
+    fn the_key_id_must_be_ours() {
+        let (keys, secret) = keys();
+        let (theirs, their_secret) = self::keys();
+        let (token, ..) = token(&theirs);
+        assert_eq!(keys.read_access(&token, now()), None);
+        let good = sealed(&secret, &header(&keys), &claims());
+        assert!(keys.read_access(&good, now()).is_some());
+        // Our key id over their seal, and their key id over ours.
+        let forged = sealed(&their_secret, &header(&keys), &claims());
+        assert_eq!(keys.read_access(&forged, now()), None);
+        let renamed = sealed(&secret, &header(&theirs), &claims());
+        assert_eq!(keys.read_access(&renamed, now()), None);
+    }
+
+    #[test]
+    fn only_our_kind_of_token_is_taken() {
+        let (keys, secret) = keys();
+        let with = |key: &str, value: Value| {
+            let mut header = header(&keys);
+            header[key] = value;
+            sealed(&secret, &header, &claims())
+        };
+        for token in [
+            with("alg", json!("none")),
+            with("alg", json!("HS256")),
+            with("typ", json!("JWT")),
+            with("kid", Value::Null),
+            with("jku", json!("https://example.org/keys")),
+            with(
+                "jwk",
+                json!({ "kty": "OKP", "crv": "Ed25519", "x": "AAAA" }),
+            ),
+            with("x5u", json!("https://example.org/cert")),
+            with("x5c", json!(["AAAA"])),
+            with("crit", json!(["exp"])),
+        ] {
+            assert_eq!(keys.read_access(&token, now()), None, "{token}");
+        }
+        let good = sealed(&secret, &header(&keys), &claims());
+        let unsealed = good.rsplit_once('.').unwrap().0;
+        assert_eq!(keys.read_access(&format!("{unsealed}."), now()), None);
+        for (key, value) in [("iss", "other"), ("aud", "other"), ("sub", "ann")] {
+            let mut claims = claims();
+            claims[key] = json!(value);
+            let token = sealed(&secret, &header(&keys), &claims);
+            assert_eq!(keys.read_access(&token, now()), None, "{key}");
+        }
+    }
+
+    #[test]
+    fn refresh_tokens_cannot_be_made_up() {
+        let (keys, _) = keys();
+        let (theirs, _) = self::keys();
+        let refresh = Refresh {
+            session: SessionId::mint(),
+            generation: 7,
+        };
+        let token = keys.refresh(refresh);
+        assert_eq!(keys.read_refresh(&token), Some(refresh));
+        assert_eq!(theirs.read_refresh(&token), None);
+        let next = Refresh {
+            generation: 8,
+            ..refresh
+        };
+        assert_ne!(keys.refresh(next), token);
+        for (at, letter) in token.char_indices() {
+            let other = if letter == 'A' { 'B' } else { 'A' };
+            let mut touched = token.clone();
+            touched.replace_range(at..=at, &other.to_string());
+            assert_eq!(keys.read_refresh(&touched), None, "letter {at}");
+        }
+        for bad in ["", "hrt_", "hrt_AAAA", &token[1..]] {
+            assert_eq!(keys.read_refresh(bad), None, "{bad}");
+        }
     }
 }
