@@ -1,9 +1,14 @@
 //! Sessions: who is signed in where.
 
+mod authenticate;
+mod end;
+mod label;
+mod refresh;
+
 use std::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Select, Set};
 
 use crate::{
     app::App,
@@ -14,12 +19,16 @@ use crate::{
     id::{SessionId, UserId},
 };
 
+pub use authenticate::authenticate;
+pub use end::{Which, end_in, revoke, revoke_others, sign_out};
+pub use refresh::refresh;
+
 /// A session that nobody renews ends after this time.
 pub const IDLE: TimeDelta = TimeDelta::days(14);
 /// However often it is renewed, a session ends after this time.
 pub const ABSOLUTE: TimeDelta = TimeDelta::days(30);
 
-/// Who asks. Made by [`authenticate`] alone.
+/// Who asks. Made by [`authenticate`] and by signing in alone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Viewer {
@@ -57,29 +66,20 @@ pub struct Device {
     pub user_agent: Option<String>,
 }
 
-/// Who sent this access token. The session behind it is looked up each time, so that ending one works
-/// at once.
-pub async fn authenticate(app: &App, token: &str) -> Result<Viewer, Error> {
-    let now = app.clock.now();
-    let access = app
-        .keys
-        .read_access(token, now)
-        .ok_or_else(Error::unauthenticated)?;
-    let (session, user) = session::Entity::find_by_id(access.session)
-        .find_also_related(user::Entity)
-        .one(app.db.read())
-        .await?
-        .ok_or_else(Error::unauthenticated)?;
-    let user = user.ok_or_else(Error::unauthenticated)?;
-    if session.ended_at.is_some() || session.expires_at <= now || user.id != access.user {
-        return Err(Error::unauthenticated());
+impl Device {
+    fn address(&self) -> Option<String> {
+        self.ip_address.map(|address| address.to_string())
     }
-    Ok(Viewer {
-        user: user.id,
-        session: session.id,
-        role: user.role,
-        token_expires_at: access.expires_at,
-    })
+}
+
+/// The viewer's own sessions that have not ended.
+#[must_use]
+pub fn live(viewer: &Viewer, now: DateTime<Utc>) -> Select<session::Entity> {
+    session::Entity::find()
+        .filter(session::Column::UserId.eq(viewer.user))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+        .filter(session::Column::RefreshedAt.gt(now - IDLE))
 }
 
 /// Begins a session in the transaction that proved who it is for.
@@ -93,11 +93,8 @@ pub async fn start_in(
     let session = session::ActiveModel {
         id: Set(SessionId::mint()),
         user_id: Set(user.id),
-        label: Set(device
-            .user_agent
-            .clone()
-            .unwrap_or_else(|| "Unknown".to_owned())),
-        ip_address: Set(device.ip_address.map(|address| address.to_string())),
+        label: Set(label::label(device.user_agent.as_deref())),
+        ip_address: Set(device.address()),
         refresh_generation: Set(0),
         refreshed_at: Set(now),
         created_at: Set(now),
@@ -107,29 +104,36 @@ pub async fn start_in(
         end_reason: Set(None),
     };
     let session = session.insert(tx).await?;
-    tokens(app, user, &session)
+    tokens(app, user.role, &session)
+}
+
+/// When a session ends unless it is renewed.
+#[must_use]
+pub fn lapses_at(session: &session::Model) -> DateTime<Utc> {
+    session.expires_at.min(session.refreshed_at + IDLE)
 }
 
 /// The tokens of a session as it stands now.
-pub fn tokens(app: &App, user: &user::Model, session: &session::Model) -> Result<SignedIn, Error> {
+fn tokens(app: &App, role: ServerRole, session: &session::Model) -> Result<SignedIn, Error> {
     let now = app.clock.now();
     let lifetime = app.config.access_token_lifetime;
     let (access_token, access_token_expires_at) =
-        app.keys.access(user.id, session.id, now, lifetime)?;
+        app.keys
+            .access(session.user_id, session.id, now, lifetime)?;
     let refresh = Refresh {
         session: session.id,
         generation: session.refresh_generation,
     };
     Ok(SignedIn {
         viewer: Viewer {
-            user: user.id,
+            user: session.user_id,
             session: session.id,
-            role: user.role,
+            role,
             token_expires_at: access_token_expires_at,
         },
         access_token,
         access_token_expires_at,
         refresh_token: app.keys.refresh(refresh),
-        refresh_token_expires_at: session.expires_at.min(session.refreshed_at + IDLE),
+        refresh_token_expires_at: lapses_at(session),
     })
 }

@@ -1,0 +1,58 @@
+//! Who sent an access token.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::FromQueryResult;
+
+use crate::{
+    app::App, db, domain::sessions::Viewer, entity::user::ServerRole, error::Error, id::SessionId,
+};
+
+/// `last_used_at` is as exact as this: writing it with each request would cost more than it tells.
+const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+#[derive(FromQueryResult)]
+struct Holder {
+    role: ServerRole,
+    last_used_at: DateTime<Utc>,
+}
+
+/// Who sent this access token. The session behind it is looked up each time, in one statement, so that
+/// ending one works at once.
+pub async fn authenticate(app: &App, token: &str) -> Result<Viewer, Error> {
+    let now = app.clock.now();
+    let access = app.keys.read_access(token, now);
+    let access = access.ok_or_else(Error::unauthenticated)?;
+    let holder: Option<Holder> = db::one(
+        app.db.read(),
+        r#"SELECT u.role, s.last_used_at FROM session s JOIN "user" u ON u.id = s.user_id
+           WHERE s.id = ? AND s.user_id = ? AND s.ended_at IS NULL AND s.expires_at > ?"#,
+        [access.session.into(), access.user.into(), now.into()],
+    )
+    .await?;
+    let holder = holder.ok_or_else(Error::unauthenticated)?;
+    if now - holder.last_used_at >= TOUCH_EVERY {
+        touch(app, access.session, now);
+    }
+    Ok(Viewer {
+        user: access.user,
+        session: access.session,
+        role: holder.role,
+        token_expires_at: access.expires_at,
+    })
+}
+
+/// Notes that the session is in use, without the request waiting for it.
+fn touch(app: &App, session: SessionId, now: DateTime<Utc>) {
+    let db = app.db.clone();
+    app.tasks.spawn(async move {
+        let values = [now.into(), session.into(), (now - TOUCH_EVERY).into()];
+        let text = "UPDATE session SET last_used_at = ? WHERE id = ? AND last_used_at <= ?";
+        let written = db.write(|tx| {
+            let values = values.clone();
+            async move { db::run(&*tx, text, values).await }
+        });
+        if let Err(error) = written.await {
+            tracing::warn!(%error, session.id = %session, "a session's last use was not noted");
+        }
+    });
+}

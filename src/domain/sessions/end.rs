@@ -1,0 +1,112 @@
+//! Ending sessions. Each end is an event on the person's stream, which closes their sockets.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::sessions::Viewer,
+    entity::session::SessionEndReason,
+    error::{Error, Problem},
+    id::{SessionId, UserId},
+    live::log::{self, Change, Stream},
+};
+
+/// Sessions that one call may name.
+const NAMED_MAX: usize = 100;
+
+/// Which of a person's sessions.
+#[derive(Clone, Copy, Debug)]
+pub enum Which<'a> {
+    /// Each of them.
+    All,
+    /// Each but this one.
+    AllBut(SessionId),
+    /// These.
+    These(&'a [SessionId]),
+}
+
+#[derive(FromQueryResult)]
+struct Ended {
+    id: SessionId,
+}
+
+/// Ends sessions of a person and tells which; those that had ended already, or are somebody else's,
+/// are passed over.
+pub async fn end_in(
+    tx: &Tx,
+    user: UserId,
+    which: Which<'_>,
+    reason: SessionEndReason,
+    at: DateTime<Utc>,
+) -> Result<Vec<SessionId>, Error> {
+    let mut values: Vec<Value> = vec![at.into(), reason.into(), user.into()];
+    let these = match which {
+        Which::All => String::new(),
+        Which::AllBut(session) => {
+            values.push(session.into());
+            "AND id <> ?".to_owned()
+        }
+        Which::These([]) => return Ok(vec![]),
+        Which::These(sessions) => {
+            values.extend(sessions.iter().map(|&session| Value::from(session)));
+            format!("AND id IN ({})", db::marks(sessions.len()))
+        }
+    };
+    let text = format!(
+        "UPDATE session SET ended_at = ?, end_reason = ?
+         WHERE user_id = ? AND ended_at IS NULL {these} RETURNING id"
+    );
+    let rows = tx
+        .query_all_raw(db::sql(tx.get_database_backend(), &text, values))
+        .await?;
+    let mut ended = rows
+        .iter()
+        .map(|row| Ended::from_query_result(row, "").map(|row| row.id))
+        .collect::<Result<Vec<_>, _>>()?;
+    ended.sort_unstable();
+    let changes: Vec<_> = ended
+        .iter()
+        .map(|&session| Change::SessionEnded {
+            session,
+            reason: reason.into(),
+        })
+        .collect();
+    log::append(tx, Stream::User(user), at, &changes).await?;
+    Ok(ended)
+}
+
+/// Ends the viewer's own session.
+pub async fn sign_out(app: &App, viewer: &Viewer) -> Result<SessionId, Error> {
+    end(app, viewer, Which::These(&[viewer.session])).await?;
+    Ok(viewer.session)
+}
+
+/// Ends these sessions of the viewer, and tells which of them were still running.
+pub async fn revoke(
+    app: &App,
+    viewer: &Viewer,
+    sessions: &[SessionId],
+) -> Result<Vec<SessionId>, Error> {
+    if sessions.len() > NAMED_MAX {
+        let message = format!("Name at most {NAMED_MAX} sessions.");
+        let problem = Problem::new("sessionIds", "TOO_MANY", message);
+        return Err(Error::problems(vec![problem]));
+    }
+    end(app, viewer, Which::These(sessions)).await
+}
+
+/// Ends every session of the viewer but the one they ask with.
+pub async fn revoke_others(app: &App, viewer: &Viewer) -> Result<Vec<SessionId>, Error> {
+    end(app, viewer, Which::AllBut(viewer.session)).await
+}
+
+async fn end(app: &App, viewer: &Viewer, which: Which<'_>) -> Result<Vec<SessionId>, Error> {
+    let at = app.clock.now();
+    app.db
+        .write(|tx| async move {
+            end_in(&tx, viewer.user, which, SessionEndReason::SignedOut, at).await
+        })
+        .await
+}
