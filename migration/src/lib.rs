@@ -14,6 +14,7 @@ mod m0004_read_state;
 mod m0005_notifications;
 mod m0006_events;
 mod m0007_jobs;
+mod m0008_unknown_sign_ins;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -30,6 +31,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0005_notifications::Step),
             Box::new(m0006_events::Step),
             Box::new(m0007_jobs::Step),
+            Box::new(m0008_unknown_sign_ins::Step),
         ]
     }
 }

@@ -1,0 +1,111 @@
+//! Signing in, and proving again who one is. Unknown names cost, count and say what wrong passwords do.
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::tries::{self, Target};
+use crate::{
+    app::App,
+    auth::password,
+    db::{self, Tx},
+    domain::{
+        sessions::{self, Device, SignedIn},
+        users,
+    },
+    entity::user,
+    error::{Code, Error},
+};
+
+/// Signs in with a username or an address.
+pub async fn sign_in(
+    app: &App,
+    login: &str,
+    password: &str,
+    device: &Device,
+) -> Result<SignedIn, Error> {
+    app.throttles.failed_sign_ins.look(device.ip_address)?;
+    let login = users::key(login.trim());
+    let found = by_login(app, &login).await?;
+    let target = Target::of(app, found.as_ref(), &login);
+    let is_right = try_password(app, &target, found.as_ref(), password).await?;
+    let Some(user) = found.filter(|_| is_right) else {
+        // What this answers matters at the next try.
+        let _ = app.throttles.failed_sign_ins.take(device.ip_address);
+        return Err(wrong("The name or the password is wrong."));
+    };
+    let rehashed = match user.password_hash.as_deref() {
+        Some(hash) if password::is_outdated(hash) => Some(app.passwords.hash(password).await?),
+        _ => None,
+    };
+    let (user, rehashed) = (&user, rehashed.as_deref());
+    app.db
+        .write(|tx| async move {
+            proven_in(&tx, user, rehashed).await?;
+            sessions::start_in(&tx, app, user, device).await
+        })
+        .await
+}
+
+/// Who has this username or address, in the form in which they are compared.
+async fn by_login(app: &App, login: &str) -> Result<Option<user::Model>, Error> {
+    let column = if login.contains('@') {
+        user::Column::EmailKey
+    } else {
+        user::Column::UsernameKey
+    };
+    let found = user::Entity::find()
+        .filter(column.eq(login))
+        .one(app.db.read())
+        .await?;
+    Ok(found)
+}
+
+/// Passes when this is the person's present password; counts as a sign-in when it is not. Whoever holds
+/// a stolen session could otherwise guess for ever.
+pub(super) async fn prove(app: &App, user: &user::Model, password: &str) -> Result<(), Error> {
+    let target = Target::Account(user.id);
+    if try_password(app, &target, Some(user), password).await? {
+        Ok(())
+    } else {
+        Err(wrong("The password is wrong."))
+    }
+}
+
+async fn try_password(
+    app: &App,
+    target: &Target,
+    user: Option<&user::Model>,
+    password: &str,
+) -> Result<bool, Error> {
+    tries::count(app, target).await?;
+    let stored = user.and_then(|user| user.password_hash.as_deref());
+    let verdict = app.passwords.verify(password, stored).await;
+    if verdict.is_err() {
+        tries::take_back(app, target).await?;
+    }
+    verdict
+}
+
+/// Wipes the count of wrong passwords, in the transaction that acts on the right one; stores a new hash
+/// when there is one. Fails when the password was changed or the account deleted meanwhile.
+pub(super) async fn proven_in(
+    tx: &Tx,
+    user: &user::Model,
+    new_hash: Option<&str>,
+) -> Result<(), Error> {
+    let stored = user.password_hash.as_deref();
+    let changed = db::run(
+        tx,
+        r#"UPDATE "user" SET failed_sign_ins = 0, sign_in_blocked_until = NULL, password_hash = ?
+           WHERE id = ? AND password_hash IS NOT DISTINCT FROM ?"#,
+        [new_hash.or(stored).into(), user.id.into(), stored.into()],
+    )
+    .await?;
+    if changed == 0 {
+        return Err(wrong("The password was changed just now."));
+    }
+    Ok(())
+}
+
+fn wrong(message: &str) -> Error {
+    Error::new(Code::WrongCredentials, message)
+}
