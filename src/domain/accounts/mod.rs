@@ -1,6 +1,14 @@
-//! Accounts: signing up and signing in.
+//! Accounts: signing up, signing in, changing what one is and going away.
 
 mod fields;
+mod password;
+mod profile;
+mod sign_in;
+mod tries;
+
+pub use password::change_password;
+pub use profile::{Edit, PreferenceChanges, ProfileChanges, update_preferences, update_profile};
+pub use sign_in::sign_in;
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QuerySelect, Set,
@@ -168,37 +176,4 @@ fn taken_meanwhile(error: DbErr) -> Error {
         Some(SqlErr::UniqueConstraintViolation(_)) => Error::problems(vec![username_taken()]),
         _ => error.into(),
     }
-}
-
-/// Signs in with a username or an address. Unknown names cost and say what wrong passwords do.
-pub async fn sign_in(
-    app: &App,
-    login: &str,
-    password: &str,
-    device: &Device,
-) -> Result<SignedIn, Error> {
-    let key = users::key(login.trim());
-    let column = if key.contains('@') {
-        user::Column::EmailKey
-    } else {
-        user::Column::UsernameKey
-    };
-    let found = user::Entity::find()
-        .filter(column.eq(key))
-        .one(app.db.read())
-        .await?;
-    let stored = found
-        .as_ref()
-        .and_then(|user| user.password_hash.as_deref());
-    let is_right = app.passwords.verify(password, stored).await?;
-    let Some(user) = found.filter(|_| is_right) else {
-        return Err(Error::new(
-            Code::WrongCredentials,
-            "The name or the password is wrong.",
-        ));
-    };
-    let user = &user;
-    app.db
-        .write(|tx| async move { sessions::start_in(&tx, app, user, device).await })
-        .await
 }

@@ -1,0 +1,179 @@
+//! Changing what others see of one, and one's own settings.
+
+use sea_orm::{ActiveModelTrait, Set};
+
+use super::{fields, taken, taken_meanwhile};
+use crate::{
+    app::App,
+    db::Tx,
+    domain::{sessions::Viewer, users},
+    entity::{
+        participant::NotificationLevel,
+        user::{self, Visibility},
+    },
+    error::{Error, Problem},
+    live::log::{self, Change, Stream},
+};
+
+/// What to do with a field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Edit {
+    /// Leave it.
+    #[default]
+    Keep,
+    /// Empty it.
+    Clear,
+    /// Replace it.
+    Set(String),
+}
+
+/// Changes of a public profile.
+#[derive(Clone, Debug, Default)]
+pub struct ProfileChanges {
+    /// Unique name; cannot be cleared.
+    pub username: Edit,
+    /// Name to show; cannot be cleared.
+    pub display_name: Edit,
+    /// Given name.
+    pub first_name: Edit,
+    /// Family name.
+    pub last_name: Edit,
+    /// Telephone number in E.164 form.
+    pub phone_number: Edit,
+    /// Short text.
+    pub bio: Edit,
+}
+
+/// Changes the viewer's public profile.
+pub async fn update_profile(
+    app: &App,
+    viewer: &Viewer,
+    changes: ProfileChanges,
+) -> Result<(), Error> {
+    let mut problems = vec![];
+    let mut row = <user::ActiveModel as Default>::default();
+    if let Some(username) = required("username", changes.username, &mut problems) {
+        let username = fields::username(&username, &mut problems);
+        let own = users::own(app, viewer).await?;
+        if users::key(&username) != own.username_key {
+            problems.extend(taken(app, &username, None).await?);
+        }
+        row.username_key = Set(users::key(&username));
+        row.username = Set(username);
+    }
+    if let Some(name) = required("displayName", changes.display_name, &mut problems) {
+        let name = fields::display_name(&name, &mut problems);
+        row.display_name_key = Set(users::key(&name));
+        row.display_name = Set(name);
+    }
+    let problems_of = &mut problems;
+    if let Some(name) = optional(changes.first_name) {
+        row.first_name = Set(name.and_then(|name| fields::name("firstName", &name, problems_of)));
+    }
+    if let Some(name) = optional(changes.last_name) {
+        row.last_name = Set(name.and_then(|name| fields::name("lastName", &name, problems_of)));
+    }
+    if let Some(number) = optional(changes.phone_number) {
+        row.phone_number = Set(number.and_then(|text| fields::phone_number(&text, problems_of)));
+    }
+    if let Some(bio) = optional(changes.bio) {
+        row.bio = Set(bio.and_then(|text| fields::bio(&text, problems_of)));
+    }
+    Error::check(problems)?;
+    save(app, viewer, row).await
+}
+
+/// Changes of one's own settings; what is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct PreferenceChanges {
+    /// Interface language as a BCP 47 tag.
+    pub locale: Option<String>,
+    /// IANA time zone name.
+    pub time_zone: Option<String>,
+    /// Default level for new conversations.
+    pub notification_level: Option<NotificationLevel>,
+    /// Whether people search finds them.
+    pub is_searchable: Option<bool>,
+    /// Who sees names and bio.
+    pub profile_visibility: Option<Visibility>,
+    /// Who sees the telephone number.
+    pub phone_visibility: Option<Visibility>,
+}
+
+/// Changes the viewer's settings.
+pub async fn update_preferences(
+    app: &App,
+    viewer: &Viewer,
+    changes: PreferenceChanges,
+) -> Result<(), Error> {
+    let mut problems = vec![];
+    let mut row = <user::ActiveModel as Default>::default();
+    if let Some(locale) = changes.locale {
+        row.locale = Set(fields::locale(&locale, &mut problems));
+    }
+    if let Some(zone) = changes.time_zone {
+        row.time_zone = Set(fields::time_zone(&zone, &mut problems));
+    }
+    if let Some(level) = changes.notification_level {
+        row.notification_level = Set(level);
+    }
+    if let Some(is_searchable) = changes.is_searchable {
+        row.is_searchable = Set(is_searchable);
+    }
+    if let Some(visibility) = changes.profile_visibility {
+        row.profile_visibility = Set(visibility);
+    }
+    if let Some(visibility) = changes.phone_visibility {
+        row.phone_visibility = Set(visibility);
+    }
+    Error::check(problems)?;
+    save(app, viewer, row).await
+}
+
+/// Writes what was set, with its event; nothing when nothing was.
+async fn save(app: &App, viewer: &Viewer, row: user::ActiveModel) -> Result<(), Error> {
+    if !row.is_changed() {
+        return Ok(());
+    }
+    let row = &row;
+    app.db
+        .write(|tx| async move { save_in(&tx, app, viewer, row.clone()).await })
+        .await
+}
+
+async fn save_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    mut row: user::ActiveModel,
+) -> Result<(), Error> {
+    let at = app.clock.now();
+    row.id = Set(viewer.user);
+    row.updated_at = Set(at);
+    row.update(tx).await.map_err(taken_meanwhile)?;
+    let change = Change::UserChanged { user: viewer.user };
+    log::append(tx, Stream::User(viewer.user), at, &[change]).await
+}
+
+fn required(field: &str, edit: Edit, problems: &mut Vec<Problem>) -> Option<String> {
+    match edit {
+        Edit::Keep => None,
+        Edit::Clear => {
+            problems.push(Problem::new(field, "REQUIRED", "This cannot be empty."));
+            None
+        }
+        Edit::Set(text) => Some(text),
+    }
+}
+
+#[expect(
+    clippy::option_option,
+    reason = "outside: whether to write the column; inside: what"
+)]
+fn optional(edit: Edit) -> Option<Option<String>> {
+    match edit {
+        Edit::Keep => None,
+        Edit::Clear => Some(None),
+        Edit::Set(text) => Some(Some(text)),
+    }
+}
