@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use async_graphql::dataloader::Loader;
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 
 use crate::{
     domain::users,
-    entity::user,
+    entity::{participant, user},
     graphql::{
         batch::{Batch, by_key},
         errors::Refusal,
@@ -30,5 +30,27 @@ impl Loader<UserKey> for Batch {
             .filter(user::Column::Id.is_in(ids))
             .all(self.app().db.read());
         Ok(by_key(found.await?, |row| UserKey(row.id), User))
+    }
+}
+
+/// Does this person share a conversation with the viewer?
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct IsContact(pub UserId);
+
+impl Loader<IsContact> for Batch {
+    type Value = bool;
+    type Error = Refusal;
+
+    async fn load(&self, keys: &[IsContact]) -> Result<HashMap<IsContact, bool>, Refusal> {
+        let ids = keys.iter().map(|key| key.0);
+        let found: Vec<UserId> = users::contacts(self.viewer()?)
+            .select_only()
+            .column(participant::Column::UserId)
+            .distinct()
+            .filter(participant::Column::UserId.is_in(ids))
+            .into_tuple()
+            .all(self.app().db.read())
+            .await?;
+        Ok(by_key(found, |id| IsContact(*id), |_| true))
     }
 }

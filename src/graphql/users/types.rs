@@ -1,15 +1,16 @@
-//! `User`.
+//! `User` and the inputs that find people.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, InputObject, Object, OneofObject};
 
 use crate::{
-    entity::user,
+    entity::user::{self, Visibility},
     graphql::{
         context::{batch, caller},
         conversations::{loader::DirectWith, types::Conversation},
         errors::Result,
         page::connection,
         scalars::DateTime,
+        users::loader::IsContact,
     },
     id::UserId,
 };
@@ -17,6 +18,40 @@ use crate::{
 /// A person, with only what anyone who shares a server with them may see.
 #[derive(Clone, Debug)]
 pub struct User(pub user::Model);
+
+impl User {
+    /// Whether the viewer is among those who see this part of the profile.
+    async fn shares(&self, ctx: &Context<'_>, with: Visibility) -> Result<bool> {
+        let Some(viewer) = caller(ctx).viewer() else {
+            return Ok(false);
+        };
+        if viewer.user == self.0.id {
+            return Ok(true);
+        }
+        Ok(match with {
+            Visibility::Everyone => true,
+            Visibility::Nobody => false,
+            Visibility::Contacts => {
+                let found = batch(ctx).load_one(IsContact(self.0.id)).await?;
+                found.unwrap_or(false)
+            }
+        })
+    }
+
+    /// A part of the profile, when it is set and shared with the viewer.
+    async fn shared<'a>(
+        &self,
+        ctx: &Context<'_>,
+        with: Visibility,
+        part: Option<&'a str>,
+    ) -> Result<Option<&'a str>> {
+        // What is not set needs no question.
+        if part.is_some() && self.shares(ctx, with).await? {
+            return Ok(part);
+        }
+        Ok(None)
+    }
+}
 
 /// A person, with only what anyone who shares a server with them may see.
 #[Object]
@@ -36,6 +71,35 @@ impl User {
         &self.0.display_name
     }
 
+    /// Given name; null when not set or not shared with the viewer.
+    async fn first_name(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        let part = self.0.first_name.as_deref();
+        self.shared(ctx, self.0.profile_visibility, part).await
+    }
+
+    /// Family name; null when not set or not shared with the viewer.
+    async fn last_name(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        let part = self.0.last_name.as_deref();
+        self.shared(ctx, self.0.profile_visibility, part).await
+    }
+
+    /// Telephone number in E.164 form; null when not set or not shared with the viewer.
+    async fn phone_number(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        let part = self.0.phone_number.as_deref();
+        self.shared(ctx, self.0.phone_visibility, part).await
+    }
+
+    /// Short text about themselves; null when not set or not shared with the viewer.
+    async fn bio(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        let part = self.0.bio.as_deref();
+        self.shared(ctx, self.0.profile_visibility, part).await
+    }
+
+    /// Whether the address of the account was confirmed.
+    async fn is_verified(&self) -> bool {
+        self.0.verified_at.is_some()
+    }
+
     /// When the account was created.
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
@@ -43,10 +107,8 @@ impl User {
 
     /// Whether this is the viewer.
     async fn is_viewer(&self, ctx: &Context<'_>) -> bool {
-        caller(ctx)
-            .viewer
-            .as_ref()
-            .is_some_and(|viewer| viewer.user == self.0.id)
+        let viewer = caller(ctx).viewer();
+        viewer.is_some_and(|viewer| viewer.user == self.0.id)
     }
 
     /// Whether the viewer may open a direct conversation with them.
@@ -68,3 +130,19 @@ connection!(
     "A page of users.",
     "A user in a page."
 );
+
+/// How to find one person.
+#[derive(OneofObject)]
+pub enum UserLookup {
+    /// By id.
+    Id(UserId),
+    /// By username, without regard to case.
+    Username(String),
+}
+
+/// Narrows the list of people. Conditions add up.
+#[derive(InputObject)]
+pub struct UserFilter {
+    /// Name or username contains this.
+    pub text: Option<String>,
+}

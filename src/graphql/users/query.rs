@@ -1,0 +1,72 @@
+//! `Query.user` and `Query.users`.
+
+use async_graphql::{Context, Object};
+use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait};
+
+use crate::{
+    domain::users,
+    entity::user,
+    graphql::{
+        context::{app, batch, viewer},
+        errors::Result,
+        page::{Forward, Page},
+        users::{
+            loader::UserKey,
+            types::{User, UserConnection, UserFilter, UserLookup},
+        },
+    },
+    id::UserId,
+};
+
+/// Entry points of people.
+#[derive(Default, Debug)]
+pub struct UserQuery;
+
+#[Object]
+impl UserQuery {
+    /// One person, by id or username.
+    async fn user(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whom to find.")] by: UserLookup,
+    ) -> Result<Option<User>> {
+        let viewer = viewer(ctx)?;
+        match by {
+            UserLookup::Id(id) => batch(ctx).load_one(UserKey(id)).await,
+            UserLookup::Username(name) => {
+                let key = users::key(name.trim());
+                let found = users::visible(viewer).filter(user::Column::UsernameKey.eq(key));
+                Ok(found.one(app(ctx).db.read()).await?.map(User))
+            }
+        }
+    }
+
+    /// People on this server by display name; people hidden from search are left out.
+    async fn users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Narrow the list.")] filter: Option<UserFilter>,
+        #[graphql(default_with = "Some(20)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<Option<UserConnection>> {
+        let viewer = viewer(ctx)?;
+        let request = Forward::<(String, UserId)>::read(first, 20, after.as_deref())?;
+        let text = filter.and_then(|filter| filter.text);
+        let after = request.after.as_ref().map(|(name, id)| {
+            let same_name = user::Column::DisplayNameKey.eq(name);
+            Condition::any()
+                .add(user::Column::DisplayNameKey.gt(name))
+                .add(same_name.and(user::Column::Id.gt(*id)))
+        });
+        let rows = users::searchable(viewer)
+            .filter(Condition::all().add_option(text.map(|text| users::named(&text))))
+            .filter(Condition::all().add_option(after))
+            .order_by_asc(user::Column::DisplayNameKey)
+            .order_by_asc(user::Column::Id)
+            .limit(request.limit())
+            .all(app(ctx).db.read())
+            .await?;
+        let page = Page::forward(rows, &request, |row| (row.display_name_key.clone(), row.id));
+        Ok(Some(page.map(User).into()))
+    }
+}
