@@ -1,0 +1,7 @@
+//! What this server is and allows.
+
+pub mod codes;
+mod query;
+pub mod types;
+
+pub use query::ServerQuery;

@@ -1,0 +1,118 @@
+//! `Server`, its limits and its error codes.
+
+use std::{sync::Arc, time::Duration};
+
+use async_graphql::{Context, Enum, Object, SimpleObject};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    config::{self, Config},
+    graphql::{
+        context::app,
+        scalars::DateTime,
+        server::codes::{self, ErrorCodeInfo},
+    },
+    id::ServerId,
+};
+
+/// Version of the schema: fields are only removed in a new major.
+const API_VERSION: &str = "0.1.0";
+
+/// Public facts about this server.
+#[derive(Clone, Debug)]
+pub struct Server(Arc<Config>);
+
+impl Server {
+    /// The server that answers.
+    #[must_use]
+    pub fn of(app: &App) -> Self {
+        Self(Arc::clone(&app.config))
+    }
+}
+
+/// Public facts about this server.
+#[Object]
+impl Server {
+    /// Unique id.
+    async fn id(&self) -> ServerId {
+        ServerId(Uuid::nil())
+    }
+
+    /// Display name set by the administrator.
+    async fn name(&self) -> &str {
+        &self.0.server_name
+    }
+
+    /// Software version.
+    async fn version(&self) -> &str {
+        env!("CARGO_PKG_VERSION")
+    }
+
+    /// Version of this schema (semantic versioning); fields are only removed in a new major.
+    async fn api_version(&self) -> &str {
+        API_VERSION
+    }
+
+    /// Who may register.
+    async fn sign_up_policy(&self) -> SignUpPolicy {
+        self.0.sign_up_policy.into()
+    }
+
+    /// Sizes and times clients should respect.
+    async fn limits(&self) -> ServerLimits {
+        ServerLimits::of(&self.0)
+    }
+
+    /// The server's clock, for showing times and checking skew.
+    async fn now(&self, ctx: &Context<'_>) -> DateTime {
+        app(ctx).clock.now().into()
+    }
+
+    /// Every error code with its meaning.
+    async fn error_codes(&self) -> Vec<ErrorCodeInfo> {
+        codes::all()
+    }
+}
+
+/// Who may create an account.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "config::SignUpPolicy")]
+pub enum SignUpPolicy {
+    /// Anyone.
+    Open,
+    /// Only people an administrator created.
+    InviteOnly,
+}
+
+/// Limits in force on this server.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct ServerLimits {
+    /// Longest message body, in Unicode characters.
+    message_length: i32,
+    /// Most people in one conversation.
+    participants_per_conversation: i32,
+    /// Deepest reply level; a deeper reply attaches at this level.
+    thread_depth: i32,
+    /// Seconds after sending within which a message may be edited; null means always.
+    edit_window_seconds: Option<i32>,
+    /// Seconds after sending within which a message may be deleted; null means always.
+    delete_window_seconds: Option<i32>,
+    /// Seconds for which lasting events can be replayed.
+    event_replay_seconds: i32,
+}
+
+impl ServerLimits {
+    fn of(config: &Config) -> Self {
+        let count = |figure: usize| i32::try_from(figure).unwrap_or(i32::MAX);
+        let seconds = |time: Duration| i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
+        Self {
+            message_length: count(config.message_length),
+            participants_per_conversation: count(config.participants_per_conversation),
+            thread_depth: config.thread_depth,
+            edit_window_seconds: config.edit_window.map(seconds),
+            delete_window_seconds: config.delete_window.map(seconds),
+            event_replay_seconds: seconds(config.event_replay),
+        }
+    }
+}
