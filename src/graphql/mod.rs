@@ -18,6 +18,8 @@ pub mod nodes;
 pub mod page;
 pub mod participants;
 pub mod scalars;
+pub mod server;
+pub mod sessions;
 pub mod threads;
 pub mod users;
 
@@ -30,6 +32,8 @@ pub struct Query(
     messages::MessageQuery,
     nodes::NodeQuery,
     threads::ThreadQuery,
+    server::ServerQuery,
+    users::UserQuery,
 );
 
 /// Changes. Each takes one `input` and returns a payload. A failed one is null and adds one request
@@ -40,6 +44,7 @@ pub struct Mutation(
     conversations::ConversationMutation,
     messages::MessageMutation,
     threads::ThreadMutation,
+    sessions::SessionMutation,
 );
 
 /// Live updates, over WebSocket or server-sent events.

@@ -1,6 +1,8 @@
 //! Accounts: signing up, signing in, and the viewer's own view.
 
+pub mod inputs;
 mod mutation;
+pub mod preferences;
 mod query;
 pub mod types;
 

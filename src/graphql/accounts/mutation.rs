@@ -1,17 +1,24 @@
-//! Changes of accounts and sessions.
+//! Changes of accounts.
 
 use async_graphql::{Context, Object};
 
 use crate::{
-    domain::accounts::{self, Registration},
+    domain::accounts,
     graphql::{
-        accounts::types::{AuthResult, RegisterInput, RegisterPayload, SignInInput, SignInPayload},
-        context::{app, caller},
+        accounts::{
+            inputs::{
+                ChangePasswordInput, ChangePasswordPayload, RegisterInput, RegisterPayload,
+                SignInInput, SignInPayload, UpdatePreferencesInput, UpdatePreferencesPayload,
+                UpdateProfileInput, UpdateProfilePayload,
+            },
+            types::{AuthResult, Viewer},
+        },
+        context::{app, caller, viewer},
         errors::Result,
     },
 };
 
-/// Changes of accounts and sessions.
+/// Changes of accounts.
 #[derive(Default, Debug)]
 pub struct AccountMutation;
 
@@ -23,13 +30,8 @@ impl AccountMutation {
         ctx: &Context<'_>,
         input: RegisterInput,
     ) -> Result<Option<RegisterPayload>> {
-        let new = Registration {
-            username: input.username,
-            display_name: input.display_name,
-            email: input.email,
-            password: input.password,
-        };
-        let signed_in = accounts::register(app(ctx), new, &caller(ctx).device()).await?;
+        let device = caller(ctx).device();
+        let signed_in = accounts::register(app(ctx), input.into(), &device).await?;
         Ok(Some(RegisterPayload {
             auth: Some(AuthResult::new(ctx, signed_in)),
         }))
@@ -45,6 +47,46 @@ impl AccountMutation {
         let signed_in = accounts::sign_in(app(ctx), &input.login, &input.password, &device).await?;
         Ok(Some(SignInPayload {
             auth: Some(AuthResult::new(ctx, signed_in)),
+        }))
+    }
+
+    /// Change the password; ends every other session.
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        input: ChangePasswordInput,
+    ) -> Result<Option<ChangePasswordPayload>> {
+        let viewer = viewer(ctx)?;
+        let (current, new) = (input.current_password.as_deref(), &input.new_password);
+        accounts::change_password(app(ctx), viewer, current, new).await?;
+        Ok(Some(ChangePasswordPayload {
+            viewer: Some(Viewer(viewer.clone())),
+        }))
+    }
+
+    /// Change the viewer's public profile. Omitted fields stay; null clears.
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateProfileInput,
+    ) -> Result<Option<UpdateProfilePayload>> {
+        let viewer = viewer(ctx)?;
+        accounts::update_profile(app(ctx), viewer, input.into()).await?;
+        Ok(Some(UpdateProfilePayload {
+            viewer: Some(Viewer(viewer.clone())),
+        }))
+    }
+
+    /// Change the viewer's own settings. Omitted fields stay.
+    async fn update_preferences(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdatePreferencesInput,
+    ) -> Result<Option<UpdatePreferencesPayload>> {
+        let viewer = viewer(ctx)?;
+        accounts::update_preferences(app(ctx), viewer, input.into()).await?;
+        Ok(Some(UpdatePreferencesPayload {
+            viewer: Some(Viewer(viewer.clone())),
         }))
     }
 }

@@ -1,17 +1,21 @@
-//! `Viewer`, `AuthResult` and the inputs and payloads of accounts.
+//! `Viewer` and `AuthResult`.
 
-use async_graphql::{Context, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use crate::{
     domain::sessions::{self, SignedIn},
+    entity::user,
     graphql::{
+        accounts::preferences::Preferences,
         context::{batch, caller},
         conversations::{
             self,
             types::{ConversationConnection, ConversationFilter},
         },
         errors::Result,
+        page::Forward,
         scalars::DateTime,
+        sessions::types::{self as session_types, SessionConnection},
         threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
     },
@@ -46,6 +50,42 @@ impl Viewer {
         threads::lists::followed(ctx, first, after.as_deref()).await
     }
 
+    /// Sign-in address.
+    async fn email(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.user(ctx).await?.0.email.unwrap_or_default())
+    }
+
+    /// Whether the address was confirmed.
+    async fn is_email_verified(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.user(ctx).await?.0.verified_at.is_some())
+    }
+
+    /// What the viewer may do on the whole server.
+    async fn role(&self) -> ServerRole {
+        self.0.role.into()
+    }
+
+    /// Own settings.
+    async fn preferences(&self, ctx: &Context<'_>) -> Result<Preferences> {
+        Ok(Preferences(self.user(ctx).await?.0))
+    }
+
+    /// Whether a password is set; false for accounts that only use external providers.
+    async fn has_password(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(self.user(ctx).await?.0.password_hash.is_some())
+    }
+
+    /// Where the viewer is signed in: here first, then the newest.
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(20)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<SessionConnection> {
+        let request = Forward::read(first, 20, after.as_deref())?;
+        session_types::page(ctx, &self.0, request).await
+    }
+
     /// Conversations the viewer takes part in, most recently active first.
     async fn conversations(
         &self,
@@ -56,6 +96,18 @@ impl Viewer {
     ) -> Result<ConversationConnection> {
         conversations::query::list(ctx, &self.0, filter, first, after.as_deref()).await
     }
+}
+
+/// A role on the whole server.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "user::ServerRole")]
+pub enum ServerRole {
+    /// An ordinary account.
+    Member,
+    /// May see the administration area and act on reports and content.
+    Moderator,
+    /// May do everything.
+    Admin,
 }
 
 /// A new or renewed sign-in.
@@ -87,40 +139,4 @@ impl AuthResult {
             refresh_token_expires_at: signed_in.refresh_token_expires_at.into(),
         }
     }
-}
-
-/// Details for a new account.
-#[derive(InputObject)]
-pub struct RegisterInput {
-    /// Unique name: 2 to 32 letters, digits, dots, dashes or underscores.
-    pub username: String,
-    /// Name to show; defaults to the username.
-    pub display_name: Option<String>,
-    /// Address for sign-in and mail.
-    pub email: String,
-    /// At least 10 characters.
-    pub password: String,
-}
-
-/// Result of register.
-#[derive(SimpleObject)]
-pub struct RegisterPayload {
-    /// The sign-in.
-    pub auth: Option<AuthResult>,
-}
-
-/// Credentials.
-#[derive(InputObject)]
-pub struct SignInInput {
-    /// Email address or username.
-    pub login: String,
-    /// Password.
-    pub password: String,
-}
-
-/// Result of signIn.
-#[derive(SimpleObject)]
-pub struct SignInPayload {
-    /// The sign-in.
-    pub auth: Option<AuthResult>,
 }

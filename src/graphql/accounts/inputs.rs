@@ -1,0 +1,159 @@
+//! Inputs and payloads of accounts.
+
+use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
+
+use crate::{
+    domain::accounts::{Edit, PreferenceChanges, ProfileChanges, Registration},
+    graphql::{
+        accounts::{
+            preferences::Visibility,
+            types::{AuthResult, Viewer},
+        },
+        participants::types::NotificationLevel,
+    },
+};
+
+/// Details for a new account.
+#[derive(InputObject)]
+pub struct RegisterInput {
+    /// Unique name: 2 to 32 letters, digits, dots, dashes or underscores.
+    username: String,
+    /// Name to show; defaults to the username.
+    display_name: Option<String>,
+    /// Address for sign-in and mail.
+    email: String,
+    /// At least 10 characters.
+    password: String,
+}
+
+impl From<RegisterInput> for Registration {
+    fn from(input: RegisterInput) -> Self {
+        Self {
+            username: input.username,
+            display_name: input.display_name,
+            email: input.email,
+            password: input.password,
+        }
+    }
+}
+
+/// Result of register.
+#[derive(SimpleObject)]
+pub struct RegisterPayload {
+    /// The sign-in.
+    pub auth: Option<AuthResult>,
+}
+
+/// Credentials.
+#[derive(InputObject)]
+pub struct SignInInput {
+    /// Email address or username.
+    pub login: String,
+    /// Password.
+    pub password: String,
+}
+
+/// Result of signIn.
+#[derive(SimpleObject)]
+pub struct SignInPayload {
+    /// The sign-in.
+    pub auth: Option<AuthResult>,
+}
+
+/// The present and the new password.
+#[derive(InputObject)]
+pub struct ChangePasswordInput {
+    /// The present one; omit it when none is set.
+    pub current_password: Option<String>,
+    /// At least 10 characters.
+    pub new_password: String,
+}
+
+/// Result of changePassword.
+#[derive(SimpleObject)]
+pub struct ChangePasswordPayload {
+    /// The viewer.
+    pub viewer: Option<Viewer>,
+}
+
+/// New public details. Omitted fields stay; null clears.
+#[derive(InputObject)]
+pub struct UpdateProfileInput {
+    /// Unique name.
+    username: MaybeUndefined<String>,
+    /// Name to show.
+    display_name: MaybeUndefined<String>,
+    /// Given name.
+    first_name: MaybeUndefined<String>,
+    /// Family name.
+    last_name: MaybeUndefined<String>,
+    /// Telephone number in E.164 form.
+    phone_number: MaybeUndefined<String>,
+    /// Short text.
+    bio: MaybeUndefined<String>,
+}
+
+impl From<UpdateProfileInput> for ProfileChanges {
+    fn from(input: UpdateProfileInput) -> Self {
+        Self {
+            username: edit(input.username),
+            display_name: edit(input.display_name),
+            first_name: edit(input.first_name),
+            last_name: edit(input.last_name),
+            phone_number: edit(input.phone_number),
+            bio: edit(input.bio),
+        }
+    }
+}
+
+fn edit(field: MaybeUndefined<String>) -> Edit {
+    match field {
+        MaybeUndefined::Undefined => Edit::Keep,
+        MaybeUndefined::Null => Edit::Clear,
+        MaybeUndefined::Value(text) => Edit::Set(text),
+    }
+}
+
+/// Result of updateProfile.
+#[derive(SimpleObject)]
+pub struct UpdateProfilePayload {
+    /// The viewer.
+    pub viewer: Option<Viewer>,
+}
+
+/// New settings. Omitted fields stay.
+#[derive(InputObject)]
+pub struct UpdatePreferencesInput {
+    /// BCP 47 tag.
+    locale: Option<String>,
+    /// IANA time zone name.
+    time_zone: Option<String>,
+    /// Default level for new conversations.
+    notification_level: Option<NotificationLevel>,
+    /// Be found by people search.
+    is_searchable: Option<bool>,
+    /// Who sees first and last name and bio.
+    profile_visibility: Option<Visibility>,
+    /// Who sees the telephone number.
+    phone_visibility: Option<Visibility>,
+}
+
+impl From<UpdatePreferencesInput> for PreferenceChanges {
+    fn from(input: UpdatePreferencesInput) -> Self {
+        Self {
+            locale: input.locale,
+            time_zone: input.time_zone,
+            notification_level: input.notification_level.map(Into::into),
+            is_searchable: input.is_searchable,
+            profile_visibility: input.profile_visibility.map(Into::into),
+            phone_visibility: input.phone_visibility.map(Into::into),
+        }
+    }
+}
+
+/// Result of updatePreferences.
+#[derive(SimpleObject)]
+pub struct UpdatePreferencesPayload {
+    /// The viewer.
+    pub viewer: Option<Viewer>,
+}

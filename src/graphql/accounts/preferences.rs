@@ -1,0 +1,60 @@
+//! `Preferences`.
+
+use async_graphql::{Enum, Object};
+
+use crate::{entity::user, graphql::participants::types::NotificationLevel, id::PreferencesId};
+
+/// The viewer's own settings.
+#[derive(Clone, Debug)]
+pub struct Preferences(pub user::Model);
+
+/// The viewer's own settings.
+#[Object]
+impl Preferences {
+    /// Unique id.
+    async fn id(&self) -> PreferencesId {
+        PreferencesId(self.0.id.0)
+    }
+
+    /// Interface language as a BCP 47 tag.
+    async fn locale(&self) -> &str {
+        &self.0.locale
+    }
+
+    /// IANA time zone name.
+    async fn time_zone(&self) -> &str {
+        &self.0.time_zone
+    }
+
+    /// Default level for new conversations.
+    async fn notification_level(&self) -> NotificationLevel {
+        self.0.notification_level.into()
+    }
+
+    /// Whether people search finds the viewer.
+    async fn is_searchable(&self) -> bool {
+        self.0.is_searchable
+    }
+
+    /// Who sees first and last name and bio.
+    async fn profile_visibility(&self) -> Visibility {
+        self.0.profile_visibility.into()
+    }
+
+    /// Who sees the telephone number.
+    async fn phone_visibility(&self) -> Visibility {
+        self.0.phone_visibility.into()
+    }
+}
+
+/// Who sees a part of a profile.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "user::Visibility")]
+pub enum Visibility {
+    /// Everyone signed in to this server.
+    Everyone,
+    /// People who share a conversation with the owner.
+    Contacts,
+    /// Nobody else.
+    Nobody,
+}

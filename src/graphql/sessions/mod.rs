@@ -1,0 +1,6 @@
+//! Sessions: where the viewer is signed in.
+
+mod mutation;
+pub mod types;
+
+pub use mutation::SessionMutation;

@@ -1,0 +1,68 @@
+//! Changes of sessions.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    domain::sessions,
+    graphql::{
+        accounts::types::AuthResult,
+        context::{app, caller, viewer},
+        errors::Result,
+        sessions::types::{
+            RefreshSessionInput, RefreshSessionPayload, RevokeOtherSessionsPayload,
+            RevokeSessionsInput, RevokeSessionsPayload, SignOutPayload,
+        },
+    },
+};
+
+/// Changes of sessions.
+#[derive(Default, Debug)]
+pub struct SessionMutation;
+
+#[Object]
+impl SessionMutation {
+    /// Exchange a refresh token for fresh tokens; the old one stops working.
+    async fn refresh_session(
+        &self,
+        ctx: &Context<'_>,
+        input: RefreshSessionInput,
+    ) -> Result<Option<RefreshSessionPayload>> {
+        let device = caller(ctx).device();
+        let renewed = sessions::refresh(app(ctx), &input.refresh_token, &device).await?;
+        Ok(Some(RefreshSessionPayload {
+            auth: Some(AuthResult::new(ctx, renewed)),
+        }))
+    }
+
+    /// End the current session.
+    async fn sign_out(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
+        let ended = sessions::sign_out(app(ctx), viewer(ctx)?).await?;
+        Ok(Some(SignOutPayload {
+            ended_session_id: Some(ended),
+        }))
+    }
+
+    /// End some of the viewer's sessions.
+    async fn revoke_sessions(
+        &self,
+        ctx: &Context<'_>,
+        input: RevokeSessionsInput,
+    ) -> Result<Option<RevokeSessionsPayload>> {
+        let viewer = viewer(ctx)?;
+        let revoked_session_ids = sessions::revoke(app(ctx), viewer, &input.session_ids).await?;
+        Ok(Some(RevokeSessionsPayload {
+            revoked_session_ids,
+        }))
+    }
+
+    /// End every session of the viewer but this one.
+    async fn revoke_other_sessions(
+        &self,
+        ctx: &Context<'_>,
+    ) -> Result<Option<RevokeOtherSessionsPayload>> {
+        let revoked_session_ids = sessions::revoke_others(app(ctx), viewer(ctx)?).await?;
+        Ok(Some(RevokeOtherSessionsPayload {
+            revoked_session_ids,
+        }))
+    }
+}

@@ -1,0 +1,139 @@
+//! `Session`, and the inputs and payloads of sessions.
+
+use async_graphql::{Context, InputObject, Object, SimpleObject};
+use sea_orm::{
+    ColumnTrait, Condition, Order, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait,
+};
+
+use crate::{
+    domain::sessions::{self, Viewer},
+    entity::session,
+    graphql::{
+        accounts::types::AuthResult,
+        context::{app, caller},
+        errors::Result,
+        page::{Forward, Page, connection},
+        scalars::DateTime,
+    },
+    id::SessionId,
+};
+
+/// A signed-in device or browser.
+#[derive(Clone, Debug)]
+pub struct Session(pub session::Model);
+
+/// A signed-in device or browser.
+#[Object]
+impl Session {
+    /// Unique id.
+    async fn id(&self) -> SessionId {
+        self.0.id
+    }
+
+    /// Whether this request uses it.
+    async fn is_current(&self, ctx: &Context<'_>) -> bool {
+        let viewer = caller(ctx).viewer();
+        viewer.is_some_and(|viewer| viewer.session == self.0.id)
+    }
+
+    /// Short description derived from the client, e.g. Firefox on Linux.
+    async fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// Last network address seen.
+    async fn ip_address(&self) -> Option<&str> {
+        self.0.ip_address.as_deref()
+    }
+
+    /// When it began.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When it was last used.
+    async fn last_used_at(&self) -> DateTime {
+        self.0.last_used_at.into()
+    }
+
+    /// When it ends unless it is used.
+    async fn expires_at(&self) -> DateTime {
+        sessions::lapses_at(&self.0).into()
+    }
+}
+
+connection!(
+    SessionConnection,
+    SessionEdge,
+    Session,
+    "A page of sessions.",
+    "A session in a page."
+);
+
+/// A page of the viewer's sessions: the current one, then the newest first.
+pub(in crate::graphql) async fn page(
+    ctx: &Context<'_>,
+    viewer: &Viewer,
+    request: Forward<SessionId>,
+) -> Result<SessionConnection> {
+    let is_other = session::Column::Id.ne(viewer.session);
+    let after = request.after.map(|after| {
+        let older = (after != viewer.session).then(|| session::Column::Id.lt(after));
+        Condition::all().add(is_other).add_option(older)
+    });
+    let rows = sessions::live(viewer, app(ctx).clock.now())
+        .filter(Condition::all().add_option(after))
+        .order_by(
+            session::Column::Id.into_expr().eq(viewer.session),
+            Order::Desc,
+        )
+        .order_by_desc(session::Column::Id)
+        .limit(request.limit())
+        .all(app(ctx).db.read())
+        .await?;
+    Ok(Page::forward(rows, &request, |row| row.id)
+        .map(Session)
+        .into())
+}
+
+/// A session to renew.
+#[derive(InputObject)]
+pub struct RefreshSessionInput {
+    /// The refresh token.
+    pub refresh_token: String,
+}
+
+/// Result of refreshSession.
+#[derive(SimpleObject)]
+pub struct RefreshSessionPayload {
+    /// The renewed sign-in.
+    pub auth: Option<AuthResult>,
+}
+
+/// Result of signOut.
+#[derive(SimpleObject)]
+pub struct SignOutPayload {
+    /// Id of the session that ended.
+    pub ended_session_id: Option<SessionId>,
+}
+
+/// Which sessions to end.
+#[derive(InputObject)]
+pub struct RevokeSessionsInput {
+    /// The sessions.
+    pub session_ids: Vec<SessionId>,
+}
+
+/// Result of revokeSessions.
+#[derive(SimpleObject)]
+pub struct RevokeSessionsPayload {
+    /// Ids of the sessions that ended.
+    pub revoked_session_ids: Vec<SessionId>,
+}
+
+/// Result of revokeOtherSessions.
+#[derive(SimpleObject)]
+pub struct RevokeOtherSessionsPayload {
+    /// Ids of the sessions that ended.
+    pub revoked_session_ids: Vec<SessionId>,
+}
