@@ -1,14 +1,26 @@
 //! People sign up and sign in.
 
-use std::net::IpAddr;
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
+use argon2::{
+    Algorithm, Argon2, Params, PasswordHasher, Version, password_hash::phc::PasswordHash,
+};
+use chrono::TimeDelta;
 use heddle::{
+    auth::password::is_outdated,
+    db,
     domain::{
         accounts::{self, Registration},
         sessions::Device,
     },
-    error::Code,
+    entity::user,
+    error::{Code, Error},
+    id::UserId,
 };
+use sea_orm::EntityTrait;
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, both, person::PASSWORD};
@@ -25,6 +37,13 @@ both!(
     names_and_addresses_are_unique_whatever_their_case,
     ten_people_want_one_name_and_one_gets_it,
     one_address_registers_only_so_often,
+    five_wrong_passwords_make_one_wait_longer_and_longer,
+    a_hundred_wrong_passwords_need_a_reset,
+    guesses_at_once_gain_nothing,
+    one_address_fails_only_so_often,
+    unknown_names_cost_what_known_ones_do,
+    weak_hashes_are_made_again_at_sign_in,
+    the_server_says_what_it_allows,
 );
 
 async fn ann_signs_up_and_signs_in(app: TestApp) {
@@ -143,6 +162,190 @@ async fn one_address_registers_only_so_often(app: TestApp) {
     assert_eq!(refused.code(), Code::RateLimited);
     let wait = refused.retry_after().unwrap();
     assert!(wait.as_secs() <= 30, "{wait:?}");
-    app.app.clock.advance(chrono::TimeDelta::seconds(30));
+    app.app.clock.advance(TimeDelta::seconds(30));
     register(6).await.unwrap();
+}
+
+/// Somebody signs in from this network address.
+async fn sign_in_from(app: &TestApp, home: &str, login: &str, password: &str) -> Result<(), Error> {
+    let device = Device {
+        ip_address: Some(home.parse().unwrap()),
+        ..Device::default()
+    };
+    accounts::sign_in(&app.app, login, password, &device).await?;
+    Ok(())
+}
+
+/// A network address of its own for each try, so that only the name is throttled.
+fn elsewhere(number: usize) -> String {
+    format!("198.51.{}.{}", number / 250, number % 250)
+}
+
+async fn five_wrong_passwords_make_one_wait_longer_and_longer(app: TestApp) {
+    app.person("Ann").await;
+    // What a stranger hears of a name that nobody has must not differ by a word.
+    let mut heard: Vec<Vec<String>> = vec![];
+    for login in ["ann", "nobody", "nobody@example.org"] {
+        let mut words = vec![];
+        for number in 0..5 {
+            let wrong = sign_in_from(&app, &elsewhere(number), login, "not the password").await;
+            words.push(wrong.unwrap_err().to_string());
+        }
+        for pause in [20, 40, 80] {
+            let early = sign_in_from(&app, &elsewhere(9), login, PASSWORD).await;
+            let early = early.unwrap_err();
+            assert_eq!(early.code(), Code::RateLimited);
+            let wait = early.retry_after().unwrap().as_secs_f64();
+            assert!(
+                (f64::from(pause) - 5.0..=f64::from(pause)).contains(&wait),
+                "{login} {wait}"
+            );
+            app.app.clock.advance(TimeDelta::seconds(pause.into()));
+            let wrong = sign_in_from(&app, &elsewhere(9), login, "not the password").await;
+            words.push(wrong.unwrap_err().to_string());
+        }
+        app.app.clock.advance(TimeDelta::minutes(15));
+        heard.push(words);
+    }
+    assert_eq!(heard[0], heard[1]);
+    assert_eq!(heard[0], heard[2]);
+    // The right one, after the pause, wipes the slate.
+    sign_in_from(&app, &elsewhere(10), "ann", PASSWORD)
+        .await
+        .unwrap();
+    for number in 0..4 {
+        let wrong = sign_in_from(&app, &elsewhere(number), "ann", "not the password").await;
+        assert_eq!(wrong.unwrap_err().code(), Code::WrongCredentials);
+    }
+    sign_in_from(&app, &elsewhere(11), "ann@example.org", PASSWORD)
+        .await
+        .unwrap();
+}
+
+async fn a_hundred_wrong_passwords_need_a_reset(app: TestApp) {
+    app.person("Ann").await;
+    let tries = async |login: &str| {
+        app.app.clock.advance(TimeDelta::minutes(15));
+        let wrong = sign_in_from(&app, &elsewhere(1), login, "x").await;
+        wrong.unwrap_err().code()
+    };
+    let logins = ["ann", "nobody"];
+    for login in logins {
+        assert_eq!(tries(login).await, Code::WrongCredentials);
+    }
+    // Ninety-eight more, without the wait.
+    for table in ["\"user\"", "unknown_sign_in"] {
+        let text = &format!("UPDATE {table} SET failed_sign_ins = failed_sign_ins + 98");
+        let changed = app
+            .app
+            .db
+            .write(|tx| async move { db::run(&*tx, text, []).await });
+        assert_eq!(changed.await.unwrap(), 1);
+    }
+    for login in logins {
+        assert_eq!(tries(login).await, Code::WrongCredentials, "{login}");
+        assert_eq!(tries(login).await, Code::LimitReached, "{login}");
+    }
+    let right = sign_in_from(&app, &elsewhere(2), "ann", PASSWORD).await;
+    assert_eq!(right.unwrap_err().code(), Code::LimitReached);
+}
+
+async fn guesses_at_once_gain_nothing(app: TestApp) {
+    app.person("Ann").await;
+    let guesses = (0..12).map(|number| {
+        let app = &app;
+        async move { sign_in_from(app, &elsewhere(number), "ann", "not the password").await }
+    });
+    let answers = futures_util::future::join_all(guesses).await;
+    let looked_at = answers
+        .iter()
+        .filter(|answer| matches!(answer, Err(error) if error.code() == Code::WrongCredentials));
+    assert_eq!(looked_at.count(), 5);
+}
+
+async fn one_address_fails_only_so_often(app: TestApp) {
+    app.person("Ann").await;
+    let home = "203.0.113.9";
+    for number in 0..20 {
+        let wrong = sign_in_from(&app, home, &format!("name{number}"), "x").await;
+        assert_eq!(wrong.unwrap_err().code(), Code::WrongCredentials);
+    }
+    let refused = sign_in_from(&app, home, "ann", PASSWORD).await.unwrap_err();
+    assert_eq!(refused.code(), Code::RateLimited);
+    assert!(refused.retry_after().unwrap().as_secs() <= 30);
+    sign_in_from(&app, "203.0.113.10", "ann", PASSWORD)
+        .await
+        .unwrap();
+    app.app.clock.advance(TimeDelta::seconds(30));
+    // Successes are free.
+    for _ in 0..3 {
+        sign_in_from(&app, home, "ann", PASSWORD).await.unwrap();
+    }
+}
+
+async fn unknown_names_cost_what_known_ones_do(app: TestApp) {
+    app.person("Ann").await;
+    let mut times = [Duration::ZERO; 2];
+    // The first hashes warm up what is made once.
+    let _ = sign_in_from(&app, &elsewhere(99), "warm", "x").await;
+    for round in 0..4 {
+        for (time, login) in times.iter_mut().zip(["ann", "nobody"]) {
+            let start = Instant::now();
+            let wrong = sign_in_from(&app, &elsewhere(round), login, "not the password").await;
+            *time += start.elapsed();
+            assert_eq!(wrong.unwrap_err().code(), Code::WrongCredentials);
+        }
+    }
+    let [known, unknown] = times;
+    assert!(unknown * 2 > known, "{known:?} {unknown:?}");
+}
+
+async fn weak_hashes_are_made_again_at_sign_in(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let id = UserId::from_text(&ann.id);
+    let params = Params::new(8_192, 1, 1, None).unwrap();
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let weak: PasswordHash = argon2.hash_password(PASSWORD.as_bytes()).unwrap();
+    let weak = &weak.to_string();
+    app.app
+        .db
+        .write(|tx| async move {
+            let text = r#"UPDATE "user" SET password_hash = ? WHERE id = ?"#;
+            db::run(&*tx, text, [weak.as_str().into(), id.into()]).await
+        })
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        sign_in_from(&app, &elsewhere(1), "ann", PASSWORD)
+            .await
+            .unwrap();
+    }
+    let rows = user::Entity::find_by_id(id);
+    let row = rows.one(app.app.db.read()).await.unwrap().unwrap();
+    let stored = row.password_hash.unwrap();
+    assert_ne!(stored, *weak);
+    assert!(!is_outdated(&stored));
+}
+
+async fn the_server_says_what_it_allows(app: TestApp) {
+    let query = "{ server { id name version apiVersion signUpPolicy now
+        limits { messageLength participantsPerConversation threadDepth editWindowSeconds
+            deleteWindowSeconds eventReplaySeconds }
+        errorCodes { code meaning isRetryable } } }";
+    let data = app.nobody().asks(query, Value::Null).await;
+    let server = &data["server"];
+    assert_eq!(server["name"], "Heddle");
+    assert_eq!(server["signUpPolicy"], "OPEN");
+    assert_eq!(
+        server["limits"],
+        json!({
+            "messageLength": 10_000, "participantsPerConversation": 10_000, "threadDepth": 50,
+            "editWindowSeconds": null, "deleteWindowSeconds": null, "eventReplaySeconds": 604_800,
+        })
+    );
+    let limited = json!({
+        "code": "RATE_LIMITED", "isRetryable": true,
+        "meaning": "Too many requests. Try again after extensions.retryAfterMs.",
+    });
+    assert!(server["errorCodes"].as_array().unwrap().contains(&limited));
 }

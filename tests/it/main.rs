@@ -15,5 +15,7 @@ mod conversations;
 mod live;
 mod messages;
 mod properties;
+mod sessions;
 mod support;
 mod threads;
+mod users;
