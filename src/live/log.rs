@@ -1,7 +1,9 @@
 //! The event log: appended to inside the transaction that makes a change.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -267,6 +269,73 @@ pub async fn append_to_users(
     }
     tx.ring_on_commit();
     Ok(())
+}
+
+/// Writes an event of their own on the stream of each of these people, who are named once each. People
+/// who are gone are passed over.
+pub async fn append_each(
+    tx: &Tx,
+    at: DateTime<Utc>,
+    mut changes: Vec<(UserId, Change)>,
+) -> Result<(), Error> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    // Locked by id, as above, also across the statements.
+    changes.sort_unstable_by_key(|&(user, _)| user);
+    for some in changes.chunks(ROWS_PER_INSERT) {
+        let seqs = take_one_each(tx, some).await?;
+        let mut values = Vec::with_capacity(some.len() * 5);
+        for (user, change) in some {
+            let Some(&seq) = seqs.get(user) else {
+                continue;
+            };
+            values.extend([
+                (*user).into(),
+                seq.into(),
+                change.kind().into(),
+                payload(change)?.into(),
+                at.into(),
+            ]);
+        }
+        if seqs.is_empty() {
+            continue;
+        }
+        let rows = vec!["(?, ?, ?, ?, ?)"; seqs.len()].join(", ");
+        let text =
+            format!("INSERT INTO event (stream_id, seq, kind, payload, created_at) VALUES {rows}");
+        db::run(tx, &text, values).await?;
+    }
+    tx.ring_on_commit();
+    Ok(())
+}
+
+/// The next number of each of these people's streams.
+async fn take_one_each(
+    tx: &Tx,
+    changes: &[(UserId, Change)],
+) -> Result<HashMap<UserId, i64>, Error> {
+    #[derive(FromQueryResult)]
+    struct Taken {
+        id: UserId,
+        event_seq: i64,
+    }
+    let lock = match tx.get_database_backend() {
+        DbBackend::Postgres => "ORDER BY id FOR NO KEY UPDATE",
+        _ => "",
+    };
+    let text = format!(
+        r#"UPDATE "user" SET event_seq = event_seq + 1
+           WHERE id IN (SELECT id FROM "user" WHERE id IN ({}) {lock})
+           RETURNING id, event_seq"#,
+        db::marks(changes.len())
+    );
+    let ids = changes.iter().map(|&(user, _)| Value::from(user));
+    let taken: Vec<Taken> = db::all(tx, &text, ids.collect::<Vec<_>>()).await?;
+    Ok(taken
+        .into_iter()
+        .map(|row| (row.id, row.event_seq))
+        .collect())
 }
 
 fn payload(change: &Change) -> Result<String, Error> {
