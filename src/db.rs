@@ -17,7 +17,7 @@ use sea_orm::{
     TransactionOptions, TransactionTrait, Value,
 };
 use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::error::Error;
 
@@ -43,19 +43,39 @@ pub struct Db {
     reader: DatabaseConnection,
     /// Counts commits that wrote events: the doorbell of this process.
     doorbell: Arc<watch::Sender<u64>>,
+    /// Rung by commits that asked for background work.
+    work_bell: Arc<Notify>,
 }
 
 /// A transaction that may change things.
 #[derive(Debug)]
 pub struct Tx {
     inner: DatabaseTransaction,
-    rings: Mutex<bool>,
+    rings: Mutex<Rings>,
+}
+
+/// Whom to wake once a transaction is committed.
+#[derive(Clone, Copy, Debug, Default)]
+struct Rings {
+    readers: bool,
+    workers: bool,
 }
 
 impl Tx {
     /// Rings the doorbell once this transaction is committed: it wrote an event.
     pub fn ring_on_commit(&self) {
-        *self.rings.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.rings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .readers = true;
+    }
+
+    /// Wakes a worker once this transaction is committed: it asked for background work.
+    pub fn wake_worker_on_commit(&self) {
+        self.rings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .workers = true;
     }
 }
 
@@ -78,6 +98,7 @@ impl Db {
             writer,
             reader,
             doorbell: Arc::new(watch::Sender::new(0)),
+            work_bell: Arc::new(Notify::new()),
         })
     }
 
@@ -103,6 +124,12 @@ impl Db {
     #[must_use]
     pub fn doorbell(&self) -> watch::Receiver<u64> {
         self.doorbell.subscribe()
+    }
+
+    /// Wakes one waiter whenever a transaction of this process that asked for work was committed.
+    #[must_use]
+    pub fn work_bell(&self) -> &Notify {
+        &self.work_bell
     }
 
     /// Runs `work` in one transaction: committed when it succeeds, undone when it fails, and run
@@ -135,7 +162,7 @@ impl Db {
         let inner = self.writer.begin_with_options(options).await?;
         let tx = Arc::new(Tx {
             inner,
-            rings: Mutex::new(false),
+            rings: Mutex::default(),
         });
         let outcome = work(Arc::clone(&tx)).await;
         let Some(tx) = Arc::into_inner(tx) else {
@@ -149,13 +176,16 @@ impl Db {
             }
         };
         tx.inner.commit().await?;
-        if tx
+        let rings = tx
             .rings
             .into_inner()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+            .unwrap_or_else(PoisonError::into_inner);
+        if rings.readers {
             self.doorbell
                 .send_modify(|count| *count = count.wrapping_add(1));
+        }
+        if rings.workers {
+            self.work_bell.notify_one();
         }
         Ok(value)
     }

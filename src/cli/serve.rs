@@ -12,7 +12,7 @@ use super::{failure::Failure, folder, migrate, out};
 use crate::{
     app::App,
     config::{Config, Mode},
-    http,
+    http, jobs,
 };
 
 /// How long requests and background work may take to finish once the server is told to stop.
@@ -32,6 +32,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     migrate::up(&app.db, &app.config).await?;
     // Before the banner: whoever reads it may want to stop the server at once.
     stop_on_signal(&app)?;
+    jobs::start(&app);
     out::text(&banner(&app.config, address));
     let shutdown = app.shutdown.clone();
     let serving = http::serve(app.clone(), listener, shutdown.clone());

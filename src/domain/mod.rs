@@ -7,6 +7,7 @@ pub mod administration;
 pub mod bulk;
 pub mod conversations;
 pub mod messages;
+pub mod notifications;
 pub mod page;
 pub mod participants;
 pub mod reads;

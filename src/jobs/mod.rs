@@ -1,1 +1,70 @@
 //! Background work: rows of the `job` table, written in the transaction that asks for the work.
+//!
+//! A worker claims a row with a lease and renews it while it works. A worker that dies loses its lease,
+//! and the work is done again by another: whatever a job does must be harmless to repeat.
+
+mod housekeeping;
+mod queue;
+mod worker;
+
+use chrono::{DateTime, Utc};
+use sea_orm::Value;
+use serde::{Deserialize, Serialize};
+
+pub use worker::start;
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    error::Error,
+    id::{JobId, MessageId},
+};
+
+/// Something to do later. Ids only, never words that a deletion would have to find again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Work {
+    /// Tell the people of a large conversation about a message.
+    NotifyOfMessage {
+        /// Which.
+        message: MessageId,
+    },
+    /// Throw away what nobody needs any more; comes back every day.
+    KeepHouse,
+}
+
+impl Work {
+    /// The name under which the table keeps this kind of work.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotifyOfMessage { .. } => "NotifyOfMessage",
+            Self::KeepHouse => "KeepHouse",
+        }
+    }
+}
+
+/// Asks for work, to be done at this time or soon after, if and only if the transaction commits.
+pub async fn enqueue_in(
+    tx: &Tx,
+    app: &App,
+    work: &Work,
+    run_at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let text = "INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
+        VALUES (?, ?, ?, 'QUEUED', 0, ?, ?)";
+    db::run(tx, text, row(app, JobId::mint(), work, run_at)?).await?;
+    tx.wake_worker_on_commit();
+    Ok(())
+}
+
+fn row(app: &App, id: JobId, work: &Work, run_at: DateTime<Utc>) -> Result<[Value; 5], Error> {
+    let payload = serde_json::to_string(work).map_err(Error::internal)?;
+    Ok([
+        id.into(),
+        work.kind().into(),
+        payload.into(),
+        app.clock.now().into(),
+        run_at.into(),
+    ])
+}

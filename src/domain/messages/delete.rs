@@ -9,6 +9,7 @@ use crate::{
     domain::{
         access,
         messages::{self, rights, send::count_in},
+        notifications,
         sessions::Viewer,
         threads,
     },
@@ -55,10 +56,11 @@ pub async fn erase_in(
     message: message::Model,
     at: DateTime<Utc>,
 ) -> Result<message::Model, Error> {
-    for table in ["message_revision", "mention", "notification"] {
+    for table in ["message_revision", "mention"] {
         let text = format!("DELETE FROM {table} WHERE message_id = ?");
         db::run(tx, &text, [message.id.into()]).await?;
     }
+    notifications::forget_message_in(tx, message.id, at).await?;
     let conversation = message.conversation_id;
     let mut changes = vec![Change::MessageDeleted {
         message: message.id,

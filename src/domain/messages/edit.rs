@@ -11,6 +11,7 @@ use crate::{
     domain::{
         access,
         messages::{self, mentions, rights, send::check_body},
+        notifications,
         sessions::Viewer,
     },
     entity::{message, message_revision},
@@ -84,6 +85,7 @@ async fn edit_in(
     let message = changed.update(tx).await?;
     mentions::clear_in(tx, &message).await?;
     mentions::write_in(tx, &message).await?;
+    notifications::message_edited_in(tx, app, &message).await?;
     let change = Change::MessageEdited {
         message: message.id,
     };

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         access::{self, InConversation},
         messages::{self, mentions, rights, sequence, tree},
+        notifications,
         sessions::Viewer,
         threads,
     },
@@ -75,6 +76,7 @@ async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Resul
         threads::replied_in(tx, &message, parent).await?;
     }
     mentions::write_in(tx, &message).await?;
+    notifications::message_sent_in(tx, app, &message).await?;
     Ok(Sent {
         message,
         was_duplicate: false,

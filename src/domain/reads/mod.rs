@@ -12,22 +12,54 @@ pub mod unread;
 pub use back::mark_unread_from;
 pub use mark::{UpTo, mark_conversations, mark_messages, mark_thread};
 
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
 use lane::Lane;
+use sea_orm::Value;
 
 use crate::{
     app::App,
-    db::Tx,
-    domain::sessions::Viewer,
+    db::{self, Tx},
+    domain::{notifications, sessions::Viewer},
     error::Error,
-    id::{ConversationId, ThreadId},
+    id::{ConversationId, ThreadId, UserId},
     live::log::{self, Change, Stream},
 };
 
 /// Lanes whose positions one statement reads.
 const LANES_PER_STATEMENT: usize = 500;
+/// People whose state one statement forgets.
+const PEOPLE_PER_STATEMENT: usize = 1000;
 
-/// Tells the viewer's own devices where they now stand in these lanes.
+/// These people left a conversation: nothing is kept of what they read there.
+pub async fn forget_in(
+    tx: &Tx,
+    conversation: ConversationId,
+    people: &[UserId],
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    for some in people.chunks(PEOPLE_PER_STATEMENT) {
+        for table in ["read_mark", "read_exception"] {
+            let text = format!(
+                "DELETE FROM {table} WHERE conversation_id = ? AND user_id IN ({})",
+                db::marks(some.len())
+            );
+            let people = some.iter().map(|&user| Value::from(user));
+            let values = std::iter::once(conversation.into()).chain(people);
+            db::run(tx, &text, values.collect::<Vec<_>>()).await?;
+        }
+        notifications::forget_conversation_in(tx, conversation, some, at).await?;
+    }
+    Ok(())
+}
+
+/// Tells the viewer's own devices where they now stand in these lanes, and that notifications of what
+/// was read there are done with.
 async fn announce_in(tx: &Tx, app: &App, viewer: &Viewer, lanes: &[Lane]) -> Result<(), Error> {
+    if lanes.is_empty() {
+        return Ok(());
+    }
     let mut changes = Vec::with_capacity(lanes.len());
     for some in lanes.chunks(LANES_PER_STATEMENT) {
         let timelines = some.iter().filter(|lane| lane.thread.is_none());
@@ -48,5 +80,8 @@ async fn announce_in(tx: &Tx, app: &App, viewer: &Viewer, lanes: &[Lane]) -> Res
             }
         }));
     }
+    let read: BTreeSet<ConversationId> = lanes.iter().map(|lane| lane.conversation).collect();
+    let read: Vec<ConversationId> = read.into_iter().collect();
+    changes.extend(notifications::read_in(tx, app, viewer, &read).await?);
     log::append(tx, Stream::User(viewer.user), app.clock.now(), &changes).await
 }

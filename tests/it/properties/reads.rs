@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use heddle::{
     domain::{
         messages::{self, NewMessage},
+        notifications,
         reads::{
             self, UpTo,
             position::{self, Position},
@@ -17,6 +18,7 @@ use heddle::{
     entity::{
         conversation::{self, ConversationKind, HistoryVisibility},
         message::MessagePriority,
+        notification,
         participant::{self, NotificationLevel, ParticipantRole},
     },
     id::{ConversationId, MessageId, ParticipantId, ThreadId},
@@ -318,6 +320,20 @@ impl World {
                 .await;
         }
         self.check_threads(person, about).await;
+        self.check_notifications(person, about).await;
+    }
+
+    /// Nobody is still notified of a message that they have read.
+    async fn check_notifications(&self, person: usize, about: &str) {
+        let rows = notifications::visible(&self.people[person])
+            .filter(notification::Column::ReadAt.is_null())
+            .all(self.app.app.db.read())
+            .await
+            .unwrap();
+        let unread: BTreeSet<_> = self.unread(person).map(|message| message.id).collect();
+        for id in rows.iter().filter_map(|row| row.message_id) {
+            assert!(unread.contains(&id), "{about}: {id}");
+        }
     }
 
     /// Every page of the list, small pages so that there are many.
@@ -515,9 +531,17 @@ impl World {
     }
 
     async fn leave(&mut self, person: usize, place: usize) {
+        let (user, conversation) = (self.people[person].user, self.conversations[place]);
+        let at = self.app.app.clock.now();
+        let forgetting = self
+            .app
+            .app
+            .db
+            .write(|tx| async move { reads::forget_in(&tx, conversation, &[user], at).await });
+        forgetting.await.unwrap();
         participant::Entity::delete_many()
-            .filter(participant::Column::UserId.eq(self.people[person].user))
-            .filter(participant::Column::ConversationId.eq(self.conversations[place]))
+            .filter(participant::Column::UserId.eq(user))
+            .filter(participant::Column::ConversationId.eq(conversation))
             .exec(self.app.app.db.migrate())
             .await
             .unwrap();

@@ -1,0 +1,49 @@
+//! Notifications: what wants a person's attention, why, and whether they saw it.
+
+mod notify;
+mod settle;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
+
+pub use notify::{
+    added_in, message_edited_in, message_sent_in, notify_of_message, role_changed_in,
+};
+pub use settle::{
+    Selection, dismiss, forget_conversation_in, forget_message_in, mark_read, read_in,
+};
+
+use crate::{domain::sessions::Viewer, entity::notification, id::NotificationId};
+
+/// The viewer's notifications.
+#[must_use]
+pub fn visible(viewer: &Viewer) -> Select<notification::Entity> {
+    notification::Entity::find().filter(notification::Column::UserId.eq(viewer.user))
+}
+
+/// The viewer's notifications from after this place, newest first.
+#[must_use]
+pub fn list(
+    viewer: &Viewer,
+    unread_only: bool,
+    after: Option<(DateTime<Utc>, NotificationId)>,
+) -> Select<notification::Entity> {
+    use notification::Column;
+    let mut found = visible(viewer)
+        .order_by_desc(Column::CreatedAt)
+        .order_by_desc(Column::Id);
+    if unread_only {
+        found = found.filter(Column::ReadAt.is_null());
+    }
+    let Some((at, id)) = after else {
+        return found;
+    };
+    let same_time = Condition::all()
+        .add(Column::CreatedAt.eq(at))
+        .add(Column::Id.lt(id));
+    found.filter(
+        Condition::any()
+            .add(Column::CreatedAt.lt(at))
+            .add(same_time),
+    )
+}

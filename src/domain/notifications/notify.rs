@@ -1,0 +1,277 @@
+//! Writing notifications: in the transaction that causes them, or for large conversations by
+//! background work. One message notifies a person once, for the most specific reason.
+
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::reads::unread::UNREAD,
+    entity::{
+        message::{self, MessageKind},
+        notification::NotificationType,
+    },
+    error::Error,
+    id::{ConversationId, MessageId, NotificationId, UserId},
+    jobs::{self, Work},
+    live::log::{self, Change},
+};
+
+/// Most participants that a sender's own transaction notifies.
+const AT_ONCE: u64 = 200;
+/// People notified by one transaction of background work.
+const BATCH: i64 = 500;
+/// Rows in one INSERT: seven values each, and SQLite binds at most 32,766.
+const ROWS_PER_INSERT: usize = 1000;
+
+/// Whether a person wants to hear of anything in a conversation now; binds the time.
+const LISTENS: &str =
+    "p.notification_level <> 'NONE' AND (p.muted_until IS NULL OR p.muted_until <= ?)";
+
+/// Somebody to notify.
+#[derive(Clone, Copy, Debug, FromQueryResult)]
+struct Recipient {
+    user_id: UserId,
+    kind: NotificationType,
+}
+
+/// What a notification says besides whom it is for and why.
+#[derive(Clone, Copy, Debug)]
+struct Cause {
+    actor: Option<UserId>,
+    message: Option<MessageId>,
+    conversation: ConversationId,
+}
+
+impl Cause {
+    fn message(message: &message::Model) -> Self {
+        Self {
+            actor: message.sender_id,
+            message: Some(message.id),
+            conversation: message.conversation_id,
+        }
+    }
+}
+
+/// A message was sent: notifies its readers, or asks for that to be done when there are many.
+pub async fn message_sent_in(tx: &Tx, app: &App, message: &message::Model) -> Result<(), Error> {
+    if message.kind != MessageKind::User {
+        return Ok(());
+    }
+    if is_large_in(tx, message.conversation_id).await? {
+        let work = Work::NotifyOfMessage {
+            message: message.id,
+        };
+        return jobs::enqueue_in(tx, app, &work, app.clock.now()).await;
+    }
+    let recipients = recipients_in(tx, app, message.id, Who::ALL).await?;
+    write_in(tx, app, Cause::message(message), &recipients).await
+}
+
+/// A message was edited: people it newly mentions are notified, unless they were told of it before.
+pub async fn message_edited_in(tx: &Tx, app: &App, message: &message::Model) -> Result<(), Error> {
+    let who = Who {
+        only: "AND n.user_id IS NOT NULL",
+        ..Who::ALL
+    };
+    let recipients = recipients_in(tx, app, message.id, who).await?;
+    write_in(tx, app, Cause::message(message), &recipients).await
+}
+
+/// Notifies the readers of a message in a large conversation, some hundred in each transaction.
+/// Repeating it changes nothing, and nobody who has read the message meanwhile hears of it.
+pub async fn notify_of_message(app: &App, id: MessageId) -> Result<(), Error> {
+    let mut after = Uuid::nil();
+    loop {
+        let last = app
+            .db
+            .write(|tx| async move { notify_some_in(&tx, app, id, after).await })
+            .await?;
+        match last {
+            Some(user) => after = user.0,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Notifies the next few; tells who was the last of them.
+async fn notify_some_in(
+    tx: &Tx,
+    app: &App,
+    id: MessageId,
+    after: Uuid,
+) -> Result<Option<UserId>, Error> {
+    let text = "SELECT * FROM message WHERE id = ?";
+    let Some(message) = db::one::<message::Model, _, _>(tx, text, [id.into()]).await? else {
+        return Ok(None);
+    };
+    let who = Who {
+        after,
+        limit: BATCH,
+        ..Who::ALL
+    };
+    let recipients = recipients_in(tx, app, id, who).await?;
+    write_in(tx, app, Cause::message(&message), &recipients).await?;
+    Ok(recipients.last().map(|recipient| recipient.user_id))
+}
+
+/// People were added to a group.
+pub async fn added_in(
+    tx: &Tx,
+    app: &App,
+    actor: UserId,
+    conversation: ConversationId,
+    people: &[UserId],
+) -> Result<(), Error> {
+    let kind = NotificationType::AddedToConversation;
+    tell_in(tx, app, kind, actor, conversation, people).await
+}
+
+/// Somebody's role changed.
+pub async fn role_changed_in(
+    tx: &Tx,
+    app: &App,
+    actor: UserId,
+    conversation: ConversationId,
+    person: UserId,
+) -> Result<(), Error> {
+    let kind = NotificationType::RoleChanged;
+    tell_in(tx, app, kind, actor, conversation, &[person]).await
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+async fn is_large_in(tx: &Tx, conversation: ConversationId) -> Result<bool, Error> {
+    let text = format!(
+        "SELECT COUNT(*) AS count FROM
+         (SELECT 1 FROM participant WHERE conversation_id = ? LIMIT {}) AS few",
+        AT_ONCE + 1
+    );
+    let found: Option<Count> = db::one(tx, &text, [conversation.into()]).await?;
+    let count = found.map_or(0, |found| found.count);
+    Ok(u64::try_from(count).is_ok_and(|count| count > AT_ONCE))
+}
+
+/// Which of the people who are to hear of a message.
+#[derive(Clone, Copy, Debug)]
+struct Who {
+    only: &'static str,
+    after: Uuid,
+    limit: i64,
+}
+
+impl Who {
+    const ALL: Self = Self {
+        only: "",
+        after: Uuid::nil(),
+        limit: i64::MAX,
+    };
+}
+
+/// Who is to hear of a message, and why: those to whom it is unread, by their level.
+async fn recipients_in(
+    tx: &Tx,
+    app: &App,
+    message: MessageId,
+    who: Who,
+) -> Result<Vec<Recipient>, Error> {
+    let only = who.only;
+    let text = format!(
+        "SELECT p.user_id, CASE WHEN n.user_id IS NOT NULL THEN 'MENTION'
+             WHEN f.user_id IS NOT NULL THEN 'REPLY' ELSE 'MESSAGE' END AS kind
+         FROM message m JOIN participant p ON p.conversation_id = m.conversation_id
+         LEFT JOIN mention n ON n.message_id = m.id AND n.user_id = p.user_id
+         LEFT JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id
+             AND f.is_following
+         WHERE m.id = ? AND p.user_id > ? AND {LISTENS} AND {UNREAD}
+             AND (p.notification_level = 'ALL' OR n.user_id IS NOT NULL
+                 OR f.user_id IS NOT NULL OR m.priority = 'URGENT') {only}
+         ORDER BY p.user_id LIMIT ?"
+    );
+    let values: [Value; 4] = [
+        message.into(),
+        who.after.into(),
+        app.clock.now().into(),
+        who.limit.into(),
+    ];
+    db::all(tx, &text, values).await
+}
+
+/// Notifies people of something that is not a message, whoever of them listens and did not do it.
+async fn tell_in(
+    tx: &Tx,
+    app: &App,
+    kind: NotificationType,
+    actor: UserId,
+    conversation: ConversationId,
+    people: &[UserId],
+) -> Result<(), Error> {
+    #[derive(FromQueryResult)]
+    struct Listener {
+        user_id: UserId,
+    }
+    let mut recipients = vec![];
+    for some in people.chunks(ROWS_PER_INSERT) {
+        let text = format!(
+            "SELECT p.user_id FROM participant p
+             WHERE p.conversation_id = ? AND p.user_id <> ? AND {LISTENS}
+                 AND p.user_id IN ({})",
+            db::marks(some.len())
+        );
+        let mut values: Vec<Value> =
+            vec![conversation.into(), actor.into(), app.clock.now().into()];
+        values.extend(some.iter().map(|&user| Value::from(user)));
+        let rows: Vec<Listener> = db::all(tx, &text, values).await?;
+        recipients.extend(rows.into_iter().map(|row| Recipient {
+            user_id: row.user_id,
+            kind,
+        }));
+    }
+    let cause = Cause {
+        actor: Some(actor),
+        message: None,
+        conversation,
+    };
+    write_in(tx, app, cause, &recipients).await
+}
+
+#[derive(FromQueryResult)]
+struct Written {
+    id: NotificationId,
+    user_id: UserId,
+}
+
+/// Writes the rows, and an event for each that is new.
+async fn write_in(tx: &Tx, app: &App, cause: Cause, recipients: &[Recipient]) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut changes = Vec::with_capacity(recipients.len());
+    for some in recipients.chunks(ROWS_PER_INSERT) {
+        let text = format!(
+            "INSERT INTO notification
+                 (id, user_id, kind, actor_id, message_id, conversation_id, created_at)
+             VALUES {} ON CONFLICT (message_id, user_id) DO NOTHING RETURNING id, user_id",
+            vec!["(?, ?, ?, ?, ?, ?, ?)"; some.len()].join(", ")
+        );
+        let values = some.iter().flat_map(|recipient| -> [Value; 7] {
+            [
+                NotificationId::mint().into(),
+                recipient.user_id.into(),
+                recipient.kind.into(),
+                cause.actor.into(),
+                cause.message.into(),
+                cause.conversation.into(),
+                now.into(),
+            ]
+        });
+        let rows: Vec<Written> = db::all(tx, &text, values.collect::<Vec<_>>()).await?;
+        changes.extend(rows.into_iter().map(|row| {
+            let notification = row.id;
+            (row.user_id, Change::NotificationAdded { notification })
+        }));
+    }
+    log::append_each(tx, now, changes).await
+}
