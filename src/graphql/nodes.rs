@@ -17,12 +17,10 @@ use crate::{
             loader::{MessageKey, RevisionKey},
             types::{Message, MessageRevision},
         },
-        notifications::{loader::NotificationKey, types::Notification},
         participants::{
             loader::ParticipantKey,
             types::{Membership, Participant},
         },
-        reads::types::UnreadTotals,
         threads::{loader::ThreadKey, types::Thread},
         users::{loader::UserKey, types::User},
     },
@@ -54,10 +52,6 @@ pub enum Node {
     MessageRevision(MessageRevision),
     /// A thread.
     Thread(Thread),
-    /// A notification.
-    Notification(Notification),
-    /// The viewer's totals for badges.
-    UnreadTotals(UnreadTotals),
 }
 
 /// Entry points that take any id.
@@ -109,14 +103,6 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
             .await?
             .map(Node::MessageRevision),
         AnyId::ThreadId(id) => batch.load_one(ThreadKey(id)).await?.map(Node::Thread),
-        AnyId::NotificationId(id) => batch
-            .load_one(NotificationKey(id))
-            .await?
-            .map(Node::Notification),
-        AnyId::UnreadTotalsId(id) if id.0 == viewer(ctx)?.user.0 => {
-            let totals = UnreadTotals::load(ctx, viewer(ctx)?).await?;
-            Some(Node::UnreadTotals(totals))
-        }
         _ => None,
     })
 }

@@ -13,18 +13,13 @@ use crate::{
             types::{ConversationConnection, ConversationFilter},
         },
         errors::Result,
-        notifications::{self, types::NotificationConnection},
         page::Forward,
-        reads::{
-            self,
-            types::{UnreadMessageConnection, UnreadTotals},
-        },
         scalars::DateTime,
         sessions::types::{self as session_types, SessionConnection},
         threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
     },
-    id::{ConversationId, ViewerId},
+    id::ViewerId,
 };
 
 /// The signed-in person's own view: private data that no one else can reach through User.
@@ -45,43 +40,14 @@ impl Viewer {
         Ok(found.ok_or_else(crate::error::Error::unauthenticated)?)
     }
 
-    /// Totals for badges.
-    async fn unread(&self, ctx: &Context<'_>) -> Result<UnreadTotals> {
-        UnreadTotals::load(ctx, &self.0).await
-    }
-
-    /// Every unread message, oldest first: exactly the messages behind the counts in UnreadTotals,
-    /// Membership and Thread, so a badge can always be explained.
-    async fn unread_messages(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only in this conversation.")] conversation_id: Option<ConversationId>,
-        #[graphql(default_with = "Some(50)")] first: Option<i32>,
-        after: Option<String>,
-    ) -> Result<UnreadMessageConnection> {
-        reads::unread_messages(ctx, &self.0, conversation_id, first, after.as_deref()).await
-    }
-
-    /// Notifications, newest first.
-    async fn notifications(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Only unread ones.", default = false)] unread_only: bool,
-        #[graphql(default_with = "Some(30)")] first: Option<i32>,
-        after: Option<String>,
-    ) -> Result<NotificationConnection> {
-        notifications::notifications(ctx, &self.0, unread_only, first, after.as_deref()).await
-    }
-
     /// Threads the viewer follows, most recently active first.
     async fn threads(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those with unread replies.", default = false)] unread_only: bool,
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ThreadConnection> {
-        threads::lists::followed(ctx, unread_only, first, after.as_deref()).await
+        threads::lists::followed(ctx, first, after.as_deref()).await
     }
 
     /// Sign-in address.

@@ -16,20 +16,17 @@ use crate::{
             filter::EventFilter,
             types::{
                 ConversationChangedEvent, ConversationJoinedEvent, ConversationLeftEvent, Event,
-                MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, NotificationAddedEvent,
-                NotificationsChangedEvent, ParticipantChangedEvent, ReadPositionChangedEvent,
-                ThreadChangedEvent, UserChangedEvent,
+                MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, ParticipantChangedEvent,
+                ReadPositionChangedEvent, ThreadChangedEvent, UserChangedEvent,
             },
         },
         messages::loader::MessageKey,
-        notifications::loader::NotificationKey,
         participants::types::Participant,
-        reads::types::UnreadTotals,
         scalars::DateTime,
         threads::loader::ThreadKey,
         users::loader::UserKey,
     },
-    id::{ConversationId, MessageId, NotificationId, ThreadId, UserId},
+    id::{ConversationId, MessageId, ThreadId, UserId},
     live::{log::Change, read::Entry},
 };
 
@@ -98,13 +95,9 @@ impl Builder<'_> {
                 self.read_position_changed(place, *user, *up_to).await
             }
             Change::UserChanged { user } => self.user_changed(*user).await,
-            Change::NotificationAdded { notification } => {
-                self.notification_added(*notification).await
-            }
-            Change::NotificationsChanged { notifications } => {
-                self.notifications_changed(notifications.clone()).await
-            }
-            Change::SessionEnded { .. } => Ok(None),
+            Change::NotificationAdded { .. }
+            | Change::NotificationsChanged { .. }
+            | Change::SessionEnded { .. } => Ok(None),
         }
     }
 
@@ -244,32 +237,6 @@ impl Builder<'_> {
             user,
             read_up_to,
         })))
-    }
-
-    async fn notification_added(self, id: NotificationId) -> Result<Option<Event>> {
-        let notification = one(self.batch, NotificationKey(id)).await?;
-        Ok(notification.map(|notification| {
-            Event::NotificationAdded(NotificationAddedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                notification,
-            })
-        }))
-    }
-
-    async fn notifications_changed(
-        self,
-        notification_ids: Option<Vec<NotificationId>>,
-    ) -> Result<Option<Event>> {
-        let unread = UnreadTotals::of(self.batch.app(), self.batch.viewer()?).await?;
-        Ok(Some(Event::NotificationsChanged(
-            NotificationsChangedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                notification_ids,
-                unread,
-            },
-        )))
     }
 
     async fn user_changed(self, id: UserId) -> Result<Option<Event>> {

@@ -5,10 +5,10 @@ use async_graphql::{Enum, Interface, SimpleObject};
 use crate::{
     graphql::{
         conversations::types::Conversation, messages::types::Message,
-        notifications::types::Notification, participants::types::Participant,
-        reads::types::UnreadTotals, scalars::DateTime, threads::types::Thread, users::types::User,
+        participants::types::Participant, scalars::DateTime, threads::types::Thread,
+        users::types::User,
     },
-    id::{ConversationId, MessageId, NotificationId},
+    id::{ConversationId, MessageId},
     live::{follow::Opening, log::EndReason},
 };
 
@@ -43,10 +43,6 @@ pub enum Event {
     ParticipantChanged(ParticipantChangedEvent),
     /// Someone read or received up to a message: the viewer on another device, or another participant.
     ReadPositionChanged(ReadPositionChangedEvent),
-    /// The viewer got a notification.
-    NotificationAdded(NotificationAddedEvent),
-    /// Notifications were read or dismissed, here or elsewhere.
-    NotificationsChanged(NotificationsChangedEvent),
     /// Someone's public profile changed.
     UserChanged(UserChangedEvent),
     /// This session is over; the server closes the stream next.
@@ -221,34 +217,6 @@ pub struct ReadPositionChangedEvent {
     pub user: User,
     /// Last message read; null when only delivery moved or everything is unread again.
     pub read_up_to: Option<Message>,
-}
-
-/// The viewer got a notification.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct NotificationAddedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The notification.
-    pub notification: Notification,
-}
-
-/// Notifications were read or dismissed, here or elsewhere.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct NotificationsChangedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Which ones; null when all of them.
-    pub notification_ids: Option<Vec<NotificationId>>,
-    /// Current totals.
-    pub unread: UnreadTotals,
 }
 
 /// Someone's public profile changed.

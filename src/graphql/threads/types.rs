@@ -9,15 +9,8 @@ use crate::{
         context::batch,
         conversations::{loader::ConversationKey, types::Conversation},
         errors::Result,
-        messages::{
-            loader::{MessageKey, message},
-            types::Message,
-        },
+        messages::{loader::MessageKey, types::Message},
         page::{Both, Forward, Page, PageInfo, connection},
-        reads::{
-            loader::{PositionOf, UnreadOf},
-            types::int,
-        },
         scalars::DateTime,
         threads::{
             loader::{IsFollowing, LastReplyOf, WritersOf},
@@ -135,24 +128,6 @@ impl Thread {
             max_depth,
         };
         replies::page(ctx, self.0.id, arguments).await
-    }
-
-    /// Replies the viewer has not read.
-    async fn viewer_unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = batch(ctx).load_one(UnreadOf(self.0.id)).await?;
-        Ok(count.map_or(0, int))
-    }
-
-    /// Last reply the viewer has read.
-    async fn viewer_last_read_message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        let place = batch(ctx).load_one(PositionOf(self.0.id)).await?;
-        message(ctx, place.and_then(|place| place.last_read)).await
-    }
-
-    /// First reply the viewer has not read.
-    async fn viewer_first_unread_message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        let place = batch(ctx).load_one(PositionOf(self.0.id)).await?;
-        message(ctx, place.and_then(|place| place.first_unread)).await
     }
 
     /// Whether new replies notify the viewer.

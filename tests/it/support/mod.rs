@@ -5,8 +5,6 @@ pub(crate) mod binary;
 pub(crate) mod dump;
 pub(crate) mod person;
 pub(crate) mod postgres;
-
-pub(crate) mod rows;
 pub(crate) mod socket;
 pub(crate) mod sqlite;
 pub(crate) mod talk;
