@@ -4,6 +4,7 @@ mod delete;
 mod edit;
 pub mod history;
 mod mentions;
+pub mod notice;
 pub mod rights;
 mod send;
 pub mod sequence;

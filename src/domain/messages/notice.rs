@@ -1,0 +1,125 @@
+//! Notices: what happened to a conversation, told in its timeline by the server.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, Set};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    db::Tx,
+    domain::messages::sequence::{self, Next},
+    entity::message::{self, MessageKind, MessagePriority},
+    error::Error,
+    id::{ConversationId, MessageId, UserId},
+    live::log::{self, Change, Stream},
+};
+
+/// Most people that one notice names.
+pub const SUBJECTS_MAX: usize = 100;
+
+/// What a notice records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum NoticeType {
+    /// The conversation was created.
+    Created,
+    /// People were added.
+    ParticipantsAdded,
+    /// Someone was removed.
+    ParticipantRemoved,
+    /// Someone left.
+    ParticipantLeft,
+    /// A role changed.
+    RoleChanged,
+    /// The title changed.
+    TitleChanged,
+    /// The topic changed.
+    TopicChanged,
+}
+
+/// What happened, by ids: names are looked up when it is shown.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What.
+    #[serde(rename = "type")]
+    pub kind: NoticeType,
+    /// Who did it; none when the server did.
+    pub actor: Option<UserId>,
+    /// Whom it concerned, [`SUBJECTS_MAX`] at most.
+    pub subjects: Vec<UserId>,
+    /// The new title, topic or role.
+    pub value: Option<String>,
+}
+
+impl Notice {
+    /// Something that this person did.
+    #[must_use]
+    pub fn by(actor: UserId, kind: NoticeType) -> Self {
+        Self {
+            kind,
+            actor: Some(actor),
+            subjects: vec![],
+            value: None,
+        }
+    }
+
+    /// The same, with these people, of whom the first hundred are kept.
+    #[must_use]
+    pub fn about(mut self, people: impl IntoIterator<Item = UserId>) -> Self {
+        self.subjects = people.into_iter().take(SUBJECTS_MAX).collect();
+        self
+    }
+
+    /// The same, with this new value.
+    #[must_use]
+    pub fn with(mut self, value: Option<String>) -> Self {
+        self.value = value;
+        self
+    }
+
+    /// What a message's row tells; none when it is no notice.
+    #[must_use]
+    pub fn of(message: &message::Model) -> Option<Self> {
+        serde_json::from_str(message.notice.as_deref()?).ok()
+    }
+}
+
+/// Writes a notice at the end of the timeline, and with its own event these others of the same stream.
+pub async fn write_in(
+    tx: &Tx,
+    conversation: ConversationId,
+    notice: &Notice,
+    at: DateTime<Utc>,
+    others: &[Change],
+) -> Result<(), Error> {
+    let id = MessageId::mint();
+    let mut changes = vec![Change::MessageSent { message: id }];
+    changes.extend_from_slice(others);
+    let events = u32::try_from(changes.len()).map_err(Error::internal)?;
+    let Next { seq, event_before } = sequence::next_in(tx, conversation, true, events, at).await?;
+    let row = message::ActiveModel {
+        id: Set(id),
+        conversation_id: Set(conversation),
+        seq: Set(seq),
+        sender_id: Set(None),
+        parent_id: Set(None),
+        root_id: Set(None),
+        depth: Set(0),
+        path: Set(seq.to_be_bytes().to_vec()),
+        reply_count: Set(0),
+        descendant_count: Set(0),
+        kind: Set(MessageKind::Notice),
+        priority: Set(MessagePriority::Normal),
+        body: Set(None),
+        notice: Set(Some(
+            serde_json::to_string(notice).map_err(Error::internal)?,
+        )),
+        client_message_id: Set(None),
+        content_hash: Set(None),
+        created_at: Set(at),
+        edited_at: Set(None),
+        deleted_at: Set(None),
+    };
+    row.insert(tx).await?;
+    let stream = Stream::Conversation(conversation);
+    log::write(tx, stream, event_before, at, &changes).await
+}
