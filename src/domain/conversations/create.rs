@@ -1,12 +1,13 @@
 //! Creating groups.
 
-use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+use sea_orm::{ActiveModelTrait, Set};
 
 use crate::{
     app::App,
     db::Tx,
     domain::{
-        conversations::words,
+        conversations::{self, words},
+        messages::notice::{self, Notice, NoticeType},
         participants::{self, Joining},
         sessions::Viewer,
     },
@@ -85,7 +86,7 @@ async fn create_in(
     group.id = Set(id);
     group.created_at = Set(at);
     group.last_activity_at = Set(at);
-    group.insert(tx).await?;
+    let title = group.insert(tx).await?.title;
     let (owner, others): (Vec<_>, Vec<_>) = people
         .iter()
         .cloned()
@@ -94,14 +95,12 @@ async fn create_in(
     participants::insert_in(tx, id, &owner, &as_owner).await?;
     let as_member = Joining::at_the_start(ParticipantRole::Member, Some(viewer.user), at);
     participants::insert_in(tx, id, &others, &as_member).await?;
+    let notice = Notice::by(viewer.user, NoticeType::Created)
+        .about(others.iter().map(|user| user.id))
+        .with(title);
+    notice::write_in(tx, id, &notice, at, &[]).await?;
     let ids: Vec<_> = people.iter().map(|user| user.id).collect();
-    log::append_to_users(
-        tx,
-        &ids,
-        at,
-        &Change::ConversationJoined { conversation: id },
-    )
-    .await?;
-    let created = conversation::Entity::find_by_id(id).one(tx).await?;
-    created.ok_or_else(|| Error::not_found("conversation"))
+    let joined = Change::ConversationJoined { conversation: id };
+    log::append_to_users(tx, &ids, at, &joined).await?;
+    conversations::again(tx, id).await
 }

@@ -3,19 +3,26 @@
 mod create;
 mod list;
 mod open;
+mod settings;
+mod update;
 mod words;
 
 pub use create::{NewGroup, create};
 pub use list::{Narrowing, list};
 pub use open::{Opened, direct_key, open_direct};
+pub use settings::{Settings, update_settings};
+pub use update::{Edits, delete, delete_in, update};
 
 use sea_orm::{
     ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select,
 };
 
 use crate::{
+    db::Tx,
     domain::sessions::Viewer,
     entity::{conversation, participant},
+    error::Error,
+    id::ConversationId,
 };
 
 /// The conversations this viewer takes part in.
@@ -35,4 +42,10 @@ pub fn direct(
     keys: impl IntoIterator<Item = String>,
 ) -> Select<conversation::Entity> {
     visible(viewer).filter(conversation::Column::DirectKey.is_in(keys))
+}
+
+/// The row of a conversation as it is after changes in this transaction.
+pub(super) async fn again(tx: &Tx, id: ConversationId) -> Result<conversation::Model, Error> {
+    let found = conversation::Entity::find_by_id(id).one(tx).await?;
+    found.ok_or_else(|| Error::not_found("conversation"))
 }

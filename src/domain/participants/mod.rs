@@ -1,8 +1,14 @@
 //! Participants: who takes part in a conversation, and as what.
 
+mod add;
 mod read;
+mod remove;
+mod role;
 
+pub use add::{Added, add};
 pub use read::{Heads, Listed, Names, Place, heads, names, pages};
+pub use remove::{Removed, leave, remove};
+pub use role::{change_role, succeed_in};
 
 use std::collections::HashMap;
 
@@ -14,7 +20,7 @@ use sea_orm::{
 use crate::{
     app::App,
     db::{Db, Tx},
-    domain::{sessions::Viewer, users},
+    domain::{access::InConversation, sessions::Viewer, users},
     entity::{
         participant::{self, ParticipantRole},
         user,
@@ -147,4 +153,28 @@ pub async fn insert_in(
             })?;
     }
     Ok(())
+}
+
+/// Everybody who takes part in a conversation.
+pub async fn ids_in(tx: &Tx, conversation: ConversationId) -> Result<Vec<UserId>, Error> {
+    let ids = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::ConversationId.eq(conversation))
+        .into_tuple();
+    Ok(ids.all(tx).await?)
+}
+
+/// Somebody else who takes part.
+async fn other_in(
+    tx: &Tx,
+    place: &InConversation,
+    user: UserId,
+) -> Result<participant::Model, Error> {
+    let found = participant::Entity::find()
+        .filter(participant::Column::ConversationId.eq(place.conversation().id))
+        .filter(participant::Column::UserId.eq(user))
+        .one(tx)
+        .await?;
+    found.ok_or_else(|| Error::not_found("participant"))
 }

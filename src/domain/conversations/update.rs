@@ -1,0 +1,123 @@
+//! Changing and deleting groups.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+
+use crate::{
+    app::App,
+    db::Tx,
+    domain::{
+        access::{self, InConversation},
+        conversations::words,
+        messages::notice::{self, Notice, NoticeType},
+        participants,
+        sessions::Viewer,
+    },
+    entity::{
+        conversation::{self, HistoryVisibility},
+        participant::ParticipantRole,
+    },
+    error::Error,
+    id::ConversationId,
+    live::log::{self, Change, Stream},
+};
+
+/// New values for a group. What is absent stays.
+#[derive(Clone, Debug, Default)]
+pub struct Edits {
+    /// Its name, or none.
+    pub title: Option<Option<String>>,
+    /// What it is about, or nothing.
+    pub topic: Option<Option<String>>,
+    /// What people who join from now on see of the time before.
+    pub history_visibility: Option<HistoryVisibility>,
+}
+
+/// Changes a group. What is already so changes nothing and tells nobody.
+pub async fn update(
+    app: &App,
+    viewer: &Viewer,
+    id: ConversationId,
+    edits: Edits,
+) -> Result<conversation::Model, Error> {
+    let mut problems = vec![];
+    let edits = &Edits {
+        title: edits
+            .title
+            .map(|title| title.map(|title| words::title(&title, &mut problems))),
+        topic: edits
+            .topic
+            .map(|topic| topic.and_then(|topic| words::topic(&topic, &mut problems))),
+        ..edits
+    };
+    Error::check(problems)?;
+    app.db
+        .write(|tx| async move {
+            let place = access::conversation(&tx, viewer, id).await?;
+            place.group()?;
+            place.at_least(ParticipantRole::Moderator)?;
+            update_in(&tx, viewer, &place, edits, app.clock.now()).await?;
+            super::again(&tx, id).await
+        })
+        .await
+}
+
+async fn update_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    place: &InConversation,
+    edits: &Edits,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let old = place.conversation();
+    let mut row = old.clone().into_active_model();
+    let mut notices = vec![];
+    if let Some(title) = edits.title.as_ref().filter(|title| **title != old.title) {
+        row.title = Set(title.clone());
+        let notice = Notice::by(viewer.user, NoticeType::TitleChanged);
+        notices.push(notice.with(title.clone()));
+    }
+    if let Some(topic) = edits.topic.as_ref().filter(|topic| **topic != old.topic) {
+        row.topic = Set(topic.clone());
+        let notice = Notice::by(viewer.user, NoticeType::TopicChanged);
+        notices.push(notice.with(topic.clone()));
+    }
+    if let Some(history) = edits.history_visibility {
+        row.history_visibility.set_ne(history);
+    }
+    if !row.is_changed() {
+        return Ok(());
+    }
+    row.last_activity_at = Set(at);
+    row.update(tx).await?;
+    let changed = [Change::ConversationChanged {
+        conversation: old.id,
+    }];
+    let Some((last, before)) = notices.split_last() else {
+        return log::append(tx, Stream::Conversation(old.id), at, &changed).await;
+    };
+    for notice in before {
+        notice::write_in(tx, old.id, notice, at, &[]).await?;
+    }
+    notice::write_in(tx, old.id, last, at, &changed).await
+}
+
+/// Deletes a group for everyone, with all that was said in it.
+pub async fn delete(app: &App, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
+    app.db
+        .write(|tx| async move {
+            let place = access::conversation(&tx, viewer, id).await?;
+            place.group()?;
+            place.at_least(ParticipantRole::Owner)?;
+            delete_in(&tx, id, app.clock.now()).await
+        })
+        .await
+}
+
+/// Deletes a conversation that the caller has locked, and tells everybody in it.
+pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result<(), Error> {
+    let people = participants::ids_in(tx, id).await?;
+    conversation::Entity::delete_by_id(id).exec(tx).await?;
+    let left = Change::ConversationLeft { conversation: id };
+    log::append_to_users(tx, &people, at, &left).await
+}

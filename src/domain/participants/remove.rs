@@ -1,0 +1,128 @@
+//! Leaving groups, and removing people from them.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ModelTrait, Value};
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::{
+        access::{self, InConversation},
+        conversations,
+        messages::notice::{self, Notice, NoticeType},
+        participants,
+        sessions::Viewer,
+    },
+    entity::{
+        conversation,
+        participant::{self, ParticipantRole},
+    },
+    error::Error,
+    id::{ConversationId, ParticipantId, UserId},
+    live::log::{self, Change, Stream},
+};
+
+/// What a person's row in these tables says about a conversation ends with their membership.
+const TABLES: [&str; 5] = [
+    "read_mark",
+    "read_exception",
+    "thread_follow",
+    "mention",
+    "notification",
+];
+
+/// Someone who was removed.
+#[derive(Clone, Debug)]
+pub struct Removed {
+    /// The group.
+    pub conversation: conversation::Model,
+    /// The membership that is gone.
+    pub participant: ParticipantId,
+}
+
+/// Removes someone from a group. Moderators can remove anybody but owners.
+pub async fn remove(
+    app: &App,
+    viewer: &Viewer,
+    id: ConversationId,
+    user: UserId,
+) -> Result<Removed, Error> {
+    app.db
+        .write(|tx| async move {
+            let place = access::conversation(&tx, viewer, id).await?;
+            place.group()?;
+            place.at_least(ParticipantRole::Moderator)?;
+            if user == viewer.user {
+                return Err(Error::invalid(
+                    "userId",
+                    "NOT_ALLOWED",
+                    "To go yourself, use leaveConversation.",
+                ));
+            }
+            let target = participants::other_in(&tx, &place, user).await?;
+            if target.role == ParticipantRole::Owner {
+                return Err(Error::forbidden("Owners cannot be removed."));
+            }
+            let notice = Notice::by(viewer.user, NoticeType::ParticipantRemoved);
+            let participant = target.id;
+            end_in(&tx, target, &notice.about([user]), app.clock.now()).await?;
+            Ok(Removed {
+                conversation: conversations::again(&tx, id).await?,
+                participant,
+            })
+        })
+        .await
+}
+
+/// Takes the viewer out of a group. The last one takes the group along; the only owner of a group
+/// with others in it hands it over first.
+pub async fn leave(app: &App, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
+    app.db
+        .write(|tx| async move {
+            let place = access::conversation(&tx, viewer, id).await?;
+            place.group()?;
+            let at = app.clock.now();
+            if may_leave_in(&tx, viewer, &place).await? {
+                let own = place.participant().clone();
+                let notice = Notice::by(viewer.user, NoticeType::ParticipantLeft);
+                return end_in(&tx, own, &notice.about([viewer.user]), at).await;
+            }
+            conversations::delete_in(&tx, id, at).await
+        })
+        .await
+}
+
+/// Whether the group goes on without the viewer.
+async fn may_leave_in(tx: &Tx, viewer: &Viewer, place: &InConversation) -> Result<bool, Error> {
+    let id = place.conversation().id;
+    let heads = participants::heads(tx, viewer, &[id]).await?;
+    let heads = heads.get(&id).copied().unwrap_or_default();
+    if heads.people > 1 && heads.owners == 1 && place.role() == ParticipantRole::Owner {
+        return Err(Error::forbidden(
+            "You are the only owner: give OWNER to somebody else, or delete the group.",
+        ));
+    }
+    Ok(heads.people > 1)
+}
+
+/// Ends a membership with all that is kept about it, and tells everybody concerned.
+async fn end_in(
+    tx: &Tx,
+    target: participant::Model,
+    notice: &Notice,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let (id, user) = (target.conversation_id, target.user_id);
+    target.delete(tx).await?;
+    for table in TABLES {
+        let text = format!("DELETE FROM {table} WHERE conversation_id = ? AND user_id = ?");
+        db::run(tx, &text, [Value::from(id), user.into()]).await?;
+    }
+    let changed = Change::ParticipantChanged {
+        conversation: id,
+        user,
+    };
+    notice::write_in(tx, id, notice, at, &[changed]).await?;
+    let left = Change::ConversationLeft { conversation: id };
+    log::append(tx, Stream::User(user), at, &[left]).await
+}
