@@ -45,6 +45,7 @@ pub struct Mutation(
     messages::MessageMutation,
     threads::ThreadMutation,
     sessions::SessionMutation,
+    participants::ParticipantMutation,
 );
 
 /// Live updates, over WebSocket or server-sent events.

@@ -1,5 +1,6 @@
 //! Who talks with whom.
 
+pub mod inputs;
 pub mod loader;
 mod mutation;
 pub mod query;

@@ -3,14 +3,20 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    domain::conversations::{self, NewGroup},
+    domain::conversations::{self, Edits, NewGroup, Settings},
     graphql::{
         context::{app, viewer},
-        conversations::types::{
-            Conversation, CreateConversationInput, CreateConversationPayload,
-            OpenDirectConversationInput, OpenDirectConversationPayload,
+        conversations::{
+            inputs::{
+                CreateConversationInput, CreateConversationPayload, DeleteConversationInput,
+                DeleteConversationPayload, OpenDirectConversationInput,
+                OpenDirectConversationPayload, UpdateConversationInput, UpdateConversationPayload,
+                UpdateConversationSettingsInput, UpdateConversationSettingsPayload,
+            },
+            types::Conversation,
         },
         errors::Result,
+        scalars::DateTime,
     },
 };
 
@@ -51,6 +57,57 @@ impl ConversationMutation {
         Ok(Some(CreateConversationPayload {
             conversation: Some(created.clone()),
             conversation_edge: Some(created.into()),
+        }))
+    }
+    /// Change a group's title, topic or history for people who join later. Omitted fields stay; null clears.
+    async fn update_conversation(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateConversationInput,
+    ) -> Result<Option<UpdateConversationPayload>> {
+        let viewer = viewer(ctx)?;
+        let edits = Edits {
+            title: input.title.into(),
+            topic: input.topic.into(),
+            history_visibility: input.history_visibility.map(Into::into),
+        };
+        let updated = conversations::update(app(ctx), viewer, input.conversation_id, edits).await?;
+        Ok(Some(UpdateConversationPayload {
+            conversation: Some(Conversation(updated)),
+        }))
+    }
+
+    /// Delete a group for everyone, with all that was said in it. Owners can.
+    async fn delete_conversation(
+        &self,
+        ctx: &Context<'_>,
+        input: DeleteConversationInput,
+    ) -> Result<Option<DeleteConversationPayload>> {
+        let id = input.conversation_id;
+        conversations::delete(app(ctx), viewer(ctx)?, id).await?;
+        Ok(Some(DeleteConversationPayload {
+            deleted_conversation_id: Some(id),
+        }))
+    }
+
+    /// Change how one conversation behaves for the viewer alone. Omitted fields stay.
+    async fn update_conversation_settings(
+        &self,
+        ctx: &Context<'_>,
+        input: UpdateConversationSettingsInput,
+    ) -> Result<Option<UpdateConversationSettingsPayload>> {
+        let viewer = viewer(ctx)?;
+        let until: Option<Option<DateTime>> = input.muted_until.into();
+        let settings = Settings {
+            notification_level: input.notification_level.map(Into::into),
+            muted_until: until.map(|until| until.map(|until| until.0)),
+            is_pinned: input.is_pinned,
+            is_archived: input.is_archived,
+        };
+        let id = input.conversation_id;
+        let row = conversations::update_settings(app(ctx), viewer, id, &settings).await?;
+        Ok(Some(UpdateConversationSettingsPayload {
+            conversation: Some(Conversation(row)),
         }))
     }
 }

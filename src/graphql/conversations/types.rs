@@ -1,6 +1,6 @@
 //! `Conversation`, its enums, inputs and payloads.
 
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, InputObject, Object};
 
 use crate::{
     domain::participants::Names,
@@ -22,7 +22,7 @@ use crate::{
         threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
     },
-    id::{ConversationId, UserId},
+    id::ConversationId,
 };
 
 /// The form of a conversation.
@@ -241,43 +241,4 @@ impl Default for ConversationFilter {
             text: None,
         }
     }
-}
-
-/// With whom to talk.
-#[derive(InputObject)]
-pub struct OpenDirectConversationInput {
-    /// The other people: 1 to 8.
-    pub user_ids: Vec<UserId>,
-}
-
-/// Result of openDirectConversation.
-#[derive(SimpleObject)]
-pub struct OpenDirectConversationPayload {
-    /// The conversation.
-    pub conversation: Option<Conversation>,
-    /// Whether it is new.
-    pub was_created: bool,
-}
-
-/// A new group.
-#[derive(InputObject)]
-pub struct CreateConversationInput {
-    /// Name; omit to show the participants' names.
-    pub title: Option<String>,
-    /// What it is about.
-    pub topic: Option<String>,
-    /// The other people.
-    pub participant_ids: Vec<UserId>,
-    /// What people who join later see of the time before.
-    #[graphql(default_with = "HistoryVisibility::FromStart")]
-    pub history_visibility: HistoryVisibility,
-}
-
-/// Result of createConversation.
-#[derive(SimpleObject)]
-pub struct CreateConversationPayload {
-    /// The conversation.
-    pub conversation: Option<Conversation>,
-    /// The same, ready to insert into viewer.conversations.
-    pub conversation_edge: Option<ConversationEdge>,
 }

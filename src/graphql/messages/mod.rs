@@ -3,6 +3,7 @@
 pub mod inputs;
 pub mod loader;
 mod mutation;
+pub mod notice;
 mod query;
 pub mod timeline;
 pub mod types;

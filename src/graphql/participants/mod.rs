@@ -1,4 +1,8 @@
 //! Who takes part in a conversation, as everybody in it sees it, and the viewer's own membership.
 
+pub mod inputs;
 pub mod loader;
+mod mutation;
 pub mod types;
+
+pub use mutation::ParticipantMutation;

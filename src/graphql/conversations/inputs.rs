@@ -1,0 +1,107 @@
+//! Inputs and payloads of changes of conversations.
+
+use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
+
+use crate::{
+    graphql::{
+        conversations::types::{Conversation, ConversationEdge, HistoryVisibility},
+        participants::types::NotificationLevel,
+        scalars::DateTime,
+    },
+    id::{ConversationId, UserId},
+};
+
+/// With whom to talk.
+#[derive(InputObject)]
+pub struct OpenDirectConversationInput {
+    /// The other people: 1 to 8.
+    pub user_ids: Vec<UserId>,
+}
+
+/// Result of openDirectConversation.
+#[derive(SimpleObject)]
+pub struct OpenDirectConversationPayload {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+    /// Whether it is new.
+    pub was_created: bool,
+}
+
+/// A new group.
+#[derive(InputObject)]
+pub struct CreateConversationInput {
+    /// Name, 1 to 120 characters; omit to show the participants' names.
+    pub title: Option<String>,
+    /// What it is about, at most 500 characters.
+    pub topic: Option<String>,
+    /// The other people.
+    pub participant_ids: Vec<UserId>,
+    /// What people who join later see of the time before.
+    #[graphql(default_with = "HistoryVisibility::FromStart")]
+    pub history_visibility: HistoryVisibility,
+}
+
+/// Result of createConversation.
+#[derive(SimpleObject)]
+pub struct CreateConversationPayload {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+    /// The same, ready to insert into viewer.conversations.
+    pub conversation_edge: Option<ConversationEdge>,
+}
+
+/// New values for a group.
+#[derive(InputObject)]
+pub struct UpdateConversationInput {
+    /// The group.
+    pub conversation_id: ConversationId,
+    /// Name, 1 to 120 characters; null removes it.
+    pub title: MaybeUndefined<String>,
+    /// What it is about, at most 500 characters; null removes it.
+    pub topic: MaybeUndefined<String>,
+    /// What people who join from now on see of the time before; null leaves it as it is.
+    pub history_visibility: Option<HistoryVisibility>,
+}
+
+/// Result of updateConversation.
+#[derive(SimpleObject)]
+pub struct UpdateConversationPayload {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+}
+
+/// Which conversation to delete.
+#[derive(InputObject)]
+pub struct DeleteConversationInput {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+}
+
+/// Result of deleteConversation.
+#[derive(SimpleObject)]
+pub struct DeleteConversationPayload {
+    /// Id of the conversation that is gone.
+    pub deleted_conversation_id: Option<ConversationId>,
+}
+
+/// The viewer's settings for one conversation.
+#[derive(InputObject)]
+pub struct UpdateConversationSettingsInput {
+    /// The conversation.
+    pub conversation_id: ConversationId,
+    /// What to be notified about; null leaves it as it is.
+    pub notification_level: Option<NotificationLevel>,
+    /// Silent until then; null unmutes.
+    pub muted_until: MaybeUndefined<DateTime>,
+    /// Keep at the top; null leaves it as it is.
+    pub is_pinned: Option<bool>,
+    /// Move out of the list until there is news; null leaves it as it is.
+    pub is_archived: Option<bool>,
+}
+
+/// Result of updateConversationSettings.
+#[derive(SimpleObject)]
+pub struct UpdateConversationSettingsPayload {
+    /// The conversation.
+    pub conversation: Option<Conversation>,
+}

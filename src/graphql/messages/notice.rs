@@ -1,0 +1,67 @@
+//! `Notice`: what happened to a conversation, told in its timeline.
+
+use async_graphql::{Context, Enum, Object};
+
+use crate::{
+    domain::messages::notice,
+    graphql::{
+        context::batch,
+        errors::Result,
+        users::{loader::UserKey, types::User},
+    },
+};
+
+/// What a notice records.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "notice::NoticeType")]
+pub enum NoticeType {
+    /// The conversation was created.
+    Created,
+    /// People were added.
+    ParticipantsAdded,
+    /// Someone was removed.
+    ParticipantRemoved,
+    /// Someone left.
+    ParticipantLeft,
+    /// A role changed.
+    RoleChanged,
+    /// The title changed.
+    TitleChanged,
+    /// The topic changed.
+    TopicChanged,
+}
+
+/// What a notice records.
+#[derive(Clone, Debug)]
+pub struct Notice(pub notice::Notice);
+
+/// What a notice records.
+#[Object]
+impl Notice {
+    /// What happened.
+    #[graphql(name = "type")]
+    async fn kind(&self) -> NoticeType {
+        self.0.kind.into()
+    }
+
+    /// Who did it; null if that account is gone, or if nobody did, as when a group outlives its owner's
+    /// account and passes to the next.
+    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
+        match self.0.actor {
+            Some(id) => batch(ctx).load_one(UserKey(id)).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Whom it concerned: at most 100 of them, without those whose account is gone.
+    async fn subjects(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        let keys = self.0.subjects.iter().map(|&id| UserKey(id));
+        let mut found = batch(ctx).load_many(keys.clone()).await?;
+        Ok(keys.filter_map(|key| found.remove(&key)).collect())
+    }
+
+    /// The new title, topic or role, when there is one.
+    async fn value(&self) -> Option<&str> {
+        self.0.value.as_deref()
+    }
+}

@@ -1,0 +1,94 @@
+//! Changes of who takes part.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    domain::participants,
+    graphql::{
+        context::{app, viewer},
+        conversations::types::Conversation,
+        errors::Result,
+        participants::{
+            inputs::{
+                AddParticipantsInput, AddParticipantsPayload, ChangeParticipantRoleInput,
+                ChangeParticipantRolePayload, LeaveConversationInput, LeaveConversationPayload,
+                RemoveParticipantInput, RemoveParticipantPayload,
+            },
+            types::Participant,
+        },
+    },
+};
+
+/// Changes of who takes part.
+#[derive(Default, Debug)]
+pub struct ParticipantMutation;
+
+#[Object]
+impl ParticipantMutation {
+    /// Add people to a group. Moderators can, with a role below their own.
+    async fn add_participants(
+        &self,
+        ctx: &Context<'_>,
+        input: AddParticipantsInput,
+    ) -> Result<Option<AddParticipantsPayload>> {
+        let (app, viewer) = (app(ctx), viewer(ctx)?);
+        let AddParticipantsInput {
+            conversation_id,
+            user_ids,
+            role,
+        } = input;
+        let added = participants::add(app, viewer, conversation_id, &user_ids, role.into()).await?;
+        Ok(Some(AddParticipantsPayload {
+            conversation: Some(Conversation(added.conversation)),
+            participants: added.participants.into_iter().map(Participant).collect(),
+        }))
+    }
+
+    /// Remove someone from a group. Moderators can remove everybody below OWNER.
+    async fn remove_participant(
+        &self,
+        ctx: &Context<'_>,
+        input: RemoveParticipantInput,
+    ) -> Result<Option<RemoveParticipantPayload>> {
+        let (app, viewer) = (app(ctx), viewer(ctx)?);
+        let removed = participants::remove(app, viewer, input.conversation_id, input.user_id);
+        let removed = removed.await?;
+        Ok(Some(RemoveParticipantPayload {
+            conversation: Some(Conversation(removed.conversation)),
+            removed_participant_id: Some(removed.participant),
+        }))
+    }
+
+    /// Change what someone may do in a group. Giving OWNER hands ownership over: the former owner becomes
+    /// MODERATOR. Owners change every other role; moderators change OBSERVER to MEMBER and back.
+    async fn change_participant_role(
+        &self,
+        ctx: &Context<'_>,
+        input: ChangeParticipantRoleInput,
+    ) -> Result<Option<ChangeParticipantRolePayload>> {
+        let (app, viewer) = (app(ctx), viewer(ctx)?);
+        let ChangeParticipantRoleInput {
+            conversation_id,
+            user_id,
+            role,
+        } = input;
+        let role = role.into();
+        let changed = participants::change_role(app, viewer, conversation_id, user_id, role);
+        Ok(Some(ChangeParticipantRolePayload {
+            participant: Some(Participant(changed.await?)),
+        }))
+    }
+
+    /// Leave a group. The last person to leave deletes it; the only owner hands it over first.
+    async fn leave_conversation(
+        &self,
+        ctx: &Context<'_>,
+        input: LeaveConversationInput,
+    ) -> Result<Option<LeaveConversationPayload>> {
+        let id = input.conversation_id;
+        participants::leave(app(ctx), viewer(ctx)?, id).await?;
+        Ok(Some(LeaveConversationPayload {
+            left_conversation_id: Some(id),
+        }))
+    }
+}
