@@ -1,10 +1,20 @@
 //! People open conversations, name them, list them and close them.
 
+use std::sync::Arc;
+
+use async_graphql::{Request, Variables};
+use heddle::{
+    db::Meter,
+    domain::sessions,
+    graphql::{self, context::Caller},
+};
 use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
     both,
+    groups::Groups,
+    log,
     person::{Person, text},
 };
 
@@ -31,6 +41,11 @@ both!(
     the_list_is_narrowed_by_kind_and_words,
     strangers_see_nothing,
     all_that_is_wrong_with_a_group_is_told_at_once,
+    a_group_is_renamed_and_what_is_already_so_is_no_news,
+    a_deleted_group_leaves_nothing,
+    settings_are_the_viewers_own,
+    an_archived_conversation_comes_back_with_news,
+    a_list_costs_the_same_however_long_it_is,
 );
 
 async fn open(person: &Person, others: &[&Person]) -> Value {
@@ -38,13 +53,6 @@ async fn open(person: &Person, others: &[&Person]) -> Value {
     let input = json!({ "input": { "userIds": ids } });
     let mut data = person.asks(OPEN, input).await;
     data["openDirectConversation"].take()
-}
-
-async fn create(person: &Person, title: Option<&str>, others: &[&Person]) -> String {
-    let ids: Vec<_> = others.iter().map(|other| &other.id).collect();
-    let input = json!({ "input": { "title": title, "participantIds": ids } });
-    let data = person.asks(CREATE, input).await;
-    text(&data["createConversation"]["conversation"]["id"])
 }
 
 async fn ann_and_bob_have_one_direct_conversation(app: TestApp) {
@@ -118,17 +126,17 @@ async fn unnamed_conversations_show_the_names_of_the_others(app: TestApp) {
     ] {
         others.push(app.person(name).await);
         let people: Vec<_> = others.iter().collect();
-        assert_eq!(title(create(&ann, None, &people).await).await, shown);
+        assert_eq!(title(ann.founds(None, &people).await).await, shown);
     }
-    assert_eq!(title(create(&ann, None, &[]).await).await, "Ann");
-    assert_eq!(title(create(&ann, Some(" Loom "), &[]).await).await, "Loom");
+    assert_eq!(title(ann.founds(None, &[]).await).await, "Ann");
+    assert_eq!(title(ann.founds(Some(" Loom "), &[]).await).await, "Loom");
 }
 
 async fn the_viewers_list_is_by_activity_and_pages(app: TestApp) {
     let ann = app.person("Ann").await;
     let mut made = vec![];
     for number in 0..5 {
-        made.push(create(&ann, Some(&format!("Group {number}")), &[]).await);
+        made.push(ann.founds(Some(&format!("Group {number}")), &[]).await);
         // Two of them at the same instant: the id decides.
         if number != 2 {
             app.app.clock.advance(chrono::TimeDelta::seconds(1));
@@ -156,17 +164,17 @@ async fn the_viewers_list_is_by_activity_and_pages(app: TestApp) {
 }
 
 async fn the_list_is_narrowed_by_kind_and_words(app: TestApp) {
-    let (ann, bob) = (app.person("Ann").await, app.person("Bob_100%").await);
-    create(&ann, Some("Weaving"), &[]).await;
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob_100x").await);
+    ann.founds(Some("Weaving"), &[]).await;
     app.app.clock.advance(chrono::TimeDelta::seconds(1));
     open(&ann, &[&bob]).await;
     for (filter, titles) in [
-        (json!(null), vec!["Bob_100%", "Weaving"]),
+        (json!(null), vec!["Bob_100x", "Weaving"]),
         (json!({ "kind": "GROUP" }), vec!["Weaving"]),
-        (json!({ "kind": "DIRECT" }), vec!["Bob_100%"]),
+        (json!({ "kind": "DIRECT" }), vec!["Bob_100x"]),
         (json!({ "text": "WEAV" }), vec!["Weaving"]),
-        (json!({ "text": "b_1" }), vec!["Bob_100%"]),
-        (json!({ "text": "0%" }), vec!["Bob_100%"]),
+        (json!({ "text": "b_1" }), vec!["Bob_100x"]),
+        (json!({ "text": "0%" }), vec![]),
         (json!({ "text": "W%g" }), vec![]),
         (json!({ "text": "W_a" }), vec![]),
         (json!({ "text": "!" }), vec![]),
@@ -174,7 +182,7 @@ async fn the_list_is_narrowed_by_kind_and_words(app: TestApp) {
         // The viewer's own name is in every conversation and finds none of them.
         (json!({ "text": "ann" }), vec![]),
         (json!({ "isArchived": true }), vec![]),
-        (json!({ "isArchived": null }), vec!["Bob_100%", "Weaving"]),
+        (json!({ "isArchived": null }), vec!["Bob_100x", "Weaving"]),
     ] {
         let seen = ann.asks(LIST, json!({ "filter": filter })).await;
         let nodes = seen["viewer"]["conversations"]["nodes"]
@@ -195,7 +203,7 @@ async fn strangers_see_nothing(app: TestApp) {
         app.person("Bob").await,
         app.person("Eve").await,
     );
-    let id = create(&ann, Some("Loom"), &[&bob]).await;
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
     let hidden = eve.sends(SEE, json!({ "id": id })).await;
     let missing = eve
         .sends(SEE, json!({ "id": "cnv_01h2xcejqtf2nbrexx3vqjhp41" }))
@@ -238,4 +246,216 @@ async fn all_that_is_wrong_with_a_group_is_told_at_once(app: TestApp) {
         let error = ann.is_refused("BAD_USER_INPUT", OPEN, input).await;
         assert_eq!(error["extensions"]["problems"][0]["code"], code);
     }
+}
+
+const UPDATE: &str = "mutation($input: UpdateConversationInput!) {
+    updateConversation(input: $input) { conversation { title topic historyVisibility } } }";
+const SETTINGS: &str = "mutation($input: UpdateConversationSettingsInput!) {
+    updateConversationSettings(input: $input) { conversation { viewerMembership {
+        notificationLevel mutedUntil isPinned isArchived } } } }";
+
+async fn a_group_is_renamed_and_what_is_already_so_is_no_news(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let both = json!({ "conversationId": id, "title": " Weft ", "topic": "One\ntwo" });
+    let history = json!({ "conversationId": id, "historyVisibility": "FROM_JOINING" });
+    let cleared = json!({ "conversationId": id, "title": null, "topic": " " });
+    for (input, after) in [
+        (&both, json!(["Weft", "One\ntwo", "FROM_START"])),
+        (&both, json!(["Weft", "One\ntwo", "FROM_START"])),
+        (&history, json!(["Weft", "One\ntwo", "FROM_JOINING"])),
+        (&cleared, json!([null, null, "FROM_JOINING"])),
+    ] {
+        let data = ann.asks(UPDATE, json!({ "input": input })).await;
+        let now = &data["updateConversation"]["conversation"];
+        let now = json!([now["title"], now["topic"], now["historyVisibility"]]);
+        assert_eq!(now, after);
+    }
+    let told = log::notices(&app, &id).await;
+    let told: Vec<_> = told
+        .iter()
+        .map(|told| (&told["type"], &told["value"]))
+        .collect();
+    assert_eq!(
+        json!(told),
+        json!([
+            ["CREATED", "Loom"],
+            ["TITLE_CHANGED", "Weft"],
+            ["TOPIC_CHANGED", "One\ntwo"],
+            ["TITLE_CHANGED", null],
+            ["TOPIC_CHANGED", null],
+        ])
+    );
+    assert_eq!(
+        log::events(&app, &id).await,
+        [
+            "MessageSent",
+            "MessageSent",
+            "MessageSent",
+            "ConversationChanged",
+            "ConversationChanged",
+            "MessageSent",
+            "MessageSent",
+            "ConversationChanged",
+        ]
+    );
+    let bad = json!({ "conversationId": id, "title": "two\nlines", "topic": "\u{0}" });
+    let error = ann
+        .is_refused("BAD_USER_INPUT", UPDATE, json!({ "input": bad }))
+        .await;
+    assert_eq!(error["extensions"]["problems"].as_array().unwrap().len(), 2);
+    bob.is_refused("FORBIDDEN", UPDATE, json!({ "input": both }))
+        .await;
+    let direct = text(&open(&ann, &[&bob]).await["conversation"]["id"]);
+    let title = json!({ "conversationId": direct, "title": "Us" });
+    ann.is_refused("FORBIDDEN", UPDATE, json!({ "input": title }))
+        .await;
+    let eve = app.person("Eve").await;
+    eve.is_refused("NOT_FOUND", UPDATE, json!({ "input": both }))
+        .await;
+}
+
+async fn a_deleted_group_leaves_nothing(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let delete = "mutation($input: DeleteConversationInput!) { deleteConversation(input: $input) {
+        deletedConversationId } }";
+    let input = json!({ "input": { "conversationId": id } });
+    bob.is_refused("FORBIDDEN", delete, input.clone()).await;
+    let data = ann.asks(delete, input.clone()).await;
+    assert_eq!(
+        data["deleteConversation"]["deletedConversationId"],
+        json!(id)
+    );
+    ann.is_refused("NOT_FOUND", delete, input).await;
+    for person in [&ann, &bob] {
+        let seen = person.asks(SEE, json!({ "id": id })).await;
+        assert_eq!(seen["conversation"], Value::Null);
+        let heard = log::events(&app, &person.id).await;
+        assert_eq!(heard, ["ConversationJoined", "ConversationLeft"]);
+    }
+    assert_eq!(log::notices(&app, &id).await, [] as [Value; 0]);
+    // What was between two people stays between them.
+    let direct = open(&ann, &[&bob]).await;
+    let input = json!({ "input": { "conversationId": direct["conversation"]["id"] } });
+    ann.is_refused("FORBIDDEN", delete, input).await;
+}
+
+async fn settings_are_the_viewers_own(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = text(&open(&ann, &[&bob]).await["conversation"]["id"]);
+    let change = |values: Value| {
+        let (ann, id) = (&ann, &id);
+        async move {
+            let mut input = json!({ "conversationId": id });
+            input
+                .as_object_mut()
+                .unwrap()
+                .extend(values.as_object().unwrap().clone());
+            let mut data = ann.asks(SETTINGS, json!({ "input": input })).await;
+            data["updateConversationSettings"]["conversation"]["viewerMembership"].take()
+        }
+    };
+    let start = json!({ "notificationLevel": "ALL", "mutedUntil": null, "isPinned": false,
+        "isArchived": false });
+    assert_eq!(change(json!({})).await, start);
+    let until = app.app.clock.now() + chrono::TimeDelta::minutes(1);
+    let until = until.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    let muted = change(json!({ "mutedUntil": until, "isPinned": true })).await;
+    assert_eq!(muted["mutedUntil"], json!(until));
+    assert_eq!(muted["isPinned"], true);
+    let level = change(json!({ "notificationLevel": "MENTIONS" })).await;
+    assert_eq!(level["notificationLevel"], "MENTIONS");
+    assert_eq!(level["mutedUntil"], json!(until), "omitted fields stay");
+    app.app.clock.advance(chrono::TimeDelta::minutes(2));
+    assert_eq!(
+        change(json!({})).await["mutedUntil"],
+        Value::Null,
+        "it is over"
+    );
+    assert_eq!(
+        change(json!({ "mutedUntil": null })).await["mutedUntil"],
+        Value::Null
+    );
+    // Four changes besides joining; asking for what is already so is none.
+    assert_eq!(
+        log::events(&app, &ann.id).await,
+        [
+            "ConversationJoined",
+            "ConversationChanged",
+            "ConversationChanged",
+            "ConversationChanged"
+        ]
+    );
+    let far = json!({ "conversationId": id, "mutedUntil": "+12026-01-01T00:00:00Z" });
+    ann.is_refused("BAD_USER_INPUT", SETTINGS, json!({ "input": far }))
+        .await;
+    let seen = bob.asks(SEE, json!({ "id": id })).await;
+    assert_eq!(seen["conversation"]["viewerMembership"]["isPinned"], false);
+    assert_eq!(log::events(&app, &bob.id).await, ["ConversationJoined"]);
+    let eve = app.person("Eve").await;
+    let input = json!({ "input": { "conversationId": id, "isPinned": true } });
+    eve.is_refused("NOT_FOUND", SETTINGS, input).await;
+}
+
+async fn an_archived_conversation_comes_back_with_news(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let input = json!({ "conversationId": id, "isArchived": true });
+    let data = ann.asks(SETTINGS, json!({ "input": input })).await;
+    let membership = &data["updateConversationSettings"]["conversation"]["viewerMembership"];
+    assert_eq!(membership["isArchived"], true);
+    let listed = |filter: Value| {
+        let ann = &ann;
+        async move {
+            let data = ann.asks(LIST, json!({ "filter": filter })).await;
+            data["viewer"]["conversations"]["nodes"]
+                .as_array()
+                .unwrap()
+                .len()
+        }
+    };
+    assert_eq!(listed(json!({})).await, 0);
+    assert_eq!(listed(json!({ "isArchived": true })).await, 1);
+    ann.makes(&id, &bob, "OBSERVER").await;
+    assert_eq!(listed(json!({})).await, 1);
+    assert_eq!(listed(json!({ "isArchived": true })).await, 0);
+}
+
+async fn a_list_costs_the_same_however_long_it_is(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let viewer = sessions::authenticate(&app.app, ann.token.as_deref().unwrap())
+        .await
+        .unwrap();
+    let schema = graphql::schema(&app.app);
+    let query = "{ viewer { conversations(first: 60) { nodes {
+        displayTitle participantCount createdBy { username viewerConversation { id } }
+        participants(first: 5) { nodes { role user { username } addedBy { username }
+            conversation { id } } }
+        viewerMembership { canLeave canSend participant { user { username } } } } } } }";
+    let (mut made, mut costs) = (0, vec![]);
+    for count in [1, 11, 51] {
+        while made < count {
+            ann.founds(None, &[&bob]).await;
+            made += 1;
+        }
+        let caller = Caller {
+            viewer: Some(viewer.clone()),
+            ..Caller::default()
+        };
+        let request = Request::new(query).variables(Variables::default());
+        let request = graphql::prepare(&app.app, caller, request);
+        let meter = Arc::new(Meter::default());
+        let answer = Arc::clone(&meter).measure(schema.execute(request)).await;
+        assert!(answer.errors.is_empty(), "{:?}", answer.errors);
+        let data = answer.data.into_json().unwrap();
+        let nodes = data["viewer"]["conversations"]["nodes"]
+            .as_array()
+            .unwrap()
+            .clone();
+        assert_eq!(nodes.len(), count);
+        costs.push(meter.statements());
+    }
+    assert_eq!(costs[0], costs[1]);
+    assert_eq!(costs[1], costs[2]);
 }

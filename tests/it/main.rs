@@ -14,6 +14,7 @@ mod clients;
 mod conversations;
 mod live;
 mod messages;
+mod participants;
 mod properties;
 mod sessions;
 mod support;

@@ -3,6 +3,8 @@
 pub(crate) mod app;
 pub(crate) mod binary;
 pub(crate) mod dump;
+pub(crate) mod groups;
+pub(crate) mod log;
 pub(crate) mod person;
 pub(crate) mod postgres;
 pub(crate) mod socket;

@@ -1,0 +1,471 @@
+//! People join groups, rise and fall in them, and go.
+
+use heddle::{
+    db,
+    id::{ConversationId, UserId},
+};
+use sea_orm::{FromQueryResult, Value as Sql};
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::TestApp,
+    both,
+    groups::{ADD, CHANGE_ROLE, Groups, LEAVE, REMOVE},
+    log,
+    person::text,
+};
+
+const SEE: &str = "query($id: ID!) { conversation(id: $id) { id displayTitle participantCount } }";
+const RIGHTS: &str = "query($id: ID!) { conversation(id: $id) { viewerMembership {
+    canSend canUpdate canAddParticipants canRemoveParticipants canChangeRoles canModerate canDelete
+    canLeave } } }";
+
+both!(
+    people_are_added_once_and_the_group_is_told,
+    a_removed_person_sees_and_keeps_nothing,
+    history_begins_where_the_group_says,
+    each_role_may_what_it_may,
+    moderators_change_only_what_is_below_them,
+    ownership_is_handed_over,
+    the_only_owner_cannot_walk_away,
+    the_last_one_takes_the_group_along,
+    strangers_can_change_nothing_and_learn_nothing,
+    participants_are_paged_owners_first_then_by_name,
+    a_group_is_full_at_its_limit,
+    unknown_people_are_named_by_their_place,
+    changes_at_once_leave_one_owner,
+);
+
+async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
+    let (ann, bob, cid) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cid").await,
+    );
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let input = json!({ "conversationId": id, "userIds": [bob.id, cid.id, cid.id, ann.id] });
+    let data = ann.asks(ADD, json!({ "input": input })).await;
+    let added = &data["addParticipants"];
+    assert_eq!(added["conversation"]["participantCount"], 3);
+    let new = added["participants"].as_array().unwrap();
+    assert_eq!(new.len(), 1, "{added}");
+    assert_eq!(new[0]["user"]["username"], "cid");
+    assert_eq!(new[0]["addedBy"]["username"], "ann");
+    assert_eq!(new[0]["role"], "MEMBER");
+    // Nobody new: nothing happens.
+    let again = ann.asks(ADD, json!({ "input": input })).await;
+    assert_eq!(again["addParticipants"]["participants"], json!([]));
+    let told = log::notices(&app, &id).await;
+    assert_eq!(
+        told,
+        [
+            json!({ "type": "CREATED", "actor": ann.id, "subjects": [bob.id], "value": "Loom" }),
+            json!({ "type": "PARTICIPANTS_ADDED", "actor": ann.id, "subjects": [cid.id],
+                "value": null }),
+        ]
+    );
+    let heard = log::events(&app, &id).await;
+    assert_eq!(heard, ["MessageSent", "MessageSent", "ParticipantChanged"]);
+    assert_eq!(log::events(&app, &cid.id).await, ["ConversationJoined"]);
+    assert_eq!(log::events(&app, &bob.id).await, ["ConversationJoined"]);
+}
+
+async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = ann.founds(None, &[&bob]).await;
+    let seen = bob.asks(SEE, json!({ "id": id })).await;
+    assert_eq!(seen["conversation"]["displayTitle"], "Ann");
+    let (group, user) = (ConversationId::from_text(&id), UserId::from_text(&bob.id));
+    let place = || [Sql::from(user), group.into(), group.into()];
+    let marked =
+        "INSERT INTO read_mark (user_id, lane_id, conversation_id, seq) VALUES (?, ?, ?, 1)";
+    db::run(app.app.db.migrate(), marked, place())
+        .await
+        .unwrap();
+    let removed = ann.removes(&id, &bob).await;
+    assert_eq!(removed["conversation"]["participantCount"], 1);
+    assert!(text(&removed["removedParticipantId"]).starts_with("prt_"));
+    let seen = bob.asks(SEE, json!({ "id": id })).await;
+    assert_eq!(seen["conversation"], Value::Null);
+    let list = "{ viewer { conversations { nodes { id } } } }";
+    let list = bob.asks(list, Value::Null).await;
+    assert_eq!(list["viewer"]["conversations"]["nodes"], json!([]));
+    assert_eq!(
+        log::events(&app, &bob.id).await,
+        ["ConversationJoined", "ConversationLeft"]
+    );
+    let left = "SELECT count(*) FROM read_mark WHERE user_id = ?";
+    let row = db::one::<Count, _, _>(app.app.db.read(), left, [user.into()]).await;
+    assert_eq!(row.unwrap().unwrap().count, 0);
+    let told = log::notices(&app, &id).await;
+    assert_eq!(
+        told[1],
+        json!({ "type": "PARTICIPANT_REMOVED", "actor": ann.id, "subjects": [bob.id],
+            "value": null })
+    );
+}
+
+struct Count {
+    count: i64,
+}
+
+impl FromQueryResult for Count {
+    fn from_query_result(row: &sea_orm::QueryResult, _: &str) -> Result<Self, sea_orm::DbErr> {
+        let count = row.try_get_by_index(0)?;
+        Ok(Self { count })
+    }
+}
+
+async fn history_begins_where_the_group_says(app: TestApp) {
+    #[derive(FromQueryResult)]
+    struct Row {
+        visible_from_seq: i32,
+        read_floor_seq: i32,
+    }
+    let (ann, bob, cid) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cid").await,
+    );
+    let update = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) {
+        conversation { historyVisibility } } }";
+    let id = ann.founds(Some("Loom"), &[]).await;
+    ann.adds(&id, &bob, "OBSERVER").await;
+    let input = json!({ "conversationId": id, "historyVisibility": "FROM_JOINING" });
+    ann.asks(update, json!({ "input": input })).await;
+    ann.adds(&id, &cid, "MEMBER").await;
+    let query = "SELECT visible_from_seq, read_floor_seq FROM participant
+        WHERE conversation_id = ? AND user_id = ?";
+    // The notices are numbers 1 (created), 2 (Bob) and 3 (Cid): Cid sees only his own.
+    for (person, visible_from, floor) in [(&ann, 0, 0), (&bob, 0, 1), (&cid, 3, 2)] {
+        let place = [
+            Sql::from(ConversationId::from_text(&id)),
+            UserId::from_text(&person.id).into(),
+        ];
+        let row: Option<Row> = db::one(app.app.db.read(), query, place).await.unwrap();
+        let row = row.unwrap();
+        assert_eq!(
+            (row.visible_from_seq, row.read_floor_seq),
+            (visible_from, floor),
+            "{}",
+            person.username
+        );
+    }
+}
+
+async fn each_role_may_what_it_may(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let id = ann.founds(Some("Loom"), &[]).await;
+    let mut people = vec![("OWNER", ann.clone())];
+    for role in ["OBSERVER", "MEMBER", "MODERATOR"] {
+        let person = app.person(role).await;
+        ann.adds(&id, &person, role).await;
+        people.push((role, person));
+    }
+    let update = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) {
+        conversation { id } } }";
+    let delete = "mutation($input: DeleteConversationInput!) { deleteConversation(input: $input) {
+        deletedConversationId } }";
+    people.rotate_left(1);
+    for (role, person) in people {
+        let manages = matches!(role, "MODERATOR" | "OWNER");
+        let is_owner = role == "OWNER";
+        let seen = person.asks(RIGHTS, json!({ "id": id })).await;
+        assert_eq!(
+            seen["conversation"]["viewerMembership"],
+            json!({
+                "canSend": role != "OBSERVER", "canUpdate": manages,
+                "canAddParticipants": manages, "canRemoveParticipants": manages,
+                "canChangeRoles": manages, "canModerate": manages,
+                "canDelete": is_owner, "canLeave": !is_owner,
+            }),
+            "{role}"
+        );
+        // And what they are told is what they can do.
+        let extra = app.person(&format!("For-{role}")).await;
+        let user = json!({ "conversationId": id, "userId": extra.id });
+        let users = json!({ "conversationId": id, "userIds": [extra.id], "role": "OBSERVER" });
+        let raised = json!({ "conversationId": id, "userId": extra.id, "role": "MEMBER" });
+        let titled = json!({ "conversationId": id, "title": format!("By {role}") });
+        for (query, input) in [
+            (update, titled),
+            (ADD, users),
+            (CHANGE_ROLE, raised),
+            (REMOVE, user),
+        ] {
+            let input = json!({ "input": input });
+            if manages {
+                person.asks(query, input).await;
+            } else if query == CHANGE_ROLE || query == REMOVE {
+                // The owner adds them, so that there is somebody to act on.
+                ann.adds(&id, &extra, "OBSERVER").await;
+                person.is_refused("FORBIDDEN", query, input).await;
+            } else {
+                person.is_refused("FORBIDDEN", query, input).await;
+            }
+        }
+        let input = json!({ "input": { "conversationId": id } });
+        if is_owner {
+            person.asks(delete, input).await;
+        } else {
+            person.is_refused("FORBIDDEN", delete, input).await;
+        }
+    }
+    let seen = ann.asks(SEE, json!({ "id": id })).await;
+    assert_eq!(seen["conversation"], Value::Null);
+}
+
+async fn moderators_change_only_what_is_below_them(app: TestApp) {
+    let (ann, bob, cid, dan) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cid").await,
+        app.person("Dan").await,
+    );
+    let id = ann.founds(Some("Loom"), &[]).await;
+    for (person, role) in [(&bob, "MODERATOR"), (&cid, "MODERATOR"), (&dan, "MEMBER")] {
+        ann.adds(&id, person, role).await;
+    }
+    for (target, role) in [
+        (&dan, "MODERATOR"),
+        (&dan, "OWNER"),
+        (&cid, "MEMBER"),
+        (&ann, "MEMBER"),
+        (&bob, "OWNER"),
+    ] {
+        let input = json!({ "conversationId": id, "userId": target.id, "role": role });
+        bob.is_refused("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
+            .await;
+    }
+    let eve = app.person("Eve").await;
+    for (role, code) in [("MODERATOR", "FORBIDDEN"), ("OWNER", "BAD_USER_INPUT")] {
+        let input = json!({ "conversationId": id, "userIds": [eve.id], "role": role });
+        bob.is_refused(code, ADD, json!({ "input": input })).await;
+    }
+    let owner = json!({ "conversationId": id, "userId": ann.id });
+    bob.is_refused("FORBIDDEN", REMOVE, json!({ "input": owner }))
+        .await;
+    let own = json!({ "conversationId": id, "userId": bob.id });
+    bob.is_refused("BAD_USER_INPUT", REMOVE, json!({ "input": own }))
+        .await;
+    bob.makes(&id, &dan, "OBSERVER").await;
+    bob.makes(&id, &dan, "MEMBER").await;
+    bob.removes(&id, &cid).await;
+    bob.makes(&id, &bob, "MEMBER").await;
+    let input = json!({ "conversationId": id, "userId": bob.id, "role": "MODERATOR" });
+    bob.is_refused("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
+        .await;
+}
+
+async fn ownership_is_handed_over(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let input = json!({ "conversationId": id, "userId": ann.id, "role": "MEMBER" });
+    ann.is_refused("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
+        .await;
+    ann.makes(&id, &bob, "OWNER").await;
+    let roles = "query($id: ID!) { conversation(id: $id) { participants { nodes {
+        role user { username } } } } }";
+    let seen = bob.asks(roles, json!({ "id": id })).await;
+    assert_eq!(
+        seen["conversation"]["participants"]["nodes"],
+        json!([
+            { "role": "OWNER", "user": { "username": "bob" } },
+            { "role": "MODERATOR", "user": { "username": "ann" } },
+        ])
+    );
+    let told = log::notices(&app, &id).await;
+    let told: Vec<_> = told[1..]
+        .iter()
+        .map(|told| (&told["subjects"][0], &told["value"]))
+        .collect();
+    assert_eq!(
+        json!(told),
+        json!([[bob.id, "OWNER"], [ann.id, "MODERATOR"]])
+    );
+    // What is already so is no news.
+    bob.makes(&id, &bob, "OWNER").await;
+    assert_eq!(log::notices(&app, &id).await.len(), 3);
+}
+
+async fn the_only_owner_cannot_walk_away(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let input = json!({ "input": { "conversationId": id } });
+    ann.is_refused("FORBIDDEN", LEAVE, input.clone()).await;
+    bob.leaves(&id).await;
+    bob.is_refused("NOT_FOUND", LEAVE, input).await;
+    ann.adds(&id, &bob, "MEMBER").await;
+    ann.makes(&id, &bob, "OWNER").await;
+    ann.leaves(&id).await;
+    let told = log::notices(&app, &id).await;
+    assert_eq!(told.last().unwrap()["type"], "PARTICIPANT_LEFT");
+    assert_eq!(
+        log::events(&app, &ann.id).await,
+        ["ConversationJoined", "ConversationLeft"]
+    );
+}
+
+async fn the_last_one_takes_the_group_along(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let id = ann.founds(Some("Loom"), &[]).await;
+    let seen = ann.asks(RIGHTS, json!({ "id": id })).await;
+    assert_eq!(seen["conversation"]["viewerMembership"]["canLeave"], true);
+    ann.leaves(&id).await;
+    let rows = "SELECT count(*) FROM conversation WHERE id = ?";
+    let of = ConversationId::from_text(&id);
+    let row = db::one::<Count, _, _>(app.app.db.read(), rows, [of.into()]).await;
+    assert_eq!(row.unwrap().unwrap().count, 0);
+    assert_eq!(
+        log::events(&app, &ann.id).await,
+        ["ConversationJoined", "ConversationLeft"]
+    );
+}
+
+async fn strangers_can_change_nothing_and_learn_nothing(app: TestApp) {
+    let (ann, bob, eve) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Eve").await,
+    );
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let user = |id: &str| json!({ "conversationId": id, "userId": bob.id });
+    let role = |id: &str| json!({ "conversationId": id, "userId": bob.id, "role": "MEMBER" });
+    let users = |id: &str| json!({ "conversationId": id, "userIds": [eve.id] });
+    let only = |id: &str| json!({ "conversationId": id });
+    let missing = "cnv_01h2xcejqtf2nbrexx3vqjhp41";
+    for (query, hidden, absent) in [
+        (ADD, users(&id), users(missing)),
+        (REMOVE, user(&id), user(missing)),
+        (CHANGE_ROLE, role(&id), role(missing)),
+        (LEAVE, only(&id), only(missing)),
+    ] {
+        let hidden = eve
+            .is_refused("NOT_FOUND", query, json!({ "input": hidden }))
+            .await;
+        let absent = eve
+            .is_refused("NOT_FOUND", query, json!({ "input": absent }))
+            .await;
+        assert_eq!(hidden, absent);
+    }
+    // Inside, somebody who does not take part is as unknown as somebody who does not exist.
+    let gone = json!({ "conversationId": id, "userId": eve.id });
+    let never = json!({ "conversationId": id, "userId": "usr_01h2xcejqtf2nbrexx3vqjhp41" });
+    let gone = ann
+        .is_refused("NOT_FOUND", REMOVE, json!({ "input": gone }))
+        .await;
+    let never = ann
+        .is_refused("NOT_FOUND", REMOVE, json!({ "input": never }))
+        .await;
+    assert_eq!(gone, never);
+}
+
+async fn participants_are_paged_owners_first_then_by_name(app: TestApp) {
+    let zoe = app.person("Zoe").await;
+    let mut others = vec![];
+    for name in ["Eve", "bob", "Dan", "Ann", "Cid"] {
+        others.push(app.person(name).await);
+    }
+    let id = zoe.founds(None, &others.iter().collect::<Vec<_>>()).await;
+    let page = "query($id: ID!, $role: ParticipantRole, $after: String) { conversation(id: $id) {
+        participants(role: $role, first: 2, after: $after) {
+            nodes { user { displayName } } pageInfo { hasNextPage endCursor } } } }";
+    for (role, names) in [
+        (Value::Null, vec!["Zoe", "Ann", "bob", "Cid", "Dan", "Eve"]),
+        (json!("MEMBER"), vec!["Ann", "bob", "Cid", "Dan", "Eve"]),
+        (json!("OWNER"), vec!["Zoe"]),
+        (json!("OBSERVER"), vec![]),
+    ] {
+        let (mut seen, mut after) = (vec![], Value::Null);
+        loop {
+            let part = json!({ "id": id, "role": role, "after": after });
+            let part = zoe.asks(page, part).await;
+            let part = &part["conversation"]["participants"];
+            let nodes = part["nodes"].as_array().unwrap();
+            seen.extend(nodes.iter().map(|node| text(&node["user"]["displayName"])));
+            if part["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+            after = part["pageInfo"]["endCursor"].clone();
+        }
+        assert_eq!(seen, names, "{role}");
+    }
+    let bad = json!({ "id": id, "after": "nonsense" });
+    zoe.is_refused("BAD_USER_INPUT", page, bad).await;
+}
+
+async fn a_group_is_full_at_its_limit(app: TestApp) {
+    let mut config = (*app.app.config).clone();
+    config.participants_per_conversation = 2;
+    let small = heddle::app::App {
+        config: std::sync::Arc::new(config),
+        ..app.app.clone()
+    };
+    let (ann, bob, cid) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cid").await,
+    );
+    let id = ann.founds(None, &[&bob]).await;
+    let token = ann.token.as_deref().unwrap();
+    let viewer = heddle::domain::sessions::authenticate(&small, token)
+        .await
+        .unwrap();
+    let who = [UserId::from_text(&cid.id)];
+    let full = heddle::domain::participants::add(
+        &small,
+        &viewer,
+        ConversationId::from_text(&id),
+        &who,
+        heddle::entity::participant::ParticipantRole::Member,
+    );
+    assert_eq!(
+        full.await.unwrap_err().code(),
+        heddle::error::Code::LimitReached
+    );
+}
+
+async fn unknown_people_are_named_by_their_place(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let id = ann.founds(None, &[]).await;
+    let ids = [ann.id.as_str(), "usr_01h2xcejqtf2nbrexx3vqjhp41"];
+    let input = json!({ "conversationId": id, "userIds": ids });
+    let error = ann
+        .is_refused("BAD_USER_INPUT", ADD, json!({ "input": input }))
+        .await;
+    assert_eq!(
+        error["extensions"]["problems"],
+        json!([{ "path": ["input", "userIds", "1"], "code": "NOT_FOUND",
+            "message": "There is no such person." }])
+    );
+}
+
+async fn changes_at_once_leave_one_owner(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let mut others = vec![];
+    for name in ["Bob", "Cid", "Dan", "Eve"] {
+        others.push(app.person(name).await);
+    }
+    let id = ann.founds(None, &others.iter().collect::<Vec<_>>()).await;
+    // Everybody is given the group at once; whoever comes first gets it.
+    let gifts = others.iter().map(|other| {
+        let input = json!({ "conversationId": id, "userId": other.id, "role": "OWNER" });
+        let ann = &ann;
+        async move { ann.sends(CHANGE_ROLE, json!({ "input": input })).await }
+    });
+    let answers = futures_util::future::join_all(gifts).await;
+    let given = answers
+        .iter()
+        .filter(|answer| answer.get("errors").is_none())
+        .count();
+    assert_eq!(given, 1, "{answers:?}");
+    let owners = "query($id: ID!) { conversation(id: $id) { participants(role: OWNER) {
+        nodes { id } } } }";
+    let seen = ann.asks(owners, json!({ "id": id })).await;
+    let owners = seen["conversation"]["participants"]["nodes"]
+        .as_array()
+        .unwrap();
+    assert_eq!(owners.len(), 1);
+    // Created, given and stepped down: three notices, without a gap.
+    assert_eq!(log::notices(&app, &id).await.len(), 3);
+}

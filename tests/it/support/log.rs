@@ -1,0 +1,46 @@
+//! What the tables say happened, for what no client can see.
+
+use heddle::{
+    db,
+    id::{ConversationId, UserId},
+};
+use sea_orm::{FromQueryResult, Value as Sql};
+use serde_json::Value;
+
+use super::app::TestApp;
+
+/// The notices of a conversation without other messages, in order and without a gap.
+pub(crate) async fn notices(app: &TestApp, id: &str) -> Vec<Value> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        seq: i32,
+        notice: String,
+    }
+    let id = ConversationId::from_text(id);
+    let query = "SELECT seq, notice FROM message WHERE conversation_id = ? ORDER BY seq";
+    let rows = db::all::<Row, _, _>(app.app.db.read(), query, [id.into()]).await;
+    let rows = rows.unwrap();
+    assert!((1..).zip(&rows).all(|(place, row)| row.seq == place));
+    rows.iter()
+        .map(|row| serde_json::from_str(&row.notice).unwrap())
+        .collect()
+}
+
+/// The kinds of events on the stream of this person or conversation, in order and without a gap.
+pub(crate) async fn events(app: &TestApp, id: &str) -> Vec<String> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        seq: i64,
+        kind: String,
+    }
+    let stream: Sql = if id.starts_with("usr_") {
+        UserId::from_text(id).into()
+    } else {
+        ConversationId::from_text(id).into()
+    };
+    let query = "SELECT seq, kind FROM event WHERE stream_id = ? ORDER BY seq";
+    let rows = db::all::<Row, _, _>(app.app.db.read(), query, [stream]).await;
+    let rows = rows.unwrap();
+    assert!((1..).zip(&rows).all(|(place, row)| row.seq == place));
+    rows.into_iter().map(|row| row.kind).collect()
+}
