@@ -1,10 +1,19 @@
 //! People join groups, rise and fall in them, and go.
 
+use std::sync::Arc;
+
 use heddle::{
-    db,
+    app::App,
+    db::{self, Meter},
+    domain::{
+        conversations::{self, NewGroup},
+        participants, sessions,
+    },
+    entity::{conversation::HistoryVisibility, participant::ParticipantRole, user},
+    error::Code,
     id::{ConversationId, UserId},
 };
-use sea_orm::{FromQueryResult, Value as Sql};
+use sea_orm::{ActiveModelTrait, EntityTrait, FromQueryResult, IntoActiveModel, Set, Value as Sql};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -34,6 +43,8 @@ both!(
     a_group_is_full_at_its_limit,
     unknown_people_are_named_by_their_place,
     changes_at_once_leave_one_owner,
+    thousands_join_and_go_in_a_few_statements,
+    a_group_outlives_its_owners_account,
 );
 
 async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
@@ -397,8 +408,8 @@ async fn participants_are_paged_owners_first_then_by_name(app: TestApp) {
 async fn a_group_is_full_at_its_limit(app: TestApp) {
     let mut config = (*app.app.config).clone();
     config.participants_per_conversation = 2;
-    let small = heddle::app::App {
-        config: std::sync::Arc::new(config),
+    let small = App {
+        config: Arc::new(config),
         ..app.app.clone()
     };
     let (ann, bob, cid) = (
@@ -408,21 +419,16 @@ async fn a_group_is_full_at_its_limit(app: TestApp) {
     );
     let id = ann.founds(None, &[&bob]).await;
     let token = ann.token.as_deref().unwrap();
-    let viewer = heddle::domain::sessions::authenticate(&small, token)
-        .await
-        .unwrap();
+    let viewer = sessions::authenticate(&small, token).await.unwrap();
     let who = [UserId::from_text(&cid.id)];
-    let full = heddle::domain::participants::add(
+    let full = participants::add(
         &small,
         &viewer,
         ConversationId::from_text(&id),
         &who,
-        heddle::entity::participant::ParticipantRole::Member,
+        ParticipantRole::Member,
     );
-    assert_eq!(
-        full.await.unwrap_err().code(),
-        heddle::error::Code::LimitReached
-    );
+    assert_eq!(full.await.unwrap_err().code(), Code::LimitReached);
 }
 
 async fn unknown_people_are_named_by_their_place(app: TestApp) {
@@ -468,4 +474,87 @@ async fn changes_at_once_leave_one_owner(app: TestApp) {
     assert_eq!(owners.len(), 1);
     // Created, given and stepped down: three notices, without a gap.
     assert_eq!(log::notices(&app, &id).await.len(), 3);
+}
+
+async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
+    const CROWD: usize = 9_999;
+    let ann = app.person("Ann").await;
+    let own = UserId::from_text(&ann.id);
+    let row = user::Entity::find_by_id(own).one(app.app.db.read()).await;
+    let row = row.unwrap().unwrap();
+    let crowd: Vec<_> = (0..CROWD).map(|_| UserId::mint()).collect();
+    for some in crowd.chunks(500) {
+        let rows = some.iter().map(|&id| {
+            let mut person = row.clone().into_active_model().reset_all();
+            person.id = Set(id);
+            person.username_key = Set(id.to_string());
+            person.email_key = Set(None);
+            person
+        });
+        let insert = user::Entity::insert_many(rows);
+        insert
+            .exec_without_returning(app.app.db.migrate())
+            .await
+            .unwrap();
+    }
+    let viewer = sessions::authenticate(&app.app, ann.token.as_deref().unwrap())
+        .await
+        .unwrap();
+    let group = NewGroup {
+        title: None,
+        topic: None,
+        history_visibility: HistoryVisibility::FromStart,
+        participants: crowd.clone(),
+    };
+    let meter = Arc::new(Meter::default());
+    let made = conversations::create(&app.app, &viewer, &group);
+    let made = Arc::clone(&meter).measure(made).await.unwrap();
+    assert!(meter.statements() < 40, "{}", meter.statements());
+    let id = made.id.to_string();
+    let seen = ann.asks(SEE, json!({ "id": id })).await;
+    assert_eq!(seen["conversation"]["participantCount"], 10_000);
+    assert_eq!(
+        seen["conversation"]["displayTitle"],
+        "Ann, Ann, Ann, Ann, Ann and 9994 more"
+    );
+    let told = &log::notices(&app, &id).await[0];
+    assert_eq!(told["subjects"].as_array().unwrap().len(), 100);
+    let meter = Arc::new(Meter::default());
+    let deleted = conversations::delete(&app.app, &viewer, made.id);
+    Arc::clone(&meter).measure(deleted).await.unwrap();
+    assert!(meter.statements() < 20, "{}", meter.statements());
+    for person in [crowd[0], crowd[CROWD - 1], own] {
+        let heard = log::events(&app, &person.to_string()).await;
+        assert_eq!(heard, ["ConversationJoined", "ConversationLeft"]);
+    }
+}
+
+async fn a_group_outlives_its_owners_account(app: TestApp) {
+    let (ann, bob, cid) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cid").await,
+    );
+    let id = ann.founds(Some("Loom"), &[]).await;
+    ann.adds(&id, &bob, "MEMBER").await;
+    ann.adds(&id, &cid, "MODERATOR").await;
+    let group = ConversationId::from_text(&id);
+    let gone = UserId::from_text(&ann.id);
+    let at = app.app.clock.now();
+    let owned = app.app.db.write(|tx| async move {
+        user::Entity::delete_by_id(gone).exec(&*tx).await?;
+        participants::succeed_in(&tx, group, at).await
+    });
+    owned.await.unwrap();
+    let owners = "query($id: ID!) { conversation(id: $id) { participants(role: OWNER) {
+        nodes { user { username } } } } }";
+    let seen = bob.asks(owners, json!({ "id": id })).await;
+    let owners = &seen["conversation"]["participants"]["nodes"];
+    assert_eq!(*owners, json!([{ "user": { "username": "cid" } }]));
+    let told = log::notices(&app, &id).await;
+    let told = told.last().unwrap();
+    assert_eq!(
+        *told,
+        json!({ "type": "ROLE_CHANGED", "actor": null, "subjects": [cid.id], "value": "OWNER" })
+    );
 }

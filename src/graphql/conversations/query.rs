@@ -53,7 +53,7 @@ pub async fn list(
     let narrowing = Narrowing {
         kind: filter.kind.map(Into::into),
         is_archived: filter.is_archived,
-        text: filter.text,
+        text: filter.text.filter(|text| !text.trim().is_empty()),
     };
     let after = request.after.map(|(at, id)| (at.0, id));
     let rows = conversations::list(viewer, &narrowing, after)
