@@ -22,6 +22,7 @@ use crate::support::{
     groups::{ADD, CHANGE_ROLE, Groups, LEAVE, REMOVE},
     log,
     person::text,
+    talk::Talk,
 };
 
 const SEE: &str = "query($id: ID!) { conversation(id: $id) { id displayTitle participantCount } }";
@@ -45,6 +46,7 @@ both!(
     changes_at_once_leave_one_owner,
     thousands_join_and_go_in_a_few_statements,
     a_group_outlives_its_owners_account,
+    the_timeline_tells_who_came_and_went,
 );
 
 async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
@@ -557,4 +559,58 @@ async fn a_group_outlives_its_owners_account(app: TestApp) {
         *told,
         json!({ "type": "ROLE_CHANGED", "actor": null, "subjects": [cid.id], "value": "OWNER" })
     );
+}
+
+async fn the_timeline_tells_who_came_and_went(app: TestApp) {
+    let (ann, bob, cid) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cid").await,
+    );
+    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let update = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) {
+        conversation { id } } }";
+    let input = json!({ "conversationId": id, "historyVisibility": "FROM_JOINING" });
+    ann.asks(update, json!({ "input": input })).await;
+    ann.says(&id, "Before Cid").await;
+    ann.adds(&id, &cid, "MODERATOR").await;
+    bob.leaves(&id).await;
+    let timeline =
+        "query($id: ID!) { conversation(id: $id) { messages(first: 10) { nodes { kind body
+        sender { id } notice { type actor { username } subjects { username } value } } } } }";
+    let words = |seen: &Value| -> Vec<String> {
+        let nodes = seen["conversation"]["messages"]["nodes"]
+            .as_array()
+            .unwrap();
+        let word = |node: &Value| match &node["notice"] {
+            Value::Null => text(&node["body"]),
+            notice => format!(
+                "{} {} {}",
+                text(&notice["type"]),
+                text(&notice["actor"]["username"]),
+                notice["subjects"],
+            ),
+        };
+        nodes.iter().map(word).collect()
+    };
+    let all = [
+        r#"CREATED ann [{"username":"bob"}]"#,
+        "Before Cid",
+        r#"PARTICIPANTS_ADDED ann [{"username":"cid"}]"#,
+        r#"PARTICIPANT_LEFT bob [{"username":"bob"}]"#,
+    ];
+    let seen = ann.asks(timeline, json!({ "id": id })).await;
+    assert_eq!(words(&seen), all);
+    let seen = cid.asks(timeline, json!({ "id": id })).await;
+    assert_eq!(words(&seen), all[2..], "history from joining");
+    let seen = bob.asks(timeline, json!({ "id": id })).await;
+    assert_eq!(seen["conversation"], Value::Null, "gone is gone");
+    // A notice about an account that is gone names nobody.
+    let gone = UserId::from_text(&bob.id);
+    let erase = user::Entity::delete_by_id(gone).exec(app.app.db.migrate());
+    erase.await.unwrap();
+    let seen = ann.asks(timeline, json!({ "id": id })).await;
+    let nodes = &seen["conversation"]["messages"]["nodes"];
+    assert_eq!(nodes[0]["notice"]["subjects"], json!([]));
+    assert_eq!(nodes[3]["notice"]["actor"], Value::Null);
 }

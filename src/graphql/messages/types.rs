@@ -3,14 +3,19 @@
 use async_graphql::{Context, Enum, Object};
 
 use crate::{
-    domain::{messages::rights, page::Span, text},
+    domain::{
+        messages::{notice, rights},
+        page::Span,
+        text,
+    },
     entity::{message, message_revision, participant::ParticipantRole},
     graphql::{
         context::{app, batch, caller, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
         errors::Result,
-        messages::loader::{
-            MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf,
+        messages::{
+            loader::{MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf},
+            notice::Notice,
         },
         page::{Forward, Page, connection},
         participants::loader::MembershipOf,
@@ -102,6 +107,11 @@ impl Message {
     /// The body rendered and sanitised; null whenever body is.
     async fn body_html(&self) -> Option<Html> {
         self.0.body.as_deref().map(|body| Html(text::html(body)))
+    }
+
+    /// What happened, when kind is NOTICE.
+    async fn notice(&self) -> Option<Notice> {
+        notice::Notice::of(&self.0).map(Notice)
     }
 
     /// People mentioned.
