@@ -8,6 +8,7 @@ use crate::{
     domain::{
         conversations::{self, words},
         messages::notice::{self, Notice, NoticeType},
+        notifications,
         participants::{self, Joining},
         sessions::Viewer,
     },
@@ -102,5 +103,6 @@ async fn create_in(
     let ids: Vec<_> = people.iter().map(|user| user.id).collect();
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
+    notifications::added_in(tx, app, viewer.user, id, &ids).await?;
     conversations::again(tx, id).await
 }

@@ -10,7 +10,7 @@ use crate::{
         access::{self, InConversation},
         conversations::words,
         messages::notice::{self, Notice, NoticeType},
-        participants,
+        notifications, participants,
         sessions::Viewer,
     },
     entity::{
@@ -117,6 +117,7 @@ pub async fn delete(app: &App, viewer: &Viewer, id: ConversationId) -> Result<()
 /// Deletes a conversation that the caller has locked, and tells everybody in it.
 pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result<(), Error> {
     let people = participants::ids_in(tx, id).await?;
+    notifications::forget_conversation_in(tx, id, &people, at).await?;
     conversation::Entity::delete_by_id(id).exec(tx).await?;
     let left = Change::ConversationLeft { conversation: id };
     log::append_to_users(tx, &people, at, &left).await

@@ -12,6 +12,7 @@ use crate::{
         access::{self, InConversation},
         conversations,
         messages::notice::{self, Notice, NoticeType},
+        notifications,
         participants::{self, Joining},
         sessions::Viewer,
     },
@@ -54,7 +55,7 @@ pub async fn add(
             let new: Vec<_> = new.cloned().collect();
             participants::check_room(app, present.len() + new.len())?;
             let joining = joining(&place, role, viewer, app.clock.now());
-            let participants = join_in(&tx, &place, &new, &joining).await?;
+            let participants = join_in(&tx, app, &place, &new, &joining).await?;
             Ok(Added {
                 conversation: conversations::again(&tx, id).await?,
                 participants,
@@ -100,6 +101,7 @@ fn joining(
 
 async fn join_in(
     tx: &Tx,
+    app: &App,
     place: &InConversation,
     people: &[user::Model],
     joining: &Joining,
@@ -119,6 +121,7 @@ async fn join_in(
     notice::write_in(tx, id, &notice.about(ids.iter().copied()), at, &changed).await?;
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
+    notifications::added_in(tx, app, place.participant().user_id, id, &ids).await?;
     let mut added = Vec::with_capacity(ids.len());
     for some in ids.chunks(participants::IDS_PER_SELECT) {
         let rows = participant::Entity::find()

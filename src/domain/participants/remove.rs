@@ -10,7 +10,7 @@ use crate::{
         access::{self, InConversation},
         conversations,
         messages::notice::{self, Notice, NoticeType},
-        participants,
+        notifications, participants,
         sessions::Viewer,
     },
     entity::{
@@ -23,13 +23,7 @@ use crate::{
 };
 
 /// What a person's row in these tables says about a conversation ends with their membership.
-const TABLES: [&str; 5] = [
-    "read_mark",
-    "read_exception",
-    "thread_follow",
-    "mention",
-    "notification",
-];
+const TABLES: [&str; 4] = ["read_mark", "read_exception", "thread_follow", "mention"];
 
 /// Someone who was removed.
 #[derive(Clone, Debug)]
@@ -123,6 +117,7 @@ async fn end_in(
         user,
     };
     notice::write_in(tx, id, notice, at, &[changed]).await?;
+    notifications::forget_conversation_in(tx, id, &[user], at).await?;
     let left = Change::ConversationLeft { conversation: id };
     log::append(tx, Stream::User(user), at, &[left]).await
 }

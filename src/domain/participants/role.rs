@@ -12,7 +12,7 @@ use crate::{
         access::{self, InConversation},
         conversations,
         messages::notice::{self, Notice, NoticeType},
-        participants,
+        notifications, participants,
         sessions::Viewer,
     },
     entity::participant::{self, ParticipantRole},
@@ -44,6 +44,7 @@ pub async fn change_role(
             }
             let at = app.clock.now();
             let changed = set_in(&tx, Some(viewer.user), target, role, at).await?;
+            notifications::role_changed_in(&tx, app, viewer.user, id, user).await?;
             if role == ParticipantRole::Owner {
                 let own = place.participant().clone();
                 set_in(&tx, Some(viewer.user), own, ParticipantRole::Moderator, at).await?;
