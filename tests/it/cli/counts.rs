@@ -17,7 +17,7 @@ use proptest::{prelude::*, test_runner::TestRunner};
 use crate::cli::Machine;
 
 /// For each message whom it answers, counted back from it (0 for nobody), and whether a portion ends.
-type Shape = Vec<(usize, bool)>;
+type Shape = [(usize, bool)];
 
 fn told(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
     let at = app.clock.now();

@@ -26,7 +26,7 @@ impl Server {
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut banner = String::new();
         while !banner.contains("  Data ") {
-            let line = lines.next().expect("a banner").unwrap();
+            let line = lines.next().unwrap().unwrap();
             banner.push_str(&line);
             banner.push('\n');
         }
