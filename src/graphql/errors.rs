@@ -12,6 +12,13 @@ pub struct Refusal(Error);
 /// What resolvers return.
 pub type Result<T> = std::result::Result<T, Refusal>;
 
+/// The value of a field that may be null. Its error then stays in the field, as the schema promises:
+/// of a resolver that returns `Result<Option<T>>` the executor lets it take the parent and every
+/// sibling along, so that one failed mutation would hide what the others did.
+pub async fn maybe<T>(work: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
+    work.await.transpose()
+}
+
 impl Refusal {
     /// The error itself.
     #[must_use]

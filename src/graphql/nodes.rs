@@ -12,7 +12,7 @@ use crate::{
     graphql::{
         context::{batch, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::Result,
+        errors::{Result, maybe},
         messages::{
             loader::{MessageKey, RevisionKey},
             types::{Message, MessageRevision},
@@ -61,9 +61,12 @@ pub struct NodeQuery;
 #[Object]
 impl NodeQuery {
     /// Any object by id.
-    async fn node(&self, ctx: &Context<'_>, id: ID) -> Result<Option<Node>> {
-        viewer(ctx)?;
-        find(ctx, &id).await
+    async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Node>> {
+        maybe(async {
+            viewer(ctx)?;
+            find(ctx, &id).await
+        })
+        .await
     }
 
     /// Many objects by id, in the order asked; null where one is missing. At most 100 ids.

@@ -14,7 +14,7 @@ use crate::{
             types::{AuthResult, Viewer},
         },
         context::{app, caller, viewer},
-        errors::Result,
+        errors::{Result, maybe},
     },
 };
 
@@ -29,12 +29,15 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         input: RegisterInput,
-    ) -> Result<Option<RegisterPayload>> {
-        let device = caller(ctx).device();
-        let signed_in = accounts::register(app(ctx), input.into(), &device).await?;
-        Ok(Some(RegisterPayload {
-            auth: Some(AuthResult::new(ctx, signed_in)),
-        }))
+    ) -> Option<Result<RegisterPayload>> {
+        maybe(async {
+            let device = caller(ctx).device();
+            let signed_in = accounts::register(app(ctx), input.into(), &device).await?;
+            Ok(Some(RegisterPayload {
+                auth: Some(AuthResult::new(ctx, signed_in)),
+            }))
+        })
+        .await
     }
 
     /// Sign in with a password.
@@ -42,12 +45,16 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         input: SignInInput,
-    ) -> Result<Option<SignInPayload>> {
-        let device = caller(ctx).device();
-        let signed_in = accounts::sign_in(app(ctx), &input.login, &input.password, &device).await?;
-        Ok(Some(SignInPayload {
-            auth: Some(AuthResult::new(ctx, signed_in)),
-        }))
+    ) -> Option<Result<SignInPayload>> {
+        maybe(async {
+            let device = caller(ctx).device();
+            let signed_in =
+                accounts::sign_in(app(ctx), &input.login, &input.password, &device).await?;
+            Ok(Some(SignInPayload {
+                auth: Some(AuthResult::new(ctx, signed_in)),
+            }))
+        })
+        .await
     }
 
     /// Change the password; ends every other session.
@@ -55,13 +62,16 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         input: ChangePasswordInput,
-    ) -> Result<Option<ChangePasswordPayload>> {
-        let viewer = viewer(ctx)?;
-        let (current, new) = (input.current_password.as_deref(), &input.new_password);
-        accounts::change_password(app(ctx), viewer, current, new).await?;
-        Ok(Some(ChangePasswordPayload {
-            viewer: Some(Viewer(viewer.clone())),
-        }))
+    ) -> Option<Result<ChangePasswordPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            let (current, new) = (input.current_password.as_deref(), &input.new_password);
+            accounts::change_password(app(ctx), viewer, current, new).await?;
+            Ok(Some(ChangePasswordPayload {
+                viewer: Some(Viewer(viewer.clone())),
+            }))
+        })
+        .await
     }
 
     /// Change the viewer's public profile. Omitted fields stay; null clears.
@@ -69,12 +79,15 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         input: UpdateProfileInput,
-    ) -> Result<Option<UpdateProfilePayload>> {
-        let viewer = viewer(ctx)?;
-        accounts::update_profile(app(ctx), viewer, input.into()).await?;
-        Ok(Some(UpdateProfilePayload {
-            viewer: Some(Viewer(viewer.clone())),
-        }))
+    ) -> Option<Result<UpdateProfilePayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            accounts::update_profile(app(ctx), viewer, input.into()).await?;
+            Ok(Some(UpdateProfilePayload {
+                viewer: Some(Viewer(viewer.clone())),
+            }))
+        })
+        .await
     }
 
     /// Change the viewer's own settings. Omitted fields stay.
@@ -82,11 +95,14 @@ impl AccountMutation {
         &self,
         ctx: &Context<'_>,
         input: UpdatePreferencesInput,
-    ) -> Result<Option<UpdatePreferencesPayload>> {
-        let viewer = viewer(ctx)?;
-        accounts::update_preferences(app(ctx), viewer, input.into()).await?;
-        Ok(Some(UpdatePreferencesPayload {
-            viewer: Some(Viewer(viewer.clone())),
-        }))
+    ) -> Option<Result<UpdatePreferencesPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            accounts::update_preferences(app(ctx), viewer, input.into()).await?;
+            Ok(Some(UpdatePreferencesPayload {
+                viewer: Some(Viewer(viewer.clone())),
+            }))
+        })
+        .await
     }
 }

@@ -15,7 +15,7 @@ use crate::{
             },
             types::Conversation,
         },
-        errors::Result,
+        errors::{Result, maybe},
         scalars::DateTime,
     },
 };
@@ -31,13 +31,16 @@ impl ConversationMutation {
         &self,
         ctx: &Context<'_>,
         input: OpenDirectConversationInput,
-    ) -> Result<Option<OpenDirectConversationPayload>> {
-        let viewer = viewer(ctx)?;
-        let opened = conversations::open_direct(app(ctx), viewer, &input.user_ids).await?;
-        Ok(Some(OpenDirectConversationPayload {
-            conversation: Some(Conversation(opened.conversation)),
-            was_created: opened.was_created,
-        }))
+    ) -> Option<Result<OpenDirectConversationPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            let opened = conversations::open_direct(app(ctx), viewer, &input.user_ids).await?;
+            Ok(Some(OpenDirectConversationPayload {
+                conversation: Some(Conversation(opened.conversation)),
+                was_created: opened.was_created,
+            }))
+        })
+        .await
     }
 
     /// Create a group conversation; the viewer becomes its owner.
@@ -45,36 +48,43 @@ impl ConversationMutation {
         &self,
         ctx: &Context<'_>,
         input: CreateConversationInput,
-    ) -> Result<Option<CreateConversationPayload>> {
-        let viewer = viewer(ctx)?;
-        let new = NewGroup {
-            title: input.title,
-            topic: input.topic,
-            history_visibility: input.history_visibility.into(),
-            participants: input.participant_ids,
-        };
-        let created = Conversation(conversations::create(app(ctx), viewer, &new).await?);
-        Ok(Some(CreateConversationPayload {
-            conversation: Some(created.clone()),
-            conversation_edge: Some(created.into()),
-        }))
+    ) -> Option<Result<CreateConversationPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            let new = NewGroup {
+                title: input.title,
+                topic: input.topic,
+                history_visibility: input.history_visibility.into(),
+                participants: input.participant_ids,
+            };
+            let created = Conversation(conversations::create(app(ctx), viewer, &new).await?);
+            Ok(Some(CreateConversationPayload {
+                conversation: Some(created.clone()),
+                conversation_edge: Some(created.into()),
+            }))
+        })
+        .await
     }
     /// Change a group's title, topic or history for people who join later. Omitted fields stay; null clears.
     async fn update_conversation(
         &self,
         ctx: &Context<'_>,
         input: UpdateConversationInput,
-    ) -> Result<Option<UpdateConversationPayload>> {
-        let viewer = viewer(ctx)?;
-        let edits = Edits {
-            title: input.title.into(),
-            topic: input.topic.into(),
-            history_visibility: input.history_visibility.map(Into::into),
-        };
-        let updated = conversations::update(app(ctx), viewer, input.conversation_id, edits).await?;
-        Ok(Some(UpdateConversationPayload {
-            conversation: Some(Conversation(updated)),
-        }))
+    ) -> Option<Result<UpdateConversationPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            let edits = Edits {
+                title: input.title.into(),
+                topic: input.topic.into(),
+                history_visibility: input.history_visibility.map(Into::into),
+            };
+            let updated =
+                conversations::update(app(ctx), viewer, input.conversation_id, edits).await?;
+            Ok(Some(UpdateConversationPayload {
+                conversation: Some(Conversation(updated)),
+            }))
+        })
+        .await
     }
 
     /// Delete a group for everyone, with all that was said in it. Owners can.
@@ -82,12 +92,15 @@ impl ConversationMutation {
         &self,
         ctx: &Context<'_>,
         input: DeleteConversationInput,
-    ) -> Result<Option<DeleteConversationPayload>> {
-        let id = input.conversation_id;
-        conversations::delete(app(ctx), viewer(ctx)?, id).await?;
-        Ok(Some(DeleteConversationPayload {
-            deleted_conversation_id: Some(id),
-        }))
+    ) -> Option<Result<DeleteConversationPayload>> {
+        maybe(async {
+            let id = input.conversation_id;
+            conversations::delete(app(ctx), viewer(ctx)?, id).await?;
+            Ok(Some(DeleteConversationPayload {
+                deleted_conversation_id: Some(id),
+            }))
+        })
+        .await
     }
 
     /// Change how one conversation behaves for the viewer alone. Omitted fields stay.
@@ -95,19 +108,22 @@ impl ConversationMutation {
         &self,
         ctx: &Context<'_>,
         input: UpdateConversationSettingsInput,
-    ) -> Result<Option<UpdateConversationSettingsPayload>> {
-        let viewer = viewer(ctx)?;
-        let until: Option<Option<DateTime>> = input.muted_until.into();
-        let settings = Settings {
-            notification_level: input.notification_level.map(Into::into),
-            muted_until: until.map(|until| until.map(|until| until.0)),
-            is_pinned: input.is_pinned,
-            is_archived: input.is_archived,
-        };
-        let id = input.conversation_id;
-        let row = conversations::update_settings(app(ctx), viewer, id, &settings).await?;
-        Ok(Some(UpdateConversationSettingsPayload {
-            conversation: Some(Conversation(row)),
-        }))
+    ) -> Option<Result<UpdateConversationSettingsPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            let until: Option<Option<DateTime>> = input.muted_until.into();
+            let settings = Settings {
+                notification_level: input.notification_level.map(Into::into),
+                muted_until: until.map(|until| until.map(|until| until.0)),
+                is_pinned: input.is_pinned,
+                is_archived: input.is_archived,
+            };
+            let id = input.conversation_id;
+            let row = conversations::update_settings(app(ctx), viewer, id, &settings).await?;
+            Ok(Some(UpdateConversationSettingsPayload {
+                conversation: Some(Conversation(row)),
+            }))
+        })
+        .await
     }
 }

@@ -14,7 +14,7 @@ use crate::{
             loader::ConversationKey,
             types::{Conversation, ConversationConnection, ConversationFilter, ConversationPlace},
         },
-        errors::Result,
+        errors::{Result, maybe},
         page::{Forward, Page},
     },
     id::ConversationId,
@@ -34,9 +34,12 @@ impl ConversationQuery {
         &self,
         ctx: &Context<'_>,
         id: ConversationId,
-    ) -> Result<Option<Conversation>> {
-        viewer(ctx)?;
-        batch(ctx).load_one(ConversationKey(id)).await
+    ) -> Option<Result<Conversation>> {
+        maybe(async {
+            viewer(ctx)?;
+            batch(ctx).load_one(ConversationKey(id)).await
+        })
+        .await
     }
 }
 

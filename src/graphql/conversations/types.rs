@@ -7,7 +7,7 @@ use crate::{
     entity::conversation,
     graphql::{
         context::batch,
-        errors::Result,
+        errors::{Result, maybe},
         messages::{
             loader::TimelineOf,
             timeline::{self, TimelineAnchor},
@@ -103,11 +103,14 @@ impl Conversation {
     }
 
     /// Who created it; null if that account is gone.
-    async fn created_by(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.0.created_by {
-            Some(id) => batch(ctx).load_one(UserKey(id)).await,
-            None => Ok(None),
-        }
+    async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        maybe(async {
+            match self.0.created_by {
+                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// When it was created.
@@ -179,11 +182,14 @@ impl Conversation {
     }
 
     /// Newest message in the timeline.
-    async fn last_message(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        let newest = batch(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
-        Ok(newest
-            .and_then(|part| part.items.into_iter().next())
-            .map(Message))
+    async fn last_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            let newest = batch(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
+            Ok(newest
+                .and_then(|part| part.items.into_iter().next())
+                .map(Message))
+        })
+        .await
     }
 
     /// Threads, most recently active first.
@@ -197,12 +203,15 @@ impl Conversation {
     }
 
     /// The viewer's own state here; null for an administrator who is not a participant.
-    async fn viewer_membership(&self, ctx: &Context<'_>) -> Result<Option<Membership>> {
-        let found = batch(ctx).load_one(MembershipOf(self.0.id)).await?;
-        Ok(found.map(|participant| Membership {
-            participant,
-            conversation: self.0.clone(),
-        }))
+    async fn viewer_membership(&self, ctx: &Context<'_>) -> Option<Result<Membership>> {
+        maybe(async {
+            let found = batch(ctx).load_one(MembershipOf(self.0.id)).await?;
+            Ok(found.map(|participant| Membership {
+                participant,
+                conversation: self.0.clone(),
+            }))
+        })
+        .await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     error::{Code, Error},
     graphql::{
         context::{app, caller, reached},
-        errors::Result,
+        errors::{Result, maybe},
     },
 };
 
@@ -19,12 +19,15 @@ impl EventQuery {
     /// Event-stream position this response is at least as new as. Select it together with the state you load,
     /// then subscribe to `events(after:)` with it: nothing falls between, and repeats are harmless. Null when
     /// signed out.
-    async fn event_cursor(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        let Some(viewer) = caller(ctx).viewer() else {
-            return Ok(None);
-        };
-        let not_yet = || Error::new(Code::Unavailable, "The server is starting; try again.");
-        let cursor = reached(ctx).ok_or_else(not_yet)?;
-        Ok(Some(cursor.seal(&app(ctx).keys, viewer.user)))
+    async fn event_cursor(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        maybe(async {
+            let Some(viewer) = caller(ctx).viewer() else {
+                return Ok(None);
+            };
+            let not_yet = || Error::new(Code::Unavailable, "The server is starting; try again.");
+            let cursor = reached(ctx).ok_or_else(not_yet)?;
+            Ok(Some(cursor.seal(&app(ctx).keys, viewer.user)))
+        })
+        .await
     }
 }

@@ -7,7 +7,7 @@ use crate::{
     entity::message,
     graphql::{
         context::{app, viewer},
-        errors::Result,
+        errors::{Result, maybe},
         messages::{
             inputs::{
                 DeleteMessageInput, DeleteMessagePayload, EditMessageInput, EditMessagePayload,
@@ -32,22 +32,25 @@ impl MessageMutation {
         &self,
         ctx: &Context<'_>,
         input: SendMessageInput,
-    ) -> Result<Option<SendMessagePayload>> {
-        let new = NewMessage {
-            conversation: input.conversation_id,
-            parent: input.parent_id,
-            body: input.body,
-            priority: input.priority.into(),
-            client_message_id: input.client_message_id,
-        };
-        let sent = messages::send(app(ctx), viewer(ctx)?, &new).await?;
-        let is_root = sent.message.root_id.is_none();
-        Ok(Some(SendMessagePayload {
-            message_edge: is_root.then(|| edge(&sent.message)),
-            reply_edge: (!is_root).then(|| ThreadReplyEdge::in_tree(sent.message.clone())),
-            message: Some(Message(sent.message)),
-            was_duplicate: sent.was_duplicate,
-        }))
+    ) -> Option<Result<SendMessagePayload>> {
+        maybe(async {
+            let new = NewMessage {
+                conversation: input.conversation_id,
+                parent: input.parent_id,
+                body: input.body,
+                priority: input.priority.into(),
+                client_message_id: input.client_message_id,
+            };
+            let sent = messages::send(app(ctx), viewer(ctx)?, &new).await?;
+            let is_root = sent.message.root_id.is_none();
+            Ok(Some(SendMessagePayload {
+                message_edge: is_root.then(|| edge(&sent.message)),
+                reply_edge: (!is_root).then(|| ThreadReplyEdge::in_tree(sent.message.clone())),
+                message: Some(Message(sent.message)),
+                was_duplicate: sent.was_duplicate,
+            }))
+        })
+        .await
     }
 
     /// Replace a message's text; the previous text joins its history.
@@ -55,21 +58,24 @@ impl MessageMutation {
         &self,
         ctx: &Context<'_>,
         input: EditMessageInput,
-    ) -> Result<Option<EditMessagePayload>> {
-        let edit = Edit {
-            message: input.message_id,
-            body: input.body,
-            reason: input.reason,
-            expected_edited_at: match input.expected_edited_at {
-                MaybeUndefined::Undefined => None,
-                MaybeUndefined::Null => Some(None),
-                MaybeUndefined::Value(time) => Some(Some(time.0)),
-            },
-        };
-        let message = messages::edit(app(ctx), viewer(ctx)?, &edit).await?;
-        Ok(Some(EditMessagePayload {
-            message: Some(Message(message)),
-        }))
+    ) -> Option<Result<EditMessagePayload>> {
+        maybe(async {
+            let edit = Edit {
+                message: input.message_id,
+                body: input.body,
+                reason: input.reason,
+                expected_edited_at: match input.expected_edited_at {
+                    MaybeUndefined::Undefined => None,
+                    MaybeUndefined::Null => Some(None),
+                    MaybeUndefined::Value(time) => Some(Some(time.0)),
+                },
+            };
+            let message = messages::edit(app(ctx), viewer(ctx)?, &edit).await?;
+            Ok(Some(EditMessagePayload {
+                message: Some(Message(message)),
+            }))
+        })
+        .await
     }
 
     /// Delete a message. It leaves an empty marker while replies hang below it.
@@ -77,12 +83,15 @@ impl MessageMutation {
         &self,
         ctx: &Context<'_>,
         input: DeleteMessageInput,
-    ) -> Result<Option<DeleteMessagePayload>> {
-        let deleted = messages::delete(app(ctx), viewer(ctx)?, input.message_id).await?;
-        Ok(Some(DeleteMessagePayload {
-            deleted_message_id: Some(deleted.id),
-            message: deleted.marker.map(Message),
-        }))
+    ) -> Option<Result<DeleteMessagePayload>> {
+        maybe(async {
+            let deleted = messages::delete(app(ctx), viewer(ctx)?, input.message_id).await?;
+            Ok(Some(DeleteMessagePayload {
+                deleted_message_id: Some(deleted.id),
+                message: deleted.marker.map(Message),
+            }))
+        })
+        .await
     }
 }
 

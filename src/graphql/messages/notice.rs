@@ -6,7 +6,7 @@ use crate::{
     domain::messages::notice,
     graphql::{
         context::batch,
-        errors::Result,
+        errors::{Result, maybe},
         users::{loader::UserKey, types::User},
     },
 };
@@ -46,11 +46,14 @@ impl Notice {
 
     /// Who did it; null if that account is gone, or if nobody did, as when a group outlives its owner's
     /// account and passes to the next.
-    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.0.actor {
-            Some(id) => batch(ctx).load_one(UserKey(id)).await,
-            None => Ok(None),
-        }
+    async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        maybe(async {
+            match self.0.actor {
+                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// Whom it concerned: at most 100 of them, without those whose account is gone.

@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use crate::{
     graphql::{
         context::{batch, viewer},
-        errors::Result,
+        errors::{Result, maybe},
         messages::{loader::MessageKey, types::Message},
     },
     id::MessageId,
@@ -18,8 +18,11 @@ pub struct MessageQuery;
 #[Object]
 impl MessageQuery {
     /// One message in a conversation the viewer takes part in.
-    async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Result<Option<Message>> {
-        viewer(ctx)?;
-        batch(ctx).load_one(MessageKey(id)).await
+    async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Option<Result<Message>> {
+        maybe(async {
+            viewer(ctx)?;
+            batch(ctx).load_one(MessageKey(id)).await
+        })
+        .await
     }
 }

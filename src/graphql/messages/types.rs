@@ -12,7 +12,7 @@ use crate::{
     graphql::{
         context::{app, batch, caller, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::Result,
+        errors::{Result, maybe},
         messages::{
             loader::{MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf},
             notice::Notice,
@@ -69,24 +69,30 @@ impl Message {
     }
 
     /// Who sent it; null for notices and for erased accounts.
-    async fn sender(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.0.sender_id {
-            Some(id) => batch(ctx).load_one(UserKey(id)).await,
-            None => Ok(None),
-        }
+    async fn sender(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        maybe(async {
+            match self.0.sender_id {
+                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// The other person in a direct conversation of two; null elsewhere.
-    async fn receiver(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        let Some(sender) = self.0.sender_id else {
-            return Ok(None);
-        };
-        let pair = batch(ctx).load_one(PairIn(self.0.conversation_id)).await?;
-        let other = pair.and_then(|pair| pair.into_iter().find(|&user| user != sender));
-        match other {
-            Some(id) => batch(ctx).load_one(UserKey(id)).await,
-            None => Ok(None),
-        }
+    async fn receiver(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        maybe(async {
+            let Some(sender) = self.0.sender_id else {
+                return Ok(None);
+            };
+            let pair = batch(ctx).load_one(PairIn(self.0.conversation_id)).await?;
+            let other = pair.and_then(|pair| pair.into_iter().find(|&user| user != sender));
+            match other {
+                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// Whether a person or the system wrote it.
@@ -177,18 +183,24 @@ impl Message {
     }
 
     /// The message this one answers directly; null for a root message.
-    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        match self.0.parent_id {
-            Some(id) => batch(ctx).load_one(MessageKey(id)).await,
-            None => Ok(None),
-        }
+    async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            match self.0.parent_id {
+                Some(id) => batch(ctx).load_one(MessageKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// The thread it started or belongs to; null while nobody has replied.
-    async fn thread(&self, ctx: &Context<'_>) -> Result<Option<Thread>> {
-        batch(ctx)
-            .load_one(ThreadKey(ThreadId::from(self.0.thread_root())))
-            .await
+    async fn thread(&self, ctx: &Context<'_>) -> Option<Result<Thread>> {
+        maybe(async {
+            batch(ctx)
+                .load_one(ThreadKey(ThreadId::from(self.0.thread_root())))
+                .await
+        })
+        .await
     }
 
     /// Levels below the thread's root; 0 for a root message.
@@ -245,12 +257,15 @@ impl Message {
     }
 
     /// Until when the viewer may edit it; null when never or without limit, as viewerCanEdit says.
-    async fn editable_until(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
-        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-        let can = rights::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
-        Ok(rights::closes(&self.0, app.config.edit_window)
-            .filter(|_| can)
-            .map(DateTime))
+    async fn editable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        maybe(async {
+            let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
+            let can = rights::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
+            Ok(rights::closes(&self.0, app.config.edit_window)
+                .filter(|_| can)
+                .map(DateTime))
+        })
+        .await
     }
 
     /// Whether the viewer may delete it now.
@@ -260,14 +275,17 @@ impl Message {
     }
 
     /// Until when the viewer may delete it; null when never or without limit, as viewerCanDelete says.
-    async fn deletable_until(&self, ctx: &Context<'_>) -> Result<Option<DateTime>> {
-        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-        let can = rights::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
-        // Moderators may delete at any time.
-        let is_limited = can && role < ParticipantRole::Moderator;
-        Ok(rights::closes(&self.0, app.config.delete_window)
-            .filter(|_| is_limited)
-            .map(DateTime))
+    async fn deletable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        maybe(async {
+            let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
+            let can = rights::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
+            // Moderators may delete at any time.
+            let is_limited = can && role < ParticipantRole::Moderator;
+            Ok(rights::closes(&self.0, app.config.delete_window)
+                .filter(|_| is_limited)
+                .map(DateTime))
+        })
+        .await
     }
 
     /// Whether the viewer may reply to it.
@@ -314,11 +332,14 @@ impl MessageRevision {
     }
 
     /// Who replaced it; null if that account is gone.
-    async fn editor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.0.editor_id {
-            Some(id) => batch(ctx).load_one(UserKey(id)).await,
-            None => Ok(None),
-        }
+    async fn editor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        maybe(async {
+            match self.0.editor_id {
+                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
     }
 
     /// Why, in the editor's words; null when none was given.

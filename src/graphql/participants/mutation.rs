@@ -7,7 +7,7 @@ use crate::{
     graphql::{
         context::{app, viewer},
         conversations::types::Conversation,
-        errors::Result,
+        errors::{Result, maybe},
         participants::{
             inputs::{
                 AddParticipantsInput, AddParticipantsPayload, ChangeParticipantRoleInput,
@@ -30,18 +30,22 @@ impl ParticipantMutation {
         &self,
         ctx: &Context<'_>,
         input: AddParticipantsInput,
-    ) -> Result<Option<AddParticipantsPayload>> {
-        let (app, viewer) = (app(ctx), viewer(ctx)?);
-        let AddParticipantsInput {
-            conversation_id,
-            user_ids,
-            role,
-        } = input;
-        let added = participants::add(app, viewer, conversation_id, &user_ids, role.into()).await?;
-        Ok(Some(AddParticipantsPayload {
-            conversation: Some(Conversation(added.conversation)),
-            participants: added.participants.into_iter().map(Participant).collect(),
-        }))
+    ) -> Option<Result<AddParticipantsPayload>> {
+        maybe(async {
+            let (app, viewer) = (app(ctx), viewer(ctx)?);
+            let AddParticipantsInput {
+                conversation_id,
+                user_ids,
+                role,
+            } = input;
+            let added =
+                participants::add(app, viewer, conversation_id, &user_ids, role.into()).await?;
+            Ok(Some(AddParticipantsPayload {
+                conversation: Some(Conversation(added.conversation)),
+                participants: added.participants.into_iter().map(Participant).collect(),
+            }))
+        })
+        .await
     }
 
     /// Remove someone from a group. Moderators can remove everybody below OWNER.
@@ -49,14 +53,17 @@ impl ParticipantMutation {
         &self,
         ctx: &Context<'_>,
         input: RemoveParticipantInput,
-    ) -> Result<Option<RemoveParticipantPayload>> {
-        let (app, viewer) = (app(ctx), viewer(ctx)?);
-        let removed = participants::remove(app, viewer, input.conversation_id, input.user_id);
-        let removed = removed.await?;
-        Ok(Some(RemoveParticipantPayload {
-            conversation: Some(Conversation(removed.conversation)),
-            removed_participant_id: Some(removed.participant),
-        }))
+    ) -> Option<Result<RemoveParticipantPayload>> {
+        maybe(async {
+            let (app, viewer) = (app(ctx), viewer(ctx)?);
+            let removed = participants::remove(app, viewer, input.conversation_id, input.user_id);
+            let removed = removed.await?;
+            Ok(Some(RemoveParticipantPayload {
+                conversation: Some(Conversation(removed.conversation)),
+                removed_participant_id: Some(removed.participant),
+            }))
+        })
+        .await
     }
 
     /// Change what someone may do in a group. Giving OWNER hands ownership over: the former owner becomes
@@ -65,18 +72,21 @@ impl ParticipantMutation {
         &self,
         ctx: &Context<'_>,
         input: ChangeParticipantRoleInput,
-    ) -> Result<Option<ChangeParticipantRolePayload>> {
-        let (app, viewer) = (app(ctx), viewer(ctx)?);
-        let ChangeParticipantRoleInput {
-            conversation_id,
-            user_id,
-            role,
-        } = input;
-        let role = role.into();
-        let changed = participants::change_role(app, viewer, conversation_id, user_id, role);
-        Ok(Some(ChangeParticipantRolePayload {
-            participant: Some(Participant(changed.await?)),
-        }))
+    ) -> Option<Result<ChangeParticipantRolePayload>> {
+        maybe(async {
+            let (app, viewer) = (app(ctx), viewer(ctx)?);
+            let ChangeParticipantRoleInput {
+                conversation_id,
+                user_id,
+                role,
+            } = input;
+            let role = role.into();
+            let changed = participants::change_role(app, viewer, conversation_id, user_id, role);
+            Ok(Some(ChangeParticipantRolePayload {
+                participant: Some(Participant(changed.await?)),
+            }))
+        })
+        .await
     }
 
     /// Leave a group. The last person to leave deletes it; the only owner hands it over first.
@@ -84,11 +94,14 @@ impl ParticipantMutation {
         &self,
         ctx: &Context<'_>,
         input: LeaveConversationInput,
-    ) -> Result<Option<LeaveConversationPayload>> {
-        let id = input.conversation_id;
-        participants::leave(app(ctx), viewer(ctx)?, id).await?;
-        Ok(Some(LeaveConversationPayload {
-            left_conversation_id: Some(id),
-        }))
+    ) -> Option<Result<LeaveConversationPayload>> {
+        maybe(async {
+            let id = input.conversation_id;
+            participants::leave(app(ctx), viewer(ctx)?, id).await?;
+            Ok(Some(LeaveConversationPayload {
+                left_conversation_id: Some(id),
+            }))
+        })
+        .await
     }
 }

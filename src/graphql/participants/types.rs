@@ -12,7 +12,7 @@ use crate::{
     graphql::{
         context::{app, batch},
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::Result,
+        errors::{Result, maybe},
         page::connection,
         participants::loader::HeadsOf,
         scalars::DateTime,
@@ -83,11 +83,14 @@ impl Participant {
     }
 
     /// Who added them; null if they created it or that account is gone.
-    async fn added_by(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.0.added_by {
-            Some(id) => batch(ctx).load_one(UserKey(id)).await,
-            None => Ok(None),
-        }
+    async fn added_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        maybe(async {
+            match self.0.added_by {
+                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     graphql::{
         accounts::types::AuthResult,
         context::{app, caller, viewer},
-        errors::Result,
+        errors::{Result, maybe},
         sessions::types::{
             RefreshSessionInput, RefreshSessionPayload, RevokeOtherSessionsPayload,
             RevokeSessionsInput, RevokeSessionsPayload, SignOutPayload,
@@ -26,20 +26,26 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         input: RefreshSessionInput,
-    ) -> Result<Option<RefreshSessionPayload>> {
-        let device = caller(ctx).device();
-        let renewed = sessions::refresh(app(ctx), &input.refresh_token, &device).await?;
-        Ok(Some(RefreshSessionPayload {
-            auth: Some(AuthResult::new(ctx, renewed)),
-        }))
+    ) -> Option<Result<RefreshSessionPayload>> {
+        maybe(async {
+            let device = caller(ctx).device();
+            let renewed = sessions::refresh(app(ctx), &input.refresh_token, &device).await?;
+            Ok(Some(RefreshSessionPayload {
+                auth: Some(AuthResult::new(ctx, renewed)),
+            }))
+        })
+        .await
     }
 
     /// End the current session.
-    async fn sign_out(&self, ctx: &Context<'_>) -> Result<Option<SignOutPayload>> {
-        let ended = sessions::sign_out(app(ctx), viewer(ctx)?).await?;
-        Ok(Some(SignOutPayload {
-            ended_session_id: Some(ended),
-        }))
+    async fn sign_out(&self, ctx: &Context<'_>) -> Option<Result<SignOutPayload>> {
+        maybe(async {
+            let ended = sessions::sign_out(app(ctx), viewer(ctx)?).await?;
+            Ok(Some(SignOutPayload {
+                ended_session_id: Some(ended),
+            }))
+        })
+        .await
     }
 
     /// End some of the viewer's sessions.
@@ -47,22 +53,29 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
         input: RevokeSessionsInput,
-    ) -> Result<Option<RevokeSessionsPayload>> {
-        let viewer = viewer(ctx)?;
-        let revoked_session_ids = sessions::revoke(app(ctx), viewer, &input.session_ids).await?;
-        Ok(Some(RevokeSessionsPayload {
-            revoked_session_ids,
-        }))
+    ) -> Option<Result<RevokeSessionsPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            let revoked_session_ids =
+                sessions::revoke(app(ctx), viewer, &input.session_ids).await?;
+            Ok(Some(RevokeSessionsPayload {
+                revoked_session_ids,
+            }))
+        })
+        .await
     }
 
     /// End every session of the viewer but this one.
     async fn revoke_other_sessions(
         &self,
         ctx: &Context<'_>,
-    ) -> Result<Option<RevokeOtherSessionsPayload>> {
-        let revoked_session_ids = sessions::revoke_others(app(ctx), viewer(ctx)?).await?;
-        Ok(Some(RevokeOtherSessionsPayload {
-            revoked_session_ids,
-        }))
+    ) -> Option<Result<RevokeOtherSessionsPayload>> {
+        maybe(async {
+            let revoked_session_ids = sessions::revoke_others(app(ctx), viewer(ctx)?).await?;
+            Ok(Some(RevokeOtherSessionsPayload {
+                revoked_session_ids,
+            }))
+        })
+        .await
     }
 }

@@ -6,7 +6,7 @@ use crate::{
     domain::threads,
     graphql::{
         context::{app, viewer},
-        errors::Result,
+        errors::{Result, maybe},
         threads::types::{
             FollowThreadInput, FollowThreadPayload, Thread, UnfollowThreadInput,
             UnfollowThreadPayload,
@@ -25,11 +25,14 @@ impl ThreadMutation {
         &self,
         ctx: &Context<'_>,
         input: FollowThreadInput,
-    ) -> Result<Option<FollowThreadPayload>> {
-        let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, true).await?;
-        Ok(Some(FollowThreadPayload {
-            thread: Some(Thread(thread)),
-        }))
+    ) -> Option<Result<FollowThreadPayload>> {
+        maybe(async {
+            let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, true).await?;
+            Ok(Some(FollowThreadPayload {
+                thread: Some(Thread(thread)),
+            }))
+        })
+        .await
     }
 
     /// Stop following a thread.
@@ -37,10 +40,13 @@ impl ThreadMutation {
         &self,
         ctx: &Context<'_>,
         input: UnfollowThreadInput,
-    ) -> Result<Option<UnfollowThreadPayload>> {
-        let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, false).await?;
-        Ok(Some(UnfollowThreadPayload {
-            thread: Some(Thread(thread)),
-        }))
+    ) -> Option<Result<UnfollowThreadPayload>> {
+        maybe(async {
+            let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, false).await?;
+            Ok(Some(UnfollowThreadPayload {
+                thread: Some(Thread(thread)),
+            }))
+        })
+        .await
     }
 }

@@ -5,7 +5,7 @@ use async_graphql::{Context, Object};
 use crate::{
     graphql::{
         context::{batch, viewer},
-        errors::Result,
+        errors::{Result, maybe},
         threads::{loader::ThreadKey, types::Thread},
     },
     id::ThreadId,
@@ -18,8 +18,11 @@ pub struct ThreadQuery;
 #[Object]
 impl ThreadQuery {
     /// One thread in a conversation the viewer takes part in.
-    async fn thread(&self, ctx: &Context<'_>, id: ThreadId) -> Result<Option<Thread>> {
-        viewer(ctx)?;
-        batch(ctx).load_one(ThreadKey(id)).await
+    async fn thread(&self, ctx: &Context<'_>, id: ThreadId) -> Option<Result<Thread>> {
+        maybe(async {
+            viewer(ctx)?;
+            batch(ctx).load_one(ThreadKey(id)).await
+        })
+        .await
     }
 }

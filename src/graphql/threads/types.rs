@@ -8,7 +8,7 @@ use crate::{
     graphql::{
         context::batch,
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::Result,
+        errors::{Result, maybe},
         messages::{loader::MessageKey, types::Message},
         page::{Both, Forward, Page, PageInfo, connection},
         scalars::DateTime,
@@ -58,8 +58,8 @@ impl Thread {
     }
 
     /// Newest reply; null when all were deleted.
-    async fn last_reply(&self, ctx: &Context<'_>) -> Result<Option<Message>> {
-        batch(ctx).load_one(LastReplyOf(self.0.id)).await
+    async fn last_reply(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async { batch(ctx).load_one(LastReplyOf(self.0.id)).await }).await
     }
 
     /// People who wrote in it, most recent first.

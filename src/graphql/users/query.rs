@@ -8,7 +8,7 @@ use crate::{
     entity::user,
     graphql::{
         context::{app, batch, viewer},
-        errors::Result,
+        errors::{Result, maybe},
         page::{Forward, Page},
         users::{
             loader::UserKey,
@@ -29,16 +29,19 @@ impl UserQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to find.")] by: UserLookup,
-    ) -> Result<Option<User>> {
-        let viewer = viewer(ctx)?;
-        match by {
-            UserLookup::Id(id) => batch(ctx).load_one(UserKey(id)).await,
-            UserLookup::Username(name) => {
-                let key = users::key(name.trim());
-                let found = users::visible(viewer).filter(user::Column::UsernameKey.eq(key));
-                Ok(found.one(app(ctx).db.read()).await?.map(User))
+    ) -> Option<Result<User>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            match by {
+                UserLookup::Id(id) => batch(ctx).load_one(UserKey(id)).await,
+                UserLookup::Username(name) => {
+                    let key = users::key(name.trim());
+                    let found = users::visible(viewer).filter(user::Column::UsernameKey.eq(key));
+                    Ok(found.one(app(ctx).db.read()).await?.map(User))
+                }
             }
-        }
+        })
+        .await
     }
 
     /// People on this server by display name; people hidden from search are left out.
@@ -48,25 +51,28 @@ impl UserQuery {
         #[graphql(desc = "Narrow the list.")] filter: Option<UserFilter>,
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
-    ) -> Result<Option<UserConnection>> {
-        let viewer = viewer(ctx)?;
-        let request = Forward::<(String, UserId)>::read(first, 20, after.as_deref())?;
-        let text = filter.and_then(|filter| filter.text);
-        let after = request.after.as_ref().map(|(name, id)| {
-            let same_name = user::Column::DisplayNameKey.eq(name);
-            Condition::any()
-                .add(user::Column::DisplayNameKey.gt(name))
-                .add(same_name.and(user::Column::Id.gt(*id)))
-        });
-        let rows = users::searchable(viewer)
-            .filter(Condition::all().add_option(text.map(|text| users::named(&text))))
-            .filter(Condition::all().add_option(after))
-            .order_by_asc(user::Column::DisplayNameKey)
-            .order_by_asc(user::Column::Id)
-            .limit(request.limit())
-            .all(app(ctx).db.read())
-            .await?;
-        let page = Page::forward(rows, &request, |row| (row.display_name_key.clone(), row.id));
-        Ok(Some(page.map(User).into()))
+    ) -> Option<Result<UserConnection>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            let request = Forward::<(String, UserId)>::read(first, 20, after.as_deref())?;
+            let text = filter.and_then(|filter| filter.text);
+            let after = request.after.as_ref().map(|(name, id)| {
+                let same_name = user::Column::DisplayNameKey.eq(name);
+                Condition::any()
+                    .add(user::Column::DisplayNameKey.gt(name))
+                    .add(same_name.and(user::Column::Id.gt(*id)))
+            });
+            let rows = users::searchable(viewer)
+                .filter(Condition::all().add_option(text.map(|text| users::named(&text))))
+                .filter(Condition::all().add_option(after))
+                .order_by_asc(user::Column::DisplayNameKey)
+                .order_by_asc(user::Column::Id)
+                .limit(request.limit())
+                .all(app(ctx).db.read())
+                .await?;
+            let page = Page::forward(rows, &request, |row| (row.display_name_key.clone(), row.id));
+            Ok(Some(page.map(User).into()))
+        })
+        .await
     }
 }

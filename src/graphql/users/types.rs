@@ -7,7 +7,7 @@ use crate::{
     graphql::{
         context::{batch, caller},
         conversations::{loader::DirectWith, types::Conversation},
-        errors::Result,
+        errors::{Result, maybe},
         page::connection,
         scalars::DateTime,
         users::loader::IsContact,
@@ -72,27 +72,39 @@ impl User {
     }
 
     /// Given name; null when not set or not shared with the viewer.
-    async fn first_name(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
-        let part = self.0.first_name.as_deref();
-        self.shared(ctx, self.0.profile_visibility, part).await
+    async fn first_name(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        maybe(async {
+            let part = self.0.first_name.as_deref();
+            self.shared(ctx, self.0.profile_visibility, part).await
+        })
+        .await
     }
 
     /// Family name; null when not set or not shared with the viewer.
-    async fn last_name(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
-        let part = self.0.last_name.as_deref();
-        self.shared(ctx, self.0.profile_visibility, part).await
+    async fn last_name(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        maybe(async {
+            let part = self.0.last_name.as_deref();
+            self.shared(ctx, self.0.profile_visibility, part).await
+        })
+        .await
     }
 
     /// Telephone number in E.164 form; null when not set or not shared with the viewer.
-    async fn phone_number(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
-        let part = self.0.phone_number.as_deref();
-        self.shared(ctx, self.0.phone_visibility, part).await
+    async fn phone_number(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        maybe(async {
+            let part = self.0.phone_number.as_deref();
+            self.shared(ctx, self.0.phone_visibility, part).await
+        })
+        .await
     }
 
     /// Short text about themselves; null when not set or not shared with the viewer.
-    async fn bio(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
-        let part = self.0.bio.as_deref();
-        self.shared(ctx, self.0.profile_visibility, part).await
+    async fn bio(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        maybe(async {
+            let part = self.0.bio.as_deref();
+            self.shared(ctx, self.0.profile_visibility, part).await
+        })
+        .await
     }
 
     /// Whether the address of the account was confirmed.
@@ -118,8 +130,8 @@ impl User {
     }
 
     /// The direct conversation between the two, if one exists.
-    async fn viewer_conversation(&self, ctx: &Context<'_>) -> Result<Option<Conversation>> {
-        batch(ctx).load_one(DirectWith(self.0.id)).await
+    async fn viewer_conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        maybe(async { batch(ctx).load_one(DirectWith(self.0.id)).await }).await
     }
 }
 
