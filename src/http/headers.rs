@@ -22,6 +22,8 @@ use crate::{config::Mode, error::Code};
 
 /// Longest request target, in bytes.
 const URL: usize = 8 * 1024;
+/// Most that a request's headers may hold, in bytes. The server stops reading them not long after this.
+const HEADERS: usize = 32 * 1024;
 /// Longest request id that is taken over from a client, in characters.
 const REQUEST_ID_LENGTH: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -103,6 +105,19 @@ pub(super) async fn refuse_the_unusual(request: Request, next: Next) -> Response
             StatusCode::URI_TOO_LONG,
             Code::TooComplex,
             "The address is longer than 8 KiB: use POST.",
+        );
+        return respond(&answer, Media::Json);
+    }
+    let headers = request.headers().iter();
+    if headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum::<usize>()
+        > HEADERS
+    {
+        let answer = Answer::rejected(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Code::TooComplex,
+            "The headers are larger than 32 KiB.",
         );
         return respond(&answer, Media::Json);
     }

@@ -2,6 +2,7 @@
 //! and nothing else does.
 
 mod answer;
+mod assets;
 mod call;
 mod caller;
 mod graphql;
@@ -30,6 +31,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{answer::Answer, guard::Guard, media::Media, origin::Origins, socket::Sockets};
 use crate::{
     app::App,
+    config::Mode,
     error::{Code, Error},
     graphql::{Schema, schema},
 };
@@ -68,7 +70,13 @@ impl Door {
         let guard = Guard::new(&schema.sdl(), guard::Limits::default())
             .expect("the schema's own text can be read");
         Self(Arc::new(Rooms {
-            origins: Origins::new(&app.config.allowed_origins),
+            // Behind a proxy that rewrites `Host`, the public address is what browsers call our own.
+            origins: Origins::new(
+                app.config
+                    .allowed_origins
+                    .iter()
+                    .chain(&app.config.public_url),
+            ),
             app,
             schema,
             guard,
@@ -82,9 +90,17 @@ impl Door {
         let routes = Router::new()
             .route("/graphql", any(graphql::handle))
             .route("/healthz", any(health::healthz))
-            .route("/readyz", any(health::readyz))
-            .fallback(unknown)
-            .with_state(self.clone());
+            .route("/readyz", any(health::readyz));
+        // People who look around a public server are given no tool for it.
+        let routes = if self.app.config.mode == Mode::Development {
+            routes
+                .route("/graphiql", any(assets::graphiql))
+                .route("/graphiql/", any(assets::graphiql))
+                .route("/graphiql/{*path}", any(assets::graphiql_file))
+        } else {
+            routes
+        };
+        let routes = routes.fallback(unknown).with_state(self.clone());
         origin::allow(routes, &self.origins)
             .layer(from_fn(headers::refuse_the_unusual))
             .layer(headers::contain_panics())

@@ -23,6 +23,9 @@ use crate::{
 /// Longest that an operation may take; a subscription, to begin.
 pub(super) const TIME: Duration = Duration::from_secs(10);
 
+/// How much of an operation's name is logged, in characters.
+const NAME_LENGTH: usize = 64;
+
 /// An operation that the guard let through, ready to run.
 pub(super) struct Operation {
     request: async_graphql::Request,
@@ -42,6 +45,22 @@ pub(super) struct Record {
 impl Door {
     /// Reads, checks and prepares what the caller asks for.
     pub(super) fn prepare(&self, call: &Call, caller: Caller) -> Result<Operation, Answer> {
+        let request_id = caller.request_id.clone();
+        let prepared = self.admit(call, caller);
+        if let Err(answer) = &prepared {
+            tracing::info!(
+                target: "heddle::operation",
+                {
+                    request.id = %request_id,
+                    operation.code = answer.code().unwrap_or_default(),
+                },
+                "an operation was refused"
+            );
+        }
+        prepared
+    }
+
+    fn admit(&self, call: &Call, caller: Caller) -> Result<Operation, Answer> {
         let document = self
             .guard
             .read(&call.query)
@@ -66,7 +85,9 @@ impl Door {
             ..
         } = admitted;
         let record = Record {
-            name: name.clone(),
+            name: name
+                .as_ref()
+                .map(|name| name.chars().take(NAME_LENGTH).collect()),
             kind,
             request_id: caller.request_id.clone(),
             started: Instant::now(),

@@ -17,13 +17,29 @@ const PREFLIGHT: Duration = Duration::from_hours(1);
 
 /// The origins that are allowed beside the server's own, compared letter by letter: no patterns, no suffixes.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Origins(Vec<HeaderValue>);
+pub(super) struct Origins {
+    listed: Vec<HeaderValue>,
+    /// `*` was listed, which only development mode takes.
+    any: bool,
+}
 
 impl Origins {
     /// As configured, for example `https://chat.example.org`.
-    pub(super) fn new(origins: &[String]) -> Self {
-        let value = |origin: &String| HeaderValue::from_str(origin.trim_end_matches('/')).ok();
-        Self(origins.iter().filter_map(value).collect())
+    pub(super) fn new<'a>(origins: impl IntoIterator<Item = &'a String>) -> Self {
+        let mut all = Self::default();
+        for origin in origins {
+            if origin == "*" {
+                all.any = true;
+            } else {
+                let value = HeaderValue::from_str(origin.trim_end_matches('/'));
+                all.listed.extend(value.ok());
+            }
+        }
+        all
+    }
+
+    fn lists(&self, origin: &HeaderValue) -> bool {
+        self.any || self.listed.contains(origin)
     }
 
     /// Whether a page of this origin may open a socket. Programs that are no browsers send none; no cookie is ever
@@ -31,7 +47,7 @@ impl Origins {
     pub(super) fn allow(&self, headers: &HeaderMap) -> bool {
         match headers.get(ORIGIN) {
             None => true,
-            Some(origin) => self.0.contains(origin) || is_own(origin, headers),
+            Some(origin) => self.lists(origin) || is_own(origin, headers),
         }
     }
 }
@@ -43,19 +59,21 @@ pub(super) fn is_foreign(parts: &Parts, origins: &Origins) -> bool {
     let cross_site = site.is_some_and(|site| site == "cross-site");
     let listed = headers
         .get(ORIGIN)
-        .is_some_and(|origin| origins.0.contains(origin));
+        .is_some_and(|origin| origins.lists(origin));
     cross_site && !listed
 }
 
 /// Answers preflights of configured origins; without any, no page of another origin reads an answer.
 pub(super) fn allow(routes: Router, origins: &Origins) -> Router {
-    if origins.0.is_empty() {
-        return routes;
-    }
+    let allowed = match origins {
+        Origins { any: true, .. } => AllowOrigin::any(),
+        Origins { listed, .. } if listed.is_empty() => return routes,
+        Origins { listed, .. } => AllowOrigin::list(listed.clone()),
+    };
     let request_id = HeaderName::from_static("x-request-id");
     routes.layer(
         CorsLayer::new()
-            .allow_origin(AllowOrigin::list(origins.0.clone()))
+            .allow_origin(allowed)
             .allow_methods([Method::GET, Method::POST])
             .allow_headers([AUTHORIZATION, CONTENT_TYPE, request_id.clone()])
             .expose_headers([
@@ -101,6 +119,13 @@ mod tests {
             Some("https://app.example.org"),
             &["https://app.example.org/"]
         ));
+    }
+
+    #[test]
+    fn a_star_allows_all_and_builds_a_layer() {
+        assert!(allows(Some("null"), &["*"]));
+        let star = "*".to_owned();
+        let _ = allow(Router::new(), &Origins::new([&star]));
     }
 
     #[test]

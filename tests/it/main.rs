@@ -19,4 +19,5 @@ mod properties;
 mod sessions;
 mod support;
 mod threads;
+mod transport;
 mod users;

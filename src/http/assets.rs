@@ -1,0 +1,156 @@
+//! Files that the binary carries: GraphiQL, bundled and compressed beforehand, so that it works without any other host.
+
+use axum::{
+    body::Body,
+    extract::Path,
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode,
+        header::{
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
+            CONTENT_TYPE, VARY,
+        },
+    },
+    response::Response,
+};
+use rust_embed::RustEmbed;
+
+use super::{answer::Answer, headers, media::Media};
+use crate::error::Code;
+
+/// Nothing from elsewhere, and no code that is not a file of ours. The editor writes its style sheets into the page, so
+/// this one page may have such.
+const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
+    style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; \
+    form-action 'none'; frame-ancestors 'none'";
+
+#[derive(RustEmbed)]
+#[folder = "web/graphiql/dist"]
+struct Graphiql;
+
+/// The page itself.
+pub(super) async fn graphiql(method: Method, headers: HeaderMap) -> Response {
+    serve(&method, &headers, "index.html")
+}
+
+/// One of its files.
+pub(super) async fn graphiql_file(
+    method: Method,
+    headers: HeaderMap,
+    Path(path): Path<String>,
+) -> Response {
+    serve(&method, &headers, &path)
+}
+
+fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
+    if ![Method::GET, Method::HEAD].contains(method) {
+        return headers::method_not_allowed("GET, HEAD");
+    }
+    let Some(file) = Graphiql::get(&format!("{path}.br")) else {
+        return refuse(
+            StatusCode::NOT_FOUND,
+            Code::NotFound,
+            "There is no such file.",
+        );
+    };
+    if !takes_brotli(wanted) {
+        let message = "This file is kept compressed: accept the encoding `br`.";
+        return refuse(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message);
+    }
+    let mut response = Response::new(Body::from(file.data));
+    // The names of all but the page itself hold a checksum of what they name.
+    let named_by_content = path.starts_with("assets/");
+    let cache = if named_by_content {
+        "public, max-age=31536000, immutable"
+    } else {
+        "no-cache"
+    };
+    for (name, value) in [
+        (CONTENT_TYPE, content_type(path)),
+        (CONTENT_ENCODING, "br"),
+        (CACHE_CONTROL, cache),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (VARY, "accept-encoding"),
+    ] {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
+    headers::respond(&Answer::rejected(status, code, message), Media::Json)
+}
+
+fn takes_brotli(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(ACCEPT_ENCODING)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','))
+        .find_map(|coding| {
+            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
+            let refused = quality.trim().trim_start_matches("q=").parse() == Ok(0.0_f32);
+            ["br", "*"].contains(&name.trim()).then_some(!refused)
+        })
+        .unwrap_or(false)
+}
+
+fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("ttf") => "font/ttf",
+        Some("txt") => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(path: &str, encodings: &'static str) -> Response {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encodings));
+        serve(&Method::GET, &headers, path)
+    }
+
+    #[test]
+    fn every_file_has_a_known_type_and_no_file_is_found_by_climbing() {
+        for name in Graphiql::iter() {
+            let path = name.strip_suffix(".br").unwrap();
+            assert_ne!(content_type(path), "application/octet-stream", "{path}");
+            assert_eq!(get(path, "gzip, br").status(), StatusCode::OK);
+        }
+        for path in [
+            "../index.html",
+            "",
+            "assets",
+            "assets/../../../Cargo.toml",
+            "index.html.br",
+        ] {
+            assert_eq!(get(path, "br").status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+
+    #[test]
+    fn brotli_must_be_accepted() {
+        for (encodings, accepted) in [
+            ("gzip, deflate, br, zstd", true),
+            ("*", true),
+            ("br;q=0.5", true),
+            ("br;q=0, gzip", false),
+            ("gzip", false),
+            ("", false),
+        ] {
+            assert_eq!(
+                get("index.html", encodings).status() == StatusCode::OK,
+                accepted,
+                "{encodings}"
+            );
+        }
+    }
+}

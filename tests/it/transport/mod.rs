@@ -1,0 +1,6 @@
+//! Stories of the door itself: what it lets in, what it answers, and that it stands. They need no particular database.
+
+mod executor;
+mod http;
+mod socket;
+mod torture;

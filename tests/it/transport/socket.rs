@@ -1,0 +1,328 @@
+//! GraphQL over WebSocket: the protocol as a client meets it.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{
+        self, Message,
+        client::IntoClientRequest,
+        http::{HeaderValue, StatusCode},
+    },
+};
+
+use crate::support::{app::TestApp, person::Person};
+
+struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    async fn open(app: &TestApp) -> Self {
+        Self::open_with(app, Some("graphql-transport-ws"), None)
+            .await
+            .unwrap()
+    }
+
+    async fn open_with(
+        app: &TestApp,
+        protocol: Option<&'static str>,
+        origin: Option<&str>,
+    ) -> Result<Self, tungstenite::Error> {
+        let url = app.url("/graphql").replace("http", "ws");
+        let mut request = url.into_client_request().unwrap();
+        if let Some(protocol) = protocol {
+            let value = HeaderValue::from_static(protocol);
+            request
+                .headers_mut()
+                .insert("sec-websocket-protocol", value);
+        }
+        if let Some(origin) = origin {
+            request
+                .headers_mut()
+                .insert("origin", HeaderValue::from_str(origin).unwrap());
+        }
+        Ok(Self(connect_async(request).await?.0))
+    }
+
+    /// A connection that was acknowledged.
+    async fn ready(app: &TestApp, person: Option<&Person>) -> Self {
+        let mut socket = Self::open(app).await;
+        let payload = person.map(|person| {
+            json!({ "authorization": format!("Bearer {}", person.token.as_deref().unwrap()) })
+        });
+        socket
+            .says(&json!({"type": "connection_init", "payload": payload}))
+            .await;
+        assert_eq!(socket.hears().await, json!({"type": "connection_ack"}));
+        socket
+    }
+
+    async fn says(&mut self, message: &Value) {
+        self.0
+            .send(Message::text(message.to_string()))
+            .await
+            .unwrap();
+    }
+
+    async fn asks(&mut self, id: &str, query: &str) {
+        self.says(&json!({"id": id, "type": "subscribe", "payload": {"query": query}}))
+            .await;
+    }
+
+    /// The next message of the protocol.
+    async fn hears(&mut self) -> Value {
+        loop {
+            match self.0.next().await.unwrap().unwrap() {
+                Message::Text(text) => return serde_json::from_str(&text).unwrap(),
+                Message::Ping(_) | Message::Pong(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// The code with which the server closes.
+    async fn is_closed(&mut self) -> u16 {
+        loop {
+            if let Message::Close(frame) = self.0.next().await.unwrap().unwrap() {
+                return frame.unwrap().code.into();
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_query_is_answered_and_completed() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let mut socket = Socket::ready(&app, Some(&ann)).await;
+    socket.asks("1", "{ viewer { user { username } } }").await;
+    let answer = json!({"data": {"viewer": {"user": {"username": "ann"}}}});
+    assert_eq!(
+        socket.hears().await,
+        json!({"id": "1", "type": "next", "payload": answer})
+    );
+    assert_eq!(socket.hears().await, json!({"id": "1", "type": "complete"}));
+    // The id is free again.
+    socket.asks("1", "{ __typename }").await;
+    assert_eq!(
+        socket.hears().await["payload"]["data"]["__typename"],
+        "Query"
+    );
+}
+
+#[tokio::test]
+async fn the_token_may_come_by_either_name_or_not_at_all() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let token = ann.token.as_deref().unwrap();
+    for payload in [
+        json!({"token": token}),
+        json!({"Authorization": format!("Bearer {token}")}),
+    ] {
+        let mut socket = Socket::open(&app).await;
+        socket
+            .says(&json!({"type": "connection_init", "payload": payload}))
+            .await;
+        assert_eq!(socket.hears().await["type"], "connection_ack");
+        socket.asks("1", "{ viewer { id } }").await;
+        assert!(socket.hears().await["payload"]["data"]["viewer"]["id"].is_string());
+    }
+    let mut nobody = Socket::ready(&app, None).await;
+    nobody.asks("1", "{ viewer { id } }").await;
+    assert_eq!(
+        nobody.hears().await["payload"],
+        json!({"data": {"viewer": null}})
+    );
+}
+
+#[tokio::test]
+async fn what_does_not_validate_is_an_error_and_the_end_of_it() {
+    let app = TestApp::sqlite().await;
+    let mut socket = Socket::ready(&app, None).await;
+    let cases = [
+        ("{ nothing }", "BAD_USER_INPUT"),
+        ("{ __typename", "BAD_USER_INPUT"),
+        ("query($x: Int!) { __typename }", "BAD_USER_INPUT"),
+        ("subscription { a b }", "BAD_USER_INPUT"),
+        (
+            "{ a(b: [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+            "TOO_COMPLEX",
+        ),
+    ];
+    for (query, code) in cases {
+        socket.asks("1", query).await;
+        let message = socket.hears().await;
+        assert_eq!(
+            (&message["id"], &message["type"]),
+            (&json!("1"), &json!("error")),
+            "{message}"
+        );
+        assert_eq!(
+            message["payload"][0]["extensions"]["code"], code,
+            "{message}"
+        );
+    }
+    // Nothing follows an error: the next message answers the next question.
+    socket.asks("2", "{ __typename }").await;
+    assert_eq!(socket.hears().await["id"], "2");
+}
+
+#[tokio::test]
+async fn a_pong_answers_a_ping_at_any_time() {
+    let app = TestApp::sqlite().await;
+    let mut socket = Socket::open(&app).await;
+    socket
+        .says(&json!({"type": "ping", "payload": {"x": 1}}))
+        .await;
+    assert_eq!(
+        socket.hears().await,
+        json!({"type": "pong", "payload": {"x": 1}})
+    );
+}
+
+#[tokio::test]
+async fn breaches_close_with_their_codes() {
+    let app = TestApp::sqlite().await;
+    let init = json!({"type": "connection_init"});
+    let subscribe = json!({"id": "1", "type": "subscribe", "payload": {"query": "{ __typename }"}});
+
+    let mut early = Socket::open(&app).await;
+    early.says(&subscribe).await;
+    assert_eq!(early.is_closed().await, 4401);
+
+    let mut twice = Socket::ready(&app, None).await;
+    twice.says(&init).await;
+    assert_eq!(twice.is_closed().await, 4429);
+
+    let mut odd = Socket::ready(&app, None).await;
+    odd.says(&json!({"type": "start", "id": "1", "payload": {}}))
+        .await;
+    assert_eq!(odd.is_closed().await, 4400);
+
+    let mut binary = Socket::ready(&app, None).await;
+    binary
+        .0
+        .send(Message::binary(init.to_string().into_bytes()))
+        .await
+        .unwrap();
+    assert_eq!(binary.is_closed().await, 4400);
+
+    let mut stranger = Socket::open(&app).await;
+    stranger
+        .says(&json!({"type": "connection_init", "payload": {"token": "x"}}))
+        .await;
+    assert_eq!(stranger.is_closed().await, 4403);
+
+    let mut large = Socket::ready(&app, None).await;
+    large
+        .says(&json!({"type": "ping", "payload": {"x": "x".repeat(70 * 1024)}}))
+        .await;
+    assert_eq!(large.is_closed().await, 1009);
+
+    for protocol in [None, Some("graphql-ws")] {
+        // The client library insists on a protocol of its choice where it named one.
+        match Socket::open_with(&app, protocol, None).await {
+            Ok(mut socket) => assert_eq!(socket.is_closed().await, 4406),
+            Err(error) => assert!(
+                protocol.is_some() && error.to_string().contains("protocol"),
+                "{error}"
+            ),
+        }
+    }
+}
+
+#[tokio::test]
+async fn two_operations_cannot_share_an_id() {
+    let app = TestApp::sqlite().await;
+    let mut socket = Socket::ready(&app, None).await;
+    // Both are read before the first can have been answered: they arrive together.
+    let message =
+        json!({"id": "1", "type": "subscribe", "payload": {"query": "{ __typename }"}}).to_string();
+    let codes = async {
+        for _ in 0..50 {
+            socket.0.feed(Message::text(message.as_str())).await?;
+        }
+        socket.0.flush().await
+    };
+    codes.await.unwrap();
+    assert_eq!(socket.is_closed().await, 4409);
+}
+
+#[tokio::test]
+async fn a_silent_socket_is_closed_in_time() {
+    let app = TestApp::sqlite().await;
+    let mut socket = Socket::open(&app).await;
+    let closed = tokio::time::timeout(Duration::from_secs(20), socket.is_closed());
+    assert_eq!(closed.await.unwrap(), 4408);
+}
+
+#[tokio::test]
+async fn only_known_origins_open_sockets() {
+    let friend = "https://chat.example.org";
+    let app = TestApp::sqlite_with(|config| config.allowed_origins = vec![friend.to_owned()]).await;
+    let own = app.url("");
+    for origin in [friend, own.as_str()] {
+        Socket::open_with(&app, Some("graphql-transport-ws"), Some(origin))
+            .await
+            .unwrap();
+    }
+    for origin in [
+        "null",
+        "https://chat.example.org.evil.net",
+        "http://chat.example.org",
+        "http://127.0.0.1:1",
+    ] {
+        match Socket::open_with(&app, Some("graphql-transport-ws"), Some(origin)).await {
+            Err(tungstenite::Error::Http(response)) => {
+                assert_eq!(response.status(), StatusCode::FORBIDDEN);
+            }
+            _ => panic!("{origin} was let in"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_sockets() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        open.push(Socket::ready(&app, Some(&ann)).await);
+    }
+    let init = json!({"type": "connection_init", "payload": {"token": ann.token}});
+    let mut one_more = Socket::open(&app).await;
+    one_more.says(&init).await;
+    assert_eq!(one_more.is_closed().await, 1013);
+    // Another person is not concerned.
+    let bob = app.person("Bob").await;
+    Socket::ready(&app, Some(&bob)).await;
+}
+
+#[tokio::test]
+async fn a_lapsed_token_closes_the_socket() {
+    let lifetime = Duration::from_secs(1);
+    let app = TestApp::sqlite_with(|config| config.access_token_lifetime = lifetime).await;
+    let ann = app.person("Ann").await;
+    let mut socket = Socket::ready(&app, Some(&ann)).await;
+    assert_eq!(socket.is_closed().await, 4403);
+}
+
+#[tokio::test]
+async fn a_stopping_server_tells_its_sockets_to_come_back() {
+    let app = TestApp::sqlite().await;
+    let mut socket = Socket::ready(&app, None).await;
+    app.app.shutdown.cancel();
+    assert_eq!(socket.is_closed().await, 1012);
+}
+
+#[tokio::test]
+async fn a_client_that_closes_gets_its_close_back() {
+    let app = TestApp::sqlite().await;
+    let mut socket = Socket::ready(&app, None).await;
+    socket.0.close(None).await.unwrap();
+    while let Some(message) = socket.0.next().await {
+        assert!(matches!(message.unwrap(), Message::Close(_)));
+    }
+}
