@@ -3,7 +3,11 @@
 //! Every setting is one line of [`settings::SETTINGS`]: its flag, its variable, its place in
 //! `heddle.toml`, its words in `.env.example` and what `config print` shows all come from there.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
 pub mod problem;
 pub mod settings;
@@ -64,6 +68,8 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Web origins, besides the server's own, whose pages may call the API.
     pub allowed_origins: Vec<String>,
+    /// Reverse proxies whose word on where a request comes from is believed.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Whether anonymous callers may introspect the schema.
     pub public_introspection: bool,
     /// Who may register.
@@ -100,6 +106,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             public_url: None,
             allowed_origins: vec![],
+            trusted_proxies: vec![],
             public_introspection: true,
             sign_up_policy: SignUpPolicy::Open,
             access_token_lifetime: Duration::from_mins(10),

@@ -1,6 +1,12 @@
 //! What the values of settings must look like. Each refusal is the end of a sentence about the value.
 
-use std::{net::SocketAddr, ops::RangeInclusive, path::PathBuf, str::FromStr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
 
 use url::Url;
 
@@ -159,6 +165,22 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
     let reason = "must be an http or https address without a path";
     origin(text).map(Some).ok_or_else(|| reason.to_owned())
+}
+
+pub(super) fn addresses(text: &str) -> Result<Vec<IpAddr>, String> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            part.parse()
+                .map_err(|_bad| "must be addresses without a port, with commas".to_owned())
+        })
+        .collect()
+}
+
+pub(super) fn addresses_text(addresses: &[IpAddr]) -> String {
+    let texts: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+    texts.join(",")
 }
 
 pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {

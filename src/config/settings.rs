@@ -140,6 +140,13 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.allowed_origins.join(","),
     ),
     setting(
+        "trusted_proxies",
+        "Addresses, with commas, of reverse proxies whose X-Forwarded-For is believed",
+        "127.0.0.1,10.0.0.2",
+        read!(trusted_proxies, parse::addresses),
+        |config| parse::addresses_text(&config.trusted_proxies),
+    ),
+    setting(
         "public_introspection",
         "Whether anonymous callers may introspect the schema (production: false)",
         "false",

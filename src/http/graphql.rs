@@ -107,7 +107,7 @@ async fn answer(door: &Door, parts: &Parts, body: Body) -> Result<(Answer, Strin
         .map_err(|error| operation::unavailable(&error))?;
     let caller = crate::graphql::context::Caller {
         viewer,
-        ..caller::of(parts)
+        ..caller::of(parts, &door.app.config.trusted_proxies)
     };
     let operation = door.prepare(&call, caller)?;
     match operation.kind() {

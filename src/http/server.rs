@@ -44,7 +44,14 @@ pub(super) async fn serve(door: Door, listener: TcpListener) {
                     continue;
                 }
             };
-            let Some(slot) = addresses.take(address.ip(), permit) else {
+            // A proxy of ours brings everybody's connections.
+            let is_ours = door
+                .app
+                .config
+                .trusted_proxies
+                .contains(&address.ip().to_canonical());
+            let network = network(address.ip()).filter(|_| !is_ours);
+            let Some(slot) = addresses.take(network, permit) else {
                 continue;
             };
             let peer = Peer::new(address, slot);
@@ -108,8 +115,7 @@ pub(super) struct Slot {
 }
 
 impl Addresses {
-    fn take(&self, address: IpAddr, permit: OwnedSemaphorePermit) -> Option<Slot> {
-        let network = network(address);
+    fn take(&self, network: Option<IpAddr>, permit: OwnedSemaphorePermit) -> Option<Slot> {
         if let Some(network) = network {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(network).or_default();
@@ -166,7 +172,7 @@ mod tests {
         let addresses = Addresses::default();
         let take = |text: &str| {
             let permit = Arc::clone(&room).try_acquire_owned().unwrap();
-            addresses.take(text.parse().unwrap(), permit)
+            addresses.take(network(text.parse().unwrap()), permit)
         };
         let mut slots: Vec<_> = (0..64)
             .map(|n| take(&format!("2001:db8::{n}")).unwrap())

@@ -81,7 +81,7 @@ pub(super) async fn upgrade(door: Door, mut parts: Parts) -> Response {
         let answer = Answer::rejected(StatusCode::FORBIDDEN, Code::Forbidden, message);
         return headers::respond(&answer, Media::Json);
     }
-    let caller = caller::of(&parts);
+    let caller = caller::of(&parts, &door.app.config.trusted_proxies);
     let peer = parts.extensions.get::<Peer>().cloned();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
