@@ -37,3 +37,23 @@ async fn satisfied(file: &str, server: &Binary) {
 async fn the_public_audits_of_graphql_over_http_hold() {
     satisfied("audits.test.js", &Binary::on_sqlite().await).await;
 }
+
+#[tokio::test]
+async fn graphql_ws_talks_on_sqlite() {
+    satisfied("graphql-ws.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn graphql_ws_talks_on_postgres() {
+    satisfied("graphql-ws.test.js", &Binary::on_postgres().await).await;
+}
+
+#[tokio::test]
+async fn apollo_client_talks() {
+    satisfied("apollo.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn urql_talks() {
+    satisfied("urql.test.js", &Binary::on_sqlite().await).await;
+}

@@ -16,6 +16,7 @@ mod live;
 mod messages;
 mod participants;
 mod properties;
+mod readme;
 mod sessions;
 mod support;
 mod threads;

@@ -9,6 +9,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::postgres;
+
 /// A debug build on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,6 +27,11 @@ impl Binary {
     /// On the embedded database.
     pub(crate) async fn on_sqlite() -> Self {
         Self::start(&[]).await
+    }
+
+    /// On a PostgreSQL database of its own.
+    pub(crate) async fn on_postgres() -> Self {
+        Self::start(&["--database-url", &postgres::fresh_database().await]).await
     }
 
     async fn start(more: &[&str]) -> Self {

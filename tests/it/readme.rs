@@ -1,0 +1,100 @@
+//! The README keeps its word: every block in it is run, in order, in one shell, as a reader would.
+
+use std::{fs, process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+    time::timeout,
+};
+
+use crate::support::binary::Binary;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const PATIENCE: Duration = Duration::from_secs(90);
+/// What the two commands do is tested by everything else: one is the running server, the other is
+/// what runs this.
+const COMMANDS: [&str; 2] = ["cargo run\n", "sh tests/run\n"];
+
+/// What stands between fences, which all are shell.
+fn blocks(text: &str) -> Vec<String> {
+    let mut blocks = Vec::new();
+    let mut open: Option<String> = None;
+    for line in text.lines() {
+        match (&mut open, line.strip_prefix("```")) {
+            (None, Some(language)) => {
+                assert_eq!(language, "sh", "a block that no test can run");
+                open = Some(String::new());
+            }
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(block), None) => {
+                block.push_str(line);
+                block.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert_eq!(open, None, "a block that does not end");
+    blocks
+}
+
+#[test]
+fn the_readme_is_short_and_names_two_commands() {
+    let text = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    assert!(text.lines().count() <= 150);
+    let blocks = blocks(&text);
+    for command in COMMANDS {
+        assert_eq!(blocks.iter().filter(|block| *block == command).count(), 1);
+    }
+}
+
+#[tokio::test]
+async fn every_block_of_the_readme_does_what_it_says() {
+    let text = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
+    let server = Binary::on_sqlite().await;
+    let script: String = blocks(&text)
+        .into_iter()
+        .filter(|block| !COMMANDS.contains(&block.as_str()))
+        .map(|block| block.replace("http://127.0.0.1:8000", server.url()))
+        .collect();
+    let mut shell = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &format!("{script}\nwait")])
+        .current_dir(ROOT)
+        .env("HEDDLE_URL", server.url())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let group = format!("-{}", shell.id().unwrap());
+    let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    let listening = async {
+        while let Some(line) = lines.next_line().await.unwrap() {
+            said.push_str(&line);
+            said.push('\n');
+            if line.contains("MessageSentEvent") && line.contains("Linen, then.") {
+                break;
+            }
+        }
+    };
+    let in_time = timeout(PATIENCE, listening).await;
+    let ended = Command::new("kill")
+        .args(["--", &group])
+        .status()
+        .await
+        .unwrap();
+    assert!(in_time.is_ok() && ended.success(), "{said}");
+    for expected in [
+        r#""username":"ada""#,
+        r#""replyCount":1"#,
+        r#""depth":1"#,
+        r#""outcome":"RESUMED""#,
+        "Or silk.",
+        "Linen, then.",
+    ] {
+        assert!(said.contains(expected), "{expected} is not in\n{said}");
+    }
+    assert!(!said.contains(r#""errors""#), "{said}");
+}
