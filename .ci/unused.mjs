@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 // In the manifest for their exact version alone: the executor brings them (docs/adr/0003).
-const pins = new Set(["async-graphql-derive"]);
+const pins = new Set(["async-graphql-derive", "async-graphql-parser"]);
 
 function* sources(folder) {
   for (const name of readdirSync(folder)) {
