@@ -1,10 +1,11 @@
 //! `/graphql` over WebSocket: carries the protocol's machine between the wire and the executor.
 
 mod outbox;
+mod places;
 mod protocol;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
@@ -25,6 +26,8 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::outbox::{Frame, Outbox, Queue, outbox};
+use self::places::Place;
+pub(super) use self::places::Sockets;
 use self::protocol::{Close, Machine, Step};
 use super::{
     Door,
@@ -36,33 +39,19 @@ use super::{
     operation,
 };
 use crate::{
-    domain::sessions::Viewer, error::Code, graphql::context::Caller, id::UserId,
-    live::hub::SessionWatch,
+    domain::sessions::Viewer, error::Code, graphql::context::Caller, live::hub::SessionWatch,
 };
 
 /// Largest message from a client, in bytes.
 const MESSAGE: usize = 64 * 1024;
 /// Read buffer of each socket: the library's own is 128 KiB, most of what an idle socket weighs.
 const READ_BUFFER: usize = 4096;
-/// Sockets of one person.
-const PER_USER: usize = 10;
 /// How often a quiet socket's session is looked up again, should no word of its end have come.
 const RECHECK: Duration = Duration::from_secs(30);
 /// Time for what still runs to say its last word, once the session or the token is over.
 const PARTING: Duration = Duration::from_secs(1);
 /// Time for a close to be written, and then for the other side to answer it.
 const CLOSING: Duration = Duration::from_secs(2);
-
-/// How many sockets each person has.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Sockets(Arc<Mutex<HashMap<UserId, usize>>>);
-
-/// One socket's place among its person's, given back when it is dropped.
-#[derive(Debug)]
-struct Place {
-    sockets: Sockets,
-    user: UserId,
-}
 
 /// Whether a request wants to become a socket.
 pub(super) fn is_asked_for(parts: &Parts) -> bool {
@@ -501,36 +490,5 @@ fn broken(error: &axum::Error) -> Close {
         Close::TOO_BIG
     } else {
         Close::BROKEN
-    }
-}
-
-impl Sockets {
-    fn take(&self, user: UserId) -> Option<Place> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(user).or_default();
-        if *count >= PER_USER {
-            return None;
-        }
-        *count += 1;
-        Some(Place {
-            sockets: self.clone(),
-            user,
-        })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut counts = self
-            .sockets
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.user) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.user);
-            }
-        }
     }
 }
