@@ -6,4 +6,5 @@ pub mod follow;
 pub mod hub;
 pub mod log;
 pub mod place;
+pub mod prune;
 pub mod read;

@@ -19,6 +19,7 @@ use crate::{
         cursor::Cursor,
         log::Change,
         place::Place,
+        prune,
         read::{self, Scope},
     },
 };
@@ -61,6 +62,7 @@ pub(super) struct Reader {
     joiners: Vec<Joiner>,
     checks_sessions: bool,
     sessions_checked_at: Instant,
+    pruned_at: Option<Instant>,
     is_failing: bool,
 }
 
@@ -82,6 +84,7 @@ impl Reader {
             joiners: vec![],
             checks_sessions: false,
             sessions_checked_at: Instant::now(),
+            pruned_at: None,
             is_failing: false,
         };
         reader.publish();
@@ -158,6 +161,7 @@ impl Reader {
                 self.sessions_checked_at = Instant::now();
             }
         }
+        self.prune();
         Ok(())
     }
 
@@ -215,6 +219,23 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Forgets old events from time to time, beside the reading.
+    fn prune(&mut self) {
+        if self.pruned_at.is_some_and(|at| at.elapsed() < prune::EVERY) {
+            return;
+        }
+        self.pruned_at = Some(Instant::now());
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(async move {
+            let now = shared.clock.now();
+            match prune::prune(&shared.db, shared.keeps, now).await {
+                Ok(0) => {}
+                Ok(events) => tracing::info!(events, "forgot events that are too old to replay"),
+                Err(error) => tracing::warn!(%error, "old events could not be forgotten"),
+            }
+        });
     }
 
     fn publish(&self) {

@@ -1,0 +1,39 @@
+//! Forgets events that nobody can ask for any more.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::{
+    db::{self, Db},
+    error::Error,
+};
+
+/// How often there is something to forget.
+pub const EVERY: Duration = Duration::from_hours(1);
+/// An event is stamped before it is committed, and cursors count from the stamp: the log is kept this
+/// much longer than cursors are good for.
+const SLACK: TimeDelta = TimeDelta::hours(1);
+/// Events forgotten by one transaction; others write in between.
+const BATCH: u64 = 5000;
+
+/// Forgets what happened before all cursors that are still good, and tells how much it was.
+pub async fn prune(db: &Db, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
+    let before = now - keeps - SLACK;
+    let limit = i64::try_from(BATCH).map_err(Error::internal)?;
+    let mut forgotten = 0;
+    loop {
+        let count = db
+            .write(|tx| async move {
+                let text = "DELETE FROM event WHERE position IN (
+                    SELECT position FROM event WHERE created_at < ? ORDER BY created_at LIMIT ?
+                )";
+                db::run(&*tx, text, [before.into(), limit.into()]).await
+            })
+            .await?;
+        forgotten += count;
+        if count < BATCH {
+            return Ok(forgotten);
+        }
+    }
+}
