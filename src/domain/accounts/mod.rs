@@ -1,11 +1,13 @@
 //! Accounts: signing up, signing in, changing what one is and going away.
 
+mod deletion;
 mod fields;
 mod password;
 mod profile;
 mod sign_in;
 mod tries;
 
+pub use deletion::{DeletionPreview, Disposal, Farewell, delete, deletion_preview};
 pub use password::change_password;
 pub use profile::{Edit, PreferenceChanges, ProfileChanges, update_preferences, update_profile};
 pub use sign_in::sign_in;

@@ -1,5 +1,6 @@
 //! Accounts: signing up, signing in, and the viewer's own view.
 
+pub mod deletion;
 pub mod inputs;
 mod mutation;
 pub mod preferences;

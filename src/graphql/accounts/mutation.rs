@@ -6,6 +6,7 @@ use crate::{
     domain::accounts,
     graphql::{
         accounts::{
+            deletion::{DeleteAccountInput, DeleteAccountPayload},
             inputs::{
                 ChangePasswordInput, ChangePasswordPayload, RegisterInput, RegisterPayload,
                 SignInInput, SignInPayload, UpdatePreferencesInput, UpdatePreferencesPayload,
@@ -101,6 +102,22 @@ impl AccountMutation {
             accounts::update_preferences(app(ctx), viewer, input.into()).await?;
             Ok(Some(UpdatePreferencesPayload {
                 viewer: Some(Viewer(viewer.clone())),
+            }))
+        })
+        .await
+    }
+
+    /// Delete the viewer's account and data, at once.
+    async fn delete_account(
+        &self,
+        ctx: &Context<'_>,
+        input: DeleteAccountInput,
+    ) -> Option<Result<DeleteAccountPayload>> {
+        maybe(async {
+            let viewer = viewer(ctx)?;
+            accounts::delete(app(ctx), viewer, &input.into()).await?;
+            Ok(Some(DeleteAccountPayload {
+                deleted_user_id: Some(viewer.user),
             }))
         })
         .await

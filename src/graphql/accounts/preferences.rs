@@ -12,7 +12,7 @@ pub struct Preferences(pub user::Model);
 #[Object]
 impl Preferences {
     /// Unique id.
-    async fn id(&self) -> PreferencesId {
+    pub async fn id(&self) -> PreferencesId {
         PreferencesId(self.0.id.0)
     }
 

@@ -3,23 +3,31 @@
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use crate::{
-    domain::sessions::{self, SignedIn},
+    domain::{
+        accounts,
+        sessions::{self, SignedIn},
+    },
     entity::user,
     graphql::{
-        accounts::preferences::Preferences,
-        context::{batch, caller},
+        accounts::{deletion::AccountDeletionPreview, preferences::Preferences},
+        context::{app, batch, caller},
         conversations::{
             self,
             types::{ConversationConnection, ConversationFilter},
         },
         errors::Result,
+        notifications::{self, types::NotificationConnection},
         page::Forward,
+        reads::{
+            self,
+            types::{UnreadMessageConnection, UnreadTotals},
+        },
         scalars::DateTime,
         sessions::types::{self as session_types, SessionConnection},
         threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
     },
-    id::ViewerId,
+    id::{ConversationId, ViewerId},
 };
 
 /// The signed-in person's own view: private data that no one else can reach through User.
@@ -30,7 +38,7 @@ pub struct Viewer(pub sessions::Viewer);
 #[Object]
 impl Viewer {
     /// Unique id, distinct from the user's.
-    async fn id(&self) -> ViewerId {
+    pub async fn id(&self) -> ViewerId {
         ViewerId(self.0.user.0)
     }
 
@@ -40,14 +48,43 @@ impl Viewer {
         Ok(found.ok_or_else(crate::error::Error::unauthenticated)?)
     }
 
+    /// Totals for badges.
+    async fn unread(&self, ctx: &Context<'_>) -> Result<UnreadTotals> {
+        UnreadTotals::load(ctx, &self.0).await
+    }
+
+    /// Every unread message, oldest first: exactly the messages behind the counts in UnreadTotals,
+    /// Membership and Thread, so a badge can always be explained.
+    async fn unread_messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only in this conversation.")] conversation_id: Option<ConversationId>,
+        #[graphql(default_with = "Some(50)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<UnreadMessageConnection> {
+        reads::unread_messages(ctx, &self.0, conversation_id, first, after.as_deref()).await
+    }
+
+    /// Notifications, newest first.
+    async fn notifications(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only unread ones.", default = false)] unread_only: bool,
+        #[graphql(default_with = "Some(30)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<NotificationConnection> {
+        notifications::notifications(ctx, &self.0, unread_only, first, after.as_deref()).await
+    }
+
     /// Threads the viewer follows, most recently active first.
     async fn threads(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Only those with unread replies.", default = false)] unread_only: bool,
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ThreadConnection> {
-        threads::lists::followed(ctx, first, after.as_deref()).await
+        threads::lists::followed(ctx, unread_only, first, after.as_deref()).await
     }
 
     /// Sign-in address.
@@ -66,7 +103,7 @@ impl Viewer {
     }
 
     /// Own settings.
-    async fn preferences(&self, ctx: &Context<'_>) -> Result<Preferences> {
+    pub async fn preferences(&self, ctx: &Context<'_>) -> Result<Preferences> {
         Ok(Preferences(self.user(ctx).await?.0))
     }
 
@@ -84,6 +121,11 @@ impl Viewer {
     ) -> Result<SessionConnection> {
         let request = Forward::read(first, 20, after.as_deref())?;
         session_types::page(ctx, &self.0, request).await
+    }
+
+    /// What deleting the account would remove, counted now.
+    async fn deletion_preview(&self, ctx: &Context<'_>) -> Result<AccountDeletionPreview> {
+        Ok(accounts::deletion_preview(app(ctx), &self.0).await?.into())
     }
 
     /// Conversations the viewer takes part in, most recently active first.

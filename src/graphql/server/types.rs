@@ -35,7 +35,7 @@ impl Server {
 #[Object]
 impl Server {
     /// Unique id.
-    async fn id(&self) -> ServerId {
+    pub async fn id(&self) -> ServerId {
         ServerId(Uuid::nil())
     }
 

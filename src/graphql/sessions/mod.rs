@@ -1,5 +1,6 @@
 //! Sessions: where the viewer is signed in.
 
+pub mod loader;
 mod mutation;
 pub mod types;
 

@@ -26,7 +26,7 @@ pub struct Session(pub session::Model);
 #[Object]
 impl Session {
     /// Unique id.
-    async fn id(&self) -> SessionId {
+    pub async fn id(&self) -> SessionId {
         self.0.id
     }
 

@@ -1,0 +1,157 @@
+//! What becomes of the messages of someone who goes, one group at a time.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{FromQueryResult, Value};
+
+use super::Disposal;
+use crate::{
+    db::{self, Tx},
+    domain::messages::tree,
+    error::Error,
+    id::{ConversationId, MessageId, ThreadId, UserId},
+    live::log::Change,
+};
+
+/// Counters changed in one statement: three values each, and SQLite binds at most 32,766.
+const ROWS_PER_UPDATE: usize = 2000;
+
+#[derive(FromQueryResult)]
+struct Sent {
+    id: MessageId,
+    root_id: Option<MessageId>,
+    path: Vec<u8>,
+}
+
+/// Deletes the person's messages in a conversation, or takes their name off them; tells what changed.
+/// The transaction holds the conversation's lock.
+pub(super) async fn dispose_in(
+    tx: &Tx,
+    user: UserId,
+    conversation: ConversationId,
+    disposal: Disposal,
+    at: DateTime<Utc>,
+) -> Result<Vec<Change>, Error> {
+    let sent: Vec<Sent> = db::all(
+        tx,
+        "SELECT id, root_id, path FROM message
+         WHERE sender_id = ? AND conversation_id = ? AND deleted_at IS NULL AND kind = 'USER'
+         ORDER BY seq",
+        [user.into(), conversation.into()],
+    )
+    .await?;
+    if disposal == Disposal::Anonymize {
+        forget_keys_in(tx, user, conversation).await?;
+        let changes = sent
+            .iter()
+            .map(|sent| Change::MessageEdited { message: sent.id });
+        return Ok(changes.collect());
+    }
+    erase_in(tx, user, conversation, at).await?;
+    let threads = uncount_in(tx, conversation, &sent).await?;
+    let deleted = sent.iter().map(|sent| Change::MessageDeleted {
+        message: sent.id,
+        conversation,
+    });
+    let changed = threads
+        .into_iter()
+        .map(|thread| Change::ThreadChanged { thread });
+    Ok(deleted.chain(changed).collect())
+}
+
+/// The client's own keys may say anything, and nobody will repeat these messages.
+async fn forget_keys_in(tx: &Tx, user: UserId, conversation: ConversationId) -> Result<(), Error> {
+    let text = "UPDATE message SET client_message_id = NULL
+                WHERE sender_id = ? AND conversation_id = ?";
+    db::run(tx, text, [user.into(), conversation.into()]).await?;
+    Ok(())
+}
+
+/// Leaves empty markers, also of what was deleted before.
+async fn erase_in(
+    tx: &Tx,
+    user: UserId,
+    conversation: ConversationId,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    for table in ["message_revision", "mention", "notification"] {
+        let text = format!(
+            "DELETE FROM {table} WHERE message_id IN (SELECT id FROM message
+                 WHERE sender_id = ? AND conversation_id = ? AND kind = 'USER')"
+        );
+        db::run(tx, &text, [user.into(), conversation.into()]).await?;
+    }
+    let text = "UPDATE message SET body = NULL, content_hash = NULL, client_message_id = NULL,
+                    deleted_at = COALESCE(deleted_at, ?)
+                WHERE sender_id = ? AND conversation_id = ? AND kind = 'USER'";
+    db::run(tx, text, [at.into(), user.into(), conversation.into()]).await?;
+    Ok(())
+}
+
+/// What a message loses from its counts.
+#[derive(Clone, Copy, Default)]
+struct Loss {
+    direct: i32,
+    below: i32,
+}
+
+/// Takes deleted messages out of the counts above them; tells whose threads lost replies.
+async fn uncount_in(
+    tx: &Tx,
+    conversation: ConversationId,
+    deleted: &[Sent],
+) -> Result<Vec<ThreadId>, Error> {
+    let mut losses: BTreeMap<i32, Loss> = BTreeMap::new();
+    let mut threads: BTreeMap<ThreadId, i32> = BTreeMap::new();
+    for message in deleted {
+        let places = tree::places(&message.path);
+        let Some((_, above)) = places.split_last() else {
+            continue;
+        };
+        for &place in above {
+            losses.entry(place).or_default().below += 1;
+        }
+        if let Some(&parent) = above.last() {
+            losses.entry(parent).or_default().direct += 1;
+        }
+        if let Some(root) = message.root_id {
+            *threads.entry(root.into()).or_default() += 1;
+        }
+    }
+    let losses: Vec<_> = losses.into_iter().collect();
+    for some in losses.chunks(ROWS_PER_UPDATE) {
+        let mut values: Vec<Value> = Vec::with_capacity(some.len() * 3 + 1);
+        for (place, loss) in some {
+            values.extend([(*place).into(), loss.direct.into(), loss.below.into()]);
+        }
+        values.push(conversation.into());
+        let text = format!(
+            "WITH loss (seq, direct, below) AS (VALUES {})
+             UPDATE message SET reply_count = reply_count - loss.direct,
+                 descendant_count = descendant_count - loss.below
+             FROM loss WHERE message.conversation_id = ? AND message.seq = loss.seq",
+            rows(some.len(), "(?, ?, ?)")
+        );
+        db::run(tx, &text, values).await?;
+    }
+    let lost: Vec<_> = threads.iter().collect();
+    for some in lost.chunks(ROWS_PER_UPDATE) {
+        let mut values: Vec<Value> = Vec::with_capacity(some.len() * 2);
+        for &(&thread, &count) in some {
+            values.extend([thread.into(), count.into()]);
+        }
+        let text = format!(
+            "WITH loss (id, replies) AS (VALUES {})
+             UPDATE thread SET reply_count = reply_count - loss.replies
+             FROM loss WHERE thread.id = loss.id",
+            rows(some.len(), "(?, ?)")
+        );
+        db::run(tx, &text, values).await?;
+    }
+    Ok(threads.into_keys().collect())
+}
+
+fn rows(count: usize, row: &str) -> String {
+    vec![row; count].join(", ")
+}

@@ -1,0 +1,76 @@
+//! What deleting an account would remove.
+
+use sea_orm::{FromQueryResult, Value};
+
+use super::places;
+use crate::{
+    app::App, db, domain::sessions::Viewer, entity::conversation::ConversationKind, error::Error,
+};
+
+/// What deleting an account would remove, counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeletionPreview {
+    /// Messages sent in groups.
+    pub group_messages: i64,
+    /// Direct conversations.
+    pub direct_conversations: i64,
+    /// Messages sent or received in those.
+    pub direct_messages: i64,
+    /// Threads whose root would become an empty marker.
+    pub kept_threads: i64,
+    /// Edits made.
+    pub revisions: i64,
+    /// Notifications received.
+    pub notifications: i64,
+    /// Groups that have no other owner.
+    pub owned_groups: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Counts {
+    group_messages: i64,
+    direct_messages: i64,
+    kept_threads: i64,
+    revisions: i64,
+    notifications: i64,
+}
+
+/// `?` is the person, each time. What is deleted already counts nowhere.
+const COUNTS: &str = "SELECT
+    (SELECT COUNT(*) FROM message m JOIN conversation c ON c.id = m.conversation_id
+        WHERE m.sender_id = ? AND c.kind = 'GROUP' AND m.kind = 'USER'
+          AND m.deleted_at IS NULL) AS group_messages,
+    (SELECT COUNT(*) FROM message m JOIN conversation c ON c.id = m.conversation_id
+        JOIN participant p ON p.conversation_id = c.id
+        WHERE p.user_id = ? AND c.kind = 'DIRECT' AND m.kind = 'USER'
+          AND m.deleted_at IS NULL) AS direct_messages,
+    (SELECT COUNT(*) FROM message m JOIN conversation c ON c.id = m.conversation_id
+        WHERE m.sender_id = ? AND c.kind = 'GROUP' AND m.kind = 'USER'
+          AND m.root_id IS NULL AND m.deleted_at IS NULL AND EXISTS (
+            SELECT 1 FROM message r WHERE r.root_id = m.id AND r.deleted_at IS NULL
+              AND r.sender_id IS DISTINCT FROM m.sender_id)) AS kept_threads,
+    (SELECT COUNT(*) FROM message_revision WHERE editor_id = ?) AS revisions,
+    (SELECT COUNT(*) FROM notification WHERE user_id = ?) AS notifications";
+
+/// Counts what deleting the viewer's account would remove now.
+pub async fn deletion_preview(app: &App, viewer: &Viewer) -> Result<DeletionPreview, Error> {
+    let user: Value = viewer.user.into();
+    let db = app.db.read();
+    let counts: Option<Counts> = db::one(db, COUNTS, vec![user; 5]).await?;
+    let counts = counts.ok_or_else(|| Error::internal("a SELECT of counts gave no row"))?;
+    let places = places(db, viewer.user).await?;
+    let count = |places: usize| i64::try_from(places).map_err(Error::internal);
+    let direct = places
+        .iter()
+        .filter(|place| place.is_participant() && place.kind == ConversationKind::Direct);
+    let owned = places.iter().filter(|place| place.is_owned_alone());
+    Ok(DeletionPreview {
+        group_messages: counts.group_messages,
+        direct_conversations: count(direct.count())?,
+        direct_messages: counts.direct_messages,
+        kept_threads: counts.kept_threads,
+        revisions: counts.revisions,
+        notifications: counts.notifications,
+        owned_groups: count(owned.count())?,
+    })
+}

@@ -1,0 +1,86 @@
+//! `AccountDeletionPreview`, and the input and payload of `deleteAccount`.
+
+use async_graphql::{Enum, InputObject, SimpleObject};
+
+use crate::{
+    domain::accounts::{DeletionPreview, Disposal, Farewell},
+    id::UserId,
+};
+
+/// What deleting an account would remove.
+#[derive(SimpleObject, Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_field_names,
+    reason = "the schema's words: each is a count"
+)]
+pub struct AccountDeletionPreview {
+    /// Messages the viewer sent in groups.
+    group_message_count: i32,
+    /// Direct conversations, which go with everything in them.
+    direct_conversation_count: i32,
+    /// Messages the viewer sent or received in those.
+    direct_message_count: i32,
+    /// Threads whose root would become an empty marker because others replied.
+    kept_thread_count: i32,
+    /// Edits the viewer made.
+    revision_count: i32,
+    /// Notifications of the viewer.
+    notification_count: i32,
+    /// Groups the viewer owns alone; each needs another owner first, or goes when nobody is left in
+    /// it.
+    owned_group_count: i32,
+}
+
+impl From<DeletionPreview> for AccountDeletionPreview {
+    fn from(preview: DeletionPreview) -> Self {
+        let figure = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+        Self {
+            group_message_count: figure(preview.group_messages),
+            direct_conversation_count: figure(preview.direct_conversations),
+            direct_message_count: figure(preview.direct_messages),
+            kept_thread_count: figure(preview.kept_threads),
+            revision_count: figure(preview.revisions),
+            notification_count: figure(preview.notifications),
+            owned_group_count: figure(preview.owned_groups),
+        }
+    }
+}
+
+/// What to do with the messages a person sent in groups when their account goes.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "Disposal")]
+pub enum MessageDisposal {
+    /// They are deleted, with their history and files.
+    Delete,
+    /// They stay, without a sender.
+    Anonymize,
+}
+
+/// Confirmation of an account's deletion.
+#[derive(InputObject)]
+pub struct DeleteAccountInput {
+    /// The viewer's own username, typed out.
+    confirm_username: String,
+    /// The present password; omit it when none is set.
+    password: Option<String>,
+    /// What to do with messages in groups.
+    #[graphql(default_with = "MessageDisposal::Delete")]
+    messages: MessageDisposal,
+}
+
+impl From<DeleteAccountInput> for Farewell {
+    fn from(input: DeleteAccountInput) -> Self {
+        Self {
+            confirm_username: input.confirm_username,
+            password: input.password,
+            messages: input.messages.into(),
+        }
+    }
+}
+
+/// Result of deleteAccount.
+#[derive(SimpleObject)]
+pub struct DeleteAccountPayload {
+    /// Id of the account that is gone.
+    pub deleted_user_id: Option<UserId>,
+}
