@@ -15,8 +15,10 @@ pub mod errors;
 pub mod events;
 pub mod messages;
 pub mod nodes;
+pub mod notifications;
 pub mod page;
 pub mod participants;
+pub mod reads;
 pub mod scalars;
 pub mod server;
 pub mod sessions;
@@ -43,6 +45,8 @@ pub struct Mutation(
     accounts::AccountMutation,
     conversations::ConversationMutation,
     messages::MessageMutation,
+    notifications::NotificationMutation,
+    reads::ReadMutation,
     threads::ThreadMutation,
     sessions::SessionMutation,
     participants::ParticipantMutation,

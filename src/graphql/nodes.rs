@@ -6,25 +6,31 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::try_join_all;
+use uuid::Uuid;
 
 use crate::{
     error::{Error, Problem},
     graphql::{
-        context::{batch, viewer},
+        accounts::{preferences::Preferences, types::Viewer},
+        context::{app, batch, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, maybe},
         messages::{
             loader::{MessageKey, RevisionKey},
             types::{Message, MessageRevision},
         },
+        notifications::{loader::NotificationKey, types::Notification},
         participants::{
             loader::ParticipantKey,
             types::{Membership, Participant},
         },
+        reads::types::UnreadTotals,
+        server::types::Server,
+        sessions::{loader::SessionKey, types::Session},
         threads::{loader::ThreadKey, types::Thread},
         users::{loader::UserKey, types::User},
     },
-    id::{AnyId, ParticipantId},
+    id::{AnyId, ParticipantId, ServerId},
 };
 
 /// Most ids that one field may ask for.
@@ -52,6 +58,18 @@ pub enum Node {
     MessageRevision(MessageRevision),
     /// A thread.
     Thread(Thread),
+    /// The viewer's own view.
+    Viewer(Viewer),
+    /// The viewer's own settings.
+    Preferences(Preferences),
+    /// One of the viewer's own sessions.
+    Session(Session),
+    /// This server.
+    Server(Server),
+    /// A notification.
+    Notification(Notification),
+    /// The viewer's totals for badges.
+    UnreadTotals(UnreadTotals),
 }
 
 /// Entry points that take any id.
@@ -106,8 +124,29 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
             .await?
             .map(Node::MessageRevision),
         AnyId::ThreadId(id) => batch.load_one(ThreadKey(id)).await?.map(Node::Thread),
+        AnyId::SessionId(id) => batch.load_one(SessionKey(id)).await?.map(Node::Session),
+        AnyId::ViewerId(id) => own(ctx, id.0)?.map(Node::Viewer),
+        AnyId::PreferencesId(id) => match own(ctx, id.0)? {
+            Some(viewer) => Some(Node::Preferences(viewer.preferences(ctx).await?)),
+            None => None,
+        },
+        AnyId::ServerId(ServerId(id)) if id.is_nil() => Some(Node::Server(Server::of(app(ctx)))),
+        AnyId::NotificationId(id) => batch
+            .load_one(NotificationKey(id))
+            .await?
+            .map(Node::Notification),
+        AnyId::UnreadTotalsId(id) if id.0 == viewer(ctx)?.user.0 => {
+            let totals = UnreadTotals::load(ctx, viewer(ctx)?).await?;
+            Some(Node::UnreadTotals(totals))
+        }
         _ => None,
     })
+}
+
+/// The viewer, when the id is theirs.
+fn own(ctx: &Context<'_>, id: Uuid) -> Result<Option<Viewer>> {
+    let viewer = viewer(ctx)?;
+    Ok((viewer.user.0 == id).then(|| Viewer(viewer.clone())))
 }
 
 /// The viewer's own membership: nobody else's can be seen as one.

@@ -1,13 +1,5 @@
 //! People open conversations, name them, list them and close them.
 
-use std::sync::Arc;
-
-use async_graphql::{Request, Variables};
-use heddle::{
-    db::Meter,
-    domain::sessions,
-    graphql::{self, context::Caller},
-};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -45,7 +37,6 @@ both!(
     a_deleted_group_leaves_nothing,
     settings_are_the_viewers_own,
     an_archived_conversation_comes_back_with_news,
-    a_list_costs_the_same_however_long_it_is,
 );
 
 async fn open(person: &Person, others: &[&Person]) -> Value {
@@ -421,42 +412,4 @@ async fn an_archived_conversation_comes_back_with_news(app: TestApp) {
     ann.makes(&id, &bob, "OBSERVER").await;
     assert_eq!(listed(json!({})).await, 1);
     assert_eq!(listed(json!({ "isArchived": true })).await, 0);
-}
-
-async fn a_list_costs_the_same_however_long_it_is(app: TestApp) {
-    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let viewer = sessions::authenticate(&app.app, ann.token.as_deref().unwrap())
-        .await
-        .unwrap();
-    let schema = graphql::schema(&app.app);
-    let query = "{ viewer { conversations(first: 60) { nodes {
-        displayTitle participantCount createdBy { username viewerConversation { id } }
-        participants(first: 5) { nodes { role user { username } addedBy { username }
-            conversation { id } } }
-        viewerMembership { canLeave canSend participant { user { username } } } } } } }";
-    let (mut made, mut costs) = (0, vec![]);
-    for count in [1, 11, 51] {
-        while made < count {
-            ann.founds(None, &[&bob]).await;
-            made += 1;
-        }
-        let caller = Caller {
-            viewer: Some(viewer.clone()),
-            ..Caller::default()
-        };
-        let request = Request::new(query).variables(Variables::default());
-        let request = graphql::prepare(&app.app, caller, request);
-        let meter = Arc::new(Meter::default());
-        let answer = Arc::clone(&meter).measure(schema.execute(request)).await;
-        assert!(answer.errors.is_empty(), "{:?}", answer.errors);
-        let data = answer.data.into_json().unwrap();
-        let nodes = data["viewer"]["conversations"]["nodes"]
-            .as_array()
-            .unwrap()
-            .clone();
-        assert_eq!(nodes.len(), count);
-        costs.push(meter.statements());
-    }
-    assert_eq!(costs[0], costs[1]);
-    assert_eq!(costs[1], costs[2]);
 }

@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{conversations::visible, sessions::Viewer},
+    domain::{conversations::visible, reads::unread::UNREAD, sessions::Viewer},
     entity::{
         conversation::{self, ConversationKind},
         participant, user,
@@ -20,6 +20,8 @@ use crate::{
 pub struct Narrowing {
     /// Only this kind.
     pub kind: Option<ConversationKind>,
+    /// Only those with something unread, replies included.
+    pub unread_only: bool,
     /// Archived ones only, others only, or both.
     pub is_archived: Option<bool>,
     /// The title or the name of one of the others contains this.
@@ -44,6 +46,13 @@ pub fn list(
     }
     if let Some(kind) = narrowing.kind {
         list = list.filter(conversation::Column::Kind.eq(kind));
+    }
+    if narrowing.unread_only {
+        list = list.filter(Expr::cust(format!(
+            "EXISTS (SELECT 1 FROM participant p
+             JOIN message m ON m.conversation_id = p.conversation_id
+             WHERE p.id = participant.id AND {UNREAD})"
+        )));
     }
     if let Some(is_archived) = narrowing.is_archived {
         let archived = Expr::col((participant::Entity, participant::Column::ArchivedSeq))

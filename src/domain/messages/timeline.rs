@@ -10,6 +10,7 @@ use crate::{
     domain::{
         messages::{SHOWN, VISIBLE, find},
         page::{Part, Span, union},
+        reads::unread::UNREAD,
         sessions::Viewer,
     },
     entity::message,
@@ -99,13 +100,7 @@ async fn first_unread<C: ConnectionTrait>(
     conversation: ConversationId,
     include_replies: bool,
 ) -> Result<Option<i32>, Error> {
-    let condition = "AND m.deleted_at IS NULL AND m.kind = 'USER'
-        AND (m.sender_id IS NULL OR m.sender_id <> p.user_id) AND m.seq > p.read_floor_seq
-        AND NOT EXISTS (SELECT 1 FROM read_mark r WHERE r.user_id = p.user_id
-            AND r.lane_id = COALESCE(m.root_id, m.conversation_id) AND r.seq >= m.seq)
-        AND NOT EXISTS (SELECT 1 FROM read_exception x WHERE x.user_id = p.user_id
-            AND x.lane_id = COALESCE(m.root_id, m.conversation_id) AND x.seq = m.seq)
-        ORDER BY m.seq ASC LIMIT 1";
+    let condition = &format!("AND {UNREAD} ORDER BY m.seq ASC LIMIT 1");
     let unread = first(db, viewer, conversation, include_replies, condition, vec![]).await?;
     if unread.is_some() {
         return Ok(unread);

@@ -10,6 +10,7 @@ use crate::{
     domain::{
         messages::{SHOWN, VISIBLE},
         page::{Part, Span, union},
+        reads::unread::UNREAD,
         sessions::Viewer,
     },
     entity::thread,
@@ -48,17 +49,23 @@ pub async fn of_conversations<C: ConnectionTrait>(
         .collect())
 }
 
-/// A part of the threads that the viewer follows.
+/// A part of the threads that the viewer follows; only those with unread replies, if so asked.
 pub async fn followed<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
+    unread_only: bool,
     span: &Span<Place>,
 ) -> Result<Part<thread::Model>, Error> {
     let (rest, more) = rest(span);
+    let unread = if unread_only {
+        format!("AND EXISTS (SELECT 1 FROM message m WHERE m.root_id = t.id AND {UNREAD})")
+    } else {
+        String::new()
+    };
     let text = format!(
         "SELECT t.* FROM thread_follow f
          JOIN thread t ON t.id = f.thread_id JOIN message m ON m.id = t.id {VISIBLE}
-         WHERE f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {SHOWN}{rest}"
+         WHERE f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {SHOWN} {unread}{rest}"
     );
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into(), true.into()];
     values.extend(more);

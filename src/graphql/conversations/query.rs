@@ -55,6 +55,7 @@ pub async fn list(
     let filter = filter.unwrap_or_default();
     let narrowing = Narrowing {
         kind: filter.kind.map(Into::into),
+        unread_only: filter.unread_only == Some(true),
         is_archived: filter.is_archived,
         text: filter.text.filter(|text| !text.trim().is_empty()),
     };

@@ -235,6 +235,9 @@ impl From<Conversation> for ConversationEdge {
 pub struct ConversationFilter {
     /// Only this kind.
     pub kind: Option<ConversationKind>,
+    /// Only those with something unread.
+    #[graphql(default_with = "Some(false)")]
+    pub unread_only: Option<bool>,
     /// Archived ones only (true), others only (false), or both (null).
     #[graphql(default_with = "Some(false)")]
     pub is_archived: Option<bool>,
@@ -246,6 +249,7 @@ impl Default for ConversationFilter {
     fn default() -> Self {
         Self {
             kind: None,
+            unread_only: Some(false),
             is_archived: Some(false),
             text: None,
         }

@@ -14,19 +14,23 @@ use crate::{
         errors::{Refusal, Result},
         events::{
             filter::EventFilter,
+            interface::Event,
             types::{
-                ConversationChangedEvent, ConversationJoinedEvent, ConversationLeftEvent, Event,
-                MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, ParticipantChangedEvent,
-                ReadPositionChangedEvent, ThreadChangedEvent, UserChangedEvent,
+                ConversationChangedEvent, ConversationJoinedEvent, ConversationLeftEvent,
+                MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, NotificationAddedEvent,
+                NotificationsChangedEvent, ParticipantChangedEvent, ReadPositionChangedEvent,
+                ThreadChangedEvent, UserChangedEvent,
             },
         },
         messages::loader::MessageKey,
+        notifications::loader::NotificationKey,
         participants::types::Participant,
+        reads::types::UnreadTotals,
         scalars::DateTime,
         threads::loader::ThreadKey,
         users::loader::UserKey,
     },
-    id::{ConversationId, MessageId, ThreadId, UserId},
+    id::{ConversationId, MessageId, NotificationId, ThreadId, UserId},
     live::{log::Change, read::Entry},
 };
 
@@ -95,9 +99,13 @@ impl Builder<'_> {
                 self.read_position_changed(place, *user, *up_to).await
             }
             Change::UserChanged { user } => self.user_changed(*user).await,
-            Change::NotificationAdded { .. }
-            | Change::NotificationsChanged { .. }
-            | Change::SessionEnded { .. } => Ok(None),
+            Change::NotificationAdded { notification } => {
+                self.notification_added(*notification).await
+            }
+            Change::NotificationsChanged { notifications } => {
+                self.notifications_changed(notifications.clone()).await
+            }
+            Change::SessionEnded { .. } => Ok(None),
         }
     }
 
@@ -229,14 +237,41 @@ impl Builder<'_> {
             Some(id) => one(self.batch, MessageKey(id)).await?,
             None => None,
         };
-        Ok(Some(Event::ReadPositionChanged(ReadPositionChangedEvent {
+        let event = ReadPositionChangedEvent {
             cursor: self.cursor,
             occurred_at: self.occurred_at,
             conversation,
             thread,
             user,
             read_up_to,
-        })))
+        };
+        Ok(Some(Event::ReadPositionChanged(Box::new(event))))
+    }
+
+    async fn notification_added(self, id: NotificationId) -> Result<Option<Event>> {
+        let notification = one(self.batch, NotificationKey(id)).await?;
+        Ok(notification.map(|notification| {
+            Event::NotificationAdded(NotificationAddedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                notification,
+            })
+        }))
+    }
+
+    async fn notifications_changed(
+        self,
+        notification_ids: Option<Vec<NotificationId>>,
+    ) -> Result<Option<Event>> {
+        let unread = UnreadTotals::of(self.batch.app(), self.batch.viewer()?).await?;
+        Ok(Some(Event::NotificationsChanged(
+            NotificationsChangedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                notification_ids,
+                unread,
+            },
+        )))
     }
 
     async fn user_changed(self, id: UserId) -> Result<Option<Event>> {

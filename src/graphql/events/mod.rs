@@ -1,7 +1,8 @@
 //! The event stream as clients see it.
 
 mod build;
-mod filter;
+pub mod filter;
+pub mod interface;
 mod query;
 mod subscription;
 mod telling;

@@ -13,8 +13,9 @@ use crate::{
         events::{
             build::build,
             filter::EventFilter,
+            interface::Event,
             telling::{Heard, Telling},
-            types::{Event, SessionEndedEvent, StreamOpenedEvent},
+            types::{SessionEndedEvent, StreamOpenedEvent},
         },
         messages::{loader::MessageKey, types::Message},
     },
@@ -119,14 +120,14 @@ impl Events {
                             self.last = cursor;
                             return Some(Ok(event));
                         }
-                        Err(refusal) => return self.failed(refusal),
+                        Err(refusal) => return Some(self.failed(refusal)),
                     }
                 }
                 Heard::SessionEnded(reason) => {
                     self.stage = Stage::Over;
                     return Some(Ok(self.ended(reason)));
                 }
-                Heard::Failed(refusal) => return self.failed(refusal),
+                Heard::Failed(refusal) => return Some(self.failed(refusal)),
                 Heard::Nothing => {
                     self.stage = Stage::Over;
                     return None;
@@ -136,9 +137,9 @@ impl Events {
     }
 
     /// Nothing may be left out: what cannot be told now is told after resuming.
-    fn failed(&mut self, refusal: Refusal) -> Option<Result<Event>> {
+    fn failed(&mut self, refusal: Refusal) -> Result<Event> {
         self.stage = Stage::Over;
-        Some(Err(refusal))
+        Err(refusal)
     }
 
     fn cursor(&self) -> String {

@@ -1,53 +1,16 @@
-//! `Event` and the types that implement it.
+//! The types that implement `Event`.
 
-use async_graphql::{Enum, Interface, SimpleObject};
+use async_graphql::{Enum, SimpleObject};
 
 use crate::{
     graphql::{
         conversations::types::Conversation, messages::types::Message,
-        participants::types::Participant, scalars::DateTime, threads::types::Thread,
-        users::types::User,
+        notifications::types::Notification, participants::types::Participant,
+        reads::types::UnreadTotals, scalars::DateTime, threads::types::Thread, users::types::User,
     },
-    id::{ConversationId, MessageId},
+    id::{ConversationId, MessageId, NotificationId},
     live::{follow::Opening, log::EndReason},
 };
-
-/// Something that happened. New types may be added; skip ones you do not know, but keep their cursor.
-#[derive(Interface, Clone, Debug)]
-#[graphql(
-    field(
-        name = "cursor",
-        ty = "String",
-        desc = "Resume point just after this event."
-    ),
-    field(name = "occurred_at", ty = "DateTime", desc = "When it happened.")
-)]
-pub enum Event {
-    /// First event on every stream: says whether anything was missed.
-    StreamOpened(StreamOpenedEvent),
-    /// A message was sent.
-    MessageSent(MessageSentEvent),
-    /// A message's text changed.
-    MessageEdited(MessageEditedEvent),
-    /// A message was deleted.
-    MessageDeleted(MessageDeletedEvent),
-    /// A thread's counts or the viewer's state in it changed.
-    ThreadChanged(ThreadChangedEvent),
-    /// The viewer joined or was added to a conversation.
-    ConversationJoined(ConversationJoinedEvent),
-    /// A conversation's own fields, or the viewer's settings for it, changed.
-    ConversationChanged(ConversationChangedEvent),
-    /// The viewer left, was removed, or the conversation was deleted. Drop it from the client.
-    ConversationLeft(ConversationLeftEvent),
-    /// Someone else joined, left or changed role.
-    ParticipantChanged(ParticipantChangedEvent),
-    /// Someone read or received up to a message: the viewer on another device, or another participant.
-    ReadPositionChanged(ReadPositionChangedEvent),
-    /// Someone's public profile changed.
-    UserChanged(UserChangedEvent),
-    /// This session is over; the server closes the stream next.
-    SessionEnded(SessionEndedEvent),
-}
 
 /// How a stream began.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -217,6 +180,34 @@ pub struct ReadPositionChangedEvent {
     pub user: User,
     /// Last message read; null when only delivery moved or everything is unread again.
     pub read_up_to: Option<Message>,
+}
+
+/// The viewer got a notification.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct NotificationAddedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// The notification.
+    pub notification: Notification,
+}
+
+/// Notifications were read or dismissed, here or elsewhere.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct NotificationsChangedEvent {
+    /// Resume point just after this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Which ones; null when all of them.
+    pub notification_ids: Option<Vec<NotificationId>>,
+    /// Current totals.
+    pub unread: UnreadTotals,
 }
 
 /// Someone's public profile changed.

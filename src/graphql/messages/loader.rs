@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, hash::Hash};
 
-use async_graphql::dataloader::Loader;
+use async_graphql::{Context, dataloader::Loader};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
@@ -14,7 +14,8 @@ use crate::{
     entity::{message, message_revision},
     graphql::{
         batch::{Batch, by_key},
-        errors::Refusal,
+        context::batch,
+        errors::{self, Refusal},
         messages::types::{Message, MessageRevision},
     },
     id::{ConversationId, MessageId, RevisionId, UserId},
@@ -37,6 +38,17 @@ impl Loader<MessageKey> for Batch {
         Ok(shown
             .map(|row| (MessageKey(row.id), Message(row)))
             .collect())
+    }
+}
+
+/// A message that something points to, if the viewer sees it.
+pub(crate) async fn message(
+    ctx: &Context<'_>,
+    id: Option<MessageId>,
+) -> errors::Result<Option<Message>> {
+    match id {
+        Some(id) => batch(ctx).load_one(MessageKey(id)).await,
+        None => Ok(None),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
         },
         page::{Forward, Page, connection},
         participants::loader::MembershipOf,
+        reads::loader::IsUnread,
         scalars::{DateTime, Html},
         threads::{loader::ThreadKey, types::Thread},
         users::{loader::UserKey, types::User},
@@ -240,6 +241,11 @@ impl Message {
         Ok(Page::of(part.unwrap_or_default(), &span, |row| row.seq)
             .map(Message)
             .into())
+    }
+
+    /// Whether the viewer has read it.
+    async fn viewer_has_read(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(batch(ctx).load_one(IsUnread(self.0.id)).await?.is_none())
     }
 
     /// Whether it mentions the viewer.

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, Object};
 
 use crate::{
-    domain::participants::Heads,
+    domain::{participants::Heads, reads::position::Position},
     entity::{
         conversation::{self, ConversationKind},
         participant,
@@ -13,8 +13,13 @@ use crate::{
         context::{app, batch},
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, maybe},
+        messages::{loader::message, types::Message},
         page::connection,
         participants::loader::HeadsOf,
+        reads::{
+            loader::{MentionsIn, PositionIn, UnreadIn},
+            types::int,
+        },
         scalars::DateTime,
         users::{loader::UserKey, types::User},
     },
@@ -112,6 +117,11 @@ pub struct Membership {
 }
 
 impl Membership {
+    async fn position(&self, ctx: &Context<'_>) -> Result<Position> {
+        let key = PositionIn(self.conversation.id);
+        Ok(batch(ctx).load_one(key).await?.unwrap_or_default())
+    }
+
     fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
         self.conversation.kind == ConversationKind::Group && self.participant.role >= role
     }
@@ -128,6 +138,38 @@ impl Membership {
     /// The same membership as the other participants see it.
     async fn participant(&self) -> Participant {
         Participant(self.participant.clone())
+    }
+
+    /// Unread root messages.
+    async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = batch(ctx).load_one(UnreadIn(self.conversation.id)).await?;
+        Ok(count.map_or(0, int))
+    }
+
+    /// Unread messages, replies included, that mention the viewer.
+    async fn mention_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = batch(ctx)
+            .load_one(MentionsIn(self.conversation.id))
+            .await?;
+        Ok(count.map_or(0, int))
+    }
+
+    /// Last root message the viewer has read.
+    async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            let place = self.position(ctx).await?;
+            message(ctx, place.last_read).await
+        })
+        .await
+    }
+
+    /// First root message the viewer has not read; anchor for opening the timeline.
+    async fn first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            let place = self.position(ctx).await?;
+            message(ctx, place.first_unread).await
+        })
+        .await
     }
 
     /// What to be notified about here.

@@ -44,11 +44,12 @@ pub(crate) async fn of_conversation(
 /// The threads that the viewer follows.
 pub(crate) async fn followed(
     ctx: &Context<'_>,
+    unread_only: bool,
     first: Option<i32>,
     after: Option<&str>,
 ) -> Result<ThreadConnection> {
     let span = span(first, after)?;
-    let part = lists::followed(app(ctx).db.read(), viewer(ctx)?, &span).await?;
+    let part = lists::followed(app(ctx).db.read(), viewer(ctx)?, unread_only, &span).await?;
     Ok(connection(part, &span))
 }
 

@@ -9,8 +9,15 @@ use crate::{
         context::batch,
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, maybe},
-        messages::{loader::MessageKey, types::Message},
+        messages::{
+            loader::{MessageKey, message},
+            types::Message,
+        },
         page::{Both, Forward, Page, PageInfo, connection},
+        reads::{
+            loader::{PositionOf, UnreadOf},
+            types::int,
+        },
         scalars::DateTime,
         threads::{
             loader::{IsFollowing, LastReplyOf, WritersOf},
@@ -128,6 +135,30 @@ impl Thread {
             max_depth,
         };
         replies::page(ctx, self.0.id, arguments).await
+    }
+
+    /// Replies the viewer has not read.
+    async fn viewer_unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let count = batch(ctx).load_one(UnreadOf(self.0.id)).await?;
+        Ok(count.map_or(0, int))
+    }
+
+    /// Last reply the viewer has read.
+    async fn viewer_last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            let place = batch(ctx).load_one(PositionOf(self.0.id)).await?;
+            message(ctx, place.and_then(|place| place.last_read)).await
+        })
+        .await
+    }
+
+    /// First reply the viewer has not read.
+    async fn viewer_first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            let place = batch(ctx).load_one(PositionOf(self.0.id)).await?;
+            message(ctx, place.and_then(|place| place.first_unread)).await
+        })
+        .await
     }
 
     /// Whether new replies notify the viewer.

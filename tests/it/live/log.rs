@@ -9,6 +9,7 @@ use heddle::{
         cursor::Cursor,
         follow::{Following, Opening, Since},
         log::{self, Change, Stream},
+        prune,
         read::Entry,
     },
 };
@@ -26,7 +27,8 @@ both!(
     readers_who_come_and_go_get_every_event_once,
     joining_and_leaving_bound_what_is_heard,
     whoever_falls_too_far_behind_resumes,
-    cursors_of_another_time_begin_anew
+    cursors_of_another_time_begin_anew,
+    what_is_too_old_is_forgotten
 );
 
 async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
@@ -225,6 +227,33 @@ async fn cursors_of_another_time_begin_anew(app: TestApp) {
     assert!(!cursor.place.is_beyond(&ahead.place));
     app.clock.advance(chrono::TimeDelta::days(8));
     assert_eq!(opening(Since::Cursor(cursor)).await, Opening::Reset);
+}
+
+async fn what_is_too_old_is_forgotten(app: TestApp) {
+    let app = app.app.clone();
+    let ann = rows::user(&app).await;
+    let keeps = chrono::TimeDelta::days(7);
+    let forget = async || {
+        let now = app.clock.now();
+        prune::prune(&app.db, keeps, now).await.unwrap()
+    };
+    let live = app.hub.follow(ann, Since::Now, None).await.unwrap();
+    let old = live.start().clone();
+    rows::event(&app, Stream::User(ann), sent()).await;
+    app.clock.advance(keeps - chrono::TimeDelta::minutes(1));
+    let opening = app
+        .hub
+        .follow(ann, Since::Cursor(old.clone()), None)
+        .await
+        .unwrap();
+    assert_eq!((opening.opening(), forget().await), (Opening::Resumed, 0));
+    rows::event(&app, Stream::User(ann), sent()).await;
+    app.clock.advance(chrono::TimeDelta::hours(2));
+    assert_eq!(forget().await, 1);
+    let mut again = app.hub.follow(ann, Since::Cursor(old), None).await.unwrap();
+    assert_eq!(again.opening(), Opening::Reset);
+    rows::event(&app, Stream::User(ann), Change::UserChanged { user: ann }).await;
+    assert_eq!(kinds(&mut again, 1).await, ["Other"]);
 }
 
 /// Two transactions that commit in another order than their events are numbered. SQLite has no such

@@ -68,14 +68,13 @@ pub(super) async fn join(app: &App, conversation: ConversationId, user: UserId) 
             db::run(
                 &*tx,
                 "INSERT INTO participant (id, conversation_id, user_id, role, joined_at,
-                    notification_level, is_pinned, is_archived)
-                 VALUES (?, ?, ?, 'MEMBER', ?, 'ALL', ?, ?)",
+                    notification_level, is_pinned)
+                 VALUES (?, ?, ?, 'MEMBER', ?, 'ALL', ?)",
                 [
                     heddle::id::mint().into(),
                     conversation.0.into(),
                     user.0.into(),
                     now.into(),
-                    false.into(),
                     false.into(),
                 ],
             )

@@ -1,0 +1,37 @@
+//! `Viewer.notifications`.
+
+use async_graphql::Context;
+use sea_orm::QuerySelect;
+
+use crate::{
+    domain::{notifications, sessions},
+    entity::notification,
+    graphql::{
+        context::app,
+        errors::Result,
+        notifications::types::{Notification, NotificationConnection},
+        page::{Forward, Instant, Page},
+    },
+    id::NotificationId,
+};
+
+/// Notifications on a page when nobody says how many.
+const PAGE: i32 = 30;
+
+/// A page of the viewer's notifications.
+pub(crate) async fn notifications(
+    ctx: &Context<'_>,
+    viewer: &sessions::Viewer,
+    unread_only: bool,
+    first: Option<i32>,
+    after: Option<&str>,
+) -> Result<NotificationConnection> {
+    let request: Forward<(Instant, NotificationId)> = Forward::read(first, PAGE, after)?;
+    let place = request.after.map(|(Instant(at), id)| (at, id));
+    let rows = notifications::list(viewer, unread_only, place)
+        .limit(request.limit())
+        .all(app(ctx).db.read())
+        .await?;
+    let key = |row: &notification::Model| (Instant(row.created_at), row.id);
+    Ok(Page::forward(rows, &request, key).map(Notification).into())
+}

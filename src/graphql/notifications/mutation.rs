@@ -1,0 +1,54 @@
+//! Reading and dismissing notifications.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    domain::notifications,
+    graphql::{
+        context::{app, viewer},
+        errors::{Result, maybe},
+        notifications::types::{
+            DismissNotificationsInput, DismissNotificationsPayload, MarkNotificationsReadInput,
+            MarkNotificationsReadPayload,
+        },
+    },
+};
+
+/// Changes of notifications.
+#[derive(Default, Debug)]
+pub struct NotificationMutation;
+
+#[Object]
+impl NotificationMutation {
+    /// Mark notifications read.
+    async fn mark_notifications_read(
+        &self,
+        ctx: &Context<'_>,
+        input: MarkNotificationsReadInput,
+    ) -> Option<Result<MarkNotificationsReadPayload>> {
+        maybe(async {
+            let which = input.notifications.into();
+            let count = notifications::mark_read(app(ctx), viewer(ctx)?, &which).await?;
+            Ok(Some(MarkNotificationsReadPayload {
+                marked_count: i32::try_from(count).unwrap_or(i32::MAX),
+            }))
+        })
+        .await
+    }
+
+    /// Remove notifications from the viewer's list.
+    async fn dismiss_notifications(
+        &self,
+        ctx: &Context<'_>,
+        input: DismissNotificationsInput,
+    ) -> Option<Result<DismissNotificationsPayload>> {
+        maybe(async {
+            let which = input.notifications.into();
+            let gone = notifications::dismiss(app(ctx), viewer(ctx)?, &which).await?;
+            Ok(Some(DismissNotificationsPayload {
+                dismissed_notification_ids: gone,
+            }))
+        })
+        .await
+    }
+}

@@ -1,0 +1,169 @@
+//! `Notification`, and the inputs and payloads of reading and dismissing.
+
+use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, OneofObject, SimpleObject};
+
+use crate::{
+    domain::notifications::Selection,
+    entity::notification,
+    graphql::{
+        context::batch,
+        conversations::{loader::ConversationKey, types::Conversation},
+        errors::{Result, maybe},
+        messages::{loader::MessageKey, types::Message},
+        page::connection,
+        reads::types::UnreadTotals,
+        scalars::DateTime,
+        users::{loader::UserKey, types::User},
+    },
+    id::NotificationId,
+};
+
+/// Why there is a notification.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+#[graphql(remote = "notification::NotificationType")]
+pub enum NotificationType {
+    /// A message in a direct conversation, or in a group set to ALL.
+    Message,
+    /// A reply in a thread the viewer follows.
+    Reply,
+    /// A mention.
+    Mention,
+    /// The viewer was added to a conversation.
+    AddedToConversation,
+    /// The viewer's role changed.
+    RoleChanged,
+}
+
+/// Something that wants the viewer's attention.
+#[derive(Clone, Debug)]
+pub struct Notification(pub notification::Model);
+
+/// Something that wants the viewer's attention.
+#[Object]
+impl Notification {
+    /// Unique id.
+    pub async fn id(&self) -> NotificationId {
+        self.0.id
+    }
+
+    /// Why.
+    #[graphql(name = "type")]
+    async fn kind(&self) -> NotificationType {
+        self.0.kind.into()
+    }
+
+    /// Who caused it; null for the server and for erased accounts.
+    async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        maybe(async {
+            match self.0.actor_id {
+                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// The message it is about, if it still exists.
+    async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            match self.0.message_id {
+                Some(id) => batch(ctx).load_one(MessageKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// The conversation it is about, if the viewer still takes part in it.
+    async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
+        maybe(async {
+            match self.0.conversation_id {
+                Some(id) => batch(ctx).load_one(ConversationKey(id)).await,
+                None => Ok(None),
+            }
+        })
+        .await
+    }
+
+    /// When it happened.
+    async fn created_at(&self) -> DateTime {
+        self.0.created_at.into()
+    }
+
+    /// When the viewer read it; null while unread.
+    async fn read_at(&self) -> Option<DateTime> {
+        self.0.read_at.map(DateTime)
+    }
+}
+
+connection!(
+    NotificationConnection,
+    NotificationEdge,
+    Notification,
+    "A page of notifications.",
+    "A notification in a page."
+);
+
+/// Which notifications.
+#[derive(OneofObject)]
+pub enum NotificationSelection {
+    /// These ones.
+    Ids(Vec<NotificationId>),
+    /// All created at or before this time.
+    Until(DateTime),
+}
+
+impl From<NotificationSelection> for Selection {
+    fn from(which: NotificationSelection) -> Self {
+        match which {
+            NotificationSelection::Ids(ids) => Self::Ids(ids),
+            NotificationSelection::Until(DateTime(time)) => Self::Until(time),
+        }
+    }
+}
+
+/// Which notifications to mark read.
+#[derive(InputObject)]
+pub struct MarkNotificationsReadInput {
+    /// The notifications.
+    pub notifications: NotificationSelection,
+}
+
+/// Result of markNotificationsRead.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct MarkNotificationsReadPayload {
+    /// Notifications that became read.
+    pub marked_count: i32,
+}
+
+#[ComplexObject]
+impl MarkNotificationsReadPayload {
+    /// Totals afterwards.
+    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
+        UnreadTotals::afterwards(ctx).await
+    }
+}
+
+/// Which notifications to remove.
+#[derive(InputObject)]
+pub struct DismissNotificationsInput {
+    /// The notifications.
+    pub notifications: NotificationSelection,
+}
+
+/// Result of dismissNotifications.
+#[derive(SimpleObject)]
+#[graphql(complex)]
+pub struct DismissNotificationsPayload {
+    /// Ids of the notifications that are gone.
+    pub dismissed_notification_ids: Vec<NotificationId>,
+}
+
+#[ComplexObject]
+impl DismissNotificationsPayload {
+    /// Totals afterwards.
+    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
+        UnreadTotals::afterwards(ctx).await
+    }
+}

@@ -1,0 +1,85 @@
+//! `Viewer.unreadMessages`.
+
+use async_graphql::Context;
+
+use crate::{
+    domain::{
+        reads::unread::{self, Place, Scope},
+        sessions,
+    },
+    entity::message,
+    graphql::{
+        context::app,
+        errors::Result,
+        messages::types::{Message, MessageConnection},
+        page::{Forward, Instant, Page},
+        reads::types::UnreadMessageConnection,
+    },
+    id::ConversationId,
+};
+
+/// Messages on a page when nobody says how many.
+const PAGE: i32 = 50;
+
+/// A page of the viewer's unread messages.
+pub(crate) async fn unread_messages(
+    ctx: &Context<'_>,
+    viewer: &sessions::Viewer,
+    conversation: Option<ConversationId>,
+    first: Option<i32>,
+    after: Option<&str>,
+) -> Result<UnreadMessageConnection> {
+    let (page, scope) = if let Some(id) = conversation {
+        let page = of_one(ctx, viewer, id, first, after).await?;
+        (page, Scope::Conversation(id))
+    } else {
+        let now = app(ctx).clock.now();
+        (
+            of_all(ctx, viewer, now, first, after).await?,
+            Scope::Audible(now),
+        )
+    };
+    let MessageConnection {
+        edges,
+        nodes,
+        page_info,
+    } = page.map(Message).into();
+    Ok(UnreadMessageConnection {
+        edges,
+        nodes,
+        page_info,
+        scope,
+    })
+}
+
+async fn of_one(
+    ctx: &Context<'_>,
+    viewer: &sessions::Viewer,
+    conversation: ConversationId,
+    first: Option<i32>,
+    after: Option<&str>,
+) -> Result<Page<message::Model>> {
+    let request: Forward<i32> = Forward::read(first, PAGE, after)?;
+    let (db, limit) = (app(ctx).db.read(), request.limit());
+    let after = request.after.unwrap_or(0);
+    let rows = unread::list_in(db, viewer, conversation, after, limit).await?;
+    Ok(Page::forward(rows, &request, |row| row.seq))
+}
+
+async fn of_all(
+    ctx: &Context<'_>,
+    viewer: &sessions::Viewer,
+    now: chrono::DateTime<chrono::Utc>,
+    first: Option<i32>,
+    after: Option<&str>,
+) -> Result<Page<message::Model>> {
+    let request: Forward<(Instant, ConversationId, i32)> = Forward::read(first, PAGE, after)?;
+    let place = request
+        .after
+        .map(|(Instant(at), conversation, seq)| Place(at, conversation, seq));
+    let rows = unread::list(app(ctx).db.read(), viewer, now, place, request.limit()).await?;
+    Ok(Page::forward(rows, &request, |row| {
+        let Place(at, conversation, seq) = Place::from(row);
+        (Instant(at), conversation, seq)
+    }))
+}

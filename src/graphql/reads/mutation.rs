@@ -1,0 +1,109 @@
+//! Marking read and unread.
+
+use async_graphql::{Context, Object};
+
+use crate::{
+    domain::reads::{self, UpTo},
+    graphql::{
+        context::{app, batch, viewer},
+        conversations::loader::ConversationKey,
+        errors::{Result, maybe},
+        messages::{loader::MessageKey, types::Message},
+        reads::types::{
+            MarkConversationsReadInput, MarkConversationsReadPayload, MarkMessagesReadInput,
+            MarkMessagesReadPayload, MarkThreadReadInput, MarkThreadReadPayload,
+            MarkUnreadFromInput, MarkUnreadFromPayload, int,
+        },
+        threads::loader::ThreadKey,
+    },
+    id::MessageId,
+};
+
+/// Changes of read state.
+#[derive(Default, Debug)]
+pub struct ReadMutation;
+
+#[Object]
+impl ReadMutation {
+    /// Mark conversations read up to a message, or completely.
+    async fn mark_conversations_read(
+        &self,
+        ctx: &Context<'_>,
+        input: MarkConversationsReadInput,
+    ) -> Option<Result<MarkConversationsReadPayload>> {
+        maybe(async {
+            let to: Vec<UpTo> = input
+                .conversations
+                .iter()
+                .map(|read| UpTo {
+                    conversation: read.conversation_id,
+                    message: read.up_to_message_id,
+                })
+                .collect();
+            let count = reads::mark_conversations(app(ctx), viewer(ctx)?, &to).await?;
+            let keys = to.iter().map(|up_to| ConversationKey(up_to.conversation));
+            let mut found = batch(ctx).load_many(keys.clone()).await?;
+            Ok(Some(MarkConversationsReadPayload {
+                conversations: keys.filter_map(|key| found.remove(&key)).collect(),
+                marked_count: int(count),
+            }))
+        })
+        .await
+    }
+
+    /// Mark a thread read up to a reply, or completely.
+    async fn mark_thread_read(
+        &self,
+        ctx: &Context<'_>,
+        input: MarkThreadReadInput,
+    ) -> Option<Result<MarkThreadReadPayload>> {
+        maybe(async {
+            let (id, up_to) = (input.thread_id, input.up_to_message_id);
+            let count = reads::mark_thread(app(ctx), viewer(ctx)?, id, up_to).await?;
+            Ok(Some(MarkThreadReadPayload {
+                thread: batch(ctx).load_one(ThreadKey(id)).await?,
+                marked_count: int(count),
+            }))
+        })
+        .await
+    }
+
+    /// Mark single messages read, wherever they are.
+    async fn mark_messages_read(
+        &self,
+        ctx: &Context<'_>,
+        input: MarkMessagesReadInput,
+    ) -> Option<Result<MarkMessagesReadPayload>> {
+        maybe(async {
+            let ids = input.message_ids;
+            let count = reads::mark_messages(app(ctx), viewer(ctx)?, &ids).await?;
+            Ok(Some(MarkMessagesReadPayload {
+                messages: messages(ctx, &ids).await?,
+                marked_count: int(count),
+            }))
+        })
+        .await
+    }
+
+    /// Move the viewer's read position back so that this message is the first unread one.
+    async fn mark_unread_from(
+        &self,
+        ctx: &Context<'_>,
+        input: MarkUnreadFromInput,
+    ) -> Option<Result<MarkUnreadFromPayload>> {
+        maybe(async {
+            reads::mark_unread_from(app(ctx), viewer(ctx)?, input.message_id).await?;
+            Ok(Some(MarkUnreadFromPayload {
+                message: batch(ctx).load_one(MessageKey(input.message_id)).await?,
+            }))
+        })
+        .await
+    }
+}
+
+/// Those of these messages that the viewer sees, each once.
+async fn messages(ctx: &Context<'_>, ids: &[MessageId]) -> Result<Vec<Message>> {
+    let keys = ids.iter().map(|&id| MessageKey(id));
+    let mut found = batch(ctx).load_many(keys.clone()).await?;
+    Ok(keys.filter_map(|key| found.remove(&key)).collect())
+}

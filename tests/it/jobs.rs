@@ -1,0 +1,85 @@
+//! Work that is asked for is done, whatever happens to the one who was doing it.
+
+use chrono::TimeDelta;
+use heddle::{
+    db,
+    entity::job::{self, JobStatus},
+    id::JobId,
+};
+use sea_orm::{ActiveModelTrait, EntityTrait, Set};
+
+use crate::support::{app::TestApp, both, talk::Talk};
+
+both!(
+    a_job_whose_worker_died_is_done_by_another,
+    what_fails_ten_times_is_kept_with_its_error,
+    old_events_are_swept_every_day,
+);
+
+/// A job as a worker left it.
+async fn db_job(app: &TestApp, payload: &str, attempts: i32) -> JobId {
+    let now = app.app.clock.now();
+    let row = job::ActiveModel {
+        id: Set(JobId::mint()),
+        kind: Set("NotifyOfMessage".to_owned()),
+        payload: Set(payload.to_owned()),
+        status: Set(JobStatus::Running),
+        attempts: Set(attempts),
+        last_error: Set(None),
+        created_at: Set(now),
+        run_at: Set(now),
+        leased_until: Set(Some(now - TimeDelta::seconds(1))),
+    };
+    row.insert(app.app.db.migrate()).await.unwrap().id
+}
+
+async fn find(app: &TestApp, id: JobId) -> job::Model {
+    let found = job::Entity::find_by_id(id).one(app.app.db.read()).await;
+    found.unwrap().unwrap()
+}
+
+/// A job once a worker is done with it.
+async fn ended(app: &TestApp, id: JobId) -> job::Model {
+    app.db_reaches("job WHERE status = 'RUNNING'", 0).await;
+    find(app, id).await
+}
+
+async fn a_job_whose_worker_died_is_done_by_another(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let hello = ann.says(&talk, "Hello").await;
+    db::run(app.app.db.migrate(), "DELETE FROM notification", [])
+        .await
+        .unwrap();
+    let payload = format!(r#"{{"kind":"NotifyOfMessage","message":"{hello}"}}"#);
+    let done = ended(&app, db_job(&app, &payload, 1).await).await;
+    assert_eq!((done.status, done.attempts), (JobStatus::Succeeded, 2));
+    assert_eq!(app.db_count("notification").await, 1);
+    // Doing it again changes nothing.
+    ended(&app, db_job(&app, &payload, 1).await).await;
+    assert_eq!(app.db_count("notification").await, 1);
+}
+
+async fn what_fails_ten_times_is_kept_with_its_error(app: TestApp) {
+    let early = ended(&app, db_job(&app, "no work of ours", 3).await).await;
+    assert_eq!((early.status, early.attempts), (JobStatus::Queued, 4));
+    assert!(
+        early.run_at > app.app.clock.now(),
+        "it waits before the next try"
+    );
+    assert!(early.last_error.is_some());
+    let last = ended(&app, db_job(&app, "no work of ours", 9).await).await;
+    assert_eq!((last.status, last.attempts), (JobStatus::Failed, 10));
+    assert!(last.last_error.is_some());
+}
+
+async fn old_events_are_swept_every_day(app: TestApp) {
+    app.person("Ann").await;
+    let (ann, bob) = (app.person("Cem").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    ann.says(&talk, "Hello").await;
+    assert!(app.db_count("event").await > 0);
+    app.app.clock.advance(TimeDelta::days(8));
+    app.db_reaches("event", 0).await;
+    assert_eq!(app.db_count("message").await, 1, "only the log is swept");
+}

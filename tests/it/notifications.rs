@@ -1,0 +1,152 @@
+//! People are told of what wants their attention, once and for the best reason.
+
+use serde_json::{Value, json};
+
+use crate::{
+    reads::group,
+    support::{app::TestApp, both, person::Person, talk::Talk},
+};
+
+const LIST: &str = "query($unreadOnly: Boolean!) { viewer { unread { notifications }
+    notifications(unreadOnly: $unreadOnly) { nodes { id type readAt createdAt
+        actor { username } message { id } conversation { id } } } } }";
+const MARK: &str = "mutation($input: MarkNotificationsReadInput!) {
+    markNotificationsRead(input: $input) { markedCount unread { notifications } } }";
+const DISMISS: &str = "mutation($input: DismissNotificationsInput!) {
+    dismissNotifications(input: $input) { dismissedNotificationIds unread { notifications } } }";
+
+both!(
+    the_most_specific_reason_wins,
+    reading_a_message_settles_its_notification,
+    notifications_are_marked_and_dismissed,
+    a_deleted_message_notifies_nobody,
+    large_conversations_are_notified_behind_the_sender,
+);
+
+async fn list(person: &Person, unread_only: bool) -> Vec<Value> {
+    let data = person
+        .asks(LIST, json!({ "unreadOnly": unread_only }))
+        .await;
+    let viewer = &data["viewer"];
+    let nodes = viewer["notifications"]["nodes"].as_array().unwrap().clone();
+    let unread = nodes.iter().filter(|node| node["readAt"].is_null()).count();
+    assert_eq!(viewer["unread"]["notifications"], json!(unread));
+    nodes
+}
+
+/// Types and messages, newest first.
+async fn reasons(person: &Person) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let nodes = list(person, true).await;
+    let pairs = nodes.iter();
+    pairs
+        .map(|node| (text(&node["type"]), text(&node["message"]["id"])))
+        .collect()
+}
+
+fn reason(kind: &str, message: &str) -> (String, String) {
+    (kind.to_owned(), message.to_owned())
+}
+
+async fn the_most_specific_reason_wins(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let hello = ann.says(&talk, "Hello").await;
+    bob.answers(&talk, &hello, "Now I follow this").await;
+    let reply = ann.answers(&talk, &hello, "Good").await;
+    let named = ann.answers(&talk, &hello, "Good, @bob").await;
+    let expected = [
+        reason("MENTION", &named),
+        reason("REPLY", &reply),
+        reason("MESSAGE", &hello),
+    ];
+    assert_eq!(reasons(&bob).await, expected);
+    let nodes = list(&bob, false).await;
+    assert_eq!(nodes[0]["actor"]["username"], "ann");
+    assert_eq!(nodes[0]["conversation"]["id"], json!(talk));
+    assert_eq!(
+        list(&ann, false).await.len(),
+        1,
+        "only Bob's reply, nothing of her own"
+    );
+    // Somebody who is mentioned only by an edit hears of it, but not twice of one message.
+    ann.edits(&reply, "Good, @bob").await;
+    assert_eq!(reasons(&bob).await.len(), 3);
+}
+
+async fn reading_a_message_settles_its_notification(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let (one, two) = (ann.says(&talk, "One").await, ann.says(&talk, "Two").await);
+    let query = "mutation($input: MarkMessagesReadInput!) { markMessagesRead(input: $input) {
+        markedCount } }";
+    bob.asks(query, json!({ "input": { "messageIds": [one] } }))
+        .await;
+    assert_eq!(reasons(&bob).await, [reason("MESSAGE", &two)]);
+    let query = "mutation($input: MarkConversationsReadInput!) {
+        markConversationsRead(input: $input) { markedCount } }";
+    let input = json!({ "conversations": [{ "conversationId": talk }] });
+    bob.asks(query, json!({ "input": input })).await;
+    assert!(reasons(&bob).await.is_empty());
+    assert_eq!(
+        list(&bob, false).await.len(),
+        2,
+        "they are still in the list"
+    );
+}
+
+async fn notifications_are_marked_and_dismissed(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    for number in 0..4 {
+        ann.says(&talk, &format!("News {number}")).await;
+    }
+    let nodes = list(&bob, true).await;
+    let ids: Vec<&Value> = nodes.iter().map(|node| &node["id"]).collect();
+    let some = json!({ "input": { "notifications": { "ids": [ids[0], ids[0], "ntf_x"] } } });
+    assert_eq!(
+        ann.asks(MARK, some.clone()).await["markNotificationsRead"]["markedCount"],
+        0
+    );
+    let marked = bob.asks(MARK, some).await;
+    let expected = json!({ "markedCount": 1, "unread": { "notifications": 3 } });
+    assert_eq!(marked["markNotificationsRead"], expected);
+    let gone = json!({ "input": { "notifications": { "ids": [ids[1]] } } });
+    let gone = bob.asks(DISMISS, gone).await;
+    assert_eq!(
+        gone["dismissNotifications"]["dismissedNotificationIds"],
+        json!([ids[1]])
+    );
+    assert_eq!(list(&bob, false).await.len(), 3);
+    let all = json!({ "input": { "notifications": { "until": nodes[0]["createdAt"] } } });
+    let marked = bob.asks(MARK, all).await;
+    assert_eq!(marked["markNotificationsRead"]["markedCount"], 2);
+    let both = json!({ "ids": [], "until": nodes[0]["createdAt"] });
+    let answer = bob
+        .sends(MARK, json!({ "input": { "notifications": both } }))
+        .await;
+    assert!(answer["errors"].is_array(), "ids or a time, not both");
+}
+
+async fn a_deleted_message_notifies_nobody(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let hello = ann.says(&talk, "Hello").await;
+    assert_eq!(reasons(&bob).await.len(), 1);
+    ann.deletes(&hello).await;
+    assert!(list(&bob, false).await.is_empty());
+}
+
+async fn large_conversations_are_notified_behind_the_sender(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = group(&ann, "Everybody", &[&bob]).await;
+    app.db_crowd(&talk, 300).await;
+    let hello = ann.says(&talk, "Hello @bob").await;
+    // Everybody but Ann; and Bob was told that he was added.
+    app.db_reaches("notification", 302).await;
+    let expected = [
+        reason("MENTION", &hello),
+        reason("ADDED_TO_CONVERSATION", ""),
+    ];
+    assert_eq!(reasons(&bob).await, expected);
+}

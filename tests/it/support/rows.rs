@@ -1,0 +1,98 @@
+//! Looking at rows, and writing them where asking the server would take too long.
+
+use std::time::Duration;
+
+use heddle::{
+    entity::{
+        participant::{self, NotificationLevel, ParticipantRole},
+        user,
+    },
+    id::{ConversationId, ParticipantId, UserId},
+};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Set, Statement};
+
+use super::app::TestApp;
+
+/// How long something that happens by itself may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl TestApp {
+    /// How many rows a table has.
+    pub(crate) async fn db_count(&self, table: &str) -> i64 {
+        let db = self.app.db.read();
+        let text = format!("SELECT COUNT(*) FROM {table}");
+        let statement = Statement::from_string(db.get_database_backend(), text);
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// Waits until a table has so many rows.
+    #[track_caller]
+    pub(crate) fn db_reaches(&self, table: &str, rows: i64) -> impl Future<Output = ()> {
+        let place = std::panic::Location::caller();
+        async move {
+            let reached = async {
+                while self.db_count(table).await != rows {
+                    tokio::task::yield_now().await;
+                }
+            };
+            if tokio::time::timeout(PATIENCE, reached).await.is_err() {
+                let count = self.db_count(table).await;
+                panic!("{place}: {table} has {count} rows, not {rows}");
+            }
+        }
+    }
+
+    /// Adds people whom nobody needs to know to a conversation (`cnv_…`).
+    pub(crate) async fn db_crowd(&self, conversation: &str, size: usize) {
+        let db = self.app.db.migrate();
+        let model = user::Entity::find().one(db).await.unwrap().unwrap();
+        let people: Vec<_> = (0..size).map(|number| stranger(&model, number)).collect();
+        let members: Vec<_> = people
+            .iter()
+            .map(|user| member(conversation, user, &model))
+            .collect();
+        user::Entity::insert_many(people)
+            .exec_without_returning(db)
+            .await
+            .unwrap();
+        participant::Entity::insert_many(members)
+            .exec_without_returning(db)
+            .await
+            .unwrap();
+    }
+}
+
+/// Somebody like this person.
+fn stranger(model: &user::Model, number: usize) -> user::ActiveModel {
+    let name = format!("stranger{number}");
+    user::ActiveModel {
+        id: Set(UserId::mint()),
+        username: Set(name.clone()),
+        username_key: Set(name),
+        email: Set(None),
+        email_key: Set(None),
+        ..model.clone().into_active_model().reset_all()
+    }
+}
+
+fn member(
+    conversation: &str,
+    user: &user::ActiveModel,
+    model: &user::Model,
+) -> participant::ActiveModel {
+    participant::ActiveModel {
+        id: Set(ParticipantId::mint()),
+        conversation_id: Set(ConversationId::from_text(conversation)),
+        user_id: user.id.clone(),
+        role: Set(ParticipantRole::Member),
+        added_by: Set(None),
+        joined_at: Set(model.created_at),
+        visible_from_seq: Set(0),
+        read_floor_seq: Set(0),
+        notification_level: Set(NotificationLevel::All),
+        muted_until: Set(None),
+        is_pinned: Set(false),
+        archived_seq: Set(None),
+    }
+}
