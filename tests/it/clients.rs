@@ -13,6 +13,10 @@ const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 
 /// Runs one file of tests against a server and fails with what it printed.
 async fn satisfied(file: &str, server: &Binary) {
+    run(file, server.url()).await;
+}
+
+async fn run(file: &str, url: &str) {
     assert!(
         Path::new(FOLDER).join("node_modules").exists(),
         "the clients are not installed: sh tests/run does it, or npm ci in tests/clients"
@@ -20,7 +24,7 @@ async fn satisfied(file: &str, server: &Binary) {
     let running = Command::new("node")
         .args(["--test", "--test-reporter=spec", file])
         .current_dir(FOLDER)
-        .env("HEDDLE_URL", server.url())
+        .env("HEDDLE_URL", url)
         .env("HEDDLE_PICTURES", env!("CARGO_TARGET_TMPDIR"))
         .kill_on_drop(true)
         .output();
@@ -36,6 +40,11 @@ async fn satisfied(file: &str, server: &Binary) {
 #[tokio::test]
 async fn the_public_audits_of_graphql_over_http_hold() {
     satisfied("audits.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn graphql_js_reads_the_committed_schema() {
+    run("contract.test.js", "http://no.server.needed").await;
 }
 
 #[tokio::test]
@@ -56,4 +65,9 @@ async fn apollo_client_talks() {
 #[tokio::test]
 async fn urql_talks() {
     satisfied("urql.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn graphiql_works_in_a_browser_that_reaches_nothing_else() {
+    satisfied("graphiql.test.js", &Binary::on_sqlite().await).await;
 }

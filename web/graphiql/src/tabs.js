@@ -115,13 +115,14 @@ const which = `{
 }
 `;
 
-const live = `# Everything that happens where you take part, as
-# it happens. Run it, then send a message in
+const live = `# Every message where you take part, as it is
+# written. Run it, then send a message in
 # another window. Give the last cursor as "after"
-# to continue where you stopped.
+# to continue where you stopped; leave the filter
+# out to hear of everything else too.
 
 subscription Live($after: String) {
-  events(after: $after) {
+  events(after: $after, filter: { categories: [MESSAGES] }) {
     __typename
     cursor
     ... on StreamOpenedEvent { outcome }
