@@ -1,0 +1,63 @@
+//! `schema.graphql` is what the binary prints, and every part of it is described.
+
+use std::{fs, path::Path};
+
+use async_graphql_parser::types::{ServiceDocument, TypeKind, TypeSystemDefinition};
+
+/// The schema's types as its own text tells them.
+pub(super) fn document() -> ServiceDocument {
+    async_graphql_parser::parse_schema(heddle::graphql::sdl()).unwrap()
+}
+
+#[test]
+fn the_committed_schema_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schema.graphql");
+    let committed = fs::read_to_string(path).unwrap();
+    assert!(
+        committed.trim() == heddle::graphql::sdl().trim(),
+        "run `cargo run -- schema print > schema.graphql` and look at the difference"
+    );
+}
+
+#[test]
+fn every_type_field_and_value_is_described() {
+    let mut silent = vec![];
+    for definition in document().definitions {
+        let TypeSystemDefinition::Type(definition) = definition else {
+            continue;
+        };
+        let name = &definition.node.name.node;
+        if definition.node.description.is_none() {
+            silent.push(name.to_string());
+        }
+        let mut tell = |part: &str, is_described: bool| {
+            if !is_described {
+                silent.push(format!("{name}.{part}"));
+            }
+        };
+        match &definition.node.kind {
+            TypeKind::Object(kind) => {
+                for field in &kind.fields {
+                    tell(&field.node.name.node, field.node.description.is_some());
+                }
+            }
+            TypeKind::Interface(kind) => {
+                for field in &kind.fields {
+                    tell(&field.node.name.node, field.node.description.is_some());
+                }
+            }
+            TypeKind::Enum(kind) => {
+                for value in &kind.values {
+                    tell(&value.node.value.node, value.node.description.is_some());
+                }
+            }
+            TypeKind::InputObject(kind) => {
+                for field in &kind.fields {
+                    tell(&field.node.name.node, field.node.description.is_some());
+                }
+            }
+            TypeKind::Scalar | TypeKind::Union(_) => {}
+        }
+    }
+    assert!(silent.is_empty(), "these have no description: {silent:#?}");
+}

@@ -1,0 +1,224 @@
+//! Reading a list costs the same number of statements however long it is: the proof that loaders
+//! took the place of asking one by one.
+
+use std::time::Duration;
+
+use heddle::config::Config;
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::TestApp,
+    groups::Groups,
+    person::{Person, text},
+    talk::Talk,
+};
+
+/// A loader of this server waits so long that every key of one level is gathered, however busy the
+/// machine is: what is counted is how often is asked, not how fast.
+fn patient(config: &mut Config) {
+    config.loader_delay = Duration::from_millis(60);
+}
+
+macro_rules! counted {
+    ($($story:ident),+ $(,)?) => {$(
+        mod $story {
+            use crate::support::app::TestApp;
+
+            #[tokio::test]
+            async fn sqlite() {
+                super::$story(TestApp::sqlite_with(super::patient).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$story(TestApp::postgres_with(super::patient).await).await;
+            }
+        }
+    )+};
+}
+
+counted!(
+    a_timeline_costs_the_same_at_any_length,
+    a_thread_costs_the_same_at_any_length,
+    unread_messages_cost_the_same_at_any_length,
+    conversations_cost_the_same_at_any_number
+);
+
+/// What a message may be asked for, one relation each: asked together, two relations that need the same
+/// loader at nearly the same time may or may not share a statement.
+const MESSAGE: [&str; 14] = [
+    "id body sender { displayName firstName }",
+    "receiver { id }",
+    "mentions { id }",
+    "mentionsViewer",
+    "viewerHasRead",
+    "viewerCanEdit viewerCanReply",
+    "parent { id sender { id } }",
+    "thread { id viewerIsFollowing }",
+    "thread { viewerUnreadCount viewerFirstUnreadMessage { id } }",
+    "thread { lastReply { sender { id } } }",
+    "thread { participants(first: 1) { nodes { id } } }",
+    "thread { replies(first: 1) { nodes { sender { id } } } }",
+    "revisions(first: 1) { nodes { editor { id } } }",
+    "replies(first: 1) { nodes { sender { id } replies(first: 1) { nodes { id } } } }",
+];
+
+/// The same for a conversation.
+const CONVERSATION: [&str; 8] = [
+    "displayTitle",
+    "participantCount",
+    "createdBy { id viewerConversation { id } }",
+    "lastMessage { body sender { displayName } }",
+    "viewerMembership { unreadCount mentionCount canSend canLeave firstUnreadMessage { id }
+        lastReadMessage { id } }",
+    "participants(first: 2) { nodes { role addedBy { id } } }",
+    "messages(last: 1) { nodes { sender { id } } }",
+    "threads(first: 1) { nodes { id } }",
+];
+
+/// Statements that one operation took, as the server tells in `Server-Timing`.
+async fn statements(app: &TestApp, person: &Person, query: &str, variables: &Value) -> u32 {
+    let response = reqwest::Client::new()
+        .post(app.url("/graphql"))
+        .bearer_auth(person.token.as_deref().unwrap())
+        .json(&json!({ "query": query, "variables": variables }))
+        .send()
+        .await
+        .unwrap();
+    let timing = response.headers()["server-timing"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let answer: Value = response.json().await.unwrap();
+    assert!(answer.get("errors").is_none(), "{answer:#}");
+    let count = timing.split("statements;desc=").nth(1).unwrap();
+    count
+        .trim_matches(|letter: char| !letter.is_ascii_digit())
+        .parse()
+        .unwrap()
+}
+
+/// Asks again each time the list has grown to the next of these lengths.
+async fn holds<F: AsyncFnMut()>(
+    app: &TestApp,
+    person: &Person,
+    queries: &[String],
+    variables: &Value,
+    mut grow: F,
+) {
+    let mut costs = vec![];
+    let mut length = 0;
+    for wanted in [1, 11, 51] {
+        while length < wanted {
+            grow().await;
+            length += 1;
+        }
+        let mut cost = vec![];
+        for query in queries {
+            cost.push(statements(app, person, query, variables).await);
+        }
+        costs.push(cost);
+    }
+    assert!(
+        costs[0].iter().all(|cost| *cost > 0),
+        "the server counts its statements"
+    );
+    assert!(
+        costs.iter().all(|cost| *cost == costs[0]),
+        "1, 11 and 51 items cost {costs:?}: {queries:#?}"
+    );
+}
+
+async fn a_timeline_costs_the_same_at_any_length(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let queries = MESSAGE.map(|part| {
+        format!(
+            "query($id: ID!) {{ conversation(id: $id) {{ messages(last: 51) {{
+                nodes {{ {part} }} }} }} }}"
+        )
+    });
+    holds(&app, &ann, &queries, &json!({ "id": talk }), async || {
+        let root = ann.says(&talk, "for @bob").await;
+        ann.edits(&root, "for @bob, again").await;
+        let reply = bob.answers(&talk, &root, "a reply for @ann").await;
+        ann.answers(&talk, &reply, "below it").await;
+    })
+    .await;
+}
+
+async fn a_thread_costs_the_same_at_any_length(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let root = ann.says(&talk, "root").await;
+    let mut parent = bob.answers(&talk, &root, "first").await;
+    let data = ann
+        .asks(
+            "query($id: ID!) { message(id: $id) { thread { id } } }",
+            json!({ "id": root }),
+        )
+        .await;
+    let thread = text(&data["message"]["thread"]["id"]);
+    let queries = MESSAGE.map(|part| {
+        format!(
+            "query($id: ID!) {{ thread(id: $id) {{ replies(first: 51, maxDepth: 40) {{
+                edges {{ depth hiddenReplyCount node {{ {part} }} }} }} }} }}"
+        )
+    });
+    // One level of tree below and an edit, so that no kind of row is missing at the first length.
+    let deep = bob.answers(&talk, &parent, "second for @ann").await;
+    bob.edits(&deep, "second").await;
+    let mut number = 0;
+    holds(&app, &ann, &queries, &json!({ "id": thread }), async || {
+        number += 1;
+        let reply = ann.answers(&talk, &parent, "reply").await;
+        if number % 2 == 0 && number < 60 {
+            parent = reply;
+        }
+    })
+    .await;
+}
+
+async fn unread_messages_cost_the_same_at_any_length(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let root = ann.says(&talk, "root").await;
+    let mut queries = MESSAGE
+        .map(|part| {
+            format!("{{ viewer {{ unreadMessages(first: 51) {{ nodes {{ {part} }} }} }} }}")
+        })
+        .to_vec();
+    queries.push(
+        "{ viewer { unread { messages mentions conversations threads notifications }
+            unreadMessages(first: 51) { totalCount } } }"
+            .to_owned(),
+    );
+    for part in ["actor { id }", "message { id }", "conversation { id }"] {
+        queries.push(format!(
+            "{{ viewer {{ notifications(first: 51) {{ nodes {{ {part} }} }} }} }}"
+        ));
+    }
+    bob.answers(&talk, &root, "so that there is a thread").await;
+    holds(&app, &bob, &queries, &Value::Null, async || {
+        let message = ann.answers(&talk, &root, "for @bob").await;
+        ann.edits(&message, "for @bob, again").await;
+        bob.answers(&talk, &message, "below it").await;
+    })
+    .await;
+}
+
+async fn conversations_cost_the_same_at_any_number(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let queries = CONVERSATION.map(|part| {
+        format!("{{ viewer {{ conversations(first: 51) {{ nodes {{ {part} }} }} }} }}")
+    });
+    // A direct conversation is there from the start, so that its kind of name is asked for too.
+    ann.direct(&bob).await;
+    holds(&app, &ann, &queries, &Value::Null, async || {
+        let talk = ann.founds(None, &[&bob]).await;
+        let root = bob.says(&talk, "hello @ann").await;
+        ann.answers(&talk, &root, "hello").await;
+        bob.says(&talk, "and more").await;
+    })
+    .await;
+}
