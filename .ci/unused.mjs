@@ -3,8 +3,9 @@ import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-// In the manifest for their exact version alone: the executor brings them (docs/adr/0003).
-const pins = new Set(["async-graphql-derive", "async-graphql-parser"]);
+// In the manifest for their exact version alone: the executor brings them (docs/adr/0003), and whoever mounts
+// the schema in an axum server of their own finds the matching glue (ours is docs/adr/0004).
+const pins = new Set(["async-graphql-axum", "async-graphql-derive", "async-graphql-parser"]);
 
 function* sources(folder) {
   for (const name of readdirSync(folder)) {
