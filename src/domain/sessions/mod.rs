@@ -28,7 +28,7 @@ pub const IDLE: TimeDelta = TimeDelta::days(14);
 /// However often it is renewed, a session ends after this time.
 pub const ABSOLUTE: TimeDelta = TimeDelta::days(30);
 
-/// Who asks. Made by [`authenticate`] and by signing in alone.
+/// Who asks. Made by [`authenticate()`] and by signing in alone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Viewer {
