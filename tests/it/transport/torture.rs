@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What all of them together may make an unoptimised server hold, its allocator's reserve included.
 const GROWTH_KIB: u64 = 100 * 1024;
 /// What the same requests may add to that when they come again: a leak would add as much as before.
-const SECOND_GROWTH_KIB: u64 = 16 * 1024;
+const LAST_GROWTH_KIB: u64 = 16 * 1024;
 
 struct Server {
     child: Child,
@@ -108,7 +108,7 @@ async fn no_request_hurts_the_server() {
     assert!(requests.len() >= 60, "{}", requests.len());
     let mut failures = Vec::new();
     let mut memory = vec![server.memory_kib()];
-    for _ in 0..2 {
+    for _ in 0..4 {
         for (name, body) in &requests {
             let fault = send(&client, &server.url, body).await;
             failures.extend(fault.map(|fault| format!("{name}: {fault}")));
@@ -120,12 +120,10 @@ async fn no_request_hurts_the_server() {
         memory.push(server.memory_kib());
     }
     assert!(failures.is_empty(), "{failures:#?}");
-    if let [Some(before), Some(once), Some(twice)] = memory[..] {
-        assert!(once < before + GROWTH_KIB, "{before} KiB became {once} KiB");
-        assert!(
-            twice < once + SECOND_GROWTH_KIB,
-            "{once} KiB became {twice} KiB"
-        );
+    // The allocator keeps what the first rounds used; what still grows after them is never given back.
+    if let [Some(before), _, _, Some(warm), Some(last)] = memory[..] {
+        assert!(last < before + GROWTH_KIB, "{memory:?} KiB");
+        assert!(last < warm + LAST_GROWTH_KIB, "{memory:?} KiB");
     }
 }
 
