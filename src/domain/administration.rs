@@ -9,14 +9,14 @@ use crate::{
     db::Db,
     domain::{
         accounts::{self, Registration},
+        sessions::{self, Which},
         users,
     },
     entity::{
-        session::{self, SessionEndReason},
+        session::SessionEndReason,
         user::{self, ServerRole},
     },
     error::Error,
-    live::log::{self, Change, Stream},
 };
 
 /// Creates an account with this role, whatever the sign-up policy says.
@@ -60,25 +60,9 @@ pub async fn reset_password(app: &App, username: &str, password: &str) -> Result
             row.sign_in_blocked_until = Set(None);
             row.updated_at = Set(now);
             row.update(&*tx).await?;
-            let sessions = session::Entity::find()
-                .filter(session::Column::UserId.eq(user.id))
-                .filter(session::Column::EndedAt.is_null())
-                .all(&*tx)
-                .await?;
             let reason = SessionEndReason::Revoked;
-            let mut changes = Vec::with_capacity(sessions.len());
-            for session in sessions {
-                changes.push(Change::SessionEnded {
-                    session: session.id,
-                    reason: reason.into(),
-                });
-                let mut row = session.into_active_model();
-                row.ended_at = Set(Some(now));
-                row.end_reason = Set(Some(reason));
-                row.update(&*tx).await?;
-            }
-            log::append(&tx, Stream::User(user.id), now, &changes).await?;
-            Ok(changes.len())
+            let ended = sessions::end_in(&tx, user.id, Which::All, reason, now).await?;
+            Ok(ended.len())
         })
         .await
 }
