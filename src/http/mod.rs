@@ -14,6 +14,7 @@ mod operation;
 mod origin;
 mod server;
 mod socket;
+mod welcome;
 
 use std::sync::Arc;
 
@@ -88,6 +89,7 @@ impl Door {
 
     fn router(self) -> Router {
         let routes = Router::new()
+            .route("/", any(welcome::welcome))
             .route("/graphql", any(graphql::handle))
             .route("/healthz", any(health::healthz))
             .route("/readyz", any(health::readyz));

@@ -1,0 +1,42 @@
+//! The page at the server's own address: says what answers here and where to go on. No script, nothing from elsewhere.
+
+use axum::{
+    extract::State,
+    http::{
+        HeaderName, HeaderValue, Method,
+        header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE},
+    },
+    response::{IntoResponse, Response},
+};
+
+use super::{Door, headers};
+use crate::config::Mode;
+
+/// The page holds its style sheet, and nothing else that could act.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+    frame-ancestors 'none'";
+const PAGE: &str = include_str!("../../web/welcome.html");
+/// What only a server in development offers.
+const EXPLORE: &str = r#"<p><a href="/graphiql">Explore the API in GraphiQL</a></p>"#;
+
+/// Answers at the server's own address.
+pub(super) async fn welcome(State(door): State<Door>, method: Method) -> Response {
+    if ![Method::GET, Method::HEAD].contains(&method) {
+        return headers::method_not_allowed("GET, HEAD");
+    }
+    let config = &door.app.config;
+    let explore = match config.mode {
+        Mode::Development => EXPLORE,
+        Mode::Production => "",
+    };
+    let page = PAGE
+        .replace("%explore%", explore)
+        .replace("%name%", &ammonia::clean_text(&config.server_name));
+    let dress = |(name, value): (HeaderName, _)| (name, HeaderValue::from_static(value));
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache"),
+        (CONTENT_SECURITY_POLICY, POLICY),
+    ];
+    (headers.map(dress), page).into_response()
+}
