@@ -1,5 +1,7 @@
 //! Files that the binary carries: GraphiQL, bundled and compressed beforehand, so that it works without any other host.
 
+use std::io::{self, Read as _};
+
 use axum::{
     body::Body,
     extract::Path,
@@ -22,6 +24,9 @@ use crate::error::Code;
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
+
+/// Bytes unpacked at a time.
+const CHUNK: usize = 16 * 1024;
 
 #[derive(RustEmbed)]
 #[folder = "web/graphiql/dist"]
@@ -52,11 +57,21 @@ fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
             "There is no such file.",
         );
     };
-    if !takes_brotli(wanted) {
-        let message = "This file is kept compressed: accept the encoding `br`.";
-        return refuse(StatusCode::NOT_ACCEPTABLE, Code::BadUserInput, message);
+    let compressed = takes_brotli(wanted);
+    let body = if compressed {
+        Body::from(file.data)
+    } else {
+        match plain(&file.data) {
+            Ok(text) => Body::from(text),
+            Err(error) => return broken(&error),
+        }
+    };
+    let mut response = Response::new(body);
+    if compressed {
+        response
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
     }
-    let mut response = Response::new(Body::from(file.data));
     // The names of all but the page itself hold a checksum of what they name.
     let named_by_content = path.starts_with("assets/");
     let cache = if named_by_content {
@@ -66,7 +81,6 @@ fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
     };
     for (name, value) in [
         (CONTENT_TYPE, content_type(path)),
-        (CONTENT_ENCODING, "br"),
         (CACHE_CONTROL, cache),
         (CONTENT_SECURITY_POLICY, POLICY),
         (VARY, "accept-encoding"),
@@ -80,6 +94,18 @@ fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
 
 fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
     headers::respond(&Answer::rejected(status, code, message), Media::Json)
+}
+
+/// For the few clients that do not read what the files are kept in. Browsers all do.
+fn plain(compressed: &[u8]) -> io::Result<Vec<u8>> {
+    let mut text = vec![];
+    brotli_decompressor::Decompressor::new(compressed, CHUNK).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn broken(error: &io::Error) -> Response {
+    tracing::error!(%error, "a file of this binary cannot be unpacked");
+    headers::respond(&Answer::internal(), Media::Json)
 }
 
 fn takes_brotli(headers: &HeaderMap) -> bool {
@@ -137,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn brotli_must_be_accepted() {
+    fn brotli_goes_to_those_who_accept_it() {
         for (encodings, accepted) in [
             ("gzip, deflate, br, zstd", true),
             ("*", true),
@@ -146,10 +172,20 @@ mod tests {
             ("gzip", false),
             ("", false),
         ] {
-            assert_eq!(
-                get("index.html", encodings).status() == StatusCode::OK,
-                accepted,
-                "{encodings}"
+            let response = get("index.html", encodings);
+            assert_eq!(response.status(), StatusCode::OK);
+            let is_compressed = response.headers().contains_key(CONTENT_ENCODING);
+            assert_eq!(is_compressed, accepted, "{encodings}");
+        }
+    }
+
+    #[test]
+    fn every_file_can_be_unpacked() {
+        for name in Graphiql::iter() {
+            assert!(
+                !plain(&Graphiql::get(&name).unwrap().data)
+                    .unwrap()
+                    .is_empty()
             );
         }
     }

@@ -215,7 +215,7 @@ async fn a_body_has_a_size_whether_or_not_it_tells_it() {
 #[tokio::test]
 async fn odd_methods_and_long_addresses_are_refused_everywhere() {
     let app = TestApp::sqlite().await;
-    for path in ["/graphql", "/healthz", "/graphiql", "/nowhere"] {
+    for path in ["/", "/graphql", "/healthz", "/graphiql", "/nowhere"] {
         for method in ["TRACE", "PUT", "DELETE", "PATCH", "PROPFIND"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let response = request(&app, method, path).send().await.unwrap();
@@ -491,6 +491,28 @@ async fn headers_have_a_size() {
 }
 
 #[tokio::test]
+async fn the_servers_own_address_says_what_it_is() {
+    let app = TestApp::sqlite_with(|config| config.server_name = "Loom & <b>Co</b>".to_owned());
+    let page = request(&app.await, Method::GET, "/").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let policy = header(page.headers(), "content-security-policy");
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+    assert!(!policy.contains("script-src"), "{policy}");
+    let text = page.text().await.unwrap();
+    assert!(
+        text.contains("<h1>Loom&#32;&amp;&#32;&lt;b&gt;Co"),
+        "{text}"
+    );
+    assert!(
+        text.contains("href=\"/graphiql\"") && !text.contains('%'),
+        "{text}"
+    );
+    let production = TestApp::sqlite_with(|config| config.mode = Mode::Production).await;
+    let page = request(&production, Method::GET, "/").send().await.unwrap();
+    assert!(!page.text().await.unwrap().contains("graphiql"));
+}
+
+#[tokio::test]
 async fn graphiql_is_served_whole_and_alone() {
     let app = TestApp::sqlite().await;
     for path in ["/graphiql", "/graphiql/"] {
@@ -509,6 +531,12 @@ async fn graphiql_is_served_whole_and_alone() {
             "{policy}"
         );
     }
+    let plain = request(&app, Method::GET, "/graphiql")
+        .send()
+        .await
+        .unwrap();
+    assert!(!plain.headers().contains_key("content-encoding"));
+    assert!(plain.text().await.unwrap().starts_with("<!doctype html>"));
     let production = TestApp::sqlite_with(|config| config.mode = Mode::Production).await;
     let absent = request(&production, Method::GET, "/graphiql")
         .send()
