@@ -1,14 +1,16 @@
 //! Deleting: the text and its history are erased at once; a marker stays while replies hang below it.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
+};
 
 use crate::{
     app::App,
     db::{self, Tx},
     domain::{
         access,
-        messages::{self, rights, send::count_in},
+        messages::{self, rights, send::count_in, tree},
         notifications,
         sessions::Viewer,
         threads,
@@ -74,6 +76,7 @@ pub async fn erase_in(
             .ok_or_else(|| Error::internal("a reply whose parent is gone"))?;
         count_in(tx, &parent, -1).await?;
         threads::reply_deleted_in(tx, &message).await?;
+        changes.extend(vanished_in(tx, &parent).await?);
         changes.push(Change::ThreadChanged {
             thread: ThreadId::from(message.thread_root()),
         });
@@ -85,4 +88,24 @@ pub async fn erase_in(
     let erased = erased.update(tx).await?;
     log::append(tx, Stream::Conversation(conversation), at, &changes).await?;
     Ok(erased)
+}
+
+/// The markers that the last reply below them has left: each is told of once more, as it is gone for good.
+async fn vanished_in(tx: &Tx, parent: &message::Model) -> Result<Vec<Change>, Error> {
+    if parent.deleted_at.is_none() {
+        return Ok(vec![]);
+    }
+    let gone = message::Entity::find()
+        .filter(message::Column::ConversationId.eq(parent.conversation_id))
+        .filter(message::Column::Seq.is_in(tree::places(&parent.path)))
+        .filter(message::Column::DeletedAt.is_not_null())
+        .filter(message::Column::DescendantCount.eq(0))
+        .order_by_desc(message::Column::Depth)
+        .all(tx)
+        .await?;
+    let deleted = |message: message::Model| Change::MessageDeleted {
+        message: message.id,
+        conversation: message.conversation_id,
+    };
+    Ok(gone.into_iter().map(deleted).collect())
 }

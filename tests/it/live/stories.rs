@@ -17,6 +17,7 @@ use crate::support::{
 both!(
     bob_hears_what_ann_does,
     coming_back_loses_and_repeats_nothing,
+    markers_that_vanish_are_told_of,
     cursors_that_say_nothing_start_anew,
     whoever_is_removed_hears_no_more,
     a_session_that_ends_says_so_everywhere,
@@ -155,6 +156,28 @@ async fn coming_back_loses_and_repeats_nothing(app: TestApp) {
     }
     let said: Vec<_> = (0..30).map(|number| number.to_string()).collect();
     assert_eq!(heard, said);
+}
+
+async fn markers_that_vanish_are_told_of(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let root = ann.says(&talk, "root").await;
+    let middle = ann.answers(&talk, &root, "middle").await;
+    let leaf = ann.answers(&talk, &middle, "leaf").await;
+    let (mut events, _) = Events::open(&app, &bob, Value::Null).await;
+    ann.deletes(&root).await;
+    let deleted = events.hears("MessageDeletedEvent").await;
+    assert_eq!(deleted["message"], json!({ "id": root }));
+    ann.deletes(&middle).await;
+    let deleted = events.hears("MessageDeletedEvent").await;
+    assert_eq!(deleted["message"], json!({ "id": middle }));
+    events.hears("ThreadChangedEvent").await;
+    ann.deletes(&leaf).await;
+    for gone in [leaf, middle, root] {
+        let deleted = events.hears("MessageDeletedEvent").await;
+        assert_eq!(deleted["messageId"], json!(gone));
+        assert_eq!(deleted["message"], Value::Null);
+    }
 }
 
 async fn cursors_that_say_nothing_start_anew(app: TestApp) {

@@ -1,6 +1,6 @@
 //! What becomes of the messages of someone who goes, one group at a time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{FromQueryResult, Value};
@@ -49,14 +49,16 @@ pub(super) async fn dispose_in(
         return Ok(changes.collect());
     }
     erase_in(tx, user, conversation, at).await?;
-    let threads = uncount_in(tx, conversation, &sent).await?;
-    let deleted = sent.iter().map(|sent| Change::MessageDeleted {
-        message: sent.id,
+    let vanished = uncount_in(tx, conversation, &sent).await?;
+    let threads: BTreeSet<_> = sent.iter().filter_map(|sent| sent.root_id).collect();
+    let own = sent.iter().map(|sent| sent.id);
+    let deleted = own.chain(vanished).map(|message| Change::MessageDeleted {
+        message,
         conversation,
     });
-    let changed = threads
-        .into_iter()
-        .map(|thread| Change::ThreadChanged { thread });
+    let changed = threads.into_iter().map(|root| Change::ThreadChanged {
+        thread: ThreadId::from(root),
+    });
     Ok(deleted.chain(changed).collect())
 }
 
@@ -96,12 +98,19 @@ struct Loss {
     below: i32,
 }
 
-/// Takes deleted messages out of the counts above them; tells whose threads lost replies.
+/// A message that lost replies.
+#[derive(FromQueryResult)]
+struct Lost {
+    id: MessageId,
+    is_gone: bool,
+}
+
+/// Takes deleted messages out of the counts above them; tells which older markers nothing hangs below any more.
 async fn uncount_in(
     tx: &Tx,
     conversation: ConversationId,
     deleted: &[Sent],
-) -> Result<Vec<ThreadId>, Error> {
+) -> Result<Vec<MessageId>, Error> {
     let mut losses: BTreeMap<i32, Loss> = BTreeMap::new();
     let mut threads: BTreeMap<ThreadId, i32> = BTreeMap::new();
     for message in deleted {
@@ -119,6 +128,8 @@ async fn uncount_in(
             *threads.entry(root.into()).or_default() += 1;
         }
     }
+    let own: HashSet<_> = deleted.iter().map(|message| message.id).collect();
+    let mut vanished = vec![];
     let losses: Vec<_> = losses.into_iter().collect();
     for some in losses.chunks(ROWS_PER_UPDATE) {
         let mut values: Vec<Value> = Vec::with_capacity(some.len() * 3 + 1);
@@ -130,10 +141,13 @@ async fn uncount_in(
             "WITH loss (seq, direct, below) AS (VALUES {})
              UPDATE message SET reply_count = reply_count - loss.direct,
                  descendant_count = descendant_count - loss.below
-             FROM loss WHERE message.conversation_id = ? AND message.seq = loss.seq",
+             FROM loss WHERE message.conversation_id = ? AND message.seq = loss.seq
+             RETURNING id, deleted_at IS NOT NULL AND descendant_count = 0 AS is_gone",
             rows(some.len(), "(?, ?, ?)")
         );
-        db::run(tx, &text, values).await?;
+        let touched: Vec<Lost> = db::all(tx, &text, values).await?;
+        let gone = touched.into_iter().filter(|lost| lost.is_gone);
+        vanished.extend(gone.map(|lost| lost.id).filter(|id| !own.contains(id)));
     }
     let lost: Vec<_> = threads.iter().collect();
     for some in lost.chunks(ROWS_PER_UPDATE) {
@@ -149,7 +163,7 @@ async fn uncount_in(
         );
         db::run(tx, &text, values).await?;
     }
-    Ok(threads.into_keys().collect())
+    Ok(vanished)
 }
 
 fn rows(count: usize, row: &str) -> String {
