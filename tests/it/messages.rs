@@ -1,5 +1,6 @@
 //! People send, edit and delete messages, and read them in the timeline.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, both, dump::dump, talk::Talk};
@@ -10,6 +11,7 @@ both!(
     editing_keeps_history_and_never_overwrites_unseen_edits,
     deleting_erases_the_text_and_keeps_the_tree,
     a_timeline_opens_anywhere_and_goes_both_ways,
+    a_timeline_opens_at_any_time,
     strangers_see_no_message,
     bad_messages_are_told_all_their_problems,
     windows_close,
@@ -316,7 +318,7 @@ async fn windows_close(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
     let id = ann.says(&talk, "forever").await;
-    app.app.clock.advance(chrono::TimeDelta::minutes(5));
+    app.app.clock.advance(TimeDelta::minutes(5));
     let seen = ann
         .asks(
             "query($id: ID!) { message(id: $id) { viewerCanEdit editableUntil viewerCanDelete } }",
@@ -370,4 +372,25 @@ async fn fifty_people_send_at_once(app: TestApp) {
         .map(|node| node["sequence"].as_i64().unwrap())
         .collect();
     assert_eq!(places, (1..=50).collect::<Vec<_>>());
+}
+
+async fn a_timeline_opens_at_any_time(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let begun = app.app.clock.now();
+    for minute in 0..7 {
+        let root = ann.says(&talk, &minute.to_string()).await;
+        ann.answers(&talk, &root, "a reply").await;
+        app.app.clock.advance(TimeDelta::minutes(1));
+    }
+    for seconds in (-30..7 * 60).step_by(30) {
+        let time = (begun + TimeDelta::seconds(seconds)).to_rfc3339();
+        let variables = json!({ "id": talk, "around": { "time": time }, "first": 1 });
+        let data = ann.asks(TIMELINE, variables).await;
+        let first = &data["conversation"]["messages"]["nodes"][0]["body"];
+        // The first one is sent a moment after the clock was read.
+        let minute = (seconds + 59).div_euclid(60);
+        let expected = (minute < 7).then(|| minute.max(0).to_string());
+        assert_eq!(*first, json!(expected), "{seconds} seconds later");
+    }
 }

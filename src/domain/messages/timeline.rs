@@ -86,12 +86,40 @@ pub async fn place<C: ConnectionTrait>(
             Ok(Some(find(db, viewer, message.thread_root()).await?.seq))
         }
         Anchor::Time(time) => {
-            let values = vec![time.into()];
-            let condition = "AND m.created_at >= ? ORDER BY m.seq ASC LIMIT 1";
+            let since = since(db, conversation, time).await?;
+            let condition = "AND m.seq >= ? ORDER BY m.seq ASC LIMIT 1";
+            let values = vec![since.into()];
             first(db, viewer, conversation, include_replies, condition, values).await
         }
         Anchor::FirstUnread => first_unread(db, viewer, conversation, include_replies).await,
     }
+}
+
+/// The place from which on messages were sent at or after a time. Places are gapless and times rise with them (but
+/// where the clock was set back or an archive brought older mail), so halving finds it in one statement that looks at
+/// some twenty rows of a million, without an index that every sending would have to write to.
+async fn since<C: ConnectionTrait>(
+    db: &C,
+    conversation: ConversationId,
+    time: DateTime<Utc>,
+) -> Result<i32, Error> {
+    let text = "WITH RECURSIVE search (low, high) AS (
+            SELECT 1, last_seq + 1 FROM conversation WHERE id = ?
+            UNION ALL
+            SELECT CASE WHEN m.created_at < ? THEN low + (high - low) / 2 + 1 ELSE low END,
+                CASE WHEN m.created_at < ? THEN high ELSE low + (high - low) / 2 END
+            FROM search
+            LEFT JOIN message m ON m.conversation_id = ? AND m.seq = low + (high - low) / 2
+            WHERE low < high
+        ) SELECT low AS seq FROM search WHERE low >= high";
+    let values = [
+        conversation.into(),
+        time.into(),
+        time.into(),
+        conversation.into(),
+    ];
+    let found = db::one::<Place, _, _>(db, text, values).await?;
+    Ok(found.and_then(|place| place.seq).unwrap_or(i32::MAX))
 }
 
 async fn first_unread<C: ConnectionTrait>(
