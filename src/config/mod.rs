@@ -70,6 +70,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     /// Reverse proxies whose word on where a request comes from is believed.
     pub trusted_proxies: Vec<IpAddr>,
+    /// Most connections at once.
+    pub connections: usize,
     /// Whether anonymous callers may introspect the schema.
     pub public_introspection: bool,
     /// Who may register.
@@ -107,6 +109,7 @@ impl Default for Config {
             public_url: None,
             allowed_origins: vec![],
             trusted_proxies: vec![],
+            connections: 1024,
             public_introspection: true,
             sign_up_policy: SignUpPolicy::Open,
             access_token_lifetime: Duration::from_mins(10),

@@ -147,6 +147,13 @@ pub const SETTINGS: &[Setting] = &[
         |config| parse::addresses_text(&config.trusted_proxies),
     ),
     setting(
+        "connections",
+        "Most connections at once, sockets included; the system's limit on open files must allow them",
+        "20000",
+        read!(connections, |text| parse::number(text, 16..=1_000_000)),
+        |config| config.connections.to_string(),
+    ),
+    setting(
         "public_introspection",
         "Whether anonymous callers may introspect the schema (production: false)",
         "false",

@@ -16,8 +16,6 @@ use tower::ServiceExt;
 
 use super::{Door, caller::Peer};
 
-/// Connections at once.
-const CONNECTIONS: usize = 1024;
 /// Connections at once from one address, but for this machine's own.
 const PER_ADDRESS: usize = 64;
 /// Time for a request's headers to arrive; also how long an idle connection is kept.
@@ -32,7 +30,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// Serves until the door's shutdown, then lets what runs finish.
 pub(super) async fn serve(door: Door, listener: TcpListener) {
     let router = door.clone().router();
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    let room = Arc::new(Semaphore::new(door.app.config.connections));
     let addresses = Addresses::default();
     let accepting = async {
         while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
