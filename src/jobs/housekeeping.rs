@@ -26,7 +26,8 @@ const ROWS: u64 = 1000;
 
 /// Plans the first round, unless it is planned already, or failed for good.
 pub(super) async fn ensure(app: &App) -> Result<(), Error> {
-    let values = &row(app, ID, &Work::KeepHouse, app.clock.now() + FIRST)?;
+    let now = app.clock.now();
+    let values = &row(ID, &Work::KeepHouse, now, now + FIRST)?;
     let text = "INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
         VALUES (?, ?, ?, 'QUEUED', 0, ?, ?)
         ON CONFLICT (id) DO UPDATE SET status = 'QUEUED', attempts = 0, run_at = excluded.run_at

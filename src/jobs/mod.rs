@@ -14,10 +14,9 @@ use serde::{Deserialize, Serialize};
 pub use worker::start;
 
 use crate::{
-    app::App,
     db::{self, Tx},
     error::Error,
-    id::{JobId, MessageId},
+    id::{ConversationId, JobId, MessageId},
 };
 
 /// Something to do later. Ids only, never words that a deletion would have to find again.
@@ -29,6 +28,11 @@ pub enum Work {
         /// Which.
         message: MessageId,
     },
+    /// Erase the rest of a conversation that was deleted.
+    EraseConversation {
+        /// Which.
+        conversation: ConversationId,
+    },
     /// Throw away what nobody needs any more; comes back every day.
     KeepHouse,
 }
@@ -39,32 +43,33 @@ impl Work {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotifyOfMessage { .. } => "NotifyOfMessage",
+            Self::EraseConversation { .. } => "EraseConversation",
             Self::KeepHouse => "KeepHouse",
         }
     }
 }
 
-/// Asks for work, to be done at this time or soon after, if and only if the transaction commits.
-pub async fn enqueue_in(
-    tx: &Tx,
-    app: &App,
-    work: &Work,
-    run_at: DateTime<Utc>,
-) -> Result<(), Error> {
+/// Asks for work, to be done soon, if and only if the transaction commits.
+pub async fn enqueue_in(tx: &Tx, work: &Work, now: DateTime<Utc>) -> Result<(), Error> {
     let text = "INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
         VALUES (?, ?, ?, 'QUEUED', 0, ?, ?)";
-    db::run(tx, text, row(app, JobId::mint(), work, run_at)?).await?;
+    db::run(tx, text, row(JobId::mint(), work, now, now)?).await?;
     tx.wake_worker_on_commit();
     Ok(())
 }
 
-fn row(app: &App, id: JobId, work: &Work, run_at: DateTime<Utc>) -> Result<[Value; 5], Error> {
+fn row(
+    id: JobId,
+    work: &Work,
+    now: DateTime<Utc>,
+    run_at: DateTime<Utc>,
+) -> Result<[Value; 5], Error> {
     let payload = serde_json::to_string(work).map_err(Error::internal)?;
     Ok([
         id.into(),
         work.kind().into(),
         payload.into(),
-        app.clock.now().into(),
+        now.into(),
         run_at.into(),
     ])
 }

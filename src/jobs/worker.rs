@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     app::App,
-    domain::notifications,
+    domain::{conversations, notifications},
     entity::job,
     error::Error,
     jobs::{Work, housekeeping, queue},
@@ -107,6 +107,10 @@ async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTime<Utc>>, E
     match serde_json::from_str(&job.payload).map_err(Error::internal)? {
         Work::NotifyOfMessage { message } => {
             notifications::notify_of_message(app, message).await?;
+            Ok(None)
+        }
+        Work::EraseConversation { conversation } => {
+            conversations::erase(app, conversation).await?;
             Ok(None)
         }
         Work::KeepHouse => housekeeping::run(app).await.map(Some),

@@ -35,6 +35,7 @@ both!(
     all_that_is_wrong_with_a_group_is_told_at_once,
     a_group_is_renamed_and_what_is_already_so_is_no_news,
     a_deleted_group_leaves_nothing,
+    a_long_group_goes_at_once_and_is_erased_bit_by_bit,
     settings_are_the_viewers_own,
     an_archived_conversation_comes_back_with_news,
 );
@@ -412,4 +413,23 @@ async fn an_archived_conversation_comes_back_with_news(app: TestApp) {
     ann.makes(&id, &bob, "OBSERVER").await;
     assert_eq!(listed(json!({})).await, 1);
     assert_eq!(listed(json!({ "isArchived": true })).await, 0);
+}
+
+async fn a_long_group_goes_at_once_and_is_erased_bit_by_bit(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let id = ann.founds(Some("Loom"), &[]).await;
+    app.db_history(&id, &ann.id, 2_500).await;
+    ann.adds(&id, &bob, "MEMBER").await;
+    let delete = "mutation($input: DeleteConversationInput!) { deleteConversation(input: $input) {
+        deletedConversationId } }";
+    let input = json!({ "input": { "conversationId": id } });
+    ann.asks(delete, input).await;
+    let gone = bob.asks(
+        "query($id: ID!) { conversation(id: $id) { id } }",
+        json!({ "id": id }),
+    );
+    assert_eq!(gone.await["conversation"], Value::Null);
+    for table in ["message", "thread", "conversation"] {
+        app.db_reaches(table, 0).await;
+    }
 }

@@ -1,6 +1,7 @@
 //! Conversations: who talks with whom.
 
 mod create;
+mod delete;
 mod list;
 mod open;
 mod settings;
@@ -8,10 +9,11 @@ mod update;
 mod words;
 
 pub use create::{NewGroup, create};
+pub use delete::{delete, delete_in, erase};
 pub use list::{Narrowing, list};
 pub use open::{Opened, direct_key, open_direct};
 pub use settings::{Settings, update_settings};
-pub use update::{Edits, delete, delete_in, update};
+pub use update::{Edits, update};
 
 use sea_orm::{
     ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select,

@@ -1,7 +1,7 @@
-//! Changing and deleting groups.
+//! Changing groups.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
 use crate::{
     app::App,
@@ -10,7 +10,6 @@ use crate::{
         access::{self, InConversation},
         conversations::words,
         messages::notice::{self, Notice, NoticeType},
-        notifications, participants,
         sessions::Viewer,
     },
     entity::{
@@ -100,25 +99,4 @@ async fn update_in(
         notice::write_in(tx, old.id, notice, at, &[]).await?;
     }
     notice::write_in(tx, old.id, last, at, &changed).await
-}
-
-/// Deletes a group for everyone, with all that was said in it.
-pub async fn delete(app: &App, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
-    app.db
-        .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
-            place.at_least(ParticipantRole::Owner)?;
-            delete_in(&tx, id, app.clock.now()).await
-        })
-        .await
-}
-
-/// Deletes a conversation that the caller has locked, and tells everybody in it.
-pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result<(), Error> {
-    let people = participants::ids_in(tx, id).await?;
-    notifications::forget_conversation_in(tx, id, &people, at).await?;
-    conversation::Entity::delete_by_id(id).exec(tx).await?;
-    let left = Change::ConversationLeft { conversation: id };
-    log::append_to_users(tx, &people, at, &left).await
 }

@@ -63,7 +63,7 @@ pub async fn message_sent_in(tx: &Tx, app: &App, message: &message::Model) -> Re
         let work = Work::NotifyOfMessage {
             message: message.id,
         };
-        return jobs::enqueue_in(tx, app, &work, app.clock.now()).await;
+        return jobs::enqueue_in(tx, &work, app.clock.now()).await;
     }
     let recipients = recipients_in(tx, app, message.id, Who::ALL).await?;
     write_in(tx, app, Cause::message(message), &recipients).await

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use heddle::{
+    domain::bulk::{History, Past},
     entity::{
         participant::{self, NotificationLevel, ParticipantRole},
         user,
     },
-    id::{ConversationId, ParticipantId, UserId},
+    id::{ConversationId, MessageId, ParticipantId, UserId},
 };
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Set, Statement};
 
@@ -39,6 +40,32 @@ impl TestApp {
             if tokio::time::timeout(PATIENCE, reached).await.is_err() {
                 let count = self.db_count(table).await;
                 panic!("{place}: {table} has {count} rows, not {rows}");
+            }
+        }
+    }
+
+    /// Adds messages of somebody to a conversation (`cnv_…`) that has none yet: each answers the one before, but
+    /// every hundredth begins anew.
+    pub(crate) async fn db_history(&self, conversation: &str, sender: &str, count: usize) {
+        let mut history = History::new(ConversationId::from_text(conversation), 50);
+        let past = |number: usize| Past {
+            id: MessageId::mint(),
+            sender: UserId::from_text(sender),
+            parent: (!number.is_multiple_of(100)).then(|| number - 1),
+            at: self.app.clock.now(),
+            body: format!("number {number}"),
+            key: None,
+        };
+        let numbers: Vec<_> = (0..count).collect();
+        for some in numbers.chunks(500) {
+            let messages: Vec<_> = some.iter().map(|&number| past(number)).collect();
+            let (before, messages) = (&history, &messages);
+            let appending = self
+                .app
+                .db
+                .write(|tx| async move { before.append_in(&tx, messages).await });
+            for known in appending.await.unwrap() {
+                history.remember(known);
             }
         }
     }

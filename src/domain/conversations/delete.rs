@@ -1,0 +1,74 @@
+//! Deleting groups: out of everybody's sight at once, and erased a bounded number of messages at a time, so that
+//! no group is too long to be deleted and nobody waits for one that is.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::{access, notifications, participants, sessions::Viewer},
+    entity::{
+        conversation,
+        participant::{self, ParticipantRole},
+    },
+    error::Error,
+    id::ConversationId,
+    jobs::{self, Work},
+    live::log::{self, Change},
+};
+
+/// Messages erased in one transaction.
+const MESSAGES: u64 = 1000;
+
+/// Deletes a group for everyone, with all that was said in it.
+pub async fn delete(app: &App, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
+    app.db
+        .write(|tx| async move {
+            let place = access::conversation(&tx, viewer, id).await?;
+            place.group()?;
+            place.at_least(ParticipantRole::Owner)?;
+            delete_in(&tx, id, app.clock.now()).await
+        })
+        .await
+}
+
+/// Deletes a conversation that the caller has locked, and tells everybody in it. Without participants it is hidden
+/// from all; what is left of a long one is erased by background work.
+pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result<(), Error> {
+    let people = participants::ids_in(tx, id).await?;
+    notifications::forget_conversation_in(tx, id, &people, at).await?;
+    participant::Entity::delete_many()
+        .filter(participant::Column::ConversationId.eq(id))
+        .exec(tx)
+        .await?;
+    if !erase_some_in(tx, id).await? {
+        jobs::enqueue_in(tx, &Work::EraseConversation { conversation: id }, at).await?;
+    }
+    let left = Change::ConversationLeft { conversation: id };
+    log::append_to_users(tx, &people, at, &left).await
+}
+
+/// Erases what is left of a deleted conversation.
+pub async fn erase(app: &App, id: ConversationId) -> Result<(), Error> {
+    let erase_some = || {
+        app.db
+            .write(|tx| async move { erase_some_in(&tx, id).await })
+    };
+    while !erase_some().await? {}
+    Ok(())
+}
+
+/// Erases the newest messages, so that none goes before the replies below it, and at last the conversation itself;
+/// tells whether nothing is left.
+async fn erase_some_in(tx: &Tx, id: ConversationId) -> Result<bool, Error> {
+    let text = format!(
+        "DELETE FROM message WHERE id IN (SELECT id FROM message
+             WHERE conversation_id = ? ORDER BY seq DESC LIMIT {MESSAGES})"
+    );
+    if db::run(tx, &text, [id.into()]).await? == MESSAGES {
+        return Ok(false);
+    }
+    conversation::Entity::delete_by_id(id).exec(tx).await?;
+    Ok(true)
+}
