@@ -19,3 +19,7 @@ fmt:
 # Lints, with warnings denied.
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
+
+# Measure the server: `just bench`, or `just bench quick` for a few minutes' worth.
+bench *SCALE:
+    cargo bench --locked --bench load -- {{SCALE}}
