@@ -41,17 +41,24 @@ pub fn searchable(viewer: &Viewer) -> Select<user::Entity> {
 /// Whose name or username contains this text.
 #[must_use]
 pub fn named(text: &str) -> Condition {
+    let contains = |column: user::Column| column.into_expr().like(containing(text));
+    Condition::any()
+        .add(contains(user::Column::DisplayNameKey))
+        .add(contains(user::Column::UsernameKey))
+}
+
+/// The pattern of a [`key`] that contains this text, in which no letter means anything but itself.
+#[must_use]
+pub fn containing(text: &str) -> LikeExpr {
     let text: String = key(text.trim())
         .chars()
-        .flat_map(|char| match char {
-            '%' | '_' | '\\' => vec!['\\', char],
-            _ => vec![char],
+        .filter(|letter| !letter.is_control())
+        .flat_map(|letter| match letter {
+            '%' | '_' | '\\' => vec!['\\', letter],
+            _ => vec![letter],
         })
         .collect();
-    let pattern = || LikeExpr::new(format!("%{text}%")).escape('\\');
-    Condition::any()
-        .add(user::Column::DisplayNameKey.into_expr().like(pattern()))
-        .add(user::Column::UsernameKey.into_expr().like(pattern()))
+    LikeExpr::new(format!("%{text}%")).escape('\\')
 }
 
 /// The people who share a conversation with this viewer, once for each conversation.

@@ -37,6 +37,7 @@ pub struct Model {
     pub id: ConversationId,
     pub kind: ConversationKind,
     pub title: Option<String>,
+    pub title_key: Option<String>,
     pub topic: Option<String>,
     pub direct_key: Option<String>,
     pub history_visibility: HistoryVisibility,

@@ -157,14 +157,18 @@ async fn the_viewers_list_is_by_activity_and_pages(app: TestApp) {
 
 async fn the_list_is_narrowed_by_kind_and_words(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob_100x").await);
+    ann.founds(Some("Ärmel"), &[]).await;
+    app.app.clock.advance(chrono::TimeDelta::seconds(1));
     ann.founds(Some("Weaving"), &[]).await;
     app.app.clock.advance(chrono::TimeDelta::seconds(1));
     open(&ann, &[&bob]).await;
     for (filter, titles) in [
-        (json!(null), vec!["Bob_100x", "Weaving"]),
-        (json!({ "kind": "GROUP" }), vec!["Weaving"]),
+        (json!(null), vec!["Bob_100x", "Weaving", "Ärmel"]),
+        (json!({ "kind": "GROUP" }), vec!["Weaving", "Ärmel"]),
         (json!({ "kind": "DIRECT" }), vec!["Bob_100x"]),
         (json!({ "text": "WEAV" }), vec!["Weaving"]),
+        (json!({ "text": "ÄRMEL" }), vec!["Ärmel"]),
+        (json!({ "text": "a\u{308}rm" }), vec!["Ärmel"]),
         (json!({ "text": "b_1" }), vec!["Bob_100x"]),
         (json!({ "text": "0%" }), vec![]),
         (json!({ "text": "W%g" }), vec![]),
@@ -173,9 +177,12 @@ async fn the_list_is_narrowed_by_kind_and_words(app: TestApp) {
         (json!({ "text": "weav\u{0}ing" }), vec!["Weaving"]),
         // The viewer's own name is in every conversation and finds none of them.
         (json!({ "text": "ann" }), vec![]),
-        (json!({ "text": " " }), vec!["Bob_100x", "Weaving"]),
+        (json!({ "text": " " }), vec!["Bob_100x", "Weaving", "Ärmel"]),
         (json!({ "isArchived": true }), vec![]),
-        (json!({ "isArchived": null }), vec!["Bob_100x", "Weaving"]),
+        (
+            json!({ "isArchived": null }),
+            vec!["Bob_100x", "Weaving", "Ärmel"],
+        ),
     ] {
         let seen = ann.asks(LIST, json!({ "filter": filter })).await;
         let nodes = seen["viewer"]["conversations"]["nodes"]

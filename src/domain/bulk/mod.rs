@@ -118,6 +118,7 @@ pub async fn group_in(tx: &Tx, group: &Group) -> Result<(), Error> {
         id: group.id,
         kind: ConversationKind::Group,
         title: Some(group.title.clone()),
+        title_key: Some(users::key(&group.title)),
         topic: group.topic.clone(),
         direct_key: None,
         history_visibility: HistoryVisibility::FromStart,

@@ -11,6 +11,7 @@ use crate::{
         notifications,
         participants::{self, Joining},
         sessions::Viewer,
+        users,
     },
     entity::{
         conversation::{self, ConversationKind, HistoryVisibility},
@@ -59,6 +60,7 @@ pub async fn create(
     participants::check_room(app, people.len())?;
     let group = conversation::ActiveModel {
         kind: Set(ConversationKind::Group),
+        title_key: Set(title.as_deref().map(users::key)),
         title: Set(title),
         topic: Set(topic),
         direct_key: Set(None),

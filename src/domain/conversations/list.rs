@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, ExprTrait, QueryFilter, QueryOrder, Select,
-    sea_query::{Expr, Func, LikeExpr, Query},
+    sea_query::{Expr, Query},
 };
 
 use crate::{
-    domain::{conversations::visible, reads::unread::UNREAD, sessions::Viewer},
+    domain::{conversations::visible, reads::unread::UNREAD, sessions::Viewer, users},
     entity::{
         conversation::{self, ConversationKind},
         participant, user,
@@ -81,33 +81,16 @@ fn contains(viewer: &Viewer, text: &str) -> Condition {
     let not_viewer = Expr::col((other(), participant::Column::UserId)).ne(viewer.user);
     let who =
         Expr::col((user::Entity, user::Column::Id)).equals((other(), participant::Column::UserId));
-    let name = |column| like(Expr::col((user::Entity, column)), text);
     let others = Query::select()
         .expr(Expr::val(1))
         .from_as(participant::Entity, other())
         .inner_join(user::Entity, who)
         .and_where(of_this)
         .and_where(not_viewer)
-        .cond_where(name(user::Column::DisplayName).add(name(user::Column::Username)))
+        .cond_where(users::named(text))
         .to_owned();
-    let title = Expr::col((conversation::Entity, conversation::Column::Title));
-    like(title, text).add(Expr::exists(others))
-}
-
-/// Contains this text, whatever its case. SQLite folds ASCII alone: there other letters match as they
-/// are written.
-fn like(column: Expr, text: &str) -> Condition {
-    let mut pattern = String::from("%");
-    for letter in text.chars().filter(|letter| !letter.is_control()) {
-        if matches!(letter, '%' | '_' | '!') {
-            pattern.push('!');
-        }
-        pattern.push(letter);
-    }
-    pattern.push('%');
-    let folded = LikeExpr::new(pattern.to_lowercase()).escape('!');
-    let exact = LikeExpr::new(pattern).escape('!');
+    let title = conversation::Column::TitleKey.into_expr();
     Condition::any()
-        .add(Expr::expr(Func::lower(column.clone())).like(folded))
-        .add(column.like(exact))
+        .add(title.like(users::containing(text)))
+        .add(Expr::exists(others))
 }

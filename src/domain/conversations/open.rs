@@ -81,6 +81,7 @@ async fn open_in(
         id: Set(id),
         kind: Set(ConversationKind::Direct),
         title: Set(None),
+        title_key: Set(None),
         topic: Set(None),
         direct_key: Set(Some(key.to_owned())),
         history_visibility: Set(HistoryVisibility::FromStart),

@@ -11,6 +11,7 @@ use crate::{
         conversations::words,
         messages::notice::{self, Notice, NoticeType},
         sessions::Viewer,
+        users,
     },
     entity::{
         conversation::{self, HistoryVisibility},
@@ -73,6 +74,7 @@ async fn update_in(
     let mut notices = vec![];
     if let Some(title) = edits.title.as_ref().filter(|title| **title != old.title) {
         row.title = Set(title.clone());
+        row.title_key = Set(title.as_deref().map(users::key));
         let notice = Notice::by(viewer.user, NoticeType::TitleChanged);
         notices.push(notice.with(title.clone()));
     }

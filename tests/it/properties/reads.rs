@@ -480,6 +480,7 @@ impl World {
             id: Set(ConversationId::mint()),
             kind: Set(ConversationKind::Group),
             title: Set(None),
+            title_key: Set(None),
             topic: Set(None),
             direct_key: Set(None),
             history_visibility: Set(HistoryVisibility::FromStart),
