@@ -12,6 +12,7 @@ mod accounts;
 mod cli;
 mod clients;
 mod conversations;
+mod crash;
 mod deletion;
 mod house;
 mod jobs;

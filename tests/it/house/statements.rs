@@ -76,31 +76,8 @@ const CONVERSATION: [&str; 8] = [
     "threads(first: 1) { nodes { id } }",
 ];
 
-/// Statements that one operation took, as the server tells in `Server-Timing`.
-async fn statements(app: &TestApp, person: &Person, query: &str, variables: &Value) -> u32 {
-    let response = reqwest::Client::new()
-        .post(app.url("/graphql"))
-        .bearer_auth(person.token.as_deref().unwrap())
-        .json(&json!({ "query": query, "variables": variables }))
-        .send()
-        .await
-        .unwrap();
-    let timing = response.headers()["server-timing"]
-        .to_str()
-        .unwrap()
-        .to_owned();
-    let answer: Value = response.json().await.unwrap();
-    assert!(answer.get("errors").is_none(), "{answer:#}");
-    let count = timing.split("statements;desc=").nth(1).unwrap();
-    count
-        .trim_matches(|letter: char| !letter.is_ascii_digit())
-        .parse()
-        .unwrap()
-}
-
 /// Asks again each time the list has grown to the next of these lengths.
 async fn holds<F: AsyncFnMut()>(
-    app: &TestApp,
     person: &Person,
     queries: &[String],
     variables: &Value,
@@ -115,7 +92,7 @@ async fn holds<F: AsyncFnMut()>(
         }
         let mut cost = vec![];
         for query in queries {
-            cost.push(statements(app, person, query, variables).await);
+            cost.push(person.counts(query, variables.clone()).await.1);
         }
         costs.push(cost);
     }
@@ -138,7 +115,7 @@ async fn a_timeline_costs_the_same_at_any_length(app: TestApp) {
                 nodes {{ {part} }} }} }} }}"
         )
     });
-    holds(&app, &ann, &queries, &json!({ "id": talk }), async || {
+    holds(&ann, &queries, &json!({ "id": talk }), async || {
         let root = ann.says(&talk, "for @bob").await;
         ann.edits(&root, "for @bob, again").await;
         let reply = bob.answers(&talk, &root, "a reply for @ann").await;
@@ -169,7 +146,7 @@ async fn a_thread_costs_the_same_at_any_length(app: TestApp) {
     let deep = bob.answers(&talk, &parent, "second for @ann").await;
     bob.edits(&deep, "second").await;
     let mut number = 0;
-    holds(&app, &ann, &queries, &json!({ "id": thread }), async || {
+    holds(&ann, &queries, &json!({ "id": thread }), async || {
         number += 1;
         let reply = ann.answers(&talk, &parent, "reply").await;
         if number % 2 == 0 && number < 60 {
@@ -199,7 +176,7 @@ async fn unread_messages_cost_the_same_at_any_length(app: TestApp) {
         ));
     }
     bob.answers(&talk, &root, "so that there is a thread").await;
-    holds(&app, &bob, &queries, &Value::Null, async || {
+    holds(&bob, &queries, &Value::Null, async || {
         let message = ann.answers(&talk, &root, "for @bob").await;
         ann.edits(&message, "for @bob, again").await;
         bob.answers(&talk, &message, "below it").await;
@@ -214,7 +191,7 @@ async fn conversations_cost_the_same_at_any_number(app: TestApp) {
     });
     // A direct conversation is there from the start, so that its kind of name is asked for too.
     ann.direct(&bob).await;
-    holds(&app, &ann, &queries, &Value::Null, async || {
+    holds(&ann, &queries, &Value::Null, async || {
         let talk = ann.founds(None, &[&bob]).await;
         let root = bob.says(&talk, "hello @ann").await;
         ann.answers(&talk, &root, "hello").await;

@@ -2,6 +2,7 @@
 
 use std::{process::Stdio, time::Duration};
 
+use heddle::db::Db;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -16,33 +17,94 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server on a free port, with a data folder of its own. It ends with the test.
 pub(crate) struct Binary {
+    running: Running,
+    database_url: Option<String>,
+    folder: TempDir,
+}
+
+struct Running {
     url: String,
-    _server: Child,
+    server: Child,
     /// Read no further, but held: a closed pipe would fail the server's next line.
     _output: BufReader<ChildStdout>,
-    _folder: TempDir,
 }
 
 impl Binary {
     /// On the embedded database.
     pub(crate) async fn on_sqlite() -> Self {
-        Self::start(&[]).await
+        Self::start(None).await
     }
 
     /// On a PostgreSQL database of its own.
     pub(crate) async fn on_postgres() -> Self {
-        Self::start(&["--database-url", &postgres::fresh_database().await]).await
+        Self::start(Some(postgres::fresh_database().await)).await
     }
 
-    async fn start(more: &[&str]) -> Self {
+    async fn start(database_url: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut server = Command::new(env!("CARGO_BIN_EXE_heddle"))
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir", "data"])
-            .args(more)
-            // Neither the developer's settings nor their .env have a say here.
-            .env_clear()
-            .current_dir(folder.path())
-            .stdin(Stdio::null())
+        Self {
+            running: Running::start(heddle(&folder, database_url.as_deref())).await,
+            database_url,
+            folder,
+        }
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> &str {
+        &self.running.url
+    }
+
+    /// Kills the server where it stands, as `kill -9` does.
+    pub(crate) async fn kill(&mut self) {
+        self.running.server.kill().await.unwrap();
+    }
+
+    /// Starts it again after its end, on another port.
+    pub(crate) async fn restart(&mut self) {
+        self.running = Running::start(self.heddle()).await;
+    }
+
+    /// Asks the server to stop, and waits until it has.
+    pub(crate) async fn stop(&mut self) {
+        let server = &mut self.running.server;
+        let id = server.id().unwrap().to_string();
+        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(asked.unwrap().success());
+        assert!(server.wait().await.unwrap().success());
+    }
+
+    /// The program on the same folder and database, ready for a command's name and arguments.
+    pub(crate) fn heddle(&self) -> Command {
+        heddle(&self.folder, self.database_url.as_deref())
+    }
+
+    /// The database itself, for what no client can see.
+    pub(crate) async fn db(&self) -> Db {
+        let file = self.folder.path().join("data/heddle.sqlite");
+        let sqlite = format!("sqlite:{}", file.display());
+        let url = self.database_url.as_ref().unwrap_or(&sqlite);
+        Db::connect(url).await.unwrap()
+    }
+}
+
+/// Neither the developer's settings nor their .env have a say here.
+fn heddle(folder: &TempDir, database_url: Option<&str>) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
+    command
+        .env_clear()
+        .env("HEDDLE_DATA_DIR", "data")
+        .current_dir(folder.path())
+        .stdin(Stdio::null());
+    if let Some(url) = database_url {
+        command.env("HEDDLE_DATABASE_URL", url);
+    }
+    command
+}
+
+impl Running {
+    async fn start(mut heddle: Command) -> Self {
+        let mut server = heddle
+            .args(["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
@@ -51,15 +113,9 @@ impl Binary {
         let url = timeout(PATIENCE, announced(&mut output)).await.unwrap();
         Self {
             url,
-            _server: server,
+            server,
             _output: output,
-            _folder: folder,
         }
-    }
-
-    /// `http://127.0.0.1:PORT`.
-    pub(crate) fn url(&self) -> &str {
-        &self.url
     }
 }
 

@@ -7,8 +7,8 @@ pub(crate) mod groups;
 pub(crate) mod log;
 pub(crate) mod person;
 pub(crate) mod postgres;
-
 pub(crate) mod rows;
+pub(crate) mod seed;
 pub(crate) mod socket;
 pub(crate) mod sqlite;
 pub(crate) mod talk;

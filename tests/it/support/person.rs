@@ -24,18 +24,33 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn nobody(app: &TestApp) -> Self {
+        Self::at(app.url("/graphql"))
+    }
+
+    /// Nobody in particular, who asks at this address.
+    pub(crate) fn at(endpoint: String) -> Self {
         Self {
             id: String::new(),
             username: String::new(),
             token: None,
             refresh_token: None,
-            endpoint: app.url("/graphql"),
+            endpoint,
             client: reqwest::Client::new(),
         }
     }
 
+    /// The same person, who asks at another address.
+    pub(crate) fn moves(&mut self, endpoint: String) {
+        self.endpoint = endpoint;
+    }
+
     pub(crate) async fn register(app: &TestApp, name: &str) -> Self {
-        let mut person = Self::nobody(app);
+        Self::nobody(app).signs_up(name).await
+    }
+
+    /// Nobody becomes somebody.
+    pub(crate) async fn signs_up(self, name: &str) -> Self {
+        let mut person = self;
         person.username = name.to_lowercase();
         let input = json!({
             "username": person.username,
@@ -59,6 +74,15 @@ impl Person {
 
     /// The whole answer to an operation.
     pub(crate) async fn sends(&self, query: &str, variables: Value) -> Value {
+        self.tries(query, variables).await.unwrap()
+    }
+
+    /// The same, from a server that may be gone before it has answered.
+    pub(crate) async fn tries(&self, query: &str, variables: Value) -> reqwest::Result<Value> {
+        self.answer(query, variables).await?.json().await
+    }
+
+    async fn answer(&self, query: &str, variables: Value) -> reqwest::Result<reqwest::Response> {
         let mut request = self
             .client
             .post(&self.endpoint)
@@ -66,7 +90,7 @@ impl Person {
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
-        request.send().await.unwrap().json().await.unwrap()
+        request.send().await
     }
 
     /// The data of an operation that must succeed.
@@ -78,6 +102,21 @@ impl Person {
             assert!(answer.get("errors").is_none(), "{place}: {answer:#}");
             answer["data"].take()
         }
+    }
+
+    /// The data of an operation that must succeed, and how many statements it took, as the server tells
+    /// in `Server-Timing`.
+    pub(crate) async fn counts(&self, query: &str, variables: Value) -> (Value, u32) {
+        let response = self.answer(query, variables).await.unwrap();
+        let timing = response.headers()["server-timing"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let mut answer: Value = response.json().await.unwrap();
+        assert!(answer.get("errors").is_none(), "{answer:#}");
+        let count = timing.split("statements;desc=").nth(1).unwrap();
+        let count = count.trim_matches(|letter: char| !letter.is_ascii_digit());
+        (answer["data"].take(), count.parse().unwrap())
     }
 
     /// The first error of an operation that must be refused, with this code.

@@ -1,0 +1,227 @@
+//! The server is killed where it stands, twenty times, while eight people write. What it said was sent is
+//! there, once, in one order without a gap; what it did not get to say is sent again with the same key.
+
+use std::{collections::BTreeSet, sync::Mutex};
+
+use futures_util::future::join_all;
+use heddle::{db, live::log::Change};
+use rand::{Rng, SeedableRng, rngs::SmallRng, seq::IndexedRandom};
+use sea_orm::FromQueryResult;
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+
+use crate::support::{
+    binary::Binary,
+    groups::Groups,
+    person::{Person, text},
+    seed::seed,
+};
+
+const ROUNDS: usize = 20;
+const WRITERS: [&str; 8] = ["Ann", "Bob", "Cem", "Dora", "Eva", "Finn", "Gus", "Hal"];
+
+const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+    message { id } wasDuplicate } }";
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_on_sqlite() {
+    what_was_acknowledged_survives(Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_on_postgres() {
+    what_was_acknowledged_survives(Binary::on_postgres().await).await;
+}
+
+async fn what_was_acknowledged_survives(mut server: Binary) {
+    let mut random = SmallRng::seed_from_u64(seed());
+    let (group, mut writers) = gathered(&server, &mut random).await;
+    let known = Mutex::new(vec![]);
+    let mut unknown = 0;
+    for _ in 0..ROUNDS {
+        let acknowledged = Semaphore::new(0);
+        let enough = random.random_range(1..60);
+        let writing = writers
+            .iter_mut()
+            .map(|writer| writer.writes(&group, &known, &acknowledged));
+        let killing = async {
+            let _ = acknowledged.acquire_many(enough).await.unwrap();
+            server.kill().await;
+        };
+        tokio::join!(join_all(writing), killing);
+        server.restart().await;
+        for writer in &mut writers {
+            writer.person.moves(format!("{}/graphql", server.url()));
+            unknown += usize::from(writer.pending.is_some());
+            writer.settles(&known).await;
+        }
+    }
+    assert!(
+        unknown >= ROUNDS,
+        "{unknown} interrupted sends prove little"
+    );
+    let sent = known.into_inner().unwrap();
+    the_timeline_is_whole(&writers[0].person, &group, &sent).await;
+    server.stop().await;
+    every_message_was_told_once(&server, sent.len()).await;
+    let doctor = server.heddle().args(["doctor", "--recount"]).output().await;
+    let doctor = doctor.unwrap();
+    let told = String::from_utf8_lossy(&doctor.stdout);
+    assert!(doctor.status.success(), "{told}");
+}
+
+/// Somebody who sends one message after the other.
+struct Writer {
+    person: Person,
+    random: SmallRng,
+    count: usize,
+    /// What was sent without an answer.
+    pending: Option<Value>,
+    /// What was sent last, and the id it got.
+    last: Option<(Value, String)>,
+}
+
+async fn gathered(server: &Binary, random: &mut SmallRng) -> (String, Vec<Writer>) {
+    let mut writers = vec![];
+    for name in WRITERS {
+        let person = Person::at(format!("{}/graphql", server.url()));
+        writers.push(Writer {
+            person: person.signs_up(name).await,
+            random: SmallRng::seed_from_u64(random.random()),
+            count: 0,
+            pending: None,
+            last: None,
+        });
+    }
+    let (first, others) = writers.split_first().unwrap();
+    let others: Vec<_> = others.iter().map(|writer| &writer.person).collect();
+    let group = first.person.founds(Some("Survivors"), &others).await;
+    (group, writers)
+}
+
+impl Writer {
+    /// Writes until the server is gone.
+    async fn writes(&mut self, group: &str, known: &Mutex<Vec<String>>, acknowledged: &Semaphore) {
+        loop {
+            let input = self.next(group, known);
+            self.pending = Some(input.clone());
+            let Ok(answer) = self
+                .person
+                .tries(SEND, json!({ "input": input.clone() }))
+                .await
+            else {
+                return;
+            };
+            assert!(answer.get("errors").is_none(), "{answer:#}");
+            let sent = &answer["data"]["sendMessage"];
+            assert_eq!(sent["wasDuplicate"], false, "{input:#}");
+            self.pending = None;
+            self.is_acknowledged(input, text(&sent["message"]["id"]), known);
+            acknowledged.add_permits(1);
+        }
+    }
+
+    /// A root or a reply that nobody has sent before.
+    fn next(&mut self, group: &str, known: &Mutex<Vec<String>>) -> Value {
+        self.count += 1;
+        let key = format!("{}-{}", self.person.username, self.count);
+        let known = known.lock().unwrap();
+        let parent = known
+            .choose(&mut self.random)
+            .filter(|_| self.random.random_bool(0.7));
+        json!({
+            "conversationId": group,
+            "parentId": parent,
+            "body": format!("This is {key}"),
+            "clientMessageId": key,
+        })
+    }
+
+    fn is_acknowledged(&mut self, input: Value, id: String, known: &Mutex<Vec<String>>) {
+        known.lock().unwrap().push(id.clone());
+        self.last = Some((input, id));
+    }
+
+    /// Sends again what had no answer, and what had one: the same key is the same message.
+    async fn settles(&mut self, known: &Mutex<Vec<String>>) {
+        if let Some((input, id)) = self.last.clone() {
+            assert_eq!(self.repeats(&input).await, (id, true), "{input:#}");
+        }
+        let Some(input) = self.pending.take() else {
+            return;
+        };
+        let (id, _) = self.repeats(&input).await;
+        assert_eq!(self.repeats(&input).await, (id.clone(), true), "{input:#}");
+        self.is_acknowledged(input, id, known);
+    }
+
+    /// The id, and whether the server knew it already.
+    async fn repeats(&self, input: &Value) -> (String, bool) {
+        let data = self.person.asks(SEND, json!({ "input": input })).await;
+        let sent = &data["sendMessage"];
+        let was_duplicate = sent["wasDuplicate"].as_bool().unwrap();
+        (text(&sent["message"]["id"]), was_duplicate)
+    }
+}
+
+/// All that was acknowledged is there, and nothing else but the group's first notice.
+async fn the_timeline_is_whole(reader: &Person, group: &str, sent: &[String]) {
+    const PAGE: &str = "query($id: ID!, $after: String) { conversation(id: $id) {
+        messages(first: 100, after: $after, includeReplies: true) {
+            nodes { id sequence kind } pageInfo { hasNextPage endCursor } } } }";
+    let (mut there, mut sequences, mut after) = (vec![], vec![], Value::Null);
+    loop {
+        let page = json!({ "id": group, "after": after });
+        let data = reader.asks(PAGE, page).await;
+        let page = &data["conversation"]["messages"];
+        for node in page["nodes"].as_array().unwrap() {
+            sequences.push(node["sequence"].as_i64().unwrap());
+            if node["kind"] == "USER" {
+                there.push(text(&node["id"]));
+            }
+        }
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+    let gapless: Vec<_> = (1..).take(sequences.len()).collect();
+    assert_eq!(sequences, gapless);
+    let acknowledged: BTreeSet<_> = sent.iter().collect();
+    assert_eq!(acknowledged.len(), sent.len(), "one id for two messages");
+    assert_eq!(there.len(), sent.len(), "lost, or there twice");
+    assert_eq!(there.iter().collect::<BTreeSet<_>>(), acknowledged);
+}
+
+/// One event for each message, the notice included, whenever the server was killed.
+async fn every_message_was_told_once(server: &Binary, sent: usize) {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: heddle::id::MessageId,
+    }
+    #[derive(FromQueryResult)]
+    struct Told {
+        payload: String,
+    }
+    let db = server.db().await;
+    let rows: Vec<Row> = db::all(db.read(), "SELECT id FROM message", [])
+        .await
+        .unwrap();
+    let query = "SELECT payload FROM event WHERE kind = 'MessageSent'";
+    let events: Vec<Told> = db::all(db.read(), query, []).await.unwrap();
+    db.close().await.unwrap();
+    let mut told: Vec<_> = events
+        .iter()
+        .map(
+            |event| match serde_json::from_str(&event.payload).unwrap() {
+                Change::MessageSent { message } => message,
+                other => panic!("{other:?}"),
+            },
+        )
+        .collect();
+    let mut there: Vec<_> = rows.iter().map(|row| row.id).collect();
+    told.sort_unstable();
+    there.sort_unstable();
+    assert_eq!(there.len(), sent + 1);
+    assert_eq!(told, there);
+}
