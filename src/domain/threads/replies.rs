@@ -103,8 +103,9 @@ fn select(
     let mut text = format!("SELECT m.* FROM message m {VISIBLE} WHERE m.root_id = ? AND {SHOWN}");
     let mut values: Vec<Value> = vec![viewer.user.into(), thread.into()];
     if let Some(path) = &scope.under {
+        let (start, end) = bounds(path, listing);
         text.push_str(" AND m.path > ? AND m.path < ?");
-        values.extend([path.clone().into(), tree::end(path).into()]);
+        values.extend([start.into(), end.into()]);
     }
     if let Some(levels) = scope.max_depth {
         text.push_str(" AND m.depth <= ?");
@@ -118,6 +119,18 @@ fn select(
     text.push_str(&rest);
     values.extend(more);
     (text, values)
+}
+
+/// The paths between which the part of a subtree lies. SQLite looks up one bound on each side and reads
+/// past the rows that another one leaves out, so these are already the narrowest.
+fn bounds(under: &[u8], listing: &Listing) -> (Vec<u8>, Vec<u8>) {
+    let (start, end) = (under.to_vec(), tree::end(under));
+    let Listing::Tree(span) = listing else {
+        return (start, end);
+    };
+    let after = span.after.clone().unwrap_or_default();
+    let before = span.before.clone().unwrap_or_else(|| end.clone());
+    (start.max(after), end.min(before))
 }
 
 /// The first direct replies below several messages, oldest first, after this place in each: one
