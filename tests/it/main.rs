@@ -17,6 +17,7 @@ mod deletion;
 mod house;
 mod jobs;
 mod live;
+mod long_thread;
 mod messages;
 mod notifications;
 mod participants;

@@ -12,6 +12,7 @@ pub(crate) mod seed;
 pub(crate) mod socket;
 pub(crate) mod sqlite;
 pub(crate) mod talk;
+pub(crate) mod work;
 
 /// Tells each story twice: `both!(story)` makes the tests `story::sqlite` and `story::postgres` of
 /// `async fn story(app: TestApp)`.

@@ -1,0 +1,265 @@
+//! A thread of ten thousand replies is read from end to end, in any order and direction and any part of it:
+//! every reply once, each page for the same number of statements and the same work.
+
+use heddle::{
+    domain::{
+        bulk::{self, Group, History, Member, Past},
+        recount::{self, Wrong},
+    },
+    entity::participant::ParticipantRole,
+    id::{ConversationId, MessageId, ParticipantId, UserId},
+};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::TestApp,
+    both,
+    person::{Person, text},
+    seed::seed,
+    work::Work,
+};
+
+const REPLIES: usize = 10_000;
+const DEEPEST: usize = 50;
+const PAGE: usize = 100;
+
+both!(a_thread_of_ten_thousand_is_read_from_end_to_end);
+
+async fn a_thread_of_ten_thousand_is_read_from_end_to_end(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let tree = Tree::grown(&app, &ann).await;
+    assert_eq!(recount::prove(&app.app.db).await.unwrap(), Wrong::default());
+    let work = Work::watch(&app.app.db).await;
+    let reading = Reading {
+        tree: &tree,
+        ann: &ann,
+        work: &work,
+    };
+    let whole = tree.below(0, usize::MAX);
+    assert_eq!(whole.len(), REPLIES);
+    for end in ["first", "last"] {
+        reading.costs_the_same(end, json!({}), &whole).await;
+    }
+    let mut by_time: Vec<usize> = (1..=REPLIES).collect();
+    let oldest = json!({ "order": "OLDEST_FIRST" });
+    reading.costs_the_same("last", oldest, &by_time).await;
+    by_time.reverse();
+    let newest = json!({ "order": "NEWEST_FIRST" });
+    reading.costs_the_same("first", newest, &by_time).await;
+    // A reply with much below it, and much beside.
+    let size = |place: &usize| tree.below(*place, usize::MAX).len();
+    let branches = (1..=REPLIES).filter(|place| (1000..3000).contains(&size(place)));
+    let branch = branches.max_by_key(size).unwrap();
+    let under = &tree.ids[branch];
+    let below = tree.below(branch, usize::MAX);
+    for end in ["first", "last"] {
+        let part = json!({ "under": under });
+        reading.costs_the_same(end, part, &below).await;
+        for levels in [1, 3] {
+            let part = json!({ "maxDepth": levels });
+            reading.walk(end, part, &tree.below(0, levels)).await;
+            let part = json!({ "maxDepth": levels, "under": under });
+            reading.walk(end, part, &tree.below(branch, levels)).await;
+        }
+    }
+}
+
+/// The root at 0 and its replies, in the order they were sent.
+struct Tree {
+    thread: String,
+    ids: Vec<String>,
+    parents: Vec<usize>,
+    depth: Vec<usize>,
+    children: Vec<Vec<usize>>,
+}
+
+impl Tree {
+    /// Of any shape: half of the replies answer the one before them, so that it is deep, and half
+    /// answer anything, so that it is wide.
+    async fn grown(app: &TestApp, ann: &Person) -> Self {
+        let mut random = SmallRng::seed_from_u64(seed());
+        let mut tree = Self {
+            thread: String::new(),
+            ids: vec![],
+            parents: vec![0],
+            depth: vec![0],
+            children: vec![vec![]; REPLIES + 1],
+        };
+        for place in 1..=REPLIES {
+            let mut parent = place - 1;
+            if random.random_bool(0.3) || tree.depth[parent] == DEEPEST {
+                parent = random.random_range(0..place);
+            }
+            if tree.depth[parent] == DEEPEST {
+                parent = 0;
+            }
+            tree.parents.push(parent);
+            tree.depth.push(tree.depth[parent] + 1);
+            tree.children[parent].push(place);
+        }
+        tree.is_written(app, ann).await;
+        tree
+    }
+
+    async fn is_written(&mut self, app: &TestApp, ann: &Person) {
+        let at = app.app.clock.now();
+        let user = UserId::from_text(&ann.id);
+        let group = &Group {
+            id: ConversationId::mint(),
+            title: "Long".to_owned(),
+            topic: None,
+            at,
+        };
+        let member = Member {
+            id: ParticipantId::mint(),
+            user,
+            role: ParticipantRole::Member,
+            read_floor_seq: 0,
+        };
+        let past = self
+            .parents
+            .iter()
+            .enumerate()
+            .map(|(place, &parent)| Past {
+                id: MessageId::mint(),
+                sender: user,
+                parent: (place > 0).then_some(parent),
+                at,
+                body: place.to_string(),
+                key: None,
+            });
+        let past: &Vec<_> = &past.collect();
+        app.app
+            .db
+            .write(|tx| async move {
+                bulk::group_in(&tx, group).await?;
+                bulk::members_in(&tx, group.id, &[member], at).await?;
+                let history = History::new(group.id, app.app.config.thread_depth);
+                history.append_in(&tx, past).await
+            })
+            .await
+            .unwrap();
+        self.ids = past.iter().map(|past| past.id.to_string()).collect();
+        let thread = "query($id: ID!) { message(id: $id) { thread { id replyCount } } }";
+        let data = ann.asks(thread, json!({ "id": self.ids[0] })).await;
+        assert_eq!(data["message"]["thread"]["replyCount"], REPLIES);
+        self.thread = text(&data["message"]["thread"]["id"]);
+    }
+
+    /// What hangs below a message, at most so many levels of it, each straight after its parent.
+    fn below(&self, place: usize, levels: usize) -> Vec<usize> {
+        let mut list = vec![];
+        let mut open: Vec<usize> = self.children[place].iter().rev().copied().collect();
+        let deepest = self.depth[place].saturating_add(levels);
+        while let Some(next) = open.pop() {
+            if self.depth[next] <= deepest {
+                list.push(next);
+                open.extend(self.children[next].iter().rev());
+            }
+        }
+        list
+    }
+}
+
+struct Reading<'a> {
+    tree: &'a Tree,
+    ann: &'a Person,
+    work: &'a Work,
+}
+
+/// What a page took.
+#[derive(Debug)]
+struct Cost {
+    statements: u32,
+    work: i64,
+}
+
+impl Reading<'_> {
+    /// A full page takes the same work wherever it is.
+    async fn costs_the_same(&self, end: &str, part: Value, expected: &[usize]) {
+        let mut pages = self.walk(end, part.clone(), expected).await;
+        // The last page may be short.
+        pages.pop();
+        let about = format!("{end} {part}: {pages:?}");
+        assert!(pages.len() > 5, "{about}");
+        let least = pages.iter().map(|page| page.work).min().unwrap();
+        let most = pages.iter().map(|page| page.work).max().unwrap();
+        assert!(least > 0, "{about}");
+        let spread = self.work.spread_percent();
+        assert!(
+            most * 100 <= least * (100 + spread),
+            "{least} to {most}: {about}"
+        );
+    }
+
+    /// Reads all pages from one end and holds them against the expected list.
+    async fn walk(&self, end: &str, part: Value, expected: &[usize]) -> Vec<Cost> {
+        const QUERY: &str =
+            "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
+            $order: ThreadOrder, $maxDepth: Int, $under: ID) {
+            thread(id: $id) { replies(first: $first, after: $after, last: $last, before: $before,
+                order: $order, maxDepth: $maxDepth, under: $under) {
+                edges { depth hiddenReplyCount node { id parent { id } } }
+                pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
+        let is_forward = end == "first";
+        let (far, cursor, next) = if is_forward {
+            ("after", "endCursor", "hasNextPage")
+        } else {
+            ("before", "startCursor", "hasPreviousPage")
+        };
+        let mut variables = part;
+        variables["id"] = json!(self.tree.thread);
+        variables[end] = json!(PAGE);
+        if variables["order"].is_null() {
+            variables["order"] = json!("TREE");
+        }
+        let (mut costs, mut left) = (vec![], expected);
+        loop {
+            let before = self.work.so_far().await;
+            let (data, statements) = self.ann.counts(QUERY, variables.clone()).await;
+            let work = self.work.so_far().await - before;
+            costs.push(Cost { statements, work });
+            let size = left.len().min(PAGE);
+            let page;
+            (page, left) = if is_forward {
+                left.split_at(size)
+            } else {
+                let (rest, page) = left.split_at(left.len() - size);
+                (page, rest)
+            };
+            let replies = &data["thread"]["replies"];
+            self.is(page, &variables, &replies["edges"]);
+            if replies["pageInfo"][next] == false {
+                assert!(left.is_empty(), "{} were left out", left.len());
+                let same = |cost: &Cost| cost.statements == costs[0].statements;
+                assert!(costs.iter().all(same), "{end} {variables}: {costs:?}");
+                return costs;
+            }
+            variables[far] = replies["pageInfo"][cursor].clone();
+        }
+    }
+
+    fn is(&self, page: &[usize], variables: &Value, edges: &Value) {
+        let tree = self.tree;
+        let place_of = |id: &Value| tree.ids.iter().position(|known| id == known);
+        let level = place_of(&variables["under"]).map_or(0, |place| tree.depth[place]);
+        let edges = edges.as_array().unwrap();
+        assert_eq!(edges.len(), page.len());
+        for (edge, &place) in edges.iter().zip(page) {
+            let depth = tree.depth[place] - level;
+            let hidden = if variables["maxDepth"] == depth {
+                tree.below(place, usize::MAX).len()
+            } else {
+                0
+            };
+            let parent = &tree.ids[tree.parents[place]];
+            let expected = json!({
+                "depth": depth,
+                "hiddenReplyCount": hidden,
+                "node": { "id": tree.ids[place], "parent": { "id": parent } },
+            });
+            assert_eq!(*edge, expected);
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! How much work the database does for the server, counted and not timed: steps of SQLite's machine, rows
+//! that PostgreSQL reads.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use heddle::db::Db;
+use sea_orm::{ConnectionTrait, DbBackend, Statement};
+
+/// Counts from when it began.
+pub(crate) struct Work {
+    db: Db,
+    steps: Arc<AtomicI64>,
+}
+
+impl Work {
+    /// Begins to count what reading costs on this database.
+    pub(crate) async fn watch(db: &Db) -> Self {
+        let steps = Arc::new(AtomicI64::new(0));
+        if db.backend() == DbBackend::Sqlite {
+            let pool = db.read().get_sqlite_connection_pool();
+            // All of them at once, so that none is left out.
+            let mut taken = vec![];
+            for _ in 0..pool.options().get_max_connections() {
+                let mut connection = pool.acquire().await.unwrap();
+                let steps = Arc::clone(&steps);
+                let count = move || steps.fetch_add(1, Ordering::Relaxed) >= 0;
+                let mut handle = connection.lock_handle().await.unwrap();
+                handle.set_progress_handler(1, count);
+                drop(handle);
+                taken.push(connection);
+            }
+        } else {
+            // Plans follow from what is known of the tables, which the server gathers by and by.
+            execute(db, "ANALYZE").await;
+        }
+        Self {
+            db: db.clone(),
+            steps,
+        }
+    }
+
+    /// How much more than another an equal piece of work may take. Where little is left of a list,
+    /// PostgreSQL prefers to read and sort that; SQLite always does the same.
+    pub(crate) fn spread_percent(&self) -> i64 {
+        match self.db.backend() {
+            DbBackend::Sqlite => 15,
+            _ => 300,
+        }
+    }
+
+    /// What it was so far, in whatever this database counts.
+    pub(crate) async fn so_far(&self) -> i64 {
+        if self.db.backend() == DbBackend::Sqlite {
+            return self.steps.load(Ordering::Relaxed);
+        }
+        let pool = self.db.read().get_postgres_connection_pool();
+        let mut taken = vec![];
+        for _ in 0..pool.options().get_max_connections() {
+            let mut connection = pool.acquire().await.unwrap();
+            // Each connection tells the others what it has read when it is asked to.
+            let flush = sqlx::query("SELECT pg_stat_force_next_flush()");
+            flush.execute(&mut *connection).await.unwrap();
+            taken.push(connection);
+        }
+        drop(taken);
+        let rows = "SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0))::bigint
+                    FROM pg_stat_user_tables WHERE relname = 'message'";
+        let statement = Statement::from_string(self.db.backend(), rows);
+        let row = self.db.read().query_one_raw(statement).await.unwrap();
+        row.unwrap().try_get_by_index(0).unwrap()
+    }
+}
+
+async fn execute(db: &Db, text: &str) {
+    db.migrate().execute_unprepared(text).await.unwrap();
+}
