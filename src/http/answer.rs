@@ -29,6 +29,17 @@ pub(super) enum Outcome {
     Executed,
 }
 
+/// What an answer is to the stream that it is part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// An event.
+    Event,
+    /// Why there is no stream, or none any more. Nothing follows.
+    Refusal,
+    /// Something happened that could not be told. Nothing follows; the client resumes.
+    Break,
+}
+
 /// One error of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct Told {
@@ -229,6 +240,24 @@ impl Answer {
     #[must_use]
     pub(super) fn code(&self) -> Option<&str> {
         self.errors.first().map(Told::code)
+    }
+
+    /// What this is to its stream, of which it may be the first.
+    pub(super) fn part(&mut self, first: bool) -> Part {
+        let is_empty = self.data.as_ref().is_none_or(|data| *data == Value::Null);
+        if is_empty && !self.errors.is_empty() {
+            if first {
+                // A source that could not be made is no event.
+                self.outcome = Outcome::Refused(StatusCode::OK);
+            } else if self.code() == Some(Code::Unavailable.as_str()) {
+                return Part::Break;
+            }
+        }
+        if self.outcome == Outcome::Executed {
+            Part::Event
+        } else {
+            Part::Refusal
+        }
     }
 
     /// The status for a client that accepts `media`.

@@ -10,6 +10,7 @@ use crate::{
     domain::sessions::{self, Viewer},
     error::{Code, Error},
     graphql::context::Caller,
+    live::hub::SessionWatch,
 };
 
 /// Longest access token that is looked at, in bytes.
@@ -47,6 +48,16 @@ impl Door {
             Err(error) if error.code() == Code::Unauthenticated => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// Ends when the session does; never when there is none.
+pub(super) async fn over(session: &mut Option<SessionWatch>) {
+    match session {
+        Some(watch) => {
+            watch.ended().await;
+        }
+        None => std::future::pending().await,
     }
 }
 

@@ -12,6 +12,7 @@ mod health;
 mod media;
 mod operation;
 mod origin;
+mod places;
 mod server;
 mod socket;
 mod welcome;
@@ -29,7 +30,7 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{answer::Answer, guard::Guard, media::Media, origin::Origins, socket::Sockets};
+use self::{answer::Answer, guard::Guard, media::Media, origin::Origins, places::Places};
 use crate::{
     app::App,
     config::Mode,
@@ -46,7 +47,7 @@ struct Rooms {
     schema: Schema,
     guard: Guard,
     origins: Origins,
-    sockets: Sockets,
+    places: Places,
     /// Cancelled when connections are to end.
     shutdown: CancellationToken,
     /// Connections and sockets, which shutdown waits for.
@@ -81,7 +82,7 @@ impl Door {
             app,
             schema,
             guard,
-            sockets: Sockets::default(),
+            places: Places::default(),
             shutdown,
             connections: TaskTracker::new(),
         }))

@@ -22,6 +22,8 @@ use crate::{
 
 /// Longest that an operation may take; a subscription, to begin.
 pub(super) const TIME: Duration = Duration::from_secs(10);
+/// Time for a subscription to say its last word, once the session or the token is over.
+pub(super) const PARTING: Duration = Duration::from_secs(1);
 
 /// How much of an operation's name is logged, in characters.
 const NAME_LENGTH: usize = 64;

@@ -1,7 +1,6 @@
 //! `/graphql` over WebSocket: carries the protocol's machine between the wire and the executor.
 
 mod outbox;
-mod places;
 mod protocol;
 
 use std::collections::HashMap;
@@ -26,17 +25,16 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::outbox::{Frame, Outbox, Queue, outbox};
-use self::places::Place;
-pub(super) use self::places::Sockets;
 use self::protocol::{Close, Machine, Step};
 use super::{
     Door,
-    answer::{Answer, Outcome},
+    answer::{Answer, Outcome, Part},
     call::Call,
     caller::{self, Peer},
     headers,
     media::Media,
-    operation,
+    operation::{self, PARTING},
+    places::Place,
 };
 use crate::{
     domain::sessions::Viewer, error::Code, graphql::context::Caller, live::hub::SessionWatch,
@@ -48,8 +46,6 @@ const MESSAGE: usize = 64 * 1024;
 const READ_BUFFER: usize = 4096;
 /// How often a quiet socket's session is looked up again, should no word of its end have come.
 const RECHECK: Duration = Duration::from_secs(30);
-/// Time for what still runs to say its last word, once the session or the token is over.
-const PARTING: Duration = Duration::from_secs(1);
 /// Time for a close to be written, and then for the other side to answer it.
 const CLOSING: Duration = Duration::from_secs(2);
 
@@ -210,7 +206,7 @@ impl Talk {
                 () = self.door.shutdown.cancelled() => return Some(Close::RESTART),
                 () = self.outbox.overflowed() => return Some(Close::TOO_SLOW),
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended),
-                () = over(&mut self.session) => {
+                () = caller::over(&mut self.session) => {
                     self.session = None;
                     self.parting = Some(now + PARTING);
                     Step::Nothing
@@ -291,7 +287,7 @@ impl Talk {
         let now = Instant::now();
         let mut expires = None;
         if let Some(viewer) = &viewer {
-            self.place = self.door.sockets.take(viewer.user);
+            self.place = self.door.places.take(viewer.user);
             if self.place.is_none() {
                 return Some(Close::TOO_MANY);
             }
@@ -415,35 +411,17 @@ async fn follow(
 ) -> Followed {
     let mut first = true;
     while let Some(mut answer) = answers.next().await {
-        let is_empty = answer
-            .data
-            .as_ref()
-            .is_none_or(|data| *data == async_graphql::Value::Null);
-        if is_empty && !answer.errors.is_empty() {
-            if first {
-                // A source that could not be made is no event.
-                answer.outcome = Outcome::Refused(StatusCode::OK);
-            } else if answer.code() == Some(Code::Unavailable.as_str()) {
-                return Followed::Broken;
-            }
+        let part = answer.part(first);
+        if part == Part::Break {
+            return Followed::Broken;
         }
         say(&answer);
-        if answer.outcome != Outcome::Executed {
+        if part == Part::Refusal {
             return Followed::Failed;
         }
         first = false;
     }
     Followed::Completed
-}
-
-/// Ends when the session does; never when there is none.
-async fn over(session: &mut Option<SessionWatch>) {
-    match session {
-        Some(watch) => {
-            watch.ended().await;
-        }
-        None => std::future::pending().await,
-    }
 }
 
 /// Looks the session up again for each operation, as every request does. None when it is over.

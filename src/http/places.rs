@@ -1,26 +1,26 @@
-//! How many sockets each person has open.
+//! How many streams each person has open: sockets, and answers that go on.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::id::UserId;
 
-/// Sockets of one person.
+/// Sockets and streams of one person.
 const PER_USER: usize = 10;
 
-/// How many sockets each person has.
+/// How many each person has.
 #[derive(Clone, Debug, Default)]
-pub(in crate::http) struct Sockets(Arc<Mutex<HashMap<UserId, usize>>>);
+pub(super) struct Places(Arc<Mutex<HashMap<UserId, usize>>>);
 
-/// One socket's place among its person's, given back when it is dropped.
+/// One place among its person's, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Place {
-    sockets: Sockets,
+    places: Places,
     user: UserId,
 }
 
-impl Sockets {
-    /// A place for one more socket of this person, unless they have as many as they may.
+impl Places {
+    /// One more place of this person, unless they have as many as they may.
     pub(super) fn take(&self, user: UserId) -> Option<Place> {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = counts.entry(user).or_default();
@@ -29,7 +29,7 @@ impl Sockets {
         }
         *count += 1;
         Some(Place {
-            sockets: self.clone(),
+            places: self.clone(),
             user,
         })
     }
@@ -37,11 +37,7 @@ impl Sockets {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self
-            .sockets
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut counts = self.places.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = counts.get_mut(&self.user) {
             *count -= 1;
             if *count == 0 {
