@@ -1,4 +1,5 @@
-//! Content negotiation: which of the two JSON types an answer has, and whether a body may be read. Pure.
+//! Content negotiation: which of the two JSON types an answer has, whether it is a stream of events instead, and
+//! whether a body may be read. Pure.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
@@ -27,21 +28,10 @@ impl Media {
     /// No header, and wildcards, mean `application/json`: clients that know the newer type name it.
     #[must_use]
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        let mut ranges = Vec::new();
-        let mut any_header = false;
-        for value in headers.get_all(ACCEPT) {
-            any_header = true;
-            ranges.extend(
-                value
-                    .to_str()
-                    .unwrap_or_default()
-                    .split(',')
-                    .filter_map(Range::read),
-            );
-        }
-        if !any_header {
+        if !headers.contains_key(ACCEPT) {
             return Some(Self::Json);
         }
+        let ranges = ranges(headers);
         let response = best(&ranges, "graphql-response+json");
         let json = best(&ranges, "json");
         match (response, json) {
@@ -56,6 +46,39 @@ impl Media {
                     Some(Self::Json)
                 }
             }
+        }
+    }
+}
+
+/// When an answer is a stream of events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Streaming {
+    /// Never: the client did not name `text/event-stream`.
+    Never,
+    /// Where nothing else is possible: the client takes JSON as gladly.
+    Subscriptions,
+    /// Always.
+    Always,
+}
+
+impl Streaming {
+    /// What the client asks for by its `Accept` headers. Wildcards ask for no streams.
+    #[must_use]
+    pub(super) fn accepted(headers: &HeaderMap) -> Self {
+        let ranges = ranges(headers);
+        let named = |range: &&Range<'_>| range.kind == Kind::EventStream;
+        let Some(stream) = ranges.iter().filter(named).map(|range| range.quality).max() else {
+            return Self::Never;
+        };
+        let json = ["json", "graphql-response+json"]
+            .into_iter()
+            .filter_map(|subtype| best(&ranges, subtype))
+            .map(|range| range.quality)
+            .max();
+        match stream {
+            0 => Self::Never,
+            stream if json.is_some_and(|json| json >= stream) => Self::Subscriptions,
+            _ => Self::Always,
         }
     }
 }
@@ -86,9 +109,17 @@ fn is_utf8_if_charset(parameter: &str) -> bool {
     }
 }
 
-/// One media range of an `Accept` header that could mean JSON.
+/// What a media range could mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Json,
+    EventStream,
+}
+
+/// One media range of an `Accept` header that means something here.
 #[derive(Clone, Copy, Debug)]
 struct Range<'a> {
+    kind: Kind,
     subtype: &'a str,
     /// Exact names win over `application/*`, and that over `*/*`.
     precision: u8,
@@ -101,11 +132,13 @@ impl<'a> Range<'a> {
 
     fn read(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
-        let (kind, subtype) = parts.next()?.split_once('/')?;
-        let precision = match (kind, subtype) {
-            ("*", "*") => 0,
-            (kind, "*") if kind.eq_ignore_ascii_case("application") => 1,
-            (kind, _) if kind.eq_ignore_ascii_case("application") => Self::NAMED,
+        let name = parts.next()?;
+        let (first, subtype) = name.split_once('/')?;
+        let (kind, precision) = match (first, subtype) {
+            ("*", "*") => (Kind::Json, 0),
+            _ if name.eq_ignore_ascii_case("text/event-stream") => (Kind::EventStream, Self::NAMED),
+            (first, "*") if first.eq_ignore_ascii_case("application") => (Kind::Json, 1),
+            (first, _) if first.eq_ignore_ascii_case("application") => (Kind::Json, Self::NAMED),
             _ => return None,
         };
         let mut quality = 1000;
@@ -120,6 +153,7 @@ impl<'a> Range<'a> {
             }
         }
         Some(Self {
+            kind,
             subtype,
             precision,
             quality,
@@ -141,9 +175,19 @@ fn thousandths(text: &str) -> Option<u16> {
     }
 }
 
+fn ranges(headers: &HeaderMap) -> Vec<Range<'_>> {
+    headers
+        .get_all(ACCEPT)
+        .iter()
+        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
+        .filter_map(Range::read)
+        .collect()
+}
+
 fn best<'a>(ranges: &[Range<'a>], subtype: &str) -> Option<Range<'a>> {
     ranges
         .iter()
+        .filter(|range| range.kind == Kind::Json)
         .filter(|range| {
             range.precision < Range::NAMED || range.subtype.eq_ignore_ascii_case(subtype)
         })
@@ -203,6 +247,37 @@ mod tests {
             assert_eq!(accepted(text), wanted, "{text}");
         }
         assert_eq!(Media::accepted(&HeaderMap::new()), Some(Media::Json));
+    }
+
+    #[test]
+    fn events_are_streamed_to_those_who_name_them() {
+        let cases = [
+            ("text/event-stream", Streaming::Always),
+            ("Text/Event-Stream; charset=utf-8", Streaming::Always),
+            (
+                "text/event-stream, application/json;q=0.9",
+                Streaming::Always,
+            ),
+            (
+                "application/graphql-response+json, application/json, text/event-stream, multipart/mixed",
+                Streaming::Subscriptions,
+            ),
+            (
+                "application/json, text/event-stream;q=0.5",
+                Streaming::Subscriptions,
+            ),
+            ("text/event-stream, */*", Streaming::Subscriptions),
+            ("text/event-stream;q=0", Streaming::Never),
+            ("text/*", Streaming::Never),
+            ("*/*", Streaming::Never),
+            ("application/event-stream", Streaming::Never),
+        ];
+        for (text, wanted) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(ACCEPT, HeaderValue::from_str(text).unwrap());
+            assert_eq!(Streaming::accepted(&headers), wanted, "{text}");
+        }
+        assert_eq!(Streaming::accepted(&HeaderMap::new()), Streaming::Never);
     }
 
     #[test]
