@@ -2,7 +2,7 @@
 
 use std::{
     net::IpAddr,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use async_graphql::{Context, dataloader::DataLoader};
@@ -45,6 +45,49 @@ impl Caller {
             user_agent: self.user_agent.clone(),
         }
     }
+}
+
+/// Lets a transport resume a stream of events without a look into the client's document: what it asks for may have
+/// no cursor in it, or one by another name.
+#[derive(Clone, Debug, Default)]
+pub struct Resume {
+    after: Option<String>,
+    reached: Arc<Mutex<Option<String>>>,
+}
+
+impl Resume {
+    /// After this cursor, if there is one.
+    #[must_use]
+    pub fn after(cursor: Option<String>) -> Self {
+        Self {
+            after: cursor,
+            ..Self::default()
+        }
+    }
+
+    /// The cursor of the event that was told last; none when it was told before, or has none.
+    #[must_use]
+    pub fn take(&self) -> Option<String> {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        reached.take()
+    }
+
+    /// The place to go on from, which wins over the `after` that a client repeats with its first request.
+    pub(crate) fn from(&self) -> Option<&String> {
+        self.after.as_ref()
+    }
+
+    /// The next event told is this one.
+    pub(crate) fn tell(&self, cursor: String) {
+        let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
+        *reached = Some(cursor);
+    }
+}
+
+/// How the transport resumes this stream, when it does.
+#[must_use]
+pub fn resume<'a>(ctx: &Context<'a>) -> Option<&'a Resume> {
+    ctx.data_opt::<Resume>()
 }
 
 /// How far this node had read the event log when the request came; none while it starts.

@@ -1,4 +1,4 @@
-//! `/graphql` over HTTP: POST, GET for queries, and the way to the socket.
+//! `/graphql` over HTTP: POST, GET for what changes nothing, and the way to the socket and to streams of events.
 
 use std::time::Duration;
 
@@ -22,10 +22,11 @@ use super::{
     answer::Answer,
     call::Call,
     caller, headers,
-    media::{Media, is_json},
-    operation, origin, socket,
+    media::{Media, Streaming, is_json},
+    operation::{self, Operation},
+    origin, socket, sse,
 };
-use crate::error::Code;
+use crate::{error::Code, graphql::context::Caller};
 
 /// Largest body, in bytes.
 const BODY: usize = 256 * 1024;
@@ -38,26 +39,20 @@ pub(super) async fn handle(State(door): State<Door>, request: Request) -> Respon
     if socket::is_asked_for(&parts) {
         return socket::upgrade(door, parts).await;
     }
-    let media = Media::accepted(&parts.headers);
-    let answered = match media {
-        None => Err(Failed::from(Answer::rejected(
+    let accepted = Media::accepted(&parts.headers);
+    let media = accepted.unwrap_or(Media::Json);
+    let streaming = Streaming::accepted(&parts.headers);
+    let answered = if accepted.is_none() && streaming == Streaming::Never {
+        Err(Failed::from(Answer::rejected(
             StatusCode::NOT_ACCEPTABLE,
             Code::BadUserInput,
-            "Accept `application/graphql-response+json` or `application/json`.",
-        ))),
-        Some(_) => answer(&door, &parts, body).await,
+            "Accept `application/graphql-response+json`, `application/json` or `text/event-stream`.",
+        )))
+    } else {
+        answer(&door, &parts, body, (media, streaming)).await
     };
-    let media = media.unwrap_or(Media::Json);
     match answered {
-        Ok((answer, timing)) => {
-            let mut response = headers::respond(&answer, media);
-            if let Ok(value) = HeaderValue::from_str(&timing) {
-                response
-                    .headers_mut()
-                    .insert(HeaderName::from_static("server-timing"), value);
-            }
-            response
-        }
+        Ok(response) => response,
         Err(Failed { answer, allow }) => {
             let mut response = headers::respond(&answer, media);
             if let Some(allow) = allow {
@@ -85,7 +80,12 @@ impl From<Answer> for Failed {
     }
 }
 
-async fn answer(door: &Door, parts: &Parts, body: Body) -> Result<(Answer, String), Failed> {
+async fn answer(
+    door: &Door,
+    parts: &Parts,
+    body: Body,
+    (media, streaming): (Media, Streaming),
+) -> Result<Response, Failed> {
     if origin::is_foreign(parts, &door.origins) {
         return Err(Answer::rejected(
             StatusCode::FORBIDDEN,
@@ -99,33 +99,50 @@ async fn answer(door: &Door, parts: &Parts, body: Body) -> Result<(Answer, Strin
             Call::from_query_string(parts.uri.query().unwrap_or_default()).map_err(bad)?
         }
         Method::POST => post(parts, body).await?,
-        _ => return Err(not_allowed("GET, POST", "Use POST, or GET for queries.")),
+        _ => {
+            return Err(not_allowed(
+                "GET, POST",
+                "Use POST, or GET for what changes nothing.",
+            ));
+        }
     };
     let viewer = door
         .authenticate(caller::bearer(&parts.headers))
         .await
         .map_err(|error| operation::unavailable(&error))?;
-    let caller = crate::graphql::context::Caller {
-        viewer,
+    let caller = Caller {
+        viewer: viewer.clone(),
         ..caller::of(parts, &door.app.config.trusted_proxies)
     };
-    let operation = door.prepare(&call, caller)?;
-    match operation.kind() {
-        OperationType::Mutation if parts.method == Method::GET => {
-            return Err(not_allowed("POST", "A mutation is sent by POST."));
-        }
-        OperationType::Subscription => {
-            return Err(Answer::refused(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                Code::BadUserInput,
-                "A subscription runs over a WebSocket with the protocol graphql-transport-ws.",
-            )
-            .into());
-        }
-        _ => {}
+    let operation = door.prepare(&call, caller);
+    let kind = operation.as_ref().ok().map(Operation::kind);
+    if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
+        return Err(not_allowed("POST", "A mutation is sent by POST."));
     }
+    match (streaming, kind) {
+        (Streaming::Always, _) | (Streaming::Subscriptions, Some(OperationType::Subscription)) => {
+            Ok(sse::respond(door, parts, viewer, operation).await?)
+        }
+        (_, Some(OperationType::Subscription)) => Err(Answer::refused(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Code::BadUserInput,
+            "Subscribe over a WebSocket (graphql-transport-ws), or accept `text/event-stream`.",
+        )
+        .into()),
+        _ => Ok(run(door, operation?, media).await),
+    }
+}
+
+/// Runs a query or a mutation and answers with JSON.
+async fn run(door: &Door, operation: Operation, media: Media) -> Response {
     let (answer, record) = door.run(operation).await;
-    Ok((answer, record.server_timing()))
+    let mut response = headers::respond(&answer, media);
+    if let Ok(value) = HeaderValue::from_str(&record.server_timing()) {
+        response
+            .headers_mut()
+            .insert(HeaderName::from_static("server-timing"), value);
+    }
+    response
 }
 
 async fn post(parts: &Parts, body: Body) -> Result<Call, Failed> {

@@ -1,4 +1,4 @@
-//! The door: HTTP and WebSocket in front of the schema, and what protects them. Everything that knows axum lives here,
+//! The door: HTTP, WebSocket and server-sent events in front of the schema, and what protects them. Everything that knows axum lives here,
 //! and nothing else does.
 
 mod answer;
@@ -15,6 +15,7 @@ mod origin;
 mod places;
 mod server;
 mod socket;
+mod sse;
 mod welcome;
 
 use std::sync::Arc;

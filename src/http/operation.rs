@@ -17,7 +17,10 @@ use super::{
 use crate::{
     db::Meter,
     error::{Code, Error},
-    graphql::{self, context::Caller},
+    graphql::{
+        self,
+        context::{Caller, Resume},
+    },
 };
 
 /// Longest that an operation may take; a subscription, to begin.
@@ -155,6 +158,12 @@ impl Operation {
     /// Whether it reads, writes or subscribes.
     pub(super) fn kind(&self) -> OperationType {
         self.record.kind
+    }
+
+    /// The same, on a stream that the transport resumes.
+    pub(super) fn resumed_by(mut self, resume: Resume) -> Self {
+        self.request = self.request.data(resume);
+        self
     }
 }
 

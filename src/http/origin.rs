@@ -75,7 +75,12 @@ pub(super) fn allow(routes: Router, origins: &Origins) -> Router {
         CorsLayer::new()
             .allow_origin(allowed)
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers([AUTHORIZATION, CONTENT_TYPE, request_id.clone()])
+            .allow_headers([
+                AUTHORIZATION,
+                CONTENT_TYPE,
+                HeaderName::from_static("last-event-id"),
+                request_id.clone(),
+            ])
             .expose_headers([
                 request_id,
                 RETRY_AFTER,

@@ -8,7 +8,7 @@ use futures_util::{Stream, stream::unfold};
 use crate::{
     error::Error,
     graphql::{
-        context::{app, caller, viewer},
+        context::{Resume, app, caller, resume, viewer},
         errors::{Refusal, Result},
         events::{
             build::build,
@@ -44,7 +44,8 @@ impl EventSubscription {
     ) -> Result<impl Stream<Item = Result<Event>>> {
         let (app, viewer) = (app(ctx), viewer(ctx)?);
         let filter = filter.unwrap_or_default();
-        let since = match after {
+        let resume = resume(ctx).cloned().unwrap_or_default();
+        let since = match resume.from().cloned().or(after) {
             None => Since::Now,
             Some(text) => {
                 Cursor::open(&app.keys, viewer.user, &text).map_or(Since::Unknown, Since::Cursor)
@@ -56,6 +57,7 @@ impl EventSubscription {
             last: telling.following.start().clone(),
             telling,
             filter,
+            resume,
             stage: Stage::Opening,
         };
         Ok(unfold(Box::new(stream), |mut stream| async move {
@@ -95,6 +97,7 @@ enum Stage {
 struct Events {
     telling: Telling,
     filter: EventFilter,
+    resume: Resume,
     last: Cursor,
     stage: Stage,
 }
@@ -114,10 +117,12 @@ impl Events {
                 Heard::Entry(entry) => {
                     let cursor = Cursor::after(&entry);
                     let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
-                    match build(&self.telling.batch(), &self.filter, &entry, sealed).await {
+                    let batch = self.telling.batch();
+                    match build(&batch, &self.filter, &entry, sealed.clone()).await {
                         Ok(None) => {}
                         Ok(Some(event)) => {
                             self.last = cursor;
+                            self.resume.tell(sealed);
                             return Some(Ok(event));
                         }
                         Err(refusal) => return Some(self.failed(refusal)),
@@ -144,7 +149,9 @@ impl Events {
 
     fn cursor(&self) -> String {
         let (keys, owner) = (&self.telling.app.keys, self.telling.viewer.user);
-        self.last.seal(keys, owner)
+        let sealed = self.last.seal(keys, owner);
+        self.resume.tell(sealed.clone());
+        sealed
     }
 
     fn opened(&self) -> Event {

@@ -25,6 +25,7 @@ use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::outbox::{Frame, Outbox, Queue, outbox};
+pub(super) use self::protocol::PING;
 use self::protocol::{Close, Machine, Step};
 use super::{
     Door,

@@ -16,7 +16,7 @@ pub(super) const NAME: &str = "graphql-transport-ws";
 /// Time for the first `connection_init`.
 const INIT: Duration = Duration::from_secs(10);
 /// Silence of ours after which the other side is asked whether it is there.
-const PING: Duration = Duration::from_secs(25);
+pub(in crate::http) const PING: Duration = Duration::from_secs(25);
 /// Silence of theirs after which nobody is there.
 const DEAD: Duration = Duration::from_mins(1);
 /// Operations at once.

@@ -11,6 +11,7 @@ pub(crate) mod rows;
 pub(crate) mod seed;
 pub(crate) mod socket;
 pub(crate) mod sqlite;
+pub(crate) mod sse;
 pub(crate) mod talk;
 pub(crate) mod work;
 

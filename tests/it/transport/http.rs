@@ -95,7 +95,7 @@ async fn the_status_depends_on_what_the_client_accepts() {
             only_error(older).await;
         }
     }
-    let none = post(&app, "text/event-stream", query("{ __typename }")).await;
+    let none = post(&app, "text/html", query("{ __typename }")).await;
     assert_eq!(none.status(), StatusCode::NOT_ACCEPTABLE);
 }
 

@@ -1,6 +1,7 @@
-//! Stories of the door itself: what it lets in, what it answers, and that it stands. They need no particular database.
+//! Stories of the door itself: what it lets in, what it answers, and that it stands. Most need no particular database.
 
 mod executor;
 mod http;
 mod socket;
+mod sse;
 mod torture;

@@ -1,0 +1,528 @@
+//! GraphQL over server-sent events: the protocol as a client meets it.
+
+use std::time::{Duration, Instant};
+
+use heddle::{
+    id::{ConversationId, MessageId},
+    live::log::{self, Change},
+};
+use reqwest::{Client, StatusCode, header};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
+};
+
+use crate::support::{
+    app::TestApp,
+    both,
+    groups::Groups,
+    person::{PASSWORD, Person, text},
+    sse::{Said, Stream},
+    talk::Talk,
+};
+
+both!(
+    queries_and_changes_are_answered_once,
+    what_does_not_run_says_why_on_the_stream,
+    bob_comes_back_after_the_event_he_heard_last,
+    ids_that_say_nothing_start_anew,
+    one_conversation_is_heard_until_it_is_left,
+    every_end_of_a_session_ends_its_streams_in_time,
+    whoever_is_outside_hears_no_more,
+    a_reader_who_stops_is_cut_off_and_misses_nothing,
+);
+
+const EVENTS: &str = "subscription($after: String, $filter: EventFilter) {
+    events(after: $after, filter: $filter) { kind: __typename
+        ... on StreamOpenedEvent { outcome }
+        ... on MessageSentEvent { message { body } }
+        ... on MessageEditedEvent { message { id a: body b: body c: body d: body e: body } }
+        ... on ConversationLeftEvent { conversationId }
+        ... on SessionEndedEvent { reason } } }";
+const MESSAGE_SENT: &str = "subscription($id: ID!) { messageSent(conversationId: $id) { body } }";
+
+/// Only what is about messages, and the stream itself.
+fn messages() -> Value {
+    json!({ "filter": { "categories": ["MESSAGES"] } })
+}
+
+async fn events(app: &TestApp, who: &Person, variables: Value, id: Option<&str>) -> Stream {
+    Stream::open(app, who, EVENTS, variables, id).await
+}
+
+impl Stream {
+    /// The next event must be of this kind.
+    async fn hears(&mut self, kind: &str) -> (Value, String) {
+        let (mut data, id) = self.next().await;
+        assert_eq!(data["events"]["kind"], kind, "{data:#}");
+        (data["events"].take(), id.unwrap())
+    }
+
+    async fn opens(&mut self, outcome: &str) -> String {
+        let (event, id) = self.hears("StreamOpenedEvent").await;
+        assert_eq!(event["outcome"], outcome);
+        id
+    }
+}
+
+async fn queries_and_changes_are_answered_once(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let mut asked = Stream::open(
+        &app,
+        &ann,
+        "{ viewer { user { username } } }",
+        Value::Null,
+        None,
+    )
+    .await;
+    assert_eq!(asked.response.status(), StatusCode::OK);
+    let kind = &asked.response.headers()[header::CONTENT_TYPE];
+    assert_eq!(kind, "text/event-stream; charset=utf-8");
+    let answer = json!({ "viewer": { "user": { "username": "ann" } } });
+    assert_eq!(asked.next().await, (answer, None));
+    assert_eq!(asked.says().await, Said::Complete);
+    assert_eq!(asked.says().await, Said::End);
+
+    let update = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
+        viewer { user { displayName } } } }";
+    let input = json!({ "input": { "displayName": "Annie" } });
+    let mut changed = Stream::open(&app, &ann, update, input, None).await;
+    assert_eq!(
+        changed.next().await.0["updateProfile"]["viewer"]["user"]["displayName"],
+        "Annie"
+    );
+    assert_eq!(changed.says().await, Said::Complete);
+}
+
+async fn what_does_not_run_says_why_on_the_stream(app: TestApp) {
+    let (ann, nobody) = (app.person("Ann").await, app.nobody());
+    let mut expired = ann.clone();
+    expired.token = Some("nonsense".to_owned());
+    let cases = [
+        (&ann, "{ nothing }", "BAD_USER_INPUT"),
+        (&ann, "{ __typename", "BAD_USER_INPUT"),
+        (&ann, "subscription { a b }", "BAD_USER_INPUT"),
+        (
+            &ann,
+            "subscription { messageSent(conversationId: \"cnv_x\") { id } }",
+            "NOT_FOUND",
+        ),
+        (&nobody, EVENTS, "UNAUTHENTICATED"),
+        (&expired, EVENTS, "UNAUTHENTICATED"),
+    ];
+    for (who, query, code) in cases {
+        let mut asked = Stream::open(&app, who, query, Value::Null, None).await;
+        assert_eq!(asked.response.status(), StatusCode::OK, "{query}");
+        let Said::Next(answer, None) = asked.says().await else {
+            panic!("{query}");
+        };
+        assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{answer}");
+        assert_eq!(asked.says().await, Said::Complete);
+        assert_eq!(asked.says().await, Said::End);
+    }
+}
+
+async fn bob_comes_back_after_the_event_he_heard_last(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut stream = events(&app, &bob, messages(), None).await;
+    let first = stream.opens("STARTED").await;
+    let mut last = first.clone();
+    let mut heard = vec![];
+    for number in 0..12 {
+        ann.says(&talk, &number.to_string()).await;
+        if number % 3 == 1 {
+            drop(stream);
+            ann.says(&talk, &format!("{number} missed")).await;
+            // Like a browser he repeats his first request: the header is newer than its cursor.
+            let mut again = messages();
+            again["after"] = json!(first);
+            stream = events(&app, &bob, again, Some(&last)).await;
+            stream.opens("RESUMED").await;
+            let (event, _) = stream.hears("MessageSentEvent").await;
+            heard.push(text(&event["message"]["body"]));
+        }
+        let (event, id) = stream.hears("MessageSentEvent").await;
+        heard.push(text(&event["message"]["body"]));
+        last = id;
+    }
+    let mut said = vec![];
+    for number in 0..12 {
+        said.push(number.to_string());
+        if number % 3 == 1 {
+            said.push(format!("{number} missed"));
+        }
+    }
+    assert_eq!(heard, said);
+}
+
+async fn ids_that_say_nothing_start_anew(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let hers = events(&app, &ann, messages(), None)
+        .await
+        .opens("STARTED")
+        .await;
+    for id in ["nonsense", "\u{fc}", &hers, &hers[1..]] {
+        events(&app, &bob, messages(), Some(id))
+            .await
+            .opens("RESET")
+            .await;
+    }
+    // An empty one is what a client sends that has heard nothing.
+    events(&app, &bob, messages(), Some(""))
+        .await
+        .opens("STARTED")
+        .await;
+    let mut stream = events(&app, &ann, messages(), Some(&hers)).await;
+    stream.opens("RESUMED").await;
+}
+
+async fn one_conversation_is_heard_until_it_is_left(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let group = ann.founds(Some("Loom"), &[&bob]).await;
+    let mut stream = Stream::open(&app, &bob, MESSAGE_SENT, json!({ "id": group }), None).await;
+    // The comment that opens a stream comes before anything is subscribed to, so Ann speaks on.
+    let heard = {
+        let hearing = stream.next();
+        let mut hearing = std::pin::pin!(hearing);
+        loop {
+            ann.says(&group, "hello").await;
+            if let std::task::Poll::Ready(heard) = futures_util::poll!(hearing.as_mut()) {
+                break heard;
+            }
+        }
+    };
+    assert_eq!(heard, (json!({ "messageSent": { "body": "hello" } }), None));
+    bob.leaves(&group).await;
+    loop {
+        match stream.says().await {
+            Said::Next(answer, _) => assert_eq!(answer["data"]["messageSent"]["body"], "hello"),
+            other => break assert_eq!(other, Said::Complete),
+        }
+    }
+    assert_eq!(stream.says().await, Said::End);
+}
+
+async fn signs_in(app: &TestApp, who: &Person) -> Person {
+    let sign_in = "mutation($input: SignInInput!) { signIn(input: $input) {
+        auth { accessToken refreshToken } } }";
+    let input = json!({ "login": who.username, "password": PASSWORD });
+    let data = app.nobody().asks(sign_in, json!({ "input": input })).await;
+    let mut again = who.clone();
+    again.token = Some(text(&data["signIn"]["auth"]["accessToken"]));
+    again
+}
+
+/// What a person does, at which device, so that the session of their phone is over.
+async fn every_end_of_a_session_ends_its_streams_in_time(app: TestApp) {
+    let other =
+        json!({ "input": { "currentPassword": PASSWORD, "newPassword": "another loom entirely" } });
+    let cases = [
+        (
+            "mutation { signOut { endedSessionId } }",
+            Value::Null,
+            true,
+            "SIGNED_OUT",
+        ),
+        (
+            "mutation { revokeOtherSessions { revokedSessionIds } }",
+            Value::Null,
+            false,
+            "SIGNED_OUT",
+        ),
+        (
+            "mutation($input: ChangePasswordInput!) { changePassword(input: $input) { viewer { id } } }",
+            other,
+            false,
+            "REVOKED",
+        ),
+        (
+            "mutation($input: DeleteAccountInput!) { deleteAccount(input: $input) { deletedUserId } }",
+            json!({}),
+            false,
+            "ACCOUNT_DELETED",
+        ),
+    ];
+    let ann = app.person("Ann").await;
+    for (number, (query, mut variables, at_the_phone, reason)) in cases.into_iter().enumerate() {
+        let desk = app.person(&format!("Bob{number}")).await;
+        let phone = signs_in(&app, &desk).await;
+        let talk = ann.direct(&desk).await;
+        let mut stream = events(&app, &phone, messages(), None).await;
+        stream.opens("STARTED").await;
+        let mut one = Stream::open(&app, &phone, MESSAGE_SENT, json!({ "id": talk }), None).await;
+        ann.says(&talk, "before").await;
+        stream.hears("MessageSentEvent").await;
+        if reason == "ACCOUNT_DELETED" {
+            let input = json!({ "confirmUsername": desk.username, "password": PASSWORD });
+            variables = json!({ "input": input });
+        }
+        let who = if at_the_phone { &phone } else { &desk };
+        who.asks(query, variables).await;
+        let over = Instant::now();
+        let (ended, _) = stream.hears("SessionEndedEvent").await;
+        assert_eq!(ended["reason"], reason, "{query}");
+        assert_eq!(stream.says().await, Said::Complete);
+        assert_eq!(stream.says().await, Said::End);
+        while one.says().await != Said::End {}
+        assert!(
+            over.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            over.elapsed()
+        );
+    }
+}
+
+async fn whoever_is_outside_hears_no_more(app: TestApp) {
+    let delete = "mutation($input: DeleteConversationInput!) { deleteConversation(input: $input) {
+        deletedConversationId } }";
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let elsewhere = ann.direct(&bob).await;
+    for is_deleted in [false, true] {
+        let group = ann.founds(Some("Loom"), &[&bob]).await;
+        let mut stream = events(&app, &bob, messages(), None).await;
+        stream.opens("STARTED").await;
+        let one = json!({ "id": group });
+        let mut one = Stream::open(&app, &bob, MESSAGE_SENT, one, None).await;
+        ann.says(&group, "inside").await;
+        stream.hears("MessageSentEvent").await;
+        if is_deleted {
+            let input = json!({ "input": { "conversationId": group } });
+            ann.asks(delete, input).await;
+        } else {
+            ann.removes(&group, &bob).await;
+        }
+        let outside = Instant::now();
+        while one.says().await != Said::End {}
+        assert!(
+            outside.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            outside.elapsed()
+        );
+        if !is_deleted {
+            ann.says(&group, "for Ann alone").await;
+        }
+        ann.says(&elsewhere, "elsewhere").await;
+        let (event, _) = stream.hears("MessageSentEvent").await;
+        assert_eq!(event["message"]["body"], "elsewhere");
+    }
+}
+
+/// Bob's program stops reading while much happens. He gets what was on its way, then the end, and the
+/// rest when he comes back; Cleo, who reads on, notices nothing.
+async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
+    const EVENTS_MISSED: usize = 900;
+    let (ann, bob, cleo) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cleo").await,
+    );
+    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    let root = ann.says(&group, &"warp and weft ".repeat(280)).await;
+    let address = app.url("").replace("http://", "");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stopped = socket.connect(address.parse().unwrap()).await.unwrap();
+    let body = json!({ "query": EVENTS, "variables": messages() }).to_string();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\
+         content-type: application/json\r\nauthorization: Bearer {}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        bob.token.as_deref().unwrap(),
+        body.len()
+    );
+    stopped.write_all(request.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("StreamOpenedEvent") {
+        assert!(stopped.read_buf(&mut said).await.unwrap() > 0);
+    }
+    let mut hers = events(&app, &cleo, messages(), None).await;
+    hers.opens("STARTED").await;
+
+    let message = MessageId::from_text(&root);
+    let conversation = ConversationId::from_text(&group);
+    let now = app.app.clock.now();
+    for _ in 0..EVENTS_MISSED / 100 {
+        let changes = vec![Change::MessageEdited { message }; 100];
+        let changes = &changes;
+        let stream = log::Stream::Conversation(conversation);
+        app.app
+            .db
+            .write(|tx| async move { log::append(&tx, stream, now, changes).await })
+            .await
+            .unwrap();
+        for _ in 0..100 {
+            hers.hears("MessageEditedEvent").await;
+        }
+    }
+    // He reads again: what was sent before he was let go, and then the end without a last word.
+    let reading = async {
+        // The chunk of no bytes ends the answer.
+        while !said.ends_with(b"\r\n0\r\n\r\n") {
+            assert!(stopped.read_buf(&mut said).await.unwrap() > 0);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), reading)
+        .await
+        .unwrap();
+    let said = String::from_utf8(said).unwrap();
+    assert!(!said.contains("event: complete"));
+    let heard = said.matches("\"kind\":\"MessageEditedEvent\"").count();
+    assert!(heard < EVENTS_MISSED, "he was never cut off");
+    let last = said.lines().filter_map(|line| line.strip_prefix("id: "));
+    let mut again = events(&app, &bob, messages(), last.last()).await;
+    again.opens("RESUMED").await;
+    for _ in heard..EVENTS_MISSED {
+        again.hears("MessageEditedEvent").await;
+    }
+    ann.says(&group, "and on").await;
+    again.hears("MessageSentEvent").await;
+}
+
+#[tokio::test]
+async fn a_get_subscribes_and_changes_nothing() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let get = |query: &str| {
+        let query = [("query", query)];
+        let url = reqwest::Url::parse_with_params(&app.url("/graphql"), query).unwrap();
+        Client::new()
+            .get(url)
+            .header(header::ACCEPT, "text/event-stream")
+            .bearer_auth(ann.token.as_deref().unwrap())
+            .send()
+    };
+    let mut stream = Stream::of(
+        get("subscription { events { kind: __typename ... on StreamOpenedEvent { outcome } } }")
+            .await
+            .unwrap(),
+    );
+    stream.opens("STARTED").await;
+    let refused = get("mutation { signOut { endedSessionId } }")
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_refused_by_its_status() {
+    let app = TestApp::sqlite().await;
+    let post = || {
+        Client::new()
+            .post(app.url("/graphql"))
+            .header(header::ACCEPT, "text/event-stream")
+    };
+    let body = json!({ "query": "{ __typename }" });
+    let cases = [
+        (
+            post().body(body.to_string()),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (post().json(&json!([body])), StatusCode::BAD_REQUEST),
+        (
+            post().json(&body).header("sec-fetch-site", "cross-site"),
+            StatusCode::FORBIDDEN,
+        ),
+        (
+            post().json(&json!({ "query": "x".repeat(300_000) })),
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
+    ];
+    for (request, status) in cases {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), status);
+        let answer: Value = response.json().await.unwrap();
+        assert!(answer["errors"][0]["extensions"]["code"].is_string());
+    }
+}
+
+#[tokio::test]
+async fn clients_that_take_json_as_gladly_get_streams_only_where_they_must() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let ask = |query: &str| {
+        Client::new()
+            .post(app.url("/graphql"))
+            .header(
+                header::ACCEPT,
+                "application/graphql-response+json, application/json, text/event-stream",
+            )
+            .bearer_auth(ann.token.as_deref().unwrap())
+            .json(&json!({ "query": query, "variables": messages() }))
+            .send()
+    };
+    let answer = ask("{ __typename }").await.unwrap();
+    assert_eq!(
+        answer.headers()[header::CONTENT_TYPE],
+        "application/graphql-response+json; charset=utf-8"
+    );
+    let invalid = ask("subscription {").await.unwrap();
+    assert_eq!(invalid.status(), StatusCode::BAD_REQUEST);
+    Stream::of(ask(EVENTS).await.unwrap())
+        .opens("STARTED")
+        .await;
+}
+
+#[tokio::test]
+async fn a_person_has_so_many_streams_and_gets_their_places_back() {
+    let app = TestApp::sqlite().await;
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        open.push(events(&app, &ann, messages(), None).await);
+    }
+    let refused = events(&app, &ann, messages(), None).await;
+    assert_eq!(refused.response.status(), StatusCode::TOO_MANY_REQUESTS);
+    // Other people, and operations that end, are not concerned.
+    events(&app, &bob, messages(), None)
+        .await
+        .opens("STARTED")
+        .await;
+    let mut query = Stream::open(&app, &ann, "{ __typename }", Value::Null, None).await;
+    query.next().await;
+    drop(open);
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let again = events(&app, &ann, messages(), None).await;
+        if again.response.status() == StatusCode::OK {
+            break;
+        }
+        assert!(Instant::now() < deadline, "a place was kept");
+    }
+}
+
+#[tokio::test]
+async fn a_quiet_stream_shows_that_it_is_there() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let mut stream = events(&app, &ann, messages(), None).await;
+    assert_eq!(stream.block().await.as_deref(), Some(":"));
+    stream.opens("STARTED").await;
+    assert_eq!(stream.block().await.as_deref(), Some(":"));
+}
+
+#[tokio::test]
+async fn a_lapsed_token_ends_the_stream_which_a_new_one_resumes() {
+    let lifetime = Duration::from_secs(2);
+    let app = TestApp::sqlite_with(|config| config.access_token_lifetime = lifetime).await;
+    let ann = app.person("Ann").await;
+    let mut stream = events(&app, &ann, messages(), None).await;
+    stream.opens("STARTED").await;
+    let (ended, last) = stream.hears("SessionEndedEvent").await;
+    assert_eq!(ended["reason"], "EXPIRED");
+    assert_eq!(stream.says().await, Said::End);
+    let ann = signs_in(&app, &ann).await;
+    let mut stream = events(&app, &ann, messages(), Some(&last)).await;
+    stream.opens("RESUMED").await;
+}
+
+#[tokio::test]
+async fn a_stopping_server_ends_its_streams() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let mut stream = events(&app, &ann, messages(), None).await;
+    stream.opens("STARTED").await;
+    app.app.shutdown.cancel();
+    assert_eq!(stream.says().await, Said::End);
+}
