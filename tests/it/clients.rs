@@ -58,6 +58,16 @@ async fn graphql_ws_talks_on_postgres() {
 }
 
 #[tokio::test]
+async fn graphql_sse_and_curl_talk_on_sqlite() {
+    satisfied("graphql-sse.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn graphql_sse_and_curl_talk_on_postgres() {
+    satisfied("graphql-sse.test.js", &Binary::on_postgres().await).await;
+}
+
+#[tokio::test]
 async fn apollo_client_talks() {
     satisfied("apollo.test.js", &Binary::on_sqlite().await).await;
 }
