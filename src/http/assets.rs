@@ -1,7 +1,12 @@
-//! Files that the binary carries: GraphiQL, bundled and compressed beforehand, so that it works without any other host.
+//! Files that the binary carries: GraphiQL, bundled and compressed beforehand, so that it works without any other host,
+//! and the client for browsers, as it is.
 
-use std::io::{self, Read as _};
+use std::{
+    io::{self, Read as _},
+    sync::LazyLock,
+};
 
+use aws_lc_rs::digest::{SHA256, digest};
 use axum::{
     body::Body,
     extract::Path,
@@ -9,11 +14,12 @@ use axum::{
         HeaderMap, HeaderValue, Method, StatusCode,
         header::{
             ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY,
-            CONTENT_TYPE, VARY,
+            CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
         },
     },
     response::Response,
 };
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rust_embed::RustEmbed;
 
 use super::{answer::Answer, headers, media::Media};
@@ -31,6 +37,42 @@ const CHUNK: usize = 16 * 1024;
 #[derive(RustEmbed)]
 #[folder = "web/graphiql/dist"]
 struct Graphiql;
+
+/// The client for browsers, and its checksum.
+static CLIENT: LazyLock<(&[u8], String)> = LazyLock::new(|| {
+    let client = include_bytes!("../../web/client.js");
+    let checksum = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, client));
+    (client, format!("\"{checksum}\""))
+});
+
+/// The client for browsers.
+pub(super) async fn client(method: Method, wanted: HeaderMap) -> Response {
+    if ![Method::GET, Method::HEAD].contains(&method) {
+        return headers::method_not_allowed("GET, HEAD");
+    }
+    let (client, tag) = &*CLIENT;
+    let mut known = wanted
+        .get_all(IF_NONE_MATCH)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|text| text.split(','));
+    let mut response = Response::new(Body::empty());
+    if known.any(|known| known.trim().trim_start_matches("W/") == tag) {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    } else {
+        *response.body_mut() = Body::from(*client);
+    }
+    for (name, value) in [
+        (CONTENT_TYPE, content_type("client.js")),
+        (CACHE_CONTROL, "no-cache"),
+        (ETAG, tag),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+    response
+}
 
 /// The page itself.
 pub(super) async fn graphiql(method: Method, headers: HeaderMap) -> Response {

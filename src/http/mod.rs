@@ -93,6 +93,7 @@ impl Door {
         let routes = Router::new()
             .route("/", any(welcome::welcome))
             .route("/graphql", any(graphql::handle))
+            .route("/client.js", any(assets::client))
             .route("/healthz", any(health::healthz))
             .route("/readyz", any(health::readyz));
         // People who look around a public server are given no tool for it.
