@@ -2,40 +2,20 @@
 // shows a live event, and neither asks for anything outside nor complains.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { chromium } from "playwright-core";
-
+import { browser, close, open } from "./browser.js";
 import { ask, origin, pair, SEND } from "./people.js";
 
-const profile = mkdtempSync(join(tmpdir(), "heddle-chromium-"));
 const pictures = process.env.HEDDLE_PICTURES;
-let browser;
 let page;
 /** What the browser asked for, and what it complained about. */
 const requests = [];
 const complaints = [];
 
 before(async () => {
-  const host = new URL(origin).hostname;
-  browser = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.HEDDLE_CHROMIUM ?? "/usr/bin/chromium",
-    headless: true,
-    viewport: { width: 1440, height: 900 },
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-      `--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE ${host}`,
-    ],
-  });
+  await open();
   page = await browser.newPage();
   page.setDefaultTimeout(20_000);
   page.on("request", (request) => requests.push(request.url()));
@@ -47,10 +27,7 @@ before(async () => {
   page.on("requestfailed", (request) => complaints.push(`failed: ${request.url()}`));
 });
 
-after(async () => {
-  await browser?.close();
-  rmSync(profile, { recursive: true, force: true });
-});
+after(close);
 
 const tab = (name) => page.getByRole("tab", { name });
 const editor = (label) => page.locator(`section[aria-label="${label}"] .graphiql-editor:visible`);

@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 
 use tokio::{process::Command, time::timeout};
 
-use crate::support::binary::Binary;
+use crate::support::{app::TestApp, binary::Binary};
 
 /// Longer than any of them needs, shorter than the runner's own patience.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -75,6 +75,27 @@ async fn apollo_client_talks() {
 #[tokio::test]
 async fn urql_talks() {
     satisfied("urql.test.js", &Binary::on_sqlite().await).await;
+}
+
+/// Long enough to be used at all, so short that every suite sees several.
+const SHORT: Duration = Duration::from_secs(4);
+
+#[tokio::test]
+async fn heddles_own_client_loses_nothing_on_sqlite() {
+    let app = TestApp::sqlite_with(|config| config.access_token_lifetime = SHORT).await;
+    run("client.test.js", &app.url("")).await;
+}
+
+#[tokio::test]
+async fn heddles_own_client_loses_nothing_on_postgres() {
+    let app = TestApp::postgres_with(|config| config.access_token_lifetime = SHORT).await;
+    run("client.test.js", &app.url("")).await;
+}
+
+#[tokio::test]
+async fn heddles_own_client_shares_a_sign_in_between_tabs() {
+    let app = TestApp::sqlite_with(|config| config.access_token_lifetime = SHORT).await;
+    run("client-browser.test.js", &app.url("")).await;
 }
 
 #[tokio::test]

@@ -90,7 +90,6 @@ async fn every_block_of_the_readme_does_what_it_says() {
         r#""username":"ada""#,
         r#""replyCount":1"#,
         r#""depth":1"#,
-        r#""outcome":"RESUMED""#,
         "Or silk.",
         "Linen, then.",
     ] {
