@@ -183,6 +183,9 @@ impl Replay {
                     follow_membership(&mut self.conversations, &entry);
                     return Ok(Some(entry));
                 }
+                if matches!(entry.change, Some(Change::UserChanged { .. })) {
+                    return Ok(Some(entry));
+                }
                 let conversation = ConversationId(entry.stream);
                 if self.conversations.contains(&conversation) && self.later.contains(&conversation)
                 {

@@ -109,7 +109,7 @@ pub enum Change {
         /// Which; none for all of them.
         notifications: Option<Vec<NotificationId>>,
     },
-    /// A public profile changed.
+    /// A public profile changed: on the person's own stream, heard by whoever shares a conversation with them.
     UserChanged {
         /// Whose.
         user: UserId,

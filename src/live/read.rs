@@ -1,6 +1,6 @@
 //! Reads the event log: where it ends now, and what came after a place. Writes nothing.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -39,7 +39,8 @@ pub struct Entry {
 pub enum Scope {
     /// All of it.
     Everything,
-    /// This person's own stream and those of the conversations they take part in now.
+    /// This person's own stream, those of the conversations they take part in now, and the profiles of whoever
+    /// takes part in them.
     Heard(UserId),
     /// When this person joined and left conversations.
     Memberships(UserId),
@@ -95,6 +96,24 @@ pub async fn memberships(
     }
     found.sort_unstable();
     Ok((found, end))
+}
+
+/// SQL for everybody who shares a conversation with somebody, once for each.
+macro_rules! contacts {
+    () => {
+        "SELECT other.user_id FROM participant own
+         JOIN participant other ON other.conversation_id = own.conversation_id
+         WHERE own.user_id = ?"
+    };
+}
+
+/// The streams of everybody who shares a conversation with this person: they hear of a new profile,
+/// without an event for each of them.
+pub async fn contacts(db: &DatabaseConnection, user: UserId) -> Result<HashSet<Uuid>, Error> {
+    let statement = db::sql(db.get_database_backend(), contacts!(), [user.0.into()]);
+    let rows = db.query_all_raw(statement).await?;
+    let ids = rows.iter().map(|row| row.try_get_by_index(0));
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// The next events after `from`, at most `limit`, and none after `until`. Read on from the batch's
@@ -268,10 +287,14 @@ fn condition(scope: Scope) -> (&'static str, Vec<Value>) {
     match scope {
         Scope::Everything => ("", vec![]),
         Scope::Heard(user) => (
-            "AND stream_id IN (
-                SELECT conversation_id FROM participant WHERE user_id = ? UNION ALL SELECT ?
-            )",
-            vec![user.0.into(), user.0.into()],
+            concat!(
+                "AND (stream_id IN (
+                    SELECT conversation_id FROM participant WHERE user_id = ? UNION ALL SELECT ?
+                ) OR kind = 'UserChanged' AND stream_id IN (",
+                contacts!(),
+                "))"
+            ),
+            vec![user.0.into(); 3],
         ),
         Scope::Memberships(user) => (
             "AND stream_id = ? AND kind IN ('ConversationJoined', 'ConversationLeft')",

@@ -1,11 +1,17 @@
 //! The one task of a node that reads the log.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
+use sea_orm::DatabaseConnection;
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
 };
+use uuid::Uuid;
 
 use super::{
     Shared,
@@ -13,14 +19,14 @@ use super::{
 };
 use crate::{
     error::Error,
-    id::ConversationId,
+    id::{ConversationId, UserId},
     live::{
         bus::Bus,
         cursor::Cursor,
         log::Change,
         place::Place,
         prune,
-        read::{self, Scope},
+        read::{self, Entry, Scope},
     },
 };
 
@@ -51,6 +57,22 @@ pub(super) struct Joined {
 }
 
 type Joiner = (Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>);
+
+/// Who else hears of the profiles that changed.
+async fn contacts(
+    db: &DatabaseConnection,
+    entries: &[Entry],
+) -> Result<HashMap<UserId, HashSet<Uuid>>, Error> {
+    let mut contacts = HashMap::new();
+    for entry in entries {
+        if let Some(Change::UserChanged { user }) = entry.change
+            && !contacts.contains_key(&user)
+        {
+            contacts.insert(user, read::contacts(db, user).await?);
+        }
+    }
+    Ok(contacts)
+}
 
 /// Reads the log from where it began to now, and on.
 pub(super) struct Reader {
@@ -170,12 +192,18 @@ impl Reader {
         loop {
             let db = self.shared.db.read();
             let batch = read::after(db, &self.place, until, Scope::Everything, BATCH).await?;
+            let contacts = contacts(db, &batch.entries).await?;
+            // From here on nothing fails: what was read is handed on.
             self.place = batch.place;
             for entry in batch.entries {
                 if let Some(Change::SessionEnded { session, reason }) = entry.change {
                     self.shared.sessions.end(session, reason);
                 }
-                self.subscribers.dispatch(entry);
+                let also = match entry.change {
+                    Some(Change::UserChanged { user }) => contacts.get(&user),
+                    _ => None,
+                };
+                self.subscribers.dispatch(entry, also);
             }
             if batch.is_last {
                 return Ok(());

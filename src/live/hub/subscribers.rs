@@ -68,12 +68,20 @@ impl Subscribers {
         }
     }
 
-    /// Hands an event to everybody who hears its stream, and follows those who join and leave.
-    pub(super) fn dispatch(&mut self, entry: Entry) {
-        let Some(listeners) = self.by_stream.get(&entry.stream) else {
+    /// Hands an event to everybody who hears its stream, or one of those that `also` hear it, and follows
+    /// those who join and leave.
+    pub(super) fn dispatch(&mut self, entry: Entry, also: Option<&HashSet<Uuid>>) {
+        let others = also.into_iter().flatten().filter(|&id| *id != entry.stream);
+        let listeners: Vec<_> = [&entry.stream]
+            .into_iter()
+            .chain(others)
+            .filter_map(|stream| self.by_stream.get(stream))
+            .flatten()
+            .copied()
+            .collect();
+        if listeners.is_empty() {
             return;
-        };
-        let listeners: Vec<_> = listeners.iter().copied().collect();
+        }
         let entry = Arc::new(entry);
         for id in listeners {
             self.hand(id, &entry);

@@ -52,7 +52,9 @@ async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
     for writer in writers {
         writer.await.unwrap();
     }
-    let last = Change::UserChanged { user: people[0] };
+    let last = Change::NotificationsChanged {
+        notifications: None,
+    };
     for user in people {
         rows::event(&app, Stream::User(user), last.clone()).await;
     }
@@ -131,7 +133,7 @@ async fn reads(app: App, user: UserId, start: Cursor) -> Vec<Entry> {
         for _ in 0..random.random_range(1..12) {
             let entry = next(&mut following).await;
             cursor = Cursor::after(&entry);
-            let is_last = matches!(entry.change, Some(Change::UserChanged { .. }));
+            let is_last = matches!(entry.change, Some(Change::NotificationsChanged { .. }));
             heard.push(entry);
             if is_last {
                 return heard;

@@ -9,6 +9,7 @@ use super::rows;
 use crate::support::{
     app::TestApp,
     both,
+    groups::Groups,
     person::{Person, text},
     socket::{Said, Subscription},
     talk::Talk,
@@ -22,6 +23,7 @@ both!(
     whoever_is_removed_hears_no_more,
     a_session_that_ends_says_so_everywhere,
     a_filter_leaves_the_rest_out,
+    a_new_name_is_told_to_whoever_shares_a_conversation,
     only_people_inside_hear_a_conversation,
     state_loaded_with_a_cursor_and_events_is_fresh_state
 );
@@ -256,6 +258,62 @@ async fn a_filter_leaves_the_rest_out(app: TestApp) {
     assert_eq!(thread["thread"]["replyCount"], 1);
     rows::sign_out(&app.app, user(&bob)).await;
     events.hears("SessionEndedEvent").await;
+}
+
+async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {
+    const NAMES: &str = "subscription($after: String, $filter: EventFilter) {
+        events(after: $after, filter: $filter) { __typename cursor
+            ... on UserChangedEvent { user { displayName } } } }";
+    let renames = async |who: &Person, name: &str| {
+        let update = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
+            viewer { id } } }";
+        who.asks(update, json!({ "input": { "displayName": name } }))
+            .await;
+    };
+    let (ann, bob, cleo) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cleo").await,
+    );
+    ann.direct(&bob).await;
+    // One event, however many conversations they share, also to those who listen to others only.
+    ann.founds(Some("Loom"), &[&bob]).await;
+    let elsewhere = bob.direct(&cleo).await;
+    let users = json!({ "categories": ["USERS"], "conversationIds": [elsewhere] });
+    let mut open = Vec::new();
+    for who in [&ann, &bob, &cleo] {
+        let variables = json!({ "filter": users });
+        let mut names = Subscription::open(&app, who, NAMES, variables).await;
+        let opened = names.next().await["events"].take();
+        open.push((names, opened["cursor"].clone()));
+    }
+    renames(&ann, "Annie").await;
+    renames(&ann, "Anna").await;
+    renames(&bob, "Bobby").await;
+    let heard: [&[&str]; 3] = [
+        &["Annie", "Anna", "Bobby"],
+        &["Annie", "Anna", "Bobby"],
+        &["Bobby"],
+    ];
+    for ((mut names, cursor), (who, heard)) in open
+        .into_iter()
+        .zip([&ann, &bob, &cleo].into_iter().zip(heard))
+    {
+        // Live and after coming back alike. Profiles are told as they are now.
+        let after = json!({ "after": cursor, "filter": users });
+        let mut again = Subscription::open(&app, who, NAMES, after).await;
+        assert_eq!(
+            again.next().await["events"]["__typename"],
+            "StreamOpenedEvent"
+        );
+        for name in heard {
+            let live = names.next().await["events"]["user"]["displayName"].take();
+            let now = name.replace("Annie", "Anna");
+            assert!(live == **name || live == now, "{live} {name}");
+            let replayed = again.next().await["events"]["user"]["displayName"].take();
+            assert_eq!(replayed, now);
+        }
+    }
 }
 
 async fn only_people_inside_hear_a_conversation(app: TestApp) {
