@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
+use heddle::{
+    id::{ConversationId, MessageId},
+    live::log::{self, Change},
+};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
     tungstenite::{
         self, Message,
         client::IntoClientRequest,
@@ -14,7 +18,9 @@ use tokio_tungstenite::{
     },
 };
 
-use crate::support::{app::TestApp, person::Person};
+use crate::support::{
+    app::TestApp, groups::Groups, person::Person, socket::Subscription, talk::Talk,
+};
 
 struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -298,6 +304,83 @@ async fn a_person_has_so_many_sockets() {
     // Another person is not concerned.
     let bob = app.person("Bob").await;
     Socket::ready(&app, Some(&bob)).await;
+}
+
+/// Few messages, but large ones: what waits for a reader who stopped is bounded by its size as well.
+#[tokio::test]
+async fn a_reader_who_stops_is_closed_before_many_bytes_wait() {
+    const EVENTS: &str =
+        "subscription($after: String) { events(after: $after) { kind: __typename cursor
+        ... on MessageEditedEvent { message { a: body b: body c: body d: body e: body f: body
+            g: body h: body i: body j: body k: body l: body } } } }";
+    // Fewer than may wait by number, more than the system itself keeps.
+    const LARGE: usize = 200;
+    let app = TestApp::sqlite().await;
+    let (ann, bob, cleo) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cleo").await,
+    );
+    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    let message = MessageId::from_text(&ann.says(&group, &"warp and weft ".repeat(700)).await);
+    let tcp = TcpSocket::new_v4().unwrap();
+    tcp.set_recv_buffer_size(4096).unwrap();
+    let address = app.url("").replace("http://", "").parse().unwrap();
+    let mut request = app
+        .url("/graphql")
+        .replace("http", "ws")
+        .into_client_request()
+        .unwrap();
+    let protocol = HeaderValue::from_static("graphql-transport-ws");
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocol);
+    let tcp = MaybeTlsStream::Plain(tcp.connect(address).await.unwrap());
+    let mut stopped = Socket(client_async(request, tcp).await.unwrap().0);
+    let init = json!({"type": "connection_init", "payload": {"token": bob.token}});
+    stopped.says(&init).await;
+    stopped.hears().await;
+    stopped.asks("1", EVENTS).await;
+    let mut last = stopped.hears().await["payload"]["data"]["events"]["cursor"].take();
+
+    let mut hers = Subscription::open(&app, &cleo, EVENTS, Value::Null).await;
+    hers.next().await;
+    let (now, stream) = (
+        app.app.clock.now(),
+        log::Stream::Conversation(ConversationId::from_text(&group)),
+    );
+    for _ in 0..LARGE {
+        let changes = &[Change::MessageEdited { message }];
+        app.app
+            .db
+            .write(|tx| async move { log::append(&tx, stream, now, changes).await })
+            .await
+            .unwrap();
+        hers.next().await;
+    }
+    let mut heard = 0;
+    let code = loop {
+        match stopped.0.next().await {
+            Some(Ok(Message::Text(text))) => {
+                let told: Value = serde_json::from_str(&text).unwrap();
+                last = told["payload"]["data"]["events"]["cursor"].clone();
+                heard += 1;
+            }
+            Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code.into()),
+            Some(Ok(_)) => {}
+            // He reads again after the server has hung up on him.
+            Some(Err(_)) | None => break None,
+        }
+    };
+    assert!(code.is_none_or(|code: u16| code == 1013), "{code:?}");
+    assert!(heard < LARGE, "he was never cut off");
+    let after = json!({ "after": last });
+    let mut again = Subscription::open(&app, &bob, EVENTS, after).await;
+    for _ in heard..LARGE {
+        let kind = again.next().await["events"]["kind"].take();
+        assert!(["StreamOpenedEvent", "MessageEditedEvent"].contains(&kind.as_str().unwrap()));
+    }
+    assert_eq!(again.next().await["events"]["kind"], "MessageEditedEvent");
 }
 
 #[tokio::test]

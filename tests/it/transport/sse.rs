@@ -370,8 +370,8 @@ async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
     assert!(!said.contains("event: complete"));
     let heard = said.matches("\"kind\":\"MessageEditedEvent\"").count();
     assert!(heard < EVENTS_MISSED, "he was never cut off");
-    let last = said.lines().filter_map(|line| line.strip_prefix("id: "));
-    let mut again = events(&app, &bob, messages(), last.last()).await;
+    let mut last = said.lines().filter_map(|line| line.strip_prefix("id: "));
+    let mut again = events(&app, &bob, messages(), last.next_back()).await;
     again.opens("RESUMED").await;
     for _ in heard..EVENTS_MISSED {
         again.hears("MessageEditedEvent").await;
