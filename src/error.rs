@@ -217,15 +217,31 @@ impl std::error::Error for Error {}
 impl From<sea_orm::DbErr> for Error {
     /// A database that cannot be reached is UNAVAILABLE, all else a fault of ours.
     fn from(cause: sea_orm::DbErr) -> Self {
-        match cause {
-            sea_orm::DbErr::ConnectionAcquire(_) | sea_orm::DbErr::Conn(_) => {
-                let error = Self::new(Code::Unavailable, "The database cannot be reached.");
-                Self {
-                    cause: Some(Arc::new(cause)),
-                    ..error
-                }
-            }
-            _ => Self::internal(cause),
+        if !is_away(&cause) {
+            return Self::internal(cause);
         }
+        let error = Self::new(Code::Unavailable, "The database cannot be reached.");
+        Self {
+            cause: Some(Arc::new(cause)),
+            ..error
+        }
+    }
+}
+
+/// Whether the database is away, or went away in the middle of a statement.
+fn is_away(cause: &sea_orm::DbErr) -> bool {
+    use sea_orm::{DbErr, RuntimeErr};
+    let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
+        cause
+    else {
+        return matches!(cause, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
+    };
+    match cause.as_ref() {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
+        // 57P01 to 57P03: PostgreSQL is stopping, has crashed, or is starting (its manual, appendix A).
+        sqlx::Error::Database(told) => {
+            matches!(told.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
+        }
+        _ => false,
     }
 }
