@@ -6,7 +6,7 @@ use sea_orm_migration::{
 };
 
 /// What stands in braces, on SQLite and on PostgreSQL.
-const TYPES: [(&str, &str, &str); 7] = [
+const TYPES: [(&str, &str, &str); 8] = [
     ("{uuid}", "BLOB", "uuid"),
     ("{bytes}", "BLOB", "bytea"),
     ("{time}", "TEXT", "timestamptz"),
@@ -17,6 +17,8 @@ const TYPES: [(&str, &str, &str); 7] = [
         "INTEGER PRIMARY KEY AUTOINCREMENT",
         "bigserial PRIMARY KEY",
     ),
+    // A new id.
+    ("{random}", "randomblob(16)", "gen_random_uuid()"),
     // SQLite checks column types only in tables that ask for it.
     ("{table}", "STRICT", ""),
 ];

@@ -15,6 +15,7 @@ mod m0005_notifications;
 mod m0006_events;
 mod m0007_jobs;
 mod m0008_unknown_sign_ins;
+mod m0009_installation;
 mod m0010_title_keys;
 mod m0011_message_indexes;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0006_events::Step),
             Box::new(m0007_jobs::Step),
             Box::new(m0008_unknown_sign_ins::Step),
+            Box::new(m0009_installation::Step),
             Box::new(m0010_title_keys::Step),
             Box::new(m0011_message_indexes::Step),
         ]

@@ -87,6 +87,24 @@ impl Keys {
         Ok(document.as_ref().to_vec())
     }
 
+    /// The secret that follows from text which every node was given.
+    pub fn from_text(text: &str) -> Result<Vec<u8>, Error> {
+        let purpose = hmac::Key::new(hmac::HMAC_SHA256, b"heddle secret key 1");
+        let seed = hmac::sign(&purpose, text.as_bytes());
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref())
+            .map_err(|e| Error::internal(e.to_string()))?;
+        let document = pair
+            .to_pkcs8()
+            .map_err(|e| Error::internal(e.to_string()))?;
+        Ok(document.as_ref().to_vec())
+    }
+
+    /// Tells these keys from others, and nothing else about them.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.key_id
+    }
+
     /// The keys that follow from this secret.
     pub fn new(pkcs8: &[u8]) -> Result<Self, Error> {
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|e| Error::internal(e.to_string()))?;
@@ -315,6 +333,19 @@ mod tests {
         assert_eq!(keys.read_access(&forged, now()), None);
         let renamed = sealed(&secret, &header(&theirs), &claims());
         assert_eq!(keys.read_access(&renamed, now()), None);
+    }
+
+    #[test]
+    fn the_same_text_gives_the_same_keys() {
+        let keys = |text: &str| Keys::new(&Keys::from_text(text).unwrap()).unwrap();
+        let (one, same, other) = (keys("a secret"), keys("a secret"), keys("a secreu"));
+        let (token, ..) = token(&one);
+        assert!(same.read_access(&token, now()).is_some());
+        assert!(other.read_access(&token, now()).is_none());
+        assert_eq!((one.id(), one.blind("x")), (same.id(), same.blind("x")));
+        assert_ne!(one.blind("x"), other.blind("x"));
+        // Tokens outlive upgrades: what follows from a text must never change.
+        assert_eq!(one.id(), "zR7ARSGy");
     }
 
     #[test]

@@ -26,9 +26,13 @@ pub fn prepare(config: &Config) -> Result<(), Failure> {
         .map_err(|error| unusable(path, &error.to_string()))
 }
 
-/// The secret from which tokens are sealed: made at the first start, kept from then on.
+/// The secret from which tokens are sealed: what the settings say, or else made at the first start
+/// and kept from then on.
 pub fn secret(config: &Config) -> Result<Vec<u8>, Failure> {
     prepare(config)?;
+    if let Some(text) = &config.secret_key {
+        return Ok(Keys::from_text(text)?);
+    }
     let path = key_path(config);
     match fs::read(&path) {
         Ok(secret) => {

@@ -60,6 +60,10 @@ pub struct Config {
     pub server_name: String,
     /// `sqlite:PATH` or `postgres://…`.
     pub database_url: String,
+    /// The Redis that carries the doorbell between nodes.
+    pub redis_url: Option<String>,
+    /// What tokens are sealed with, instead of the key in the data folder.
+    pub secret_key: Option<String>,
     /// Where the embedded database and the key material are kept.
     pub data_dir: PathBuf,
     /// Where to listen.
@@ -104,6 +108,8 @@ impl Default for Config {
             mode: Mode::Development,
             server_name: "Heddle".to_owned(),
             database_url: "sqlite:data/heddle.sqlite".to_owned(),
+            redis_url: None,
+            secret_key: None,
             data_dir: PathBuf::from("data"),
             listen: SocketAddr::from(([127, 0, 0, 1], 8000)),
             public_url: None,

@@ -19,6 +19,10 @@ pub(super) const MINUTES: fn(u64) -> Duration = Duration::from_mins;
 /// Longest edit and delete windows: a year.
 const MAX_WINDOW_SECONDS: u64 = 31_536_000;
 
+/// As many as 128 bits have in hexadecimal digits: fewer could be guessed.
+const MIN_SECRET_BYTES: usize = 32;
+const MAX_SECRET_BYTES: usize = 4096;
+
 const UNLIMITED: &str = "unlimited";
 
 pub(super) fn number<T>(text: &str, range: RangeInclusive<T>) -> Result<T, String>
@@ -157,6 +161,24 @@ pub(super) fn database_url(text: &str) -> Result<String, String> {
     }
 }
 
+pub(super) fn redis_url(text: &str) -> Result<Option<String>, String> {
+    let is_redis = Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
+    if is_redis {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err("must begin with redis:// or rediss:// and name a host".to_owned())
+    }
+}
+
+pub(super) fn secret_key(text: &str) -> Result<Option<String>, String> {
+    if (MIN_SECRET_BYTES..=MAX_SECRET_BYTES).contains(&text.len()) {
+        Ok(Some(text.to_owned()))
+    } else {
+        Err("must have at least 32 characters; openssl rand -base64 36 makes some".to_owned())
+    }
+}
+
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .map_err(|_error| "must be an address and a port".to_owned())
@@ -208,10 +230,15 @@ fn origin(text: &str) -> Option<String> {
     bare.then(|| url.origin().ascii_serialization())
 }
 
-/// A URL with its password, if it has one, replaced by stars.
+/// Addresses whose passwords can be told from the rest.
+const SCHEMES: [&str; 5] = ["sqlite", "postgres", "postgresql", "redis", "rediss"];
+
+/// A URL with its password, if it has one, replaced by stars; all of it when it is another secret.
 pub(super) fn without_password(text: &str) -> String {
-    let Ok(mut url) = Url::parse(text) else {
-        return "***".to_owned();
+    let mut url = match Url::parse(text) {
+        Ok(url) if SCHEMES.contains(&url.scheme()) => url,
+        _ if text.is_empty() => return String::new(),
+        _ => return "***".to_owned(),
     };
     let hidden: Vec<(String, String)> = url
         .query_pairs()
@@ -265,6 +292,17 @@ mod tests {
         for bad in ["", "mysql://x/y", "sqlite:", "postgres:", "heddle.sqlite"] {
             assert!(database_url(bad).is_err(), "{bad}");
         }
+        for bad in [
+            "",
+            "redis:",
+            "redis:6379",
+            "http://x",
+            "unix:///run/redis.sock",
+        ] {
+            assert!(redis_url(bad).is_err(), "{bad}");
+        }
+        assert!(secret_key("0123456789abcdef0123456789abcde").is_err());
+        assert!(secret_key("0123456789abcdef0123456789abcdef").is_ok());
         for bad in ["", "localhost", "127.0.0.1", ":8000"] {
             assert!(address(bad).is_err(), "{bad}");
         }
@@ -306,6 +344,9 @@ mod tests {
                 "postgres://ann:***@db/heddle",
             ),
             ("postgres://ann@db/heddle", "postgres://ann@db/heddle"),
+            ("redis://:hunter2@cache", "redis://:***@cache"),
+            ("hunter2:hunter2", "***"),
+            ("", ""),
             (
                 "postgres://db/heddle?user=ann&password=hunter2",
                 "postgres://db/heddle?user=ann&password=***",

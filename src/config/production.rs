@@ -1,10 +1,15 @@
-//! What a server that others can reach refuses to start with.
+//! Settings that do not go together, and what a server that others can reach refuses to start with.
 
 use super::{Config, Mode, SignUpPolicy};
 
-/// Settings that are unsafe in production: their keys, and why.
+/// Settings that contradict each other, or are unsafe in production: their keys, and why.
 pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
+    if config.redis_url.is_some() && config.database_url.starts_with("sqlite:") {
+        let reason = "has no use with SQLite, whose file belongs to one node; \
+                      use PostgreSQL for several, or remove it";
+        found.push(("redis_url", reason.to_owned()));
+    }
     if config.mode != Mode::Production {
         return found;
     }

@@ -111,6 +111,21 @@ pub const SETTINGS: &[Setting] = &[
         read!(database_url, parse::database_url),
         |config| config.database_url.clone(),
     ))),
+    secret(setting(
+        "redis_url",
+        "Redis or Valkey that carries the doorbell between nodes: redis:// or, over TLS, rediss://",
+        "rediss://heddle:secret@redis.example.com:6379/0",
+        read!(redis_url, parse::redis_url),
+        |config| config.redis_url.clone().unwrap_or_default(),
+    )),
+    secret(setting(
+        "secret_key",
+        "At least 32 random characters from which tokens are sealed, the same on every node of a \
+         database; the data folder keeps a key of its own when this is not set",
+        "the-48-characters-that-openssl-rand-made-in-base64",
+        read!(secret_key, parse::secret_key),
+        |config| config.secret_key.clone().unwrap_or_default(),
+    )),
     common(setting(
         "listen",
         "Address and port to listen on",
@@ -288,8 +303,13 @@ mod tests {
     fn passwords_are_not_shown() {
         let config = Config {
             database_url: "postgres://ann:hunter2@db/heddle".to_owned(),
+            redis_url: Some("rediss://:hunter2@cache:6379/1".to_owned()),
+            secret_key: Some("hunter2:hunter2hunter2hunter2hunter2".to_owned()),
             ..Config::default()
         };
-        assert!(format!("{config:?}").contains("postgres://ann:***@db/heddle"));
+        let shown = format!("{config:?}");
+        assert!(shown.contains("postgres://ann:***@db/heddle"));
+        assert!(shown.contains("rediss://:***@cache:6379/1"));
+        assert!(!shown.contains("hunter2"), "{shown}");
     }
 }

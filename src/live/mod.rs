@@ -4,6 +4,7 @@ pub mod bus;
 pub mod cursor;
 pub mod follow;
 pub mod hub;
+pub mod installation;
 pub mod log;
 pub mod place;
 pub mod prune;

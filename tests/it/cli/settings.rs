@@ -86,6 +86,11 @@ fn what_is_unsafe_is_refused() {
         told.contains("--sign-up-policy (flag): production refuses open"),
         "{told}"
     );
+    let told = machine.fails(3, &["serve", "--redis-url", "redis://localhost"]);
+    assert!(
+        told.contains("--redis-url (flag): has no use with SQLite"),
+        "{told}"
+    );
 }
 
 #[test]
