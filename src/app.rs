@@ -45,7 +45,14 @@ impl App {
         let shutdown = CancellationToken::new();
         let throttles = Throttles::new(&clock, config.mode);
         Ok(Self {
-            hub: Hub::new(&db, &clock, &tasks, &shutdown, config.event_replay),
+            hub: Hub::new(
+                &db,
+                &clock,
+                &tasks,
+                &shutdown,
+                config.event_replay,
+                config.redis_url.clone(),
+            ),
             config: Arc::new(config),
             clock,
             db,

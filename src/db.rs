@@ -43,6 +43,8 @@ pub struct Db {
     reader: DatabaseConnection,
     /// Counts commits that wrote events: the doorbell of this process.
     doorbell: Arc<watch::Sender<u64>>,
+    /// The same for changes that are not kept: presence and typing.
+    fleeting_bell: Arc<watch::Sender<u64>>,
     /// Rung by commits that asked for background work.
     work_bell: Arc<Notify>,
 }
@@ -58,6 +60,7 @@ pub struct Tx {
 #[derive(Clone, Copy, Debug, Default)]
 struct Rings {
     readers: bool,
+    fleeting: bool,
     workers: bool,
 }
 
@@ -68,6 +71,14 @@ impl Tx {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .readers = true;
+    }
+
+    /// Rings the doorbell of fleeting changes once this transaction is committed.
+    pub fn ring_fleeting_on_commit(&self) {
+        self.rings
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .fleeting = true;
     }
 
     /// Wakes a worker once this transaction is committed: it asked for background work.
@@ -98,6 +109,7 @@ impl Db {
             writer,
             reader,
             doorbell: Arc::new(watch::Sender::new(0)),
+            fleeting_bell: Arc::new(watch::Sender::new(0)),
             work_bell: Arc::new(Notify::new()),
         })
     }
@@ -124,6 +136,12 @@ impl Db {
     #[must_use]
     pub fn doorbell(&self) -> watch::Receiver<u64> {
         self.doorbell.subscribe()
+    }
+
+    /// Changes whenever a transaction of this process that changed something fleeting was committed.
+    #[must_use]
+    pub fn fleeting_bell(&self) -> watch::Receiver<u64> {
+        self.fleeting_bell.subscribe()
     }
 
     /// Wakes one waiter whenever a transaction of this process that asked for work was committed.
@@ -180,9 +198,13 @@ impl Db {
             .rings
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        if rings.readers {
-            self.doorbell
-                .send_modify(|count| *count = count.wrapping_add(1));
+        for (is_rung, bell) in [
+            (rings.readers, &self.doorbell),
+            (rings.fleeting, &self.fleeting_bell),
+        ] {
+            if is_rung {
+                bell.send_modify(|count| *count = count.wrapping_add(1));
+            }
         }
         if rings.workers {
             self.work_bell.notify_one();

@@ -10,11 +10,13 @@ use super::{
     folder, migrate, out,
 };
 use crate::{
+    auth::token::Keys,
     clock::Clock,
     config::Config,
     db::{self, Db},
     domain::recount,
     error::Error,
+    live::{bus, installation},
 };
 
 /// Clocks further apart make tokens lapse early and messages come from the future.
@@ -70,7 +72,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
     let mut findings = vec![data_folder(config)];
     match Db::connect(&config.database_url).await {
         Ok(db) => {
-            let outcome = database(&db, args, &mut findings).await;
+            let outcome = database(&db, config, args, &mut findings).await;
             db.close().await?;
             outcome?;
         }
@@ -78,6 +80,9 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
             let told = format!("{}; is the address right?", Failure::from(error));
             findings.push(Finding::bad("database", Exit::Database, told));
         }
+    }
+    if let Some(url) = &config.redis_url {
+        findings.push(redis(url).await);
     }
     if args.json {
         let text = serde_json::to_string_pretty(&findings).map_err(Error::internal)?;
@@ -122,6 +127,9 @@ fn data_folder(config: &Config) -> Finding {
         Ok(true) => return bad(format!("{shown} is open to others; run chmod 700 {shown}")),
         Ok(false) => {}
     }
+    if config.secret_key.is_some() {
+        return Finding::good(ABOUT, format!("{shown}, for its owner alone"));
+    }
     let key = folder::key_path(config);
     match folder::is_open_to_others(&key) {
         Ok(true) => bad(format!(
@@ -136,7 +144,12 @@ fn data_folder(config: &Config) -> Finding {
     }
 }
 
-async fn database(db: &Db, args: &Args, findings: &mut Vec<Finding>) -> Result<(), Failure> {
+async fn database(
+    db: &Db,
+    config: &Config,
+    args: &Args,
+    findings: &mut Vec<Finding>,
+) -> Result<(), Failure> {
     findings.push(version(db).await?);
     if db.backend() == DbBackend::Sqlite {
         findings.push(pragmas(db).await?);
@@ -149,6 +162,7 @@ async fn database(db: &Db, args: &Args, findings: &mut Vec<Finding>) -> Result<(
         return Ok(());
     }
     findings.push(Finding::good("tables", "up to date"));
+    findings.extend(keys(db, config).await?);
     if args.repair {
         recount::repair(db).await?;
     }
@@ -232,6 +246,39 @@ async fn clock(db: &Db) -> Result<Finding, Failure> {
     } else {
         Finding::good("clock", "agrees with the database's")
     })
+}
+
+/// Whether the other nodes of this database take this one's tokens; nothing when there are no keys yet.
+async fn keys(db: &Db, config: &Config) -> Result<Option<Finding>, Failure> {
+    const ABOUT: &str = "keys";
+    if config.secret_key.is_none() && !folder::key_path(config).exists() {
+        return Ok(None);
+    }
+    let keys = Keys::new(&folder::secret(config)?)?;
+    Ok(Some(
+        if installation::has_other_keys(db, keys.id()).await? {
+            let told = "another node has sealed this database's tokens with another key; give every \
+                        node the same secret_key, or copy token.key";
+            Finding::bad(ABOUT, Exit::Configuration, told)
+        } else {
+            Finding::good(ABOUT, "those of this database")
+        },
+    ))
+}
+
+async fn redis(url: &str) -> Finding {
+    const ABOUT: &str = "redis";
+    let start = Instant::now();
+    match bus::probe(url).await {
+        Ok(found) => Finding::good(
+            ABOUT,
+            format!("{found}, answers in {:.1?}", start.elapsed()),
+        ),
+        Err(error) => {
+            let told = format!("{}; is redis_url right?", Failure::from(error));
+            Finding::bad(ABOUT, Exit::Failure, told)
+        }
+    }
 }
 
 async fn counts(db: &Db) -> Result<Finding, Failure> {

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use sea_orm::DbBackend;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -13,6 +14,7 @@ use crate::{
     app::App,
     config::{Config, Mode},
     http, jobs,
+    live::installation,
 };
 
 /// How long requests and background work may take to finish once the server is told to stop.
@@ -30,6 +32,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     let secret = folder::secret(&config)?;
     let app = App::open(config, &secret).await?;
     migrate::up(&app.db, &app.config).await?;
+    introduce(&app).await?;
     // Before the banner: whoever reads it may want to stop the server at once.
     stop_on_signal(&app)?;
     jobs::start(&app);
@@ -51,6 +54,23 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
     }
     app.db.clone().close().await?;
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// What those who run several nodes should know of this one.
+async fn introduce(app: &App) -> Result<(), Failure> {
+    if app.db.backend() == DbBackend::Postgres && app.config.redis_url.is_none() {
+        tracing::info!(
+            "other nodes on this database hear of events within a second; with redis_url, at once"
+        );
+    }
+    if installation::has_other_keys(&app.db, app.keys.id()).await? {
+        tracing::warn!(
+            "this database's tokens were sealed with another key, so whoever was signed in has to \
+             sign in again; if other nodes run on it, give all of them the same secret_key"
+        );
+    }
+    installation::keep_keys(&app.db, app.keys.id()).await?;
     Ok(())
 }
 

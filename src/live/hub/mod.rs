@@ -44,6 +44,7 @@ struct Shared {
     tasks: TaskTracker,
     shutdown: CancellationToken,
     keeps: TimeDelta,
+    redis_url: Option<String>,
     started: OnceCell<()>,
     requests: mpsc::UnboundedSender<Request>,
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Request>>>,
@@ -96,8 +97,8 @@ fn behind() -> Error {
 }
 
 impl Hub {
-    /// The hub of a node that uses this database, whose log `keeps` events for this long. Reads
-    /// nothing yet.
+    /// The hub of a node that uses this database, whose log `keeps` events for this long, and hears
+    /// other nodes over this Redis. Reads nothing yet.
     #[must_use]
     pub fn new(
         db: &Db,
@@ -105,6 +106,7 @@ impl Hub {
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
         keeps: Duration,
+        redis_url: Option<String>,
     ) -> Self {
         let (requests, inbox) = mpsc::unbounded_channel();
         Self(Arc::new(Shared {
@@ -113,6 +115,7 @@ impl Hub {
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
             keeps: TimeDelta::from_std(keeps).unwrap_or(TimeDelta::MAX),
+            redis_url,
             started: OnceCell::new(),
             requests,
             inbox: Mutex::new(Some(inbox)),

@@ -21,8 +21,9 @@ use crate::{
     error::Error,
     id::{ConversationId, UserId},
     live::{
-        bus::Bus,
+        bus::{Bell, Bus, Link},
         cursor::Cursor,
+        installation,
         log::Change,
         place::Place,
         prune,
@@ -92,7 +93,15 @@ impl Reader {
     /// A reader who has read everything up to now.
     pub(super) async fn new(shared: &Arc<Shared>) -> Result<Self, Error> {
         // Listen first: what rings while the end is looked up is then looked at.
-        let bus = Bus::new(&shared.db);
+        let link = match &shared.redis_url {
+            Some(url) => Some(Link::new(
+                url,
+                installation::id(&shared.db).await?,
+                &shared.db,
+            )?),
+            None => None,
+        };
+        let bus = Bus::new(&shared.db, link.as_ref());
         let place = read::end(shared.db.read()).await?;
         let Some(inbox) = shared.take_inbox() else {
             return Err(Error::internal("the log is already being read"));
@@ -110,6 +119,9 @@ impl Reader {
             is_failing: false,
         };
         reader.publish();
+        if let Some(link) = link {
+            shared.tasks.spawn(link.run(shared.shutdown.clone()));
+        }
         Ok(reader)
     }
 
@@ -123,7 +135,7 @@ impl Reader {
                 biased;
                 () = shutdown.cancelled() => return,
                 Some(request) = self.inbox.recv() => self.hear(request),
-                () = self.bus.rung() => {}
+                Bell::Log | Bell::Fleeting = self.bus.rung() => {}
                 _ = sweep.tick() => {}
             }
             while let Ok(request) = self.inbox.try_recv() {
