@@ -84,9 +84,9 @@ struct Writer {
 async fn gathered(server: &Binary, random: &mut SmallRng) -> (String, Vec<Writer>) {
     let mut writers = vec![];
     for name in WRITERS {
-        let person = Person::at(format!("{}/graphql", server.url()));
+        let person = Person::nobody_at(format!("{}/graphql", server.url()));
         writers.push(Writer {
-            person: person.signs_up(name).await,
+            person: person.registers(name).await,
             random: SmallRng::seed_from_u64(random.random()),
             count: 0,
             pending: None,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{Machine, mode, on_both};
+use crate::support::redis::Redis;
 
 /// A server that was started and has said where it is.
 struct Server {
@@ -129,4 +130,30 @@ async fn tables_go_up_and_down(machine: Machine) {
         format!("{} steps applied\n", steps.parse::<usize>().unwrap() + 1)
     );
     machine.runs(&["migrate", "status"]);
+}
+
+#[tokio::test]
+async fn doctor_looks_at_redis_and_at_the_keys() {
+    let machine = Machine::postgres().await;
+    let mut redis = Redis::start().await;
+    let url = redis.url();
+    let with = ["doctor", "--redis-url", &url, "--secret-key"];
+    let doctor = |key| [&with[..], &[key]].concat();
+    let (one, other) = (
+        "0123456789abcdef0123456789abcdef",
+        "fedcba9876543210fedcba9876543210",
+    );
+    machine.runs(&["migrate", "up"]);
+    let serve = ["serve", "--listen", "127.0.0.1:0", "--secret-key", one];
+    assert_eq!(Server::start(&machine, &serve).stop(), Some(0));
+    let told = machine.runs(&doctor(one));
+    let found = told.lines().any(|line| {
+        line.starts_with("ok    redis: Redis ") || line.starts_with("ok    redis: Valkey ")
+    });
+    assert!(found && told.contains("ok    keys: "), "{told}");
+    let told = machine.fails(3, &doctor(other));
+    assert!(told.contains("WRONG keys: another node"), "{told}");
+    redis.is_killed().await;
+    let told = machine.fails(1, &doctor(one));
+    assert!(told.contains("WRONG redis: "), "{told}");
 }

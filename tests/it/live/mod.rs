@@ -1,5 +1,7 @@
 //! The event stream: nothing lost, nothing twice, in order, and silence when access ends.
 
 mod log;
+mod nodes;
 mod rows;
 mod stories;
+mod storm;

@@ -120,7 +120,7 @@ impl Running {
 }
 
 /// The address on the banner, which is printed when the server answers.
-async fn announced(output: &mut BufReader<ChildStdout>) -> String {
+pub(super) async fn announced(output: &mut BufReader<ChildStdout>) -> String {
     let mut line = String::new();
     while output.read_line(&mut line).await.unwrap() > 0 {
         if let Some(api) = line.trim().strip_prefix("API ") {

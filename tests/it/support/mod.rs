@@ -2,11 +2,13 @@
 
 pub(crate) mod app;
 pub(crate) mod binary;
+pub(crate) mod cluster;
 pub(crate) mod dump;
 pub(crate) mod groups;
 pub(crate) mod log;
 pub(crate) mod person;
 pub(crate) mod postgres;
+pub(crate) mod redis;
 pub(crate) mod rows;
 pub(crate) mod seed;
 pub(crate) mod socket;

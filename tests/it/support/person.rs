@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::app::TestApp;
+use super::{app::TestApp, socket::Subscription};
 
 /// A password that is good enough for anybody.
 pub(crate) const PASSWORD: &str = "a loom has many heddles";
@@ -24,11 +24,11 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn nobody(app: &TestApp) -> Self {
-        Self::at(app.url("/graphql"))
+        Self::nobody_at(app.url("/graphql"))
     }
 
-    /// Nobody in particular, who asks at this address.
-    pub(crate) fn at(endpoint: String) -> Self {
+    /// Somebody who is not signed in, at this endpoint.
+    pub(crate) fn nobody_at(endpoint: String) -> Self {
         Self {
             id: String::new(),
             username: String::new(),
@@ -44,12 +44,31 @@ impl Person {
         self.endpoint = endpoint;
     }
 
+    /// Where they ask.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Begins to listen.
+    pub(crate) async fn subscribes(&self, query: &str, variables: Value) -> Subscription {
+        let opened = Subscription::try_open(&self.endpoint, self, query, variables).await;
+        opened.unwrap()
+    }
+
+    /// The same person, with the same tokens, at another node.
+    pub(crate) fn at(&self, endpoint: String) -> Self {
+        Self {
+            endpoint,
+            ..self.clone()
+        }
+    }
+
     pub(crate) async fn register(app: &TestApp, name: &str) -> Self {
-        Self::nobody(app).signs_up(name).await
+        Self::nobody(app).registers(name).await
     }
 
     /// Nobody becomes somebody.
-    pub(crate) async fn signs_up(self, name: &str) -> Self {
+    pub(crate) async fn registers(self, name: &str) -> Self {
         let mut person = self;
         person.username = name.to_lowercase();
         let input = json!({

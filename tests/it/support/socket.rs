@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{Message, client::IntoClientRequest, http::HeaderValue},
+    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
 };
 
 use super::{app::TestApp, person::Person};
@@ -34,46 +34,67 @@ pub(crate) enum Said {
 impl Subscription {
     /// A person subscribes.
     pub(crate) async fn open(app: &TestApp, who: &Person, query: &str, variables: Value) -> Self {
-        let url = app.url("/graphql").replace("http", "ws");
+        let url = app.url("/graphql");
+        Self::try_open(&url, who, query, variables).await.unwrap()
+    }
+
+    /// A person subscribes at this endpoint, if it takes connections.
+    pub(crate) async fn try_open(
+        endpoint: &str,
+        who: &Person,
+        query: &str,
+        variables: Value,
+    ) -> Result<Self, tungstenite::Error> {
+        let url = endpoint.replacen("http", "ws", 1);
         let mut request = url.into_client_request().unwrap();
         let protocol = HeaderValue::from_static("graphql-transport-ws");
         request
             .headers_mut()
             .insert("sec-websocket-protocol", protocol);
-        let mut socket = Self(connect_async(request).await.unwrap().0);
+        let mut socket = Self(connect_async(request).await?.0);
         let token = who.token.as_ref().map(|token| json!({ "token": token }));
         socket
             .send(&json!({ "type": "connection_init", "payload": token }))
-            .await;
+            .await?;
         let payload = json!({ "query": query, "variables": variables });
         let subscribe = json!({ "id": "1", "type": "subscribe", "payload": payload });
-        socket.send(&subscribe).await;
-        socket
+        socket.send(&subscribe).await?;
+        Ok(socket)
     }
 
-    async fn send(&mut self, message: &Value) {
+    async fn send(&mut self, message: &Value) -> Result<(), tungstenite::Error> {
         let message = Message::text(message.to_string());
-        self.0.send(message).await.unwrap();
+        self.0.send(message).await
     }
 
     /// The next thing it says.
     pub(crate) async fn says(&mut self) -> Said {
+        let said = tokio::time::timeout(PATIENCE, self.hears()).await;
+        said.unwrap().unwrap()
+    }
+
+    /// The next thing it says, if the connection lasts so long.
+    pub(crate) async fn hears(&mut self) -> Result<Said, tungstenite::Error> {
         loop {
-            let message = tokio::time::timeout(PATIENCE, self.0.next()).await;
-            let text = match message.unwrap().unwrap().unwrap() {
+            let closed = || tungstenite::Error::ConnectionClosed;
+            let text = match self.0.next().await.ok_or_else(closed)?? {
                 Message::Text(text) => text,
-                Message::Close(frame) => return Said::Closed(frame.unwrap().code.into()),
+                Message::Close(frame) => {
+                    return Ok(Said::Closed(frame.ok_or_else(closed)?.code.into()));
+                }
                 _ => continue,
             };
             let mut message: Value = serde_json::from_str(&text).unwrap();
             match message["type"].as_str().unwrap() {
                 "next" => {
                     let payload = &mut message["payload"];
-                    assert!(payload.get("errors").is_none(), "{payload:#}");
-                    return Said::Next(payload["data"].take());
+                    return Ok(match payload.get_mut("errors") {
+                        Some(errors) => Said::Error(errors.take()),
+                        None => Said::Next(payload["data"].take()),
+                    });
                 }
-                "error" => return Said::Error(message["payload"].take()),
-                "complete" => return Said::Complete,
+                "error" => return Ok(Said::Error(message["payload"].take())),
+                "complete" => return Ok(Said::Complete),
                 _ => {}
             }
         }

@@ -1,0 +1,422 @@
+//! A storm: people write and listen on several nodes while things break, and in the end everybody has
+//! heard exactly what the log says. `HEDDLE_TEST_SOAK=SECONDS` makes it long; its seed is printed.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use heddle::{
+    db::{self, Db},
+    entity::message,
+    id::ConversationId,
+    live::log::Change,
+};
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use sea_orm::{EntityTrait, FromQueryResult};
+use serde_json::{Value, json};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::support::{
+    cluster::{Cluster, Node},
+    groups::Groups,
+    person::{PASSWORD, Person, text},
+    socket::{Said, Subscription},
+};
+
+/// After the last fault, everybody has heard everything within this time.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// A request that takes longer is tried elsewhere.
+const GIVE_UP: Duration = Duration::from_secs(5);
+/// A storm in an ordinary run of the tests.
+const SHORT: Duration = Duration::from_secs(8);
+/// The pause between faults.
+const CALM: Duration = Duration::from_millis(1500);
+const CONVERSATIONS: usize = 3;
+
+const EVENTS: &str = "subscription($after: String) { events(after: $after) { __typename cursor
+    ... on StreamOpenedEvent { outcome }
+    ... on MessageSentEvent { message { body conversation { id } } } } }";
+const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+    message { id } } }";
+const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) {
+    auth { accessToken } } }";
+
+/// What breaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Fault {
+    /// A node is killed, and started again.
+    NodeKilled,
+    /// Redis is killed, and started again at once.
+    RedisRestarted,
+    /// Redis is away for some seconds.
+    RedisAway(u64),
+    /// PostgreSQL cuts every connection and starts again.
+    PostgresRestarted,
+}
+
+/// What was seen.
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    seed: u64,
+    messages: usize,
+    heard: usize,
+    returns: usize,
+    faults: HashMap<Fault, usize>,
+    /// Microseconds from sending to hearing, of what was heard without having been away.
+    delays: Vec<u128>,
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut delays = self.delays.clone();
+        delays.sort_unstable();
+        let part = |of: usize| delays.get(delays.len() * of / 1000).copied().unwrap_or(0);
+        write!(
+            f,
+            "seed {}: {} messages, heard {} times with {} returns; faults {:?}; \
+             delays p50 {} us, p99 {} us, longest {} us",
+            self.seed,
+            self.messages,
+            self.heard,
+            self.returns,
+            self.faults,
+            part(500),
+            part(990),
+            delays.last().copied().unwrap_or(0),
+        )
+    }
+}
+
+/// Everybody's common knowledge.
+struct Scene {
+    endpoints: Vec<String>,
+    conversations: Vec<String>,
+    begun: Instant,
+}
+
+/// One listener's story.
+#[derive(Default)]
+struct Heard {
+    by_conversation: HashMap<String, Vec<String>>,
+    returns: usize,
+    delays: Vec<u128>,
+}
+
+/// Runs a storm over the cluster with these faults, in turn, and proves what everybody heard.
+pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
+    let seed: u64 = rand::rng().random();
+    let soak = soak();
+    let (lasts, listeners) = soak.map_or((SHORT, 8), |lasts| (lasts, 50));
+    tell(&format!("seed {seed}"));
+    let (writers, readers, scene) = people(&cluster, 3, listeners).await;
+    let calm = CancellationToken::new();
+    let mut writing = JoinSet::new();
+    let mut listening = JoinSet::new();
+    for (number, reader) in (0..).zip(readers) {
+        let seen = reader.asks("{ eventCursor }", Value::Null).await;
+        let cursor = seen["eventCursor"].clone();
+        listening.spawn(listens(reader, cursor, Arc::clone(&scene), seed ^ number));
+    }
+    for (number, writer) in (0..).zip(&writers) {
+        let random = StdRng::seed_from_u64(seed.wrapping_add(number + 1));
+        writing.spawn(writes(
+            writer.clone(),
+            number,
+            Arc::clone(&scene),
+            random,
+            calm.clone(),
+        ));
+    }
+    let mut report = Report {
+        seed,
+        ..Report::default()
+    };
+    let mut random = StdRng::seed_from_u64(seed);
+    while scene.begun.elapsed() < lasts {
+        for &fault in faults {
+            sleep(CALM.mul_f64(random.random_range(0.2..1.0))).await;
+            happens(&mut cluster, fault, &mut random).await;
+            *report.faults.entry(fault).or_default() += 1;
+        }
+        if faults.is_empty() {
+            sleep(CALM).await;
+        }
+    }
+    calm.cancel();
+    let acknowledged: Vec<_> = writing.join_all().await.into_iter().flatten().collect();
+    for conversation in &scene.conversations {
+        says(&writers[0], &scene, conversation, "the end", &mut random).await;
+    }
+    let all = timeout(PATIENCE, listening.join_all()).await;
+    let all = all.unwrap_or_else(|_| panic!("seed {seed}: somebody still waits"));
+    proves(&cluster, &scene, &acknowledged, all, &mut report).await;
+    tell(&report.to_string());
+}
+
+/// A storm that cannot be told about cannot be studied.
+fn tell(words: &str) {
+    #[expect(
+        clippy::print_stdout,
+        reason = "shown for a failed test, and for a long one"
+    )]
+    {
+        println!("{words}");
+    }
+}
+
+/// How long a long run lasts.
+fn soak() -> Option<Duration> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "it is for tests, not for the server"
+    )]
+    let seconds = std::env::var("HEDDLE_TEST_SOAK").ok()?;
+    Some(Duration::from_secs(seconds.parse().unwrap()))
+}
+
+async fn people(
+    cluster: &Cluster,
+    writers: usize,
+    listeners: usize,
+) -> (Vec<Person>, Vec<Person>, Arc<Scene>) {
+    let mut all = vec![];
+    for number in 0..writers + listeners {
+        all.push(cluster.person(&format!("Person{number}")).await);
+    }
+    let others: Vec<_> = all.iter().skip(1).collect();
+    let mut conversations = vec![];
+    for number in 0..CONVERSATIONS {
+        let title = format!("Room {number}");
+        conversations.push(all[0].founds(Some(&title), &others).await);
+    }
+    let scene = Scene {
+        endpoints: cluster.nodes.iter().map(Node::endpoint).collect(),
+        conversations,
+        begun: Instant::now(),
+    };
+    let listening = all.split_off(writers);
+    (all, listening, Arc::new(scene))
+}
+
+async fn happens(cluster: &mut Cluster, fault: Fault, random: &mut StdRng) {
+    match fault {
+        Fault::NodeKilled => {
+            let which = random.random_range(0..cluster.nodes.len());
+            cluster.nodes[which].is_killed().await;
+            sleep(CALM.mul_f64(random.random_range(0.0..0.5))).await;
+            cluster.nodes[which].again().await;
+        }
+        Fault::RedisRestarted | Fault::RedisAway(_) => {
+            let redis = cluster.redis.as_mut().unwrap();
+            redis.is_killed().await;
+            if let Fault::RedisAway(seconds) = fault {
+                sleep(Duration::from_secs(seconds)).await;
+            }
+            redis.again().await;
+        }
+        Fault::PostgresRestarted => cluster.postgres.restarts().await,
+    }
+}
+
+/// Writes until it is calm, and gives what was acknowledged.
+async fn writes(
+    who: Person,
+    number: u64,
+    scene: Arc<Scene>,
+    mut random: StdRng,
+    calm: CancellationToken,
+) -> Vec<(String, String)> {
+    let mut acknowledged = vec![];
+    while !calm.is_cancelled() {
+        let which = random.random_range(0..scene.conversations.len());
+        let conversation = scene.conversations[which].clone();
+        let now = scene.begun.elapsed().as_micros();
+        let body = format!("{number} {} {now}", acknowledged.len());
+        says(&who, &scene, &conversation, &body, &mut random).await;
+        acknowledged.push((conversation, body));
+        sleep(Duration::from_millis(random.random_range(0..40))).await;
+    }
+    acknowledged
+}
+
+/// Sends a message, at whichever node takes it, as often as it needs.
+async fn says(who: &Person, scene: &Scene, conversation: &str, body: &str, random: &mut StdRng) {
+    let key = format!("{:032x}", random.random::<u128>());
+    let input = json!({ "conversationId": conversation, "body": body, "clientMessageId": key });
+    loop {
+        let node = random.random_range(0..scene.endpoints.len());
+        let there = who.at(scene.endpoints[node].clone());
+        let sending = there.tries(SEND, json!({ "input": input }));
+        if let Ok(Ok(answer)) = timeout(GIVE_UP, sending).await
+            && answer.get("errors").is_none()
+        {
+            return;
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Listens here and there, leaves and comes back, until the last message of every conversation.
+async fn listens(mut who: Person, mut cursor: Value, scene: Arc<Scene>, seed: u64) -> Heard {
+    let mut random = StdRng::seed_from_u64(seed);
+    let mut heard = Heard::default();
+    let mut is_over = false;
+    while !is_over {
+        let node = random.random_range(0..scene.endpoints.len());
+        let there = who.at(scene.endpoints[node].clone());
+        let stays = Duration::from_millis(random.random_range(1..3000));
+        let visit = visits(&there, &scene, &mut cursor, &mut heard);
+        match timeout(stays, visit).await {
+            Ok(Visit::SignedOut) => {
+                if let Some(again) = signs_in(&there).await {
+                    who = again;
+                }
+            }
+            Ok(Visit::Cut) => sleep(Duration::from_millis(20)).await,
+            Ok(Visit::Over) => is_over = true,
+            // They leave.
+            Err(_) => {}
+        }
+        heard.returns += 1;
+    }
+    heard
+}
+
+/// How a visit ended.
+enum Visit {
+    Cut,
+    SignedOut,
+    Over,
+}
+
+async fn visits(there: &Person, scene: &Scene, cursor: &mut Value, heard: &mut Heard) -> Visit {
+    let after = json!({ "after": cursor });
+    let Ok(mut events) = Subscription::try_open(there.endpoint(), there, EVENTS, after).await
+    else {
+        return Visit::Cut;
+    };
+    let came = scene.begun.elapsed().as_micros();
+    loop {
+        let mut event = match events.hears().await {
+            Ok(Said::Next(mut data)) => data["events"].take(),
+            Ok(Said::Closed(4401 | 4403)) => return Visit::SignedOut,
+            _ => return Visit::Cut,
+        };
+        if event["__typename"] == "StreamOpenedEvent" {
+            assert_eq!(event["outcome"], "RESUMED");
+        }
+        *cursor = event["cursor"].take();
+        if event["__typename"] != "MessageSentEvent" {
+            continue;
+        }
+        let (body, conversation) = (
+            text(&event["message"]["body"]),
+            &event["message"]["conversation"]["id"],
+        );
+        let sent = body
+            .split(' ')
+            .nth(2)
+            .and_then(|micros| micros.parse::<u128>().ok());
+        if let Some(sent) = sent.filter(|sent| *sent > came) {
+            heard.delays.push(scene.begun.elapsed().as_micros() - sent);
+        }
+        heard
+            .by_conversation
+            .entry(text(conversation))
+            .or_default()
+            .push(body);
+        let ends = |bodies: &Vec<String>| bodies.iter().any(|body| body == "the end");
+        if heard
+            .by_conversation
+            .values()
+            .filter(|bodies| ends(bodies))
+            .count()
+            == CONVERSATIONS
+        {
+            return Visit::Over;
+        }
+    }
+}
+
+async fn signs_in(who: &Person) -> Option<Person> {
+    let input = json!({ "login": who.username, "password": PASSWORD });
+    let signing_in = who.tries(SIGN_IN, json!({ "input": input }));
+    let answer = timeout(GIVE_UP, signing_in).await.ok()?.ok()?;
+    let token = answer["data"]["signIn"]["auth"]["accessToken"].as_str()?;
+    let mut again = who.clone();
+    again.token = Some(token.to_owned());
+    Some(again)
+}
+
+/// What each heard is what the log holds, once and in its order; and it holds all that was acknowledged.
+async fn proves(
+    cluster: &Cluster,
+    scene: &Scene,
+    acknowledged: &[(String, String)],
+    all: Vec<Heard>,
+    report: &mut Report,
+) {
+    let seed = report.seed;
+    let db = Db::connect(&cluster.postgres.url).await.unwrap();
+    for conversation in &scene.conversations {
+        let logged = logged(&db, conversation).await;
+        let mut sent: Vec<_> = acknowledged
+            .iter()
+            .filter(|(place, _)| place == conversation)
+            .map(|(_, body)| body.as_str())
+            .chain(["the end"])
+            .collect();
+        let mut sorted: Vec<_> = logged.iter().map(String::as_str).collect();
+        sent.sort_unstable();
+        sorted.sort_unstable();
+        assert_eq!(
+            sorted, sent,
+            "seed {seed}: the log is not what was acknowledged"
+        );
+        report.messages += logged.len();
+        for (number, heard) in all.iter().enumerate() {
+            let heard = &heard.by_conversation[conversation];
+            assert_eq!(heard, &logged, "seed {seed}: listener {number}");
+            report.heard += heard.len();
+        }
+    }
+    for heard in all {
+        report.returns += heard.returns;
+        report.delays.extend(heard.delays);
+    }
+    db.close().await.unwrap();
+    assert!(
+        report.messages > 50,
+        "{} messages prove little",
+        report.messages
+    );
+    assert!(report.heard > report.messages * 4, "{report}");
+}
+
+/// What was said in this conversation, as the log has it.
+async fn logged(db: &Db, conversation: &str) -> Vec<String> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        payload: String,
+    }
+    let log = "SELECT payload FROM event WHERE stream_id = ? AND kind = 'MessageSent' ORDER BY seq";
+    let id = ConversationId::from_text(conversation);
+    let rows: Vec<Row> = db::all(db.read(), log, [id.into()]).await.unwrap();
+    let mut bodies = vec![];
+    for row in rows {
+        let Change::MessageSent { message } = serde_json::from_str(&row.payload).unwrap() else {
+            panic!("{}", row.payload);
+        };
+        let found = message::Entity::find_by_id(message).one(db.read()).await;
+        // Notices have no text.
+        bodies.extend(found.unwrap().unwrap().body);
+    }
+    bodies
+}

@@ -1,0 +1,195 @@
+//! Several nodes as people run them: real processes, each with a data folder of its own, on one PostgreSQL
+//! and one Redis that belong to the test and can be taken away from them.
+
+use std::{net::TcpListener, process::Stdio, time::Duration};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{Child, ChildStdin, ChildStdout, Command},
+    time::timeout,
+};
+
+use super::{binary, person::Person, redis::Redis};
+
+/// A debug build on a busy machine takes its time.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// What all nodes of a cluster seal tokens with.
+const SECRET_KEY: &str = "every node of a cluster has the same key";
+
+/// Several nodes and what they stand on. All of it ends with the test.
+pub(crate) struct Cluster {
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) redis: Option<Redis>,
+    pub(crate) postgres: Postgres,
+}
+
+impl Cluster {
+    /// So many nodes, with Redis.
+    pub(crate) async fn with_redis(nodes: usize) -> Self {
+        Self::start(nodes, Some(Redis::start().await)).await
+    }
+
+    /// So many nodes that hear of each other by looking.
+    pub(crate) async fn without_redis(nodes: usize) -> Self {
+        Self::start(nodes, None).await
+    }
+
+    async fn start(count: usize, redis: Option<Redis>) -> Self {
+        let postgres = Postgres::start(&[]).await;
+        let mut nodes = vec![];
+        for _ in 0..count {
+            let redis = redis.as_ref().map(Redis::url);
+            nodes.push(Node::start(&postgres.url, redis.as_deref()).await);
+        }
+        Self {
+            nodes,
+            redis,
+            postgres,
+        }
+    }
+
+    /// Somebody new, who signed up at the first node.
+    pub(crate) async fn person(&self, name: &str) -> Person {
+        let nobody = Person::nobody_at(self.nodes[0].endpoint());
+        nobody.registers(name).await
+    }
+
+    /// The same person at this node.
+    pub(crate) fn at(&self, node: usize, who: &Person) -> Person {
+        who.at(self.nodes[node].endpoint())
+    }
+}
+
+/// One node, running or not.
+pub(crate) struct Node {
+    address: String,
+    /// Words before the program: how to enter its network.
+    inside: Vec<String>,
+    settings: Vec<(&'static str, String)>,
+    server: Option<(Child, BufReader<ChildStdout>)>,
+    folder: TempDir,
+}
+
+impl Node {
+    /// On a free port of this machine.
+    pub(crate) async fn start(database_url: &str, redis_url: Option<&str>) -> Self {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        Self::listening(address, &[], database_url, redis_url).await
+    }
+
+    /// On this address, which may be one of another network.
+    pub(crate) async fn listening(
+        address: String,
+        inside: &[&str],
+        database_url: &str,
+        redis_url: Option<&str>,
+    ) -> Self {
+        let mut settings = vec![
+            ("HEDDLE_LISTEN", address.clone()),
+            ("HEDDLE_DATA_DIR", "data".to_owned()),
+            ("HEDDLE_DATABASE_URL", database_url.to_owned()),
+            ("HEDDLE_SECRET_KEY", SECRET_KEY.to_owned()),
+            ("HEDDLE_LOG_LEVEL", "error".to_owned()),
+        ];
+        settings.extend(redis_url.map(|url| ("HEDDLE_REDIS_URL", url.to_owned())));
+        let mut node = Self {
+            address,
+            inside: inside.iter().map(|&word| word.to_owned()).collect(),
+            settings,
+            server: None,
+            folder: tempfile::tempdir().unwrap(),
+        };
+        node.again().await;
+        node
+    }
+
+    /// Where its API is.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}/graphql", self.address)
+    }
+
+    /// It is gone, without a word to anybody.
+    pub(crate) async fn is_killed(&mut self) {
+        if let Some((mut server, _)) = self.server.take() {
+            server.kill().await.unwrap();
+        }
+    }
+
+    /// It is back, at the same address.
+    pub(crate) async fn again(&mut self) {
+        let program = env!("CARGO_BIN_EXE_heddle");
+        let words: Vec<&str> = self.inside.iter().map(String::as_str).collect();
+        let mut command = match words.as_slice() {
+            [] => Command::new(program),
+            [first, rest @ ..] => {
+                let mut command = Command::new(first);
+                command.args(rest).arg(program);
+                command
+            }
+        };
+        let mut server = command
+            .env_clear()
+            .envs(self.settings.iter().map(|(name, value)| (*name, value)))
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(server.stdout.take().unwrap());
+        timeout(PATIENCE, binary::announced(&mut output))
+            .await
+            .unwrap();
+        self.server = Some((server, output));
+    }
+}
+
+/// A PostgreSQL server of a test's own, which can be started again.
+pub(crate) struct Postgres {
+    pub(crate) url: String,
+    _server: Child,
+    orders: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Postgres {
+    /// On a socket of its own and, where they are given, on network addresses and a port.
+    pub(crate) async fn start(network: &[&str]) -> Self {
+        let mut server = Command::new("sh")
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres"))
+            .args(network)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut postgres = Self {
+            url: String::new(),
+            orders: server.stdin.take().unwrap(),
+            answers: BufReader::new(server.stdout.take().unwrap()),
+            // Not killed with the test: it ends, and cleans up, when its orders do.
+            _server: server,
+        };
+        postgres.url = postgres.address().await;
+        postgres
+    }
+
+    /// Every connection is cut, and the server is back as soon as it can be.
+    pub(crate) async fn restarts(&mut self) {
+        self.orders.write_all(b"restart\n").await.unwrap();
+        self.address().await;
+    }
+
+    async fn address(&mut self) -> String {
+        let mut line = String::new();
+        let answered = timeout(PATIENCE, self.answers.read_line(&mut line)).await;
+        answered.unwrap().unwrap();
+        assert!(
+            !line.is_empty(),
+            "PostgreSQL did not start; its own words are above"
+        );
+        line.trim_end().to_owned()
+    }
+}
