@@ -120,8 +120,8 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     let mut writing = JoinSet::new();
     let mut listening = JoinSet::new();
     for (number, reader) in (0..).zip(readers) {
-        let seen = reader.asks("{ eventCursor }", Value::Null).await;
-        let cursor = seen["eventCursor"].clone();
+        let loaded = reader.asks("{ eventCursor }", Value::Null).await;
+        let cursor = loaded["eventCursor"].clone();
         listening.spawn(listens(reader, cursor, Arc::clone(&scene), seed ^ number));
     }
     for (number, writer) in (0..).zip(&writers) {
