@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{password::Passwords, throttle::Throttles, token::Keys},
+    auth::{known::Sessions, password::Passwords, throttle::Throttles, token::Keys},
     clock::Clock,
     config::Config,
     db::Db,
@@ -25,6 +25,8 @@ pub struct App {
     pub db: Db,
     /// Key material for tokens.
     pub keys: Arc<Keys>,
+    /// Sessions that were in use a moment ago.
+    pub sessions: Sessions,
     /// Password hashing.
     pub passwords: Passwords,
     /// How often one network address may try things.
@@ -57,6 +59,7 @@ impl App {
             clock,
             db,
             keys: Arc::new(Keys::new(secret)?),
+            sessions: Sessions::default(),
             passwords: Passwords::default(),
             throttles: Arc::new(throttles),
             tasks,

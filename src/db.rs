@@ -47,46 +47,52 @@ pub struct Db {
     fleeting_bell: Arc<watch::Sender<u64>>,
     /// Rung by commits that asked for background work.
     work_bell: Arc<Notify>,
+    /// Counts what may have ended sessions: what was known of them before is to be looked up again.
+    session_endings: Arc<AtomicU64>,
 }
 
 /// A transaction that may change things.
 #[derive(Debug)]
 pub struct Tx {
     inner: DatabaseTransaction,
-    rings: Mutex<Rings>,
+    rings: Mutex<Vec<Bell>>,
 }
 
-/// Whom to wake once a transaction is committed.
-#[derive(Clone, Copy, Debug, Default)]
-struct Rings {
-    readers: bool,
-    fleeting: bool,
-    workers: bool,
+/// Whom to tell once a transaction is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Bell {
+    Readers,
+    Fleeting,
+    Workers,
+    Sessions,
 }
 
 impl Tx {
     /// Rings the doorbell once this transaction is committed: it wrote an event.
     pub fn ring_on_commit(&self) {
-        self.rings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .readers = true;
+        self.rings_on_commit(Bell::Readers);
     }
 
     /// Rings the doorbell of fleeting changes once this transaction is committed.
     pub fn ring_fleeting_on_commit(&self) {
-        self.rings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fleeting = true;
+        self.rings_on_commit(Bell::Fleeting);
     }
 
     /// Wakes a worker once this transaction is committed: it asked for background work.
     pub fn wake_worker_on_commit(&self) {
-        self.rings
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .workers = true;
+        self.rings_on_commit(Bell::Workers);
+    }
+
+    /// What is known of sessions is looked up again once this transaction is committed: it ends some.
+    pub fn forget_sessions_on_commit(&self) {
+        self.rings_on_commit(Bell::Sessions);
+    }
+
+    fn rings_on_commit(&self, bell: Bell) {
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rings.contains(&bell) {
+            rings.push(bell);
+        }
     }
 }
 
@@ -111,6 +117,7 @@ impl Db {
             doorbell: Arc::new(watch::Sender::new(0)),
             fleeting_bell: Arc::new(watch::Sender::new(0)),
             work_bell: Arc::new(Notify::new()),
+            session_endings: Arc::default(),
         })
     }
 
@@ -148,6 +155,17 @@ impl Db {
     #[must_use]
     pub fn work_bell(&self) -> &Notify {
         &self.work_bell
+    }
+
+    /// How often sessions have ended, as far as this process knows.
+    #[must_use]
+    pub fn session_endings(&self) -> u64 {
+        self.session_endings.load(Ordering::Acquire)
+    }
+
+    /// Sessions have ended here or on another node.
+    pub fn note_session_endings(&self) {
+        self.session_endings.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Runs `work` in one transaction: committed when it succeeds, undone when it fails, and run
@@ -198,18 +216,20 @@ impl Db {
             .rings
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        for (is_rung, bell) in [
-            (rings.readers, &self.doorbell),
-            (rings.fleeting, &self.fleeting_bell),
-        ] {
-            if is_rung {
-                bell.send_modify(|count| *count = count.wrapping_add(1));
-            }
-        }
-        if rings.workers {
-            self.work_bell.notify_one();
+        for bell in rings {
+            self.ring(bell);
         }
         Ok(value)
+    }
+
+    fn ring(&self, bell: Bell) {
+        let count = |count: &mut u64| *count = count.wrapping_add(1);
+        match bell {
+            Bell::Readers => self.doorbell.send_modify(count),
+            Bell::Fleeting => self.fleeting_bell.send_modify(count),
+            Bell::Workers => self.work_bell.notify_one(),
+            Bell::Sessions => self.note_session_endings(),
+        }
     }
 
     /// Closes every connection; on SQLite the write-ahead log is folded into the file.

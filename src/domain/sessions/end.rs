@@ -66,6 +66,7 @@ pub async fn end_in(
         .map(|row| Ended::from_query_result(row, "").map(|row| row.id))
         .collect::<Result<Vec<_>, _>>()?;
     ended.sort_unstable();
+    tx.forget_sessions_on_commit();
     let changes: Vec<_> = ended
         .iter()
         .map(|&session| Change::SessionEnded {

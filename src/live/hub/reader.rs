@@ -209,6 +209,7 @@ impl Reader {
             self.place = batch.place;
             for entry in batch.entries {
                 if let Some(Change::SessionEnded { session, reason }) = entry.change {
+                    self.shared.db.note_session_endings();
                     self.shared.sessions.end(session, reason);
                 }
                 let also = match entry.change {
