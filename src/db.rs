@@ -246,8 +246,14 @@ pub fn sql<I>(backend: DbBackend, text: &str, values: I) -> Statement
 where
     I: IntoIterator<Item = Value>,
 {
+    Statement::from_sql_and_values(backend, numbered(backend, text), values)
+}
+
+/// The same text with the placeholders that the database wants.
+#[must_use]
+pub fn numbered(backend: DbBackend, text: &str) -> String {
     if backend != DbBackend::Postgres {
-        return Statement::from_sql_and_values(backend, text, values);
+        return text.to_owned();
     }
     let mut numbered = String::with_capacity(text.len() + 16);
     let mut count = 0_u32;
@@ -260,7 +266,7 @@ where
             numbered.push(letter);
         }
     }
-    Statement::from_sql_and_values(backend, numbered, values)
+    numbered
 }
 
 /// Runs SQL written with `?` and reads every row as a `T`.

@@ -6,7 +6,7 @@ use sea_orm_migration::{
 };
 
 /// What stands in braces, on SQLite and on PostgreSQL.
-const TYPES: [(&str, &str, &str); 8] = [
+const TYPES: [(&str, &str, &str); 9] = [
     ("{uuid}", "BLOB", "uuid"),
     ("{bytes}", "BLOB", "bytea"),
     ("{time}", "TEXT", "timestamptz"),
@@ -19,6 +19,8 @@ const TYPES: [(&str, &str, &str); 8] = [
     ),
     // A new id.
     ("{random}", "randomblob(16)", "gen_random_uuid()"),
+    // Not worth a write-ahead log: empty after a crash, and then filled anew.
+    ("{fleeting}", "", "UNLOGGED"),
     // SQLite checks column types only in tables that ask for it.
     ("{table}", "STRICT", ""),
 ];

@@ -18,6 +18,7 @@ mod m0008_unknown_sign_ins;
 mod m0009_installation;
 mod m0010_title_keys;
 mod m0011_message_indexes;
+mod m0012_presence;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0009_installation::Step),
             Box::new(m0010_title_keys::Step),
             Box::new(m0011_message_indexes::Step),
+            Box::new(m0012_presence::Step),
         ]
     }
 }

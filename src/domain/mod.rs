@@ -10,6 +10,7 @@ pub mod messages;
 pub mod notifications;
 pub mod page;
 pub mod participants;
+pub mod presence;
 pub mod reads;
 pub mod recount;
 pub mod sessions;

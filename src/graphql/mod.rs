@@ -18,6 +18,7 @@ pub mod nodes;
 pub mod notifications;
 pub mod page;
 pub mod participants;
+pub mod presence;
 pub mod reads;
 pub mod scalars;
 pub mod server;
@@ -50,6 +51,7 @@ pub struct Mutation(
     threads::ThreadMutation,
     sessions::SessionMutation,
     participants::ParticipantMutation,
+    presence::PresenceMutation,
 );
 
 /// Live updates, over WebSocket or server-sent events.

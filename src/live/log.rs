@@ -121,6 +121,22 @@ pub enum Change {
         /// Why.
         reason: EndReason,
     },
+    /// Somebody came or went, or said so. Fleeting: never in the log.
+    PresenceChanged {
+        /// Who.
+        user: UserId,
+    },
+    /// Somebody began or stopped typing. Fleeting: never in the log.
+    TypingChanged {
+        /// Where.
+        conversation: ConversationId,
+        /// In which thread; none for the timeline.
+        thread: Option<ThreadId>,
+        /// Who.
+        user: UserId,
+        /// When to assume they stopped; none when they did.
+        expires_at: Option<DateTime<Utc>>,
+    },
 }
 
 /// Why a session ended, as the log keeps it.
@@ -166,7 +182,18 @@ impl Change {
             Self::NotificationsChanged { .. } => "NotificationsChanged",
             Self::UserChanged { .. } => "UserChanged",
             Self::SessionEnded { .. } => "SessionEnded",
+            Self::PresenceChanged { .. } => "PresenceChanged",
+            Self::TypingChanged { .. } => "TypingChanged",
         }
+    }
+
+    /// Whether it is told to those who listen now, and never again.
+    #[must_use]
+    pub fn is_fleeting(&self) -> bool {
+        matches!(
+            self,
+            Self::PresenceChanged { .. } | Self::TypingChanged { .. }
+        )
     }
 }
 

@@ -2,10 +2,12 @@
 
 pub mod bus;
 pub mod cursor;
+mod fleeting;
 pub mod follow;
 pub mod hub;
 pub mod installation;
 pub mod log;
 pub mod place;
+mod presence;
 pub mod prune;
 pub mod read;

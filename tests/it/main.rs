@@ -21,6 +21,7 @@ mod long_thread;
 mod messages;
 mod notifications;
 mod participants;
+mod presence;
 mod properties;
 mod readme;
 mod reads;

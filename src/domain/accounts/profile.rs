@@ -1,12 +1,14 @@
 //! Changing what others see of one, and one's own settings.
 
+use std::sync::Arc;
+
 use sea_orm::{ActiveModelTrait, Set};
 
 use super::{fields, taken, taken_meanwhile};
 use crate::{
     app::App,
     db::Tx,
-    domain::{sessions::Viewer, users},
+    domain::{presence, sessions::Viewer, users},
     entity::{
         participant::NotificationLevel,
         user::{self, Visibility},
@@ -92,6 +94,8 @@ pub struct PreferenceChanges {
     pub time_zone: Option<String>,
     /// Default level for new conversations.
     pub notification_level: Option<NotificationLevel>,
+    /// Whether others see when they are around.
+    pub shares_presence: Option<bool>,
     /// Whether people search finds them.
     pub is_searchable: Option<bool>,
     /// Who sees names and bio.
@@ -127,6 +131,14 @@ pub async fn update_preferences(
         row.phone_visibility = Set(visibility);
     }
     Error::check(problems)?;
+    if let Some(is_shared) = changes.shares_presence {
+        let row = &row;
+        let work = |tx: Arc<Tx>| async move {
+            presence::share_in(&tx, viewer, is_shared, app.clock.now()).await?;
+            save_in(&tx, app, viewer, row.clone()).await
+        };
+        return app.db.write(work).await;
+    }
     save(app, viewer, row).await
 }
 

@@ -130,6 +130,8 @@ pub struct UpdatePreferencesInput {
     time_zone: Option<String>,
     /// Default level for new conversations.
     notification_level: Option<NotificationLevel>,
+    /// Show others presence.
+    shares_presence: Option<bool>,
     /// Be found by people search.
     is_searchable: Option<bool>,
     /// Who sees first and last name and bio.
@@ -144,6 +146,7 @@ impl From<UpdatePreferencesInput> for PreferenceChanges {
             locale: input.locale,
             time_zone: input.time_zone,
             notification_level: input.notification_level.map(Into::into),
+            shares_presence: input.shares_presence,
             is_searchable: input.is_searchable,
             profile_visibility: input.profile_visibility.map(Into::into),
             phone_visibility: input.phone_visibility.map(Into::into),

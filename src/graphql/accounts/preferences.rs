@@ -1,8 +1,15 @@
 //! `Preferences`.
 
-use async_graphql::{Enum, Object};
+use async_graphql::{Context, Enum, Object};
 
-use crate::{entity::user, graphql::participants::types::NotificationLevel, id::PreferencesId};
+use crate::{
+    entity::user,
+    graphql::{
+        context::batch, errors::Result, participants::types::NotificationLevel,
+        presence::loader::PresenceOf,
+    },
+    id::PreferencesId,
+};
 
 /// The viewer's own settings.
 #[derive(Clone, Debug)]
@@ -29,6 +36,12 @@ impl Preferences {
     /// Default level for new conversations.
     async fn notification_level(&self) -> NotificationLevel {
         self.0.notification_level.into()
+    }
+
+    /// Whether others see when the viewer is around.
+    async fn shares_presence(&self, ctx: &Context<'_>) -> Result<bool> {
+        let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+        Ok(seen.is_none_or(|presence| presence.is_shared))
     }
 
     /// Whether people search finds the viewer.

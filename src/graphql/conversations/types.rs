@@ -18,6 +18,7 @@ use crate::{
             loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
         },
+        presence::loader::TypingIn,
         scalars::DateTime,
         threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
@@ -200,6 +201,14 @@ impl Conversation {
         after: Option<String>,
     ) -> Result<ThreadConnection> {
         threads::lists::of_conversation(ctx, self.0.id, first, after.as_deref()).await
+    }
+
+    /// Who is typing now, outside threads; the viewer is left out.
+    async fn typing(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
+        let found = batch(ctx).load_one(TypingIn(self.0.id)).await?;
+        let keys: Vec<_> = found.unwrap_or_default().into_iter().map(UserKey).collect();
+        let mut people = batch(ctx).load_many(keys.iter().copied()).await?;
+        Ok(keys.iter().filter_map(|key| people.remove(key)).collect())
     }
 
     /// The viewer's own state here; null for an administrator who is not a participant.

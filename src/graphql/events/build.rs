@@ -18,8 +18,8 @@ use crate::{
             types::{
                 ConversationChangedEvent, ConversationJoinedEvent, ConversationLeftEvent,
                 MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, NotificationAddedEvent,
-                NotificationsChangedEvent, ParticipantChangedEvent, ReadPositionChangedEvent,
-                ThreadChangedEvent, UserChangedEvent,
+                NotificationsChangedEvent, ParticipantChangedEvent, PresenceChangedEvent,
+                ReadPositionChangedEvent, ThreadChangedEvent, TypingChangedEvent, UserChangedEvent,
             },
         },
         messages::loader::MessageKey,
@@ -104,6 +104,16 @@ impl Builder<'_> {
             }
             Change::NotificationsChanged { notifications } => {
                 self.notifications_changed(notifications.clone()).await
+            }
+            Change::PresenceChanged { user } => self.presence_changed(*user).await,
+            Change::TypingChanged {
+                conversation,
+                thread,
+                user,
+                expires_at,
+            } => {
+                let place = (*conversation, *thread);
+                self.typing_changed(place, *user, *expires_at).await
             }
             Change::SessionEnded { .. } => Ok(None),
         }
@@ -272,6 +282,49 @@ impl Builder<'_> {
                 unread,
             },
         )))
+    }
+
+    async fn presence_changed(self, id: UserId) -> Result<Option<Event>> {
+        let user = one(self.batch, UserKey(id)).await?;
+        Ok(user.map(|user| {
+            Event::PresenceChanged(PresenceChangedEvent {
+                cursor: self.cursor,
+                occurred_at: self.occurred_at,
+                user,
+            })
+        }))
+    }
+
+    async fn typing_changed(
+        self,
+        (conversation, thread): (ConversationId, Option<ThreadId>),
+        user: UserId,
+        expires_at: Option<chrono::DateTime<chrono::Utc>>,
+    ) -> Result<Option<Event>> {
+        if user == self.batch.viewer()?.user {
+            return Ok(None);
+        }
+        let found = one(self.batch, ConversationKey(conversation)).await?;
+        let person = one(self.batch, UserKey(user)).await?;
+        let (Some(conversation), Some(user)) = (found, person) else {
+            return Ok(None);
+        };
+        let is_inside = thread.is_some();
+        let thread = match thread {
+            Some(id) => one(self.batch, ThreadKey(id)).await?,
+            None => None,
+        };
+        if is_inside && thread.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(Event::TypingChanged(Box::new(TypingChangedEvent {
+            cursor: self.cursor,
+            occurred_at: self.occurred_at,
+            conversation,
+            thread,
+            user,
+            expires_at: expires_at.map(Into::into),
+        }))))
     }
 
     async fn user_changed(self, id: UserId) -> Result<Option<Event>> {

@@ -21,6 +21,10 @@ pub enum EventCategory {
     Notifications,
     /// Profiles.
     Users,
+    /// Presence.
+    Presence,
+    /// Typing.
+    Typing,
 }
 
 /// Narrows the event stream. Conditions add up.
@@ -71,6 +75,8 @@ fn category(change: &Change) -> Option<EventCategory> {
             EventCategory::Notifications
         }
         Change::UserChanged { .. } => EventCategory::Users,
+        Change::PresenceChanged { .. } => EventCategory::Presence,
+        Change::TypingChanged { .. } => EventCategory::Typing,
         Change::SessionEnded { .. } => return None,
     })
 }

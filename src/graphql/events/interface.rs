@@ -10,8 +10,9 @@ use crate::graphql::{
     events::types::{
         ConversationChangedEvent, ConversationJoinedEvent, ConversationLeftEvent,
         MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, NotificationAddedEvent,
-        NotificationsChangedEvent, ParticipantChangedEvent, ReadPositionChangedEvent,
-        SessionEndedEvent, StreamOpenedEvent, ThreadChangedEvent, UserChangedEvent,
+        NotificationsChangedEvent, ParticipantChangedEvent, PresenceChangedEvent,
+        ReadPositionChangedEvent, SessionEndedEvent, StreamOpenedEvent, ThreadChangedEvent,
+        TypingChangedEvent, UserChangedEvent,
     },
     scalars::DateTime,
 };
@@ -59,4 +60,8 @@ pub enum Event {
     UserChanged(UserChangedEvent),
     /// This session is over; the server closes the stream next.
     SessionEnded(SessionEndedEvent),
+    /// Someone came or went. Fleeting: never replayed.
+    PresenceChanged(PresenceChangedEvent),
+    /// Someone began or stopped typing. Fleeting: never replayed.
+    TypingChanged(Box<TypingChangedEvent>),
 }

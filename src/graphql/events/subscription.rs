@@ -115,7 +115,12 @@ impl Events {
         loop {
             match self.telling.next().await {
                 Heard::Entry(entry) => {
-                    let cursor = Cursor::after(&entry);
+                    let is_fleeting = entry.change.as_ref().is_some_and(Change::is_fleeting);
+                    let cursor = if is_fleeting {
+                        self.last.clone()
+                    } else {
+                        Cursor::after(&entry)
+                    };
                     let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
                     let batch = self.telling.batch();
                     match build(&batch, &self.filter, &entry, sealed.clone()).await {

@@ -223,6 +223,38 @@ pub struct UserChangedEvent {
     pub user: User,
 }
 
+/// Someone came or went. Fleeting: never replayed.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct PresenceChangedEvent {
+    /// Resume point; unchanged by this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Who, with their presence now.
+    pub user: User,
+}
+
+/// Someone began or stopped typing. Fleeting: never replayed.
+#[derive(SimpleObject, Clone, Debug)]
+pub struct TypingChangedEvent {
+    /// Resume point; unchanged by this event.
+    #[graphql(owned)]
+    pub cursor: String,
+    /// When it happened.
+    #[graphql(owned)]
+    pub occurred_at: DateTime,
+    /// Where.
+    pub conversation: Conversation,
+    /// In which thread; null for the main timeline.
+    pub thread: Option<Thread>,
+    /// Who.
+    pub user: User,
+    /// When to assume they stopped; null when they just did.
+    pub expires_at: Option<DateTime>,
+}
+
 /// This session is over; the server closes the stream next.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct SessionEndedEvent {

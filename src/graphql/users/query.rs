@@ -4,7 +4,7 @@ use async_graphql::{Context, Object};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait};
 
 use crate::{
-    domain::users,
+    domain::{presence, users},
     entity::user,
     graphql::{
         context::{app, batch, viewer},
@@ -55,7 +55,10 @@ impl UserQuery {
         maybe(async {
             let viewer = viewer(ctx)?;
             let request = Forward::<(String, UserId)>::read(first, 20, after.as_deref())?;
-            let text = filter.and_then(|filter| filter.text);
+            let app = app(ctx);
+            let (text, online_only) = filter.map_or((None, None), |f| (f.text, f.online_only));
+            let online = (online_only == Some(true))
+                .then(|| presence::online(app.db.backend(), viewer, app.clock.now()));
             let after = request.after.as_ref().map(|(name, id)| {
                 let same_name = user::Column::DisplayNameKey.eq(name);
                 Condition::any()
@@ -64,11 +67,12 @@ impl UserQuery {
             });
             let rows = users::searchable(viewer)
                 .filter(Condition::all().add_option(text.map(|text| users::named(&text))))
+                .filter(Condition::all().add_option(online))
                 .filter(Condition::all().add_option(after))
                 .order_by_asc(user::Column::DisplayNameKey)
                 .order_by_asc(user::Column::Id)
                 .limit(request.limit())
-                .all(app(ctx).db.read())
+                .all(app.db.read())
                 .await?;
             let page = Page::forward(rows, &request, |row| (row.display_name_key.clone(), row.id));
             Ok(Some(page.map(User).into()))

@@ -3,12 +3,14 @@
 use async_graphql::{Context, InputObject, Object, OneofObject};
 
 use crate::{
+    domain::presence::Status,
     entity::user::{self, Visibility},
     graphql::{
         context::{batch, caller},
         conversations::{loader::DirectWith, types::Conversation},
         errors::{Result, maybe},
         page::connection,
+        presence::{loader::PresenceOf, types::PresenceStatus},
         scalars::DateTime,
         users::loader::IsContact,
     },
@@ -112,6 +114,32 @@ impl User {
         self.0.verified_at.is_some()
     }
 
+    /// Whether they are around; OFFLINE when they do not share it.
+    async fn presence(&self, ctx: &Context<'_>) -> Result<PresenceStatus> {
+        let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+        let status = seen.map_or(Status::Offline, |presence| presence.status);
+        Ok(status.into())
+    }
+
+    /// Their own words about that, e.g. In a meeting.
+    async fn status_text(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        maybe(async {
+            let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+            Ok(seen.and_then(|presence| presence.text))
+        })
+        .await
+    }
+
+    /// When they were last active; null when they do not share it.
+    async fn last_active_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
+        maybe(async {
+            let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+            let at = seen.and_then(|presence| presence.last_active_at);
+            Ok(at.map(Into::into))
+        })
+        .await
+    }
+
     /// When the account was created.
     async fn created_at(&self) -> DateTime {
         self.0.created_at.into()
@@ -157,4 +185,7 @@ pub enum UserLookup {
 pub struct UserFilter {
     /// Name or username contains this.
     pub text: Option<String>,
+    /// Only people who are online and share it.
+    #[graphql(default_with = "Some(false)")]
+    pub online_only: Option<bool>,
 }

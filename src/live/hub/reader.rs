@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::DatabaseConnection;
+use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
@@ -23,9 +23,11 @@ use crate::{
     live::{
         bus::{Bell, Bus, Link},
         cursor::Cursor,
+        fleeting::Recent,
         installation,
         log::Change,
         place::Place,
+        presence::Presence,
         prune,
         read::{self, Entry, Scope},
     },
@@ -82,6 +84,8 @@ pub(super) struct Reader {
     bus: Bus,
     place: Place,
     subscribers: Subscribers,
+    recent: Recent,
+    looks_at_fleeting: bool,
     joiners: Vec<Joiner>,
     checks_sessions: bool,
     sessions_checked_at: Instant,
@@ -106,12 +110,16 @@ impl Reader {
         let Some(inbox) = shared.take_inbox() else {
             return Err(Error::internal("the log is already being read"));
         };
+        let (passing, passed) = mpsc::unbounded_channel();
+        let presence = Presence::new(&shared.db, &shared.clock, passed);
         let reader = Self {
             shared: Arc::clone(shared),
             inbox,
             bus,
             place,
-            subscribers: Subscribers::default(),
+            subscribers: Subscribers::new(passing),
+            recent: Recent::default(),
+            looks_at_fleeting: true,
             joiners: vec![],
             checks_sessions: false,
             sessions_checked_at: Instant::now(),
@@ -119,6 +127,7 @@ impl Reader {
             is_failing: false,
         };
         reader.publish();
+        shared.tasks.spawn(presence.run(shared.shutdown.clone()));
         if let Some(link) = link {
             shared.tasks.spawn(link.run(shared.shutdown.clone()));
         }
@@ -135,8 +144,11 @@ impl Reader {
                 biased;
                 () = shutdown.cancelled() => return,
                 Some(request) = self.inbox.recv() => self.hear(request),
-                Bell::Log | Bell::Fleeting = self.bus.rung() => {}
-                _ = sweep.tick() => {}
+                bell = self.bus.rung() => self.looks_at_fleeting |= bell == Bell::Fleeting,
+                // What other nodes changed may have rung nowhere.
+                _ = sweep.tick() => {
+                    self.looks_at_fleeting = self.shared.db.backend() == DbBackend::Postgres;
+                }
             }
             while let Ok(request) = self.inbox.try_recv() {
                 self.hear(request);
@@ -185,6 +197,7 @@ impl Reader {
             self.take_in().await?;
         }
         self.publish();
+        self.look_at_fleeting().await?;
         let is_due = self.sessions_checked_at.elapsed() >= SESSION_SWEEP;
         if is_due || self.checks_sessions {
             let shared = &self.shared;
@@ -222,6 +235,25 @@ impl Reader {
                 return Ok(());
             }
         }
+    }
+
+    /// Tells those who listen now what is not kept.
+    async fn look_at_fleeting(&mut self) -> Result<(), Error> {
+        if !std::mem::take(&mut self.looks_at_fleeting) || self.subscribers.is_empty() {
+            return Ok(());
+        }
+        let now = self.shared.clock.now();
+        for fleeting in self.recent.look(&self.shared.db, now).await? {
+            let entry = Entry {
+                stream: fleeting.streams.first().copied().unwrap_or_default(),
+                position: 0,
+                at: fleeting.at,
+                change: Some(fleeting.change),
+                place: self.place.clone(),
+            };
+            self.subscribers.dispatch_fleeting(entry, &fleeting.streams);
+        }
+        Ok(())
     }
 
     /// Takes subscribers in at the place at which their memberships are true, so that from there on

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{
     id::{ConversationId, UserId},
-    live::{log::Change, read::Entry},
+    live::{log::Change, presence::Passing, read::Entry},
 };
 
 /// Events that may wait for one subscriber. Whoever falls further behind is let go and resumes from
@@ -34,14 +34,31 @@ pub(super) struct Subscriber {
 }
 
 /// The subscribers of this node.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Subscribers {
+    /// Told when somebody's first subscriber comes and their last one goes.
+    passing: mpsc::UnboundedSender<Passing>,
     last: u64,
     all: HashMap<u64, (Subscriber, HashSet<Uuid>)>,
     by_stream: HashMap<Uuid, HashSet<u64>>,
 }
 
 impl Subscribers {
+    /// Nobody yet.
+    pub(super) fn new(passing: mpsc::UnboundedSender<Passing>) -> Self {
+        Self {
+            passing,
+            last: 0,
+            all: HashMap::new(),
+            by_stream: HashMap::new(),
+        }
+    }
+
+    /// Whether nobody listens.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// Adds a subscriber, who takes part in these conversations at this moment.
     pub(super) fn add(
         &mut self,
@@ -51,6 +68,9 @@ impl Subscribers {
         self.last += 1;
         let id = self.last;
         let user = subscriber.user;
+        if !self.by_stream.contains_key(&user.0) {
+            self.passes(user, true);
+        }
         self.all.insert(id, (subscriber, HashSet::new()));
         self.listen(id, user.0);
         for conversation in conversations {
@@ -60,11 +80,39 @@ impl Subscribers {
     }
 
     pub(super) fn remove(&mut self, id: u64) {
-        let Some((_, streams)) = self.all.remove(&id) else {
+        let Some((subscriber, streams)) = self.all.remove(&id) else {
             return;
         };
         for stream in streams {
             self.forget(id, stream);
+        }
+        if !self.by_stream.contains_key(&subscriber.user.0) {
+            self.passes(subscriber.user, false);
+        }
+    }
+
+    fn passes(&self, user: UserId, is_here: bool) {
+        // Nobody keeps the list any more when the server stops.
+        let _ = self.passing.send((user, is_here));
+    }
+
+    /// Hands something fleeting to whoever hears one of these streams, once. Those who lag miss it.
+    pub(super) fn dispatch_fleeting(&mut self, entry: Entry, streams: &[Uuid]) {
+        let listeners: HashSet<u64> = streams
+            .iter()
+            .filter_map(|stream| self.by_stream.get(stream))
+            .flatten()
+            .copied()
+            .collect();
+        let entry = Arc::new(entry);
+        for id in listeners {
+            let subscriber = self.all.get(&id).map(|(subscriber, _)| subscriber);
+            if let Some(queue) = subscriber.map(|subscriber| &subscriber.queue)
+                && queue.capacity() > QUEUE / 2
+            {
+                // Closed ones are removed by the next event that counts.
+                let _ = queue.try_send(Arc::clone(&entry));
+            }
         }
     }
 

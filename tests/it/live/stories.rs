@@ -56,12 +56,12 @@ impl Events {
         (events, opened)
     }
 
-    /// The next event that is not about notifications: those have stories of their own.
+    /// The next event that is not about notifications or presence: those have stories of their own.
     async fn next(&mut self) -> Value {
         loop {
             let event = self.0.next().await["events"].take();
             let kind = event["__typename"].as_str().unwrap_or_default();
-            if !kind.starts_with("Notification") {
+            if !kind.starts_with("Notification") && !kind.starts_with("Presence") {
                 return event;
             }
         }

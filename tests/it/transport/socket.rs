@@ -310,7 +310,7 @@ async fn a_person_has_so_many_sockets() {
 #[tokio::test]
 async fn a_reader_who_stops_is_closed_before_many_bytes_wait() {
     const EVENTS: &str =
-        "subscription($after: String) { events(after: $after) { kind: __typename cursor
+        "subscription($after: String) { events(after: $after, filter: { categories: [MESSAGES] }) { kind: __typename cursor
         ... on MessageEditedEvent { message { a: body b: body c: body d: body e: body f: body
             g: body h: body i: body j: body k: body l: body } } } }";
     // Fewer than may wait by number, more than the system itself keeps.

@@ -1,0 +1,215 @@
+//! Whether somebody is around, as others see it: people who share a conversation with them, if they
+//! share it at all.
+
+pub mod typing;
+
+use chrono::{DateTime, Utc};
+use sea_orm::{Condition, DbBackend, FromQueryResult, Value, sea_query::Expr};
+
+use crate::{
+    app::App,
+    db::{self, Tx},
+    domain::sessions::Viewer,
+    error::{Error, Problem},
+    id::UserId,
+};
+
+/// Longest text about being around, in characters.
+const TEXT: usize = 100;
+
+/// Whether someone is around.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Active now.
+    Online,
+    /// Connected but idle.
+    Away,
+    /// Asked not to be disturbed.
+    Busy,
+    /// Not connected, or not shared.
+    Offline,
+}
+
+impl Status {
+    const ALL: [Self; 4] = [Self::Online, Self::Away, Self::Busy, Self::Offline];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Online => "ONLINE",
+            Self::Away => "AWAY",
+            Self::Busy => "BUSY",
+            Self::Offline => "OFFLINE",
+        }
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text)
+    }
+}
+
+/// What one person sees of another.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Presence {
+    /// Whether they are around.
+    pub status: Status,
+    /// Their own words about that.
+    pub text: Option<String>,
+    /// When they were last active.
+    pub last_active_at: Option<DateTime<Utc>>,
+    /// Whether they share it; told to themselves.
+    pub is_shared: bool,
+}
+
+#[derive(FromQueryResult)]
+struct Row {
+    id: UserId,
+    last_active_at: Option<DateTime<Utc>>,
+    is_shared: Option<bool>,
+    status: Option<String>,
+    status_text: Option<String>,
+    lapses_at: Option<DateTime<Utc>>,
+    is_connected: bool,
+    is_contact: bool,
+}
+
+impl Row {
+    fn seen_by(self, viewer: &Viewer, now: DateTime<Utc>) -> Presence {
+        let is_shared = self.is_shared.unwrap_or(true);
+        let is_own = self.id == viewer.user;
+        if !is_own && !(is_shared && self.is_contact) {
+            return Presence {
+                status: Status::Offline,
+                text: None,
+                last_active_at: None,
+                is_shared,
+            };
+        }
+        let stands = self.lapses_at.is_none_or(|at| at > now);
+        let chosen = self.status.filter(|_| stands);
+        let chosen = chosen.and_then(|text| Status::from_text(&text));
+        let is_hidden = !is_own && chosen == Some(Status::Offline);
+        Presence {
+            status: match chosen {
+                _ if !self.is_connected => Status::Offline,
+                chosen => chosen.unwrap_or(Status::Online),
+            },
+            text: self.status_text.filter(|_| stands),
+            last_active_at: self.last_active_at.filter(|_| !is_hidden),
+            is_shared,
+        }
+    }
+}
+
+/// Each of these people, as the viewer sees them.
+pub async fn seen(
+    app: &App,
+    viewer: &Viewer,
+    people: &[UserId],
+) -> Result<Vec<(UserId, Presence)>, Error> {
+    let now = app.clock.now();
+    let text = format!(
+        r#"SELECT u.id, u.last_active_at, p.is_shared, p.status, p.status_text, p.lapses_at,
+               EXISTS (SELECT 1 FROM connected c JOIN node n ON n.id = c.node_id
+                   WHERE c.user_id = u.id AND n.expires_at > ?) AS is_connected,
+               EXISTS (SELECT 1 FROM participant a
+                   JOIN participant b ON b.conversation_id = a.conversation_id
+                   WHERE a.user_id = u.id AND b.user_id = ?) AS is_contact
+           FROM "user" u LEFT JOIN presence p ON p.user_id = u.id WHERE u.id IN ({})"#,
+        db::marks(people.len())
+    );
+    let values: [Value; 2] = [now.into(), viewer.user.into()];
+    let ids = people.iter().map(|&user| Value::from(user));
+    let rows: Vec<Row> = db::all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
+    let seen = rows
+        .into_iter()
+        .map(|row| (row.id, row.seen_by(viewer, now)));
+    Ok(seen.collect())
+}
+
+/// Those who are around, as far as the viewer sees it.
+#[must_use]
+pub fn online(backend: DbBackend, viewer: &Viewer, now: DateTime<Utc>) -> Condition {
+    let text = r#""user"."id" IN (SELECT c.user_id FROM connected c
+        JOIN node n ON n.id = c.node_id
+        LEFT JOIN presence p ON p.user_id = c.user_id
+        WHERE n.expires_at > ? AND COALESCE(p.is_shared, TRUE)
+            AND (COALESCE(p.status, '') <> 'OFFLINE' OR p.lapses_at <= ?)
+            AND EXISTS (SELECT 1 FROM participant a
+                JOIN participant b ON b.conversation_id = a.conversation_id
+                WHERE a.user_id = c.user_id AND b.user_id = ?))"#;
+    let values: [Value; 3] = [now.into(), now.into(), viewer.user.into()];
+    let text = db::numbered(backend, text);
+    Condition::all().add(Expr::cust_with_values(text, values))
+}
+
+/// What somebody says of being around.
+#[derive(Clone, Debug)]
+pub struct NewPresence {
+    /// The state.
+    pub status: Status,
+    /// New words: none leaves them, an empty some clears them.
+    pub text: Option<Option<String>>,
+    /// When state and words lapse; none to keep them.
+    pub lapses_at: Option<DateTime<Utc>>,
+}
+
+/// The viewer says whether they are around.
+pub async fn set(app: &App, viewer: &Viewer, new: NewPresence) -> Result<(), Error> {
+    let now = app.clock.now();
+    let mut problems = vec![];
+    let text = new.text.map(|text| {
+        text.map(|text| text.trim().to_owned())
+            .filter(|text| !text.is_empty())
+    });
+    let words = text.iter().flatten().next();
+    if words.is_some_and(|text| text.chars().count() > TEXT || text.chars().any(char::is_control)) {
+        let message = "Use at most 100 characters on one line.";
+        problems.push(Problem::new("statusText", "TOO_LONG", message));
+    }
+    if new.lapses_at.is_some_and(|at| at <= now) {
+        let message = "This time has passed.";
+        problems.push(Problem::new("expiresAt", "INVALID", message));
+    }
+    Error::check(problems)?;
+    let status = new.status.as_str();
+    let (keeps_text, text) = (text.is_none(), text.flatten());
+    let text = &text;
+    app.db
+        .write(|tx| async move {
+            let statement =
+                "INSERT INTO presence (user_id, status, status_text, lapses_at, changed_at)
+                 VALUES (?, ?, ?, ?, ?)
+                 ON CONFLICT (user_id) DO UPDATE SET status = excluded.status,
+                    status_text = CASE WHEN ? THEN presence.status_text ELSE excluded.status_text END,
+                    lapses_at = excluded.lapses_at, changed_at = CASE WHEN presence.is_shared
+                        THEN excluded.changed_at ELSE presence.changed_at END";
+            let values: [Value; 6] = [
+                viewer.user.into(),
+                status.into(),
+                text.clone().into(),
+                new.lapses_at.into(),
+                now.into(),
+                keeps_text.into(),
+            ];
+            db::run(&*tx, statement, values).await?;
+            tx.ring_fleeting_on_commit();
+            Ok(())
+        })
+        .await
+}
+
+/// The viewer shares whether they are around, or no longer does: others hear of either.
+pub(super) async fn share_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    is_shared: bool,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let text = "INSERT INTO presence (user_id, is_shared, changed_at) VALUES (?, ?, ?)
+        ON CONFLICT (user_id) DO UPDATE SET is_shared = excluded.is_shared,
+            changed_at = CASE WHEN presence.is_shared <> excluded.is_shared
+                THEN excluded.changed_at ELSE presence.changed_at END";
+    db::run(tx, text, [viewer.user.into(), is_shared.into(), now.into()]).await?;
+    tx.ring_fleeting_on_commit();
+    Ok(())
+}

@@ -1,0 +1,98 @@
+//! Who is typing: leases that lapse by themselves.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{FromQueryResult, Value};
+
+use crate::{
+    app::App,
+    db,
+    domain::{access, sessions::Viewer, threads},
+    error::Error,
+    id::{ConversationId, ThreadId, UserId},
+};
+
+/// How long somebody is believed to type after they said so.
+const LEASE: TimeDelta = TimeDelta::seconds(10);
+/// A lease with more than this left is not renewed: clients repeat themselves every few seconds.
+const FRESH: TimeDelta = TimeDelta::seconds(5);
+
+/// The viewer types, or has stopped; tells when it lapses.
+pub async fn set(
+    app: &App,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    thread: Option<ThreadId>,
+    is_typing: bool,
+) -> Result<Option<DateTime<Utc>>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        expires_at: DateTime<Utc>,
+    }
+    let db = app.db.read();
+    access::conversation_read(db, viewer, conversation).await?;
+    if let Some(id) = thread
+        && threads::find(db, viewer, id).await?.conversation_id != conversation
+    {
+        return Err(Error::not_found("thread"));
+    }
+    let now = app.clock.now();
+    let place = thread.map_or(conversation.0, |thread| thread.0);
+    let text = "SELECT expires_at FROM typing WHERE place_id = ? AND user_id = ?";
+    let found: Option<Row> = db::one(db, text, [place.into(), viewer.user.into()]).await?;
+    let known = found.map(|row| row.expires_at).filter(|at| *at > now);
+    match (known, is_typing) {
+        (None, false) => return Ok(None),
+        (Some(at), true) if at - now > FRESH => return Ok(Some(at)),
+        _ => {}
+    }
+    let expires_at = if is_typing { now + LEASE } else { now };
+    app.db
+        .write(|tx| async move {
+            let text = "INSERT INTO typing
+                    (place_id, user_id, conversation_id, thread_id, expires_at, changed_at)
+                 VALUES (?, ?, ?, ?, ?, ?)
+                 ON CONFLICT (place_id, user_id) DO UPDATE SET
+                    expires_at = excluded.expires_at, changed_at = excluded.changed_at";
+            let values: [Value; 6] = [
+                place.into(),
+                viewer.user.into(),
+                conversation.into(),
+                thread.into(),
+                expires_at.into(),
+                now.into(),
+            ];
+            db::run(&*tx, text, values).await?;
+            tx.ring_fleeting_on_commit();
+            Ok(())
+        })
+        .await?;
+    Ok(is_typing.then_some(expires_at))
+}
+
+/// Who else is typing in each of these conversations, outside threads, longest first. The caller sees
+/// the conversations.
+pub async fn of(
+    app: &App,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+) -> Result<Vec<(ConversationId, UserId)>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        conversation_id: ConversationId,
+        user_id: UserId,
+    }
+    let text = format!(
+        "SELECT t.conversation_id, t.user_id FROM typing t
+         JOIN participant p ON p.conversation_id = t.conversation_id AND p.user_id = t.user_id
+         WHERE t.thread_id IS NULL AND t.expires_at > ? AND t.user_id <> ?
+            AND t.conversation_id IN ({}) ORDER BY t.changed_at, t.user_id",
+        db::marks(conversations.len())
+    );
+    let values: [Value; 2] = [app.clock.now().into(), viewer.user.into()];
+    let ids = conversations.iter().map(|&id| Value::from(id));
+    let rows: Vec<Row> = db::all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
+    let found = rows
+        .into_iter()
+        .map(|row| (row.conversation_id, row.user_id));
+    Ok(found.collect())
+}

@@ -1,0 +1,320 @@
+//! Who is around: leases in the database, one for each node that lives and one for each person with a
+//! live socket on it. Who may know is for others to say.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{DbBackend, FromQueryResult, Value};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    db::{self, Db, Tx},
+    error::Error,
+    id::UserId,
+};
+
+/// How often a node says that it lives, and looks for those that do not.
+const BEAT: Duration = Duration::from_secs(5);
+/// How long a node is believed to live after it said so.
+const LEASE: TimeDelta = TimeDelta::seconds(15);
+/// Whoever comes back within this time was never gone: pages are loaded anew, networks change.
+const GRACE: Duration = Duration::from_secs(5);
+/// How long it is remembered that somebody typed, so that every node hears when they stopped.
+const TYPED: TimeDelta = TimeDelta::minutes(1);
+/// People in one statement.
+const CHUNK: usize = 1000;
+
+/// Somebody's first socket on this node opened (true), or their last one closed.
+pub(super) type Passing = (UserId, bool);
+
+/// The people of one node.
+#[derive(Debug)]
+pub(super) struct Presence {
+    db: Db,
+    clock: Clock,
+    node: Uuid,
+    passing: mpsc::UnboundedReceiver<Passing>,
+    here: HashSet<UserId>,
+    leaving: HashMap<UserId, Instant>,
+    is_failing: bool,
+}
+
+impl Presence {
+    /// Of a node that nobody is on yet.
+    pub(super) fn new(db: &Db, clock: &Clock, passing: mpsc::UnboundedReceiver<Passing>) -> Self {
+        Self {
+            db: db.clone(),
+            clock: clock.clone(),
+            node: crate::id::mint(),
+            passing,
+            here: HashSet::new(),
+            leaving: HashMap::new(),
+            is_failing: false,
+        }
+    }
+
+    /// Until the server stops, and then a last word: everybody here is gone.
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
+        let mut beat = interval(BEAT);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let begun = self.begin().await;
+        self.report(begun);
+        loop {
+            let far = Instant::now() + BEAT;
+            let next = self.leaving.values().copied().min().unwrap_or(far);
+            let mut passing = vec![];
+            let outcome = tokio::select! {
+                () = shutdown.cancelled() => break,
+                count = self.passing.recv_many(&mut passing, CHUNK) => {
+                    if count == 0 {
+                        break;
+                    }
+                    self.pass(passing).await
+                }
+                () = sleep_until(next) => self.let_go().await,
+                _ = beat.tick() => self.beat().await,
+            };
+            self.report(outcome);
+        }
+        let everybody: Vec<_> = self.here.drain().collect();
+        let gone = self.gone(&everybody).await;
+        self.report(gone);
+    }
+
+    /// Says once that it fails. What was missed is made good by a beat.
+    fn report(&mut self, outcome: Result<(), Error>) {
+        if let (Err(error), false) = (&outcome, self.is_failing) {
+            tracing::warn!(%error, "who is around cannot be told to others; trying again");
+        }
+        self.is_failing = outcome.is_err();
+    }
+
+    /// SQLite belongs to one process: whoever an earlier one left behind is gone.
+    async fn begin(&self) -> Result<(), Error> {
+        if self.db.backend() == DbBackend::Postgres {
+            return Ok(());
+        }
+        let write = |tx: std::sync::Arc<Tx>| async move {
+            db::run(&*tx, "DELETE FROM node", []).await?;
+            Ok(())
+        };
+        self.db.write(write).await
+    }
+
+    async fn pass(&mut self, passing: Vec<Passing>) -> Result<(), Error> {
+        let mut came = vec![];
+        for (user, is_here) in passing {
+            if is_here {
+                self.leaving.remove(&user);
+                if self.here.insert(user) {
+                    came.push(user);
+                }
+            } else {
+                self.leaving.insert(user, Instant::now() + GRACE);
+            }
+        }
+        if came.is_empty() {
+            return Ok(());
+        }
+        let (node, now) = (self.node, self.clock.now());
+        let (lease, came) = (self.lease(now), &came);
+        self.db
+            .write(|tx| async move {
+                renew(&tx, node, lease).await?;
+                connect(&tx, node, came).await?;
+                seen(&tx, came, now).await?;
+                touch(&tx, came, Some(node), now).await
+            })
+            .await
+    }
+
+    async fn let_go(&mut self) -> Result<(), Error> {
+        let now = Instant::now();
+        let due = |(user, at): (&UserId, &Instant)| (*at <= now).then_some(*user);
+        let gone: Vec<_> = self.leaving.iter().filter_map(due).collect();
+        for user in &gone {
+            self.leaving.remove(user);
+            self.here.remove(user);
+        }
+        self.gone(&gone).await
+    }
+
+    async fn gone(&self, people: &[UserId]) -> Result<(), Error> {
+        if people.is_empty() {
+            return Ok(());
+        }
+        let (node, now) = (self.node, self.clock.now());
+        self.db
+            .write(|tx| async move {
+                for some in people.chunks(CHUNK) {
+                    let text = format!(
+                        "DELETE FROM connected WHERE node_id = ? AND user_id IN ({})",
+                        db::marks(some.len())
+                    );
+                    db::run(&*tx, &text, [node.into()].into_iter().chain(ids(some))).await?;
+                }
+                seen(&tx, people, now).await?;
+                touch(&tx, people, Some(node), now).await
+            })
+            .await
+    }
+
+    /// Renews this node's lease, ends those of the dead, and lets what people said of themselves lapse.
+    async fn beat(&mut self) -> Result<(), Error> {
+        let now = self.clock.now();
+        if self.db.backend() == DbBackend::Postgres {
+            self.renew(now).await?;
+        }
+        if !is_due(&self.db, now).await? {
+            return Ok(());
+        }
+        self.db
+            .write(|tx| async move {
+                bury(&tx, now).await?;
+                let text =
+                    "UPDATE presence SET status = NULL, status_text = NULL, lapses_at = NULL,
+                    changed_at = ? WHERE lapses_at <= ?";
+                if db::run(&*tx, text, [now.into(), now.into()]).await? > 0 {
+                    tx.ring_fleeting_on_commit();
+                }
+                let text = "DELETE FROM typing WHERE expires_at < ?";
+                db::run(&*tx, text, [(now - TYPED).into()]).await?;
+                Ok(())
+            })
+            .await
+    }
+
+    async fn renew(&self, now: DateTime<Utc>) -> Result<(), Error> {
+        if self.here.is_empty() {
+            return Ok(());
+        }
+        let (node, lease) = (self.node, self.lease(now));
+        let here: Vec<_> = self.here.iter().copied().collect();
+        let here = &here;
+        self.db
+            .write(|tx| async move {
+                renew(&tx, node, lease).await?;
+                // After a crash of PostgreSQL, or when others took this node for dead.
+                let text = "SELECT COUNT(*) AS count FROM connected WHERE node_id = ?";
+                let found: Option<Count> = db::one(&*tx, text, [node.into()]).await?;
+                let known = found.and_then(|found| usize::try_from(found.count).ok());
+                if known < Some(here.len()) {
+                    touch(&tx, here, None, now).await?;
+                    connect(&tx, node, here).await?;
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Until when this node is believed to live. SQLite's one process needs no renewal, which would
+    /// write to an idle disk.
+    fn lease(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        match self.db.backend() {
+            DbBackend::Postgres => now + LEASE,
+            _ => now + TimeDelta::days(36_500),
+        }
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    count: i64,
+}
+
+fn ids(people: &[UserId]) -> impl Iterator<Item = Value> {
+    people.iter().map(|&user| user.into())
+}
+
+async fn renew(tx: &Tx, node: Uuid, lease: DateTime<Utc>) -> Result<(), Error> {
+    let text = "INSERT INTO node (id, expires_at) VALUES (?, ?)
+        ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at";
+    db::run(tx, text, [node.into(), lease.into()]).await?;
+    Ok(())
+}
+
+async fn connect(tx: &Tx, node: Uuid, people: &[UserId]) -> Result<(), Error> {
+    for some in people.chunks(CHUNK) {
+        let text = format!(
+            r#"INSERT INTO connected (user_id, node_id) SELECT id, ? FROM "user" WHERE id IN ({})
+               ON CONFLICT (user_id, node_id) DO NOTHING"#,
+            db::marks(some.len())
+        );
+        db::run(tx, &text, [Value::from(node)].into_iter().chain(ids(some))).await?;
+    }
+    Ok(())
+}
+
+async fn seen(tx: &Tx, people: &[UserId], now: DateTime<Utc>) -> Result<(), Error> {
+    for some in people.chunks(CHUNK) {
+        let text = format!(
+            r#"UPDATE "user" SET last_active_at = ? WHERE id IN ({})"#,
+            db::marks(some.len())
+        );
+        db::run(tx, &text, [now.into()].into_iter().chain(ids(some))).await?;
+    }
+    Ok(())
+}
+
+/// These people came or went. Others hear of it, unless they are around elsewhere than on this node, or
+/// do not share it.
+async fn touch(
+    tx: &Tx,
+    people: &[UserId],
+    but: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    for some in people.chunks(CHUNK) {
+        let text = format!(
+            r#"INSERT INTO presence (user_id, changed_at) SELECT id, ? FROM "user"
+               WHERE id IN ({}) AND NOT EXISTS (
+                   SELECT 1 FROM connected c JOIN node n ON n.id = c.node_id
+                   WHERE c.user_id = "user".id AND n.id <> ? AND n.expires_at > ?)
+               ON CONFLICT (user_id) DO UPDATE SET changed_at = excluded.changed_at
+               WHERE presence.is_shared AND COALESCE(presence.status, '') <> 'OFFLINE'"#,
+            db::marks(some.len())
+        );
+        let but = but.unwrap_or_default();
+        let values = [now.into()].into_iter().chain(ids(some));
+        db::run(tx, &text, values.chain([but.into(), now.into()])).await?;
+    }
+    tx.ring_fleeting_on_commit();
+    Ok(())
+}
+
+/// Whether a beat finds anything to do.
+async fn is_due(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
+    let text = "SELECT COUNT(*) AS count FROM (
+        SELECT 1 AS x FROM node WHERE expires_at < ?
+        UNION ALL SELECT 1 FROM presence WHERE lapses_at <= ?
+        UNION ALL SELECT 1 FROM typing WHERE expires_at < ?) due";
+    let values = [now.into(), now.into(), (now - TYPED).into()];
+    let found: Option<Count> = db::one(db.read(), text, values).await?;
+    Ok(found.is_some_and(|found| found.count > 0))
+}
+
+/// Whoever was on nodes that died is gone.
+async fn bury(tx: &Tx, now: DateTime<Utc>) -> Result<(), Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        user_id: UserId,
+    }
+    let text = "SELECT c.user_id FROM connected c JOIN node n ON n.id = c.node_id
+        WHERE n.expires_at < ?";
+    let rows: Vec<Row> = db::all(tx, text, [now.into()]).await?;
+    let text = "DELETE FROM node WHERE expires_at < ?";
+    if db::run(tx, text, [now.into()]).await? > 0 {
+        let people: Vec<_> = rows.into_iter().map(|row| row.user_id).collect();
+        touch(tx, &people, None, now).await?;
+    }
+    Ok(())
+}
