@@ -4,7 +4,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -26,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::support::{
     cluster::{Cluster, Node},
     groups::Groups,
+    network::Cable,
     person::{PASSWORD, Person, text},
     socket::{Said, Subscription},
 };
@@ -36,8 +40,13 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const GIVE_UP: Duration = Duration::from_secs(5);
 /// A storm in an ordinary run of the tests.
 const SHORT: Duration = Duration::from_secs(8);
+/// Messages that prove something.
+const ENOUGH: usize = 60;
 /// The pause between faults.
 const CALM: Duration = Duration::from_millis(1500);
+/// How long a cable is cut.
+const CUT: Duration = Duration::from_secs(3);
+const LONG_CUT: Duration = Duration::from_secs(20);
 const CONVERSATIONS: usize = 3;
 
 const EVENTS: &str = "subscription($after: String) { events(after: $after) { __typename cursor
@@ -57,6 +66,8 @@ pub(super) enum Fault {
     RedisRestarted,
     /// Redis is away for some seconds.
     RedisAway(u64),
+    /// A node is cut from all of these, for some seconds.
+    Cut(&'static [Cable]),
     /// PostgreSQL cuts every connection and starts again.
     PostgresRestarted,
 }
@@ -99,6 +110,7 @@ struct Scene {
     endpoints: Vec<String>,
     conversations: Vec<String>,
     begun: Instant,
+    sent: AtomicUsize,
 }
 
 /// One listener's story.
@@ -139,7 +151,8 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
         ..Report::default()
     };
     let mut random = StdRng::seed_from_u64(seed);
-    while scene.begun.elapsed() < lasts {
+    // A machine that is slow gets more time, so that every storm proves something.
+    while scene.begun.elapsed() < lasts || scene.sent.load(Ordering::Relaxed) < ENOUGH {
         for &fault in faults {
             sleep(CALM.mul_f64(random.random_range(0.2..1.0))).await;
             happens(&mut cluster, fault, &mut random).await;
@@ -161,7 +174,7 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
 }
 
 /// A storm that cannot be told about cannot be studied.
-fn tell(words: &str) {
+pub(super) fn tell(words: &str) {
     #[expect(
         clippy::print_stdout,
         reason = "shown for a failed test, and for a long one"
@@ -200,6 +213,7 @@ async fn people(
         endpoints: cluster.nodes.iter().map(Node::endpoint).collect(),
         conversations,
         begun: Instant::now(),
+        sent: AtomicUsize::new(0),
     };
     let listening = all.split_off(writers);
     (all, listening, Arc::new(scene))
@@ -221,6 +235,18 @@ async fn happens(cluster: &mut Cluster, fault: Fault, random: &mut StdRng) {
             }
             redis.again().await;
         }
+        Fault::Cut(cables) => {
+            let network = cluster.network.as_ref().unwrap();
+            let node = random.random_range(0..2);
+            let cut = |state| {
+                cables
+                    .iter()
+                    .for_each(|&cable| network.set(node, cable, state))
+            };
+            cut("down");
+            sleep(if soak().is_some() { LONG_CUT } else { CUT }).await;
+            cut("up");
+        }
         Fault::PostgresRestarted => cluster.postgres.restarts().await,
     }
 }
@@ -241,6 +267,7 @@ async fn writes(
         let body = format!("{number} {} {now}", acknowledged.len());
         says(&who, &scene, &conversation, &body, &mut random).await;
         acknowledged.push((conversation, body));
+        scene.sent.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_millis(random.random_range(0..40))).await;
     }
     acknowledged
@@ -392,11 +419,6 @@ async fn proves(
         report.delays.extend(heard.delays);
     }
     db.close().await.unwrap();
-    assert!(
-        report.messages > 50,
-        "{} messages prove little",
-        report.messages
-    );
     assert!(report.heard > report.messages * 4, "{report}");
 }
 

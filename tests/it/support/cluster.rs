@@ -10,7 +10,12 @@ use tokio::{
     time::timeout,
 };
 
-use super::{binary, person::Person, redis::Redis};
+use super::{
+    binary,
+    network::{Cable, Network},
+    person::Person,
+    redis::Redis,
+};
 
 /// A debug build on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -22,6 +27,8 @@ pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     pub(crate) redis: Option<Redis>,
     pub(crate) postgres: Postgres,
+    /// For the nodes from the second on.
+    pub(crate) network: Option<Network>,
 }
 
 impl Cluster {
@@ -46,6 +53,32 @@ impl Cluster {
             nodes,
             redis,
             postgres,
+            network: None,
+        }
+    }
+
+    /// Three nodes with Redis: one on this machine, and two in networks of their own.
+    pub(crate) async fn with_cables() -> Self {
+        let network = Network::of(2);
+        let databases = network.all(Cable::Postgres).join(",");
+        let postgres = Postgres::start(&[&databases, "5432"]).await;
+        let caches = network.all(Cable::Redis).join(" ");
+        let redis = Redis::listening(&format!("127.0.0.1 {caches}"), free_port()).await;
+        let mut nodes = vec![Node::start(&postgres.url, Some(&redis.url())).await];
+        for node in 0..2 {
+            let host = network.here(node, Cable::Postgres);
+            let database = format!("postgres://heddle@{host}:5432/postgres");
+            let host = network.here(node, Cable::Redis);
+            let cache = redis.url().replace("127.0.0.1", &host);
+            let address = format!("{}:8000", network.there(node, Cable::People));
+            let inside = network.inside(node);
+            nodes.push(Node::listening(address, &inside, &database, Some(&cache)).await);
+        }
+        Self {
+            nodes,
+            redis: Some(redis),
+            postgres,
+            network: Some(network),
         }
     }
 
@@ -61,6 +94,12 @@ impl Cluster {
     }
 }
 
+/// A port of this machine that nobody listens on.
+pub(super) fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap().port()
+}
+
 /// One node, running or not.
 pub(crate) struct Node {
     address: String,
@@ -74,16 +113,14 @@ pub(crate) struct Node {
 impl Node {
     /// On a free port of this machine.
     pub(crate) async fn start(database_url: &str, redis_url: Option<&str>) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+        let address = format!("127.0.0.1:{}", free_port());
         Self::listening(address, &[], database_url, redis_url).await
     }
 
     /// On this address, which may be one of another network.
     pub(crate) async fn listening(
         address: String,
-        inside: &[&str],
+        inside: &[String],
         database_url: &str,
         redis_url: Option<&str>,
     ) -> Self {
@@ -97,7 +134,7 @@ impl Node {
         settings.extend(redis_url.map(|url| ("HEDDLE_REDIS_URL", url.to_owned())));
         let mut node = Self {
             address,
-            inside: inside.iter().map(|&word| word.to_owned()).collect(),
+            inside: inside.to_vec(),
             settings,
             server: None,
             folder: tempfile::tempdir().unwrap(),

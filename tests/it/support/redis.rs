@@ -1,6 +1,6 @@
 //! A Redis server of a test's own, which can be killed and started again. It asks for user and password.
 
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::{process::Stdio, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
@@ -8,6 +8,8 @@ use tokio::{
     process::{Child, Command},
     time::{sleep, timeout},
 };
+
+use super::cluster;
 
 /// A busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -25,10 +27,7 @@ pub(crate) struct Redis {
 impl Redis {
     /// On this machine alone.
     pub(crate) async fn start() -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = free.local_addr().unwrap().port();
-        drop(free);
-        Self::listening("127.0.0.1", port).await
+        Self::listening("127.0.0.1", cluster::free_port()).await
     }
 
     /// On these addresses, of which the first is where it is waited for.
@@ -47,15 +46,8 @@ impl Redis {
 
     /// Where nodes find it.
     pub(crate) fn url(&self) -> String {
-        Self::url_at(&self.address)
-    }
-
-    /// Where nodes find it that reach it at this address.
-    pub(crate) fn url_at(address: &str) -> String {
-        format!(
-            "redis://heddle:{}@{address}/0",
-            PASSWORD.replace(':', "%3A")
-        )
+        let password = PASSWORD.replace(':', "%3A");
+        format!("redis://heddle:{password}@{}/0", self.address)
     }
 
     /// It is gone, without a word.

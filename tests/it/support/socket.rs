@@ -13,7 +13,7 @@ use tokio_tungstenite::{
 use super::{app::TestApp, person::Person};
 
 /// Nothing takes this long unless it never happens.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// One subscription on a socket of its own.
 pub(crate) struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>);

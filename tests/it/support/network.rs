@@ -1,0 +1,119 @@
+//! Networks of a test's own: each node in a namespace with one cable to people, one to PostgreSQL and one to
+//! Redis. A cable that is cut carries nothing and says nothing, as real ones do.
+
+use std::process::Command;
+
+/// Where a cable leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Cable {
+    /// To those who use the node.
+    People,
+    /// To PostgreSQL.
+    Postgres,
+    /// To Redis.
+    Redis,
+}
+
+const CABLES: [Cable; 3] = [Cable::People, Cable::Postgres, Cable::Redis];
+
+/// Namespaces and their cables. They are gone with the test.
+pub(crate) struct Network {
+    nodes: usize,
+}
+
+impl Network {
+    /// For so many nodes.
+    pub(crate) fn of(nodes: usize) -> Self {
+        let network = Self { nodes };
+        for node in 0..nodes {
+            let inside = network.name(node);
+            ip(&["netns", "add", &inside]);
+            ip(&["-n", &inside, "link", "set", "lo", "up"]);
+            for cable in CABLES {
+                let (near, far) = (network.end(node, cable, 'a'), network.end(node, cable, 'b'));
+                ip(&["link", "add", &near, "type", "veth", "peer", "name", &far]);
+                ip(&["link", "set", &far, "netns", &inside]);
+                let (here, there) = (network.here(node, cable), network.there(node, cable));
+                ip(&["addr", "add", &format!("{here}/30"), "dev", &near]);
+                ip(&[
+                    "-n",
+                    &inside,
+                    "addr",
+                    "add",
+                    &format!("{there}/30"),
+                    "dev",
+                    &far,
+                ]);
+                ip(&["link", "set", &near, "up"]);
+                ip(&["-n", &inside, "link", "set", &far, "up"]);
+            }
+        }
+        network
+    }
+
+    /// Words before a program that runs inside.
+    pub(crate) fn inside(&self, node: usize) -> [String; 4] {
+        ["ip", "netns", "exec", &self.name(node)].map(str::to_owned)
+    }
+
+    /// The address of our end of a cable.
+    pub(crate) fn here(&self, node: usize, cable: Cable) -> String {
+        self.address(node, cable, 1)
+    }
+
+    /// The address of the node's end of a cable.
+    pub(crate) fn there(&self, node: usize, cable: Cable) -> String {
+        self.address(node, cable, 2)
+    }
+
+    /// Our ends of these cables of all nodes.
+    pub(crate) fn all(&self, cable: Cable) -> Vec<String> {
+        (0..self.nodes).map(|node| self.here(node, cable)).collect()
+    }
+
+    /// Cuts a cable, or mends it.
+    pub(crate) fn set(&self, node: usize, cable: Cable, state: &str) {
+        ip(&["link", "set", &self.end(node, cable, 'a'), state]);
+    }
+
+    #[expect(clippy::unused_self, reason = "only a network has names")]
+    fn name(&self, node: usize) -> String {
+        format!("hd{}n{node}", std::process::id())
+    }
+
+    fn end(&self, node: usize, cable: Cable, end: char) -> String {
+        format!("{}{}{end}", self.name(node), place(cable))
+    }
+
+    /// Other tests on this machine have other networks.
+    #[expect(clippy::unused_self, reason = "only a network has addresses")]
+    fn address(&self, node: usize, cable: Cable, end: usize) -> String {
+        let process = std::process::id();
+        let last = (node * CABLES.len() + place(cable)) * 4 + end;
+        format!("10.{}.{}.{last}", 64 + process / 256 % 128, process % 256)
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        for node in 0..self.nodes {
+            // What is not there any more need not go.
+            let name = self.name(node);
+            let _ = Command::new("ip").args(["netns", "del", &name]).status();
+        }
+    }
+}
+
+fn place(cable: Cable) -> usize {
+    CABLES.iter().position(|&known| known == cable).unwrap()
+}
+
+fn ip(words: &[&str]) {
+    let output = Command::new("ip").args(words).output().unwrap();
+    assert!(
+        output.status.success(),
+        "ip {}: {} (networks of its own need root, and Debian's iproute2)",
+        words.join(" "),
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
