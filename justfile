@@ -23,3 +23,7 @@ lint:
 # Measure the server: `just bench`, or `just bench quick` for a few minutes' worth.
 bench *SCALE:
     cargo bench --locked --bench load -- {{SCALE}}
+
+# Storms over several nodes, SECONDS long each; tells seeds, counts and faults.
+soak SECONDS="3600":
+    HEDDLE_TEST_SOAK={{SECONDS}} cargo test --locked --test it live::nodes:: -- --nocapture --test-threads 1
