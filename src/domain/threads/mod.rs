@@ -5,15 +5,15 @@ pub mod people;
 pub mod replies;
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Value,
     sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
     app::App,
     db::{self, Tx},
-    domain::sessions::Viewer,
-    entity::{message, participant, thread, thread_follow},
+    domain::{access, sessions::Viewer},
+    entity::{message, participant, thread},
     error::Error,
     id::{ThreadId, UserId},
     live::log::{self, Change, Stream},
@@ -125,25 +125,23 @@ pub async fn follow(
     app.db
         .write(|tx| async move {
             let thread = find(&*tx, viewer, id).await?;
-            let row = thread_follow::Entity::find_by_id((viewer.user, id))
-                .one(&*tx)
-                .await?;
-            if row
-                .as_ref()
-                .is_some_and(|row| row.is_following == is_following)
-            {
+            // Locked, so that nobody follows what they are leaving.
+            access::conversation(&tx, viewer, thread.conversation_id).await?;
+            // In one statement: a reply may make them follow at the same moment.
+            let text = "INSERT INTO thread_follow
+                    (user_id, thread_id, conversation_id, is_following) VALUES (?, ?, ?, ?)
+                ON CONFLICT (user_id, thread_id)
+                DO UPDATE SET is_following = excluded.is_following
+                WHERE thread_follow.is_following <> excluded.is_following";
+            let values: [Value; 4] = [
+                viewer.user.into(),
+                id.into(),
+                thread.conversation_id.into(),
+                is_following.into(),
+            ];
+            if db::run(&*tx, text, values).await? == 0 {
                 return Ok(thread);
             }
-            let follow = thread_follow::ActiveModel {
-                user_id: sea_orm::Set(viewer.user),
-                thread_id: sea_orm::Set(id),
-                conversation_id: sea_orm::Set(thread.conversation_id),
-                is_following: sea_orm::Set(is_following),
-            };
-            match row {
-                Some(_) => follow.update(&*tx).await?,
-                None => follow.insert(&*tx).await?,
-            };
             let change = Change::ThreadChanged { thread: id };
             log::append(&tx, Stream::User(viewer.user), app.clock.now(), &[change]).await?;
             Ok(thread)
