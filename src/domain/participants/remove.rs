@@ -22,8 +22,9 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// What a person's row in these tables says about a conversation ends with their membership.
-const TABLES: [&str; 4] = ["read_mark", "read_exception", "thread_follow", "mention"];
+/// What a person's row in these tables says about a conversation ends with their membership. Whom a
+/// message mentions is part of the message, and stays.
+const TABLES: [&str; 3] = ["read_mark", "read_exception", "thread_follow"];
 
 /// Someone who was removed.
 #[derive(Clone, Debug)]
