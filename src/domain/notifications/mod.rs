@@ -10,7 +10,8 @@ pub use notify::{
     added_in, message_edited_in, message_sent_in, notify_of_message, role_changed_in,
 };
 pub use settle::{
-    Selection, dismiss, forget_conversation_in, forget_message_in, mark_read, read_in,
+    Selection, dismiss, forget_conversation_in, forget_message_in, forget_sender_in, mark_read,
+    read_in,
 };
 
 use crate::{domain::sessions::Viewer, entity::notification, id::NotificationId};

@@ -156,6 +156,19 @@ pub async fn forget_message_in(
     forget_in(tx, text, vec![message.into()], at).await
 }
 
+/// Everything that this person sent to a conversation was deleted: nobody is notified of it any more.
+pub async fn forget_sender_in(
+    tx: &Tx,
+    sender: UserId,
+    conversation: ConversationId,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let text = "DELETE FROM notification WHERE message_id IN
+            (SELECT id FROM message WHERE sender_id = ? AND conversation_id = ?)
+        RETURNING id, user_id";
+    forget_in(tx, text, vec![sender.into(), conversation.into()], at).await
+}
+
 /// These people left a conversation: nothing of it notifies them any more.
 pub async fn forget_conversation_in(
     tx: &Tx,

@@ -8,7 +8,7 @@ use sea_orm::{FromQueryResult, Value};
 use super::Disposal;
 use crate::{
     db::{self, Tx},
-    domain::messages::tree,
+    domain::{messages::tree, notifications},
     error::Error,
     id::{ConversationId, MessageId, ThreadId, UserId},
     live::log::Change,
@@ -77,7 +77,8 @@ async fn erase_in(
     conversation: ConversationId,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    for table in ["message_revision", "mention", "notification"] {
+    notifications::forget_sender_in(tx, user, conversation, at).await?;
+    for table in ["message_revision", "mention"] {
         let text = format!(
             "DELETE FROM {table} WHERE message_id IN (SELECT id FROM message
                  WHERE sender_id = ? AND conversation_id = ? AND kind = 'USER')"

@@ -12,6 +12,7 @@ use crate::{
     app::App,
     db::{self, Tx},
     domain::{
+        conversations,
         sessions::{self, Viewer, Which},
         users,
     },
@@ -86,7 +87,7 @@ async fn delete_in(
     let (whole, shared): (Vec<_>, Vec<_>) = places.into_iter().partition(Place::goes_whole);
     refuse_abandoning(&shared)?;
     for place in &whole {
-        delete_whole_in(tx, user.id, place.id, at).await?;
+        conversations::delete_in(tx, place.id, at).await?;
     }
     for place in &shared {
         let mut changes = messages::dispose_in(tx, user.id, place.id, disposal, at).await?;
@@ -177,24 +178,4 @@ fn refuse_abandoning(places: &[Place]) -> Result<(), Error> {
     Err(Error::forbidden(format!(
         "You alone own {abandoned} of your groups. Hand each over to somebody first.",
     )))
-}
-
-/// Deletes a conversation with everything in it.
-async fn delete_whole_in(
-    tx: &Tx,
-    user: UserId,
-    conversation: ConversationId,
-    at: DateTime<Utc>,
-) -> Result<(), Error> {
-    #[derive(FromQueryResult)]
-    struct Other {
-        user_id: UserId,
-    }
-    let text = "SELECT user_id FROM participant WHERE conversation_id = ? AND user_id <> ?";
-    let others: Vec<Other> = db::all(tx, text, [conversation.into(), user.into()]).await?;
-    let others: Vec<_> = others.iter().map(|other| other.user_id).collect();
-    log::append_to_users(tx, &others, at, &Change::ConversationLeft { conversation }).await?;
-    let text = "DELETE FROM conversation WHERE id = ?";
-    db::run(tx, text, [conversation.into()]).await?;
-    Ok(())
 }
