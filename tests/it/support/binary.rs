@@ -1,6 +1,11 @@
 //! The `heddle` program itself, started as people start it: for what only a real process can show.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    fs::{self, OpenOptions},
+    path::Path,
+    process::Stdio,
+    time::Duration,
+};
 
 use heddle::db::Db;
 use tempfile::TempDir;
@@ -14,6 +19,8 @@ use super::postgres;
 
 /// A debug build on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Where the server's log goes, inside its folder.
+const LOG: &str = "server.log";
 
 /// A running server on a free port, with a data folder of its own. It ends with the test.
 pub(crate) struct Binary {
@@ -43,10 +50,15 @@ impl Binary {
     async fn start(database_url: Option<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self {
-            running: Running::start(heddle(&folder, database_url.as_deref())).await,
+            running: Running::start(heddle(&folder, database_url.as_deref()), folder.path()).await,
             database_url,
             folder,
         }
+    }
+
+    /// What it has logged since the first start.
+    pub(crate) fn log(&self) -> String {
+        read_log(self.folder.path())
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -61,7 +73,7 @@ impl Binary {
 
     /// Starts it again after its end, on another port.
     pub(crate) async fn restart(&mut self) {
-        self.running = Running::start(self.heddle()).await;
+        self.running = Running::start(self.heddle(), self.folder.path()).await;
     }
 
     /// Asks the server to stop, and waits until it has.
@@ -101,16 +113,30 @@ fn heddle(folder: &TempDir, database_url: Option<&str>) -> Command {
     command
 }
 
+impl Drop for Binary {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tell(&self.log());
+        }
+    }
+}
+
 impl Running {
-    async fn start(mut heddle: Command) -> Self {
+    async fn start(mut heddle: Command, folder: &Path) -> Self {
+        let mut log = OpenOptions::new();
+        log.create(true).append(true);
+        let log = log.open(folder.join(LOG)).unwrap();
         let mut server = heddle
             .args(["serve", "--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let mut output = BufReader::new(server.stdout.take().unwrap());
-        let url = timeout(PATIENCE, announced(&mut output)).await.unwrap();
+        let Ok(Some(url)) = timeout(PATIENCE, announced(&mut output)).await else {
+            panic!("the server did not announce itself: {}", read_log(folder));
+        };
         Self {
             url,
             server,
@@ -119,14 +145,23 @@ impl Running {
     }
 }
 
-/// The address on the banner, which is printed when the server answers.
-pub(super) async fn announced(output: &mut BufReader<ChildStdout>) -> String {
+fn read_log(folder: &Path) -> String {
+    fs::read_to_string(folder.join(LOG)).unwrap_or_default()
+}
+
+#[expect(clippy::print_stderr, reason = "shown beside the failing test")]
+fn tell(log: &str) {
+    eprintln!("the server's own words:\n{log}");
+}
+
+/// The address on the banner, which is printed when the server answers; none when it ends before.
+pub(super) async fn announced(output: &mut BufReader<ChildStdout>) -> Option<String> {
     let mut line = String::new();
     while output.read_line(&mut line).await.unwrap() > 0 {
         if let Some(api) = line.trim().strip_prefix("API ") {
-            return api.trim().trim_end_matches("/graphql").to_owned();
+            return Some(api.trim().trim_end_matches("/graphql").to_owned());
         }
         line.clear();
     }
-    panic!("the server ended before it announced itself; its own words are above");
+    None
 }

@@ -177,9 +177,8 @@ impl Node {
             .spawn()
             .unwrap();
         let mut output = BufReader::new(server.stdout.take().unwrap());
-        timeout(PATIENCE, binary::announced(&mut output))
-            .await
-            .unwrap();
+        let announced = timeout(PATIENCE, binary::announced(&mut output)).await;
+        announced.unwrap().unwrap();
         self.server = Some((server, output));
     }
 }

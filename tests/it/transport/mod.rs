@@ -2,6 +2,7 @@
 
 mod executor;
 mod http;
+mod oplog;
 mod socket;
 mod sse;
 mod torture;
