@@ -1,3 +1,4 @@
 //! The invariants, held against naive models over random histories.
 
+mod histories;
 mod reads;

@@ -6,7 +6,7 @@ use heddle::{app::App, auth::token::Keys, config::Config, http, jobs};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{person::Person, postgres, sqlite};
+use super::{logs, person::Person, postgres, sqlite};
 
 /// A server of a test's own, on a database of its own. It ends with the test.
 pub(crate) struct TestApp {
@@ -46,11 +46,7 @@ impl TestApp {
         folder: TempDir,
         settings: impl FnOnce(&mut Config),
     ) -> Self {
-        // What went wrong inside is told beside the failing test.
-        let _ = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::ERROR)
-            .with_test_writer()
-            .try_init();
+        logs::start();
         let mut config = Config {
             database_url,
             data_dir: folder.path().to_owned(),

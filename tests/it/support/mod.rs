@@ -7,6 +7,7 @@ pub(crate) mod dump;
 pub(crate) mod groups;
 pub(crate) mod log;
 pub(crate) mod network;
+pub(crate) mod logs;
 pub(crate) mod person;
 pub(crate) mod postgres;
 pub(crate) mod redis;

@@ -1,0 +1,105 @@
+//! What everybody's acknowledged acts amount to: the model that the tables and the stream are held against.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::support::person::Person;
+
+/// Refusals that acts of several people at once may meet. Anything else is a fault.
+const REFUSALS: [&str; 3] = ["NOT_FOUND", "FORBIDDEN", "BAD_USER_INPUT"];
+
+/// What was acknowledged so far.
+#[derive(Clone, Default)]
+pub(super) struct Known {
+    words: usize,
+    /// Every conversation that ever was.
+    pub(super) places: Vec<Place>,
+    /// Every message that somebody sent.
+    pub(super) messages: Vec<Message>,
+    /// Words that were refused, replaced or taken back.
+    pub(super) never: Vec<String>,
+    /// People who deleted their account, and whether their messages in groups went along.
+    pub(super) departed: Vec<(String, bool)>,
+    counts: BTreeMap<(&'static str, String), usize>,
+    done: BTreeMap<String, usize>,
+}
+
+/// A conversation.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) id: String,
+    pub(super) is_group: bool,
+    pub(super) from_joining: bool,
+    /// Its title and topic, now and before.
+    pub(super) words: Vec<String>,
+}
+
+/// A message that somebody sent.
+#[derive(Clone)]
+pub(super) struct Message {
+    pub(super) id: String,
+    pub(super) place: String,
+    pub(super) sender: String,
+    pub(super) is_reply: bool,
+    /// Its texts and reasons, now and before.
+    pub(super) words: Vec<String>,
+    pub(super) is_deleted: bool,
+}
+
+impl Known {
+    /// A word that was never used before and is part of no other.
+    pub(super) fn word(&mut self) -> String {
+        self.words += 1;
+        format!("canary{}x", self.words)
+    }
+
+    /// Something was done to this once more.
+    pub(super) fn count(&mut self, what: &'static str, to: &str) {
+        *self.counts.entry((what, to.to_owned())).or_default() += 1;
+    }
+
+    /// How often it was.
+    pub(super) fn counted(&self, what: &'static str, to: &str) -> usize {
+        let key = (what, to.to_owned());
+        self.counts.get(&key).copied().unwrap_or_default()
+    }
+
+    /// The mutations that succeeded at least once.
+    pub(super) fn done(&self) -> Vec<&str> {
+        self.done.keys().map(String::as_str).collect()
+    }
+
+    /// The conversation is known, if it was not before.
+    pub(super) fn place(&mut self, place: Place) {
+        if self.places.iter().all(|known| known.id != place.id) {
+            self.places.push(place);
+        }
+    }
+
+    /// How a mutation ended that somebody tried: its payload, or nothing when it was refused.
+    pub(super) fn outcome(&mut self, name: &str, mut answer: Value) -> Option<Value> {
+        for error in answer["errors"].as_array().into_iter().flatten() {
+            let code = error["extensions"]["code"].as_str().unwrap_or_default();
+            assert!(REFUSALS.contains(&code), "{name}: {answer:#}");
+        }
+        let payload = answer["data"][name].take();
+        if payload.is_null() {
+            return None;
+        }
+        *self.done.entry(name.to_owned()).or_default() += 1;
+        Some(payload)
+    }
+}
+
+/// Asks for a change; `input` is null for the few that take none.
+pub(super) async fn mutates(person: &Person, name: &str, input: &Value, selection: &str) -> Value {
+    let query = if input.is_null() {
+        format!("mutation {{ {name} {{ {selection} }} }}")
+    } else {
+        let (first, rest) = name.split_at(1);
+        let kind = format!("{}{rest}Input", first.to_uppercase());
+        format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {selection} }} }}")
+    };
+    person.sends(&query, json!({ "input": input })).await
+}

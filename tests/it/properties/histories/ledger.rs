@@ -1,0 +1,311 @@
+//! Order, trees, and one event for each change: the tables and the log against each other and against what
+//! was acknowledged.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use heddle::{
+    domain::messages::notice::{Notice, NoticeType},
+    id::{ConversationId, MessageId, NotificationId, UserId},
+    live::log::Change,
+};
+
+use super::{
+    known::{Known, Place},
+    tables::{Row, Tables},
+};
+
+pub(super) fn check(tables: &Tables, known: &Known) {
+    order(tables);
+    trees(tables);
+    messages(tables, known);
+    for place in &known.places {
+        let id = ConversationId::from_text(&place.id);
+        if tables.conversations.iter().any(|row| row.id == id) {
+            conversation(tables, known, place, id);
+        }
+    }
+    people(tables, known);
+}
+
+/// 1, 2, 3 … in every conversation.
+fn order(tables: &Tables) {
+    for conversation in &tables.conversations {
+        let here = tables.messages.iter();
+        let here = here.filter(|row| row.conversation_id == conversation.id);
+        let seqs: Vec<_> = here.map(|row| row.seq).collect();
+        let gapless: Vec<_> = (1..=conversation.last_seq).collect();
+        assert_eq!(seqs, gapless, "{}", conversation.id);
+    }
+}
+
+/// What is kept about each place in a tree is what a walk from message to parent says.
+fn trees(tables: &Tables) {
+    let rows: BTreeMap<MessageId, &Row> = tables.messages.iter().map(|row| (row.id, row)).collect();
+    let mut replies: BTreeMap<MessageId, i32> = BTreeMap::new();
+    let mut below: BTreeMap<MessageId, i32> = BTreeMap::new();
+    let mut threads: BTreeMap<MessageId, i32> = BTreeMap::new();
+    for row in &tables.messages {
+        let lives = i32::from(row.deleted_at.is_none());
+        let (mut path, mut depth, mut root) = (row.seq.to_be_bytes().to_vec(), 0, row.id);
+        let mut next = row.parent_id;
+        if let Some(parent) = next {
+            *replies.entry(parent).or_default() += lives;
+        }
+        while let Some(parent) = next {
+            *below.entry(parent).or_default() += lives;
+            let above = rows[&parent];
+            assert!(above.seq < row.seq && above.conversation_id == row.conversation_id);
+            path.splice(0..0, above.seq.to_be_bytes());
+            (depth, root, next) = (depth + 1, parent, above.parent_id);
+        }
+        assert_eq!((&path, depth), (&row.path, row.depth), "{row:?}");
+        assert_eq!(row.root_id, (root != row.id).then_some(root), "{row:?}");
+        if root != row.id {
+            *threads.entry(root).or_default() += lives;
+        }
+    }
+    for row in &tables.messages {
+        let counts = (row.reply_count, row.descendant_count);
+        let walked = [&replies, &below].map(|counts| counts.get(&row.id).copied().unwrap_or(0));
+        assert_eq!(counts, walked.into(), "{row:?}");
+    }
+    let kept = tables.threads.iter();
+    let kept: BTreeMap<_, _> = kept
+        .map(|row| (MessageId::from(row.id), row.reply_count))
+        .collect();
+    assert_eq!(kept, threads);
+}
+
+/// How often each message was told of, by kind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Told {
+    sent: usize,
+    edited: usize,
+    deleted: usize,
+}
+
+fn messages(tables: &Tables, known: &Known) {
+    let mut told: BTreeMap<MessageId, Told> = BTreeMap::new();
+    for change in tables.streams.values().flatten() {
+        match *change {
+            Change::MessageSent { message } => told.entry(message).or_default().sent += 1,
+            Change::MessageEdited { message } => told.entry(message).or_default().edited += 1,
+            Change::MessageDeleted { message, .. } => {
+                told.entry(message).or_default().deleted += 1;
+            }
+            _ => {}
+        }
+    }
+    let rows: BTreeMap<MessageId, &Row> = tables.messages.iter().map(|row| (row.id, row)).collect();
+    for message in &known.messages {
+        let id = MessageId::from_text(&message.id);
+        let departed = known
+            .departed
+            .iter()
+            .find(|(user, _)| *user == message.sender);
+        let takes_along = departed.is_some_and(|(_, takes_along)| *takes_along);
+        let is_deleted = message.is_deleted || takes_along;
+        let Some(row) = rows.get(&id) else {
+            // Gone with its conversation, which need not tell of each.
+            let told = told.remove(&id).unwrap_or_default();
+            assert_eq!(told.sent, 1, "{}", message.id);
+            continue;
+        };
+        assert_eq!(row.deleted_at.is_some(), is_deleted, "{row:?}");
+        // A marker is told of once more when the last reply below it goes.
+        let told = told.remove(&id).unwrap_or_default();
+        let is_parent = tables.messages.iter().any(|one| one.parent_id == Some(id));
+        let goes_twice = is_deleted && is_parent && !row.is_shown() && told.deleted == 2;
+        let anonymised = departed.is_some() && !takes_along && !message.is_deleted;
+        let expected = Told {
+            sent: 1,
+            edited: known.counted("edited", &message.id) + usize::from(anonymised),
+            deleted: usize::from(is_deleted) + usize::from(goes_twice),
+        };
+        assert_eq!(told, expected, "{row:?}");
+    }
+    for row in tables.messages.iter().filter(|row| row.notice.is_some()) {
+        let once = Told {
+            sent: 1,
+            ..Told::default()
+        };
+        assert_eq!(told.remove(&row.id), Some(once), "{row:?}");
+    }
+    let sent: BTreeSet<_> = known
+        .messages
+        .iter()
+        .map(|one| MessageId::from_text(&one.id))
+        .collect();
+    assert_eq!(sent.len(), known.messages.len(), "two sends, one message");
+    for row in tables.messages.iter().filter(|row| row.notice.is_none()) {
+        assert!(sent.contains(&row.id), "nobody sent {row:?}");
+    }
+}
+
+/// Who came, went and rose, as the notices tell it, is who is there and what was told.
+fn conversation(tables: &Tables, known: &Known, place: &Place, id: ConversationId) {
+    let mut inside: BTreeMap<UserId, i32> = BTreeMap::new();
+    let mut concerned: BTreeMap<UserId, usize> = BTreeMap::new();
+    let (mut notices, mut roles) = (0, 0);
+    for row in tables
+        .messages
+        .iter()
+        .filter(|row| row.conversation_id == id)
+    {
+        let Some(notice) = &row.notice else { continue };
+        let notice: Notice = serde_json::from_str(notice).unwrap();
+        notices += 1;
+        let seen_from = if place.from_joining { row.seq } else { 0 };
+        match notice.kind {
+            NoticeType::Created => {
+                inside.extend(
+                    notice
+                        .actor
+                        .iter()
+                        .chain(&notice.subjects)
+                        .map(|&user| (user, 0)),
+                );
+                continue;
+            }
+            NoticeType::ParticipantsAdded => {
+                inside.extend(notice.subjects.iter().map(|&user| (user, seen_from)));
+            }
+            NoticeType::ParticipantRemoved | NoticeType::ParticipantLeft => {
+                inside.retain(|user, _| !notice.subjects.contains(user));
+            }
+            NoticeType::RoleChanged => roles += 1,
+            NoticeType::TitleChanged | NoticeType::TopicChanged => {}
+        }
+        for user in notice.subjects {
+            *concerned.entry(user).or_default() += 1;
+        }
+    }
+    for (user, _) in &known.departed {
+        let user = UserId::from_text(user);
+        if inside.remove(&user).is_some() {
+            *concerned.entry(user).or_default() += 1;
+        }
+    }
+    if place.is_group {
+        let members = tables
+            .members
+            .iter()
+            .filter(|row| row.conversation_id == id);
+        let members: BTreeMap<_, _> = members
+            .map(|row| (row.user_id, row.visible_from_seq))
+            .collect();
+        assert_eq!(members, inside, "{id}");
+        let owners = tables
+            .members
+            .iter()
+            .filter(|row| row.conversation_id == id);
+        assert!(
+            owners.filter(|row| row.role == "OWNER").count() >= 1,
+            "{id}"
+        );
+        assert_eq!(notices - roles, known.counted("noticed", &place.id), "{id}");
+    }
+    let stream = tables.stream(id.0);
+    let mut told: BTreeMap<UserId, usize> = BTreeMap::new();
+    for change in stream {
+        if let Change::ParticipantChanged { user, .. } = change {
+            *told.entry(*user).or_default() += 1;
+        }
+    }
+    assert_eq!(told, concerned, "{id}");
+    let changed = stream.iter();
+    let changed = changed.filter(|change| matches!(change, Change::ConversationChanged { .. }));
+    let acknowledged = known.counted("changed", &place.id);
+    let bounds = acknowledged..=acknowledged + known.departed.len();
+    assert!(bounds.contains(&changed.count()), "{id}");
+}
+
+/// Each person's own stream.
+fn people(tables: &Tables, known: &Known) {
+    let users: BTreeSet<UserId> = tables.members.iter().map(|row| row.user_id).collect();
+    for user in users {
+        let stream = tables.stream(user.0);
+        memberships(tables, user, stream);
+        notified(tables, user, stream);
+        let count = |wanted: &dyn Fn(&Change) -> bool| {
+            stream.iter().filter(|change| wanted(change)).count()
+        };
+        let name = user.to_string();
+        for place in &known.places {
+            let id = ConversationId::from_text(&place.id);
+            let settled = count(
+                &|change| matches!(change, Change::ConversationChanged { conversation } if *conversation == id),
+            );
+            let key = format!("{name} {}", place.id);
+            assert_eq!(settled, known.counted("settled", &key), "{key}");
+        }
+        let introduced = count(&|change| matches!(change, Change::UserChanged { .. }));
+        assert_eq!(introduced, known.counted("introduced", &name), "{name}");
+        let marked = count(&|change| matches!(change, Change::ReadPositionChanged { .. }));
+        let acts = known.counted("marked", &name);
+        assert!(
+            marked >= acts && (acts > 0 || marked == 0),
+            "{name}: {marked} of {acts}"
+        );
+        let mut ended = BTreeSet::new();
+        for change in stream {
+            if let Change::SessionEnded { session, .. } = change {
+                assert!(ended.insert(*session), "{session} ended twice");
+                assert_eq!(known.counted("ended", &session.to_string()), 1, "{session}");
+            }
+        }
+    }
+}
+
+/// Nobody joins twice or leaves what they had not joined, and who joined last is there.
+fn memberships(tables: &Tables, user: UserId, stream: &[Change]) {
+    let mut inside = BTreeSet::new();
+    for change in stream {
+        match change {
+            Change::ConversationJoined { conversation } => {
+                assert!(
+                    inside.insert(*conversation),
+                    "{user} joined {conversation} twice"
+                );
+            }
+            Change::ConversationLeft { conversation } => {
+                assert!(
+                    inside.remove(conversation),
+                    "{user} left {conversation} twice"
+                );
+            }
+            _ => {}
+        }
+    }
+    let members = tables.members.iter().filter(|row| row.user_id == user);
+    let members: BTreeSet<_> = members.map(|row| row.conversation_id).collect();
+    assert_eq!(inside, members, "{user}");
+}
+
+/// Every notification was told of once, and so was the end of each that is gone.
+fn notified(tables: &Tables, user: UserId, stream: &[Change]) {
+    let mut added: BTreeSet<NotificationId> = BTreeSet::new();
+    let mut changed = BTreeSet::new();
+    for change in stream {
+        match change {
+            Change::NotificationAdded { notification } => {
+                assert!(added.insert(*notification), "{notification} was told twice");
+            }
+            Change::NotificationsChanged { notifications } => {
+                changed.extend(notifications.iter().flatten().copied());
+            }
+            _ => {}
+        }
+    }
+    let there = tables
+        .notifications
+        .iter()
+        .filter(|row| row.user_id == user);
+    let there: BTreeSet<_> = there.map(|row| row.id).collect();
+    assert!(there.is_subset(&added), "{user} was notified in silence");
+    let lost: Vec<_> = added
+        .difference(&there)
+        .filter(|id| !changed.contains(id))
+        .collect();
+    assert!(lost.is_empty(), "{user}: {lost:?} vanished in silence");
+}

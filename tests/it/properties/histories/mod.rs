@@ -1,0 +1,275 @@
+//! The invariants, over random histories: people act at once through the front door, and whenever all is
+//! quiet the tables, the log, and what each person sees and hears are held against one another and against
+//! what was acknowledged.
+//!
+//! `HEDDLE_TEST_SEED` repeats what each person tries; who comes first it cannot repeat.
+
+mod acts;
+mod known;
+mod ledger;
+mod state;
+mod tables;
+mod views;
+
+use std::{cell::RefCell, collections::BTreeSet, time::Duration};
+
+use async_graphql_parser::types::{TypeKind, TypeSystemDefinition};
+use futures_util::future::join_all;
+use heddle::config::Config;
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use serde_json::{Value, json};
+
+use self::{
+    acts::Actor,
+    known::Known,
+    state::{Named, State},
+    tables::Tables,
+};
+use crate::support::{
+    app::TestApp,
+    person::{PASSWORD, text},
+    seed::seed,
+};
+
+/// Who acts. The last two delete their accounts on the way, one with all messages, one without.
+const PEOPLE: [&str; 7] = ["Ann", "Bob", "Cem", "Dora", "Eva", "Finn", "Gus"];
+const QUIET_TIMES: usize = 5;
+const ACTS: usize = 14;
+
+#[tokio::test]
+async fn any_history_keeps_the_invariants_on_sqlite() {
+    any_history_keeps_the_invariants(TestApp::sqlite_with(hasty).await).await;
+}
+
+#[tokio::test]
+async fn any_history_keeps_the_invariants_on_postgres() {
+    any_history_keeps_the_invariants(TestApp::postgres_with(hasty).await).await;
+}
+
+/// Statements are not counted here, so loaders need not wait until every key is gathered.
+fn hasty(config: &mut Config) {
+    config.loader_delay = Duration::from_millis(1);
+}
+
+async fn any_history_keeps_the_invariants(app: TestApp) {
+    let mut random = SmallRng::seed_from_u64(seed());
+    let known = RefCell::new(Known::default());
+    let (mut people, mut everybody) = (vec![], vec![]);
+    for name in PEOPLE {
+        let person = app.person(name).await;
+        everybody.push((person.id.clone(), person.username.clone()));
+        people.push(person);
+    }
+    let stranger = app.person("Zoe").await;
+    let mut actors: Vec<_> = people
+        .into_iter()
+        .map(|person| Actor {
+            person,
+            random: SmallRng::seed_from_u64(random.random()),
+            known: &known,
+            everybody: &everybody,
+            bio: None,
+            is_gone: false,
+        })
+        .collect();
+    opening(&mut actors, &everybody).await;
+    let mut states = vec![];
+    for actor in &actors {
+        states.push(State::load(&actor.person).await);
+    }
+    for round in 0..QUIET_TIMES {
+        let acting = actors.iter_mut().enumerate().map(async |(place, actor)| {
+            actor.acts(ACTS).await;
+            match (round, place) {
+                (2, 5) => actor.departs("DELETE").await,
+                (3, 6) => actor.departs("ANONYMIZE").await,
+                _ => {}
+            }
+        });
+        join_all(acting).await;
+        quiet(&app, &actors, &mut states).await;
+        let tables = Tables::read(&app.app.db).await;
+        let known = known.borrow().clone();
+        views::knocks(&tables, &known, &stranger).await;
+    }
+    let known = known.borrow();
+    let done: BTreeSet<_> = known.done().into_iter().collect();
+    let all = mutations();
+    let all: BTreeSet<_> = all.iter().map(String::as_str).collect();
+    assert_eq!(done, all, "every mutation needs an act that exercises it");
+}
+
+/// Nobody acts: everything is looked at.
+async fn quiet(app: &TestApp, actors: &[Actor<'_>], states: &mut [State]) {
+    let mut heard = vec![];
+    for (actor, state) in actors.iter().zip(&mut *states) {
+        if actor.is_gone {
+            heard.push(vec![]);
+            continue;
+        }
+        // A group of their own, whose beginning is the last thing that they hear.
+        let title = actor.known.borrow_mut().word();
+        let input = json!({ "title": title, "participantIds": [] });
+        let last = actor.founds_this(input, title, false).await.unwrap();
+        heard.push(state::events(app, &actor.person, &state.cursor, &last).await);
+    }
+    let tables = Tables::read(&app.app.db).await;
+    let known = actors[0].known.borrow().clone();
+    ledger::check(&tables, &known);
+    let bios = actors
+        .iter()
+        .filter_map(|actor| actor.bio.clone())
+        .collect();
+    for ((actor, state), heard) in actors.iter().zip(states).zip(&heard) {
+        if actor.is_gone {
+            continue;
+        }
+        let fresh = State::load(&actor.person).await;
+        views::check(&tables, &bios, &actor.person, &fresh, heard);
+        views::knocks(&tables, &known, &actor.person).await;
+        let named = Named::by(heard, &actor.person);
+        state::events_tell_all(state, &fresh, &named, &actor.person, &known.departed);
+        *state = fresh;
+    }
+    views::what_is_gone_is_nowhere(app, &tables, &known).await;
+}
+
+/// Every kind of act once, in an order in which each succeeds; later ones are left to chance.
+async fn opening(actors: &mut [Actor<'_>], everybody: &[(String, String)]) {
+    let known = actors[0].known;
+    let ids: Vec<_> = everybody.iter().map(|(id, _)| id.clone()).collect();
+    for from_joining in [false, true] {
+        let (ann, title) = (&actors[0], known.borrow_mut().word());
+        let history = if from_joining {
+            "FROM_JOINING"
+        } else {
+            "FROM_START"
+        };
+        let input = json!({ "title": title, "participantIds": ids[1..5],
+            "historyVisibility": history });
+        let group = ann.founds_this(input, title, from_joining).await.unwrap();
+        let change = async |name: &str, mut input: Value, selection: &str| {
+            input["conversationId"] = json!(group);
+            ann.does(name, input, selection).await.unwrap();
+        };
+        let add = json!({ "userIds": [ids[5]], "role": "MODERATOR" });
+        change("addParticipants", add, "participants { id }").await;
+        let remove = json!({ "userId": ids[4] });
+        change("removeParticipant", remove, "removedParticipantId").await;
+        let role = json!({ "userId": ids[1], "role": "MODERATOR" });
+        change("changeParticipantRole", role, "participant { id }").await;
+        for _ in 0..2 {
+            known.borrow_mut().count("noticed", &group);
+        }
+        let input = json!({ "conversationId": group });
+        let leave = actors[3].does("leaveConversation", input, "leftConversationId");
+        leave.await.unwrap();
+        known.borrow_mut().count("noticed", &group);
+    }
+    let input = json!({ "conversationId": actors[2].founds().await.unwrap() });
+    let gone = actors[2].does("deleteConversation", input, "deletedConversationId");
+    gone.await.unwrap();
+    session_acts(&mut actors[1]).await;
+    for actor in actors.iter_mut() {
+        actor.opens().await;
+        actor.introduces().await;
+        for is_reply in [false, true, true, true] {
+            actor.speaks(is_reply).await;
+        }
+    }
+    for _ in 0..30 {
+        for actor in actors.iter_mut().take(3) {
+            actor.speaks(true).await;
+        }
+        let done: BTreeSet<String> = known
+            .borrow()
+            .done()
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+        let missing = |name: &str| !done.contains(name);
+        for actor in actors.iter_mut().take(3) {
+            if missing("editMessage") {
+                actor.edits().await;
+            }
+            if missing("deleteMessage") {
+                actor.deletes().await;
+            }
+            if missing("markConversationsRead") {
+                actor.marks_conversations().await;
+            }
+            if missing("markMessagesRead") {
+                actor.marks_messages().await;
+            }
+            if missing("markThreadRead") {
+                actor.marks_thread().await;
+            }
+            if missing("markUnreadFrom") {
+                actor.goes_back().await;
+            }
+            if missing("followThread") || missing("unfollowThread") {
+                actor.follows().await;
+            }
+            if missing("updateConversationSettings") {
+                actor.settles().await;
+            }
+            if missing("updateConversation") {
+                actor.renames().await;
+            }
+            if missing("markNotificationsRead") || missing("dismissNotifications") {
+                actor.tidies().await;
+            }
+            if ["signOut", "revokeSessions", "revokeOtherSessions"]
+                .iter()
+                .any(|name| missing(name))
+            {
+                actor.signs_in_elsewhere().await;
+            }
+        }
+    }
+}
+
+/// What belongs to an account rather than to talking.
+async fn session_acts(bob: &mut Actor<'_>) {
+    let new = json!({ "username": "hal", "email": "hal@example.org", "password": PASSWORD });
+    let here = bob.person.token.take();
+    let auth = "auth { viewer { id } }";
+    bob.does("register", new, auth).await.unwrap();
+    let credentials = json!({ "login": bob.person.username, "password": PASSWORD });
+    let auth = "auth { viewer { sessions(first: 1) { nodes { id } } } }";
+    let elsewhere = bob.does("signIn", credentials, auth).await.unwrap();
+    bob.person.token = here;
+    let session = text(&elsewhere["auth"]["viewer"]["sessions"]["nodes"][0]["id"]);
+    let input = json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD });
+    bob.does("changePassword", input, "viewer { id }")
+        .await
+        .unwrap();
+    bob.known.borrow_mut().count("ended", &session);
+    let input = json!({ "locale": "de", "timeZone": "Europe/Berlin" });
+    bob.does("updatePreferences", input, "viewer { id }")
+        .await
+        .unwrap();
+    bob.known.borrow_mut().count("introduced", &bob.person.id);
+}
+
+/// Every change that the schema offers.
+fn mutations() -> BTreeSet<String> {
+    let schema = async_graphql_parser::parse_schema(heddle::graphql::sdl()).unwrap();
+    let root = schema
+        .definitions
+        .into_iter()
+        .find_map(|definition| match definition {
+            TypeSystemDefinition::Type(kind) if kind.node.name.node == "Mutation" => {
+                Some(kind.node)
+            }
+            _ => None,
+        });
+    let TypeKind::Object(root) = root.unwrap().kind else {
+        panic!("Mutation is an object");
+    };
+    let names = root
+        .fields
+        .iter()
+        .map(|field| field.node.name.node.to_string());
+    names.collect()
+}
