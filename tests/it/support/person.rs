@@ -101,6 +101,13 @@ impl Person {
         self.answer(query, variables).await?.json().await
     }
 
+    /// The answer to an operation, word for word.
+    pub(crate) async fn hears(&self, query: &str, variables: Value) -> String {
+        let response = self.answer(query, variables).await.unwrap();
+        let status = response.status();
+        format!("{status}\n{}", response.text().await.unwrap())
+    }
+
     async fn answer(&self, query: &str, variables: Value) -> reqwest::Result<reqwest::Response> {
         let mut request = self
             .client
@@ -136,6 +143,16 @@ impl Person {
         let count = timing.split("statements;desc=").nth(1).unwrap();
         let count = count.trim_matches(|letter: char| !letter.is_ascii_digit());
         (answer["data"].take(), count.parse().unwrap())
+    }
+
+    /// Signs in anew, so that the token is a fresh one.
+    pub(crate) async fn signs_in(&mut self) {
+        let sign_in =
+            "mutation($input: SignInInput!) { signIn(input: $input) { auth { accessToken } } }";
+        let input = json!({ "login": self.username, "password": PASSWORD });
+        self.token = None;
+        let data = self.asks(sign_in, json!({ "input": input })).await;
+        self.token = Some(text(&data["signIn"]["auth"]["accessToken"]));
     }
 
     /// The first error of an operation that must be refused, with this code.
