@@ -1,0 +1,166 @@
+//! How streams end before their reader wants it: the session is over, or the reader does not read.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::support::{
+    app::TestApp,
+    both,
+    person::{PASSWORD, text},
+    socket::{Said, Subscription},
+    talk::Talk,
+};
+
+both!(
+    whatever_ends_a_session_ends_its_streams_at_once,
+    whoever_stops_reading_is_let_go_and_resumes,
+);
+
+const EVENTS: &str = "subscription { events { __typename
+    ... on MessageSentEvent { message { body } } ... on SessionEndedEvent { reason } } }";
+
+async fn whatever_ends_a_session_ends_its_streams_at_once(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let ways = [
+        ("mutation { signOut { endedSessionId } }", "SIGNED_OUT"),
+        (
+            "mutation($input: RevokeSessionsInput!) {
+                revokeSessions(input: $input) { revokedSessionIds } }",
+            "SIGNED_OUT",
+        ),
+        (
+            "mutation { revokeOtherSessions { revokedSessionIds } }",
+            "SIGNED_OUT",
+        ),
+        (
+            "mutation($input: ChangePasswordInput!) { changePassword(input: $input) { viewer { id } } }",
+            "REVOKED",
+        ),
+        (
+            "mutation($input: DeleteAccountInput!) { deleteAccount(input: $input) { deletedUserId } }",
+            "ACCOUNT_DELETED",
+        ),
+    ];
+    let mut bob = app.person("Bob").await;
+    let talk = ann.direct(&bob).await;
+    for (way, reason) in ways {
+        bob.signs_in().await;
+        let here = bob.clone();
+        let mut elsewhere = bob.clone();
+        elsewhere.signs_in().await;
+        let mut events = Subscription::open(&app, &here, EVENTS, Value::Null).await;
+        events.next().await;
+        let own = "{ viewer { sessions(first: 1) { nodes { id } } } }";
+        let session = here.asks(own, Value::Null).await;
+        let session = &session["viewer"]["sessions"]["nodes"][0]["id"];
+        let input = match reason {
+            "REVOKED" => json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD }),
+            "ACCOUNT_DELETED" => json!({ "confirmUsername": "bob", "password": PASSWORD }),
+            _ => json!({ "sessionIds": [session] }),
+        };
+        let who = if way.contains("signOut") {
+            &here
+        } else {
+            &elsewhere
+        };
+        who.asks(way, json!({ "input": input })).await;
+        let closed = timeout(Duration::from_secs(1), ends(&mut events));
+        assert_eq!(closed.await.unwrap(), reason, "{way}");
+        if reason != "ACCOUNT_DELETED" {
+            ann.says(&talk, "for whoever is still there").await;
+        }
+    }
+}
+
+/// Why it ends; nothing comes after that but the end.
+async fn ends(events: &mut Subscription) -> String {
+    let event = loop {
+        let event = events.next().await["events"].take();
+        // With an account go its conversations and notifications, which is told first.
+        if event["__typename"] == "SessionEndedEvent" {
+            break event;
+        }
+    };
+    assert_eq!(events.says().await, Said::Complete);
+    assert_eq!(events.says().await, Said::Closed(4401));
+    text(&event["reason"])
+}
+
+/// Larger than what two ends of a connection keep for each other.
+const LARGE: &str = "subscription($after: String) { events(after: $after) { __typename cursor
+    ... on MessageSentEvent { message { body a: body b: body c: body d: body e: body f: body
+        g: body h: body i: body j: body k: body l: body m: body n: body } } } }";
+const AT_A_TIME: usize = 16;
+
+async fn whoever_stops_reading_is_let_go_and_resumes(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut slow = Subscription::open(&app, &bob, LARGE, Value::Null).await;
+    let mut quick = Subscription::open(&app, &ann, EVENTS, Value::Null).await;
+    let mut cursor = slow.next().await["events"]["cursor"].take();
+    quick.next().await;
+    let (mut said, mut heard) = (vec![], vec![]);
+    // The first of these fill what waits between the two, in the machine and in the server.
+    loop {
+        assert!(said.len() < 20 * AT_A_TIME, "nobody minds");
+        for _ in 0..AT_A_TIME {
+            let words = format!(
+                "{} {}",
+                said.len(),
+                "🧵".repeat(app.app.config.message_length - 8)
+            );
+            ann.says(&talk, &words).await;
+            said.push(words);
+        }
+        // Somebody who reads is not held up.
+        for words in &said[said.len() - AT_A_TIME..] {
+            assert_eq!(sent(&mut quick).await["message"]["body"], json!(words));
+        }
+        if reads(&mut slow, said.len(), &mut heard, &mut cursor).await == Some(1013) {
+            break;
+        }
+    }
+    assert!(heard.len() < said.len());
+    // All that was missed is told at once, which may again be more than can wait.
+    while heard.len() < said.len() {
+        let before = heard.len();
+        let mut again = Subscription::open(&app, &bob, LARGE, json!({ "after": cursor })).await;
+        let end = reads(&mut again, said.len(), &mut heard, &mut cursor).await;
+        assert!(matches!(end, None | Some(1013)), "{end:?}");
+        assert!(heard.len() > before, "no further than the last time");
+    }
+    assert_eq!(heard, said);
+}
+
+/// Reads until so many messages were heard, or until the socket is closed: with which code.
+async fn reads(
+    events: &mut Subscription,
+    all: usize,
+    heard: &mut Vec<String>,
+    cursor: &mut Value,
+) -> Option<u16> {
+    while heard.len() < all {
+        let mut event = match events.says().await {
+            Said::Next(mut event) => event["events"].take(),
+            Said::Closed(code) => return Some(code),
+            other => panic!("{other:?}"),
+        };
+        if event["__typename"] == "MessageSentEvent" {
+            heard.push(text(&event["message"]["body"]));
+        }
+        *cursor = event["cursor"].take();
+    }
+    None
+}
+
+/// The next message, whatever else is told.
+async fn sent(events: &mut Subscription) -> Value {
+    loop {
+        let event = events.next().await["events"].take();
+        if event["__typename"] == "MessageSentEvent" {
+            return event;
+        }
+    }
+}
