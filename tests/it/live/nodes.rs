@@ -292,11 +292,11 @@ async fn without_redis_events_are_a_second_late_and_no_more() {
         tokio::time::sleep(Duration::from_secs(BACK - GONE)).await;
         redis.again().await;
     };
-    let ((), heard, ()) = tokio::join!(writes, hears, breaks);
+    let ((), times, ()) = tokio::join!(writes, hears, breaks);
     let sent = sent.into_inner().unwrap();
-    assert_eq!(heard.len(), sent.len());
+    assert_eq!(times.len(), sent.len());
     let mut delays = vec![vec![]; usize::try_from(ENDS).unwrap()];
-    for (sent, heard) in sent.into_iter().zip(heard) {
+    for (sent, heard) in sent.into_iter().zip(times) {
         if let Some(second) = delays.get_mut(sent / 1000) {
             second.push(heard.saturating_sub(sent));
         }

@@ -238,14 +238,14 @@ async fn happens(cluster: &mut Cluster, fault: Fault, random: &mut StdRng) {
         Fault::Cut(cables) => {
             let network = cluster.network.as_ref().unwrap();
             let node = random.random_range(0..2);
-            let cut = |state| {
-                cables
-                    .iter()
-                    .for_each(|&cable| network.set(node, cable, state))
+            let set = |state| {
+                for &cable in cables {
+                    network.set(node, cable, state);
+                }
             };
-            cut("down");
+            set("down");
             sleep(if soak().is_some() { LONG_CUT } else { CUT }).await;
-            cut("up");
+            set("up");
         }
         Fault::PostgresRestarted => cluster.postgres.restarts().await,
     }
