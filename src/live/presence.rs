@@ -67,7 +67,7 @@ impl Presence {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let begun = self.begin().await;
-        self.report(begun);
+        self.report(&begun);
         loop {
             let far = Instant::now() + BEAT;
             let next = self.leaving.values().copied().min().unwrap_or(far);
@@ -83,16 +83,16 @@ impl Presence {
                 () = sleep_until(next) => self.let_go().await,
                 _ = beat.tick() => self.beat().await,
             };
-            self.report(outcome);
+            self.report(&outcome);
         }
         let everybody: Vec<_> = self.here.drain().collect();
         let gone = self.gone(&everybody).await;
-        self.report(gone);
+        self.report(&gone);
     }
 
     /// Says once that it fails. What was missed is made good by a beat.
-    fn report(&mut self, outcome: Result<(), Error>) {
-        if let (Err(error), false) = (&outcome, self.is_failing) {
+    fn report(&mut self, outcome: &Result<(), Error>) {
+        if let (Err(error), false) = (outcome, self.is_failing) {
             tracing::warn!(%error, "who is around cannot be told to others; trying again");
         }
         self.is_failing = outcome.is_err();

@@ -76,7 +76,7 @@ impl Row {
     fn seen_by(self, viewer: &Viewer, now: DateTime<Utc>) -> Presence {
         let is_shared = self.is_shared.unwrap_or(true);
         let is_own = self.id == viewer.user;
-        if !is_own && !(is_shared && self.is_contact) {
+        if !(is_own || is_shared && self.is_contact) {
             return Presence {
                 status: Status::Offline,
                 text: None,
