@@ -12,8 +12,8 @@ use crate::support::{
 #[tokio::test]
 async fn each_operation_is_one_line_that_keeps_secrets() {
     let mut server = Binary::on_sqlite().await;
-    let ann = Person::at(format!("{}/graphql", server.url()));
-    let ann = ann.signs_up("Ann").await;
+    let ann = Person::nobody_at(format!("{}/graphql", server.url()));
+    let ann = ann.registers("Ann").await;
     let group = ann.founds(Some("canary title"), &[]).await;
     ann.says(&group, "canary body").await;
     ann.asks("query WhoAmI { viewer { email } }", Value::Null)
