@@ -151,7 +151,7 @@ fn leaves(types: &HashMap<String, TypeDefinition>, kind: &str, levels: u32) -> S
 }
 
 /// Words of the member, and who may read them.
-const CANARIES: [(&str, Who); 12] = [
+const CANARIES: [(&str, Who); 13] = [
     ("canary-title", Who::Inside),
     ("canary-topic", Who::Inside),
     ("canary-body", Who::Inside),
@@ -161,6 +161,7 @@ const CANARIES: [(&str, Who); 12] = [
     ("canary-first", Who::Contacts),
     ("canary-last", Who::Contacts),
     ("canary-bio", Who::Contacts),
+    ("canary-status", Who::Contacts),
     ("canary-key", Who::Owner),
     ("+15550123456", Who::Owner),
     ("mem@example.org", Who::OwnerAlone),
@@ -223,6 +224,8 @@ impl World {
         for person in &mut people {
             person.signs_in().await;
         }
+        let busy = json!({ "status": "BUSY", "statusText": "canary-status" });
+        does(&people[2], "setPresence", busy).await;
         let nobody = app.nobody();
         let mut garbage = nobody.clone();
         garbage.token = Some("bm90aGluZw.bm90aGluZw.bm90aGluZw".to_owned());

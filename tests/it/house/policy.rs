@@ -33,19 +33,20 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         deleteAccount deleteConversation deleteMessage dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
         markUnreadFrom openDirectConversation refreshSession register removeParticipant
-        revokeOtherSessions revokeSessions sendMessage signIn signOut unfollowThread
+        revokeOtherSessions revokeSessions sendMessage setPresence setTyping signIn signOut
+        unfollowThread
         updateConversation updateConversationSettings updatePreferences updateProfile"),
     ("Subscription", Who::Door, "events messageSent"),
     ("Server", Who::Anybody, "apiVersion errorCodes id limits name now signUpPolicy version"),
     ("ServerLimits", Who::Anybody, "deleteWindowSeconds editWindowSeconds eventReplaySeconds
         messageLength participantsPerConversation threadDepth"),
     ("ErrorCodeInfo", Who::Anybody, "code isRetryable meaning"),
-    ("User", Who::SignedIn, "createdAt displayName id isVerified isViewer username viewerCanMessage
+    ("User", Who::SignedIn, "createdAt displayName id isVerified isViewer presence username viewerCanMessage
         viewerConversation"),
-    ("User", Who::Contacts, "bio firstName lastName"),
+    ("User", Who::Contacts, "bio firstName lastActiveAt lastName statusText"),
     ("User", Who::Owner, "phoneNumber"),
     ("Conversation", Who::Inside, "createdAt createdBy displayTitle historyVisibility id kind
-        lastActivityAt lastMessage messages participantCount participants threads title topic
+        lastActivityAt lastMessage messages participantCount participants threads title topic typing
         viewerMembership"),
     ("Participant", Who::Inside, "addedBy conversation id joinedAt role user"),
     ("Message", Who::Inside, "body bodyHtml conversation createdAt deletableUntil deletedAt depth
@@ -62,7 +63,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
-        profileVisibility timeZone"),
+        profileVisibility sharesPresence timeZone"),
     ("UnreadTotals", Who::OwnerAlone, "conversations id mentions messages notifications threads"),
     ("Session", Who::OwnerAlone, "createdAt expiresAt id ipAddress isCurrent label lastUsedAt"),
     ("Membership", Who::OwnerAlone, "canAddParticipants canChangeRoles canDelete canLeave canModerate
@@ -113,6 +114,8 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("RevokeOtherSessionsPayload", Who::Outcome, "revokedSessionIds"),
     ("RevokeSessionsPayload", Who::Outcome, "revokedSessionIds"),
     ("SendMessagePayload", Who::Outcome, "message messageEdge replyEdge wasDuplicate"),
+    ("SetPresencePayload", Who::Outcome, "user"),
+    ("SetTypingPayload", Who::Outcome, "expiresAt"),
     ("SignInPayload", Who::Outcome, "auth"),
     ("SignOutPayload", Who::Outcome, "endedSessionId"),
     ("UnfollowThreadPayload", Who::Outcome, "thread"),
@@ -129,9 +132,11 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("NotificationAddedEvent", Who::Event, "cursor notification occurredAt"),
     ("NotificationsChangedEvent", Who::Event, "cursor notificationIds occurredAt unread"),
     ("ParticipantChangedEvent", Who::Event, "conversation cursor occurredAt participant user"),
+    ("PresenceChangedEvent", Who::Event, "cursor occurredAt user"),
     ("ReadPositionChangedEvent", Who::Event, "conversation cursor occurredAt readUpTo thread user"),
     ("SessionEndedEvent", Who::Event, "cursor occurredAt reason"),
     ("StreamOpenedEvent", Who::Event, "cursor occurredAt outcome"),
     ("ThreadChangedEvent", Who::Event, "cursor occurredAt thread"),
+    ("TypingChangedEvent", Who::Event, "conversation cursor expiresAt occurredAt thread user"),
     ("UserChangedEvent", Who::Event, "cursor occurredAt user"),
 ];

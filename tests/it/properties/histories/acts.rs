@@ -41,7 +41,8 @@ impl Actor<'_> {
             12..30 => self.speaks(true).await,
             30..40 => self.edits().await,
             40..46 => self.deletes().await,
-            46..51 => self.adds().await,
+            46..50 => self.adds().await,
+            50 => self.shows_up().await,
             51..54 => self.removes().await,
             54..56 => self.leaves().await,
             56..60 => self.changes_role().await,
@@ -325,6 +326,14 @@ impl Actor<'_> {
         }
         known.count("introduced", &self.person.id);
         known.never.extend(self.bio.replace(bio));
+    }
+
+    /// Tells that they are around and about to say something.
+    pub(super) async fn shows_up(&mut self) {
+        let input = json!({ "status": "BUSY", "statusText": "at the loom" });
+        self.does("setPresence", input, "user { id }").await;
+        let input = json!({ "conversationId": self.place(), "isTyping": true });
+        self.does("setTyping", input, "expiresAt").await;
     }
 
     /// A group, also with nobody else in it.

@@ -213,6 +213,9 @@ async fn opening(actors: &mut [Actor<'_>], everybody: &[(String, String)]) {
             if missing("updateConversationSettings") {
                 actor.settles().await;
             }
+            if missing("setTyping") {
+                actor.shows_up().await;
+            }
             if missing("updateConversation") {
                 actor.renames().await;
             }

@@ -266,6 +266,8 @@ impl Named {
             "UserChangedEvent" => {
                 self.ids.insert(id(&event["user"]));
             }
+            // Fleeting: told to whoever listens, and not kept.
+            "PresenceChangedEvent" | "TypingChangedEvent" => {}
             other => panic!("{other} is new here"),
         }
     }
