@@ -94,6 +94,8 @@ pub struct Config {
     pub participants_per_conversation: usize,
     /// For how long lasting events can be replayed.
     pub event_replay: Duration,
+    /// Whether subscribers who ask alike share what is executed for them.
+    pub share_answers: bool,
     /// How long a data loader gathers keys before it asks the database.
     pub loader_delay: Duration,
     /// How log lines look.
@@ -125,6 +127,7 @@ impl Default for Config {
             thread_depth: 50,
             participants_per_conversation: 10_000,
             event_replay: Duration::from_hours(7 * 24),
+            share_answers: true,
             loader_delay: Duration::from_micros(200),
             log_format: LogFormat::Auto,
             log_level: "info".to_owned(),

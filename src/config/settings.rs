@@ -243,6 +243,13 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.event_replay.as_secs().to_string(),
     ),
     setting(
+        "share_answers",
+        "Whether subscribers who ask alike share what is executed for them",
+        "false",
+        read!(share_answers, parse::yes_or_no),
+        |config| config.share_answers.to_string(),
+    ),
+    setting(
         "loader_delay_microseconds",
         "How long the keys of one level are gathered before the database is asked",
         "1000",

@@ -11,7 +11,11 @@ use crate::{
     app::App,
     domain::sessions::{Device, Viewer},
     error::Error,
-    graphql::{batch::Batch, errors::Refusal},
+    graphql::{
+        batch::Batch,
+        errors::Refusal,
+        events::share::{Given, Share},
+    },
     live::cursor::Cursor,
 };
 
@@ -88,6 +92,18 @@ impl Resume {
 #[must_use]
 pub fn resume<'a>(ctx: &Context<'a>) -> Option<&'a Resume> {
     ctx.data_opt::<Resume>()
+}
+
+/// How this subscription shares answers, when it does.
+#[must_use]
+pub(crate) fn share<'a>(ctx: &Context<'a>) -> Option<&'a Share> {
+    ctx.data_opt::<Share>()
+}
+
+/// What this request is to execute, when it is not to open a stream.
+#[must_use]
+pub(crate) fn given<'a>(ctx: &Context<'a>) -> Option<&'a Given> {
+    ctx.data_opt::<Given>()
 }
 
 /// How far this node had read the event log when the request came; none while it starts.

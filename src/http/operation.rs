@@ -4,9 +4,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use async_graphql::parser::types::OperationType;
+use async_graphql::{
+    Request, Response,
+    parser::types::{ExecutableDocument, OperationType},
+};
 use axum::http::StatusCode;
-use futures_util::{FutureExt, Stream, StreamExt};
+use futures_util::{
+    FutureExt, Stream, StreamExt,
+    stream::{BoxStream, unfold},
+};
+use tokio::sync::mpsc;
 
 use super::{
     Door,
@@ -20,6 +27,7 @@ use crate::{
     graphql::{
         self,
         context::{Caller, Resume},
+        events::share::{Given, Plan, Share, Told},
     },
 };
 
@@ -33,8 +41,9 @@ const NAME_LENGTH: usize = 64;
 
 /// An operation that the guard let through, ready to run.
 pub(super) struct Operation {
-    request: async_graphql::Request,
+    request: Request,
     record: Record,
+    shared: Option<mpsc::Receiver<Told>>,
 }
 
 /// What the log and `Server-Timing` tell of an operation.
@@ -99,16 +108,28 @@ impl Door {
             meter: Arc::new(Meter::default()),
         };
         // The executor gets the document as it was admitted. Its text it never sees.
-        let mut request = async_graphql::Request::new("").variables(variables);
+        let mut request = Request::new("").variables(variables);
         request.operation_name = name;
+        let share = self.share(call, &caller, &document, &request);
         request.set_parsed_query(document);
-        let request = graphql::prepare(&self.app, caller, request);
-        Ok(Operation { request, record })
+        let mut request = graphql::prepare(&self.app, caller, request);
+        let mut shared = None;
+        if let Some((share, answers)) = share {
+            request = request.data(share);
+            shared = Some(answers);
+        }
+        Ok(Operation {
+            request,
+            record,
+            shared,
+        })
     }
 
     /// Runs a query or a mutation to its end.
     pub(super) async fn run(&self, operation: Operation) -> (Answer, Record) {
-        let Operation { request, record } = operation;
+        let Operation {
+            request, record, ..
+        } = operation;
         let schema = self.schema.clone();
         let meter = Arc::clone(&record.meter);
         let work = async move { schema.execute(request).await };
@@ -130,28 +151,118 @@ impl Door {
         (answer, record)
     }
 
+    /// What the subscription needs to share answers, when it can, and where they come out.
+    fn share(
+        &self,
+        call: &Call,
+        caller: &Caller,
+        document: &ExecutableDocument,
+        request: &Request,
+    ) -> Option<(Share, mpsc::Receiver<Told>)> {
+        if !self.app.config.share_answers {
+            return None;
+        }
+        let plan = Plan::of(document)?;
+        let (to, answers) = mpsc::channel(1);
+        let (schema, app, caller) = (self.schema.clone(), self.app.clone(), caller.clone());
+        let (document, variables) = (document.clone(), request.variables.clone());
+        let name = request.operation_name.clone();
+        let render = move |given| {
+            let mut request = Request::new("").variables(variables.clone());
+            request.operation_name.clone_from(&name);
+            request.set_parsed_query(document.clone());
+            let request = graphql::prepare(&app, caller.clone(), request).data::<Given>(given);
+            let mut responses = schema.execute_stream(request);
+            let answer = async move {
+                let answer = Answer::executed(responses.next().await?);
+                answer.errors.is_empty().then(|| answer.encode())
+            };
+            answer.boxed()
+        };
+        let share = Share {
+            group: plan.group(&call.query, call.operation_name.as_deref(), &call.variables),
+            plan: Arc::new(plan),
+            render: Arc::new(render),
+            to,
+        };
+        Some((share, answers))
+    }
+
     /// Runs a subscription. The stream ends when the executor's does, or when it panics.
     pub(super) fn stream(&self, operation: Operation) -> impl Stream<Item = Answer> + Send + use<> {
-        let Operation { request, record } = operation;
-        let responses = self.schema.execute_stream(request);
-        futures_util::stream::unfold((responses, record), |(mut responses, record)| async move {
-            let meter = Arc::clone(&record.meter);
-            let response = AssertUnwindSafe(meter.measure(responses.next())).catch_unwind();
-            let answer = match response.await {
-                Ok(response) => response.map(Answer::executed),
-                Err(_panic) => Some(Answer::internal()),
-            };
-            let Some(answer) = answer else {
-                record.log(None);
-                return None;
-            };
-            let answer = answer.with_request_id(&record.request_id);
-            if answer.outcome != Outcome::Executed {
-                record.log(answer.code());
-            }
-            Some((answer, (responses, record)))
+        let Operation {
+            request,
+            record,
+            shared,
+        } = operation;
+        let running = Running {
+            responses: self.schema.execute_stream(request).boxed(),
+            record,
+            shared,
+            waiting: None,
+            is_over: false,
+        };
+        unfold(running, |mut running| async move {
+            let answer = running.next().await?;
+            Some((answer, running))
         })
     }
+}
+
+/// A subscription: what is executed for it, and what was executed for others as well.
+struct Running {
+    responses: BoxStream<'static, Response>,
+    record: Record,
+    shared: Option<mpsc::Receiver<Told>>,
+    /// What comes after the shared answers that are on their way.
+    waiting: Option<Answer>,
+    is_over: bool,
+}
+
+impl Running {
+    async fn next(&mut self) -> Option<Answer> {
+        loop {
+            let shared = self.shared.as_mut();
+            if let Some(told) = shared.and_then(|shared| shared.try_recv().ok()) {
+                return Some(Answer::shared(told));
+            }
+            if self.is_over || self.waiting.is_some() {
+                return self.waiting.take();
+            }
+            let shared = async {
+                match &mut self.shared {
+                    Some(shared) => shared.recv().await,
+                    None => None,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(told) = shared => return Some(Answer::shared(told)),
+                answer = executed(&mut self.responses, &self.record) => {
+                    self.is_over = answer.is_none();
+                    self.waiting = answer;
+                }
+            }
+        }
+    }
+}
+
+async fn executed(responses: &mut BoxStream<'static, Response>, record: &Record) -> Option<Answer> {
+    let meter = Arc::clone(&record.meter);
+    let response = AssertUnwindSafe(meter.measure(responses.next())).catch_unwind();
+    let answer = match response.await {
+        Ok(response) => response.map(Answer::executed),
+        Err(_panic) => Some(Answer::internal()),
+    };
+    let Some(answer) = answer else {
+        record.log(None);
+        return None;
+    };
+    let answer = answer.with_request_id(&record.request_id);
+    if answer.outcome != Outcome::Executed {
+        record.log(answer.code());
+    }
+    Some(answer)
 }
 
 impl Operation {

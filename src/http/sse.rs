@@ -209,7 +209,10 @@ impl Telling {
             let resumes = lapsed || self.door.shutdown.is_cancelled();
             return (!resumes).then_some(COMPLETE);
         };
-        let cursor = self.resume.take();
+        let cursor = match &answer.shared {
+            Some(shared) => shared.cursor.clone(),
+            None => self.resume.take(),
+        };
         match answer.part(self.is_first) {
             Part::Event => {}
             Part::Refusal => self.stage = Stage::Ending { completed: true },

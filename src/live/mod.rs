@@ -11,3 +11,4 @@ pub mod place;
 mod presence;
 pub mod prune;
 pub mod read;
+pub mod share;

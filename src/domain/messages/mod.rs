@@ -11,9 +11,11 @@ pub mod sequence;
 pub mod timeline;
 pub mod tree;
 
+use std::collections::HashSet;
+
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, JoinType, QueryFilter, QuerySelect,
-    Select, sea_query::Expr,
+    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, JoinType,
+    QueryFilter, QuerySelect, Select, sea_query::Expr,
 };
 
 pub use delete::{Deleted, delete, erase_in};
@@ -21,10 +23,11 @@ pub use edit::{Edit, edit};
 pub use send::{NewMessage, Sent, send};
 
 use crate::{
+    db,
     domain::sessions::Viewer,
     entity::{message, participant},
     error::Error,
-    id::MessageId,
+    id::{MessageId, UserId},
 };
 
 /// The messages this viewer may see: those of conversations they take part in, from where their
@@ -64,6 +67,16 @@ pub async fn is_hidden<C: ConnectionTrait>(
         return Ok(false);
     }
     Ok(message::Entity::find_by_id(id).one(db).await?.is_some())
+}
+
+/// Everybody who may see this message, as [`visible`] has it.
+pub async fn audience(db: &DatabaseConnection, id: MessageId) -> Result<HashSet<UserId>, Error> {
+    let text = "SELECT p.user_id FROM message m JOIN participant p
+        ON p.conversation_id = m.conversation_id AND m.seq >= p.visible_from_seq WHERE m.id = ?";
+    let statement = db::sql(db.get_database_backend(), text, [id.into()]);
+    let rows = db.query_all_raw(statement).await?;
+    let ids = rows.iter().map(|row| row.try_get_by_index(0).map(UserId));
+    Ok(ids.collect::<Result<_, _>>()?)
 }
 
 /// One message that the viewer may see and that is shown.

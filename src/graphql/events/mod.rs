@@ -4,6 +4,7 @@ mod build;
 pub mod filter;
 pub mod interface;
 mod query;
+pub mod share;
 mod subscription;
 mod telling;
 pub mod types;

@@ -3,17 +3,22 @@
 use std::collections::HashSet;
 
 use async_graphql::{Context, Subscription, dataloader::Loader};
-use futures_util::{Stream, stream::unfold};
+use futures_util::{
+    Stream,
+    future::{Either, ready},
+    stream::{once, unfold},
+};
 
 use crate::{
     error::Error,
     graphql::{
-        context::{Resume, app, caller, resume, viewer},
+        context::{Resume, app, caller, given, resume, share, viewer},
         errors::{Refusal, Result},
         events::{
             build::build,
             filter::EventFilter,
             interface::Event,
+            share::{Given, Item, Share},
             telling::{Heard, Telling},
             types::{SessionEndedEvent, StreamOpenedEvent},
         },
@@ -24,6 +29,7 @@ use crate::{
         cursor::Cursor,
         follow::Since,
         log::{Change, EndReason},
+        read::Entry,
     },
 };
 
@@ -42,6 +48,9 @@ impl EventSubscription {
         #[graphql(desc = "Resume after this cursor; omit to start now.")] after: Option<String>,
         #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
     ) -> Result<impl Stream<Item = Result<Event>>> {
+        if let Some(Item::Event(event)) = given(ctx).and_then(Given::take) {
+            return Ok(Either::Left(once(ready(Ok(*event)))));
+        }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
         let filter = filter.unwrap_or_default();
         let resume = resume(ctx).cloned().unwrap_or_default();
@@ -58,11 +67,13 @@ impl EventSubscription {
             telling,
             filter,
             resume,
+            share: share(ctx).cloned(),
             stage: Stage::Opening,
         };
-        Ok(unfold(Box::new(stream), |mut stream| async move {
+        let stream = unfold(Box::new(stream), |mut stream| async move {
             Some((stream.next().await?, stream))
-        }))
+        });
+        Ok(Either::Right(stream))
     }
 
     /// New messages of one conversation, replies included; the short way for scripts and demos.
@@ -71,6 +82,9 @@ impl EventSubscription {
         ctx: &Context<'_>,
         conversation_id: ConversationId,
     ) -> Result<impl Stream<Item = Result<Message>>> {
+        if let Some(Item::Message(message)) = given(ctx).and_then(Given::take) {
+            return Ok(Either::Left(once(ready(Ok(*message)))));
+        }
         let only = HashSet::from([conversation_id]);
         let telling =
             Telling::begin(app(ctx), caller(ctx), viewer(ctx)?, Since::Now, Some(only)).await?;
@@ -80,11 +94,13 @@ impl EventSubscription {
         let stream = Messages {
             telling,
             conversation: conversation_id,
+            share: share(ctx).cloned(),
             is_over: false,
         };
-        Ok(unfold(Box::new(stream), |mut stream| async move {
+        let stream = unfold(Box::new(stream), |mut stream| async move {
             Some((stream.next().await?, stream))
-        }))
+        });
+        Ok(Either::Right(stream))
     }
 }
 
@@ -98,6 +114,7 @@ struct Events {
     telling: Telling,
     filter: EventFilter,
     resume: Resume,
+    share: Option<Share>,
     last: Cursor,
     stage: Stage,
 }
@@ -122,6 +139,10 @@ impl Events {
                         Cursor::after(&entry)
                     };
                     let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
+                    if self.shares(&entry, &sealed).await {
+                        self.last = cursor;
+                        continue;
+                    }
                     let batch = self.telling.batch();
                     match build(&batch, &self.filter, &entry, sealed.clone()).await {
                         Ok(None) => {}
@@ -144,6 +165,23 @@ impl Events {
                 }
             }
         }
+    }
+
+    /// Whether this event is told by an answer that others share.
+    async fn shares(&self, entry: &Entry, cursor: &str) -> bool {
+        let wanted = entry.change.as_ref();
+        let wanted = wanted.is_some_and(|change| self.filter.wants(change));
+        let (Some(share), true) = (&self.share, wanted) else {
+            return false;
+        };
+        let load = |placeholder| async move {
+            let batch = self.telling.batch();
+            let event = build(&batch, &self.filter, entry, placeholder).await;
+            Some(Item::Event(Box::new(event.ok()??)))
+        };
+        share
+            .tell(&self.telling, entry, Some(cursor.to_owned()), load)
+            .await
     }
 
     /// Nothing may be left out: what cannot be told now is told after resuming.
@@ -179,6 +217,7 @@ impl Events {
 struct Messages {
     telling: Telling,
     conversation: ConversationId,
+    share: Option<Share>,
     is_over: bool,
 }
 
@@ -197,6 +236,7 @@ impl Messages {
                 Heard::SessionEnded(_) | Heard::Nothing => return None,
             };
             match entry.change {
+                Some(Change::MessageSent { message }) if self.shares(&entry, message).await => {}
                 Some(Change::MessageSent { message }) => match self.load(message).await {
                     Ok(None) => {}
                     Ok(Some(message)) => return Some(Ok(message)),
@@ -213,6 +253,18 @@ impl Messages {
                 _ => {}
             }
         }
+    }
+
+    /// Whether this message is told by an answer that others share.
+    async fn shares(&self, entry: &Entry, id: MessageId) -> bool {
+        let Some(share) = &self.share else {
+            return false;
+        };
+        let load = |_| async move {
+            let message = self.load(id).await.ok()??;
+            Some(Item::Message(Box::new(message)))
+        };
+        share.tell(&self.telling, entry, None, load).await
     }
 
     async fn load(&self, id: MessageId) -> Result<Option<Message>> {

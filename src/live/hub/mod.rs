@@ -31,7 +31,7 @@ use crate::{
     db::Db,
     error::{Code, Error},
     id::{ConversationId, SessionId, UserId},
-    live::{cursor::Cursor, place::Place, read::Entry},
+    live::{cursor::Cursor, place::Place, read::Entry, share::Shares},
 };
 
 /// The event stream of one node. Cheap to clone. It begins to read when somebody first needs it.
@@ -50,6 +50,7 @@ struct Shared {
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Request>>>,
     reached: watch::Sender<Option<Cursor>>,
     sessions: Sessions,
+    shares: Shares,
 }
 
 impl fmt::Debug for Hub {
@@ -121,6 +122,7 @@ impl Hub {
             inbox: Mutex::new(Some(inbox)),
             reached: watch::Sender::new(None),
             sessions: Sessions::default(),
+            shares: Shares::default(),
         }))
     }
 
@@ -140,6 +142,12 @@ impl Hub {
     #[must_use]
     pub fn reached(&self) -> Option<Cursor> {
         self.0.reached.borrow().clone()
+    }
+
+    /// What the subscribers of this node share.
+    #[must_use]
+    pub fn shares(&self) -> &Shares {
+        &self.0.shares
     }
 
     /// Tells when a session is over, by its own word, by time, or because its row is gone.

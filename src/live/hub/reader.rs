@@ -221,9 +221,15 @@ impl Reader {
             // From here on nothing fails: what was read is handed on.
             self.place = batch.place;
             for entry in batch.entries {
-                if let Some(Change::SessionEnded { session, reason }) = entry.change {
-                    self.shared.db.note_session_endings();
-                    self.shared.sessions.end(session, reason);
+                match entry.change {
+                    Some(Change::SessionEnded { session, reason }) => {
+                        self.shared.db.note_session_endings();
+                        self.shared.sessions.end(session, reason);
+                    }
+                    Some(Change::ConversationLeft { .. } | Change::MessageDeleted { .. }) => {
+                        self.shared.shares.lose();
+                    }
+                    _ => {}
                 }
                 let also = match entry.change {
                     Some(Change::UserChanged { user }) => contacts.get(&user),

@@ -4,5 +4,6 @@ mod endings;
 mod log;
 mod nodes;
 mod rows;
+mod share;
 mod stories;
 mod storm;

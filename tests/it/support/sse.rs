@@ -70,8 +70,14 @@ impl Stream {
         }
     }
 
-    /// The next thing it says.
+    /// The next thing it says. Comments come also when nothing else ever does.
     pub(crate) async fn says(&mut self) -> Said {
+        tokio::time::timeout(PATIENCE, self.hears_out())
+            .await
+            .unwrap()
+    }
+
+    async fn hears_out(&mut self) -> Said {
         while let Some(block) = self.block().await {
             let field = |name: &str| {
                 let mut lines = block.lines().filter_map(|line| line.split_once(':'));

@@ -1,0 +1,435 @@
+//! Subscribers who ask alike share an answer when nothing in it depends on who they are: it is executed once, and each
+//! gets it with their own cursor.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
+
+use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, SelectionSet};
+use async_graphql_value::Value;
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use tokio::sync::mpsc;
+
+use crate::{
+    domain::messages,
+    graphql::{
+        events::{interface::Event, telling::Telling},
+        messages::types::Message,
+    },
+    id::MessageId,
+    live::{
+        log::Change,
+        read::Entry,
+        share::{Form, Group},
+    },
+};
+
+/// What a field has inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inside {
+    /// A scalar or an enum.
+    Value,
+    /// An object of this type.
+    Object(&'static str),
+}
+
+/// Fields by name.
+pub type Fields = &'static [(&'static str, Inside)];
+
+/// The fields that are the same for everybody who may see the object, with the type of those that are objects. What
+/// is not named here is taken to depend on the viewer.
+pub const ALIKE: [(&str, Fields); 5] = [
+    ("MessageSentEvent", EVENT),
+    ("MessageEditedEvent", EVENT),
+    (
+        "Message",
+        &[
+            ("id", Inside::Value),
+            ("conversation", Inside::Object("Conversation")),
+            ("sender", Inside::Object("User")),
+            ("kind", Inside::Value),
+            ("priority", Inside::Value),
+            ("body", Inside::Value),
+            ("bodyHtml", Inside::Value),
+            ("sequence", Inside::Value),
+            ("createdAt", Inside::Value),
+            ("editedAt", Inside::Value),
+            ("deletedAt", Inside::Value),
+            ("depth", Inside::Value),
+            ("replyCount", Inside::Value),
+            ("descendantCount", Inside::Value),
+        ],
+    ),
+    (
+        "User",
+        &[
+            ("id", Inside::Value),
+            ("username", Inside::Value),
+            ("displayName", Inside::Value),
+            ("isVerified", Inside::Value),
+            ("createdAt", Inside::Value),
+        ],
+    ),
+    (
+        "Conversation",
+        &[
+            ("id", Inside::Value),
+            ("kind", Inside::Value),
+            ("title", Inside::Value),
+            ("topic", Inside::Value),
+            ("createdAt", Inside::Value),
+        ],
+    ),
+];
+
+const EVENT: Fields = &[
+    ("cursor", Inside::Value),
+    ("occurredAt", Inside::Value),
+    ("message", Inside::Object("Message")),
+];
+
+/// Stands where each subscriber's cursor belongs. Nobody outside knows it, so nobody can write it into a message.
+static PLACEHOLDER: LazyLock<String> = LazyLock::new(|| format!("{:032x}", rand::random::<u128>()));
+
+/// Which events of a subscription can be shared, and with whom.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Plan {
+    sent: bool,
+    edited: bool,
+    /// The variables on which the answer depends.
+    variables: BTreeSet<String>,
+}
+
+impl Plan {
+    /// What can be shared of this subscription; none when nothing can.
+    #[must_use]
+    pub fn of(document: &ExecutableDocument) -> Option<Self> {
+        let (_, operation) = document.operations.iter().next()?;
+        let [root] = operation.node.selection_set.node.items.as_slice() else {
+            return None;
+        };
+        let Selection::Field(root) = &root.node else {
+            return None;
+        };
+        if !root.node.directives.is_empty() {
+            return None;
+        }
+        let mut reader = Reader {
+            document,
+            variables: BTreeSet::new(),
+        };
+        let inside = &root.node.selection_set.node;
+        let (sent, edited) = match root.node.name.node.as_str() {
+            "messageSent" => (reader.is_alike(inside, "Message"), false),
+            "events" => (
+                reader.is_alike(inside, "MessageSentEvent"),
+                reader.is_alike(inside, "MessageEditedEvent"),
+            ),
+            _ => return None,
+        };
+        let variables = reader.variables;
+        (sent || edited).then_some(Self {
+            sent,
+            edited,
+            variables,
+        })
+    }
+
+    /// Those who send this text and these variables are a group.
+    #[must_use]
+    pub fn group(
+        &self,
+        text: &str,
+        operation: Option<&str>,
+        variables: &serde_json::Map<String, serde_json::Value>,
+    ) -> Group {
+        let values: Vec<_> = self
+            .variables
+            .iter()
+            .map(|name| variables.get(name))
+            .collect();
+        let asked = serde_json::json!([text, operation, values]).to_string();
+        let mut group = Group::default();
+        for (to, from) in group
+            .iter_mut()
+            .zip(digest(&SHA256, asked.as_bytes()).as_ref())
+        {
+            *to = *from;
+        }
+        group
+    }
+}
+
+struct Reader<'a> {
+    document: &'a ExecutableDocument,
+    variables: BTreeSet<String>,
+}
+
+impl Reader<'_> {
+    /// Whether all of this is the same for everybody who may see an object of this type.
+    fn is_alike(&mut self, set: &SelectionSet, kind: &str) -> bool {
+        set.items.iter().all(|item| match &item.node {
+            Selection::Field(field) => {
+                let field = &field.node;
+                self.read(field.directives.iter().map(|directive| &directive.node));
+                let name = field.name.node.as_str();
+                let has_arguments = !field.arguments.is_empty();
+                match alike(kind, name) {
+                    _ if name == "__typename" => true,
+                    Some(Inside::Value) => !has_arguments,
+                    Some(Inside::Object(inside)) if !has_arguments => {
+                        self.is_alike(&field.selection_set.node, inside)
+                    }
+                    _ => false,
+                }
+            }
+            Selection::InlineFragment(inline) => {
+                let inline = &inline.node;
+                self.read(inline.directives.iter().map(|directive| &directive.node));
+                let condition = inline.type_condition.as_ref();
+                let condition = condition.map(|condition| condition.node.on.node.as_str());
+                self.applies(condition.unwrap_or(kind), kind, &inline.selection_set.node)
+            }
+            Selection::FragmentSpread(spread) => {
+                let spread = &spread.node;
+                self.read(spread.directives.iter().map(|directive| &directive.node));
+                let found = self.document.fragments.get(&spread.fragment_name.node);
+                found.is_some_and(|fragment| {
+                    let fragment = &fragment.node;
+                    let condition = fragment.type_condition.node.on.node.as_str();
+                    self.applies(condition, kind, &fragment.selection_set.node)
+                })
+            }
+        })
+    }
+
+    fn applies(&mut self, condition: &str, kind: &str, set: &SelectionSet) -> bool {
+        if condition == kind || (condition == "Event" && kind.ends_with("Event")) {
+            return self.is_alike(set, kind);
+        }
+        // Another kind of event says nothing about this one. Any other interface might.
+        condition != "Event" && condition.ends_with("Event")
+    }
+
+    fn read<'d>(&mut self, directives: impl Iterator<Item = &'d Directive>) {
+        for (_, value) in directives.flat_map(|directive| &directive.arguments) {
+            if let Value::Variable(name) = &value.node {
+                self.variables.insert(name.to_string());
+            }
+        }
+    }
+}
+
+/// The type inside a field that is the same for everybody; none for a field that is not.
+fn alike(kind: &str, field: &str) -> Option<Inside> {
+    let (_, fields) = ALIKE.iter().find(|(name, _)| *name == kind)?;
+    let (_, inside) = fields.iter().find(|(name, _)| *name == field)?;
+    Some(*inside)
+}
+
+/// One event to execute, in place of a stream.
+#[derive(Debug)]
+pub struct Given(Mutex<Option<Item>>);
+
+#[derive(Debug)]
+pub(super) enum Item {
+    Event(Box<Event>),
+    Message(Box<Message>),
+}
+
+impl Given {
+    pub(super) fn take(&self) -> Option<Item> {
+        let mut item = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        item.take()
+    }
+}
+
+/// An answer that was executed before, on its way to one subscriber.
+#[derive(Debug)]
+pub struct Told {
+    /// The encoded answer.
+    pub body: Bytes,
+    /// Where the subscriber goes on from.
+    pub cursor: Option<String>,
+}
+
+/// Executes the subscription's document for one event and encodes the answer; none when something in it failed.
+pub type Render = Arc<dyn Fn(Given) -> BoxFuture<'static, Option<Bytes>> + Send + Sync>;
+
+/// What a subscription needs to share its answers.
+#[derive(Clone)]
+pub struct Share {
+    /// Which events.
+    pub plan: Arc<Plan>,
+    /// With whom.
+    pub group: Group,
+    /// How an answer is made.
+    pub render: Render,
+    /// Where it goes. It takes one at a time: who does not read does not go on.
+    pub to: mpsc::Sender<Told>,
+}
+
+impl Share {
+    /// Tells this subscriber of an event by an answer that is made once for the group. False when there is none: then
+    /// the subscriber is to be told in the ordinary way, which also asks whether they may see it.
+    pub(super) async fn tell<F>(
+        &self,
+        telling: &Telling,
+        entry: &Entry,
+        cursor: Option<String>,
+        load: impl FnOnce(String) -> F,
+    ) -> bool
+    where
+        F: Future<Output = Option<Item>>,
+    {
+        let Some(message) = self.message(entry) else {
+            return false;
+        };
+        let (db, shares) = (telling.app.db.read(), telling.app.hub.shares());
+        let look_up = || messages::audience(db, message);
+        let audience = shares.audience(entry.position, look_up).await;
+        if !audience.is_ok_and(|audience| audience.contains(&telling.viewer.user)) {
+            return false;
+        }
+        let make = || async {
+            let item = load(PLACEHOLDER.clone()).await?;
+            let body = (self.render)(Given(Mutex::new(Some(item)))).await?;
+            Some(pieces(&body))
+        };
+        let Some(form) = shares.form(self.group, entry.position, make).await else {
+            return false;
+        };
+        let body = join(&form, cursor.as_deref().unwrap_or_default());
+        // Refused only when the subscriber is gone.
+        let told = self.to.send(Told { body, cursor }).await.is_ok();
+        // Wait until it was taken. Whoever does not read is then suspended here, and not in the middle of making
+        // what others wait for.
+        let _room = self.to.reserve().await;
+        told
+    }
+
+    fn message(&self, entry: &Entry) -> Option<MessageId> {
+        match entry.change {
+            Some(Change::MessageSent { message }) if self.plan.sent => Some(message),
+            Some(Change::MessageEdited { message }) if self.plan.edited => Some(message),
+            _ => None,
+        }
+    }
+}
+
+fn pieces(body: &Bytes) -> Form {
+    let mut pieces = Vec::new();
+    let mut from = 0;
+    for (at, found) in String::from_utf8_lossy(body).match_indices(PLACEHOLDER.as_str()) {
+        pieces.push(body.slice(from..at));
+        from = at + found.len();
+    }
+    pieces.push(body.slice(from..));
+    pieces.into()
+}
+
+fn join(form: &Form, cursor: &str) -> Bytes {
+    if let [whole] = form.as_ref() {
+        return whole.clone();
+    }
+    form.join(cursor.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::parser::parse_query;
+
+    use super::*;
+
+    fn plan(inside: &str) -> Option<Plan> {
+        let text =
+            format!("subscription($a: String, $x: Boolean) {{ events(after: $a) {{ {inside} }} }}");
+        Plan::of(&parse_query(text).unwrap())
+    }
+
+    #[test]
+    fn a_subscription_is_shared_as_far_as_it_is_the_same_for_everybody() {
+        let cases = [
+            ("__typename cursor occurredAt", (true, true)),
+            (
+                "... on MessageSentEvent { m: message { id body @skip(if: $x) sender { username } } }",
+                (true, true),
+            ),
+            (
+                "... on MessageSentEvent { message { viewerHasRead } }",
+                (false, true),
+            ),
+            (
+                "... on MessageEditedEvent { message { sender { bio } } }",
+                (true, false),
+            ),
+            (
+                "... on Event { ... on MessageEditedEvent { message { parent { id } } } }",
+                (true, false),
+            ),
+            (
+                "... on ConversationChangedEvent { conversation { displayTitle } }",
+                (true, true),
+            ),
+        ];
+        for (inside, (sent, edited)) in cases {
+            let plan = plan(inside).unwrap();
+            assert_eq!((plan.sent, plan.edited), (sent, edited), "{inside}");
+        }
+        for inside in [
+            "... on Node { id }",
+            "... on MessageSentEvent { message { clientMessageId } }
+             ... on MessageEditedEvent { message { replies(first: 1) { nodes { id } } } }",
+        ] {
+            assert_eq!(plan(inside), None, "{inside}");
+        }
+        for text in [
+            "subscription { events @include(if: true) { cursor } }",
+            "subscription { ... { events { cursor } } }",
+            "{ viewer { id } }",
+        ] {
+            assert_eq!(Plan::of(&parse_query(text).unwrap()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn only_variables_that_change_the_answer_divide_a_group() {
+        let plan = plan("cursor @skip(if: $x)").unwrap();
+        let group =
+            |variables: serde_json::Value| plan.group("text", None, variables.as_object().unwrap());
+        let first = group(serde_json::json!({ "a": "one" }));
+        assert_eq!(first, group(serde_json::json!({ "a": "another" })));
+        assert_ne!(first, group(serde_json::json!({ "x": true })));
+        let variables = serde_json::Map::new();
+        assert_ne!(first, plan.group("other text", None, &variables));
+        assert_ne!(first, plan.group("text", Some("Name"), &variables));
+    }
+
+    #[test]
+    fn every_cursor_goes_where_it_belongs() {
+        let body = format!("{{\"a\":\"{0}\",\"ü\":1,\"b\":\"{0}\"}}", *PLACEHOLDER);
+        let form = pieces(&Bytes::from(body));
+        assert_eq!(
+            join(&form, "C").as_ref(),
+            "{\"a\":\"C\",\"ü\":1,\"b\":\"C\"}".as_bytes()
+        );
+        let form = pieces(&Bytes::from_static(b"{}"));
+        assert_eq!(join(&form, "C").as_ref(), b"{}");
+    }
+
+    #[test]
+    fn what_is_listed_exists() {
+        let sdl = crate::graphql::sdl();
+        for (kind, fields) in ALIKE {
+            let start = sdl.find(&format!("\ntype {kind} ")).unwrap();
+            let text = sdl.get(start..).unwrap().split("\n}").next().unwrap();
+            for (field, _) in fields {
+                let found = text.contains(&format!("\t{field}: "));
+                assert!(found, "{kind}.{field}");
+            }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What is the same for everybody who hears an event on this node: who may see it, and what it looks like to those who
+//! ask alike. Kept for a moment, and never beyond news that somebody sees less.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use moka::sync::Cache;
+use tokio::sync::OnceCell;
+
+use crate::{error::Error, id::UserId};
+
+/// How long something is kept. Events reach all who keep up within milliseconds.
+const KEPT: Duration = Duration::from_secs(1);
+/// Bytes of shared answers that are kept.
+const BYTES: u64 = 16 * 1024 * 1024;
+/// Audiences that are kept.
+const AUDIENCES: u64 = 256;
+
+/// Subscribers whose answers are alike: a checksum of what they ask.
+pub type Group = [u8; 32];
+
+/// An answer in pieces: between each two belongs the cursor of whoever it is for.
+pub type Form = Arc<[Bytes]>;
+
+type Shared<T> = Arc<OnceCell<T>>;
+
+/// What the subscribers of one node share.
+#[derive(Debug)]
+pub struct Shares {
+    /// Grows when somebody or everybody sees less: nothing from before counts then.
+    losses: AtomicU64,
+    audiences: Cache<(i64, u64), Shared<Arc<HashSet<UserId>>>>,
+    forms: Cache<(Group, i64, u64), Shared<Form>>,
+    made: AtomicU64,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        let weigh = |_: &_, form: &Shared<Form>| {
+            // A form that is being made is weighed when it is used again.
+            let bytes = form
+                .get()
+                .map_or(0, |form| form.iter().map(Bytes::len).sum());
+            u32::try_from(bytes).unwrap_or(u32::MAX).max(1024)
+        };
+        Self {
+            losses: AtomicU64::new(0),
+            audiences: Cache::builder()
+                .max_capacity(AUDIENCES)
+                .time_to_live(KEPT)
+                .build(),
+            forms: Cache::builder()
+                .max_capacity(BYTES)
+                .weigher(weigh)
+                .time_to_live(KEPT)
+                .build(),
+            made: AtomicU64::new(0),
+        }
+    }
+}
+
+impl Shares {
+    /// How many shared answers were made. Tests compare it with how many were told.
+    #[must_use]
+    pub fn made(&self) -> u64 {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    /// Somebody sees less from here on.
+    pub(super) fn lose(&self) {
+        self.losses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Who may see what happened at this position; looked up once for all.
+    pub async fn audience<F>(
+        &self,
+        position: i64,
+        look_up: impl FnOnce() -> F,
+    ) -> Result<Arc<HashSet<UserId>>, Error>
+    where
+        F: Future<Output = Result<HashSet<UserId>, Error>>,
+    {
+        let key = (position, self.losses.load(Ordering::Acquire));
+        let cell = self.audiences.get_with(key, Shared::default);
+        let look_up = || async { look_up().await.map(Arc::new) };
+        cell.get_or_try_init(look_up).await.cloned()
+    }
+
+    /// What happened at this position looks like this to the group; made once for all. None when it could not be
+    /// made: then each makes their own.
+    pub async fn form<F>(
+        &self,
+        group: Group,
+        position: i64,
+        make: impl FnOnce() -> F,
+    ) -> Option<Form>
+    where
+        F: Future<Output = Option<Form>>,
+    {
+        let key = (group, position, self.losses.load(Ordering::Acquire));
+        let cell = self.forms.get_with(key, Shared::default);
+        let make = || async {
+            self.made.fetch_add(1, Ordering::Relaxed);
+            make().await.ok_or(())
+        };
+        cell.get_or_try_init(make).await.ok().cloned()
+    }
+}

@@ -1,0 +1,170 @@
+//! Subscribers who ask alike share what is executed for them, and none of them can tell.
+
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::TestApp,
+    both,
+    groups::Groups,
+    person::{Person, text},
+    socket::Subscription,
+    talk::Talk,
+};
+
+both!(
+    shared_answers_are_those_that_everybody_would_have_had,
+    many_who_ask_alike_cost_one_execution_an_event,
+);
+
+/// Fields of a message: the same for everybody, and not.
+const FIELDS: [&str; 16] = [
+    "id",
+    "body",
+    "bodyHtml",
+    "depth",
+    "createdAt",
+    "editedAt",
+    "replyCount",
+    "sender { id name: displayName }",
+    "conversation { id title }",
+    "... on Message { kind priority }",
+    "...Sender",
+    "sequence @include(if: $also)",
+    "viewerHasRead",
+    "clientMessageId",
+    "viewerCanEdit",
+    "conversation { displayTitle }",
+];
+
+/// A document, once as it is and once so that it cannot be shared.
+fn document(random: &mut StdRng) -> [String; 2] {
+    let mut pick = |count: usize| {
+        let count = random.random_range(1..=count);
+        FIELDS
+            .choose_multiple(random, count)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    // Few of those that depend on the viewer, or hardly anything would be shared.
+    let (sent, edited) = (pick(4), pick(4));
+    ["", "alone: viewerCanReply"].map(|alone| {
+        format!(
+            "subscription($also: Boolean!, $filter: EventFilter) {{
+                e: events(filter: $filter) {{ __typename where: cursor cursor occurredAt @skip(if: $also)
+                    ... on MessageSentEvent {{ message {{ {sent} {alone} }} }}
+                    ... on MessageEditedEvent {{ message {{ {edited} {alone} }} }} }} }}
+             fragment Sender on Message {{ sender {{ username isVerified }} }}"
+        )
+        .replace(
+            "fragment Sender",
+            if (sent.clone() + &edited).contains("...Sender") {
+                "fragment Sender"
+            } else {
+                "#"
+            },
+        )
+    })
+}
+
+/// What somebody heard, without the cursors, which must be theirs.
+async fn heard(app: &TestApp, who: &Person, stream: &mut Subscription) -> Value {
+    let mut event = stream.next().await["e"].take();
+    let cursors = [event["where"].take(), event["cursor"].take()];
+    assert_eq!(cursors[0], cursors[1]);
+    let query = "subscription($after: String) { events(after: $after) {
+        ... on StreamOpenedEvent { outcome } } }";
+    let mut again = Subscription::open(app, who, query, json!({ "after": cursors[0] })).await;
+    assert_eq!(again.next().await["events"]["outcome"], "RESUMED");
+    if let Some(message) = event["message"].as_object_mut() {
+        message.remove("alone");
+    }
+    event
+}
+
+async fn shared_answers_are_those_that_everybody_would_have_had(app: TestApp) {
+    let mut random = StdRng::seed_from_u64(5);
+    let ann = app.person("Ann").await;
+    let mut made = 0;
+    for round in 0..12 {
+        let bob = app.person(&format!("Bob{round}")).await;
+        let title = (round % 2 == 0).then_some("Loom");
+        let group = ann.founds(title, &[&bob]).await;
+        let also: bool = random.random();
+        let filter = json!({ "categories": ["MESSAGES"], "conversationIds": [group] });
+        let variables = json!({ "also": also, "filter": filter });
+        let documents = document(&mut random);
+        let mut streams = Vec::new();
+        for who in [&ann, &bob] {
+            for document in &documents {
+                let mut stream = Subscription::open(&app, who, document, variables.clone()).await;
+                heard(&app, who, &mut stream).await;
+                streams.push(stream);
+            }
+        }
+        let root = ann.says(&group, "**Which** yarn?").await;
+        bob.answers(&group, &root, "Wool. ü").await;
+        ann.edits(&root, "Which yarn, then?").await;
+        for _ in 0..3 {
+            let mut events = Vec::new();
+            for (stream, who) in streams.iter_mut().zip([&ann, &ann, &bob, &bob]) {
+                events.push(heard(&app, who, stream).await);
+            }
+            assert_eq!(events[0], events[1], "{}", documents[0]);
+            assert_eq!(events[2], events[3], "{}", documents[0]);
+        }
+        made = app.app.hub.shares().made();
+    }
+    assert!(made > 5, "{made} shared answers prove little");
+}
+
+async fn many_who_ask_alike_cost_one_execution_an_event(app: TestApp) {
+    const MESSAGES: u64 = 10;
+    const EVENTS: &str = "subscription($after: String) { events(after: $after) { __typename cursor
+        ... on MessageSentEvent { message { body sender { username } } } } }";
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut streams = Vec::new();
+    for who in [&ann, &bob] {
+        for _ in 0..8 {
+            // Each comes from elsewhere; that is no difference.
+            let seen = who.asks("{ eventCursor }", Value::Null).await;
+            let after = json!({ "after": seen["eventCursor"] });
+            let mut stream = Subscription::open(&app, who, EVENTS, after).await;
+            stream.next().await;
+            streams.push(stream);
+        }
+    }
+    for number in 0..MESSAGES {
+        ann.says(&talk, &number.to_string()).await;
+        for stream in &mut streams {
+            loop {
+                let event = stream.next().await["events"].take();
+                if event["__typename"] == "MessageSentEvent" {
+                    assert_eq!(text(&event["message"]["body"]), number.to_string());
+                    break;
+                }
+            }
+        }
+    }
+    // Who is slower than a shared answer is kept has one made again.
+    let made = app.app.hub.shares().made();
+    assert!((MESSAGES..2 * MESSAGES).contains(&made), "{made}");
+}
+
+#[tokio::test]
+async fn nothing_is_shared_where_that_is_turned_off() {
+    let app = TestApp::sqlite_with(|config| config.share_answers = false).await;
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let query = "subscription { events(filter: { categories: [MESSAGES] }) { __typename } }";
+    let mut stream = Subscription::open(&app, &bob, query, Value::Null).await;
+    stream.next().await;
+    ann.says(&talk, "hello").await;
+    assert_eq!(
+        stream.next().await["events"]["__typename"],
+        "MessageSentEvent"
+    );
+    assert_eq!(app.app.hub.shares().made(), 0);
+}
