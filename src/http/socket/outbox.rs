@@ -69,8 +69,12 @@ pub(super) fn outbox() -> (Outbox, Queue) {
 }
 
 impl Outbox {
-    /// Puts a frame in the queue, or gives the socket up when it is full.
+    /// Puts a frame in the queue, or gives the socket up when it is full. From then on nothing is put there: what
+    /// came after a gap would move the client's cursor over it.
     pub(super) fn push(&self, frame: Frame) {
+        if self.overflow.is_cancelled() {
+            return;
+        }
         let size = frame.size();
         let waiting = self.bytes.fetch_add(size, Ordering::Relaxed);
         let too_large = waiting > 0 && waiting.saturating_add(size) > BYTES;
@@ -86,12 +90,14 @@ impl Outbox {
 }
 
 impl Queue {
-    /// The next frame; the last one is always a close.
+    /// The next frame; the last one is always a close. Whoever is given up is still sent what had found room, so that
+    /// they resume further on each time, however slowly they read.
     pub(super) async fn take(&mut self) -> Option<Frame> {
-        if self.overflow.is_cancelled() {
-            return Some(Frame::Close(Close::TOO_SLOW));
+        tokio::select! {
+            biased;
+            frame = self.frames.recv() => frame,
+            () = self.overflow.cancelled() => Some(Frame::Close(Close::TOO_SLOW)),
         }
-        self.frames.recv().await
     }
 
     /// A frame was sent.
@@ -117,6 +123,10 @@ mod tests {
         assert!(!queue.overflow.is_cancelled());
         outbox.push(text(1));
         outbox.overflowed().await;
+        for _ in 0..256 {
+            assert_eq!(queue.take().await, Some(text(1)));
+            outbox.push(text(1));
+        }
         assert_eq!(queue.take().await, Some(Frame::Close(Close::TOO_SLOW)));
     }
 
