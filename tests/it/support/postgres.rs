@@ -7,7 +7,6 @@
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdin, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::Database;
@@ -20,12 +19,11 @@ const TEMPLATE_LOCK: i64 = 7_236_012_001;
 
 /// The address of a new database with all tables and no rows, which nobody else uses.
 pub(crate) async fn fresh_database() -> String {
-    static MADE: AtomicU32 = AtomicU32::new(0);
     let server = server();
     let mut admin = PgConnection::connect(server).await.unwrap();
     ensure_template(&mut admin, server).await;
-    let number = MADE.fetch_add(1, Ordering::Relaxed);
-    let name = format!("test_{}_{number}", std::process::id());
+    // Not the process's number: the system gives it out again, and a server may see more than one run.
+    let name = format!("test_{:032x}", rand::random::<u128>());
     run(
         &mut admin,
         format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}"),

@@ -289,6 +289,7 @@ pub(super) fn events_tell_all(
     departed: &[(String, bool)],
 ) {
     let ids: BTreeSet<_> = old.objects.keys().chain(new.objects.keys()).collect();
+    let above = above(&named.ids, &[old, new]);
     let own = text(&json!(viewer.id));
     for id in ids {
         let (before, after) = (old.objects.get(id), new.objects.get(id));
@@ -303,13 +304,32 @@ pub(super) fn events_tell_all(
         let is_named = before
             .into_iter()
             .chain(after)
-            .any(|kept| named.allows(id, kept) || named.explains(id, kept));
+            .any(|kept| named.allows(id, kept) || named.explains(id, kept))
+            || above.contains(id);
         assert!(
             any || profile || is_named,
             "no event told {} of {id}: {before:#?} became {after:#?}; named: {named:#?}",
             viewer.username
         );
     }
+}
+
+/// The messages above these, as far as the states show them: a reply that comes or goes changes their counts, also
+/// for somebody who joined later and does not see the thread that they hang in.
+fn above(ids: &BTreeSet<String>, states: &[&State]) -> BTreeSet<String> {
+    let parent = |id: &String| {
+        let mut found = states.iter().filter_map(|state| state.objects.get(id));
+        found.find_map(|kept| kept.value["parent"]["id"].as_str().map(str::to_owned))
+    };
+    let mut above = BTreeSet::new();
+    for id in ids {
+        let mut next = parent(id);
+        while let Some(id) = next {
+            next = parent(&id);
+            above.insert(id);
+        }
+    }
+    above
 }
 
 /// A value in which nobody names these people.
