@@ -118,8 +118,6 @@ export class Heddle {
   #renewing = Promise.resolve();
   /** The last message on its way to each conversation. @type {Map<string, Promise<unknown>>} */
   #sending = new Map();
-  /** @type {BroadcastChannel | undefined} */
-  #channel;
 
   /**
    * @param {string} url the API, for example `https://chat.example.org/graphql`; in a page `/graphql` is enough
@@ -132,9 +130,12 @@ export class Heddle {
     this.store = options.store ?? defaultStore(this.name);
     this.WebSocket = options.WebSocket ?? globalThis.WebSocket;
     this.changed = options.changed ?? (() => {});
-    if ("window" in globalThis && "BroadcastChannel" in globalThis) {
-      this.#channel = new BroadcastChannel(this.name);
-      this.#channel.onmessage = ({ data }) => this.changed(data);
+    if (!options.store && "window" in globalThis) {
+      // What another tab kept, told once this tab sees it: the store is of all tabs, but not at the same moment.
+      globalThis.addEventListener("storage", ({ key, oldValue, newValue }) => {
+        const [was, is] = [oldValue !== null, newValue !== null];
+        if (key === this.name && was !== is) this.changed(is);
+      });
     }
   }
 
@@ -386,10 +387,7 @@ export class Heddle {
   #keep(auth) {
     const was = this.isSignedIn;
     this.store.set(auth && dated(auth));
-    if (was !== this.isSignedIn) {
-      this.#channel?.postMessage(this.isSignedIn);
-      this.changed(this.isSignedIn);
-    }
+    if (was !== this.isSignedIn) this.changed(this.isSignedIn);
     return auth;
   }
 

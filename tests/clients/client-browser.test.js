@@ -39,8 +39,8 @@ test("who signs in in one tab is signed in in the other", async () => {
   const [first, second] = tabs;
   const { username, password } = bob;
   await first.evaluate((bob) => globalThis.client.signIn(bob.username, bob.password), { username, password });
-  assert.equal(await second.evaluate(me), bob.id);
   await second.waitForFunction(() => globalThis.changes[0] === true);
+  assert.equal(await second.evaluate(me), bob.id);
 });
 
 test("both tabs hear what happens while the token is renewed, and neither ends the session", async () => {
