@@ -29,7 +29,7 @@ pub async fn revisions<C: ConnectionTrait>(
         "SELECT * FROM (
              SELECT r.*, ROW_NUMBER() OVER (PARTITION BY r.message_id ORDER BY r.number DESC) AS place
              FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
-             WHERE r.message_id IN ({}) AND r.number < ?
+             AND r.message_id IN ({}) AND r.number < ?
          ) AS list WHERE place <= ? ORDER BY number DESC",
         db::marks(messages.len())
     );
@@ -55,7 +55,7 @@ pub async fn by_id<C: ConnectionTrait>(
 ) -> Result<Vec<message_revision::Model>, Error> {
     let text = format!(
         "SELECT r.* FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
-         WHERE r.id IN ({})",
+         AND r.id IN ({})",
         db::marks(ids.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
@@ -78,7 +78,7 @@ pub async fn mentioned<C: ConnectionTrait>(
     let text = format!(
         "SELECT n.message_id, n.user_id
          FROM mention n JOIN message m ON m.id = n.message_id {VISIBLE}
-         WHERE n.message_id IN ({}) ORDER BY n.user_id",
+         AND n.message_id IN ({}) ORDER BY n.user_id",
         db::marks(messages.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];

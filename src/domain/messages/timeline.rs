@@ -43,7 +43,7 @@ pub async fn pages<C: ConnectionTrait>(
         let (rest, values) = span.sql("m.seq", false);
         let which = lane(include_replies);
         let text = format!(
-            "SELECT m.* FROM message m {VISIBLE} WHERE m.conversation_id = ? {which} AND {SHOWN}{rest}"
+            "SELECT m.* FROM message m {VISIBLE} AND m.conversation_id = ? {which} AND {SHOWN}{rest}"
         );
         let mut all: Vec<Value> = vec![viewer.user.into(), conversation.into()];
         all.extend(values);
@@ -147,7 +147,7 @@ async fn first<C: ConnectionTrait>(
 ) -> Result<Option<i32>, Error> {
     let which = lane(include_replies);
     let text = format!(
-        "SELECT m.seq FROM message m {VISIBLE} WHERE m.conversation_id = ? {which} AND {SHOWN} {rest}"
+        "SELECT m.seq FROM message m {VISIBLE} AND m.conversation_id = ? {which} AND {SHOWN} {rest}"
     );
     let mut values: Vec<Value> = vec![viewer.user.into(), conversation.into()];
     values.extend(more);

@@ -29,6 +29,10 @@ pub const UNREAD: &str = "m.seq > p.read_floor_seq AND m.seq >= p.visible_from_s
 const THEIRS: &str = "FROM participant p
     JOIN message m ON m.conversation_id = p.conversation_id WHERE p.user_id = ?";
 
+/// The same for messages that are named: they are looked up first ([`crate::domain::messages::visible`] says why).
+const NAMED: &str = "FROM message m CROSS JOIN participant p
+    WHERE p.conversation_id = m.conversation_id AND p.user_id = ?";
+
 /// Whether a conversation counts for badges over all of them; binds the time.
 const AUDIBLE: &str = "(p.muted_until IS NULL OR p.muted_until <= ?)";
 
@@ -200,7 +204,7 @@ pub async fn of_threads<C: ConnectionTrait>(
     threads: &[ThreadId],
 ) -> Result<HashMap<ThreadId, i64>, Error> {
     let rest = format!(
-        "{THEIRS} AND m.root_id IN ({}) AND {UNREAD}",
+        "{NAMED} AND m.root_id IN ({}) AND {UNREAD}",
         db::marks(threads.len())
     );
     counts(db, "m.root_id", &rest, viewer, threads).await
@@ -240,7 +244,7 @@ pub async fn among<C: ConnectionTrait>(
         return Ok(HashSet::new());
     }
     let text = format!(
-        "SELECT m.id {THEIRS} AND m.id IN ({}) AND {UNREAD}",
+        "SELECT m.id {NAMED} AND m.id IN ({}) AND {UNREAD}",
         db::marks(messages.len())
     );
     let rows: Vec<Found> = db::all(db, &text, with(viewer, messages)).await?;

@@ -32,7 +32,7 @@ pub async fn of_conversations<C: ConnectionTrait>(
         let (rest, more) = rest(span);
         let text = format!(
             "SELECT t.* FROM thread t JOIN message m ON m.id = t.id {VISIBLE}
-             WHERE t.conversation_id = ? AND t.reply_count > 0 AND {SHOWN}{rest}"
+             AND t.conversation_id = ? AND t.reply_count > 0 AND {SHOWN}{rest}"
         );
         let mut values: Vec<Value> = vec![viewer.user.into(), conversation.into()];
         values.extend(more);
@@ -65,7 +65,7 @@ pub async fn followed<C: ConnectionTrait>(
     let text = format!(
         "SELECT t.* FROM thread_follow f
          JOIN thread t ON t.id = f.thread_id JOIN message m ON m.id = t.id {VISIBLE}
-         WHERE f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {SHOWN} {unread}{rest}"
+         AND f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {SHOWN} {unread}{rest}"
     );
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into(), true.into()];
     values.extend(more);

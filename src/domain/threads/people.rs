@@ -43,7 +43,7 @@ pub async fn writers<C: ConnectionTrait>(
                  SELECT COALESCE(m.root_id, m.id) AS thread_id, m.sender_id AS user_id,
                         MAX(m.seq) AS last_seq
                  FROM message m {VISIBLE}
-                 WHERE (m.root_id IN ({marks}) OR m.id IN ({marks}))
+                 AND (m.root_id IN ({marks}) OR m.id IN ({marks}))
                      AND m.deleted_at IS NULL AND m.sender_id IS NOT NULL
                  GROUP BY 1, 2
              ) AS w WHERE last_seq < ?
@@ -87,7 +87,7 @@ pub async fn last_replies<C: ConnectionTrait>(
     let select = |&thread: &ThreadId| {
         let text = format!(
             "SELECT m.* FROM message m {VISIBLE}
-             WHERE m.root_id = ? AND m.deleted_at IS NULL ORDER BY m.seq DESC LIMIT 1"
+             AND m.root_id = ? AND m.deleted_at IS NULL ORDER BY m.seq DESC LIMIT 1"
         );
         (text, vec![viewer.user.into(), thread.into()])
     };

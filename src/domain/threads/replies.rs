@@ -100,7 +100,7 @@ fn select(
     scope: &Scope,
     listing: &Listing,
 ) -> (String, Vec<Value>) {
-    let mut text = format!("SELECT m.* FROM message m {VISIBLE} WHERE m.root_id = ? AND {SHOWN}");
+    let mut text = format!("SELECT m.* FROM message m {VISIBLE} AND m.root_id = ? AND {SHOWN}");
     let mut values: Vec<Value> = vec![viewer.user.into(), thread.into()];
     if let Some(path) = &scope.under {
         let (start, end) = bounds(path, listing);
@@ -145,7 +145,7 @@ pub async fn direct<C: ConnectionTrait>(
         "SELECT * FROM (
              SELECT m.*, ROW_NUMBER() OVER (PARTITION BY m.parent_id ORDER BY m.seq) AS place
              FROM message m {VISIBLE}
-             WHERE m.parent_id IN ({}) AND m.seq > ? AND {SHOWN}
+             AND m.parent_id IN ({}) AND m.seq > ? AND {SHOWN}
          ) AS list WHERE place <= ? ORDER BY seq",
         db::marks(parents.len())
     );
