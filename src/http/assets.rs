@@ -47,8 +47,8 @@ static CLIENT: LazyLock<(&[u8], String)> = LazyLock::new(|| {
 
 /// The client for browsers.
 pub(super) async fn client(method: Method, wanted: HeaderMap) -> Response {
-    if ![Method::GET, Method::HEAD].contains(&method) {
-        return headers::method_not_allowed("GET, HEAD");
+    if let Some(refused) = headers::only_reading(&method) {
+        return refused;
     }
     let (client, tag) = &*CLIENT;
     let mut known = wanted
@@ -89,8 +89,8 @@ pub(super) async fn graphiql_file(
 }
 
 fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
-    if ![Method::GET, Method::HEAD].contains(method) {
-        return headers::method_not_allowed("GET, HEAD");
+    if let Some(refused) = headers::only_reading(method) {
+        return refused;
     }
     let Some(file) = Graphiql::get(&format!("{path}.br")) else {
         return refuse(

@@ -141,6 +141,12 @@ pub(super) fn method_not_allowed(allow: &'static str) -> Response {
     response
 }
 
+/// The answer to any method but those that read, at an address that can only be read.
+pub(super) fn only_reading(method: &Method) -> Option<Response> {
+    let reads = [Method::GET, Method::HEAD].contains(method);
+    (!reads).then(|| method_not_allowed("GET, HEAD"))
+}
+
 /// Keeps one request's panic from its neighbours.
 pub(super) fn contain_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
     CatchPanicLayer::custom(answer_panic)

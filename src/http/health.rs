@@ -18,12 +18,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The process lives and answers.
 pub(super) async fn healthz(method: Method) -> Response {
-    only_reading(&method).unwrap_or_else(|| tell(StatusCode::OK, "alive"))
+    headers::only_reading(&method).unwrap_or_else(|| tell(StatusCode::OK, "alive"))
 }
 
 /// The database is reachable, has every table that this version needs, and the server is not about to stop.
 pub(super) async fn readyz(State(door): State<Door>, method: Method) -> Response {
-    if let Some(refused) = only_reading(&method) {
+    if let Some(refused) = headers::only_reading(&method) {
         return refused;
     }
     if door.shutdown.is_cancelled() {
@@ -38,11 +38,6 @@ pub(super) async fn readyz(State(door): State<Door>, method: Method) -> Response
             "the database cannot be reached",
         ),
     }
-}
-
-fn only_reading(method: &Method) -> Option<Response> {
-    let reads = [Method::GET, Method::HEAD].contains(method);
-    (!reads).then(|| headers::method_not_allowed("GET, HEAD"))
 }
 
 fn tell(status: StatusCode, state: &str) -> Response {

@@ -21,8 +21,8 @@ const EXPLORE: &str = r#"<p><a href="/graphiql">Explore the API in GraphiQL</a><
 
 /// Answers at the server's own address.
 pub(super) async fn welcome(State(door): State<Door>, method: Method) -> Response {
-    if ![Method::GET, Method::HEAD].contains(&method) {
-        return headers::method_not_allowed("GET, HEAD");
+    if let Some(refused) = headers::only_reading(&method) {
+        return refused;
     }
     let config = &door.app.config;
     let explore = match config.mode {
