@@ -19,6 +19,7 @@ mod m0009_installation;
 mod m0010_title_keys;
 mod m0011_message_indexes;
 mod m0012_presence;
+mod m0013_read_receipts;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -40,6 +41,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0010_title_keys::Step),
             Box::new(m0011_message_indexes::Step),
             Box::new(m0012_presence::Step),
+            Box::new(m0013_read_receipts::Step),
         ]
     }
 }

@@ -62,6 +62,7 @@ pub struct Model {
     pub time_zone: String,
     pub notification_level: NotificationLevel,
     pub is_searchable: bool,
+    pub shares_read_receipts: bool,
     pub profile_visibility: Visibility,
     pub phone_visibility: Visibility,
     pub event_seq: i64,

@@ -183,10 +183,12 @@ impl Replay {
                     follow_membership(&mut self.conversations, &entry);
                     return Ok(Some(entry));
                 }
-                if matches!(entry.change, Some(Change::UserChanged { .. })) {
-                    return Ok(Some(entry));
-                }
-                let conversation = ConversationId(entry.stream);
+                let conversation = match entry.change {
+                    Some(Change::UserChanged { .. }) => return Ok(Some(entry)),
+                    Some(Change::ReadPositionChanged { is_shared, .. }) if !is_shared => continue,
+                    Some(Change::ReadPositionChanged { conversation, .. }) => conversation,
+                    _ => ConversationId(entry.stream),
+                };
                 if self.conversations.contains(&conversation) && self.later.contains(&conversation)
                 {
                     return Ok(Some(entry));

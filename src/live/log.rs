@@ -98,6 +98,9 @@ pub enum Change {
         user: UserId,
         /// The last message read.
         up_to: Option<MessageId>,
+        /// Whether the others in the conversation hear it too.
+        #[serde(default)]
+        is_shared: bool,
     },
     /// The person got a notification.
     NotificationAdded {

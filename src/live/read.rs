@@ -39,8 +39,8 @@ pub struct Entry {
 pub enum Scope {
     /// All of it.
     Everything,
-    /// This person's own stream, those of the conversations they take part in now, and the profiles of whoever
-    /// takes part in them.
+    /// This person's own stream, those of the conversations they take part in now, and the profiles and read
+    /// positions of whoever takes part in them.
     Heard(UserId),
     /// When this person joined and left conversations.
     Memberships(UserId),
@@ -290,7 +290,7 @@ fn condition(scope: Scope) -> (&'static str, Vec<Value>) {
             concat!(
                 "AND (stream_id IN (
                     SELECT conversation_id FROM participant WHERE user_id = ? UNION ALL SELECT ?
-                ) OR kind = 'UserChanged' AND stream_id IN (",
+                ) OR kind IN ('UserChanged', 'ReadPositionChanged') AND stream_id IN (",
                 contacts!(),
                 "))"
             ),

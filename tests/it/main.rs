@@ -25,6 +25,7 @@ mod presence;
 mod properties;
 mod readme;
 mod reads;
+mod receipts;
 mod sessions;
 mod support;
 mod threads;

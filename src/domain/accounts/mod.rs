@@ -160,6 +160,7 @@ pub async fn create_in(
         time_zone: Set("UTC".to_owned()),
         notification_level: Set(NotificationLevel::All),
         is_searchable: Set(true),
+        shares_read_receipts: Set(true),
         profile_visibility: Set(Visibility::Everyone),
         phone_visibility: Set(Visibility::Nobody),
         event_seq: Set(0),

@@ -94,6 +94,8 @@ pub struct PreferenceChanges {
     pub time_zone: Option<String>,
     /// Default level for new conversations.
     pub notification_level: Option<NotificationLevel>,
+    /// Whether others see how far they have read.
+    pub shares_read_receipts: Option<bool>,
     /// Whether others see when they are around.
     pub shares_presence: Option<bool>,
     /// Whether people search finds them.
@@ -120,6 +122,9 @@ pub async fn update_preferences(
     }
     if let Some(level) = changes.notification_level {
         row.notification_level = Set(level);
+    }
+    if let Some(is_shared) = changes.shares_read_receipts {
+        row.shares_read_receipts = Set(is_shared);
     }
     if let Some(is_searchable) = changes.is_searchable {
         row.is_searchable = Set(is_searchable);

@@ -100,6 +100,7 @@ fn account(person: &Person) -> user::Model {
         role: ServerRole::Member,
         verified_at: None,
         last_active_at: None,
+        shares_read_receipts: true,
         locale: "en".to_owned(),
         time_zone: "UTC".to_owned(),
         notification_level: NotificationLevel::All,

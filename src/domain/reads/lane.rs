@@ -64,7 +64,7 @@ pub(super) async fn lock_in(
          WHERE user_id = ? AND conversation_id IN ({}) {lock}",
         db::marks(conversations.len())
     );
-    let rows: Vec<Floor> = db::all(tx, &text, with(viewer, conversations)).await?;
+    let rows: Vec<Floor> = db::all(tx, &text, with(viewer.user, conversations)).await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.conversation_id, row.read_floor_seq))
@@ -98,7 +98,7 @@ pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[Mark]) -> Result
              AND k.lane_id = read_exception.lane_id)",
         db::marks(lanes.len())
     );
-    db::run(tx, &text, with(viewer, &lanes)).await?;
+    db::run(tx, &text, with(viewer.user, &lanes)).await?;
     Ok(())
 }
 
@@ -164,8 +164,8 @@ pub(super) async fn ends_in(
         first("m.conversation_id = p.conversation_id AND m.root_id IS NULL"),
         first("m.root_id = r.id"),
     );
-    let mut values = with(viewer, &ids);
-    values.extend(with(viewer, &ids));
+    let mut values = with(viewer.user, &ids);
+    values.extend(with(viewer.user, &ids));
     let rows: Vec<End> = db::all(tx, &text, values).await?;
     for row in rows {
         if let Some(first) = row.seq {
@@ -190,7 +190,7 @@ pub(super) async fn settle_in(
              (SELECT c.last_seq FROM conversation c WHERE c.id = p.conversation_id))
          WHERE p.user_id = ? AND p.conversation_id IN ({marks})"
     );
-    db::run(tx, &text, with(viewer, conversations)).await?;
+    db::run(tx, &text, with(viewer.user, conversations)).await?;
     for table in ["read_mark", "read_exception"] {
         let text = format!(
             "DELETE FROM {table} WHERE user_id = ? AND conversation_id IN ({marks})
@@ -198,7 +198,7 @@ pub(super) async fn settle_in(
                  WHERE p.user_id = {table}.user_id
                      AND p.conversation_id = {table}.conversation_id)"
         );
-        db::run(tx, &text, with(viewer, conversations)).await?;
+        db::run(tx, &text, with(viewer.user, conversations)).await?;
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ async fn mark_conversations_in(
          WHERE user_id = ? AND conversation_id IN ({})",
         db::marks(ids.len())
     );
-    values.extend(with(viewer, &ids));
+    values.extend(with(viewer.user, &ids));
     db::run(tx, &text, values).await?;
     settle_in(tx, viewer, &ids).await?;
     announce_in(tx, app, viewer, &lanes).await?;
@@ -147,7 +147,7 @@ async fn places_in(
          WHERE p.user_id = ? AND m.id IN ({})",
         db::marks(messages.len())
     );
-    let rows: Vec<Place> = db::all(tx, &text, with(viewer, messages)).await?;
+    let rows: Vec<Place> = db::all(tx, &text, with(viewer.user, messages)).await?;
     Ok(rows.into_iter().map(|place| (place.id, place)).collect())
 }
 
@@ -173,7 +173,7 @@ async fn below_in(
          GROUP BY m.conversation_id, m.root_id",
         db::marks(ids.len())
     );
-    let mut values = with(viewer, &ids);
+    let mut values = with(viewer.user, &ids);
     values.extend(up_to);
     let rows: Vec<Removed> = db::all(tx, &text, values).await?;
     let lanes = rows
@@ -319,7 +319,7 @@ async fn unread_in(tx: &Tx, viewer: &Viewer, ids: &[MessageId]) -> Result<Vec<Pl
          WHERE p.user_id = ? AND m.id IN ({}) AND {UNREAD}",
         db::marks(ids.len())
     );
-    db::all(tx, &text, with(viewer, ids)).await
+    db::all(tx, &text, with(viewer.user, ids)).await
 }
 
 fn at_most(field: &str, asked: usize, most: usize) -> Result<(), Error> {

@@ -7,6 +7,7 @@ mod back;
 mod lane;
 mod mark;
 pub mod position;
+pub mod receipts;
 pub mod unread;
 
 pub use back::mark_unread_from;
@@ -54,12 +55,15 @@ pub async fn forget_in(
     Ok(())
 }
 
-/// Tells the viewer's own devices where they now stand in these lanes, and that notifications of what
-/// was read there are done with.
+/// Tells the viewer's own devices, and the others where the viewer shares it, where they now stand in these lanes, and
+/// that notifications of what was read there are done with.
 async fn announce_in(tx: &Tx, app: &App, viewer: &Viewer, lanes: &[Lane]) -> Result<(), Error> {
     if lanes.is_empty() {
         return Ok(());
     }
+    let read: BTreeSet<ConversationId> = lanes.iter().map(|lane| lane.conversation).collect();
+    let read: Vec<ConversationId> = read.into_iter().collect();
+    let shared = receipts::shared_by(tx, viewer.user, &read).await?;
     let mut changes = Vec::with_capacity(lanes.len());
     for some in lanes.chunks(LANES_PER_STATEMENT) {
         let timelines = some.iter().filter(|lane| lane.thread.is_none());
@@ -77,11 +81,10 @@ async fn announce_in(tx: &Tx, app: &App, viewer: &Viewer, lanes: &[Lane]) -> Res
                 thread: lane.thread,
                 user: viewer.user,
                 up_to: position.and_then(|position| position.last_read),
+                is_shared: shared.contains(&lane.conversation),
             }
         }));
     }
-    let read: BTreeSet<ConversationId> = lanes.iter().map(|lane| lane.conversation).collect();
-    let read: Vec<ConversationId> = read.into_iter().collect();
     changes.extend(notifications::read_in(tx, app, viewer, &read).await?);
     log::append(tx, Stream::User(viewer.user), app.clock.now(), &changes).await
 }

@@ -15,6 +15,9 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId},
 };
 
+/// The lane of `participant p`'s timeline, for [`last_read`].
+pub(super) const TIMELINE: &str = "m.conversation_id = p.conversation_id AND m.root_id IS NULL";
+
 /// A place in a timeline or a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
@@ -37,11 +40,10 @@ pub async fn in_conversations<C: ConnectionTrait>(
     viewer: &Viewer,
     conversations: &[ConversationId],
 ) -> Result<HashMap<ConversationId, Position>, Error> {
-    let lane = "m.conversation_id = p.conversation_id AND m.root_id IS NULL";
     let from = format!(
         "SELECT p.conversation_id AS id, {} FROM participant p
          WHERE p.user_id = ? AND p.conversation_id IN ({})",
-        columns(lane),
+        columns(TIMELINE),
         db::marks(conversations.len())
     );
     positions(db, &from, viewer, conversations).await
@@ -64,19 +66,24 @@ pub async fn in_threads<C: ConnectionTrait>(
 }
 
 fn columns(lane: &str) -> String {
-    let first = |what| {
-        format!("(SELECT {what} FROM message m WHERE {lane} AND {UNREAD} ORDER BY m.seq LIMIT 1)")
-    };
+    let (last_read, first_unread) = (last_read(lane), first_unread("m.id", lane));
+    format!("{last_read} AS last_read, {first_unread} AS first_unread")
+}
+
+/// SQL for the last message before the first unread one of a lane, or of all, for `participant p`.
+pub(super) fn last_read(lane: &str) -> String {
     format!(
         "(SELECT m.id FROM message m WHERE {lane}
              AND m.kind = 'USER' AND m.deleted_at IS NULL AND m.seq >= p.visible_from_seq
              AND m.seq < COALESCE({}, {})
-             ORDER BY m.seq DESC LIMIT 1) AS last_read,
-         {} AS first_unread",
-        first("m.seq"),
+             ORDER BY m.seq DESC LIMIT 1)",
+        first_unread("m.seq", lane),
         i32::MAX,
-        first("m.id"),
     )
+}
+
+fn first_unread(what: &str, lane: &str) -> String {
+    format!("(SELECT {what} FROM message m WHERE {lane} AND {UNREAD} ORDER BY m.seq LIMIT 1)")
 }
 
 async fn positions<K, C>(
@@ -92,7 +99,7 @@ where
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<Row<K>> = db::all(db, text, with(viewer, ids)).await?;
+    let rows: Vec<Row<K>> = db::all(db, text, with(viewer.user, ids)).await?;
     let position = |row: Row<K>| {
         let place = Position {
             last_read: row.last_read,

@@ -12,7 +12,7 @@ use crate::{
     domain::sessions::Viewer,
     entity::message,
     error::Error,
-    id::{ConversationId, MessageId, ThreadId},
+    id::{ConversationId, MessageId, ThreadId, UserId},
 };
 
 /// Whether `message m` is unread for the person of `participant p`, a row of `m`'s conversation. It
@@ -225,7 +225,7 @@ where
         return Ok(HashMap::new());
     }
     let text = format!("SELECT {key} AS id, COUNT(*) AS count {rest} GROUP BY {key}");
-    let rows: Vec<CountOf<K>> = db::all(db, &text, with(viewer, ids)).await?;
+    let rows: Vec<CountOf<K>> = db::all(db, &text, with(viewer.user, ids)).await?;
     Ok(rows.into_iter().map(|row| (row.id, row.count)).collect())
 }
 
@@ -247,13 +247,13 @@ pub async fn among<C: ConnectionTrait>(
         "SELECT m.id {NAMED} AND m.id IN ({}) AND {UNREAD}",
         db::marks(messages.len())
     );
-    let rows: Vec<Found> = db::all(db, &text, with(viewer, messages)).await?;
+    let rows: Vec<Found> = db::all(db, &text, with(viewer.user, messages)).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// The values of a statement that binds the viewer and then a list of ids.
-pub(super) fn with<K: Copy + Into<Value>>(viewer: &Viewer, ids: &[K]) -> Vec<Value> {
-    let mut values = vec![viewer.user.into()];
+/// The values of a statement that binds a person and then a list of ids.
+pub(super) fn with<K: Copy + Into<Value>>(user: UserId, ids: &[K]) -> Vec<Value> {
+    let mut values = vec![user.into()];
     values.extend(ids.iter().map(|&id| id.into()));
     values
 }

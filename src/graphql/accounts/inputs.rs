@@ -130,6 +130,8 @@ pub struct UpdatePreferencesInput {
     time_zone: Option<String>,
     /// Default level for new conversations.
     notification_level: Option<NotificationLevel>,
+    /// Show others when messages were read.
+    shares_read_receipts: Option<bool>,
     /// Show others presence.
     shares_presence: Option<bool>,
     /// Be found by people search.
@@ -146,6 +148,7 @@ impl From<UpdatePreferencesInput> for PreferenceChanges {
             locale: input.locale,
             time_zone: input.time_zone,
             notification_level: input.notification_level.map(Into::into),
+            shares_read_receipts: input.shares_read_receipts,
             shares_presence: input.shares_presence,
             is_searchable: input.is_searchable,
             profile_visibility: input.profile_visibility.map(Into::into),

@@ -38,6 +38,11 @@ impl Preferences {
         self.0.notification_level.into()
     }
 
+    /// Whether others see when the viewer read their messages.
+    async fn shares_read_receipts(&self) -> bool {
+        self.0.shares_read_receipts
+    }
+
     /// Whether others see when the viewer is around.
     async fn shares_presence(&self, ctx: &Context<'_>) -> Result<bool> {
         let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;

@@ -6,7 +6,7 @@ use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
-    domain::{messages, participants},
+    domain::{messages, participants, reads::receipts},
     entity::participant,
     graphql::{
         batch::Batch,
@@ -94,6 +94,7 @@ impl Builder<'_> {
                 thread,
                 user,
                 up_to,
+                ..
             } => {
                 let place = (*conversation, *thread);
                 self.read_position_changed(place, *user, *up_to).await
@@ -233,12 +234,23 @@ impl Builder<'_> {
         user: UserId,
         up_to: Option<MessageId>,
     ) -> Result<Option<Event>> {
+        let is_own = user == self.batch.viewer()?.user;
+        if !is_own {
+            let db = self.batch.app().db.read();
+            if !receipts::shared_by(db, user, &[conversation])
+                .await?
+                .contains(&conversation)
+            {
+                return Ok(None);
+            }
+        }
         let conversation: Option<Conversation> =
             one(self.batch, ConversationKey(conversation)).await?;
         let user = one(self.batch, UserKey(user)).await?;
         let (Some(conversation), Some(user)) = (conversation, user) else {
             return Ok(None);
         };
+        let is_inside = thread.is_some();
         let thread = match thread {
             Some(id) => one(self.batch, ThreadKey(id)).await?,
             None => None,
@@ -247,6 +259,11 @@ impl Builder<'_> {
             Some(id) => one(self.batch, MessageKey(id)).await?,
             None => None,
         };
+        // Somebody else's place is not shown by what the viewer cannot see.
+        let is_hidden = is_inside && thread.is_none() || up_to.is_some() && read_up_to.is_none();
+        if !is_own && is_hidden {
+            return Ok(None);
+        }
         let event = ReadPositionChangedEvent {
             cursor: self.cursor,
             occurred_at: self.occurred_at,

@@ -17,7 +17,7 @@ use crate::{
         page::connection,
         participants::loader::HeadsOf,
         reads::{
-            loader::{MentionsIn, PositionIn, UnreadIn},
+            loader::{LastReadBy, MentionsIn, PositionIn, UnreadIn},
             types::int,
         },
         scalars::DateTime,
@@ -94,6 +94,16 @@ impl Participant {
                 Some(id) => batch(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
+        })
+        .await
+    }
+
+    /// Last root message they have read; null when they do not share it, and for everybody in a conversation of more
+    /// than 100 people.
+    async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
+        maybe(async {
+            let id = batch(ctx).load_one(LastReadBy(self.0.id)).await?;
+            message(ctx, id).await
         })
         .await
     }

@@ -7,10 +7,10 @@ use async_graphql::dataloader::Loader;
 use crate::{
     domain::reads::{
         position::{self, Position},
-        unread,
+        receipts, unread,
     },
     graphql::{batch::Batch, errors::Refusal},
-    id::{ConversationId, MessageId, ThreadId},
+    id::{ConversationId, MessageId, ParticipantId, ThreadId},
 };
 
 /// How many root messages of this conversation are unread?
@@ -56,6 +56,22 @@ impl Loader<PositionIn> for Batch {
         let db = self.app().db.read();
         let places = position::in_conversations(db, self.viewer()?, &ids).await?;
         Ok(keyed(places, PositionIn))
+    }
+}
+
+/// Up to which root message has this participant read? There is no answer when they do not share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LastReadBy(pub ParticipantId);
+
+impl Loader<LastReadBy> for Batch {
+    type Value = MessageId;
+    type Error = Refusal;
+
+    async fn load(&self, keys: &[LastReadBy]) -> Result<HashMap<LastReadBy, MessageId>, Refusal> {
+        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
+        let db = self.app().db.read();
+        let found = receipts::of_participants(db, self.viewer()?, &ids).await?;
+        Ok(keyed(found, LastReadBy))
     }
 }
 

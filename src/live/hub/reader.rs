@@ -226,16 +226,25 @@ impl Reader {
                         self.shared.db.note_session_endings();
                         self.shared.sessions.end(session, reason);
                     }
-                    Some(Change::ConversationLeft { .. } | Change::MessageDeleted { .. }) => {
+                    Some(
+                        Change::ConversationLeft { .. }
+                        | Change::MessageDeleted { .. }
+                        | Change::UserChanged { .. },
+                    ) => {
                         self.shared.shares.lose();
                     }
                     _ => {}
                 }
                 let also = match entry.change {
-                    Some(Change::UserChanged { user }) => contacts.get(&user),
+                    Some(Change::UserChanged { user }) => contacts.get(&user).cloned(),
+                    Some(Change::ReadPositionChanged {
+                        conversation,
+                        is_shared: true,
+                        ..
+                    }) => Some(HashSet::from([conversation.0])),
                     _ => None,
                 };
-                self.subscribers.dispatch(entry, also);
+                self.subscribers.dispatch(entry, &also.unwrap_or_default());
             }
             if batch.is_last {
                 return Ok(());

@@ -116,17 +116,16 @@ impl Subscribers {
         }
     }
 
-    /// Hands an event to everybody who hears its stream, or one of those that `also` hear it, and follows
+    /// Hands an event to everybody who hears its stream, or one of those that `also` hear it, once, and follows
     /// those who join and leave.
-    pub(super) fn dispatch(&mut self, entry: Entry, also: Option<&HashSet<Uuid>>) {
-        let others = also.into_iter().flatten().filter(|&id| *id != entry.stream);
-        let listeners: Vec<_> = [&entry.stream]
-            .into_iter()
-            .chain(others)
-            .filter_map(|stream| self.by_stream.get(stream))
-            .flatten()
-            .copied()
-            .collect();
+    pub(super) fn dispatch(&mut self, entry: Entry, also: &HashSet<Uuid>) {
+        let heard = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
+        let mut listeners: Vec<u64> = heard(&entry.stream).collect();
+        if !also.is_empty() {
+            listeners.extend(also.iter().flat_map(heard));
+            listeners.sort_unstable();
+            listeners.dedup();
+        }
         if listeners.is_empty() {
             return;
         }

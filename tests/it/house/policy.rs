@@ -48,7 +48,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Conversation", Who::Inside, "createdAt createdBy displayTitle historyVisibility id kind
         lastActivityAt lastMessage messages participantCount participants threads title topic typing
         viewerMembership"),
-    ("Participant", Who::Inside, "addedBy conversation id joinedAt role user"),
+    ("Participant", Who::Inside, "addedBy conversation id joinedAt lastReadMessage role user"),
     ("Message", Who::Inside, "body bodyHtml conversation createdAt deletableUntil deletedAt depth
         descendantCount editableUntil editedAt id kind mentions mentionsViewer notice parent priority
         receiver replies replyCount revisions sender sequence thread viewerCanDelete viewerCanEdit
@@ -63,7 +63,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
-        profileVisibility sharesPresence timeZone"),
+        profileVisibility sharesPresence sharesReadReceipts timeZone"),
     ("UnreadTotals", Who::OwnerAlone, "conversations id mentions messages notifications threads"),
     ("Session", Who::OwnerAlone, "createdAt expiresAt id ipAddress isCurrent label lastUsedAt"),
     ("Membership", Who::OwnerAlone, "canAddParticipants canChangeRoles canDelete canLeave canModerate

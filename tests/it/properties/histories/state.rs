@@ -18,7 +18,8 @@ const MESSAGE: &str = "id body bodyHtml editedAt deletedAt kind priority sequenc
     revisions(first: 5) { nodes { id body reason editor { id } } }";
 
 const VIEWER: &str = "{ eventCursor viewer { id email hasPassword role
-    preferences { id locale timeZone notificationLevel isSearchable profileVisibility phoneVisibility }
+    preferences { id locale timeZone notificationLevel isSearchable profileVisibility phoneVisibility
+        sharesReadReceipts }
     unread { id messages mentions conversations threads notifications }
     unreadMessages(first: 100) { totalCount nodes { id body } }
     conversations(first: 100, filter: { isArchived: null }) { nodes { id } } } }";
@@ -29,7 +30,7 @@ const CONVERSATION: &str = "query($id: ID!) { conversation(id: $id) {
     viewerMembership { id isPinned isArchived mutedUntil notificationLevel unreadCount mentionCount
         firstUnreadMessage { id } lastReadMessage { id } canSend canModerate canLeave canUpdate
         canDelete canAddParticipants canRemoveParticipants canChangeRoles }
-    participants(first: 50) { nodes { id role joinedAt addedBy { id }
+    participants(first: 50) { nodes { id role joinedAt addedBy { id } lastReadMessage { id }
         user { id username displayName bio firstName lastName phoneNumber
             viewerCanMessage viewerConversation { id } } } }
     threads(first: 50) { nodes { id replyCount lastActivityAt lastReply { id } viewerIsFollowing
@@ -174,7 +175,7 @@ pub(super) async fn events(app: &TestApp, who: &Person, cursor: &Value, last: &s
             ... on ConversationLeftEvent {{ conversationId }}
             ... on ParticipantChangedEvent {{ conversation {{ id }} user {{ id }}
                 participant {{ role }} }}
-            ... on ReadPositionChangedEvent {{ conversation {{ id }} thread {{ id }}
+            ... on ReadPositionChangedEvent {{ conversation {{ id }} thread {{ id }} user {{ id }}
                 readUpTo {{ id body }} }}
             ... on NotificationAddedEvent {{ notification {{ id message {{ id body }} }} }}
             ... on NotificationsChangedEvent {{ notificationIds }}
@@ -252,8 +253,10 @@ impl Named {
             }
             "ReadPositionChangedEvent" => {
                 let place = id(&event["conversation"]);
-                let thread = event["thread"]["id"].as_str().map(str::to_owned);
-                self.lanes.insert(thread.unwrap_or_else(|| place.clone()));
+                if id(&event["user"]) == viewer.id {
+                    let thread = event["thread"]["id"].as_str().map(str::to_owned);
+                    self.lanes.insert(thread.unwrap_or_else(|| place.clone()));
+                }
                 self.ids.insert(place);
             }
             "NotificationAddedEvent" => {

@@ -1,0 +1,107 @@
+//! How far others have read: for people who share it, in conversations small enough that everybody hearing of
+//! everybody stays cheap. Reads only.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+
+use crate::{
+    db,
+    domain::{
+        reads::{position, unread::with},
+        sessions::Viewer,
+    },
+    error::Error,
+    id::{ConversationId, MessageId, ParticipantId, UserId},
+};
+
+/// Most people of a conversation in which read positions are shared: what each of them reads, each of the others is
+/// told.
+const PEOPLE_MAX: usize = 100;
+
+/// Whether the person of `participant p` shares how far they read there. Binds no values.
+fn shared() -> String {
+    format!(
+        r#"EXISTS (SELECT 1 FROM "user" u WHERE u.id = p.user_id AND u.shares_read_receipts)
+           AND NOT EXISTS (SELECT 1 FROM participant o WHERE o.conversation_id = p.conversation_id
+               LIMIT 1 OFFSET {PEOPLE_MAX})"#
+    )
+}
+
+/// Those of these conversations in which this person shares how far they read.
+pub async fn shared_by<C: ConnectionTrait>(
+    db: &C,
+    user: UserId,
+    conversations: &[ConversationId],
+) -> Result<HashSet<ConversationId>, Error> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        id: ConversationId,
+    }
+    if conversations.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let text = format!(
+        "SELECT p.conversation_id AS id FROM participant p
+         WHERE p.user_id = ? AND p.conversation_id IN ({}) AND {}",
+        db::marks(conversations.len()),
+        shared()
+    );
+    let rows: Vec<Found> = db::all(db, &text, with(user, conversations)).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// Who may hear that this person has read up to this message: whoever takes part and sees the message, if the reader
+/// still shares it.
+pub async fn audience<C: ConnectionTrait>(
+    db: &C,
+    user: UserId,
+    up_to: MessageId,
+) -> Result<HashSet<UserId>, Error> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        id: UserId,
+    }
+    let text = format!(
+        "SELECT other.user_id AS id FROM message m
+         JOIN participant p ON p.conversation_id = m.conversation_id AND p.user_id = ?
+         JOIN participant other ON other.conversation_id = m.conversation_id
+             AND m.seq >= other.visible_from_seq
+         WHERE m.id = ? AND {}",
+        shared()
+    );
+    let values: [Value; 2] = [user.into(), up_to.into()];
+    let rows: Vec<Found> = db::all(db, &text, values).await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
+}
+
+/// The last root message that each of these participants has read, as far as they share it and the viewer takes part
+/// in the same conversation.
+pub async fn of_participants<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    participants: &[ParticipantId],
+) -> Result<HashMap<ParticipantId, MessageId>, Error> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        id: ParticipantId,
+        last_read: Option<MessageId>,
+    }
+    if participants.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let text = format!(
+        "SELECT p.id, {} AS last_read FROM participant p
+         WHERE EXISTS (SELECT 1 FROM participant own
+             WHERE own.conversation_id = p.conversation_id AND own.user_id = ?)
+             AND p.id IN ({}) AND {}",
+        position::last_read(position::TIMELINE),
+        db::marks(participants.len()),
+        shared()
+    );
+    let rows: Vec<Found> = db::all(db, &text, with(viewer.user, participants)).await?;
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| Some((row.id, row.last_read?)))
+        .collect())
+}
