@@ -14,12 +14,12 @@ use futures_util::future::BoxFuture;
 use tokio::sync::mpsc;
 
 use crate::{
-    domain::messages,
+    domain::{messages, reads::receipts},
     graphql::{
         events::{interface::Event, telling::Telling},
         messages::types::Message,
     },
-    id::MessageId,
+    id::{MessageId, UserId},
     live::{
         log::Change,
         read::Entry,
@@ -41,9 +41,20 @@ pub type Fields = &'static [(&'static str, Inside)];
 
 /// The fields that are the same for everybody who may see the object, with the type of those that are objects. What
 /// is not named here is taken to depend on the viewer.
-pub const ALIKE: [(&str, Fields); 5] = [
+pub const ALIKE: [(&str, Fields); 7] = [
     ("MessageSentEvent", EVENT),
     ("MessageEditedEvent", EVENT),
+    (
+        "ReadPositionChangedEvent",
+        &[
+            ("cursor", Inside::Value),
+            ("occurredAt", Inside::Value),
+            ("conversation", Inside::Object("Conversation")),
+            ("thread", Inside::Object("Thread")),
+            ("user", Inside::Object("User")),
+            ("readUpTo", Inside::Object("Message")),
+        ],
+    ),
     (
         "Message",
         &[
@@ -63,6 +74,7 @@ pub const ALIKE: [(&str, Fields); 5] = [
             ("descendantCount", Inside::Value),
         ],
     ),
+    ("Thread", &[("id", Inside::Value)]),
     (
         "User",
         &[
@@ -99,6 +111,7 @@ static PLACEHOLDER: LazyLock<String> = LazyLock::new(|| format!("{:032x}", rand:
 pub struct Plan {
     sent: bool,
     edited: bool,
+    read: bool,
     /// The variables on which the answer depends.
     variables: BTreeSet<String>,
 }
@@ -122,18 +135,20 @@ impl Plan {
             variables: BTreeSet::new(),
         };
         let inside = &root.node.selection_set.node;
-        let (sent, edited) = match root.node.name.node.as_str() {
-            "messageSent" => (reader.is_alike(inside, "Message"), false),
+        let (sent, edited, read) = match root.node.name.node.as_str() {
+            "messageSent" => (reader.is_alike(inside, "Message"), false, false),
             "events" => (
                 reader.is_alike(inside, "MessageSentEvent"),
                 reader.is_alike(inside, "MessageEditedEvent"),
+                reader.is_alike(inside, "ReadPositionChangedEvent"),
             ),
             _ => return None,
         };
         let variables = reader.variables;
-        (sent || edited).then_some(Self {
+        (sent || edited || read).then_some(Self {
             sent,
             edited,
+            read,
             variables,
         })
     }
@@ -250,6 +265,15 @@ pub struct Told {
     pub cursor: Option<String>,
 }
 
+/// What can be told to many at once.
+#[derive(Clone, Copy, Debug)]
+enum News {
+    /// Of this message.
+    Message(MessageId),
+    /// That somebody has read up to this message.
+    Read(UserId, MessageId),
+}
+
 /// Executes the subscription's document for one event and encodes the answer; none when something in it failed.
 pub type Render = Arc<dyn Fn(Given) -> BoxFuture<'static, Option<Bytes>> + Send + Sync>;
 
@@ -279,11 +303,16 @@ impl Share {
     where
         F: Future<Output = Option<Item>>,
     {
-        let Some(message) = self.message(entry) else {
+        let Some(news) = self.news(entry) else {
             return false;
         };
         let (db, shares) = (telling.app.db.read(), telling.app.hub.shares());
-        let look_up = || messages::audience(db, message);
+        let look_up = || async {
+            match news {
+                News::Message(id) => messages::audience(db, id).await,
+                News::Read(user, up_to) => receipts::audience(db, user, up_to).await,
+            }
+        };
         let audience = shares.audience(entry.position, look_up).await;
         if !audience.is_ok_and(|audience| audience.contains(&telling.viewer.user)) {
             return false;
@@ -305,10 +334,18 @@ impl Share {
         told
     }
 
-    fn message(&self, entry: &Entry) -> Option<MessageId> {
+    fn news(&self, entry: &Entry) -> Option<News> {
         match entry.change {
-            Some(Change::MessageSent { message }) if self.plan.sent => Some(message),
-            Some(Change::MessageEdited { message }) if self.plan.edited => Some(message),
+            Some(Change::MessageSent { message }) if self.plan.sent => Some(News::Message(message)),
+            Some(Change::MessageEdited { message }) if self.plan.edited => {
+                Some(News::Message(message))
+            }
+            Some(Change::ReadPositionChanged {
+                user,
+                up_to: Some(up_to),
+                is_shared: true,
+                ..
+            }) if self.plan.read => Some(News::Read(user, up_to)),
             _ => None,
         }
     }
@@ -347,36 +384,41 @@ mod tests {
     #[test]
     fn a_subscription_is_shared_as_far_as_it_is_the_same_for_everybody() {
         let cases = [
-            ("__typename cursor occurredAt", (true, true)),
+            ("__typename cursor occurredAt", (true, true, true)),
             (
                 "... on MessageSentEvent { m: message { id body @skip(if: $x) sender { username } } }",
-                (true, true),
+                (true, true, true),
             ),
             (
                 "... on MessageSentEvent { message { viewerHasRead } }",
-                (false, true),
+                (false, true, true),
             ),
             (
                 "... on MessageEditedEvent { message { sender { bio } } }",
-                (true, false),
+                (true, false, true),
             ),
             (
                 "... on Event { ... on MessageEditedEvent { message { parent { id } } } }",
-                (true, false),
+                (true, false, true),
             ),
             (
                 "... on ConversationChangedEvent { conversation { displayTitle } }",
-                (true, true),
+                (true, true, true),
+            ),
+            (
+                "... on ReadPositionChangedEvent { user { id } thread { viewerUnreadCount } }",
+                (true, true, false),
             ),
         ];
-        for (inside, (sent, edited)) in cases {
+        for (inside, shared) in cases {
             let plan = plan(inside).unwrap();
-            assert_eq!((plan.sent, plan.edited), (sent, edited), "{inside}");
+            assert_eq!((plan.sent, plan.edited, plan.read), shared, "{inside}");
         }
         for inside in [
             "... on Node { id }",
             "... on MessageSentEvent { message { clientMessageId } }
-             ... on MessageEditedEvent { message { replies(first: 1) { nodes { id } } } }",
+             ... on MessageEditedEvent { message { replies(first: 1) { nodes { id } } } }
+             ... on ReadPositionChangedEvent { user { presence } }",
         ] {
             assert_eq!(plan(inside), None, "{inside}");
         }
