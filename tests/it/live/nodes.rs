@@ -29,6 +29,16 @@ const EVENTS: &str = "subscription { events { __typename
 const SECOND: Duration = Duration::from_secs(2);
 
 #[tokio::test]
+async fn one_node_on_sqlite_that_is_killed() {
+    storm::rages(Cluster::embedded().await, &[Fault::NodeKilled]).await;
+}
+
+#[tokio::test]
+async fn one_node_on_postgres_that_nothing_happens_to() {
+    storm::rages(Cluster::without_redis(1).await, &[]).await;
+}
+
+#[tokio::test]
 async fn two_nodes_and_redis_that_comes_and_goes() {
     let faults = [Fault::RedisRestarted, Fault::RedisAway(3)];
     storm::rages(Cluster::with_redis(2).await, &faults).await;

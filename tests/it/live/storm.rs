@@ -40,8 +40,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 const GIVE_UP: Duration = Duration::from_secs(5);
 /// A storm in an ordinary run of the tests.
 const SHORT: Duration = Duration::from_secs(8);
-/// Messages that prove something.
+/// Messages that prove something, in an ordinary run and in a long one.
 const ENOUGH: usize = 60;
+const MANY: usize = 10_000;
 /// The pause between faults.
 const CALM: Duration = Duration::from_millis(1500);
 /// How long a cable is cut.
@@ -125,7 +126,10 @@ struct Heard {
 pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     let seed: u64 = rand::rng().random();
     let soak = soak();
-    let (lasts, listeners) = soak.map_or((SHORT, 8), |lasts| (lasts, 50));
+    let (lasts, enough, listeners) = match soak {
+        Some(lasts) => (lasts, MANY, 50),
+        None => (SHORT, ENOUGH, 8),
+    };
     tell(&format!("seed {seed}"));
     let (writers, readers, scene) = people(&cluster, 3, listeners).await;
     let calm = CancellationToken::new();
@@ -152,7 +156,7 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     };
     let mut random = StdRng::seed_from_u64(seed);
     // A machine that is slow gets more time, so that every storm proves something.
-    while scene.begun.elapsed() < lasts || scene.sent.load(Ordering::Relaxed) < ENOUGH {
+    while scene.begun.elapsed() < lasts || scene.sent.load(Ordering::Relaxed) < enough {
         for &fault in faults {
             sleep(CALM.mul_f64(random.random_range(0.2..1.0))).await;
             happens(&mut cluster, fault, &mut random).await;
@@ -247,7 +251,7 @@ async fn happens(cluster: &mut Cluster, fault: Fault, random: &mut StdRng) {
             sleep(if soak().is_some() { LONG_CUT } else { CUT }).await;
             set("up");
         }
-        Fault::PostgresRestarted => cluster.postgres.restarts().await,
+        Fault::PostgresRestarted => cluster.postgres.as_mut().unwrap().restarts().await,
     }
 }
 
@@ -391,7 +395,7 @@ async fn proves(
     report: &mut Report,
 ) {
     let seed = report.seed;
-    let db = Db::connect(&cluster.postgres.url).await.unwrap();
+    let db = Db::connect(&cluster.database_url).await.unwrap();
     for conversation in &scene.conversations {
         let logged = logged(&db, conversation).await;
         let mut sent: Vec<_> = acknowledged

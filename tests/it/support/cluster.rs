@@ -26,9 +26,14 @@ const SECRET_KEY: &str = "every node of a cluster has the same key";
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     pub(crate) redis: Option<Redis>,
-    pub(crate) postgres: Postgres,
+    /// The database of all nodes.
+    pub(crate) database_url: String,
+    /// None on SQLite.
+    pub(crate) postgres: Option<Postgres>,
     /// For the nodes from the second on.
     pub(crate) network: Option<Network>,
+    /// Where SQLite's file is.
+    _folder: Option<TempDir>,
 }
 
 impl Cluster {
@@ -42,6 +47,20 @@ impl Cluster {
         Self::start(nodes, None).await
     }
 
+    /// One node on the embedded database.
+    pub(crate) async fn embedded() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let database_url = format!("sqlite:{}/heddle.sqlite", folder.path().display());
+        Self {
+            nodes: vec![Node::start(&database_url, None).await],
+            redis: None,
+            database_url,
+            postgres: None,
+            network: None,
+            _folder: Some(folder),
+        }
+    }
+
     async fn start(count: usize, redis: Option<Redis>) -> Self {
         let postgres = Postgres::start(&[]).await;
         let mut nodes = vec![];
@@ -52,8 +71,10 @@ impl Cluster {
         Self {
             nodes,
             redis,
-            postgres,
+            database_url: postgres.url.clone(),
+            postgres: Some(postgres),
             network: None,
+            _folder: None,
         }
     }
 
@@ -77,8 +98,10 @@ impl Cluster {
         Self {
             nodes,
             redis: Some(redis),
-            postgres,
+            database_url: postgres.url.clone(),
+            postgres: Some(postgres),
             network: Some(network),
+            _folder: None,
         }
     }
 
