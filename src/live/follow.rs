@@ -6,14 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use sea_orm::DatabaseConnection;
-
 use super::{
     cursor::Cursor,
     hub::{Hub, Subscription},
     log::Change,
     place::Place,
-    read::{self, Entry, Scope},
+    read::{self, Entry, Log, Scope},
 };
 use crate::{
     error::Error,
@@ -57,7 +55,7 @@ pub struct Following {
 
 #[derive(Debug)]
 struct Replay {
-    db: DatabaseConnection,
+    log: Arc<dyn Log>,
     user: UserId,
     from: Place,
     until: Place,
@@ -100,7 +98,7 @@ impl Hub {
                 let until = following.start.place.clone();
                 following.opening = Opening::Resumed;
                 following.start = cursor;
-                following.resume(self.db(), until, only.as_ref()).await?;
+                following.resume(self.log(), until, only.as_ref()).await?;
             }
             Since::Cursor(_) | Since::Unknown => following.opening = Opening::Reset,
         }
@@ -148,7 +146,7 @@ impl Following {
 
     async fn resume(
         &mut self,
-        db: &DatabaseConnection,
+        log: Arc<dyn Log>,
         until: Place,
         only: Option<&HashSet<ConversationId>>,
     ) -> Result<(), Error> {
@@ -156,13 +154,13 @@ impl Following {
         let mut later = self.subscription.conversations.clone();
         later.retain(|conversation| only.is_none_or(|only| only.contains(conversation)));
         let mut conversations = later.clone();
-        for (conversation, took_part) in first_known(db, self.user, &from, &until).await? {
+        for (conversation, took_part) in first_known(&*log, self.user, &from, &until).await? {
             if !took_part {
                 conversations.remove(&conversation);
             }
         }
         self.replay = Some(Replay {
-            db: db.clone(),
+            log,
             user: self.user,
             from,
             until,
@@ -199,7 +197,7 @@ impl Replay {
             }
             let scope = Scope::Heard(self.user);
             let until = Some(&self.until);
-            let batch = read::after(&self.db, &self.from, until, scope, BATCH).await?;
+            let batch = read::after(&*self.log, &self.from, until, scope, BATCH).await?;
             self.from = batch.place;
             self.is_read = batch.is_last;
             self.waiting.extend(batch.entries);
@@ -210,7 +208,7 @@ impl Replay {
 /// For each conversation that the person joined or left between the two places: whether they took
 /// part at the first of them.
 async fn first_known(
-    db: &DatabaseConnection,
+    log: &dyn Log,
     user: UserId,
     from: &Place,
     until: &Place,
@@ -219,7 +217,7 @@ async fn first_known(
     let mut place = from.clone();
     loop {
         let scope = Scope::Memberships(user);
-        let batch = read::after(db, &place, Some(until), scope, BATCH).await?;
+        let batch = read::after(log, &place, Some(until), scope, BATCH).await?;
         for entry in batch.entries {
             let (conversation, took_part) = match entry.change {
                 Some(Change::ConversationJoined { conversation }) => (conversation, false),

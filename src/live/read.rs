@@ -1,11 +1,10 @@
-//! Reads the event log: where it ends now, and what came after a place. Writes nothing.
+//! Reads the event log: what came after a place. Writes nothing, and leaves the statements to the [`Log`].
 
-use std::{collections::HashSet, sync::Arc};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DbBackend, FromQueryResult, QueryResult, Value,
-};
+use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +12,6 @@ use super::{
     place::{Place, Snapshot},
 };
 use crate::{
-    db,
     error::Error,
     id::{ConversationId, UserId},
 };
@@ -36,7 +34,7 @@ pub struct Entry {
 
 /// Which part of the log to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(super) enum Scope {
     /// All of it.
     Everything,
     /// This person's own stream, those of the conversations they take part in now, and the profiles and read
@@ -48,78 +46,78 @@ pub enum Scope {
 
 /// A piece of the log.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub(super) struct Batch {
     /// The events, in order.
-    pub entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
     /// The place after them.
-    pub place: Place,
+    pub(super) place: Place,
     /// Whether the place is where reading was to end.
-    pub is_last: bool,
+    pub(super) is_last: bool,
 }
 
-/// The place of a reader who has read everything.
-pub async fn end(db: &DatabaseConnection) -> Result<Place, Error> {
-    let text = format!("SELECT {}", end_of_log(db.get_database_backend()));
-    let row = db
-        .query_one_raw(db::sql(db.get_database_backend(), &text, []))
-        .await?
-        .ok_or_else(|| Error::internal("the log has no end"))?;
-    place(db.get_database_backend(), &row)
+/// A row of the log.
+#[derive(Clone, Debug, FromQueryResult)]
+pub(super) struct Row {
+    pub(super) position: i64,
+    pub(super) stream_id: Uuid,
+    pub(super) payload: String,
+    pub(super) created_at: DateTime<Utc>,
 }
 
-/// Which conversations each of these people takes part in, and the place in the log at which exactly
-/// that is true: both come from one statement, so from one moment. Sorted.
-pub async fn memberships(
-    db: &DatabaseConnection,
-    people: &[UserId],
-) -> Result<(Vec<(UserId, ConversationId)>, Place), Error> {
-    let backend = db.get_database_backend();
-    let text = format!(
-        "SELECT s.place, p.user_id, p.conversation_id FROM (SELECT {} AS place) s
-         LEFT JOIN participant p ON p.user_id IN ({})",
-        end_of_log(backend),
-        db::marks(people.len())
-    );
-    let values = people.iter().map(|user| user.0.into());
-    let rows = db.query_all_raw(db::sql(backend, &text, values)).await?;
-    let Some(first) = rows.first() else {
-        return Err(Error::internal("the log has no end"));
-    };
-    let end = place(backend, first)?;
-    let mut found = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let user: Option<Uuid> = row.try_get_by_index(1)?;
-        let conversation: Option<Uuid> = row.try_get_by_index(2)?;
-        if let (Some(user), Some(conversation)) = (user, conversation) {
-            found.push((UserId(user), ConversationId(conversation)));
+impl Row {
+    fn entry(self, place: Place) -> Entry {
+        Entry {
+            stream: self.stream_id,
+            position: self.position,
+            at: self.created_at,
+            change: serde_json::from_str(&self.payload).ok(),
+            place,
         }
     }
-    found.sort_unstable();
-    Ok((found, end))
 }
 
-/// SQL for everybody who shares a conversation with somebody, once for each.
-macro_rules! contacts {
-    () => {
-        "SELECT other.user_id FROM participant own
-         JOIN participant other ON other.conversation_id = own.conversation_id
-         WHERE own.user_id = ?"
-    };
-}
+/// What a reader asks of the log, a statement each.
+#[async_trait]
+pub(super) trait Log: fmt::Debug + Send + Sync {
+    /// The place of a reader who has read everything.
+    async fn end(&self) -> Result<Place, Error>;
 
-/// The streams of everybody who shares a conversation with this person: they hear of a new profile,
-/// without an event for each of them.
-pub async fn contacts(db: &DatabaseConnection, user: UserId) -> Result<HashSet<Uuid>, Error> {
-    let statement = db::sql(db.get_database_backend(), contacts!(), [user.0.into()]);
-    let rows = db.query_all_raw(statement).await?;
-    let ids = rows.iter().map(|row| row.try_get_by_index(0));
-    Ok(ids.collect::<Result<_, _>>()?)
+    /// Which conversations each of these people takes part in, and the place in the log at which exactly
+    /// that is true: both come from one statement, so from one moment. Sorted.
+    async fn memberships(
+        &self,
+        people: &[UserId],
+    ) -> Result<(Vec<(UserId, ConversationId)>, Place), Error>;
+
+    /// The streams of everybody who shares a conversation with this person: they hear of a new profile,
+    /// without an event for each of them.
+    async fn contacts(&self, user: UserId) -> Result<BTreeSet<Uuid>, Error>;
+
+    /// On SQLite: rows after one position and up to another, in order.
+    async fn between(
+        &self,
+        from: i64,
+        until: i64,
+        scope: Scope,
+        limit: usize,
+    ) -> Result<Vec<Row>, Error>;
+
+    /// On PostgreSQL: rows that `seen` does not see and `until` does, after a position, in order. Without
+    /// `until` they are those that this very statement sees; its snapshot comes with them.
+    async fn unseen(
+        &self,
+        seen: &Snapshot,
+        until: Option<&Arc<Snapshot>>,
+        position: i64,
+        scope: Scope,
+        limit: usize,
+    ) -> Result<(Arc<Snapshot>, Vec<Row>), Error>;
 }
 
 /// The next events after `from`, at most `limit`, and none after `until`. Read on from the batch's
 /// place until it says that it is the last.
-pub async fn after(
-    db: &DatabaseConnection,
+pub(super) async fn after(
+    log: &dyn Log,
     from: &Place,
     until: Option<&Place>,
     scope: Scope,
@@ -131,14 +129,14 @@ pub async fn after(
                 Some(Place::Position(until)) => *until,
                 _ => i64::MAX,
             };
-            by_position(db, *position, until, scope, limit).await
+            by_position(log, *position, until, scope, limit).await
         }
         Place::Snapshot(seen) => {
             let until = match until {
                 Some(Place::Snapshot(until)) => Some(until),
                 _ => None,
             };
-            by_snapshot(db, seen, None, until, scope, limit).await
+            by_snapshot(log, seen, None, until, scope, limit).await
         }
         Place::Inside {
             seen,
@@ -146,7 +144,7 @@ pub async fn after(
             position,
         } => {
             let mut batch =
-                by_snapshot(db, seen, Some(*position), Some(next), scope, limit).await?;
+                by_snapshot(log, seen, Some(*position), Some(next), scope, limit).await?;
             // The batch that was begun ends where it was to end; what is newer comes after it.
             batch.is_last &= until == Some(&batch.place);
             Ok(batch)
@@ -155,22 +153,13 @@ pub async fn after(
 }
 
 async fn by_position(
-    db: &DatabaseConnection,
+    log: &dyn Log,
     from: i64,
     until: i64,
     scope: Scope,
     limit: usize,
 ) -> Result<Batch, Error> {
-    let (condition, ids) = condition(scope);
-    let text = format!(
-        "SELECT position, stream_id, payload, created_at FROM event
-         WHERE position > ? AND position <= ? {condition}
-         ORDER BY position LIMIT ?"
-    );
-    let mut values: Vec<Value> = vec![from.into(), until.into()];
-    values.extend(ids);
-    values.push(count(limit)?.into());
-    let rows: Vec<Row> = db::all(db, &text, values).await?;
+    let rows = log.between(from, until, scope, limit).await?;
     let is_last = rows.len() < limit;
     let entries: Vec<_> = rows
         .into_iter()
@@ -192,62 +181,29 @@ async fn by_position(
     })
 }
 
-/// What `seen` does not see, and `until` (or else this very statement) does.
+/// What `seen` does not see, and `until` (or else the statement) does.
 async fn by_snapshot(
-    db: &DatabaseConnection,
+    log: &dyn Log,
     seen: &Arc<Snapshot>,
     position: Option<i64>,
     until: Option<&Arc<Snapshot>>,
     scope: Scope,
     limit: usize,
 ) -> Result<Batch, Error> {
-    let (condition, ids) = condition(scope);
-    // What a snapshot does not see are the transactions that were running and the later ones: two
-    // ranges of an index, however long the oldest of them has been running. A log that was restored
-    // from another cluster holds numbers from the future; those wait until their time.
-    let text = format!(
-        "SELECT s.until::text AS until, e.position, e.stream_id, e.payload, e.created_at
-         FROM (SELECT COALESCE(?::text::pg_snapshot, pg_current_snapshot()) AS until) s
-         LEFT JOIN LATERAL (
-            SELECT position, stream_id, payload, created_at FROM event
-            WHERE (tx >= ?::text::xid8 OR tx = ANY (?::text::xid8[]))
-                AND pg_visible_in_snapshot(tx, s.until)
-                AND position > ? {condition}
-            ORDER BY position LIMIT ?
-         ) e ON TRUE ORDER BY e.position"
-    );
-    let mut values: Vec<Value> = vec![
-        until.map(|until| until.to_sql()).into(),
-        seen.xmax().to_string().into(),
-        seen.running_to_sql().into(),
-        position.unwrap_or(i64::MIN).into(),
-    ];
-    values.extend(ids);
-    values.push(count(limit)?.into());
-    let rows = db
-        .query_all_raw(db::sql(DbBackend::Postgres, &text, values))
-        .await?;
-    let Some(first) = rows.first() else {
-        return Err(Error::internal("the log has no end"));
-    };
-    let next = match until {
-        Some(until) => Arc::clone(until),
-        None => snapshot(first)?,
-    };
-    let inside = |position| Place::Inside {
-        seen: Arc::clone(seen),
-        next: Arc::clone(&next),
-        position,
-    };
-    let mut entries = Vec::with_capacity(rows.len());
-    for row in &rows {
-        if row.try_get::<Option<i64>>("", "position")?.is_some() {
-            let row = Row::from_query_result(row, "")?;
-            let place = inside(row.position);
-            entries.push(row.entry(place));
-        }
-    }
-    let is_last = entries.len() < limit;
+    let position = position.unwrap_or(i64::MIN);
+    let (next, rows) = log.unseen(seen, until, position, scope, limit).await?;
+    let is_last = rows.len() < limit;
+    let mut entries: Vec<_> = rows
+        .into_iter()
+        .map(|row| {
+            let place = Place::Inside {
+                seen: Arc::clone(seen),
+                next: Arc::clone(&next),
+                position: row.position,
+            };
+            row.entry(place)
+        })
+        .collect();
     let place = match entries.last() {
         Some(entry) if !is_last => entry.place.clone(),
         _ => Place::Snapshot(Arc::clone(&next)),
@@ -261,74 +217,4 @@ async fn by_snapshot(
         place,
         is_last,
     })
-}
-
-#[derive(FromQueryResult)]
-struct Row {
-    position: i64,
-    stream_id: Uuid,
-    payload: String,
-    created_at: DateTime<Utc>,
-}
-
-impl Row {
-    fn entry(self, place: Place) -> Entry {
-        Entry {
-            stream: self.stream_id,
-            position: self.position,
-            at: self.created_at,
-            change: serde_json::from_str(&self.payload).ok(),
-            place,
-        }
-    }
-}
-
-fn condition(scope: Scope) -> (&'static str, Vec<Value>) {
-    match scope {
-        Scope::Everything => ("", vec![]),
-        Scope::Heard(user) => (
-            concat!(
-                "AND (stream_id IN (
-                    SELECT conversation_id FROM participant WHERE user_id = ? UNION ALL SELECT ?
-                ) OR kind IN ('UserChanged', 'ReadPositionChanged') AND stream_id IN (",
-                contacts!(),
-                "))"
-            ),
-            vec![user.0.into(); 3],
-        ),
-        Scope::Memberships(user) => (
-            "AND stream_id = ? AND kind IN ('ConversationJoined', 'ConversationLeft')",
-            vec![user.0.into()],
-        ),
-    }
-}
-
-fn count(limit: usize) -> Result<i64, Error> {
-    i64::try_from(limit).map_err(Error::internal)
-}
-
-/// SQL for the place after everything that the statement sees. SQLite never gives a position twice,
-/// so the last one it gave counts, even if its event is no longer kept.
-fn end_of_log(backend: DbBackend) -> &'static str {
-    if backend == DbBackend::Postgres {
-        "pg_current_snapshot()::text"
-    } else {
-        "COALESCE((SELECT seq FROM sqlite_sequence WHERE name = 'event'), 0)"
-    }
-}
-
-fn place(backend: DbBackend, row: &QueryResult) -> Result<Place, Error> {
-    if backend == DbBackend::Postgres {
-        Ok(Place::Snapshot(snapshot(row)?))
-    } else {
-        Ok(Place::Position(row.try_get_by_index(0)?))
-    }
-}
-
-/// The snapshot in the first column.
-fn snapshot(row: &QueryResult) -> Result<Arc<Snapshot>, Error> {
-    let text: String = row.try_get_by_index(0)?;
-    let snapshot = Snapshot::parse(&text);
-    let snapshot = snapshot.ok_or_else(|| Error::internal(format!("no snapshot: {text}")))?;
-    Ok(Arc::new(snapshot))
 }

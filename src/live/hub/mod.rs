@@ -16,7 +16,6 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::DatabaseConnection;
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -31,7 +30,13 @@ use crate::{
     db::Db,
     error::{Code, Error},
     id::{ConversationId, SessionId, UserId},
-    live::{cursor::Cursor, place::Place, read::Entry, share::Shares},
+    live::{
+        cursor::Cursor,
+        ground::Ground,
+        place::Place,
+        read::{Entry, Log},
+        share::Shares,
+    },
 };
 
 /// The event stream of one node. Cheap to clone. It begins to read when somebody first needs it.
@@ -39,7 +44,7 @@ use crate::{
 pub struct Hub(Arc<Shared>);
 
 struct Shared {
-    db: Db,
+    ground: Arc<dyn Ground>,
     clock: Clock,
     tasks: TaskTracker,
     shutdown: CancellationToken,
@@ -109,9 +114,28 @@ impl Hub {
         keeps: Duration,
         redis_url: Option<String>,
     ) -> Self {
+        Self::over(
+            Arc::new(db.clone()),
+            clock,
+            tasks,
+            shutdown,
+            keeps,
+            redis_url,
+        )
+    }
+
+    /// A hub that stands on this.
+    pub(super) fn over(
+        ground: Arc<dyn Ground>,
+        clock: &Clock,
+        tasks: &TaskTracker,
+        shutdown: &CancellationToken,
+        keeps: Duration,
+        redis_url: Option<String>,
+    ) -> Self {
         let (requests, inbox) = mpsc::unbounded_channel();
         Self(Arc::new(Shared {
-            db: db.clone(),
+            ground,
             clock: clock.clone(),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
@@ -159,8 +183,8 @@ impl Hub {
         Ok(watch)
     }
 
-    pub(super) fn db(&self) -> &DatabaseConnection {
-        self.0.db.read()
+    pub(super) fn log(&self) -> Arc<dyn Log> {
+        Arc::<dyn Ground>::clone(&self.0.ground)
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {

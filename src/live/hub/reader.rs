@@ -1,12 +1,11 @@
 //! The one task of a node that reads the log.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
 
-use sea_orm::{DatabaseConnection, DbBackend};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval},
@@ -21,15 +20,13 @@ use crate::{
     error::Error,
     id::{ConversationId, UserId},
     live::{
-        bus::{Bell, Bus, Link},
+        bus::{Bell, Bus},
         cursor::Cursor,
         fleeting::Recent,
-        installation,
         log::Change,
         place::Place,
-        presence::Presence,
         prune,
-        read::{self, Entry, Scope},
+        read::{self, Entry, Log, Scope},
     },
 };
 
@@ -63,15 +60,15 @@ type Joiner = (Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>);
 
 /// Who else hears of the profiles that changed.
 async fn contacts(
-    db: &DatabaseConnection,
+    log: &dyn Log,
     entries: &[Entry],
-) -> Result<HashMap<UserId, HashSet<Uuid>>, Error> {
+) -> Result<HashMap<UserId, BTreeSet<Uuid>>, Error> {
     let mut contacts = HashMap::new();
     for entry in entries {
         if let Some(Change::UserChanged { user }) = entry.change
             && !contacts.contains_key(&user)
         {
-            contacts.insert(user, read::contacts(db, user).await?);
+            contacts.insert(user, log.contacts(user).await?);
         }
     }
     Ok(contacts)
@@ -97,21 +94,13 @@ impl Reader {
     /// A reader who has read everything up to now.
     pub(super) async fn new(shared: &Arc<Shared>) -> Result<Self, Error> {
         // Listen first: what rings while the end is looked up is then looked at.
-        let link = match &shared.redis_url {
-            Some(url) => Some(Link::new(
-                url,
-                installation::id(&shared.db).await?,
-                &shared.db,
-            )?),
-            None => None,
-        };
-        let bus = Bus::new(&shared.db, link.as_ref());
-        let place = read::end(shared.db.read()).await?;
+        let (bus, link) = shared.ground.listen(shared.redis_url.as_deref()).await?;
+        let place = shared.ground.end().await?;
         let Some(inbox) = shared.take_inbox() else {
             return Err(Error::internal("the log is already being read"));
         };
         let (passing, passed) = mpsc::unbounded_channel();
-        let presence = Presence::new(&shared.db, &shared.clock, passed);
+        let presence = shared.ground.presence(&shared.clock, passed);
         let reader = Self {
             shared: Arc::clone(shared),
             inbox,
@@ -127,7 +116,9 @@ impl Reader {
             is_failing: false,
         };
         reader.publish();
-        shared.tasks.spawn(presence.run(shared.shutdown.clone()));
+        if let Some(presence) = presence {
+            shared.tasks.spawn(presence.run(shared.shutdown.clone()));
+        }
         if let Some(link) = link {
             shared.tasks.spawn(link.run(shared.shutdown.clone()));
         }
@@ -147,7 +138,7 @@ impl Reader {
                 bell = self.bus.rung() => self.looks_at_fleeting |= bell == Bell::Fleeting,
                 // What other nodes changed may have rung nowhere.
                 _ = sweep.tick() => {
-                    self.looks_at_fleeting = self.shared.db.backend() == DbBackend::Postgres;
+                    self.looks_at_fleeting = self.shared.ground.is_shared();
                 }
             }
             while let Ok(request) = self.inbox.try_recv() {
@@ -202,7 +193,7 @@ impl Reader {
         if is_due || self.checks_sessions {
             let shared = &self.shared;
             let now = shared.clock.now();
-            shared.sessions.check(shared.db.read(), now, is_due).await?;
+            shared.sessions.check(&*shared.ground, now, is_due).await?;
             self.checks_sessions = false;
             if is_due {
                 self.sessions_checked_at = Instant::now();
@@ -215,15 +206,15 @@ impl Reader {
     /// Reads and dispatches up to `until`, or up to now.
     async fn advance(&mut self, until: Option<&Place>) -> Result<(), Error> {
         loop {
-            let db = self.shared.db.read();
-            let batch = read::after(db, &self.place, until, Scope::Everything, BATCH).await?;
-            let contacts = contacts(db, &batch.entries).await?;
+            let log: &dyn Log = &*self.shared.ground;
+            let batch = read::after(log, &self.place, until, Scope::Everything, BATCH).await?;
+            let contacts = contacts(log, &batch.entries).await?;
             // From here on nothing fails: what was read is handed on.
             self.place = batch.place;
             for entry in batch.entries {
                 match entry.change {
                     Some(Change::SessionEnded { session, reason }) => {
-                        self.shared.db.note_session_endings();
+                        self.shared.ground.note_session_endings();
                         self.shared.sessions.end(session, reason);
                     }
                     Some(
@@ -241,7 +232,7 @@ impl Reader {
                         conversation,
                         is_shared: true,
                         ..
-                    }) => Some(HashSet::from([conversation.0])),
+                    }) => Some(BTreeSet::from([conversation.0])),
                     _ => None,
                 };
                 self.subscribers.dispatch(entry, &also.unwrap_or_default());
@@ -258,7 +249,7 @@ impl Reader {
             return Ok(());
         }
         let now = self.shared.clock.now();
-        for fleeting in self.recent.look(&self.shared.db, now).await? {
+        for fleeting in self.shared.ground.fleeting(&mut self.recent, now).await? {
             let entry = Entry {
                 stream: fleeting.streams.first().copied().unwrap_or_default(),
                 position: 0,
@@ -283,7 +274,7 @@ impl Reader {
             .collect();
         people.sort_unstable();
         people.dedup();
-        let (memberships, place) = read::memberships(self.shared.db.read(), &people).await?;
+        let (memberships, place) = self.shared.ground.memberships(&people).await?;
         self.advance(Some(&place)).await?;
         for (subscriber, answer) in self.joiners.drain(..count) {
             let user = subscriber.user;
@@ -318,7 +309,7 @@ impl Reader {
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
             let now = shared.clock.now();
-            match prune::prune(&shared.db, shared.keeps, now).await {
+            match shared.ground.prune(shared.keeps, now).await {
                 Ok(0) => {}
                 Ok(events) => tracing::info!(events, "forgot events that are too old to replay"),
                 Err(error) => tracing::warn!(%error, "old events could not be forgotten"),

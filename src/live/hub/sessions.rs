@@ -6,10 +6,14 @@ use std::{
 };
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
 use tokio::sync::watch;
 
-use crate::{entity::session, error::Error, id::SessionId, live::log::EndReason};
+use crate::{
+    entity::session,
+    error::Error,
+    id::SessionId,
+    live::{ground::Ground, log::EndReason},
+};
 
 /// Sessions looked up by one statement.
 const CHUNK: usize = 500;
@@ -66,15 +70,12 @@ impl Sessions {
     /// time, or before the watch began.
     pub(super) async fn check(
         &self,
-        db: &DatabaseConnection,
+        ground: &dyn Ground,
         now: DateTime<Utc>,
         all: bool,
     ) -> Result<(), Error> {
         for ids in self.to_check(all).chunks(CHUNK) {
-            let rows = session::Entity::find()
-                .filter(session::Column::Id.is_in(ids.iter().copied()))
-                .all(db)
-                .await?;
+            let rows = ground.sessions(ids).await?;
             let found: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
             for id in ids {
                 match found.get(id).map(|row| over(row, now)) {

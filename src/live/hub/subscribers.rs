@@ -1,7 +1,7 @@
 //! Who on this node hears which streams. Owned by the reader; knows no database.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -118,7 +118,7 @@ impl Subscribers {
 
     /// Hands an event to everybody who hears its stream, or one of those that `also` hear it, once, and follows
     /// those who join and leave.
-    pub(super) fn dispatch(&mut self, entry: Entry, also: &HashSet<Uuid>) {
+    pub(super) fn dispatch(&mut self, entry: Entry, also: &BTreeSet<Uuid>) {
         let heard = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
         let mut listeners: Vec<u64> = heard(&entry.stream).collect();
         if !also.is_empty() {

@@ -1,0 +1,98 @@
+//! What a hub stands on beside the log: doorbells, sessions, what is fleeting. Each method is one call of the
+//! room that does it; a simulation puts something else below the same hub.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
+use tokio::sync::mpsc;
+
+use super::{
+    bus::{Bus, Link},
+    fleeting::{Fleeting, Recent},
+    installation,
+    presence::{Passing, Presence},
+    prune,
+    read::Log,
+};
+use crate::{clock::Clock, db::Db, entity::session, error::Error, id::SessionId};
+
+/// A database, as a hub sees it.
+#[async_trait]
+pub(super) trait Ground: Log {
+    /// Whether other processes change it too, whose rings may not be heard.
+    fn is_shared(&self) -> bool;
+
+    /// Begins to hear the doorbell of this process and, over this Redis, of the others. The link is yet to be
+    /// run.
+    async fn listen(&self, redis_url: Option<&str>) -> Result<(Bus, Option<Link>), Error>;
+
+    /// Who is told of people that come and go; nobody where it is not kept.
+    fn presence(
+        &self,
+        clock: &Clock,
+        passing: mpsc::UnboundedReceiver<Passing>,
+    ) -> Option<Presence>;
+
+    /// What is fleeting and was not told yet.
+    async fn fleeting(
+        &self,
+        recent: &mut Recent,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Fleeting>, Error>;
+
+    /// Those of these sessions that are known.
+    async fn sessions(&self, ids: &[SessionId]) -> Result<Vec<session::Model>, Error>;
+
+    /// Sessions have ended, here or on another node.
+    fn note_session_endings(&self);
+
+    /// Forgets events that nobody can ask for any more, and tells how many.
+    async fn prune(&self, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error>;
+}
+
+#[async_trait]
+impl Ground for Db {
+    fn is_shared(&self) -> bool {
+        self.backend() == DbBackend::Postgres
+    }
+
+    async fn listen(&self, redis_url: Option<&str>) -> Result<(Bus, Option<Link>), Error> {
+        let link = match redis_url {
+            Some(url) => Some(Link::new(url, installation::id(self).await?, self)?),
+            None => None,
+        };
+        Ok((Bus::new(self, link.as_ref()), link))
+    }
+
+    fn presence(
+        &self,
+        clock: &Clock,
+        passing: mpsc::UnboundedReceiver<Passing>,
+    ) -> Option<Presence> {
+        Some(Presence::new(self, clock, passing))
+    }
+
+    async fn fleeting(
+        &self,
+        recent: &mut Recent,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Fleeting>, Error> {
+        recent.look(self, now).await
+    }
+
+    async fn sessions(&self, ids: &[SessionId]) -> Result<Vec<session::Model>, Error> {
+        let found = session::Entity::find()
+            .filter(session::Column::Id.is_in(ids.iter().copied()))
+            .all(self.read())
+            .await?;
+        Ok(found)
+    }
+
+    fn note_session_endings(&self) {
+        Self::note_session_endings(self);
+    }
+
+    async fn prune(&self, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
+        prune::prune(self, keeps, now).await
+    }
+}
