@@ -40,7 +40,7 @@ pub(super) struct Subscribers {
     passing: mpsc::UnboundedSender<Passing>,
     last: u64,
     all: HashMap<u64, (Subscriber, HashSet<Uuid>)>,
-    by_stream: HashMap<Uuid, HashSet<u64>>,
+    by_stream: HashMap<Uuid, BTreeSet<u64>>,
 }
 
 impl Subscribers {
@@ -98,7 +98,7 @@ impl Subscribers {
 
     /// Hands something fleeting to whoever hears one of these streams, once. Those who lag miss it.
     pub(super) fn dispatch_fleeting(&mut self, entry: Entry, streams: &[Uuid]) {
-        let listeners: HashSet<u64> = streams
+        let listeners: BTreeSet<u64> = streams
             .iter()
             .filter_map(|stream| self.by_stream.get(stream))
             .flatten()
