@@ -24,17 +24,24 @@ impl Bell {
 
 /// Listens to the rings of one side: this process, or the other nodes.
 #[derive(Clone, Debug)]
-struct Side {
+pub(super) struct Side {
     log: watch::Receiver<u64>,
     fleeting: watch::Receiver<u64>,
 }
 
 impl Side {
+    pub(super) fn new(log: watch::Receiver<u64>, fleeting: watch::Receiver<u64>) -> Self {
+        Self { log, fleeting }
+    }
+
     fn near(db: &Db) -> Self {
-        Self {
-            log: db.doorbell(),
-            fleeting: db.fleeting_bell(),
-        }
+        Self::new(db.doorbell(), db.fleeting_bell())
+    }
+
+    /// Nobody rings here.
+    fn silent() -> Self {
+        let (_, nothing) = watch::channel(0);
+        Self::new(nothing.clone(), nothing)
     }
 
     /// The next ring. Rings since the last call are one. For ever when nobody can ring any more.
@@ -51,27 +58,33 @@ impl Side {
 #[derive(Clone, Debug)]
 pub struct Bus {
     near: Side,
-    far: Option<Side>,
+    far: Side,
 }
 
 impl Bus {
     /// A listener to what this process commits from now on, and to what the link brings.
     #[must_use]
     pub fn new(db: &Db, link: Option<&Link>) -> Self {
-        Self {
-            near: Side::near(db),
-            far: link.map(Link::listen),
-        }
+        Self::between(Side::near(db), link.map_or_else(Side::silent, Link::listen))
+    }
+
+    pub(super) fn between(near: Side, far: Side) -> Self {
+        Self { near, far }
     }
 
     /// Ends at the next ring, or at once when it rang since the last call. Rings in between are one.
+    ///
+    /// Whoever hears any ring reads the log, so the log's own bell can come last and never go unheard;
+    /// the other way round a busy log would drown what is fleeting.
     pub async fn rung(&mut self) -> Bell {
-        match &mut self.far {
-            Some(far) => tokio::select! {
-                bell = self.near.rung() => bell,
-                bell = far.rung() => bell,
-            },
-            None => self.near.rung().await,
+        let Self { near, far } = self;
+        tokio::select! {
+            biased;
+            Ok(()) = near.fleeting.changed() => Bell::Fleeting,
+            Ok(()) = far.fleeting.changed() => Bell::Fleeting,
+            Ok(()) = near.log.changed() => Bell::Log,
+            Ok(()) = far.log.changed() => Bell::Log,
+            else => std::future::pending().await,
         }
     }
 }
