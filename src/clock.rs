@@ -15,9 +15,20 @@ static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
 pub struct Clock {
     /// Milliseconds added to the machine's time.
     offset: Arc<AtomicI64>,
+    /// What the machine's time is taken to be, if the machine is not to be asked.
+    stands_at: Option<DateTime<Utc>>,
 }
 
 impl Clock {
+    /// A clock that moves only when it is moved.
+    #[must_use]
+    pub fn standing_at(at: DateTime<Utc>) -> Self {
+        Self {
+            offset: Arc::default(),
+            stands_at: Some(at),
+        }
+    }
+
     /// The time now, in whole milliseconds: what the API shows is then exactly what is stored, so a
     /// time that a client sends back compares equal.
     #[must_use]
@@ -26,7 +37,7 @@ impl Clock {
             clippy::disallowed_methods,
             reason = "this is the one place that asks the machine"
         )]
-        let now = Utc::now();
+        let now = self.stands_at.unwrap_or_else(Utc::now);
         now.trunc_subsecs(3) + TimeDelta::milliseconds(self.offset.load(Ordering::Relaxed))
     }
 
@@ -35,7 +46,10 @@ impl Clock {
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         let offset = self.offset.load(Ordering::Relaxed);
-        let passed = BEGINNING.elapsed();
+        let passed = match self.stands_at {
+            Some(_) => Duration::ZERO,
+            None => BEGINNING.elapsed(),
+        };
         let step = Duration::from_millis(offset.unsigned_abs());
         if offset < 0 {
             passed.saturating_sub(step)
