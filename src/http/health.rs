@@ -21,7 +21,8 @@ pub(super) async fn healthz(method: Method) -> Response {
     headers::only_reading(&method).unwrap_or_else(|| tell(StatusCode::OK, "alive"))
 }
 
-/// The database is reachable, has every table that this version needs, and the server is not about to stop.
+/// The database is reachable, has every table that this version needs, and the server is not about to stop. Without
+/// its Redis a node serves as well, only later, so that is told and no reason to take it out.
 pub(super) async fn readyz(State(door): State<Door>, method: Method) -> Response {
     if let Some(refused) = headers::only_reading(&method) {
         return refused;
@@ -31,7 +32,14 @@ pub(super) async fn readyz(State(door): State<Door>, method: Method) -> Response
     }
     let pending = Migrator::get_pending_migrations(door.app.db.read());
     match tokio::time::timeout(PATIENCE, pending).await {
-        Ok(Ok(pending)) if pending.is_empty() => tell(StatusCode::OK, "ready"),
+        Ok(Ok(pending)) if pending.is_empty() => {
+            let told = match door.app.hub.is_linked() {
+                None => json!({ "status": "ready" }),
+                Some(true) => json!({ "status": "ready", "redis": "connected" }),
+                Some(false) => json!({ "status": "ready", "redis": "away" }),
+            };
+            (StatusCode::OK, Json(told)).into_response()
+        }
         Ok(Ok(_pending)) => tell(StatusCode::SERVICE_UNAVAILABLE, "migrations are pending"),
         Ok(Err(_)) | Err(_) => tell(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -1,6 +1,8 @@
 //! What a hub stands on beside the log: doorbells, sessions, what is fleeting. Each method is one call of the
 //! room that does it; a simulation puts something else below the same hub.
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter};
@@ -22,9 +24,12 @@ pub(super) trait Ground: Log {
     /// Whether other processes change it too, whose rings may not be heard.
     fn is_shared(&self) -> bool;
 
-    /// Begins to hear the doorbell of this process and, over this Redis, of the others. The link is yet to be
-    /// run.
-    async fn listen(&self, redis_url: Option<&str>) -> Result<(Bus, Option<Link>), Error>;
+    /// Begins to hear the doorbell of this process and, over the Redis at this address, of the others, with a flag that
+    /// tells whether those are heard. The link is yet to be run.
+    async fn listen(
+        &self,
+        redis: Option<(&str, &Arc<AtomicBool>)>,
+    ) -> Result<(Bus, Option<Link>), Error>;
 
     /// Who is told of people that come and go; nobody where it is not kept.
     fn presence(
@@ -56,9 +61,15 @@ impl Ground for Db {
         self.backend() == DbBackend::Postgres
     }
 
-    async fn listen(&self, redis_url: Option<&str>) -> Result<(Bus, Option<Link>), Error> {
-        let link = match redis_url {
-            Some(url) => Some(Link::new(url, installation::id(self).await?, self)?),
+    async fn listen(
+        &self,
+        redis: Option<(&str, &Arc<AtomicBool>)>,
+    ) -> Result<(Bus, Option<Link>), Error> {
+        let link = match redis {
+            Some((url, carries)) => {
+                let installation = installation::id(self).await?;
+                Some(Link::new(url, installation, self, carries)?)
+            }
             None => None,
         };
         Ok((Bus::new(self, link.as_ref()), link))

@@ -1,7 +1,13 @@
 //! Carries the doorbell between nodes over Redis or Valkey. It never holds anything up: while Redis is
 //! away, nodes look at the log by themselves.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use rand::Rng;
 use redis::{
@@ -26,6 +32,8 @@ const BEAT: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_millis(50);
 const LONGEST_REST: Duration = Duration::from_secs(2);
 
+/// What the names of our channels begin with.
+const CHANNELS: &str = "heddle:";
 /// What goes over the wire beside the node's id: one letter for each bell.
 const LETTERS: [(Bell, &str); 2] = [(Bell::Log, "l"), (Bell::Fleeting, "f")];
 
@@ -39,20 +47,29 @@ pub struct Link {
     near: Side,
     log: watch::Sender<u64>,
     fleeting: watch::Sender<u64>,
+    /// Whether rings are carried at this moment, for others to ask.
+    carries: Arc<AtomicBool>,
     is_gone: bool,
     failures: u32,
 }
 
 impl Link {
-    /// A link over the Redis at this address, for the nodes of this installation. Connects later.
-    pub fn new(url: &str, installation: Uuid, db: &Db) -> Result<Self, Error> {
+    /// A link over the Redis at this address, for the nodes of this installation. Connects later, and keeps
+    /// `carries` true while it does.
+    pub fn new(
+        url: &str,
+        installation: Uuid,
+        db: &Db,
+        carries: &Arc<AtomicBool>,
+    ) -> Result<Self, Error> {
         Ok(Self {
             client: client(url)?,
-            channel: format!("heddle:{installation}"),
+            channel: format!("{CHANNELS}{installation}"),
             node: crate::id::mint(),
             near: Side::near(db),
             log: watch::Sender::new(0),
             fleeting: watch::Sender::new(0),
+            carries: Arc::clone(carries),
             is_gone: false,
             failures: 0,
         })
@@ -73,6 +90,7 @@ impl Link {
                 () = shutdown.cancelled() => return,
                 Err(error) = self.carry() => error,
             };
+            self.carries.store(false, Ordering::Release);
             if !self.is_gone {
                 self.is_gone = true;
                 tracing::warn!(%error, "Redis is away: events of other nodes come a second later");
@@ -98,13 +116,16 @@ impl Link {
             .get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await?;
         connection.subscribe(self.channel.as_str()).await?;
-        self.failures = 0;
-        if std::mem::take(&mut self.is_gone) {
-            tracing::info!("Redis is back");
-        }
-        // What rang before is not told again.
+        // What rang before is not told again, neither here nor to the others. And a Redis that lets us in but not
+        // ring is still away: it would be back, and away, with every ring.
         for bell in Bell::ALL {
             self.heard(bell);
+            self.publish(&mut connection, bell).await?;
+        }
+        self.failures = 0;
+        self.carries.store(true, Ordering::Release);
+        if std::mem::take(&mut self.is_gone) {
+            tracing::info!("Redis is back");
         }
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -160,7 +181,7 @@ impl Link {
     }
 }
 
-/// What is at this address, and how it answers: its name and version.
+/// What is at this address, and how it answers: its name and version. Fails when we may not ring there.
 pub async fn probe(url: &str) -> Result<String, Error> {
     let failed = |error: RedisError| Error::internal(error.to_string());
     let client = client(url)?;
@@ -170,6 +191,9 @@ pub async fn probe(url: &str) -> Result<String, Error> {
     let mut info = Cmd::new();
     info.arg("INFO").arg("server");
     let text: String = info.query_async(&mut connection).await.map_err(failed)?;
+    let mut ring = Cmd::new();
+    ring.arg("PUBLISH").arg(format!("{CHANNELS}doctor")).arg("");
+    ring.exec_async(&mut connection).await.map_err(failed)?;
     let value = |name: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));
         lines.find_map(|(key, value)| (key == name).then_some(value))

@@ -50,6 +50,8 @@ struct Shared {
     shutdown: CancellationToken,
     keeps: TimeDelta,
     redis_url: Option<String>,
+    /// Whether rings come and go over Redis at this moment.
+    is_linked: Arc<AtomicBool>,
     started: OnceCell<()>,
     requests: mpsc::UnboundedSender<Request>,
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Request>>>,
@@ -141,6 +143,7 @@ impl Hub {
             shutdown: shutdown.clone(),
             keeps: TimeDelta::from_std(keeps).unwrap_or(TimeDelta::MAX),
             redis_url,
+            is_linked: Arc::default(),
             started: OnceCell::new(),
             requests,
             inbox: Mutex::new(Some(inbox)),
@@ -166,6 +169,13 @@ impl Hub {
     #[must_use]
     pub fn reached(&self) -> Option<Cursor> {
         self.0.reached.borrow().clone()
+    }
+
+    /// Whether other nodes are heard over Redis at this moment; none when there is no Redis to hear them over.
+    #[must_use]
+    pub fn is_linked(&self) -> Option<bool> {
+        let linked = || self.0.is_linked.load(Ordering::Acquire);
+        self.0.redis_url.as_ref().map(|_| linked())
     }
 
     /// What the subscribers of this node share.

@@ -94,7 +94,11 @@ impl Reader {
     /// A reader who has read everything up to now.
     pub(super) async fn new(shared: &Arc<Shared>) -> Result<Self, Error> {
         // Listen first: what rings while the end is looked up is then looked at.
-        let (bus, link) = shared.ground.listen(shared.redis_url.as_deref()).await?;
+        let redis = shared
+            .redis_url
+            .as_deref()
+            .map(|url| (url, &shared.is_linked));
+        let (bus, link) = shared.ground.listen(redis).await?;
         let place = shared.ground.end().await?;
         let Some(inbox) = shared.take_inbox() else {
             return Err(Error::internal("the log is already being read"));
