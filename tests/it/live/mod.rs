@@ -3,6 +3,7 @@
 mod endings;
 mod log;
 mod nodes;
+mod redis;
 mod rows;
 mod share;
 mod stories;

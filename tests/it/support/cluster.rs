@@ -3,6 +3,7 @@
 
 use std::{net::TcpListener, process::Stdio, time::Duration};
 
+use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -39,7 +40,12 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// So many nodes, with Redis.
     pub(crate) async fn with_redis(nodes: usize) -> Self {
-        Self::start(nodes, Some(Redis::start().await)).await
+        Self::with(nodes, Redis::start().await).await
+    }
+
+    /// So many nodes, with this Redis.
+    pub(crate) async fn with(nodes: usize, redis: Redis) -> Self {
+        Self::start(nodes, Some(redis)).await
     }
 
     /// So many nodes that hear of each other by looking.
@@ -65,8 +71,7 @@ impl Cluster {
         let postgres = Postgres::start(&[]).await;
         let mut nodes = vec![];
         for _ in 0..count {
-            let redis = redis.as_ref().map(Redis::url);
-            nodes.push(Node::start(&postgres.url, redis.as_deref()).await);
+            nodes.push(Node::start(&postgres.url, redis.as_ref()).await);
         }
         Self {
             nodes,
@@ -85,7 +90,7 @@ impl Cluster {
         let postgres = Postgres::start(&[&databases, "5432"]).await;
         let caches = network.all(Cable::Redis).join(" ");
         let redis = Redis::listening(&format!("127.0.0.1 {caches}"), free_port()).await;
-        let mut nodes = vec![Node::start(&postgres.url, Some(&redis.url())).await];
+        let mut nodes = vec![Node::start(&postgres.url, Some(&redis)).await];
         for node in 0..2 {
             let host = network.here(node, Cable::Postgres);
             let database = format!("postgres://heddle@{host}:5432/postgres");
@@ -93,7 +98,8 @@ impl Cluster {
             let cache = redis.url().replace("127.0.0.1", &host);
             let address = format!("{}:8000", network.there(node, Cable::People));
             let inside = network.inside(node);
-            nodes.push(Node::listening(address, &inside, &database, Some(&cache)).await);
+            let settings = vec![("HEDDLE_REDIS_URL", cache)];
+            nodes.push(Node::listening(address, &inside, &database, settings).await);
         }
         Self {
             nodes,
@@ -118,7 +124,7 @@ impl Cluster {
 }
 
 /// A port of this machine that nobody listens on.
-pub(super) fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
 }
@@ -135,26 +141,29 @@ pub(crate) struct Node {
 
 impl Node {
     /// On a free port of this machine.
-    pub(crate) async fn start(database_url: &str, redis_url: Option<&str>) -> Self {
+    pub(crate) async fn start(database_url: &str, redis: Option<&Redis>) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
-        Self::listening(address, &[], database_url, redis_url).await
+        let url = redis.map(|redis| ("HEDDLE_REDIS_URL", redis.url()));
+        let authority = redis.and_then(Redis::authority);
+        let authority = authority.map(|file| ("SSL_CERT_FILE", file.display().to_string()));
+        let settings = url.into_iter().chain(authority).collect();
+        Self::listening(address, &[], database_url, settings).await
     }
 
     /// On this address, which may be one of another network.
-    pub(crate) async fn listening(
+    async fn listening(
         address: String,
         inside: &[String],
         database_url: &str,
-        redis_url: Option<&str>,
+        mut settings: Vec<(&'static str, String)>,
     ) -> Self {
-        let mut settings = vec![
+        settings.extend([
             ("HEDDLE_LISTEN", address.clone()),
             ("HEDDLE_DATA_DIR", "data".to_owned()),
             ("HEDDLE_DATABASE_URL", database_url.to_owned()),
             ("HEDDLE_SECRET_KEY", SECRET_KEY.to_owned()),
             ("HEDDLE_LOG_LEVEL", "error".to_owned()),
-        ];
-        settings.extend(redis_url.map(|url| ("HEDDLE_REDIS_URL", url.to_owned())));
+        ]);
         let mut node = Self {
             address,
             inside: inside.to_vec(),
@@ -178,8 +187,27 @@ impl Node {
         }
     }
 
-    /// It is back, at the same address.
-    pub(crate) async fn again(&mut self) {
+    /// What it answers to this path, and with which status.
+    pub(crate) async fn tells(&self, path: &str) -> (u16, Value) {
+        let asked = reqwest::get(format!("http://{}{path}", self.address)).await;
+        let answer = asked.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    /// It loses one of its settings, for its next start.
+    pub(crate) fn forgets(&mut self, name: &str) {
+        self.settings.retain(|(known, _)| *known != name);
+    }
+
+    /// What `heddle doctor` finds there, and its exit code.
+    pub(crate) async fn doctor(&self) -> (Option<i32>, String) {
+        let output = self.program().arg("doctor").output().await.unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), told)
+    }
+
+    /// The program with this node's settings, inside its network.
+    fn program(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_heddle");
         let words: Vec<&str> = self.inside.iter().map(String::as_str).collect();
         let mut command = match words.as_slice() {
@@ -190,11 +218,18 @@ impl Node {
                 command
             }
         };
-        let mut server = command
+        command
             .env_clear()
             .envs(self.settings.iter().map(|(name, value)| (*name, value)))
             .current_dir(self.folder.path())
-            .stdin(Stdio::null())
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// It is back, at the same address.
+    pub(crate) async fn again(&mut self) {
+        let mut server = self
+            .program()
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
