@@ -10,7 +10,7 @@ use std::{
 const WALLS: &[(&[&str], &[&str], &str)] = &[
     (
         &[
-            "entity/", "domain/", "live/", "auth/", "jobs/", "db.rs", "config/", "clock.rs",
+            "entity/", "domain/", "live/", "auth/", "jobs/", "db/", "config/", "clock.rs",
             "error.rs",
         ],
         &[
@@ -28,7 +28,7 @@ const WALLS: &[(&[&str], &[&str], &str)] = &[
     ),
     (
         &[
-            "entity/", "domain/", "live/", "auth/", "jobs/", "graphql/", "db.rs", "config/",
+            "entity/", "domain/", "live/", "auth/", "jobs/", "graphql/", "db/", "config/",
         ],
         &["axum::", "hyper::", "hyper_util::"],
         "only the door speaks HTTP",

@@ -1,6 +1,8 @@
 //! The database: one writer and readers beside it on SQLite, a pool on PostgreSQL; transactions that
 //! are retried when the database asks for it; and the meter that counts statements. No rules.
 
+mod options;
+
 use std::{
     future::Future,
     sync::{
@@ -12,27 +14,15 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, ExecResult, FromQueryResult, QueryResult, SqliteTransactionMode, Statement,
-    TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    ExecResult, FromQueryResult, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, Value,
 };
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::{Notify, watch};
 
+use self::options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite};
 use crate::error::Error;
 
-/// SQLite before this version can corrupt a write-ahead log that two connections reset at once.
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-/// Readers beside SQLite's one writer.
-const SQLITE_READERS: u32 = 4;
-/// How long a writer of another process may hold SQLite's file before we give up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Connections to PostgreSQL.
-const POSTGRES_CONNECTIONS: u32 = 20;
-/// How long PostgreSQL works on one statement before it stops it.
-const STATEMENT_TIMEOUT: &str = "5s";
-/// How long a request waits for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 /// Serialisation failures and deadlocks are tried again this many times.
 const RETRIES: u32 = 5;
 
@@ -314,75 +304,6 @@ where
 #[must_use]
 pub fn marks(count: usize) -> String {
     vec!["?"; count].join(", ")
-}
-
-fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(connections)
-        .min_connections(1)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire(false)
-        .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(move |sqlite| {
-            let sqlite = sqlite
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                // NORMAL may lose the last commits when the power goes: an acknowledged message is
-                // on the disk.
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(BUSY_TIMEOUT)
-                .foreign_keys(true)
-                .statement_cache_capacity(512)
-                .pragma("mmap_size", "0")
-                .pragma("cache_size", "-32000")
-                .pragma("temp_store", "memory")
-                .optimize_on_close(true, None);
-            if read_only {
-                sqlite.pragma("query_only", "1")
-            } else {
-                sqlite
-            }
-        });
-    options
-}
-
-fn postgres(url: &str) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
-    options
-        .max_connections(POSTGRES_CONNECTIONS)
-        .min_connections(1)
-        .connect_timeout(ACQUIRE_TIMEOUT)
-        .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire_if_idle_for(Duration::from_secs(1))
-        .sqlx_logging(false)
-        .map_sqlx_postgres_opts(|postgres| {
-            postgres.options([
-                ("statement_timeout", STATEMENT_TIMEOUT),
-                ("idle_in_transaction_session_timeout", "30s"),
-                ("timezone", "UTC"),
-            ])
-        });
-    options
-}
-
-async fn assert_sqlite_version(db: &DatabaseConnection) -> Result<(), Error> {
-    let row = db
-        .query_one_raw(Statement::from_string(
-            DbBackend::Sqlite,
-            "SELECT sqlite_version()",
-        ))
-        .await?
-        .ok_or_else(|| Error::internal("SQLite does not tell its version"))?;
-    let text: String = row.try_get_by_index(0)?;
-    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
-    let mut next = || parts.next().unwrap_or(0);
-    if (next(), next(), next()) < OLDEST_SQLITE {
-        return Err(Error::internal(format!(
-            "SQLite {text} is too old: 3.51.3 is the oldest safe one"
-        )));
-    }
-    Ok(())
 }
 
 fn asks_for_retry(error: &Error) -> bool {

@@ -1,0 +1,90 @@
+//! How connections to either database are made and kept. Runs nothing of anybody's.
+
+use std::time::Duration;
+
+use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+
+use crate::error::Error;
+
+/// SQLite before this version can corrupt a write-ahead log that two connections reset at once.
+const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
+/// Readers beside SQLite's one writer.
+pub(super) const SQLITE_READERS: u32 = 4;
+/// How long a writer of another process may hold SQLite's file before we give up.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Connections to PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 20;
+/// How long PostgreSQL works on one statement before it stops it.
+const STATEMENT_TIMEOUT: &str = "5s";
+/// How long a request waits for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
+
+pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .min_connections(1)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire(false)
+        .sqlx_logging(false)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // NORMAL may lose the last commits when the power goes: an acknowledged message is
+                // on the disk.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(BUSY_TIMEOUT)
+                .foreign_keys(true)
+                .statement_cache_capacity(512)
+                .pragma("mmap_size", "0")
+                .pragma("cache_size", "-32000")
+                .pragma("temp_store", "memory")
+                .optimize_on_close(true, None);
+            if read_only {
+                sqlite.pragma("query_only", "1")
+            } else {
+                sqlite
+            }
+        });
+    options
+}
+
+pub(super) fn postgres(url: &str) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(POSTGRES_CONNECTIONS)
+        .min_connections(1)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .test_before_acquire_if_idle_for(Duration::from_secs(1))
+        .sqlx_logging(false)
+        .map_sqlx_postgres_opts(|postgres| {
+            postgres.options([
+                ("statement_timeout", STATEMENT_TIMEOUT),
+                ("idle_in_transaction_session_timeout", "30s"),
+                ("timezone", "UTC"),
+            ])
+        });
+    options
+}
+
+pub(super) async fn assert_sqlite_version(db: &DatabaseConnection) -> Result<(), Error> {
+    let row = db
+        .query_one_raw(Statement::from_string(
+            DbBackend::Sqlite,
+            "SELECT sqlite_version()",
+        ))
+        .await?
+        .ok_or_else(|| Error::internal("SQLite does not tell its version"))?;
+    let text: String = row.try_get_by_index(0)?;
+    let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    if (next(), next(), next()) < OLDEST_SQLITE {
+        return Err(Error::internal(format!(
+            "SQLite {text} is too old: 3.51.3 is the oldest safe one"
+        )));
+    }
+    Ok(())
+}
