@@ -1,0 +1,278 @@
+//! A simulated database: transactions, locks, snapshots and rows, as SQLite and PostgreSQL have them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use crate::{
+    id::{ConversationId, UserId},
+    live::{
+        log::{Change, Stream},
+        place::{Place, Snapshot},
+        read::{Row, Scope},
+    },
+};
+
+/// Which database is simulated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One writer, who commits in the order of positions.
+    Sqlite,
+    /// Writers take positions when they write and commit when they like.
+    Postgres,
+}
+
+/// A transaction that is open.
+#[derive(Debug)]
+pub(super) struct Tx {
+    xid: u64,
+    rows: Vec<Stored>,
+    /// Who joins (true) and leaves.
+    pub(super) memberships: Vec<(UserId, ConversationId, bool)>,
+}
+
+/// A row of the log, with what only statements see of it.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    pub(super) xid: u64,
+    pub(super) change: Change,
+    pub(super) row: Row,
+}
+
+#[derive(Debug)]
+pub(super) struct Database {
+    kind: Kind,
+    last_position: i64,
+    visible_position: i64,
+    next_xid: u64,
+    /// The highest that has ended: what a snapshot counts from is not the next to begin.
+    ended_xid: u64,
+    running: BTreeSet<u64>,
+    locks: BTreeMap<Uuid, u64>,
+    rows: BTreeMap<i64, Stored>,
+    by_xid: BTreeMap<u64, Vec<i64>>,
+    pub(super) participants: BTreeSet<(UserId, ConversationId)>,
+}
+
+impl Database {
+    pub(super) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            last_position: 0,
+            visible_position: 0,
+            next_xid: 700,
+            ended_xid: 699,
+            running: BTreeSet::new(),
+            locks: BTreeMap::new(),
+            rows: BTreeMap::new(),
+            by_xid: BTreeMap::new(),
+            participants: BTreeSet::new(),
+        }
+    }
+
+    /// A transaction that will write; none yet while SQLite's one writer is another.
+    pub(super) fn begin(&mut self) -> Option<Tx> {
+        if self.kind == Kind::Sqlite && !self.running.is_empty() {
+            return None;
+        }
+        let xid = self.next_xid;
+        self.next_xid += 1;
+        self.running.insert(xid);
+        Some(Tx {
+            xid,
+            rows: vec![],
+            memberships: vec![],
+        })
+    }
+
+    /// Takes a stream's row lock, if nobody else has it.
+    pub(super) fn lock(&mut self, tx: &Tx, stream: Stream) -> bool {
+        *self.locks.entry(stream.id()).or_insert(tx.xid) == tx.xid
+    }
+
+    pub(super) fn write(&mut self, tx: &mut Tx, stream: Stream, change: Change, at: DateTime<Utc>) {
+        assert_eq!(self.locks.get(&stream.id()), Some(&tx.xid), "locked first");
+        self.last_position += 1;
+        let row = Row {
+            position: self.last_position,
+            stream_id: stream.id(),
+            payload: serde_json::to_string(&change).unwrap(),
+            created_at: at,
+        };
+        tx.rows.push(Stored {
+            xid: tx.xid,
+            change,
+            row,
+        });
+    }
+
+    /// Ends a transaction, and returns what everybody can see from now on.
+    pub(super) fn commit(&mut self, tx: Tx) -> Vec<Stored> {
+        self.end(tx.xid);
+        self.visible_position = self.last_position;
+        for (user, conversation, joins) in tx.memberships {
+            if joins {
+                self.participants.insert((user, conversation));
+            } else {
+                self.participants.remove(&(user, conversation));
+            }
+        }
+        let positions = tx.rows.iter().map(|stored| stored.row.position);
+        self.by_xid.insert(tx.xid, positions.collect());
+        for stored in &tx.rows {
+            self.rows.insert(stored.row.position, stored.clone());
+        }
+        tx.rows
+    }
+
+    /// Ends a transaction as if it had not been. PostgreSQL's positions stay taken.
+    pub(super) fn roll_back(&mut self, tx: &Tx) {
+        self.end(tx.xid);
+        if self.kind == Kind::Sqlite {
+            self.last_position = self.visible_position;
+        }
+    }
+
+    fn end(&mut self, xid: u64) {
+        self.running.remove(&xid);
+        self.ended_xid = self.ended_xid.max(xid);
+        self.locks.retain(|_, holder| *holder != xid);
+    }
+
+    /// Whether no transaction is open.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    pub(super) fn prune(&mut self, before: DateTime<Utc>) -> u64 {
+        let count = self.rows.len();
+        self.rows
+            .retain(|_, stored| stored.row.created_at >= before);
+        u64::try_from(count - self.rows.len()).unwrap()
+    }
+
+    /// What `pg_current_snapshot()` would say.
+    fn snapshot(&self) -> String {
+        let xmax = self.ended_xid + 1;
+        let running: Vec<_> = self.running.range(..xmax).collect();
+        let xmin = running.first().map_or(xmax, |&&xid| xid);
+        let running: Vec<_> = running.iter().map(ToString::to_string).collect();
+        format!("{xmin}:{xmax}:{}", running.join(","))
+    }
+
+    pub(super) fn end_of_log(&self) -> Place {
+        match self.kind {
+            Kind::Sqlite => Place::Position(self.visible_position),
+            Kind::Postgres => {
+                let snapshot = Snapshot::parse(&self.snapshot()).unwrap();
+                Place::Snapshot(snapshot.into())
+            }
+        }
+    }
+
+    pub(super) fn memberships(&self, people: &[UserId]) -> Vec<(UserId, ConversationId)> {
+        let all = self.participants.iter().copied();
+        all.filter(|(user, _)| people.contains(user)).collect()
+    }
+
+    pub(super) fn contacts(&self, user: UserId) -> BTreeSet<Uuid> {
+        let all = self.participants.iter();
+        all.filter(|(_, theirs)| self.participants.contains(&(user, *theirs)))
+            .map(|(other, _)| other.0)
+            .collect()
+    }
+
+    pub(super) fn between(&self, from: i64, until: i64, scope: Scope, limit: usize) -> Vec<Row> {
+        let after = from.saturating_add(1);
+        if after > until {
+            return vec![];
+        }
+        let rows = self.rows.range(after..=until).map(|(_, stored)| stored);
+        self.narrowed(rows, scope, limit)
+    }
+
+    /// The rows, and the snapshot that sees them.
+    pub(super) fn unseen(
+        &self,
+        seen: &Snapshot,
+        until: Option<&Snapshot>,
+        position: i64,
+        scope: Scope,
+        limit: usize,
+    ) -> (String, Vec<Row>) {
+        let text = until.map_or_else(|| self.snapshot(), Snapshot::to_sql);
+        let (seen, until) = (Sight::of(&seen.to_sql()), Sight::of(&text));
+        let then = seen
+            .running
+            .iter()
+            .filter_map(|xid| self.by_xid.get_key_value(xid));
+        let later = self.by_xid.range(seen.xmax..);
+        let mut positions: Vec<_> = then
+            .chain(later)
+            .filter(|(xid, _)| until.sees(**xid))
+            .flat_map(|(_, positions)| positions)
+            .filter(|at| **at > position)
+            .collect();
+        positions.sort_unstable();
+        let rows = positions.into_iter().filter_map(|at| self.rows.get(at));
+        (text, self.narrowed(rows, scope, limit))
+    }
+
+    fn narrowed<'a>(
+        &self,
+        rows: impl Iterator<Item = &'a Stored>,
+        scope: Scope,
+        limit: usize,
+    ) -> Vec<Row> {
+        let contacts = match scope {
+            Scope::Heard(user) => self.contacts(user),
+            _ => BTreeSet::new(),
+        };
+        let is_wanted = |stored: &&Stored| {
+            let stream = stored.row.stream_id;
+            match scope {
+                Scope::Everything => true,
+                Scope::Heard(user) => {
+                    stream == user.0
+                        || self.participants.contains(&(user, ConversationId(stream)))
+                        || (matches!(stored.change, Change::UserChanged { .. })
+                            && contacts.contains(&stream))
+                }
+                Scope::Memberships(user) => {
+                    stream == user.0
+                        && matches!(
+                            stored.change,
+                            Change::ConversationJoined { .. } | Change::ConversationLeft { .. }
+                        )
+                }
+            }
+        };
+        let rows = rows.filter(is_wanted).take(limit);
+        rows.map(|stored| stored.row.clone()).collect()
+    }
+}
+
+/// What a snapshot sees, read from PostgreSQL's own form of it.
+pub(super) struct Sight {
+    xmin: u64,
+    xmax: u64,
+    running: Vec<u64>,
+}
+
+impl Sight {
+    pub(super) fn of(text: &str) -> Self {
+        let parts: Vec<_> = text.split(':').collect();
+        let running = parts[2].split(',').filter(|xid| !xid.is_empty());
+        Self {
+            xmin: parts[0].parse().unwrap(),
+            xmax: parts[1].parse().unwrap(),
+            running: running.map(|xid| xid.parse().unwrap()).collect(),
+        }
+    }
+
+    /// What `pg_visible_in_snapshot` would say.
+    pub(super) fn sees(&self, xid: u64) -> bool {
+        xid < self.xmin || (xid < self.xmax && !self.running.contains(&xid))
+    }
+}
