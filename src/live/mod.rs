@@ -13,4 +13,6 @@ mod presence;
 pub mod prune;
 pub mod read;
 pub mod share;
+#[cfg(test)]
+mod simulation;
 mod statements;

@@ -17,9 +17,14 @@ const SLACK: TimeDelta = TimeDelta::hours(1);
 /// Events forgotten by one transaction; others write in between.
 const BATCH: u64 = 5000;
 
+/// What happened before this is after no cursor that is still good.
+pub(super) fn horizon(keeps: TimeDelta, now: DateTime<Utc>) -> DateTime<Utc> {
+    now - keeps - SLACK
+}
+
 /// Forgets what happened before all cursors that are still good, and tells how much it was.
 pub async fn prune(db: &Db, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
-    let before = now - keeps - SLACK;
+    let before = horizon(keeps, now);
     let limit = i64::try_from(BATCH).map_err(Error::internal)?;
     let mut forgotten = 0;
     loop {

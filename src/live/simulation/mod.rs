@@ -1,0 +1,139 @@
+//! A simulation of the live stream: the hub, its reader, cursors and replays as they are, over a database, a
+//! network and a clock that are made up. One seed decides everything that happens, so what went wrong once goes
+//! wrong again.
+//!
+//! Simulated are PostgreSQL with its snapshots, transactions that take positions early, last long, or are rolled
+//! back, and SQLite with its one writer; doorbells that are lost, doubled, late and out of order; nodes that
+//! are killed; statements that fail; clients that fall behind, go away and come back elsewhere. [`promise`] says
+//! what each of them must hear.
+
+mod database;
+mod listener;
+mod network;
+mod promise;
+mod weather;
+mod world;
+mod writers;
+
+use std::collections::BTreeMap;
+
+use tokio::runtime::{Builder, Runtime};
+
+use self::{
+    database::Kind,
+    listener::{Device, Listener},
+    network::Node,
+    world::World,
+};
+
+/// Steps of one history.
+const STEPS: usize = 20_000;
+/// Histories that are told each time, beside one that nobody knows.
+const SEEDS: [u64; 4] = [1, 2, 3, 4];
+/// Names the history to repeat.
+const VARIABLE: &str = "HEDDLE_TEST_SEED";
+/// People who write at once.
+const WRITERS: usize = 4;
+
+#[test]
+fn the_stream_keeps_its_promise_on_sqlite() {
+    keeps_its_promise(Kind::Sqlite, &[]);
+}
+
+#[test]
+fn the_stream_keeps_its_promise_on_postgres() {
+    let also = [
+        "doorbells lost",
+        "nodes killed between commit and doorbell",
+        "streams resumed inside a batch",
+    ];
+    keeps_its_promise(Kind::Postgres, &also);
+}
+
+#[test]
+fn a_seed_repeats_every_step() {
+    for kind in [Kind::Sqlite, Kind::Postgres] {
+        let (first, _) = simulate(kind, 7, STEPS);
+        let (second, _) = simulate(kind, 7, STEPS);
+        let (other, _) = simulate(kind, 8, STEPS);
+        assert_eq!(first, second, "the same seed is the same history");
+        assert_ne!(first, other, "another seed is another history");
+    }
+}
+
+fn keeps_its_promise(kind: Kind, also: &[&str]) {
+    if let Some(seed) = given() {
+        simulate(kind, seed, STEPS);
+        return;
+    }
+    let mut tally = BTreeMap::new();
+    for seed in SEEDS.into_iter().chain([rand::random()]) {
+        for (what, count) in simulate(kind, seed, STEPS).1 {
+            *tally.entry(what).or_insert(0) += count;
+        }
+    }
+    let always = [
+        "events forgotten",
+        "events heard",
+        "listeners fell behind",
+        "nodes killed",
+        "replays failed",
+        "statements failed",
+        "streams reset",
+        "streams resumed",
+        "streams started",
+        "transactions rolled back",
+    ];
+    for what in always.iter().chain(also) {
+        assert!(tally.contains_key(what), "no {what}: {tally:?}");
+    }
+    println!("{kind:?}: {tally:?}");
+}
+
+/// Lives through one history. Returns what stands for all of its steps, and what happened how often.
+fn simulate(kind: Kind, seed: u64, steps: usize) -> (u64, BTreeMap<&'static str, u64>) {
+    let runtime = runtime();
+    let world = runtime.block_on(async {
+        let world = World::new(kind, seed);
+        let nodes: Vec<_> = (0..weather::nodes(kind))
+            .map(|number| Node::starts(&world, number))
+            .collect();
+        world.state().nodes = nodes;
+        for (number, (name, user)) in (0..).zip([&world.people[..], &world.people[..2]].concat()) {
+            let device = number / world.people.len() + 1;
+            let listener = Listener::new(name, device, user);
+            world.state().listeners.push(listener);
+            world.tasks.spawn(Device::new(&world, number).listens());
+        }
+        for number in 0..WRITERS {
+            world.tasks.spawn(writers::writes(world.clone(), number));
+        }
+        world.tasks.spawn(weather::breaks(world.clone()));
+        if let Err(failure) = weather::passes(&world, steps).await {
+            panic!("{failure}\n{kind:?}; repeat it with {VARIABLE}={seed}");
+        }
+        world
+    });
+    drop(runtime);
+    let tally = std::mem::take(&mut world.state().tally);
+    let trace = world.trace();
+    // They hold the world, and it holds them.
+    world.state().nodes.clear();
+    (trace, tally)
+}
+
+/// One thread, and time that passes only when nobody can act: what comes first is never left to the machine.
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap()
+}
+
+/// The seed to repeat, if one is given.
+fn given() -> Option<u64> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "given to tests, not to the server"
+    )]
+    let given = std::env::var(VARIABLE).ok()?;
+    Some(given.parse().unwrap())
+}
