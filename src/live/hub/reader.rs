@@ -138,12 +138,10 @@ impl Reader {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
+                // What other nodes changed may have rung nowhere. Before the bell: a busy log rings all the time.
+                _ = sweep.tick() => self.looks_at_fleeting |= self.shared.ground.is_shared(),
                 Some(request) = self.inbox.recv() => self.hear(request),
                 bell = self.bus.rung() => self.looks_at_fleeting |= bell == Bell::Fleeting,
-                // What other nodes changed may have rung nowhere.
-                _ = sweep.tick() => {
-                    self.looks_at_fleeting = self.shared.ground.is_shared();
-                }
             }
             while let Ok(request) = self.inbox.try_recv() {
                 self.hear(request);
@@ -249,11 +247,17 @@ impl Reader {
 
     /// Tells those who listen now what is not kept.
     async fn look_at_fleeting(&mut self) -> Result<(), Error> {
-        if !std::mem::take(&mut self.looks_at_fleeting) || self.subscribers.is_empty() {
+        if !self.looks_at_fleeting {
             return Ok(());
         }
-        let now = self.shared.clock.now();
-        for fleeting in self.shared.ground.fleeting(&mut self.recent, now).await? {
+        let mut found = vec![];
+        if !self.subscribers.is_empty() {
+            let now = self.shared.clock.now();
+            found = self.shared.ground.fleeting(&mut self.recent, now).await?;
+        }
+        // Not before: what could not be looked at is looked at again.
+        self.looks_at_fleeting = false;
+        for fleeting in found {
             let entry = Entry {
                 stream: fleeting.streams.first().copied().unwrap_or_default(),
                 position: 0,

@@ -15,16 +15,20 @@ mod weather;
 mod world;
 mod writers;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::sleep,
+};
 
 use self::{
     database::Kind,
     listener::{Device, Listener},
     network::Node,
-    world::World,
+    world::{Phase, World},
 };
+use crate::live::follow::Since;
 
 /// Steps of one history.
 const STEPS: usize = 20_000;
@@ -59,6 +63,25 @@ fn a_seed_repeats_every_step() {
         assert_eq!(first, second, "the same seed is the same history");
         assert_ne!(first, other, "another seed is another history");
     }
+}
+
+/// What other nodes tell of who types may ring nowhere, and be forgotten soon.
+#[test]
+fn the_sweep_comes_while_the_log_rings_all_the_time() {
+    runtime().block_on(async {
+        let world = World::new(Kind::Postgres, 1);
+        let node = Node::starts(&world, 0);
+        world.state().nodes.push(node.clone());
+        world.state().is_busy = true;
+        let (_, ann) = world.people[0];
+        world.state().phase = Phase::Calm;
+        let hears = node.hub.follow(ann, Since::Now, None).await.unwrap();
+        sleep(Duration::from_secs(10)).await;
+        drop(hears);
+        let looks = world.state().tally["looks at what is fleeting"];
+        assert!(looks > 5, "looked {looks} times in ten seconds");
+        world.state().nodes.clear();
+    });
 }
 
 fn keeps_its_promise(kind: Kind, also: &[&str]) {

@@ -130,6 +130,9 @@ impl Connection {
         read: impl FnOnce(&Database) -> T + Send,
     ) -> Result<T, Error> {
         let world = &self.world;
+        if world.state().is_busy {
+            self.bells.near.send_modify(|count| *count += 1);
+        }
         let is_slow = world.phase() == Phase::Storm && world.once_in(40);
         world.pause(if is_slow { 10..400 } else { 0..2 }).await;
         let outcome = {
@@ -217,6 +220,7 @@ impl Ground for Connection {
     }
 
     async fn fleeting(&self, _: &mut Recent, _: DateTime<Utc>) -> Result<Vec<Fleeting>, Error> {
+        self.world.counts("looks at what is fleeting");
         self.states("what is fleeting", |_| vec![]).await
     }
 

@@ -62,6 +62,8 @@ pub(super) struct State {
     pub(super) nodes: Vec<Node>,
     pub(super) listeners: Vec<Listener>,
     pub(super) phase: Phase,
+    /// Somebody commits during every statement.
+    pub(super) is_busy: bool,
     pub(super) steps: usize,
     /// What happened how often.
     pub(super) tally: BTreeMap<&'static str, u64>,
@@ -103,6 +105,7 @@ impl World {
                 nodes: vec![],
                 listeners: vec![],
                 phase: Phase::Storm,
+                is_busy: false,
                 steps: 0,
                 tally: BTreeMap::new(),
                 random: SmallRng::seed_from_u64(seed),
