@@ -18,13 +18,21 @@ use sea_orm::{
     ExecResult, FromQueryResult, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait, Value,
 };
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use self::options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite};
-use crate::error::Error;
+use crate::error::{Code, Error};
 
 /// Serialisation failures and deadlocks are tried again this many times.
 const RETRIES: u32 = 5;
+/// How long to wait for a few statements: longer than PostgreSQL itself works on one, so what takes this long is lost
+/// on the way, and TCP would hope for it for a quarter of an hour.
+const GIVE_UP: Duration = Duration::from_secs(6);
+/// The same for what a data loader gathers, whose operation ends before that.
+const GIVE_UP_LOADING: Duration = Duration::from_secs(12);
 
 /// A connected database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -300,6 +308,15 @@ where
         .rows_affected())
 }
 
+/// Gives work up that the database has not answered in time, as UNAVAILABLE. For what no request waits for.
+pub async fn in_time<T, E: From<Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let given_up = |_| {
+        let message = "The database does not answer.";
+        Err(Error::new(Code::Unavailable, message).into())
+    };
+    timeout(GIVE_UP, work).await.unwrap_or_else(given_up)
+}
+
 /// `?, ?, ?` for a list of this length.
 #[must_use]
 pub fn marks(count: usize) -> String {
@@ -349,8 +366,12 @@ impl Meter {
     }
 }
 
-/// Runs a future as a task of its own that counts for the same operation; what data loaders use.
+/// Runs a future as a task of its own that counts for the same operation; what data loaders use. It does not outlive
+/// its operation by much: a connection that nobody answers on would be held as long.
 pub fn spawn_metered(work: BoxFuture<'static, ()>) {
+    let work = async move {
+        let _ = timeout(GIVE_UP_LOADING, work).await;
+    };
     #[expect(
         clippy::disallowed_methods,
         reason = "a loader's task lives no longer than its request"

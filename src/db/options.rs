@@ -3,7 +3,11 @@
 use std::time::Duration;
 
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
-use sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sqlx::{
+    Connection, PgConnection,
+    sqlite::{SqliteJournalMode, SqliteSynchronous},
+};
+use tokio::time::timeout;
 
 use crate::error::Error;
 
@@ -19,6 +23,10 @@ const POSTGRES_CONNECTIONS: u32 = 20;
 const STATEMENT_TIMEOUT: &str = "5s";
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
+/// How long PostgreSQL may take for a sign of life on a connection that it does nothing on.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// How long a connection that nobody uses is believed to be good.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
 pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
@@ -58,7 +66,7 @@ pub(super) fn postgres(url: &str) -> ConnectOptions {
         .min_connections(1)
         .connect_timeout(ACQUIRE_TIMEOUT)
         .acquire_timeout(ACQUIRE_TIMEOUT)
-        .test_before_acquire_if_idle_for(Duration::from_secs(1))
+        .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|postgres| {
             postgres.options([
@@ -66,8 +74,30 @@ pub(super) fn postgres(url: &str) -> ConnectOptions {
                 ("idle_in_transaction_session_timeout", "30s"),
                 ("timezone", "UTC"),
             ])
+        })
+        .map_sqlx_postgres_before_acquire(|connection, kept| {
+            Box::pin(async move {
+                if kept.idle_for < BELIEVED_FOR {
+                    return Ok(true);
+                }
+                lives(connection).await
+            })
+        })
+        // Whoever gave a statement up leaves its connection waiting for the answer. The pool would wait as well, for as
+        // long as TCP hopes, and be short of one connection: after a network that swallows packets, of all.
+        .map_sqlx_postgres_pool_opts(|pool| {
+            pool.after_release(|connection, _| Box::pin(lives(connection)))
         });
     options
+}
+
+/// Whether there is still somebody at the other end. An error closes the connection without a farewell, which nobody
+/// might hear.
+async fn lives(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match timeout(SIGN_OF_LIFE, connection.ping()).await {
+        Ok(answered) => answered.map(|()| true),
+        Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
+    }
 }
 
 pub(super) async fn assert_sqlite_version(db: &DatabaseConnection) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     app::App,
+    db::in_time,
     domain::{conversations, notifications},
     entity::job,
     error::Error,
@@ -33,7 +34,7 @@ pub fn start(app: &App) {
 
 async fn work(app: &App) {
     while !app.shutdown.is_cancelled() {
-        match queue::claim(app).await {
+        match in_time(queue::claim(app)).await {
             Ok(Some(job)) => {
                 if let Err(error) = attempt(app, &job).await {
                     // The lease lapses, and then somebody tries again.
@@ -62,7 +63,16 @@ enum Outcome {
 }
 
 async fn attempt(app: &App, job: &job::Model) -> Result<(), Error> {
-    let still_ours = match outcome(app, job).await {
+    let outcome = outcome(app, job).await;
+    if !in_time(settle(app, job, outcome)).await? {
+        tracing::warn!(job.id = %job.id, job.kind, "a job was lost to another worker");
+    }
+    Ok(())
+}
+
+/// Notes what became of a job; false when it was not ours any more.
+async fn settle(app: &App, job: &job::Model, outcome: Outcome) -> Result<bool, Error> {
+    Ok(match outcome {
         Outcome::Done => queue::finish(app, job).await?,
         Outcome::Again(at) => queue::repeat(app, job, at).await?,
         Outcome::Failed(error) => {
@@ -71,11 +81,7 @@ async fn attempt(app: &App, job: &job::Model) -> Result<(), Error> {
         }
         Outcome::Interrupted => queue::release(app, job).await?,
         Outcome::Lost => false,
-    };
-    if !still_ours {
-        tracing::warn!(job.id = %job.id, job.kind, "a job was lost to another worker");
-    }
-    Ok(())
+    })
 }
 
 /// Does the work, renewing the lease meanwhile. Work that is dropped half way undoes its transaction.
@@ -93,7 +99,7 @@ async fn outcome(app: &App, job: &job::Model) -> Outcome {
                 Err(error) => Outcome::Failed(error),
             },
             () = app.shutdown.cancelled() => return Outcome::Interrupted,
-            () = tokio::time::sleep(queue::RENEWAL) => match queue::renew(app, job).await {
+            () = tokio::time::sleep(queue::RENEWAL) => match in_time(queue::renew(app, job)).await {
                 Ok(true) => {}
                 Ok(false) => return Outcome::Lost,
                 Err(error) => tracing::warn!(%error, "a lease cannot be renewed"),

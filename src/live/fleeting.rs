@@ -40,8 +40,11 @@ impl Recent {
     ) -> Result<Vec<Fleeting>, Error> {
         let since = now - WINDOW;
         self.0.retain(|_, at| *at >= since);
-        let mut found = self.presence(db, since).await?;
-        found.extend(self.typing(db, since).await?);
+        // Told is what the whole look found: one that fails half way, or is given up, is made again.
+        let mut look = Self(self.0.clone());
+        let mut found = look.presence(db, since).await?;
+        found.extend(look.typing(db, since).await?);
+        *self = look;
         Ok(found)
     }
 

@@ -14,6 +14,7 @@ use super::{
     read::{self, Entry, Log, Scope},
 };
 use crate::{
+    db::in_time,
     error::Error,
     id::{ConversationId, UserId},
 };
@@ -197,7 +198,7 @@ impl Replay {
             }
             let scope = Scope::Heard(self.user);
             let until = Some(&self.until);
-            let batch = read::after(&*self.log, &self.from, until, scope, BATCH).await?;
+            let batch = in_time(read::after(&*self.log, &self.from, until, scope, BATCH)).await?;
             self.from = batch.place;
             self.is_read = batch.is_last;
             self.waiting.extend(batch.entries);
@@ -217,7 +218,7 @@ async fn first_known(
     let mut place = from.clone();
     loop {
         let scope = Scope::Memberships(user);
-        let batch = read::after(log, &place, Some(until), scope, BATCH).await?;
+        let batch = in_time(read::after(log, &place, Some(until), scope, BATCH)).await?;
         for entry in batch.entries {
             let (conversation, took_part) = match entry.change {
                 Some(Change::ConversationJoined { conversation }) => (conversation, false),

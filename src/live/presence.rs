@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    db::{self, Db, Tx},
+    db::{self, Db, Tx, in_time},
     error::Error,
     id::UserId,
 };
@@ -78,15 +78,15 @@ impl Presence {
                     if count == 0 {
                         break;
                     }
-                    self.pass(passing).await
+                    in_time(self.pass(passing)).await
                 }
-                () = sleep_until(next) => self.let_go().await,
-                _ = beat.tick() => self.beat().await,
+                () = sleep_until(next) => in_time(self.let_go()).await,
+                _ = beat.tick() => in_time(self.beat()).await,
             };
             self.report(&outcome);
         }
         let everybody: Vec<_> = self.here.drain().collect();
-        let gone = self.gone(&everybody).await;
+        let gone = in_time(self.gone(&everybody)).await;
         self.report(&gone);
     }
 

@@ -17,6 +17,7 @@ use super::{
     subscribers::{Subscriber, Subscribers},
 };
 use crate::{
+    db::in_time,
     error::Error,
     id::{ConversationId, UserId},
     live::{
@@ -68,7 +69,7 @@ async fn contacts(
         if let Some(Change::UserChanged { user }) = entry.change
             && !contacts.contains_key(&user)
         {
-            contacts.insert(user, log.contacts(user).await?);
+            contacts.insert(user, in_time(log.contacts(user)).await?);
         }
     }
     Ok(contacts)
@@ -195,7 +196,7 @@ impl Reader {
         if is_due || self.checks_sessions {
             let shared = &self.shared;
             let now = shared.clock.now();
-            shared.sessions.check(&*shared.ground, now, is_due).await?;
+            in_time(shared.sessions.check(&*shared.ground, now, is_due)).await?;
             self.checks_sessions = false;
             if is_due {
                 self.sessions_checked_at = Instant::now();
@@ -209,7 +210,8 @@ impl Reader {
     async fn advance(&mut self, until: Option<&Place>) -> Result<(), Error> {
         loop {
             let log: &dyn Log = &*self.shared.ground;
-            let batch = read::after(log, &self.place, until, Scope::Everything, BATCH).await?;
+            let reading = read::after(log, &self.place, until, Scope::Everything, BATCH);
+            let batch = in_time(reading).await?;
             let contacts = contacts(log, &batch.entries).await?;
             // From here on nothing fails: what was read is handed on.
             self.place = batch.place;
@@ -253,7 +255,7 @@ impl Reader {
         let mut found = vec![];
         if !self.subscribers.is_empty() {
             let now = self.shared.clock.now();
-            found = self.shared.ground.fleeting(&mut self.recent, now).await?;
+            found = in_time(self.shared.ground.fleeting(&mut self.recent, now)).await?;
         }
         // Not before: what could not be looked at is looked at again.
         self.looks_at_fleeting = false;
@@ -282,7 +284,7 @@ impl Reader {
             .collect();
         people.sort_unstable();
         people.dedup();
-        let (memberships, place) = self.shared.ground.memberships(&people).await?;
+        let (memberships, place) = in_time(self.shared.ground.memberships(&people)).await?;
         self.advance(Some(&place)).await?;
         for (subscriber, answer) in self.joiners.drain(..count) {
             let user = subscriber.user;
