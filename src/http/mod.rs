@@ -17,6 +17,7 @@ mod server;
 mod socket;
 mod sse;
 mod welcome;
+mod wire;
 
 use std::sync::Arc;
 

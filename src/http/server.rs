@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use super::{Door, caller::Peer};
+use super::{Door, caller::Peer, wire::Wire};
 
 /// Connections at once from one address, but for this machine's own.
 const PER_ADDRESS: usize = 64;
@@ -75,8 +75,6 @@ pub(super) async fn serve(door: Door, listener: TcpListener) {
 }
 
 async fn connection(door: Door, router: Router, stream: TcpStream, peer: Peer) {
-    // An answer is one small write: waiting for more would only delay it.
-    let _ = stream.set_nodelay(true);
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(peer.clone());
@@ -87,7 +85,10 @@ async fn connection(door: Door, router: Router, stream: TcpStream, peer: Peer) {
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(HEADER_BYTES)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service))
+        .serve_connection(
+            TokioIo::new(Wire::accepted(stream)),
+            TowerToHyperService::new(service),
+        )
         .with_upgrades();
     let mut connection = std::pin::pin!(connection);
     // What ends badly is the client's going away, or its breaking HTTP: neither is news.
