@@ -1,7 +1,10 @@
 //! Networks of a test's own: each node in a namespace with one cable to people, one to PostgreSQL and one to
 //! Redis. A cable that is cut carries nothing and says nothing, as real ones do.
 
-use std::process::Command;
+use std::{
+    process::Command,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 /// Where a cable leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -15,16 +18,23 @@ pub(crate) enum Cable {
 }
 
 const CABLES: [Cable; 3] = [Cable::People, Cable::Postgres, Cable::Redis];
+/// Addresses of one network; its last byte has room for eight such.
+const ADDRESSES: usize = 32;
+
+/// Networks of this process.
+static NETWORKS: AtomicUsize = AtomicUsize::new(0);
 
 /// Namespaces and their cables. They are gone with the test.
 pub(crate) struct Network {
+    number: usize,
     nodes: usize,
 }
 
 impl Network {
     /// For so many nodes.
     pub(crate) fn of(nodes: usize) -> Self {
-        let network = Self { nodes };
+        let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
+        let network = Self { number, nodes };
         for node in 0..nodes {
             let inside = network.name(node);
             ip(&["netns", "add", &inside]);
@@ -76,9 +86,8 @@ impl Network {
         ip(&["link", "set", &self.end(node, cable, 'a'), state]);
     }
 
-    #[expect(clippy::unused_self, reason = "only a network has names")]
     fn name(&self, node: usize) -> String {
-        format!("hd{}n{node}", std::process::id())
+        format!("hd{}n{}{node}", std::process::id(), self.number)
     }
 
     fn end(&self, node: usize, cable: Cable, end: char) -> String {
@@ -86,10 +95,10 @@ impl Network {
     }
 
     /// Other tests on this machine have other networks.
-    #[expect(clippy::unused_self, reason = "only a network has addresses")]
     fn address(&self, node: usize, cable: Cable, end: usize) -> String {
         let process = std::process::id();
-        let last = (node * CABLES.len() + place(cable)) * 4 + end;
+        let cable = node * CABLES.len() + place(cable);
+        let last = self.number * ADDRESSES + cable * 4 + end;
         format!("10.{}.{}.{last}", 64 + process / 256 % 128, process % 256)
     }
 }

@@ -10,7 +10,7 @@ use reqwest::{Client, StatusCode, header};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
 };
 
 use crate::support::{
@@ -18,6 +18,7 @@ use crate::support::{
     both,
     groups::Groups,
     person::{PASSWORD, Person, text},
+    socket,
     sse::{Said, Stream},
     talk::Talk,
 };
@@ -320,23 +321,8 @@ async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
     );
     let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
     let root = ann.says(&group, &"warp and weft ".repeat(280)).await;
-    let address = app.url("").replace("http://", "");
-    let socket = TcpSocket::new_v4().unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    let mut stopped = socket.connect(address.parse().unwrap()).await.unwrap();
     let body = json!({ "query": EVENTS, "variables": messages() }).to_string();
-    let request = format!(
-        "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\
-         content-type: application/json\r\nauthorization: Bearer {}\r\n\
-         content-length: {}\r\n\r\n{body}",
-        bob.token.as_deref().unwrap(),
-        body.len()
-    );
-    stopped.write_all(request.as_bytes()).await.unwrap();
-    let mut said = Vec::new();
-    while !String::from_utf8_lossy(&said).contains("StreamOpenedEvent") {
-        assert!(stopped.read_buf(&mut said).await.unwrap() > 0);
-    }
+    let (mut stopped, mut said) = narrow(&app, &bob, &body).await;
     let mut hers = events(&app, &cleo, messages(), None).await;
     hers.opens("STARTED").await;
 
@@ -378,6 +364,65 @@ async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
     }
     ann.says(&group, "and on").await;
     again.hears("MessageSentEvent").await;
+}
+
+/// Bob's program stops reading while so little happens that nothing overflows. Neither his place nor his presence is
+/// kept for long.
+#[tokio::test]
+async fn whoever_takes_nothing_is_gone_before_long() {
+    const LARGE: &str =
+        "subscription { events(filter: { categories: [MESSAGES] }) { kind: __typename
+        ... on MessageSentEvent { message { a: body b: body c: body d: body e: body f: body g: body
+            h: body i: body j: body k: body l: body m: body n: body } } } }";
+    const PRESENCE: &str = "subscription { events(filter: { categories: [PRESENCE] }) {
+        ... on PresenceChangedEvent { user { username presence } } } }";
+    // Far fewer than may wait, and more bytes than the system keeps for a connection.
+    const FEW: usize = 20;
+    let app = TestApp::sqlite().await;
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut around = ann.subscribes(PRESENCE, Value::Null).await;
+    let body = json!({ "query": LARGE }).to_string();
+    let _stopped = narrow(&app, &bob, &body).await;
+    let words = "🧵".repeat(app.app.config.message_length);
+    for _ in 0..FEW {
+        ann.says(&talk, &words).await;
+    }
+    let gone = async {
+        loop {
+            let Ok(socket::Said::Next(data)) = around.hears().await else {
+                panic!("Ann reads on");
+            };
+            let user = &data["events"]["user"];
+            if user["username"] == "bob" && user["presence"] == "OFFLINE" {
+                return;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), gone)
+        .await
+        .unwrap();
+}
+
+/// A stream that was opened on a connection with little room at this end, and what was read of it so far.
+async fn narrow(app: &TestApp, who: &Person, body: &str) -> (TcpStream, Vec<u8>) {
+    let address = app.url("").replace("http://", "");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
+    let request = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\
+         content-type: application/json\r\nauthorization: Bearer {}\r\n\
+         content-length: {}\r\n\r\n{body}",
+        who.token.as_deref().unwrap(),
+        body.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut said = Vec::new();
+    while !String::from_utf8_lossy(&said).contains("StreamOpenedEvent") {
+        assert!(stream.read_buf(&mut said).await.unwrap() > 0);
+    }
+    (stream, said)
 }
 
 #[tokio::test]

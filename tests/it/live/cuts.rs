@@ -1,0 +1,110 @@
+//! Cables that are cut say nothing: what was sent is neither answered nor refused, and nobody may wait for it until TCP
+//! gives up, a quarter of an hour later.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::header::ACCEPT;
+use serde_json::{Value, json};
+use tokio::time::{sleep, timeout};
+
+use crate::support::{
+    cluster::Cluster,
+    network::Cable,
+    person::Person,
+    socket::{Said, Subscription},
+    sse::Stream,
+    talk::Talk,
+};
+
+/// By then TCP sends what it did not get through only after as long again.
+const CUT: Duration = Duration::from_secs(14);
+/// Time to notice that the cable is mended, with some for a busy machine. TCP by itself would take eleven seconds.
+const SOON: Duration = Duration::from_secs(8);
+/// Time to notice that a client is gone: half a minute, and the moment in which people may come back.
+const GONE: Duration = Duration::from_mins(1);
+/// More than the node has connections to its database.
+const REQUESTS: usize = 30;
+const EVENTS: &str =
+    "subscription { events { __typename ... on MessageSentEvent { message { body } }
+    ... on PresenceChangedEvent { user { username presence } } } }";
+const VIEWER: &str = "{ viewer { user { username } } }";
+
+#[tokio::test]
+async fn a_node_that_lost_its_database_hears_again_soon() {
+    let cluster = Cluster::with_cables().await;
+    let network = cluster.network.as_ref().unwrap();
+    let (ann, bob) = (cluster.person("Ann").await, cluster.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let there = cluster.at(1, &bob);
+    let mut events = there.subscribes(EVENTS, Value::Null).await;
+    ann.says(&talk, "before").await;
+    hears(&mut events, "before").await;
+
+    network.set(0, Cable::Postgres, "down");
+    let cut = Instant::now();
+    ann.says(&talk, "meanwhile").await;
+    // Each of these takes a connection of the node's with it, and is refused in the end.
+    let asked = join_all((0..REQUESTS).map(|_| there.tries(VIEWER, Value::Null))).await;
+    assert!(asked.into_iter().all(|answer| answer.is_ok()));
+    sleep(CUT.saturating_sub(cut.elapsed())).await;
+    network.set(0, Cable::Postgres, "up");
+
+    let heard = hears(&mut events, "meanwhile");
+    timeout(SOON, heard).await.expect("nothing was heard");
+    let answered = async {
+        while there.tries(VIEWER, Value::Null).await.unwrap()["data"]["viewer"].is_null() {
+            sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(SOON, answered).await.expect("nobody was served");
+}
+
+/// Bob's cable is cut while he listens. What he is not there to take is not kept for him for long.
+#[tokio::test]
+async fn a_listener_whose_cable_is_cut_is_gone_before_long() {
+    let cluster = Cluster::with_cables().await;
+    let network = cluster.network.as_ref().unwrap();
+    let (ann, bob) = (cluster.person("Ann").await, cluster.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut events = ann.subscribes(EVENTS, Value::Null).await;
+    let _stream = opens(&cluster.at(1, &bob)).await;
+    is(&mut events, "ONLINE").await;
+    network.set(0, Cable::People, "down");
+    ann.says(&talk, "are you there?").await;
+    timeout(GONE, is(&mut events, "OFFLINE")).await.unwrap();
+}
+
+async fn opens(who: &Person) -> Stream {
+    let request = reqwest::Client::new()
+        .post(who.endpoint())
+        .header(ACCEPT, "text/event-stream")
+        .bearer_auth(who.token.as_deref().unwrap())
+        .json(&json!({ "query": EVENTS }));
+    let mut stream = Stream::of(request.send().await.unwrap());
+    let (opened, _) = stream.next().await;
+    assert_eq!(opened["events"]["__typename"], "StreamOpenedEvent");
+    stream
+}
+
+async fn hears(events: &mut Subscription, body: &str) {
+    while next(events).await["message"]["body"] != body {}
+}
+
+/// Bob is heard to be so.
+async fn is(events: &mut Subscription, presence: &str) {
+    loop {
+        let event = next(events).await;
+        if event["user"]["username"] == "bob" && event["user"]["presence"] == presence {
+            return;
+        }
+    }
+}
+
+/// The next event, however long it takes.
+async fn next(events: &mut Subscription) -> Value {
+    match events.hears().await {
+        Ok(Said::Next(mut data)) => data["events"].take(),
+        other => panic!("{other:?}"),
+    }
+}
