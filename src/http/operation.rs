@@ -33,8 +33,11 @@ use crate::{
 
 /// Longest that an operation may take; a subscription, to begin.
 pub(super) const TIME: Duration = Duration::from_secs(10);
-/// Time for a subscription to say its last word, once the session or the token is over.
+/// Time for what was asked before to be answered, once the session is over.
 pub(super) const PARTING: Duration = Duration::from_secs(1);
+/// Longest that a subscription is waited for to say its last word, once the session or the token is over. It says
+/// nothing else then, so this only has to be long enough for a machine that is out of breath.
+pub(super) const LAST_WORD: Duration = Duration::from_secs(5);
 
 /// How much of an operation's name is logged, in characters.
 const NAME_LENGTH: usize = 64;

@@ -24,7 +24,7 @@ use super::{
     Door,
     answer::{Answer, Outcome, Part},
     caller::{self, Peer},
-    operation::{self, Operation, PARTING},
+    operation::{self, LAST_WORD, Operation},
     places::Place,
     socket::PING,
 };
@@ -155,7 +155,7 @@ impl Telling {
             resume,
             session,
             lapses,
-            cut: lapses.map(|lapses| lapses + PARTING),
+            cut: lapses.map(|lapses| lapses + LAST_WORD),
             quiet_since: now,
             is_first: true,
             stage: Stage::Opening,
@@ -186,14 +186,14 @@ impl Telling {
         }
         loop {
             let now = Instant::now();
-            let cut = self.cut.unwrap_or(now + PING + PARTING);
+            let cut = self.cut.unwrap_or(now + PING + LAST_WORD);
             tokio::select! {
                 biased;
                 () = self.door.shutdown.cancelled() => return None,
                 () = sleep_until(cut) => return None,
                 () = caller::over(&mut self.session) => {
                     self.session = None;
-                    self.cut = Some(cut.min(now + PARTING));
+                    self.cut = Some(cut.min(now + LAST_WORD));
                 }
                 answer = self.answers.next() => return self.told(answer),
                 () = sleep_until(self.quiet_since + PING) => return Some(COMMENT),

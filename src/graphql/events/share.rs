@@ -313,16 +313,20 @@ impl Share {
                 News::Read(user, up_to) => receipts::audience(db, user, up_to).await,
             }
         };
-        let audience = shares.audience(entry.position, look_up).await;
-        if !audience.is_ok_and(|audience| audience.contains(&telling.viewer.user)) {
-            return false;
-        }
         let make = || async {
             let item = load(PLACEHOLDER.clone()).await?;
             let body = (self.render)(Given(Mutex::new(Some(item)))).await?;
             Some(pieces(&body))
         };
-        let Some(form) = shares.form(self.group, entry.position, make).await else {
+        let making = async {
+            let audience = shares.audience(entry.position, look_up).await?;
+            if !audience.contains(&telling.viewer.user) {
+                return Ok(None);
+            }
+            Ok(shares.form(self.group, entry.position, make).await)
+        };
+        // Whoever's session ends meanwhile makes nothing, and the next of the group goes on with it.
+        let Ok(Ok(Some(form))) = telling.unless_over(making).await else {
             return false;
         };
         let body = join(&form, cursor.as_deref().unwrap_or_default());

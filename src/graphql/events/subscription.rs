@@ -144,20 +144,19 @@ impl Events {
                         continue;
                     }
                     let batch = self.telling.batch();
-                    match build(&batch, &self.filter, &entry, sealed.clone()).await {
-                        Ok(None) => {}
-                        Ok(Some(event)) => {
+                    let building = build(&batch, &self.filter, &entry, sealed.clone());
+                    match self.telling.unless_over(building).await {
+                        Ok(Ok(None)) => {}
+                        Ok(Ok(Some(event))) => {
                             self.last = cursor;
                             self.resume.tell(sealed);
                             return Some(Ok(event));
                         }
-                        Err(refusal) => return Some(self.failed(refusal)),
+                        Ok(Err(refusal)) => return Some(self.failed(refusal)),
+                        Err(reason) => return Some(Ok(self.ended(reason))),
                     }
                 }
-                Heard::SessionEnded(reason) => {
-                    self.stage = Stage::Over;
-                    return Some(Ok(self.ended(reason)));
-                }
+                Heard::SessionEnded(reason) => return Some(Ok(self.ended(reason))),
                 Heard::Failed(refusal) => return Some(self.failed(refusal)),
                 Heard::Nothing => {
                     self.stage = Stage::Over;
@@ -205,7 +204,8 @@ impl Events {
         })
     }
 
-    fn ended(&self, reason: EndReason) -> Event {
+    fn ended(&mut self, reason: EndReason) -> Event {
+        self.stage = Stage::Over;
         Event::SessionEnded(SessionEndedEvent {
             cursor: self.cursor(),
             occurred_at: self.telling.app.clock.now().into(),
@@ -237,14 +237,17 @@ impl Messages {
             };
             match entry.change {
                 Some(Change::MessageSent { message }) if self.shares(&entry, message).await => {}
-                Some(Change::MessageSent { message }) => match self.load(message).await {
-                    Ok(None) => {}
-                    Ok(Some(message)) => return Some(Ok(message)),
-                    Err(refusal) => {
-                        self.is_over = true;
-                        return Some(Err(refusal));
+                Some(Change::MessageSent { message }) => {
+                    match self.telling.unless_over(self.load(message)).await {
+                        Ok(Ok(None)) => {}
+                        Ok(Ok(Some(message))) => return Some(Ok(message)),
+                        Ok(Err(refusal)) => {
+                            self.is_over = true;
+                            return Some(Err(refusal));
+                        }
+                        Err(_reason) => return None,
                     }
-                },
+                }
                 Some(Change::ConversationLeft { conversation })
                     if conversation == self.conversation =>
                 {

@@ -6,9 +6,14 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     app::App,
+    db::in_time,
     domain::sessions::Viewer,
     error::Error,
-    graphql::{batch::Batch, context::Caller, errors::Refusal},
+    graphql::{
+        batch::Batch,
+        context::Caller,
+        errors::{Refusal, Result},
+    },
     id::ConversationId,
     live::{
         follow::{Following, Since},
@@ -47,7 +52,7 @@ impl Telling {
         viewer: &Viewer,
         since: Since,
         only: Option<HashSet<ConversationId>>,
-    ) -> Result<Self, Error> {
+    ) -> std::result::Result<Self, Error> {
         let session = app.hub.watch(viewer.session).await?;
         let following = app.hub.follow(viewer.user, since, only).await?;
         let left = viewer.token_expires_at - app.clock.now();
@@ -66,11 +71,36 @@ impl Telling {
         Batch::new(&self.app, self.caller.clone())
     }
 
+    /// What the work brings, unless the session ends first: then nothing more may be told, and the last word does
+    /// not wait for it. A database that does not answer fails it in time.
+    pub(super) async fn unless_over<T>(
+        &self,
+        work: impl Future<Output = Result<T>>,
+    ) -> std::result::Result<Result<T>, EndReason> {
+        tokio::select! {
+            biased;
+            reason = self.over() => Err(reason),
+            brought = in_time(work) => Ok(brought),
+        }
+    }
+
+    /// Ends when the session does, or its token.
+    fn over(&self) -> impl Future<Output = EndReason> + use<> {
+        let (mut session, lapses) = (self.session.clone(), self.lapses);
+        async move {
+            tokio::select! {
+                biased;
+                reason = session.ended() => reason,
+                () = sleep_until(lapses) => EndReason::Expired,
+            }
+        }
+    }
+
     pub(super) async fn next(&mut self) -> Heard {
+        let over = self.over();
         let heard = tokio::select! {
             biased;
-            reason = self.session.ended() => return Heard::SessionEnded(reason),
-            () = sleep_until(self.lapses) => return Heard::SessionEnded(EndReason::Expired),
+            reason = over => return Heard::SessionEnded(reason),
             heard = self.following.next() => heard,
         };
         match heard {

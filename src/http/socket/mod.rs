@@ -22,7 +22,7 @@ use futures_util::{
 };
 use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use self::outbox::{Frame, Outbox, Queue, outbox};
 pub(super) use self::protocol::PING;
@@ -34,7 +34,7 @@ use super::{
     caller::{self, Peer},
     headers,
     media::Media,
-    operation::{self, PARTING},
+    operation::{self, LAST_WORD, PARTING},
     places::Place,
 };
 use crate::{
@@ -209,7 +209,7 @@ impl Talk {
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended),
                 () = caller::over(&mut self.session) => {
                     self.session = None;
-                    self.parting = Some(now + PARTING);
+                    self.parting = Some(now + LAST_WORD);
                     Step::Nothing
                 }
                 () = sleep_until(wake) => self.tick(),
@@ -294,7 +294,7 @@ impl Talk {
             }
             let left = viewer.token_expires_at - self.door.app.clock.now();
             // Its subscriptions end with the token, and say so first.
-            expires = Some(now + left.to_std().unwrap_or_default() + PARTING);
+            expires = Some(now + left.to_std().unwrap_or_default() + LAST_WORD);
             self.recheck = Some(now + RECHECK);
             self.session = match self.door.app.hub.watch(viewer.session).await {
                 Ok(watch) => Some(watch),
@@ -314,8 +314,8 @@ impl Talk {
             self.door.clone(),
             self.caller.clone(),
             self.token.clone(),
-            id.clone(),
-            call,
+            (id.clone(), call),
+            self.session.clone(),
             self.outbox.clone(),
         );
         let task = self.tasks.spawn(work);
@@ -358,8 +358,8 @@ async fn operate(
     door: Door,
     caller: Caller,
     token: Option<String>,
-    id: String,
-    call: Call,
+    (id, call): (String, Call),
+    session: Option<SessionWatch>,
     outbox: Outbox,
 ) -> End {
     let say = |answer: &Answer| {
@@ -387,12 +387,22 @@ async fn operate(
             }
         }
         Ok(operation) => {
-            let (answer, _record) = door.run(operation).await;
-            say(&answer);
-            answer.outcome != Outcome::Executed
+            tokio::select! {
+                (answer, _record) = door.run(operation) => {
+                    say(&answer);
+                    answer.outcome != Outcome::Executed
+                }
+                () = parted(session) => true,
+            }
         }
     };
     End::Operation { id, silent }
+}
+
+/// Ends some time after the session: what was asked in it is then answered no more.
+async fn parted(mut session: Option<SessionWatch>) {
+    caller::over(&mut session).await;
+    sleep(PARTING).await;
 }
 
 /// How a subscription ended.
