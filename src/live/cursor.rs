@@ -48,10 +48,12 @@ impl Cursor {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
-    use crate::live::place::tests::places;
+    use crate::live::place::{Snapshot, tests::places};
 
     proptest! {
         #[test]
@@ -65,6 +67,25 @@ mod tests {
             let stranger = UserId(uuid::Uuid::from_u128(other));
             prop_assert_eq!(Cursor::open(&keys, stranger, &text), None);
         }
+    }
+
+    /// Some clients keep it in a header or an address.
+    #[test]
+    fn many_writers_leave_it_short() {
+        let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
+        // Forty transactions that began thousands of others apart, late in the life of a database.
+        let first = 1_u64 << 40;
+        let running: Vec<_> = (0..40).map(|n| (first + n * 20_000).to_string()).collect();
+        let snapshot = format!("{first}:{}:{}", first + 800_000, running.join(","));
+        let snapshot = Arc::new(Snapshot::parse(&snapshot).unwrap());
+        let place = Place::Inside {
+            seen: Arc::clone(&snapshot),
+            next: snapshot,
+            position: 1 << 40,
+        };
+        let at = DateTime::from_timestamp(4_000_000_000, 0).unwrap();
+        let text = Cursor { place, at }.seal(&keys, UserId::mint());
+        assert!(text.len() <= 512, "{}", text.len());
     }
 
     #[test]

@@ -1,0 +1,81 @@
+//! Cursors while many write: still short, and still good.
+
+use heddle::db::Db;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, person::text, socket::Subscription, talk::Talk};
+
+/// As long as a cursor may become.
+const LONGEST: usize = 512;
+/// Transactions that stay open.
+const WRITERS: usize = 40;
+const CONNECTIONS: usize = 10;
+/// Bytes that each of them takes at the least, so that it is seen to be there.
+const TRACE: usize = 2;
+const EVENTS: &str = "subscription($after: String) { events(after: $after) { cursor __typename
+    ... on StreamOpenedEvent { outcome } ... on MessageSentEvent { message { body } } } }";
+
+#[tokio::test]
+async fn cursors_stay_short_while_many_write() {
+    let app = TestApp::postgres().await;
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let mut busy = vec![];
+    for _ in 0..WRITERS / CONNECTIONS {
+        let db = Db::connect(&app.app.config.database_url).await.unwrap();
+        for _ in 0..CONNECTIONS {
+            let writer = db.migrate().begin().await.unwrap();
+            let begins = "SELECT pg_current_xact_id()";
+            writer.execute_unprepared(begins).await.unwrap();
+            // Many come and go between any two that stay.
+            let come_and_go = "DO $$ BEGIN FOR n IN 1..1000 LOOP
+                PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
+            db.migrate().execute_unprepared(come_and_go).await.unwrap();
+            busy.push(writer);
+        }
+    }
+    let mut events = Subscription::open(&app, &bob, EVENTS, Value::Null).await;
+    let opened = events.next().await;
+    let mut cursors = vec![text(&opened["events"]["cursor"])];
+    let bodies: Vec<_> = (0..WRITERS).map(|number| number.to_string()).collect();
+    let sends = bodies.iter().map(|body| ann.says(&talk, body));
+    let sends = futures_util::future::join_all(sends);
+    let listens = async {
+        let mut heard = vec![];
+        while heard.len() < WRITERS {
+            let mut event = events.next().await["events"].take();
+            cursors.push(text(&event["cursor"]));
+            if event["__typename"] == "MessageSentEvent" {
+                heard.push((text(&event["message"]["body"]), event["cursor"].take()));
+            }
+        }
+        heard
+    };
+    let (_, heard) = tokio::join!(sends, listens);
+    let loaded = bob.asks("{ eventCursor }", Value::Null).await;
+    cursors.push(text(&loaded["eventCursor"]));
+    let longest = cursors.iter().map(String::len).max().unwrap();
+    assert!(
+        longest > WRITERS * TRACE,
+        "nobody was seen to write: {longest}"
+    );
+    assert!(longest <= LONGEST, "{longest}");
+
+    // From in between, the rest follows.
+    let (_, after) = &heard[WRITERS / 2];
+    let mut again = Subscription::open(&app, &bob, EVENTS, json!({ "after": after })).await;
+    assert_eq!(again.next().await["events"]["outcome"], "RESUMED");
+    for (body, _) in &heard[WRITERS / 2 + 1..] {
+        let next = loop {
+            let event = again.next().await["events"].take();
+            if event["__typename"] == "MessageSentEvent" {
+                break event;
+            }
+        };
+        assert_eq!(next["message"]["body"], json!(body));
+    }
+    for writer in busy {
+        writer.rollback().await.unwrap();
+    }
+}
