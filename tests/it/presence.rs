@@ -13,6 +13,7 @@ use crate::support::{
 
 both!(
     people_hear_who_comes_and_goes,
+    a_page_of_one_conversation_hears_of_its_people,
     whoever_does_not_share_is_offline,
     a_state_of_ones_own_lapses,
     people_see_who_is_typing,
@@ -122,6 +123,34 @@ async fn people_hear_who_comes_and_goes(app: TestApp) {
         2,
         "Bob and Cleo"
     );
+}
+
+async fn a_page_of_one_conversation_hears_of_its_people(app: TestApp) {
+    let (ann, bob, cleo) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cleo").await,
+    );
+    let talk = ann.direct(&bob).await;
+    ann.direct(&cleo).await;
+    let only = json!({ "conversationIds": [talk], "categories": ["PRESENCE", "USERS"] });
+    let mut events = ann.subscribes(EVENTS, json!({ "filter": only })).await;
+    let _cleo = Ear::of(&cleo).await;
+    while sees(&ann, &cleo).await["presence"] != "ONLINE" {}
+    let _bob = Ear::of(&bob).await;
+    let mut heard = vec![];
+    while heard.last() != Some(&json!("bob")) {
+        let mut event = events.next().await["events"].take();
+        if event["__typename"] == "PresenceChangedEvent" {
+            heard.push(event["user"]["username"].take());
+        }
+    }
+    assert_eq!(heard, ["ann", "bob"]);
+    // A profile is of no conversation.
+    let update =
+        "mutation { updateProfile(input: { displayName: \"Cleopatra\" }) { viewer { id } } }";
+    cleo.asks(update, Value::Null).await;
+    while events.next().await["events"]["__typename"] != "UserChangedEvent" {}
 }
 
 async fn whoever_does_not_share_is_offline(app: TestApp) {

@@ -30,7 +30,8 @@ pub enum EventCategory {
 /// Narrows the event stream. Conditions add up.
 #[derive(InputObject, Clone, Debug, Default)]
 pub struct EventFilter {
-    /// Only events of these conversations; events outside conversations still come.
+    /// Only events of these conversations, typing in them, and the presence of the people in them. Events outside
+    /// conversations, such as notifications, profiles and the viewer's own presence, still come.
     pub conversation_ids: Option<Vec<ConversationId>>,
     /// Only these groups of events. SessionEndedEvent and StreamOpenedEvent always come.
     pub categories: Option<Vec<EventCategory>>,
