@@ -26,4 +26,4 @@ bench *SCALE:
 
 # Storms over several nodes, SECONDS long each; tells seeds, counts and faults.
 soak SECONDS="3600":
-    HEDDLE_TEST_SOAK={{SECONDS}} cargo test --locked --test it live::nodes:: -- --nocapture --test-threads 1
+    HEDDLE_TEST_SOAK={{SECONDS}} cargo test --locked --test it -- live::nodes:: live::crowd:: --nocapture --test-threads 1

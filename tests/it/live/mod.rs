@@ -1,5 +1,6 @@
 //! The event stream: nothing lost, nothing twice, in order, and silence when access ends.
 
+mod crowd;
 mod cursors;
 mod cuts;
 mod endings;

@@ -189,7 +189,7 @@ pub(super) fn tell(words: &str) {
 }
 
 /// How long a long run lasts.
-fn soak() -> Option<Duration> {
+pub(super) fn soak() -> Option<Duration> {
     #[expect(
         clippy::disallowed_methods,
         reason = "it is for tests, not for the server"

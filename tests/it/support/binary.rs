@@ -26,6 +26,7 @@ const LOG: &str = "server.log";
 pub(crate) struct Binary {
     running: Running,
     database_url: Option<String>,
+    settings: Vec<(&'static str, &'static str)>,
     folder: TempDir,
 }
 
@@ -39,21 +40,41 @@ struct Running {
 impl Binary {
     /// On the embedded database.
     pub(crate) async fn on_sqlite() -> Self {
-        Self::start(None).await
+        Self::start(None, vec![]).await
+    }
+
+    /// On the embedded database, with other settings.
+    pub(crate) async fn on_sqlite_with(settings: Vec<(&'static str, &'static str)>) -> Self {
+        Self::start(None, settings).await
     }
 
     /// On a PostgreSQL database of its own.
     pub(crate) async fn on_postgres() -> Self {
-        Self::start(Some(postgres::fresh_database().await)).await
+        Self::start(Some(postgres::fresh_database().await), vec![]).await
     }
 
-    async fn start(database_url: Option<String>) -> Self {
+    async fn start(
+        database_url: Option<String>,
+        settings: Vec<(&'static str, &'static str)>,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
+        let mut command = heddle(&folder, database_url.as_deref());
+        command.envs(settings.iter().copied());
         Self {
-            running: Running::start(heddle(&folder, database_url.as_deref()), folder.path()).await,
+            running: Running::start(command, folder.path()).await,
             database_url,
+            settings,
             folder,
         }
+    }
+
+    /// Memory of its own that it has now, in KiB.
+    pub(crate) fn memory_kib(&self) -> u64 {
+        let id = self.running.server.id().unwrap();
+        let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
+        let line = status.lines().find(|line| line.starts_with("RssAnon"));
+        let number = line.unwrap().split_whitespace().nth(1).unwrap();
+        number.parse().unwrap()
     }
 
     /// What it has logged since the first start.
@@ -87,7 +108,9 @@ impl Binary {
 
     /// The program on the same folder and database, ready for a command's name and arguments.
     pub(crate) fn heddle(&self) -> Command {
-        heddle(&self.folder, self.database_url.as_deref())
+        let mut command = heddle(&self.folder, self.database_url.as_deref());
+        command.envs(self.settings.iter().copied());
+        command
     }
 
     /// The database itself, for what no client can see.

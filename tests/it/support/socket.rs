@@ -4,16 +4,28 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{self, Message, client::IntoClientRequest, http::HeaderValue},
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
+    tungstenite::{
+        self, Message, client::IntoClientRequest, handshake::client::Request, http::HeaderValue,
+    },
 };
 
 use super::{app::TestApp, person::Person};
 
 /// Nothing takes this long unless it never happens.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+fn upgrade(endpoint: &str) -> Request {
+    let url = endpoint.replacen("http", "ws", 1);
+    let mut request = url.into_client_request().unwrap();
+    let protocol = HeaderValue::from_static("graphql-transport-ws");
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", protocol);
+    request
+}
 
 /// One subscription on a socket of its own.
 pub(crate) struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>);
@@ -45,13 +57,34 @@ impl Subscription {
         query: &str,
         variables: Value,
     ) -> Result<Self, tungstenite::Error> {
-        let url = endpoint.replacen("http", "ws", 1);
-        let mut request = url.into_client_request().unwrap();
-        let protocol = HeaderValue::from_static("graphql-transport-ws");
-        request
-            .headers_mut()
-            .insert("sec-websocket-protocol", protocol);
-        let mut socket = Self(connect_async(request).await?.0);
+        let socket = connect_async(upgrade(endpoint)).await?.0;
+        Self(socket).begins(who, query, variables).await
+    }
+
+    /// A person subscribes over a connection with little room at their end.
+    pub(crate) async fn narrow(
+        endpoint: &str,
+        who: &Person,
+        query: &str,
+        variables: Value,
+    ) -> Self {
+        let request = upgrade(endpoint);
+        let address = request.uri().authority().unwrap().as_str();
+        let tcp = TcpSocket::new_v4().unwrap();
+        tcp.set_recv_buffer_size(4096).unwrap();
+        let tcp = tcp.connect(address.parse().unwrap()).await.unwrap();
+        let socket = client_async(request, MaybeTlsStream::Plain(tcp)).await;
+        let socket = Self(socket.unwrap().0);
+        socket.begins(who, query, variables).await.unwrap()
+    }
+
+    async fn begins(
+        self,
+        who: &Person,
+        query: &str,
+        variables: Value,
+    ) -> Result<Self, tungstenite::Error> {
+        let mut socket = self;
         let token = who.token.as_ref().map(|token| json!({ "token": token }));
         socket
             .send(&json!({ "type": "connection_init", "payload": token }))
