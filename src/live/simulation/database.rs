@@ -236,8 +236,10 @@ impl Database {
                 Scope::Heard(user) => {
                     stream == user.0
                         || self.participants.contains(&(user, ConversationId(stream)))
-                        || (matches!(stored.change, Change::UserChanged { .. })
-                            && contacts.contains(&stream))
+                        || (matches!(
+                            stored.change,
+                            Change::UserChanged { .. } | Change::ReadPositionChanged { .. }
+                        ) && contacts.contains(&stream))
                 }
                 Scope::Memberships(user) => {
                     stream == user.0

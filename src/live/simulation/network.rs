@@ -1,6 +1,10 @@
 //! Nodes, what lies between them and the database, and the doorbells that they send one another.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -208,7 +212,10 @@ impl Ground for Connection {
         self.world.kind == Kind::Postgres
     }
 
-    async fn listen(&self, _: Option<&str>) -> Result<(Bus, Option<Link>), Error> {
+    async fn listen(
+        &self,
+        _: Option<(&str, &Arc<AtomicBool>)>,
+    ) -> Result<(Bus, Option<Link>), Error> {
         let side =
             |log: &watch::Sender<u64>| Side::new(log.subscribe(), self.bells.fleeting.subscribe());
         let bus = Bus::between(side(&self.bells.near), side(&self.bells.far));

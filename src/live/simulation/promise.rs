@@ -169,9 +169,24 @@ impl Promise {
             }
         } else if let Some(stays) = self.stays.get(&(hearing.user, conversation)) {
             self.belongs(hearing, conversation, stays, index)?;
-        } else if !matches!(fact.change, Change::UserChanged { .. }) {
-            return Err("is none of theirs".to_owned());
         } else {
+            let is_theirs = match fact.change {
+                Change::UserChanged { .. } => {
+                    let mut all = self.stays.keys();
+                    all.any(|&(user, conversation)| {
+                        user.0 == stream && self.stays.contains_key(&(hearing.user, conversation))
+                    })
+                }
+                Change::ReadPositionChanged {
+                    conversation,
+                    is_shared,
+                    ..
+                } => is_shared && self.stays.contains_key(&(hearing.user, conversation)),
+                _ => false,
+            };
+            if !is_theirs {
+                return Err("is none of theirs".to_owned());
+            }
             self.knows(hearing, UserId(stream), index)?;
         }
         Ok((stream, hearing.next.insert(stream, index + 1)))
@@ -190,7 +205,9 @@ impl Promise {
             {
                 let until = stay.until.unwrap_or_else(|| self.len(conversation.0));
                 self.lacks_nothing(hearing, *conversation, stay, until)?;
-            } else if *user != hearing.user && self.is_for_ever(*user, hearing.user) {
+            } else if *user != hearing.user
+                && self.share_for_ever(*user, hearing.user, *conversation)
+            {
                 self.knows(hearing, *user, self.len(user.0))?;
             }
         }
@@ -262,33 +279,37 @@ impl Promise {
         }
     }
 
-    /// New profiles are heard by those who share a conversation; by those who always did, all of them.
+    /// New profiles are heard by those who share a conversation, and shared read positions by those who take part in
+    /// theirs; by those who always did, all of them.
     fn knows(&self, hearing: &Hearing, other: UserId, until: usize) -> Result<(), String> {
-        let shares = |(user, conversation): &(UserId, ConversationId)| {
-            *user == other && self.stays.contains_key(&(hearing.user, *conversation))
-        };
-        if !self.stays.keys().any(shares) {
-            return Err("is a stranger's".to_owned());
-        }
         let next = self.next(hearing, other.0);
         let facts = self.streams.get(&other.0);
         let mut lacking = facts.into_iter().flat_map(|facts| &facts[next..until]);
-        match lacking.find(|fact| matches!(fact.change, Change::UserChanged { .. })) {
-            Some(fact) if self.is_for_ever(other, hearing.user) => {
-                Err(format!("finds a profile missing: {fact:?}"))
+        let is_certain = |fact: &&Fact| match fact.change {
+            Change::UserChanged { .. } => {
+                let mut all = self.stays.keys();
+                all.any(|&(_, conversation)| self.share_for_ever(other, hearing.user, conversation))
             }
-            _ => Ok(()),
+            Change::ReadPositionChanged {
+                conversation,
+                is_shared: true,
+                ..
+            } => self.share_for_ever(other, hearing.user, conversation),
+            _ => false,
+        };
+        match lacking.find(is_certain) {
+            Some(fact) => Err(format!("finds news of somebody else missing: {fact:?}")),
+            None => Ok(()),
         }
     }
 
-    /// Whether these two are in a conversation that neither ever joined nor left.
-    fn is_for_ever(&self, one: UserId, other: UserId) -> bool {
-        let stays = |user, conversation| {
+    /// Whether both are in this conversation, which neither ever joined nor left.
+    fn share_for_ever(&self, one: UserId, other: UserId, conversation: ConversationId) -> bool {
+        let stays = |user| {
             let stays = self.stays.get(&(user, conversation));
             stays.is_some_and(|stays| stays[0].joined.is_none() && stays[0].left.is_none())
         };
-        let mut all = self.stays.keys();
-        all.any(|&(_, conversation)| stays(one, conversation) && stays(other, conversation))
+        stays(one) && stays(other)
     }
 
     fn len(&self, stream: Uuid) -> usize {

@@ -181,7 +181,7 @@ fn act(world: &World) -> Act {
             }
         }
         40..60 => told("a profile", own(Change::UserChanged { user })),
-        60..90 => told("a mark", own(mark(conversation, user))),
+        60..90 => told("a mark", own(mark(conversation, user, world.once_in(2)))),
         _ => {
             let mut changes = messages(1);
             if world.once_in(3) {
@@ -201,12 +201,13 @@ fn act(world: &World) -> Act {
     }
 }
 
-fn mark(conversation: ConversationId, user: UserId) -> Change {
+fn mark(conversation: ConversationId, user: UserId, is_shared: bool) -> Change {
     Change::ReadPositionChanged {
         conversation,
         thread: None,
         user,
         up_to: None,
+        is_shared,
     }
 }
 
