@@ -23,6 +23,7 @@ use tokio::{
     time::timeout,
 };
 
+pub use self::options::note_given_up;
 use self::options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite};
 use crate::error::{Code, Error};
 
@@ -311,6 +312,7 @@ where
 /// Gives work up that the database has not answered in time, as UNAVAILABLE. For what no request waits for.
 pub async fn in_time<T, E: From<Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     let given_up = |_| {
+        note_given_up();
         let message = "The database does not answer.";
         Err(Error::new(Code::Unavailable, message).into())
     };
@@ -370,7 +372,9 @@ impl Meter {
 /// its operation by much: a connection that nobody answers on would be held as long.
 pub fn spawn_metered(work: BoxFuture<'static, ()>) {
     let work = async move {
-        let _ = timeout(GIVE_UP_LOADING, work).await;
+        if timeout(GIVE_UP_LOADING, work).await.is_err() {
+            note_given_up();
+        }
     };
     #[expect(
         clippy::disallowed_methods,

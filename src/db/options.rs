@@ -1,13 +1,16 @@
 //! How connections to either database are made and kept. Runs nothing of anybody's.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sqlx::{
     Connection, PgConnection,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::error::Error;
 
@@ -25,6 +28,8 @@ const STATEMENT_TIMEOUT: &str = "5s";
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long PostgreSQL may take for a sign of life on a connection that it does nothing on.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+/// How long connections are doubted after a statement was given up: what was asked on them before is over by then.
+const DOUBTED_FOR: Duration = Duration::from_mins(1);
 /// How long a connection that nobody uses is believed to be good.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
@@ -84,11 +89,27 @@ pub(super) fn postgres(url: &str) -> ConnectOptions {
             })
         })
         // Whoever gave a statement up leaves its connection waiting for the answer. The pool would wait as well, for as
-        // long as TCP hopes, and be short of one connection: after a network that swallows packets, of all.
+        // long as TCP hopes, and be short of one connection: after a network that swallows packets, of all. A round
+        // trip for each use of a connection is too much for what hardly ever happens.
         .map_sqlx_postgres_pool_opts(|pool| {
-            pool.after_release(|connection, _| Box::pin(lives(connection)))
+            pool.after_release(|connection, _| {
+                Box::pin(async move { Ok(!somebody_gave_up() || lives(connection).await?) })
+            })
         });
     options
+}
+
+/// When a statement was last given up.
+static GIVEN_UP: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// A statement was given up: for a while connections that come back must show that they live.
+pub fn note_given_up() {
+    *GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+}
+
+fn somebody_gave_up() -> bool {
+    let last = *GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner);
+    last.is_some_and(|at| at.elapsed() < DOUBTED_FOR)
 }
 
 /// Whether there is still somebody at the other end. An error closes the connection without a farewell, which nobody

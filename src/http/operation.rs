@@ -22,7 +22,7 @@ use super::{
     guard::Admitted,
 };
 use crate::{
-    db::Meter,
+    db::{self, Meter},
     error::{Code, Error},
     graphql::{
         self,
@@ -146,7 +146,10 @@ impl Door {
         };
         let answer = match ended {
             Ok(Ok(Ok(response))) => Answer::executed(response),
-            Ok(Err(_elapsed)) => too_slow(),
+            Ok(Err(_elapsed)) => {
+                db::note_given_up();
+                too_slow()
+            }
             Ok(Ok(Err(_))) | Err(_) => Answer::internal(),
         };
         let answer = answer.with_request_id(&record.request_id);
