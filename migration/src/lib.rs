@@ -20,6 +20,7 @@ mod m0010_title_keys;
 mod m0011_message_indexes;
 mod m0012_presence;
 mod m0013_read_receipts;
+mod m0014_unread_counts;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0011_message_indexes::Step),
             Box::new(m0012_presence::Step),
             Box::new(m0013_read_receipts::Step),
+            Box::new(m0014_unread_counts::Step),
         ]
     }
 }
