@@ -96,6 +96,8 @@ pub struct Config {
     pub event_replay: Duration,
     /// Whether subscribers who ask alike share what is executed for them.
     pub share_answers: bool,
+    /// Whether lists are told at once where that is possible, and not field by field. Answers are the same.
+    pub lists_at_once: bool,
     /// How long a data loader gathers keys before it asks the database.
     pub loader_delay: Duration,
     /// How log lines look.
@@ -128,6 +130,7 @@ impl Default for Config {
             participants_per_conversation: 10_000,
             event_replay: Duration::from_hours(7 * 24),
             share_answers: true,
+            lists_at_once: true,
             loader_delay: Duration::from_micros(200),
             log_format: LogFormat::Auto,
             log_level: "info".to_owned(),

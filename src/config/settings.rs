@@ -250,6 +250,13 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.share_answers.to_string(),
     ),
     setting(
+        "lists_at_once",
+        "Whether lists are told at once where that is possible, instead of field by field",
+        "false",
+        read!(lists_at_once, parse::yes_or_no),
+        |config| config.lists_at_once.to_string(),
+    ),
+    setting(
         "loader_delay_microseconds",
         "How long the keys of one level are gathered before the database is asked",
         "1000",

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
-use async_graphql::{Context, dataloader::DataLoader};
+use async_graphql::{Context, ContextBase, dataloader::DataLoader};
 
 use crate::{
     app::App,
@@ -118,7 +118,7 @@ pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a Cursor> {
 
 /// The running server.
 #[must_use]
-pub fn app<'a>(ctx: &Context<'a>) -> &'a App {
+pub fn app<'a, T>(ctx: &ContextBase<'a, T>) -> &'a App {
     ctx.data_unchecked::<App>()
 }
 
@@ -136,6 +136,6 @@ pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer, Refusal> {
 
 /// The loaders of this request.
 #[must_use]
-pub fn batch<'a>(ctx: &Context<'a>) -> &'a DataLoader<Batch> {
+pub fn batch<'a, T>(ctx: &ContextBase<'a, T>) -> &'a DataLoader<Batch> {
     ctx.data_unchecked::<DataLoader<Batch>>()
 }

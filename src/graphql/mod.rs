@@ -18,6 +18,7 @@ pub mod nodes;
 pub mod notifications;
 pub mod page;
 pub mod participants;
+pub mod plain;
 pub mod presence;
 pub mod reads;
 pub mod scalars;

@@ -257,9 +257,9 @@ macro_rules! connection {
         #[derive(async_graphql::SimpleObject)]
         pub struct $connection {
             /// The items with their cursors.
-            pub edges: Vec<$edge>,
+            pub edges: $crate::graphql::plain::Listed<$edge>,
             /// The items alone.
-            pub nodes: Vec<$node>,
+            pub nodes: $crate::graphql::plain::Listed<$node>,
             /// Where the page sits.
             pub page_info: $crate::graphql::page::PageInfo,
         }
@@ -283,10 +283,29 @@ macro_rules! connection {
                     .map(|(cursor, node)| $edge { node, cursor })
                     .collect();
                 Self {
-                    edges,
-                    nodes,
+                    edges: $crate::graphql::plain::Listed(edges),
+                    nodes: $crate::graphql::plain::Listed(nodes),
                     page_info,
                 }
+            }
+        }
+
+        impl $crate::graphql::plain::Plain for $edge {
+            fn leaf(name: &str) -> Option<fn(&Self) -> async_graphql::Value> {
+                (name == "cursor").then_some(|of| of.cursor.clone().into())
+            }
+
+            fn inside(
+                name: &str,
+                set: $crate::graphql::plain::Set<'_>,
+            ) -> Option<Box<dyn $crate::graphql::plain::Inside<Self>>> {
+                if name != "node" {
+                    return None;
+                }
+                Some(Box::new($crate::graphql::plain::Part::new(
+                    |of: &Self| &of.node,
+                    set,
+                )?))
             }
         }
     };

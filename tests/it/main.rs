@@ -16,6 +16,7 @@ mod crash;
 mod deletion;
 mod house;
 mod jobs;
+mod lists;
 mod live;
 mod long_thread;
 mod messages;

@@ -18,6 +18,7 @@ use crate::{
             loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
         },
+        plain::Plain,
         presence::loader::TypingIn,
         scalars::DateTime,
         threads::{self, types::ThreadConnection},
@@ -223,6 +224,8 @@ impl Conversation {
         .await
     }
 }
+
+impl Plain for Conversation {}
 
 connection!(
     ConversationConnection,

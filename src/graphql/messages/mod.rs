@@ -4,6 +4,7 @@ pub mod inputs;
 pub mod loader;
 mod mutation;
 pub mod notice;
+mod plain;
 mod query;
 pub mod timeline;
 pub mod types;

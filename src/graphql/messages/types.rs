@@ -19,6 +19,7 @@ use crate::{
         },
         page::{Forward, Page, connection},
         participants::loader::MembershipOf,
+        plain::Plain,
         reads::loader::IsUnread,
         scalars::{DateTime, Html},
         threads::{loader::ThreadKey, types::Thread},
@@ -353,6 +354,8 @@ impl MessageRevision {
         self.0.reason.as_deref()
     }
 }
+
+impl Plain for MessageRevision {}
 
 connection!(
     MessageConnection,

@@ -11,6 +11,7 @@ use crate::{
         errors::{Result, maybe},
         messages::{loader::MessageKey, types::Message},
         page::connection,
+        plain::Plain,
         reads::types::UnreadTotals,
         scalars::DateTime,
         users::{loader::UserKey, types::User},
@@ -95,6 +96,8 @@ impl Notification {
         self.0.read_at.map(DateTime)
     }
 }
+
+impl Plain for Notification {}
 
 connection!(
     NotificationConnection,

@@ -16,6 +16,7 @@ use crate::{
         messages::{loader::message, types::Message},
         page::connection,
         participants::loader::HeadsOf,
+        plain::Plain,
         reads::{
             loader::{LastReadBy, MentionsIn, PositionIn, UnreadIn},
             types::int,
@@ -108,6 +109,8 @@ impl Participant {
         .await
     }
 }
+
+impl Plain for Participant {}
 
 connection!(
     ParticipantConnection,

@@ -14,6 +14,7 @@ use crate::{
         errors::{Result, maybe},
         messages::types::{Message, MessageEdge},
         page::PageInfo,
+        plain::Listed,
         threads::types::Thread,
     },
     id::{ConversationId, MessageId, ThreadId, UnreadTotalsId, UserId},
@@ -92,9 +93,9 @@ impl UnreadTotals {
 #[graphql(complex)]
 pub struct UnreadMessageConnection {
     /// The items with their cursors.
-    pub edges: Vec<MessageEdge>,
+    pub edges: Listed<MessageEdge>,
     /// The items alone.
-    pub nodes: Vec<Message>,
+    pub nodes: Listed<Message>,
     /// Where the page sits.
     pub page_info: PageInfo,
     /// Where the messages were looked for.

@@ -13,6 +13,7 @@ use crate::{
         context::{app, caller},
         errors::Result,
         page::{Forward, Page, connection},
+        plain::Plain,
         scalars::DateTime,
     },
     id::SessionId,
@@ -61,6 +62,8 @@ impl Session {
         sessions::lapses_at(&self.0).into()
     }
 }
+
+impl Plain for Session {}
 
 connection!(
     SessionConnection,

@@ -15,6 +15,7 @@ use crate::{
         errors::Result,
         messages::types::Message,
         page::{Both, Page, cursor},
+        plain::Listed,
         threads::{
             loader::ThreadRepliesOf,
             types::{ThreadOrder, ThreadReplyConnection, ThreadReplyEdge},
@@ -113,8 +114,8 @@ fn connection(
         node: Message(row),
     };
     ThreadReplyConnection {
-        edges: page.items.into_iter().map(edge).collect(),
-        nodes,
+        edges: Listed(page.items.into_iter().map(edge).collect()),
+        nodes: Listed(nodes),
         page_info,
     }
 }

@@ -1,6 +1,6 @@
 //! `Thread` and the edges of its replies.
 
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
+use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, Value};
 
 use crate::{
     entity::{message, thread},
@@ -14,6 +14,7 @@ use crate::{
             types::Message,
         },
         page::{Both, Forward, Page, PageInfo, connection},
+        plain::{Inside, Listed, Part, Plain, Set},
         reads::{
             loader::{PositionOf, UnreadOf},
             types::int,
@@ -185,9 +186,9 @@ pub enum ThreadOrder {
 #[derive(SimpleObject)]
 pub struct ThreadReplyConnection {
     /// The items with their cursors and places in the tree.
-    pub edges: Vec<ThreadReplyEdge>,
+    pub edges: Listed<ThreadReplyEdge>,
     /// The items alone.
-    pub nodes: Vec<Message>,
+    pub nodes: Listed<Message>,
     /// Where the page sits.
     pub page_info: PageInfo,
 }
@@ -217,6 +218,26 @@ impl ThreadReplyEdge {
         }
     }
 }
+
+impl Plain for ThreadReplyEdge {
+    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
+        Some(match name {
+            "cursor" => |of| of.cursor.clone().into(),
+            "depth" => |of| of.depth.into(),
+            "hiddenReplyCount" => |of| of.hidden_reply_count.into(),
+            _ => return None,
+        })
+    }
+
+    fn inside(name: &str, set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
+        if name != "node" {
+            return None;
+        }
+        Some(Box::new(Part::new(|of: &Self| &of.node, set)?))
+    }
+}
+
+impl Plain for Thread {}
 
 connection!(
     ThreadConnection,

@@ -1,6 +1,7 @@
 //! People as others see them.
 
 pub mod loader;
+mod plain;
 mod query;
 pub mod types;
 

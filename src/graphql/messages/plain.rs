@@ -1,0 +1,55 @@
+//! What of a message is told at once in lists.
+
+use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
+
+use crate::{
+    domain::text,
+    graphql::{
+        messages::types::{Message, MessageKind, MessagePriority},
+        plain::{Inside, Other, Person, Plain, Plan, Set},
+        scalars::{DateTime, Html},
+    },
+};
+
+impl Plain for Message {
+    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
+        Some(match name {
+            "id" => |of| of.0.id.to_string().into(),
+            "kind" => |of| enum_value(MessageKind::from(of.0.kind)),
+            "priority" => |of| enum_value(MessagePriority::from(of.0.priority)),
+            "body" => |of| of.0.body.as_deref().map_or(Value::Null, Value::from),
+            "bodyHtml" => |of| {
+                let html = of.0.body.as_deref().map(|body| Html(text::html(body)));
+                html.map_or(Value::Null, |html| html.to_value())
+            },
+            "sequence" => |of| of.0.seq.into(),
+            "createdAt" => |of| DateTime(of.0.created_at).to_value(),
+            "editedAt" => |of| time(of.0.edited_at),
+            "deletedAt" => |of| time(of.0.deleted_at),
+            "depth" => |of| of.0.depth.into(),
+            "replyCount" => |of| of.0.reply_count.into(),
+            "descendantCount" => |of| of.0.descendant_count.into(),
+            _ => return None,
+        })
+    }
+
+    fn inside(name: &str, set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
+        match name {
+            "sender" => {
+                let plan = set.plan().filter(Plan::is_at_hand)?;
+                let of = |of: &Self| of.0.sender_id;
+                Some(Box::new(Person { of, plan }))
+            }
+            "parent" => {
+                let plan = set.plan().filter(Plan::is_at_hand)?;
+                let of = |of: &Self| of.0.parent_id;
+                Some(Box::new(Other { of, plan }))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn time(at: Option<chrono::DateTime<chrono::Utc>>) -> Value {
+    at.map_or(Value::Null, |at| DateTime(at).to_value())
+}

@@ -1,0 +1,120 @@
+//! Lists that are told at once say what lists say that are told field by field.
+
+use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use serde_json::{Value, json};
+
+use crate::support::{
+    app::TestApp,
+    both,
+    groups::Groups,
+    person::{PASSWORD, Person},
+    seed::seed,
+    talk::Talk,
+};
+
+both!(lists_told_at_once_say_the_same);
+
+/// Fields of a message that are told at once.
+const PLAIN: [&str; 15] = [
+    "id",
+    "kind",
+    "priority",
+    "body",
+    "html: bodyHtml",
+    "sequence",
+    "createdAt",
+    "editedAt",
+    "deletedAt",
+    "depth",
+    "replyCount",
+    "descendantCount",
+    "sender { id username displayName isVerified createdAt __typename }",
+    "parent { id body }",
+    "... on Message { __typename inline: sequence }",
+];
+/// And some that are not, one of which sends the whole list the other way.
+const OTHER: [&str; 4] = [
+    "viewerHasRead",
+    "sender { bio }",
+    "parent { sender { id } }",
+    "again: id id",
+];
+
+/// What is asked of each message, and the same with a field that keeps it from being told at once.
+fn fields(random: &mut StdRng) -> [String; 2] {
+    let count = random.random_range(1..6);
+    let mut some: Vec<_> = PLAIN.choose_multiple(random, count).copied().collect();
+    if random.random_ratio(1, 6) {
+        some.push(OTHER.choose(random).copied().unwrap());
+    }
+    if random.random_ratio(1, 4) {
+        some.push("...Known");
+    }
+    ["", "alone: viewerCanReply"].map(|alone| format!("{} {alone}", some.join(" ")))
+}
+
+/// A value without what was only asked to change the way.
+fn without(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.remove("alone");
+            fields.values_mut().for_each(without);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without),
+        _ => {}
+    }
+}
+
+async fn asks(who: &Person, fields: &str, variables: &Value) -> Value {
+    let known = match fields.contains("...Known") {
+        true => "fragment Known on Message { known: id known2: createdAt }",
+        false => "",
+    };
+    let query = format!(
+        "query($group: ID!, $thread: ID!) {{
+            conversation(id: $group) {{ messages(first: 50, includeReplies: true) {{
+                nodes {{ {fields} }} edges {{ cursor node {{ {fields} }} __typename }} }} }}
+            thread(id: $thread) {{ replies(first: 50) {{
+                edges {{ depth hiddenReplyCount cursor node {{ {fields} }} }} nodes {{ {fields} }} }} }}
+            users(filter: {{}}) {{ nodes {{ id displayName }} edges {{ node {{ username }} cursor }} }} }}
+         {known}"
+    );
+    let mut data = who.asks(&query, variables.clone()).await;
+    without(&mut data);
+    data
+}
+
+async fn lists_told_at_once_say_the_same(app: TestApp) {
+    let mut random = StdRng::seed_from_u64(seed());
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let mut cleo = app.person("Cleo").await;
+    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    let root = ann.says(&group, "**Which** yarn, @bob?").await;
+    let mut all = vec![root.clone()];
+    for number in 0..12 {
+        let who = *[&ann, &bob, &cleo].choose(&mut random).unwrap();
+        let parent = all.choose(&mut random).unwrap().clone();
+        all.push(
+            who.answers(&group, &parent, &format!("yarn {number}"))
+                .await,
+        );
+    }
+    ann.edits(&root, "Which yarn, then?").await;
+    let gone = bob.says(&group, "gone").await;
+    cleo.answers(&group, &gone, "kept").await;
+    bob.deletes(&gone).await;
+    // Nobody's messages stay, without a sender.
+    let delete = "mutation($input: DeleteAccountInput!) { deleteAccount(input: $input) {
+        deletedUserId } }";
+    cleo.signs_in().await;
+    let input = json!({ "confirmUsername": "cleo", "password": PASSWORD });
+    cleo.asks(delete, json!({ "input": input })).await;
+    let thread = root.replace("msg_", "thr_");
+    let variables = json!({ "group": group, "thread": thread });
+    for _ in 0..25 {
+        let [at_once, one_by_one] = fields(&mut random);
+        let told = asks(&bob, &at_once, &variables).await;
+        assert_eq!(told, asks(&bob, &one_by_one, &variables).await, "{at_once}");
+        assert!(told["conversation"]["messages"]["nodes"][0].is_object());
+    }
+}
