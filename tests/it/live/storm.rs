@@ -126,7 +126,10 @@ struct Heard {
 pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     let seed: u64 = rand::rng().random();
     let soak = soak();
+    // Through cuts of twenty seconds little is sent.
+    let is_cut = faults.iter().any(|fault| matches!(fault, Fault::Cut(_)));
     let (lasts, enough, listeners) = match soak {
+        Some(lasts) if is_cut => (lasts, ENOUGH, 50),
         Some(lasts) => (lasts, MANY, 50),
         None => (SHORT, ENOUGH, 8),
     };
