@@ -9,6 +9,9 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
+/// What everybody who was made up signs in with.
+const PASSWORD: &str = "over-under-over-under";
+
 /// One connection.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
@@ -28,19 +31,14 @@ pub(crate) struct Answer {
 pub(crate) struct Stretch {
     pub(crate) times: Vec<Duration>,
     pub(crate) took: Duration,
-    pub(crate) statements: Option<u64>,
+    /// Of a request, on average.
+    pub(crate) statements: Option<f64>,
 }
 
 impl Client {
     pub(crate) async fn connect(host: &str, token: Option<&str>) -> Self {
-        let stream = TcpStream::connect(host).await.unwrap();
-        stream.set_nodelay(true).unwrap();
-        let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-            .await
-            .unwrap();
-        tokio::spawn(connection);
         Self {
-            sender,
+            sender: connection(host).await,
             host: host.to_owned(),
             token: token.map(str::to_owned),
         }
@@ -54,7 +52,10 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        self.sender.ready().await.unwrap();
+        // The server ends connections on which nothing was asked for a while.
+        if self.sender.ready().await.is_err() {
+            self.sender = connection(&self.host).await;
+        }
         let response = self
             .sender
             .send_request(request.body(Full::new(body)).unwrap())
@@ -92,6 +93,41 @@ impl Client {
     }
 }
 
+async fn connection(host: &str) -> SendRequest<Full<Bytes>> {
+    let stream = TcpStream::connect(host).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .unwrap();
+    tokio::spawn(connection);
+    sender
+}
+
+/// Signs in somebody of the seed.
+pub(crate) async fn sign_in(client: &mut Client, username: &str) -> String {
+    let text = "mutation($input: SignInInput!) { signIn(input: $input) { auth { accessToken } } }";
+    let input = json!({ "input": { "login": username, "password": PASSWORD } });
+    let data = client.asks(text, input).await;
+    text_of(&data["signIn"]["auth"]["accessToken"])
+}
+
+/// Somebody new: their token and their id.
+pub(crate) async fn register(client: &mut Client, username: &str) -> (String, String) {
+    let text = "mutation($input: RegisterInput!) { register(input: $input) {
+        auth { accessToken viewer { user { id } } } } }";
+    let input = json!({ "username": username, "displayName": username,
+        "email": format!("{username}@example.org"), "password": "warp, weft and shuttle" });
+    let data = client.asks(text, json!({ "input": input })).await;
+    let auth = &data["register"]["auth"];
+    let id = text_of(&auth["viewer"]["user"]["id"]);
+    (text_of(&auth["accessToken"]), id)
+}
+
+/// The text that must be there.
+pub(crate) fn text_of(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
+
 /// The body of a request.
 pub(crate) fn operation(query: &str, variables: &Value) -> Bytes {
     json!({ "query": query, "variables": variables })
@@ -99,16 +135,24 @@ pub(crate) fn operation(query: &str, variables: &Value) -> Bytes {
         .into()
 }
 
-/// Several callers ask for a while, each the next as soon as it has an answer. `next` gives path and body.
-pub(crate) async fn ask_for(
+/// Gives path and body of the next request.
+pub(crate) type Next<'a> = &'a (dyn Fn() -> (&'static str, Bytes) + Sync);
+
+/// Several callers ask for a while, each the next as soon as it has an answer.
+pub(crate) async fn ask_for(clients: &mut [Client], time: Duration, next: Next<'_>) -> Stretch {
+    let begun = Instant::now();
+    ask_while(clients, &|| begun.elapsed() < time, next).await
+}
+
+async fn ask_while(
     clients: &mut [Client],
-    time: Duration,
-    next: &(dyn Fn() -> (&'static str, Bytes) + Sync),
+    more: &(dyn Fn() -> bool + Sync),
+    next: Next<'_>,
 ) -> Stretch {
     let begun = Instant::now();
     let callers = clients.iter_mut().map(|client| async move {
-        let (mut times, mut statements) = (vec![], None);
-        while begun.elapsed() < time {
+        let (mut times, mut statements) = (vec![], vec![]);
+        while more() {
             let (path, body) = next();
             let asked = Instant::now();
             let answer = client.post(path, body).await;
@@ -118,17 +162,22 @@ pub(crate) async fn ask_for(
                 "{}",
                 String::from_utf8_lossy(&answer.body)
             );
-            statements = answer.statements;
+            statements.extend(answer.statements);
         }
         (times, statements)
     });
     let all = futures_util::future::join_all(callers).await;
     let took = begun.elapsed();
-    let statements = all.iter().find_map(|(_, statements)| *statements);
+    let counted: Vec<u64> = all
+        .iter()
+        .flat_map(|(_, counted)| counted)
+        .copied()
+        .collect();
     let times = all.into_iter().flat_map(|(times, _)| times).collect();
+    let statements = counted.iter().sum::<u64>() as f64 / counted.len() as f64;
     Stretch {
         times,
         took,
-        statements,
+        statements: (!counted.is_empty()).then_some(statements),
     }
 }

@@ -1,4 +1,4 @@
-//! Fresh databases: a file for SQLite, and a private PostgreSQL with its ordinary, durable settings.
+//! What Heddle stands on, private to this run: PostgreSQL with its ordinary, durable settings.
 
 use std::{
     fs,
@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// A PostgreSQL server of this run's own. It ends when its standard input does.
+/// A PostgreSQL server. It ends when its standard input does.
 pub(crate) struct Postgres {
     pub(crate) url: String,
     pub(crate) pid: u32,

@@ -3,10 +3,10 @@
 //! possible for the same answers. What counts is processor time per operation and the ratio to the floor of the same
 //! run; wall times on a shared machine are shown for what they are worth.
 //!
-//! `just bench` runs everything, `just bench quick` a few minutes' worth. Results are printed and written to
-//! `target/bench/` as JSON.
+//! `just bench` runs everything, `just bench quick` a few minutes' worth. Results are printed and kept in `target/bench` as JSON.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     reason = "a measurement that cannot go on should stop where it is"
 )]
 #![expect(
@@ -29,76 +29,58 @@ mod client;
 mod databases;
 mod fanout;
 mod floor;
+mod hall;
+mod past;
 mod process;
 mod report;
+mod rest;
+mod scale;
 mod server;
+mod sockets;
 mod walks;
 
-use std::time::Duration;
+use std::time::Instant;
 
-/// How much to measure.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    users: usize,
-    conversations: usize,
-    messages: usize,
-    rounds: usize,
-    /// How long each operation runs in a round.
-    slot: Duration,
-    subscribers: &'static [usize],
-    idle: usize,
-}
+use report::Report;
+use scale::{FULL, QUICK, Scale};
 
-const QUICK: Scale = Scale {
-    users: 300,
-    conversations: 60,
-    messages: 30_000,
-    rounds: 3,
-    slot: Duration::from_millis(1500),
-    subscribers: &[1, 100, 1000],
-    idle: 1000,
-};
-
-const FULL: Scale = Scale {
-    users: 1000,
-    conversations: 200,
-    messages: 200_000,
-    rounds: 7,
-    slot: Duration::from_secs(5),
-    subscribers: &[1, 100, 1000],
-    idle: 5000,
-};
+const USAGE: &str = "usage: load [quick]";
 
 fn main() {
-    // Cargo adds `--bench`; Clippy and the tests of all targets only want to know that it builds.
-    let arguments: Vec<String> = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .collect();
-    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let runtime = |threads: usize| {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder
-            .worker_threads(threads)
-            .enable_all()
-            .build()
-            .unwrap()
-    };
+    // Cargo adds `--bench` when it measures. The tests of all targets only want to know that it builds.
+    let (flags, words): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|word| word == "--bench");
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["floor-sqlite", file] => runtime(2).block_on(floor::on_sqlite(file)),
-        ["floor-postgres", url] => runtime(2).block_on(floor::on_postgres(url)),
-        ["floor-sockets"] => runtime(2).block_on(floor::sockets()),
+        ["floor-sqlite", file] => block_on(2, floor::sqlite::run(file)),
+        ["floor-postgres", url] => block_on(2, floor::postgres::run(url)),
+        ["floor-sockets"] => block_on(2, floor::sockets::run()),
         ["--list"] => {}
-        [] => runtime(1).block_on(run(FULL)),
-        ["quick"] => runtime(1).block_on(run(QUICK)),
-        _ => eprintln!("usage: load [quick]"),
+        [] if !flags.is_empty() => measure(&FULL, "load"),
+        ["quick"] => measure(&QUICK, "load"),
+        _ => eprintln!("{USAGE}"),
     }
 }
 
-async fn run(scale: Scale) {
-    let mut report = report::Report::default();
-    walks::measure(scale, &mut report).await;
-    fanout::measure(scale, &mut report).await;
-    report.print();
-    report.write();
+fn block_on(threads: usize, work: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(threads).enable_all().build();
+    runtime.unwrap().block_on(work);
+}
+
+/// Everything but growth, kept under this name.
+fn measure(scale: &Scale, name: &str) {
+    block_on(1, async {
+        let begun = Instant::now();
+        let mut report = Report::default();
+        walks::measure(scale, &mut report).await;
+        eprintln!("deliveries");
+        fanout::measure(scale, &mut report).await;
+        eprintln!("silence");
+        rest::measure(scale, &mut report).await;
+        let results = report.results(scale.name, begun.elapsed());
+        report::print(&results);
+        report::write(name, &results);
+        eprintln!("{} s", begun.elapsed().as_secs());
+    });
 }

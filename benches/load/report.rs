@@ -1,57 +1,58 @@
-//! What was measured, as a table for people and as JSON for programs.
+//! What was measured: medians over the rounds and single figures; as a table for people and as JSON for programs.
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{
-    client::Stretch,
-    server::{Server, Spent},
-};
+use crate::{client::Stretch, server::Spent};
+
+/// Where results are kept.
+pub(crate) const FOLDER: &str = "target/bench";
 
 /// One stretch of one operation on one server.
 #[derive(Debug)]
 pub(crate) struct Row {
-    operation: &'static str,
+    operation: String,
     callers: usize,
-    server: &'static str,
+    server: String,
     per_second: f64,
-    p50: Duration,
-    p99: Duration,
+    /// The middle one and the 99th of a hundred, where each was timed.
+    times: Option<[Duration; 2]>,
     server_us: f64,
     database_us: f64,
-    statements: Option<u64>,
+    statements: Option<f64>,
 }
 
 impl Row {
     /// `parts` requests make one operation.
     pub(crate) fn of(
-        server: &Server,
-        operation: &'static str,
+        server: &str,
+        operation: &str,
         callers: usize,
         done: &Stretch,
         parts: u32,
-        (before, after): (Spent, Spent),
+        spent: Spent,
     ) -> Self {
         let mut times = done.times.clone();
         times.sort_unstable();
-        let at = |share: usize| times[(times.len() * share / 100).min(times.len() - 1)] * parts;
         let count = times.len() as f64 / f64::from(parts);
-        let each =
-            |from: Duration, to: Duration| to.saturating_sub(from).as_secs_f64() * 1e6 / count;
+        let each = |spent: Duration| spent.as_secs_f64() * 1e6 / count;
         Self {
-            operation,
+            operation: operation.to_owned(),
             callers,
-            server: server.name,
+            server: server.to_owned(),
             per_second: count / done.took.as_secs_f64(),
-            p50: at(50),
-            p99: at(99),
-            server_us: each(before.server, after.server),
-            database_us: each(before.database, after.database),
+            times: Some([50, 99].map(|share| share_of(&times, share) * parts)),
+            server_us: each(spent.server),
+            database_us: each(spent.database),
             statements: done
                 .statements
-                .map(|statements| statements * u64::from(parts)),
+                .map(|statements| statements * f64::from(parts)),
         }
+    }
+
+    fn cpu_us(&self) -> f64 {
+        self.server_us + self.database_us
     }
 }
 
@@ -59,7 +60,7 @@ impl Row {
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
-    notes: Vec<(String, f64, &'static str)>,
+    figures: Vec<(String, f64, &'static str)>,
 }
 
 impl Report {
@@ -69,99 +70,142 @@ impl Report {
 
     /// A figure of its own.
     pub(crate) fn note(&mut self, name: String, value: f64, unit: &'static str) {
-        self.notes.push((name, value, unit));
+        self.figures.push((name, value, unit));
+    }
+
+    /// All of it.
+    pub(crate) fn results(&self, scale: &str, took: Duration) -> Value {
+        let figure =
+            |(name, value, unit): &(_, _, _)| json!({ "name": name, "value": value, "unit": unit });
+        json!({
+            "scale": scale,
+            "took_seconds": took.as_secs(),
+            "operations": self.operations(),
+            "figures": self.figures.iter().map(figure).collect::<Vec<_>>(),
+        })
     }
 
     /// Medians over the rounds, in the order in which things were first measured.
-    fn lines(&self) -> Vec<Value> {
+    fn operations(&self) -> Vec<Value> {
         let mut order = vec![];
         let mut groups: BTreeMap<(&str, usize, &str), Vec<&Row>> = BTreeMap::new();
         for row in &self.rows {
-            let key = (row.operation, row.callers, row.server);
+            let key = (row.operation.as_str(), row.callers, row.server.as_str());
             if !groups.contains_key(&key) {
                 order.push(key);
             }
             groups.entry(key).or_default().push(row);
         }
-        let cpu = |row: &Row| row.server_us + row.database_us;
-        let mut lines = vec![];
-        for key in &order {
+        let cpu = |rows: &[&Row]| median(rows.iter().map(|row| row.cpu_us()).collect());
+        let line = |key: &(&str, usize, &str)| {
             let rows = &groups[key];
             let of =
                 |figure: &dyn Fn(&Row) -> f64| median(rows.iter().map(|row| figure(row)).collect());
+            let milliseconds = |index: usize| {
+                rows[0].times.map(|_| {
+                    of(&|row| {
+                        row.times
+                            .map_or(0.0, |times| times[index].as_secs_f64() * 1000.0)
+                    })
+                })
+            };
             let database = key.2.split(" on ").nth(1).unwrap_or_default();
             let floor = format!("floor on {database}");
             let floor = groups.get(&(key.0, key.1, floor.as_str()));
-            let floor = floor.map(|rows| median(rows.iter().map(|row| cpu(row)).collect()));
-            let all: Vec<f64> = rows.iter().map(|row| cpu(row)).collect();
-            lines.push(json!({
+            let all = || rows.iter().map(|row| row.cpu_us());
+            json!({
                 "operation": key.0, "callers": key.1, "server": key.2,
                 "per_second": of(&|row| row.per_second),
-                "p50_ms": of(&|row| row.p50.as_secs_f64() * 1000.0),
-                "p99_ms": of(&|row| row.p99.as_secs_f64() * 1000.0),
+                "p50_ms": milliseconds(0),
+                "p99_ms": milliseconds(1),
                 "server_us": of(&|row| row.server_us),
                 "database_us": of(&|row| row.database_us),
-                "cpu_us": of(&cpu),
-                "cpu_us_least": all.iter().copied().fold(f64::INFINITY, f64::min),
-                "cpu_us_most": all.iter().copied().fold(0.0, f64::max),
-                "to_floor": floor.map(|floor| of(&cpu) / floor),
-                "statements": rows[0].statements,
-            }));
-        }
-        lines
+                "cpu_us": cpu(rows),
+                "cpu_us_least": all().fold(f64::INFINITY, f64::min),
+                "cpu_us_most": all().fold(0.0, f64::max),
+                "to_floor": floor.map(|floor| cpu(rows) / cpu(floor)),
+                "statements": rows[0].statements.map(|_| of(&|row| row.statements.unwrap_or_default())),
+            })
+        };
+        order.iter().map(line).collect()
     }
+}
 
-    pub(crate) fn print(&self) {
+/// Prints results for people.
+pub(crate) fn print(results: &Value) {
+    println!(
+        "| operation | callers | server | CPU µs | of it database | × floor | statements | /s | p50 ms | p99 ms |"
+    );
+    println!("|---|---|---|---|---|---|---|---|---|---|");
+    let list = |key: &str| results[key].as_array().cloned().unwrap_or_default();
+    for line in list("operations") {
+        let number = |key, digits| number(&line[key], digits);
         println!(
-            "| operation | callers | server | CPU µs | of it database | × floor | statements | /s | p50 ms | p99 ms |"
+            "| {} | {} | {} | {} ({} to {}) | {} | {} | {} | {} | {} | {} |",
+            text(&line["operation"]),
+            line["callers"],
+            text(&line["server"]),
+            number("cpu_us", 0),
+            number("cpu_us_least", 0),
+            number("cpu_us_most", 0),
+            number("database_us", 0),
+            number("to_floor", 2),
+            number("statements", 1),
+            number("per_second", 0),
+            number("p50_ms", 2),
+            number("p99_ms", 2),
         );
-        println!("|---|---|---|---|---|---|---|---|---|---|");
-        for line in self.lines() {
-            let number = |key: &str, digits: usize| {
-                line[key]
-                    .as_f64()
-                    .map_or_else(String::new, |value| format!("{value:.digits$}"))
-            };
-            println!(
-                "| {} | {} | {} | {} ({} to {}) | {} | {} | {} | {} | {} | {} |",
-                line["operation"].as_str().unwrap_or_default(),
-                line["callers"],
-                line["server"].as_str().unwrap_or_default(),
-                number("cpu_us", 0),
-                number("cpu_us_least", 0),
-                number("cpu_us_most", 0),
-                number("database_us", 0),
-                number("to_floor", 2),
-                number("statements", 0),
-                number("per_second", 0),
-                number("p50_ms", 2),
-                number("p99_ms", 2),
-            );
-        }
-        println!();
-        for (name, value, unit) in &self.notes {
-            println!("- {name}: {value:.1} {unit}");
-        }
     }
+    println!();
+    for figure in list("figures") {
+        let value = number(&figure["value"], 1);
+        println!(
+            "- {}: {value} {}",
+            text(&figure["name"]),
+            text(&figure["unit"])
+        );
+    }
+}
 
-    pub(crate) fn write(&self) {
-        let notes: Vec<_> = self
-            .notes
-            .iter()
-            .map(|(name, value, unit)| json!({ "name": name, "value": value, "unit": unit }))
-            .collect();
-        let all = json!({ "operations": self.lines(), "figures": notes });
-        fs::create_dir_all("target/bench").unwrap();
-        fs::write(
-            "target/bench/load.json",
-            serde_json::to_vec_pretty(&all).unwrap(),
-        )
-        .unwrap();
+/// Keeps results, by name.
+pub(crate) fn write(name: &str, results: &Value) {
+    fs::create_dir_all(FOLDER).unwrap();
+    let file = format!("{FOLDER}/{name}.json");
+    fs::write(file, serde_json::to_vec_pretty(results).unwrap()).unwrap();
+}
+
+/// A number with so many digits after the point, in groups of three before it; nothing where there is none.
+pub(crate) fn number(value: &Value, digits: usize) -> String {
+    let Some(value) = value.as_f64() else {
+        return String::new();
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
+            grouped.push(',');
+        }
+        grouped.push(digit);
     }
+    match rest {
+        "" => grouped,
+        rest => format!("{grouped}.{rest}"),
+    }
+}
+
+/// The text that is there, or none.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
 }
 
 /// The middle one.
 pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_unstable_by(f64::total_cmp);
     figures.get(figures.len() / 2).copied().unwrap_or_default()
+}
+
+/// The one that so many of a hundred are below.
+pub(crate) fn share_of<T: Copy>(sorted: &[T], share: usize) -> T {
+    sorted[(sorted.len() * share / 100).min(sorted.len() - 1)]
 }
