@@ -19,7 +19,8 @@ const EVENTS: &str = "subscription($id: ID!) { messageSent(conversationId: $id) 
 
 pub(crate) struct Hall {
     speaker: Client,
-    group: String,
+    pub(crate) speaker_token: String,
+    pub(crate) group: String,
     tokens: Vec<String>,
 }
 
@@ -45,6 +46,7 @@ impl Hall {
         let group = new_group(&mut speaker, "Hall", &json!(ids)).await;
         Self {
             speaker,
+            speaker_token: token,
             group,
             tokens,
         }
