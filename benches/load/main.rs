@@ -30,6 +30,7 @@ mod databases;
 mod fanout;
 mod floor;
 mod hall;
+mod machine;
 mod past;
 mod process;
 mod report;
@@ -70,6 +71,7 @@ fn block_on(threads: usize, work: impl Future<Output = ()>) {
 
 /// Everything but growth, kept under this name.
 fn measure(scale: &Scale, name: &str) {
+    machine::raise_open_files();
     block_on(1, async {
         let begun = Instant::now();
         let mut report = Report::default();

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{client::Stretch, server::Spent};
+use crate::{client::Stretch, machine, server::Spent};
 
 /// Where results are kept.
 pub(crate) const FOLDER: &str = "target/bench";
@@ -61,6 +61,7 @@ impl Row {
 pub(crate) struct Report {
     rows: Vec<Row>,
     figures: Vec<(String, f64, &'static str)>,
+    remarks: Vec<String>,
 }
 
 impl Report {
@@ -73,6 +74,12 @@ impl Report {
         self.figures.push((name, value, unit));
     }
 
+    /// Something that whoever reads the figures should know.
+    pub(crate) fn remark(&mut self, text: &str) {
+        eprintln!("{text}");
+        self.remarks.push(text.to_owned());
+    }
+
     /// All of it.
     pub(crate) fn results(&self, scale: &str, took: Duration) -> Value {
         let figure =
@@ -80,8 +87,10 @@ impl Report {
         json!({
             "scale": scale,
             "took_seconds": took.as_secs(),
+            "machine": machine::describe(),
             "operations": self.operations(),
             "figures": self.figures.iter().map(figure).collect::<Vec<_>>(),
+            "remarks": self.remarks,
         })
     }
 
@@ -164,6 +173,9 @@ pub(crate) fn print(results: &Value) {
             text(&figure["name"]),
             text(&figure["unit"])
         );
+    }
+    for remark in list("remarks") {
+        println!("\n{}", text(&remark));
     }
 }
 

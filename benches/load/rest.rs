@@ -13,12 +13,15 @@ use crate::{
     Scale,
     client::Client,
     hall::Hall,
+    machine,
     report::{Report, median, share_of},
     server::{Home, Server},
     sockets::{Ears, Socket},
     walks::{BODY, D, sending},
 };
 
+/// Files that are open besides sockets.
+const OTHER_FILES: u64 = 500;
 /// How far messages are apart while everybody comes back.
 const APART: Duration = Duration::from_millis(50);
 /// Between two tries, longer each time up to the last and never exactly as long as others wait.
@@ -27,7 +30,15 @@ const WAITS: [u64; 5] = [50, 100, 200, 400, 800];
 const QUIET: Duration = Duration::from_millis(500);
 
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
-    let count = scale.idle;
+    let (files, _) = machine::open_files();
+    let room = usize::try_from(files.saturating_sub(OTHER_FILES)).unwrap_or(usize::MAX);
+    let count = scale.idle.min(room);
+    if count < scale.idle {
+        report.remark(&format!(
+            "the system allows {files} open files: {count} silent listeners instead of {}",
+            scale.idle
+        ));
+    }
     let folder = tempfile::tempdir().unwrap();
     let home = Home::on_sqlite(folder.path(), "SQLite");
     Hall::seed(&home, count);
