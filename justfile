@@ -24,6 +24,10 @@ lint:
 bench *SCALE:
     cargo bench --locked --bench load -- {{SCALE}}
 
+# Show in seconds that the measurement runs; says nothing about speed.
+bench-smoke:
+    cargo test --locked --bench load -- smoke
+
 # Storms over several nodes, SECONDS long each; tells seeds, counts and faults.
 soak SECONDS="3600":
     HEDDLE_TEST_SOAK={{SECONDS}} cargo test --locked --test it -- live::nodes:: live::crowd:: --nocapture --test-threads 1

@@ -3,7 +3,8 @@
 //! possible for the same answers. What counts is processor time per operation and the ratio to the floor of the same
 //! run; wall times on a shared machine are shown for what they are worth.
 //!
-//! `just bench` runs everything, `just bench quick` a few minutes' worth. Results are printed and kept in `target/bench` as JSON.
+//! `just bench` runs everything, `just bench quick` a few minutes' worth, `just bench-smoke` shows in seconds that it
+//! runs. Results are printed and kept in `target/bench` as JSON.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -43,9 +44,9 @@ mod walks;
 use std::time::Instant;
 
 use report::Report;
-use scale::{FULL, QUICK, Scale};
+use scale::{FULL, QUICK, SMOKE, Scale};
 
-const USAGE: &str = "usage: load [quick]";
+const USAGE: &str = "usage: load [quick | smoke]";
 
 fn main() {
     // Cargo adds `--bench` when it measures. The tests of all targets only want to know that it builds.
@@ -59,6 +60,7 @@ fn main() {
         ["--list"] => {}
         [] if !flags.is_empty() => measure(&FULL, "load"),
         ["quick"] => measure(&QUICK, "load"),
+        ["smoke"] => measure(&SMOKE, "smoke"),
         _ => eprintln!("{USAGE}"),
     }
 }

@@ -28,6 +28,23 @@ pub(crate) struct Scale {
     pub(crate) silence: Duration,
 }
 
+/// Seconds in all: shows that everything can be measured, and says nothing about speed.
+pub(crate) const SMOKE: Scale = Scale {
+    name: "smoke",
+    users: 30,
+    conversations: 6,
+    messages: 600,
+    rounds: 1,
+    slot: Duration::from_millis(100),
+    unread: [0, 5, 20],
+    starts: 1,
+    subscribers: &[1, 20],
+    gentle: 3,
+    burst: 5,
+    idle: 20,
+    silence: Duration::from_secs(1),
+};
+
 /// A few minutes' worth.
 pub(crate) const QUICK: Scale = Scale {
     name: "quick",
