@@ -30,6 +30,7 @@ mod client;
 mod databases;
 mod fanout;
 mod floor;
+mod goals;
 mod hall;
 mod machine;
 mod past;
@@ -82,7 +83,8 @@ fn measure(scale: &Scale, name: &str) {
         fanout::measure(scale, &mut report).await;
         eprintln!("silence");
         rest::measure(scale, &mut report).await;
-        let results = report.results(scale.name, begun.elapsed());
+        let growth = report::read("growth");
+        let results = report.results(scale.name, begun.elapsed(), &growth);
         report::print(&results);
         report::write(name, &results);
         eprintln!("{} s", begun.elapsed().as_secs());

@@ -1,10 +1,11 @@
-//! What was measured: medians over the rounds and single figures; as a table for people and as JSON for programs.
+//! What was measured: medians over the rounds, single figures, and how they stand to the goals; as a table for people
+//! and as JSON for programs.
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{client::Stretch, machine, server::Spent};
+use crate::{client::Stretch, goals, machine, server::Spent};
 
 /// Where results are kept.
 pub(crate) const FOLDER: &str = "target/bench";
@@ -80,18 +81,24 @@ impl Report {
         self.remarks.push(text.to_owned());
     }
 
-    /// All of it.
-    pub(crate) fn results(&self, scale: &str, took: Duration) -> Value {
+    /// All of it, with the goals judged. `growth` is what an earlier run of that scale found.
+    pub(crate) fn results(&self, scale: &str, took: Duration, growth: &Value) -> Value {
         let figure =
             |(name, value, unit): &(_, _, _)| json!({ "name": name, "value": value, "unit": unit });
-        json!({
+        let mut all = json!({
             "scale": scale,
             "took_seconds": took.as_secs(),
             "machine": machine::describe(),
             "operations": self.operations(),
             "figures": self.figures.iter().map(figure).collect::<Vec<_>>(),
             "remarks": self.remarks,
-        })
+        });
+        let goals: Vec<Value> = goals::all(&all, growth)
+            .iter()
+            .map(goals::Goal::json)
+            .collect();
+        all["goals"] = json!(goals);
+        all
     }
 
     /// Medians over the rounds, in the order in which things were first measured.
@@ -151,7 +158,7 @@ pub(crate) fn print(results: &Value) {
         let number = |key, digits| number(&line[key], digits);
         println!(
             "| {} | {} | {} | {} ({} to {}) | {} | {} | {} | {} | {} | {} |",
-            text(&line["operation"]),
+            goals::title(text(&line["operation"])),
             line["callers"],
             text(&line["server"]),
             number("cpu_us", 0),
@@ -174,6 +181,10 @@ pub(crate) fn print(results: &Value) {
             text(&figure["unit"])
         );
     }
+    println!("\n| goal | figure | to reach | |\n|---|---|---|---|");
+    for goal in list("goals") {
+        println!("{}", goals::line(&goal));
+    }
     for remark in list("remarks") {
         println!("\n{}", text(&remark));
     }
@@ -184,6 +195,18 @@ pub(crate) fn write(name: &str, results: &Value) {
     fs::create_dir_all(FOLDER).unwrap();
     let file = format!("{FOLDER}/{name}.json");
     fs::write(file, serde_json::to_vec_pretty(results).unwrap()).unwrap();
+}
+
+/// Results of an earlier run of a build like this one; null where there are none. Figures of a debug build shall never
+/// stand beside others.
+pub(crate) fn read(name: &str) -> Value {
+    let bytes = fs::read(format!("{FOLDER}/{name}.json")).unwrap_or_default();
+    let results: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    if results["machine"]["profile"] == machine::profile() {
+        results
+    } else {
+        Value::Null
+    }
 }
 
 /// A number with so many digits after the point, in groups of three before it; nothing where there is none.
