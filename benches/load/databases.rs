@@ -9,6 +9,8 @@ use std::{
 /// A PostgreSQL server. It ends when its standard input does.
 pub(crate) struct Postgres {
     pub(crate) url: String,
+    /// Where its socket is.
+    pub(crate) folder: String,
     pub(crate) pid: u32,
     child: Child,
     hold: Option<ChildStdin>,
@@ -28,12 +30,13 @@ impl Postgres {
             .read_line(&mut url)
             .unwrap();
         let url = url.trim().to_owned();
-        let folder = url.split("host=").nth(1).unwrap();
+        let folder = url.split("host=").nth(1).unwrap().to_owned();
         let file = fs::read_to_string(format!("{folder}/data/postmaster.pid")).unwrap();
         let pid = file.lines().next().unwrap().parse().unwrap();
         let hold = child.stdin.take();
         Self {
             url,
+            folder,
             pid,
             child,
             hold,

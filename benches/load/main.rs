@@ -34,6 +34,7 @@ mod goals;
 mod hall;
 mod machine;
 mod past;
+mod pgbench;
 mod process;
 mod report;
 mod rest;

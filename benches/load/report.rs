@@ -52,6 +52,26 @@ impl Row {
         }
     }
 
+    /// What a tool says that times nothing by itself.
+    pub(crate) fn of_tool(
+        tool: &str,
+        operation: &str,
+        callers: usize,
+        per_second: f64,
+        database_us: f64,
+    ) -> Self {
+        Self {
+            operation: operation.to_owned(),
+            callers,
+            server: tool.to_owned(),
+            per_second,
+            times: None,
+            server_us: 0.0,
+            database_us,
+            statements: None,
+        }
+    }
+
     fn cpu_us(&self) -> f64 {
         self.server_us + self.database_us
     }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use tokio::net::TcpListener;
 use uuid::Uuid;
 
-const TIMELINE: &str = r#"SELECT m.id, m.body, m.created_at, m.reply_count, u.id, u.display_name, m.parent_id, m.depth
+pub(crate) const TIMELINE: &str = r#"SELECT m.id, m.body, m.created_at, m.reply_count, u.id, u.display_name, m.parent_id, m.depth
     FROM message m JOIN "user" u ON u.id = m.sender_id
     WHERE m.conversation_id = $1 AND m.root_id IS NULL ORDER BY m.seq DESC LIMIT 50"#;
 const THREAD: &str = r#"SELECT m.id, m.body, m.created_at, m.reply_count, u.id, u.display_name, m.parent_id, m.depth
@@ -23,15 +23,16 @@ const UNREAD: &str = r#"SELECT c.id, c.title, (SELECT COUNT(*) FROM message m WH
         AND m.root_id IS NULL AND m.seq > p.read_floor_seq AND m.sender_id <> p.user_id)
     FROM participant p JOIN conversation c ON c.id = p.conversation_id
     WHERE p.user_id = $1 ORDER BY c.last_activity_at DESC LIMIT 50"#;
-const NEXT: &str =
+pub(crate) const NEXT: &str =
     "UPDATE conversation SET last_seq = last_seq + 1 WHERE id = $1 RETURNING last_seq";
 const INSERT: &str = "INSERT INTO message (id, conversation_id, seq, sender_id, depth, path, kind, priority, body, created_at)
     VALUES ($1, $2, $3, $4, 0, $5, 'USER', 'NORMAL', $6, $7)";
-const BUSIEST: &str = "SELECT id FROM conversation ORDER BY last_seq DESC, id LIMIT 1";
+pub(crate) const BUSIEST: &str = "SELECT id FROM conversation ORDER BY last_seq DESC, id LIMIT 1";
 const LONGEST: &str = "SELECT id FROM thread ORDER BY abs(reply_count - 199), id LIMIT 1";
 /// Groups of the floor's own: what it sends must not be unread for anybody who is measured.
-const PLACES: &str = "SELECT id FROM conversation WHERE title LIKE 'Floor %' ORDER BY title";
-const SOMEBODY: &str = r#"SELECT id FROM "user" WHERE username = 'bench'"#;
+pub(crate) const PLACES: &str =
+    "SELECT id FROM conversation WHERE title LIKE 'Floor %' ORDER BY title";
+pub(crate) const SOMEBODY: &str = r#"SELECT id FROM "user" WHERE username = 'bench'"#;
 const READERS: &str = r#"SELECT id FROM "user" WHERE username LIKE 'reader_' ORDER BY username"#;
 
 #[derive(Serialize)]

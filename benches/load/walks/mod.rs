@@ -14,6 +14,7 @@ use crate::{
     Scale,
     client::{Client, Next, ask_for, operation},
     databases::Postgres,
+    pgbench::Pgbench,
     report::{Report, Row},
     server::{Home, Server},
 };
@@ -41,10 +42,17 @@ pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
     let postgres = Postgres::start();
     let home = Home::on_postgres(folder.path(), "PostgreSQL", &postgres);
     let served = Subject::prepare(scale, &home, &["floor-postgres", &postgres.url], report).await;
+    let pgbench = Pgbench::prepare(&postgres, folder.path()).await;
+    if pgbench.is_none() {
+        report.remark("pgbench is not installed: its floor was not measured");
+    }
     for round in 1..=scale.rounds {
         eprintln!("round {round} of {}", scale.rounds);
         for subject in [&sqlite, &served] {
             round_of(subject, scale, report).await;
+        }
+        if let Some(pgbench) = &pgbench {
+            pgbench.round(scale, report);
         }
     }
 }
