@@ -1,6 +1,7 @@
-//! One conversation with many listeners: what a delivery costs and how long it takes.
+//! One conversation with many listeners: what a delivery costs and how long it takes, on one node and from one to another.
 
 use std::{
+    path::Path,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
@@ -10,7 +11,7 @@ use serde_json::json;
 use crate::{
     Scale,
     client::Client,
-    databases::Postgres,
+    databases::{Postgres, Redis},
     hall::Hall,
     report::{Report, median, share_of},
     server::{Home, Server, spent},
@@ -31,6 +32,17 @@ pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
     let postgres = Postgres::start();
     let home = Home::on_postgres(folder.path(), "PostgreSQL", &postgres);
     measure_heddle(scale, &home, 1, report).await;
+    drop(postgres);
+    match Redis::start() {
+        None => report.remark("redis-server is not installed: two nodes were not measured"),
+        Some(redis) => two_nodes(scale, folder.path(), &redis, report).await,
+    }
+}
+
+async fn two_nodes(scale: &Scale, folder: &Path, redis: &Redis, report: &mut Report) {
+    let postgres = Postgres::start();
+    let home = Home::on_postgres(folder, "two nodes, PostgreSQL", &postgres);
+    measure_heddle(scale, &home.with_redis(&redis.url()), 2, report).await;
 }
 
 async fn measure_floor(scale: &Scale, report: &mut Report) {

@@ -20,6 +20,7 @@ pub(crate) struct Home {
     pub(crate) name: String,
     pub(crate) database_url: String,
     data: String,
+    redis_url: Option<String>,
     /// The database's own process, where it is not inside the server.
     database: Option<u32>,
 }
@@ -32,6 +33,7 @@ impl Home {
             name: name.to_owned(),
             database_url: format!("sqlite:{data}/heddle.sqlite"),
             data,
+            redis_url: None,
             database: None,
         }
     }
@@ -42,8 +44,15 @@ impl Home {
             name: name.to_owned(),
             database_url: postgres.url.clone(),
             data: folder.join(name).display().to_string(),
+            redis_url: None,
             database: Some(postgres.pid),
         }
+    }
+
+    /// The same, with nodes that ring for each other there.
+    pub(crate) fn with_redis(mut self, url: &str) -> Self {
+        self.redis_url = Some(url.to_owned());
+        self
     }
 
     /// The file of the embedded database.
@@ -102,6 +111,9 @@ impl Home {
             .env("HEDDLE_SECRET_KEY", SECRET_KEY)
             .env("HEDDLE_ACCESS_TOKEN_MINUTES", "60")
             .env("HEDDLE_CONNECTIONS", "50000");
+        if let Some(url) = &self.redis_url {
+            command.env("HEDDLE_REDIS_URL", url);
+        }
         command
     }
 }
