@@ -1,6 +1,9 @@
 //! Callers that keep one connection each and ask one thing after the other.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -142,6 +145,13 @@ pub(crate) type Next<'a> = &'a (dyn Fn() -> (&'static str, Bytes) + Sync);
 pub(crate) async fn ask_for(clients: &mut [Client], time: Duration, next: Next<'_>) -> Stretch {
     let begun = Instant::now();
     ask_while(clients, &|| begun.elapsed() < time, next).await
+}
+
+/// Several callers ask so many times in all.
+pub(crate) async fn ask_times(clients: &mut [Client], count: usize, next: Next<'_>) -> Stretch {
+    let asked = AtomicUsize::new(0);
+    let more = || asked.fetch_add(1, Ordering::Relaxed) < count;
+    ask_while(clients, &more, next).await
 }
 
 async fn ask_while(

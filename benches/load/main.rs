@@ -38,6 +38,7 @@ mod pgbench;
 mod process;
 mod report;
 mod rest;
+mod resume;
 mod scale;
 mod server;
 mod sockets;

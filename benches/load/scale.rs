@@ -22,6 +22,8 @@ pub(crate) struct Scale {
     pub(crate) gentle: usize,
     /// Messages as fast as they can be sent, for what a delivery costs.
     pub(crate) burst: usize,
+    /// Events that somebody missed who comes back.
+    pub(crate) missed: usize,
     /// Subscribers who hear nothing.
     pub(crate) idle: usize,
     /// For how long.
@@ -41,6 +43,7 @@ pub(crate) const SMOKE: Scale = Scale {
     subscribers: &[1, 20],
     gentle: 3,
     burst: 5,
+    missed: 100,
     idle: 20,
     silence: Duration::from_secs(1),
 };
@@ -58,6 +61,7 @@ pub(crate) const QUICK: Scale = Scale {
     subscribers: &[1, 100, 1000],
     gentle: 20,
     burst: 50,
+    missed: 10_000,
     idle: 1000,
     silence: Duration::from_secs(5),
 };

@@ -16,6 +16,7 @@ use crate::{
     databases::Postgres,
     pgbench::Pgbench,
     report::{Report, Row},
+    resume,
     server::{Home, Server},
 };
 
@@ -54,6 +55,9 @@ pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
         if let Some(pgbench) = &pgbench {
             pgbench.round(scale, report);
         }
+    }
+    for subject in [&sqlite, &served] {
+        resume::measure(subject, scale, report).await;
     }
 }
 
