@@ -33,6 +33,7 @@ mod floor;
 mod goals;
 mod hall;
 mod machine;
+mod outage;
 mod past;
 mod pgbench;
 mod process;
@@ -83,6 +84,7 @@ fn measure(scale: &Scale, name: &str) {
         walks::measure(scale, &mut report).await;
         eprintln!("deliveries");
         fanout::measure(scale, &mut report).await;
+        outage::measure(scale, &mut report).await;
         eprintln!("silence");
         rest::measure(scale, &mut report).await;
         let growth = report::read("growth");

@@ -77,11 +77,20 @@ impl Row {
     }
 }
 
+/// One second of an outage.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Second {
+    pub(crate) sent: usize,
+    pub(crate) heard: usize,
+    pub(crate) worst: Duration,
+}
+
 /// Everything that was measured.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
     figures: Vec<(String, f64, &'static str)>,
+    outage: Vec<Second>,
     remarks: Vec<String>,
 }
 
@@ -101,16 +110,25 @@ impl Report {
         self.remarks.push(text.to_owned());
     }
 
+    pub(crate) fn outage(&mut self, seconds: Vec<Second>) {
+        self.outage = seconds;
+    }
+
     /// All of it, with the goals judged. `growth` is what an earlier run of that scale found.
     pub(crate) fn results(&self, scale: &str, took: Duration, growth: &Value) -> Value {
         let figure =
             |(name, value, unit): &(_, _, _)| json!({ "name": name, "value": value, "unit": unit });
+        let second = |(number, second): (usize, &Second)| {
+            json!({ "second": number, "sent": second.sent, "heard": second.heard,
+                "worst_ms": second.worst.as_secs_f64() * 1000.0 })
+        };
         let mut all = json!({
             "scale": scale,
             "took_seconds": took.as_secs(),
             "machine": machine::describe(),
             "operations": self.operations(),
             "figures": self.figures.iter().map(figure).collect::<Vec<_>>(),
+            "outage": self.outage.iter().enumerate().map(second).collect::<Vec<_>>(),
             "remarks": self.remarks,
         });
         let goals: Vec<Value> = goals::all(&all, growth)
@@ -199,6 +217,16 @@ pub(crate) fn print(results: &Value) {
             "- {}: {value} {}",
             text(&figure["name"]),
             text(&figure["unit"])
+        );
+    }
+    if !list("outage").is_empty() {
+        println!("\n| second | sent | heard | worst delay, ms |\n|---|---|---|---|");
+    }
+    for second in list("outage") {
+        let worst = number(&second["worst_ms"], 0);
+        println!(
+            "| {} | {} | {} | {worst} |",
+            second["second"], second["sent"], second["heard"]
         );
     }
     println!("\n| goal | figure | to reach | |\n|---|---|---|---|");

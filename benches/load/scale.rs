@@ -24,6 +24,8 @@ pub(crate) struct Scale {
     pub(crate) burst: usize,
     /// Events that somebody missed who comes back.
     pub(crate) missed: usize,
+    /// Seconds with Redis, without it, and with it again.
+    pub(crate) outage: [u64; 3],
     /// Subscribers who hear nothing.
     pub(crate) idle: usize,
     /// For how long.
@@ -44,6 +46,7 @@ pub(crate) const SMOKE: Scale = Scale {
     gentle: 3,
     burst: 5,
     missed: 100,
+    outage: [1, 2, 2],
     idle: 20,
     silence: Duration::from_secs(1),
 };
@@ -62,6 +65,7 @@ pub(crate) const QUICK: Scale = Scale {
     gentle: 20,
     burst: 50,
     missed: 10_000,
+    outage: [2, 10, 4],
     idle: 1000,
     silence: Duration::from_secs(5),
 };
@@ -77,6 +81,7 @@ pub(crate) const FULL: Scale = Scale {
     gentle: 50,
     burst: 200,
     starts: 11,
+    outage: [3, 10, 7],
     idle: 10_000,
     silence: Duration::from_secs(30),
     ..QUICK

@@ -61,6 +61,7 @@ pub(crate) async fn subscribed(
 pub(crate) struct Word {
     pub(crate) listener: usize,
     pub(crate) at: Instant,
+    pub(crate) text: Message,
 }
 
 /// Listeners, and everything that they hear. They end with it.
@@ -91,7 +92,7 @@ impl Ears {
             while let Some(Ok(text)) = socket.next().await {
                 let is_next = text.to_text().is_ok_and(|text| text.contains("\"next\""));
                 let at = Instant::now();
-                if is_next && sender.send(Word { listener, at }).is_err() {
+                if is_next && sender.send(Word { listener, at, text }).is_err() {
                     return;
                 }
             }
