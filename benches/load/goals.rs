@@ -108,6 +108,13 @@ fn figure(results: &Value, name: &str) -> Option<f64> {
     all.iter().find(|figure| figure["name"] == name)?["value"].as_f64()
 }
 
+/// What an earlier run of growth reached, as JSON.
+pub(crate) fn of_growth(growth: &Value) -> Value {
+    let mut goals = vec![];
+    growing(growth, &mut goals);
+    goals.iter().map(Goal::json).collect()
+}
+
 /// Every goal.
 pub(crate) fn all(results: &Value, growth: &Value) -> Vec<Goal> {
     let mut goals = vec![];

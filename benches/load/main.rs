@@ -31,6 +31,7 @@ mod databases;
 mod fanout;
 mod floor;
 mod goals;
+mod growth;
 mod hall;
 mod machine;
 mod outage;
@@ -47,10 +48,14 @@ mod walks;
 
 use std::time::Instant;
 
+use serde_json::Value;
+
 use report::Report;
 use scale::{FULL, QUICK, SMOKE, Scale};
 
-const USAGE: &str = "usage: load [quick | smoke]";
+/// Messages that growth is measured up to, unless a number says otherwise.
+const GROWTH: usize = 1_000_000;
+const USAGE: &str = "usage: load [quick | smoke | growth [MESSAGES]]";
 
 fn main() {
     // Cargo adds `--bench` when it measures. The tests of all targets only want to know that it builds.
@@ -65,6 +70,11 @@ fn main() {
         [] if !flags.is_empty() => measure(&FULL, "load"),
         ["quick"] => measure(&QUICK, "load"),
         ["smoke"] => measure(&SMOKE, "smoke"),
+        ["growth"] => grow(GROWTH),
+        ["growth", messages] => match messages.parse() {
+            Ok(messages) => grow(messages),
+            Err(_) => eprintln!("{USAGE}"),
+        },
         _ => eprintln!("{USAGE}"),
     }
 }
@@ -92,5 +102,19 @@ fn measure(scale: &Scale, name: &str) {
         report::print(&results);
         report::write(name, &results);
         eprintln!("{} s", begun.elapsed().as_secs());
+    });
+}
+
+fn grow(messages: usize) {
+    block_on(1, async {
+        let begun = Instant::now();
+        let mut report = Report::default();
+        let steps = growth::measure(messages, &mut report).await;
+        let scale = format!("growth {messages}");
+        let mut results = report.results(&scale, begun.elapsed(), &Value::Null);
+        results["steps"] = steps;
+        results["goals"] = goals::of_growth(&results);
+        report::print(&results);
+        report::write("growth", &results);
     });
 }

@@ -5,9 +5,13 @@ use chrono::Utc;
 use heddle::{
     db::Db,
     domain::bulk::{self, Group, History, Member, Past},
-    entity::participant::ParticipantRole,
-    id::{ConversationId, MessageId, ParticipantId, UserId},
+    entity::{
+        participant::{self, ParticipantRole},
+        user,
+    },
+    id::{ConversationId, MessageId, ParticipantId, ThreadId, UserId},
 };
+use sea_orm::EntityTrait;
 
 use crate::{server::Home, walks::BODY};
 
@@ -34,6 +38,22 @@ impl Chronicle {
         self.db.close().await.unwrap();
     }
 
+    /// Everybody who was ever made up.
+    pub(crate) async fn everybody(&self) -> Vec<UserId> {
+        let found = user::Entity::find();
+        let found = found.all(self.db.read()).await.unwrap();
+        found.into_iter().map(|user| user.id).collect()
+    }
+
+    /// Somebody's username, and a conversation that they are in.
+    pub(crate) async fn somebody_somewhere(&self) -> (String, String) {
+        let found = participant::Entity::find();
+        let found = found.one(self.db.read()).await.unwrap().unwrap();
+        let somebody = user::Entity::find_by_id(found.user_id);
+        let somebody = somebody.one(self.db.read()).await.unwrap().unwrap();
+        (somebody.username, found.conversation_id.to_string())
+    }
+
     /// Groups with these titles, all with the same people and as many messages of the first of them.
     pub(crate) async fn groups(&self, titles: &[String], people: &[Reads], messages: usize) {
         for some in titles.chunks((AT_ONCE / (messages + people.len())).max(1)) {
@@ -51,6 +71,29 @@ impl Chronicle {
             });
             written.await.unwrap();
         }
+    }
+
+    /// A group with a message and a tree of so many replies, eight below each. Gives the thread's id.
+    pub(crate) async fn thread(&self, title: &str, people: &[Reads], replies: usize) -> String {
+        let group = &group(title);
+        let mut history = History::new(group.id, DEEPEST);
+        let all = said(people[0].0, replies + 1, |number| {
+            number.checked_sub(1).map(|before| before / 8)
+        });
+        for some in all.chunks(AT_ONCE) {
+            let before = &history;
+            let written = self.db.write(|tx| async move {
+                if before.is_empty() {
+                    bulk::group_in(&tx, group).await?;
+                    bulk::members_in(&tx, group.id, &members(people), group.at).await?;
+                }
+                before.append_in(&tx, some).await
+            });
+            for known in written.await.unwrap() {
+                history.remember(known);
+            }
+        }
+        ThreadId(all[0].id.0).to_string()
     }
 }
 

@@ -20,13 +20,14 @@ use crate::{
     server::{Home, Server},
 };
 
-const A: &str = "query A($id: ID!) { conversation(id: $id) { messages(last: 50) { nodes {
+pub(crate) const A: &str =
+    "query A($id: ID!) { conversation(id: $id) { messages(last: 50) { nodes {
     id body createdAt replyCount sender { id displayName } } } } }";
-const B: &str =
+pub(crate) const B: &str =
     "query B($id: ID!, $after: String) { thread(id: $id) { replies(first: 100, after: $after) {
     edges { depth node { id body createdAt replyCount sender { id displayName } parent { id } } }
     pageInfo { endCursor } } } }";
-const C: &str = "query C { viewer { conversations(first: 50) { nodes { id displayTitle
+pub(crate) const C: &str = "query C { viewer { conversations(first: 50) { nodes { id displayTitle
     viewerMembership { unreadCount } } } } }";
 pub(crate) const D: &str =
     "mutation D($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";
@@ -72,7 +73,7 @@ struct Walk<'a> {
 }
 
 /// Every operation for a moment, each right before its floor.
-async fn round_of(subject: &Subject, scale: &Scale, report: &mut Report) {
+pub(crate) async fn round_of(subject: &Subject, scale: &Scale, report: &mut Report) {
     let turn = AtomicUsize::new(0);
     let send = || {
         let group = &subject.groups[turn.fetch_add(1, Ordering::Relaxed) % subject.groups.len()];
