@@ -28,6 +28,10 @@ bench *SCALE:
 bench-smoke:
     cargo test --locked --bench load -- smoke
 
+# Make docs/performance.svg and the measured part of docs/performance.md from what was measured last.
+bench-docs *RESULTS:
+    cargo bench --locked --bench load -- docs {{RESULTS}}
+
 # Storms over several nodes, SECONDS long each; tells seeds, counts and faults.
 soak SECONDS="3600":
     HEDDLE_TEST_SOAK={{SECONDS}} cargo test --locked --test it -- live::nodes:: live::crowd:: --nocapture --test-threads 1

@@ -78,6 +78,19 @@ fn unread(operation: &str) -> Option<usize> {
     operation.strip_prefix("c ")?.parse().ok()
 }
 
+/// The processor time that an operation may take on a database where its floor takes `floor`, in microseconds.
+pub(crate) fn cpu_goal(operation: &str, database: &str, floor: f64) -> f64 {
+    let known = DATABASES.iter().find(|known| known.0 == database);
+    let &(_, list, obvious) = known.unwrap_or(&DATABASES[0]);
+    match operation {
+        "a" => list * floor,
+        "b" => 1200.0,
+        "d" => 1.5 * floor,
+        "n" => 15.0,
+        _ => OF_THE_OBVIOUS * obvious,
+    }
+}
+
 /// What was measured of an operation.
 pub(crate) fn operation<'a>(
     results: &'a Value,

@@ -4,7 +4,7 @@
 //! run; wall times on a shared machine are shown for what they are worth.
 //!
 //! `just bench` runs everything, `just bench quick` a few minutes' worth, `just bench-smoke` shows in seconds that it
-//! runs. Results are printed and kept in `target/bench` as JSON.
+//! runs. Results are printed and kept in `target/bench` as JSON, from which `just bench-docs` makes the page.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,6 +28,8 @@
 
 mod client;
 mod databases;
+mod docs;
+mod drawing;
 mod fanout;
 mod floor;
 mod goals;
@@ -55,7 +57,7 @@ use scale::{FULL, QUICK, SMOKE, Scale};
 
 /// Messages that growth is measured up to, unless a number says otherwise.
 const GROWTH: usize = 1_000_000;
-const USAGE: &str = "usage: load [quick | smoke | growth [MESSAGES]]";
+const USAGE: &str = "usage: load [quick | smoke | growth [MESSAGES] | docs [RESULTS]]";
 
 fn main() {
     // Cargo adds `--bench` when it measures. The tests of all targets only want to know that it builds.
@@ -75,6 +77,8 @@ fn main() {
             Ok(messages) => grow(messages),
             Err(_) => eprintln!("{USAGE}"),
         },
+        ["docs"] => docs::write("load"),
+        ["docs", results] => docs::write(results),
         _ => eprintln!("{USAGE}"),
     }
 }
