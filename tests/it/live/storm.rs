@@ -161,7 +161,13 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     // A machine that is slow gets more time, so that every storm proves something.
     while scene.begun.elapsed() < lasts || scene.sent.load(Ordering::Relaxed) < enough {
         for &fault in faults {
-            sleep(CALM.mul_f64(random.random_range(0.2..1.0))).await;
+            // Where there is no other node, nobody gets anything done while it starts.
+            let calm = if cluster.nodes.len() == 1 {
+                4 * CALM
+            } else {
+                CALM
+            };
+            sleep(calm.mul_f64(random.random_range(0.2..1.0))).await;
             happens(&mut cluster, fault, &mut random).await;
             *report.faults.entry(fault).or_default() += 1;
         }
