@@ -52,6 +52,11 @@ impl Hall {
         }
     }
 
+    /// The same people at another node of the installation.
+    pub(crate) async fn moves(&mut self, server: &Server) {
+        self.speaker = Client::connect(&server.address, Some(&self.speaker_token)).await;
+    }
+
     pub(crate) async fn says(&mut self, body: &str) {
         self.speaker.asks(D, sending(&self.group, body)).await;
     }

@@ -58,7 +58,7 @@ pub(crate) const QUICK: Scale = Scale {
     conversations: 60,
     messages: 30_000,
     rounds: 3,
-    slot: Duration::from_millis(700),
+    slot: Duration::from_millis(600),
     unread: [0, 100, 1000],
     starts: 5,
     subscribers: &[1, 100, 1000],
