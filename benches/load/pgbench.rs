@@ -5,7 +5,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use sqlx::PgPool;
@@ -19,6 +19,9 @@ use crate::{
     report::{Report, Row},
     walks::BODY,
 };
+
+/// A process that the database started meanwhile for itself may stay.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The tool and its scripts.
 pub(crate) struct Pgbench {
@@ -104,8 +107,13 @@ impl Pgbench {
             .arg("--file")
             .arg(script)
             .arg("postgres");
-        let before = process::cpu(self.pid, true);
+        let (others, before) = (process::below(self.pid).len(), process::cpu(self.pid, true));
         let output = command.output().unwrap();
+        // What an ending process took is counted neither there nor at its parent until the parent has seen its end.
+        let begun = Instant::now();
+        while process::below(self.pid).len() > others && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(5));
+        }
         let spent = process::cpu(self.pid, true).saturating_sub(before);
         let said = String::from_utf8_lossy(&output.stdout);
         let told = String::from_utf8_lossy(&output.stderr);

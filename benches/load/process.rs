@@ -41,7 +41,8 @@ fn own(pid: u32, ended_children: bool) -> u64 {
         .sum()
 }
 
-fn below(pid: u32) -> Vec<u32> {
+/// Those that it started and that are still there.
+pub(crate) fn below(pid: u32) -> Vec<u32> {
     let all = fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
