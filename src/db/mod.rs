@@ -35,6 +35,9 @@ const GIVE_UP: Duration = Duration::from_secs(6);
 /// The same for what a data loader gathers, whose operation ends before that.
 const GIVE_UP_LOADING: Duration = Duration::from_secs(12);
 
+/// Under which name each statement is logged.
+const SAID: &str = "heddle::sql";
+
 /// A connected database. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Db {
@@ -388,6 +391,8 @@ pub fn spawn_metered(work: BoxFuture<'static, ()>) {
 
 fn metered(mut connection: DatabaseConnection) -> DatabaseConnection {
     connection.set_metric_callback(|info| {
+        // The text alone: values are what people wrote.
+        tracing::trace!(target: SAID, text = info.statement.sql);
         // Outside an operation (background work) nobody counts.
         let _ = METER.try_with(|meter| {
             let micros = u64::try_from(info.elapsed.as_micros()).unwrap_or(u64::MAX);

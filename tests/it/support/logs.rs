@@ -34,7 +34,7 @@ pub(crate) fn start() {
     let kept = fmt::layer()
         .with_ansi(false)
         .with_writer(|| Kept)
-        .with_filter(EnvFilter::new("heddle=trace,warn"));
+        .with_filter(EnvFilter::new("heddle=trace,heddle::sql=off,warn"));
     let _ = tracing_subscriber::registry()
         .with(beside)
         .with(kept)
