@@ -4,6 +4,7 @@ mod anonymous;
 mod fields;
 mod matrix;
 mod migrations;
+mod plans;
 mod policy;
 mod schema;
 mod statements;

@@ -15,7 +15,7 @@ use crate::support::{
 
 /// A loader of this server waits so long that every key of one level is gathered, however busy the
 /// machine is: what is counted is how often is asked, not how fast.
-fn patient(config: &mut Config) {
+pub(super) fn patient(config: &mut Config) {
     config.loader_delay = Duration::from_millis(60);
 }
 
@@ -46,7 +46,7 @@ counted!(
 
 /// What a message may be asked for, one relation each: asked together, two relations that need the same
 /// loader at nearly the same time may or may not share a statement.
-const MESSAGE: [&str; 14] = [
+pub(super) const MESSAGE: [&str; 14] = [
     "id body sender { displayName firstName }",
     "receiver { id }",
     "mentions { id }",
@@ -64,7 +64,7 @@ const MESSAGE: [&str; 14] = [
 ];
 
 /// The same for a conversation.
-const CONVERSATION: [&str; 8] = [
+pub(super) const CONVERSATION: [&str; 8] = [
     "displayTitle",
     "participantCount",
     "createdBy { id viewerConversation { id } }",

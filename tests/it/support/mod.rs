@@ -16,6 +16,7 @@ pub(crate) mod seed;
 pub(crate) mod socket;
 pub(crate) mod sqlite;
 pub(crate) mod sse;
+pub(crate) mod statements;
 pub(crate) mod talk;
 pub(crate) mod work;
 

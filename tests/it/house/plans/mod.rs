@@ -1,0 +1,284 @@
+//! How the databases find what every hot statement asks for: by an index, and never by looking at every row of a
+//! table that grows. No measuring: with little in a table the slow way is quick.
+
+mod day;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+};
+
+use heddle::db::Db;
+use regex_lite::Regex;
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionTrait};
+use serde_json::Value;
+
+use super::statements::patient;
+use crate::support::app::TestApp;
+
+/// What may be read from end to end, in which statements, and why.
+type Allowed = (&'static str, &'static str, &'static str);
+
+/// For SQLite. What is not here is a table or an index of one.
+const SQLITE_SCANS: [Allowed; 15] = [
+    ("CONSTANT", "", "values, which come along"),
+    ("(subquery)", "", "what a statement has already narrowed"),
+    (
+        "lane",
+        "",
+        "the viewer's place in the conversations asked for",
+    ),
+    ("list", "", "a page of one list among several"),
+    ("listed", "", "people of the conversations asked for"),
+    ("named", "", "a few people of the conversations asked for"),
+    (
+        "few",
+        "",
+        "people of one conversation, as far as it is small",
+    ),
+    (
+        "search",
+        "",
+        "halves of a conversation, down to one message",
+    ),
+    ("s", "", "the end of the log: one row"),
+    ("sqlite_sequence", "", "a row for the log"),
+    ("w", "", "those who wrote in the threads asked for"),
+    ("due", "FROM node WHERE", "what has lapsed"),
+    ("node", "FROM node WHERE", "a row for each process"),
+    (
+        "typing",
+        "FROM node WHERE",
+        "who types now: rows are gone after seconds",
+    ),
+    ("user", "LIKE ?", "a search for any part of a name"),
+];
+/// For PostgreSQL: tables and indexes.
+const POSTGRES_SCANS: [Allowed; 3] = [
+    ("node", "FROM node WHERE", "a row for each process"),
+    (
+        "typing",
+        "FROM node WHERE",
+        "who types now: rows are gone after seconds",
+    ),
+    (
+        "user_display_name",
+        "LIKE ?",
+        "a search for any part of a name",
+    ),
+];
+
+#[tokio::test]
+async fn sqlite() {
+    let app = TestApp::sqlite_with(patient).await;
+    let (mut plans, mut scans) = (String::new(), Scans::allowed(&SQLITE_SCANS));
+    for (text, statement) in distinct(day::statements(&app).await) {
+        let plan = sqlite_plan(&app.app.db, &statement).await;
+        let steps = plan
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("SCAN "));
+        for what in steps.filter_map(|step| step.split(' ').next()) {
+            scans.meet(what, &text);
+        }
+        writeln!(plans, "{text}\n{plan}").unwrap();
+    }
+    scans.judge();
+    insta::with_settings!({ omit_expression => true, prepend_module_to_snapshot => false }, {
+        insta::assert_snapshot!("plans_of_sqlite", plans);
+    });
+}
+
+#[tokio::test]
+async fn postgres() {
+    let app = TestApp::postgres_with(patient).await;
+    let statements = distinct(day::statements(&app).await);
+    let db = &app.app.db;
+    let types = types(db).await;
+    grow(db).await;
+    let mut scans = Scans::allowed(&POSTGRES_SCANS);
+    for (text, statement) in statements {
+        match postgres_plan(db, &statement, types.get(&statement)).await {
+            Ok(plan) => scanned(&plan)
+                .iter()
+                .for_each(|what| scans.meet(what, &text)),
+            Err(error) => scans.meet(&error.to_string(), &text),
+        }
+    }
+    scans.judge();
+}
+
+/// What is read from end to end.
+struct Scans {
+    allowed: &'static [Allowed],
+    met: BTreeSet<&'static str>,
+    wrong: String,
+}
+
+impl Scans {
+    fn allowed(allowed: &'static [Allowed]) -> Self {
+        Self {
+            allowed,
+            met: BTreeSet::new(),
+            wrong: String::new(),
+        }
+    }
+
+    fn meet(&mut self, what: &str, text: &str) {
+        let is_allowed = |(known, within, _): &&Allowed| *known == what && text.contains(within);
+        match self.allowed.iter().find(is_allowed) {
+            Some((known, _, _)) => drop(self.met.insert(known)),
+            None => writeln!(self.wrong, "{what}: {text}").unwrap(),
+        }
+    }
+
+    fn judge(self) {
+        let is_unmet = |(known, _, _): &&Allowed| !self.met.contains(known);
+        let unmet: Vec<_> = self.allowed.iter().filter(is_unmet).collect();
+        let wrong = self.wrong;
+        assert!(
+            wrong.is_empty(),
+            "read from end to end:\n{wrong}\nnever: {unmet:?}"
+        );
+        assert!(unmet.is_empty(), "allowed and never met: {unmet:?}");
+    }
+}
+
+/// One statement of each shape, the shortest, by what all of them have in common.
+fn distinct(statements: Vec<String>) -> BTreeMap<String, String> {
+    let mut shapes = BTreeMap::<String, String>::new();
+    for statement in statements {
+        let shape = shape(&statement);
+        let known = shapes.entry(shape).or_insert_with(|| statement.clone());
+        if statement.len() < known.len() {
+            *known = statement;
+        }
+    }
+    assert!(shapes.len() > 50, "the statements are heard: {shapes:#?}");
+    shapes
+}
+
+/// A statement without what differs from one time to the next: how many were asked for.
+fn shape(statement: &str) -> String {
+    let text = statement.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text = text;
+    for (what, instead) in [
+        (r"\$\d+", "?"),
+        (r"\?(, \?)+", "?, …"),
+        (r"(\(\?, …\)(, )?)+", "(?, …)"),
+        (r#"("\w+"\."\w+", )+"#, "…, "),
+    ] {
+        let what = Regex::new(what).unwrap();
+        text = what.replace_all(&text, instead).into_owned();
+    }
+    let mut lists: Vec<_> = text.split(" UNION ALL ").collect();
+    lists.dedup();
+    lists.join(" UNION ALL ")
+}
+
+/// What SQLite does, a step on each line and what belongs to it below.
+async fn sqlite_plan(db: &Db, statement: &str) -> String {
+    let explain =
+        Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {statement}"));
+    let subquery = Regex::new(r"\(subquery-\d+\)").unwrap();
+    let mut depths = BTreeMap::from([(0_i64, 0)]);
+    let mut plan = String::new();
+    for row in db.read().query_all_raw(explain).await.unwrap() {
+        let id: i64 = row.try_get_by_index(0).unwrap();
+        let parent: i64 = row.try_get_by_index(1).unwrap();
+        let step: String = row.try_get_by_index(3).unwrap();
+        let depth = depths.get(&parent).unwrap() + 1;
+        depths.insert(id, depth);
+        // Which of the subqueries says nothing, and changes with every other part.
+        let step = subquery.replace_all(&step, "(subquery)");
+        writeln!(plan, "{}{step}", "  ".repeat(depth)).unwrap();
+    }
+    plan
+}
+
+/// The types of parameters that statements were prepared with, where they are still known.
+async fn types(db: &Db) -> BTreeMap<String, String> {
+    let pool = db.read().get_postgres_connection_pool();
+    let (mut taken, mut types) = (vec![], BTreeMap::new());
+    for _ in 0..pool.options().get_max_connections() {
+        let mut connection = pool.acquire().await.unwrap();
+        let text =
+            "SELECT statement, array_to_string(parameter_types, ', ') FROM pg_prepared_statements";
+        let prepared = sqlx::query_as::<_, (String, String)>(text);
+        types.extend(prepared.fetch_all(&mut *connection).await.unwrap());
+        // All of them at once, so that none is left out.
+        taken.push(connection);
+    }
+    types
+}
+
+/// Lets PostgreSQL believe that there is much in every table, and forget what it knows of it: few rows it would
+/// rather look at one by one.
+async fn grow(db: &Db) {
+    for text in [
+        "UPDATE pg_class SET reltuples = 100000, relpages = 1 WHERE relnamespace = 'public'::regnamespace
+            AND relkind IN ('r', 'i')",
+        "DELETE FROM pg_statistic WHERE starelid IN (
+            SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)",
+    ] {
+        db.migrate().execute_unprepared(text).await.unwrap();
+    }
+}
+
+/// What PostgreSQL does when it knows no values.
+async fn postgres_plan(db: &Db, statement: &str, types: Option<&String>) -> Result<Value, DbErr> {
+    let tx = db.migrate().begin().await?;
+    let types = types.filter(|types| !types.is_empty());
+    let types = types.map(|types| format!("({types})")).unwrap_or_default();
+    // What is asked is whether it could do without reading everything, be it once and kept for a join.
+    for way in ["seqscan", "hashjoin", "mergejoin", "material"] {
+        let text = format!("SET LOCAL enable_{way} = off");
+        tx.execute_unprepared(&text).await?;
+    }
+    let generic = "SET LOCAL plan_cache_mode = force_generic_plan";
+    tx.execute_unprepared(generic).await?;
+    let prepare = format!("PREPARE hot {types} AS {statement}");
+    tx.execute_unprepared(&prepare).await?;
+    let asks = |text: String| Statement::from_string(DbBackend::Postgres, text);
+    let count =
+        "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'hot'";
+    let count = tx.query_one_raw(asks(count.to_owned())).await?.unwrap();
+    let count: i32 = count.try_get_by_index(0)?;
+    let values = vec!["NULL"; usize::try_from(count).unwrap()].join(", ");
+    let values = if values.is_empty() {
+        values
+    } else {
+        format!("({values})")
+    };
+    let explain = format!("EXPLAIN (COSTS OFF, FORMAT JSON) EXECUTE hot{values}");
+    let plan = tx.query_one_raw(asks(explain)).await?.unwrap();
+    // It would outlive the transaction.
+    tx.execute_unprepared("DEALLOCATE hot").await?;
+    tx.rollback().await?;
+    plan.try_get_by_index(0)
+}
+
+/// Tables, and indexes of them, that a plan reads from end to end.
+fn scanned(plan: &Value) -> Vec<String> {
+    let mut scans = vec![];
+    let mut waiting = vec![plan];
+    while let Some(step) = waiting.pop() {
+        match step {
+            Value::Array(steps) => waiting.extend(steps),
+            Value::Object(step) => {
+                waiting.extend(step.values());
+                let is = |kinds: &[&str]| {
+                    step.get("Node Type")
+                        .is_some_and(|kind| kinds.contains(&kind.as_str().unwrap_or_default()))
+                };
+                let whole_index = is(&["Index Scan", "Index Only Scan", "Bitmap Index Scan"])
+                    && !step.contains_key("Index Cond");
+                if is(&["Seq Scan"]) || whole_index {
+                    let name = step.get("Index Name").or(step.get("Relation Name"));
+                    scans.extend(name.and_then(Value::as_str).map(ToOwned::to_owned));
+                }
+            }
+            _ => {}
+        }
+    }
+    scans
+}
