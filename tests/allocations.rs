@@ -1,0 +1,261 @@
+//! How often the hot walks ask for memory: counted, not timed, so that a change which makes them slower is seen on any
+//! machine. A binary of its own, because what is counted is everything that a process does.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on should stop where it is"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "JSON answers are read by index; a missing key is null"
+)]
+
+#[path = "it/support/sqlite.rs"]
+mod sqlite;
+
+use std::{alloc::System, fmt::Write};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{Request, header},
+};
+use heddle::{app::App, auth::token::Keys, config::Config, http};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Allocations of one request, after others like it. Whoever makes a walk dearer on purpose, or cheaper, writes the new
+/// figure here.
+const WALKS: [(&str, usize); 6] = [
+    ("nothing", 93),
+    ("list of 50", 2629),
+    ("thread page", 3185),
+    ("conversations", 1658),
+    ("send", 803),
+    ("send, heard by one", 1384),
+];
+/// How far from its figure a walk may be: what builds of other compilers and libraries differ by.
+const TOLERANCE_PERCENT: usize = 20;
+/// Requests that are counted together, and as many before them that warm up.
+const REQUESTS: usize = 40;
+/// Messages of the list, and replies of the thread: more than a page of them.
+const MESSAGES: usize = 60;
+/// Conversations of the person who asks.
+const GROUPS: usize = 20;
+
+const LIST: &str = "query($id: ID!) { conversation(id: $id) { messages(last: 50) { nodes {
+    id body createdAt replyCount sender { id displayName } } } } }";
+const THREAD: &str = "query($id: ID!) { thread(id: $id) { replies(first: 50) {
+    edges { depth node { id body createdAt replyCount sender { id displayName } parent { id } } }
+    pageInfo { endCursor } } } }";
+const CONVERSATIONS: &str = "{ viewer { conversations(first: 50) { nodes { id displayTitle
+    viewerMembership { unreadCount } } } } }";
+const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+    message { id thread { id } } } }";
+const EVENTS: &str = "subscription { events { __typename
+    ... on MessageSentEvent { message { id body sender { displayName } } } } }";
+const BODY: &str =
+    "Eighty characters of text, as people write them when they have something to say.";
+
+#[tokio::test]
+async fn walks_take_no_more_memory_than_they_did() {
+    let server = Server::start().await;
+    let (ann, bob) = (server.registers("Ann").await, server.registers("Bob").await);
+    let mut groups = vec![];
+    for _ in 0..GROUPS {
+        groups.push(server.founds(&ann.0, &bob.1).await);
+    }
+    let group = &groups[0];
+    let root = server.sends(&bob.0, group, None).await.0;
+    let mut thread = String::new();
+    for _ in 0..MESSAGES {
+        server.sends(&bob.0, group, None).await;
+        thread = server.sends(&bob.0, group, Some(&root)).await.1;
+    }
+    let (list, page) = (json!({ "id": group }), json!({ "id": thread }));
+    // Where nobody else listens to what is sent.
+    let message = json!({ "input": { "conversationId": groups[1], "body": BODY } });
+    let walks = [
+        ("{ __typename }", Value::Null),
+        (LIST, list),
+        (THREAD, page),
+        (CONVERSATIONS, Value::Null),
+        (SEND, message.clone()),
+    ];
+    let mut counts = vec![];
+    for (query, variables) in walks {
+        counts.push(server.counts(&ann.0, query, &variables, None).await);
+    }
+    let events = request(&bob.0, EVENTS, &Value::Null, "text/event-stream");
+    let mut events = server
+        .router
+        .clone()
+        .oneshot(events)
+        .await
+        .unwrap()
+        .into_body();
+    hears(&mut events, "StreamOpenedEvent").await;
+    counts.push(
+        server
+            .counts(&ann.0, SEND, &message, Some(&mut events))
+            .await,
+    );
+
+    let mut wrong = String::new();
+    for ((walk, figure), count) in WALKS.into_iter().zip(counts) {
+        if count.abs_diff(figure) * 100 > figure * TOLERANCE_PERCENT {
+            writeln!(wrong, "{walk}: {count} allocations, not {figure}").unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "within {TOLERANCE_PERCENT} %:\n{wrong}");
+}
+
+/// The server without its sockets, on SQLite.
+struct Server {
+    router: Router,
+    app: App,
+    _folder: TempDir,
+}
+
+impl Server {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = sqlite::fresh_file(folder.path()).await;
+        let config = Config {
+            database_url: format!("sqlite://{}", file.display()),
+            data_dir: folder.path().to_owned(),
+            ..Config::default()
+        };
+        let app = App::open(config, &Keys::generate().unwrap()).await.unwrap();
+        app.hub.start().await.unwrap();
+        Self {
+            router: http::router(app.clone()),
+            app,
+            _folder: folder,
+        }
+    }
+
+    async fn answers(&self, request: Request<Body>) -> Bytes {
+        let answer = self.router.clone().oneshot(request).await.unwrap();
+        answer.into_body().collect().await.unwrap().to_bytes()
+    }
+
+    async fn asks(&self, token: &str, query: &str, variables: Value) -> Value {
+        let answer = self.answers(request(token, query, &variables, JSON)).await;
+        data(&answer)
+    }
+
+    /// The token and the id of somebody new.
+    async fn registers(&self, name: &str) -> (String, String) {
+        let register = "mutation($input: RegisterInput!) { register(input: $input) {
+            auth { accessToken viewer { user { id } } } } }";
+        let input = json!({
+            "username": name.to_lowercase(),
+            "displayName": name,
+            "email": format!("{name}@example.org"),
+            "password": "a loom has many heddles",
+        });
+        let data = self.asks("", register, json!({ "input": input })).await;
+        let auth = &data["register"]["auth"];
+        (
+            text(&auth["accessToken"]),
+            text(&auth["viewer"]["user"]["id"]),
+        )
+    }
+
+    async fn founds(&self, token: &str, other: &str) -> String {
+        let create = "mutation($input: CreateConversationInput!) {
+            createConversation(input: $input) { conversation { id } } }";
+        let input = json!({ "title": "Loom", "participantIds": [other] });
+        let data = self.asks(token, create, json!({ "input": input })).await;
+        text(&data["createConversation"]["conversation"]["id"])
+    }
+
+    /// The ids of a new message and of its thread, if it is in one.
+    async fn sends(&self, token: &str, group: &str, parent: Option<&str>) -> (String, String) {
+        let input = json!({ "conversationId": group, "parentId": parent, "body": BODY });
+        let data = self.asks(token, SEND, json!({ "input": input })).await;
+        let message = &data["sendMessage"]["message"];
+        let thread = message["thread"]["id"].as_str().unwrap_or_default();
+        (text(&message["id"]), thread.to_owned())
+    }
+
+    /// Allocations of one such request and, if somebody listens, of their hearing it.
+    async fn counts(
+        &self,
+        token: &str,
+        query: &str,
+        variables: &Value,
+        mut events: Option<&mut Body>,
+    ) -> usize {
+        let mut count = 0;
+        for _ in ["warming up", "counting"] {
+            let requests: Vec<_> = (0..REQUESTS)
+                .map(|_| request(token, query, variables, JSON))
+                .collect();
+            let mut answers = Vec::with_capacity(REQUESTS);
+            let region = Region::new(ALLOCATOR);
+            for request in requests {
+                answers.push(self.answers(request).await);
+                if let Some(events) = &mut events {
+                    hears(events, "MessageSentEvent").await;
+                }
+            }
+            let change = region.change();
+            count = (change.allocations + change.reallocations) / REQUESTS;
+            for answer in &answers {
+                data(answer);
+            }
+        }
+        count
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.app.shutdown.cancel();
+    }
+}
+
+const JSON: &str = "application/json";
+
+fn request(token: &str, query: &str, variables: &Value, accept: &str) -> Request<Body> {
+    let mut request = Request::post("/graphql")
+        .header(header::HOST, "localhost")
+        .header(header::CONTENT_TYPE, JSON)
+        .header(header::ACCEPT, accept);
+    if !token.is_empty() {
+        request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+    }
+    let body = json!({ "query": query, "variables": variables });
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+/// Until an event of this kind.
+async fn hears(events: &mut Body, kind: &str) {
+    loop {
+        let frame = events.frame().await.unwrap().unwrap();
+        let heard = frame.into_data().unwrap();
+        if heard
+            .windows(kind.len())
+            .any(|part| part == kind.as_bytes())
+        {
+            return;
+        }
+    }
+}
+
+fn data(answer: &[u8]) -> Value {
+    let mut answer: Value = serde_json::from_slice(answer).unwrap();
+    assert!(answer.get("errors").is_none(), "{answer:#}");
+    answer["data"].take()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap().to_owned()
+}
