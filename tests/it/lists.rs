@@ -66,9 +66,10 @@ fn without(value: &mut Value) {
 }
 
 async fn asks(who: &Person, fields: &str, variables: &Value) -> Value {
-    let known = match fields.contains("...Known") {
-        true => "fragment Known on Message { known: id known2: createdAt }",
-        false => "",
+    let known = if fields.contains("...Known") {
+        "fragment Known on Message { known: id known2: createdAt }"
+    } else {
+        ""
     };
     let query = format!(
         "query($group: ID!, $thread: ID!) {{

@@ -186,7 +186,7 @@ async fn sqlite_plan(db: &Db, statement: &str) -> String {
         let id: i64 = row.try_get_by_index(0).unwrap();
         let parent: i64 = row.try_get_by_index(1).unwrap();
         let step: String = row.try_get_by_index(3).unwrap();
-        let depth = depths.get(&parent).unwrap() + 1;
+        let depth = depths[&parent] + 1;
         depths.insert(id, depth);
         // Which of the subqueries says nothing, and changes with every other part.
         let step = subquery.replace_all(&step, "(subquery)");
