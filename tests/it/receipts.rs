@@ -17,10 +17,12 @@ both!(
     nobody_is_told_by_what_they_cannot_see,
     crowds_are_not_told_of_each_reader,
     listeners_who_ask_alike_are_told_by_one_execution,
+    devices_that_ask_alike_keep_to_their_own_filters,
 );
 
-const EVENTS: &str = "subscription($after: String) {
-    events(after: $after, filter: { categories: [READ_POSITIONS] }) { __typename cursor
+const EVENTS: &str = "subscription($after: String, $only: [ID!]) {
+    events(after: $after, filter: { categories: [READ_POSITIONS], conversationIds: $only }) {
+        __typename cursor
         ... on ReadPositionChangedEvent { user { username } conversation { id }
             thread { id } readUpTo { body } } } }";
 const MARK: &str = "mutation($input: MarkMessagesReadInput!) {
@@ -37,7 +39,11 @@ struct Ear(Subscription);
 
 impl Ear {
     async fn of(who: &Person, after: Value) -> Self {
-        let mut stream = who.subscribes(EVENTS, json!({ "after": after })).await;
+        Self::opened(who, json!({ "after": after })).await
+    }
+
+    async fn opened(who: &Person, variables: Value) -> Self {
+        let mut stream = who.subscribes(EVENTS, variables).await;
         let opened = stream.next().await["events"].take();
         assert_eq!(opened["__typename"], "StreamOpenedEvent");
         Self(stream)
@@ -228,4 +234,28 @@ async fn listeners_who_ask_alike_are_told_by_one_execution(app: TestApp) {
     // Who is slower than a shared answer is kept has one made again.
     let made = app.app.hub.shares().made() - made;
     assert!((1..6).contains(&made), "{made}");
+}
+
+async fn devices_that_ask_alike_keep_to_their_own_filters(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let (talk, group) = (
+        ann.direct(&bob).await,
+        ann.founds(Some("Loom"), &[&bob]).await,
+    );
+    let mut wide = Vec::new();
+    for _ in 0..6 {
+        wide.push(Ear::of(&bob, Value::Null).await);
+    }
+    // Last, so that it is told when the others' answer is made.
+    let mut narrow = Ear::opened(&bob, json!({ "only": [group] })).await;
+    for body in ["one", "two", "three", "four"] {
+        let message = ann.says(&talk, body).await;
+        reads(&bob, &[&message]).await;
+        for ear in &mut wide {
+            ear.hears(&bob, false, body).await;
+        }
+    }
+    let message = ann.says(&group, "here").await;
+    reads(&bob, &[&message]).await;
+    narrow.hears(&bob, false, "here").await;
 }

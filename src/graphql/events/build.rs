@@ -54,17 +54,13 @@ pub(super) async fn build(
     Ok(event.filter(|event| is_wanted(filter, event)))
 }
 
-/// Whether the event's conversation is wanted. The hub leaves out the streams of others; a person's
-/// own stream tells of them all.
+/// Whether the event's conversation is wanted, where the change did not name it. The hub leaves out the streams of
+/// others; a person's own stream tells of them all.
 fn is_wanted(filter: &EventFilter, event: &Event) -> bool {
-    filter.wants_conversation(match event {
-        Event::ThreadChanged(event) => event.thread.0.conversation_id,
-        Event::ConversationJoined(event) => event.conversation.0.id,
-        Event::ConversationChanged(event) => event.conversation.0.id,
-        Event::ConversationLeft(event) => event.conversation_id,
-        Event::ReadPositionChanged(event) => event.conversation.0.id,
-        _ => return true,
-    })
+    match event {
+        Event::ThreadChanged(event) => filter.wants_conversation(event.thread.0.conversation_id),
+        _ => true,
+    }
 }
 
 struct Builder<'a> {

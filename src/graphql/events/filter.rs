@@ -50,13 +50,35 @@ impl EventFilter {
         only.is_none_or(|only| only.contains(&id))
     }
 
-    /// Whether this kind of event is wanted.
+    /// Whether this kind of event is wanted, and of this conversation if the change names one.
     pub(super) fn wants(&self, change: &Change) -> bool {
         let Some(category) = category(change) else {
             return true;
         };
         let only = self.categories.as_ref();
         only.is_none_or(|only| only.contains(&category))
+            && conversation(change).is_none_or(|id| self.wants_conversation(id))
+    }
+}
+
+/// The conversation that a change names.
+fn conversation(change: &Change) -> Option<ConversationId> {
+    match change {
+        Change::MessageDeleted { conversation, .. }
+        | Change::ConversationJoined { conversation }
+        | Change::ConversationChanged { conversation }
+        | Change::ConversationLeft { conversation }
+        | Change::ParticipantChanged { conversation, .. }
+        | Change::ReadPositionChanged { conversation, .. }
+        | Change::TypingChanged { conversation, .. } => Some(*conversation),
+        Change::MessageSent { .. }
+        | Change::MessageEdited { .. }
+        | Change::ThreadChanged { .. }
+        | Change::NotificationAdded { .. }
+        | Change::NotificationsChanged { .. }
+        | Change::UserChanged { .. }
+        | Change::SessionEnded { .. }
+        | Change::PresenceChanged { .. } => None,
     }
 }
 
