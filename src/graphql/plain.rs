@@ -18,15 +18,12 @@ use async_graphql::{
 };
 use futures_util::try_join;
 
-use crate::{
-    graphql::{
-        batch::Batch,
-        context::{app, batch},
-        errors::Refusal,
-        messages::{loader::MessageKey, types::Message},
-        users::{loader::UserKey, types::User},
-    },
-    id::{MessageId, UserId},
+use crate::graphql::{
+    batch::Batch,
+    context::{app, batch},
+    errors::Refusal,
+    messages::{loader::MessageKey, types::Message},
+    users::{loader::UserKey, types::User},
 };
 
 /// An object of which some fields are told without waiting. What is not named is told the ordinary way.
@@ -136,8 +133,7 @@ impl<T: Plain> Plan<T> {
     }
 
     /// Whether nothing has to be looked up.
-    #[must_use]
-    pub fn is_at_hand(&self) -> bool {
+    fn is_at_hand(&self) -> bool {
         let is_inside = |cell: &Cell<T>| matches!(cell, Cell::Inside(_));
         !self.fields.iter().any(|(_, cell)| is_inside(cell))
     }
@@ -236,41 +232,47 @@ impl<T, U: Plain> Inside<T> for Part<T, U> {
     }
 }
 
-/// A person that the item names.
-pub struct Person<T> {
-    /// Who.
-    pub of: fn(&T) -> Option<UserId>,
-    /// What is asked of them, all of it at hand.
-    pub plan: Plan<User>,
+/// An object that the item names by its key, looked up for all items together.
+pub struct Named<T, K, U> {
+    of: fn(&T) -> Option<K>,
+    /// All that is asked of it is at hand.
+    plan: Plan<U>,
+    needed: fn(&mut Needs) -> &mut HashSet<K>,
+    found: fn(&Found) -> &HashMap<K, U>,
 }
 
-impl<T> Inside<T> for Person<T> {
+impl<T> Named<T, UserKey, User> {
+    /// This person, and what is asked of them.
+    pub fn person(of: fn(&T) -> Option<UserKey>, set: Set<'_>) -> Option<Self> {
+        Some(Self {
+            of,
+            plan: set.plan().filter(Plan::is_at_hand)?,
+            needed: |needs| &mut needs.users,
+            found: |found| &found.users,
+        })
+    }
+}
+
+impl<T> Named<T, MessageKey, Message> {
+    /// This message, and what is asked of it.
+    pub fn message(of: fn(&T) -> Option<MessageKey>, set: Set<'_>) -> Option<Self> {
+        Some(Self {
+            of,
+            plan: set.plan().filter(Plan::is_at_hand)?,
+            needed: |needs| &mut needs.messages,
+            found: |found| &found.messages,
+        })
+    }
+}
+
+impl<T, K: Eq + Hash, U: Plain> Inside<T> for Named<T, K, U> {
     fn needs(&self, of: &T, needs: &mut Needs) {
-        needs.users.extend((self.of)(of).map(UserKey));
+        (self.needed)(needs).extend((self.of)(of));
     }
 
     fn tell(&self, of: &T, found: &Found) -> Value {
-        let person = (self.of)(of).and_then(|id| found.users.get(&UserKey(id)));
-        person.map_or(Value::Null, |person| self.plan.tell(person, found))
-    }
-}
-
-/// A message that the item names.
-pub struct Other<T> {
-    /// Which.
-    pub of: fn(&T) -> Option<MessageId>,
-    /// What is asked of it, all of it at hand.
-    pub plan: Plan<Message>,
-}
-
-impl<T> Inside<T> for Other<T> {
-    fn needs(&self, of: &T, needs: &mut Needs) {
-        needs.messages.extend((self.of)(of).map(MessageKey));
-    }
-
-    fn tell(&self, of: &T, found: &Found) -> Value {
-        let message = (self.of)(of).and_then(|id| found.messages.get(&MessageKey(id)));
-        message.map_or(Value::Null, |message| self.plan.tell(message, found))
+        let named = (self.of)(of).and_then(|key| (self.found)(found).get(&key));
+        named.map_or(Value::Null, |named| self.plan.tell(named, found))
     }
 }
 

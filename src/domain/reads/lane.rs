@@ -9,7 +9,10 @@ use uuid::Uuid;
 use crate::{
     db::{self, Tx},
     domain::{
-        reads::unread::{UNREAD, with},
+        reads::{
+            position::{REPLIES, TIMELINE, first_unread},
+            unread::{UNREAD, with},
+        },
         sessions::Viewer,
     },
     error::Error,
@@ -151,9 +154,6 @@ pub(super) async fn ends_in(
         .into_iter()
         .filter_map(|row| Some((row.lane, row.seq?)))
         .collect();
-    let first = |lane| {
-        format!("(SELECT m.seq FROM message m WHERE {lane} AND {UNREAD} ORDER BY m.seq LIMIT 1)")
-    };
     let text = format!(
         "SELECT p.conversation_id AS lane, {} AS seq FROM participant p
          WHERE p.user_id = ? AND p.conversation_id IN ({marks})
@@ -161,8 +161,8 @@ pub(super) async fn ends_in(
          SELECT r.id AS lane, {} AS seq FROM message r
          JOIN participant p ON p.conversation_id = r.conversation_id
          WHERE p.user_id = ? AND r.id IN ({marks})",
-        first("m.conversation_id = p.conversation_id AND m.root_id IS NULL"),
-        first("m.root_id = r.id"),
+        first_unread("m.seq", TIMELINE),
+        first_unread("m.seq", REPLIES),
     );
     let mut values = with(viewer.user, &ids);
     values.extend(with(viewer.user, &ids));

@@ -15,8 +15,10 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId},
 };
 
-/// The lane of `participant p`'s timeline, for [`last_read`].
+/// The lane of `participant p`'s timeline, for [`last_read`] and [`first_unread`].
 pub(super) const TIMELINE: &str = "m.conversation_id = p.conversation_id AND m.root_id IS NULL";
+/// The lane below a root `message r`.
+pub(super) const REPLIES: &str = "m.root_id = r.id";
 
 /// A place in a timeline or a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,7 +61,7 @@ pub async fn in_threads<C: ConnectionTrait>(
         "SELECT r.id AS id, {} FROM message r
          JOIN participant p ON p.conversation_id = r.conversation_id
          WHERE p.user_id = ? AND r.id IN ({})",
-        columns("m.root_id = r.id"),
+        columns(REPLIES),
         db::marks(threads.len())
     );
     positions(db, &from, viewer, threads).await
@@ -82,7 +84,8 @@ pub(super) fn last_read(lane: &str) -> String {
     )
 }
 
-fn first_unread(what: &str, lane: &str) -> String {
+/// SQL for the first unread message of a lane, for `participant p`.
+pub(super) fn first_unread(what: &str, lane: &str) -> String {
     format!("(SELECT {what} FROM message m WHERE {lane} AND {UNREAD} ORDER BY m.seq LIMIT 1)")
 }
 

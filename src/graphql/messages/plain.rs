@@ -5,9 +5,13 @@ use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 use crate::{
     domain::text,
     graphql::{
-        messages::types::{Message, MessageKind, MessagePriority},
-        plain::{Inside, Other, Person, Plain, Plan, Set},
+        messages::{
+            loader::MessageKey,
+            types::{Message, MessageKind, MessagePriority},
+        },
+        plain::{Inside, Named, Plain, Set},
         scalars::{DateTime, Html},
+        users::loader::UserKey,
     },
 };
 
@@ -34,19 +38,14 @@ impl Plain for Message {
     }
 
     fn inside(name: &str, set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
-        match name {
-            "sender" => {
-                let plan = set.plan().filter(Plan::is_at_hand)?;
-                let of = |of: &Self| of.0.sender_id;
-                Some(Box::new(Person { of, plan }))
-            }
-            "parent" => {
-                let plan = set.plan().filter(Plan::is_at_hand)?;
-                let of = |of: &Self| of.0.parent_id;
-                Some(Box::new(Other { of, plan }))
-            }
-            _ => None,
-        }
+        Some(match name {
+            "sender" => Box::new(Named::person(|of: &Self| of.0.sender_id.map(UserKey), set)?),
+            "parent" => Box::new(Named::message(
+                |of: &Self| of.0.parent_id.map(MessageKey),
+                set,
+            )?),
+            _ => return None,
+        })
     }
 }
 
