@@ -140,20 +140,17 @@ async fn serve(door: Door, socket: WebSocket, caller: Caller) {
 
 /// Sends what is in the queue until a close was sent, or nothing can be.
 async fn write(sink: &mut SplitSink<WebSocket, Message>, mut queue: Queue) {
-    while let Some(frame) = queue.take().await {
-        let (message, size, last) = match frame {
-            Frame::Text(text) => {
-                let size = text.len();
-                (Message::Text(text.into()), size, false)
-            }
-            Frame::Ping => (Message::Ping(bytes::Bytes::new()), 0, false),
+    while let Some((frame, room)) = queue.take().await {
+        let (message, last) = match frame {
+            Frame::Text(text) => (Message::Text(text.into()), false),
+            Frame::Ping => (Message::Ping(bytes::Bytes::new()), false),
             Frame::Close(Close { code, reason }) => {
                 let reason = reason.into();
-                (Message::Close(Some(CloseFrame { code, reason })), 0, true)
+                (Message::Close(Some(CloseFrame { code, reason })), true)
             }
         };
         let sent = sink.send(message).await;
-        queue.sent(size);
+        drop(room);
         if last || sent.is_err() {
             return;
         }
@@ -362,12 +359,6 @@ async fn operate(
     session: Option<SessionWatch>,
     outbox: Outbox,
 ) -> End {
-    let say = |answer: &Answer| {
-        outbox.push(Frame::Text(match answer.outcome {
-            Outcome::Executed => protocol::next(&id, &String::from_utf8_lossy(&answer.encode())),
-            _ => error(&id, answer),
-        }));
-    };
     let operation = match identify(&door, caller, token).await {
         Ok(None) => return End::Session { stands: false },
         Ok(Some(caller)) => door.prepare(&call, caller),
@@ -375,12 +366,12 @@ async fn operate(
     };
     let silent = match operation {
         Err(answer) => {
-            say(&answer);
+            outbox.push(told(&id, &answer));
             true
         }
         Ok(operation) if operation.kind() == OperationType::Subscription => {
             let answers = std::pin::pin!(door.stream(operation));
-            match follow(answers, say).await {
+            match follow(answers, &id, &outbox).await {
                 Followed::Broken => return End::Broken,
                 Followed::Failed => true,
                 Followed::Completed => false,
@@ -389,7 +380,7 @@ async fn operate(
         Ok(operation) => {
             tokio::select! {
                 (answer, _record) = door.run(operation) => {
-                    say(&answer);
+                    outbox.push(told(&id, &answer));
                     answer.outcome != Outcome::Executed
                 }
                 () = parted(session) => true,
@@ -415,10 +406,11 @@ enum Followed {
     Broken,
 }
 
-/// Passes a subscription's answers on.
+/// Passes a subscription's answers on, each when there is room for it.
 async fn follow(
     mut answers: impl Stream<Item = Answer> + Unpin,
-    say: impl Fn(&Answer),
+    id: &str,
+    outbox: &Outbox,
 ) -> Followed {
     let mut first = true;
     while let Some(mut answer) = answers.next().await {
@@ -426,7 +418,7 @@ async fn follow(
         if part == Part::Break {
             return Followed::Broken;
         }
-        say(&answer);
+        outbox.push_in_turn(told(id, &answer)).await;
         if part == Part::Refusal {
             return Followed::Failed;
         }
@@ -465,6 +457,13 @@ fn token(payload: &Map<String, Json>) -> Option<String> {
         .map(|text| caller::bearer_in(text).unwrap_or(text))
         .or_else(|| text("token"))
         .map(str::to_owned)
+}
+
+fn told(id: &str, answer: &Answer) -> Frame {
+    Frame::Text(match answer.outcome {
+        Outcome::Executed => protocol::next(id, &String::from_utf8_lossy(&answer.encode())),
+        _ => error(id, answer),
+    })
 }
 
 fn error(id: &str, answer: &Answer) -> String {

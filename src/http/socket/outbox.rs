@@ -1,18 +1,21 @@
-//! What waits to be sent on one socket, bounded in number and size. Whoever has something to say never waits: a client
-//! that reads too slowly for what it asked is cut off, so that it slows nobody else down.
+//! What waits to be sent on one socket, bounded in number and size. Answers never wait: a client that asks more than it
+//! reads is cut off. Events do: a stream goes on when there is room again, since the log keeps what follows.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::mpsc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::protocol::Close;
 
 /// Messages that may wait.
 const MESSAGES: usize = 256;
-/// Bytes that may wait, beside one message of any size.
-const BYTES: usize = 1024 * 1024;
+/// Bytes of answers that may wait, beside one answer of any size.
+const ANSWERS: u32 = 1024 * 1024;
+/// Bytes of events that may wait, beside one event of any size.
+const EVENTS: u32 = 512 * 1024;
+/// An event counts as at least so many bytes: they leave half of the messages to answers.
+const EVENT: u32 = EVENTS / (MESSAGES as u32 / 2);
 
 /// One thing to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,43 +29,46 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    fn size(&self) -> usize {
+    fn size(&self) -> u32 {
         match self {
-            Self::Text(text) => text.len(),
+            Self::Text(text) => u32::try_from(text.len()).unwrap_or(u32::MAX),
             Self::Ping | Self::Close(_) => 0,
         }
     }
 }
 
+/// The room that a frame takes until it was sent.
+pub(super) type Room = Option<OwnedSemaphorePermit>;
+
 /// Where frames are put.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
-    frames: mpsc::Sender<Frame>,
-    bytes: Arc<AtomicUsize>,
+    frames: mpsc::Sender<(Frame, Room)>,
+    answers: Arc<Semaphore>,
+    events: Arc<Semaphore>,
     overflow: CancellationToken,
 }
 
 /// Where frames are taken from.
 #[derive(Debug)]
 pub(super) struct Queue {
-    frames: mpsc::Receiver<Frame>,
-    bytes: Arc<AtomicUsize>,
+    frames: mpsc::Receiver<(Frame, Room)>,
     overflow: CancellationToken,
 }
 
 /// An empty outbox.
 pub(super) fn outbox() -> (Outbox, Queue) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
-    let bytes = Arc::new(AtomicUsize::new(0));
     let overflow = CancellationToken::new();
+    let room = |bytes| Arc::new(Semaphore::new(bytes as usize));
     let outbox = Outbox {
         frames: sender,
-        bytes: Arc::clone(&bytes),
+        answers: room(ANSWERS),
+        events: room(EVENTS),
         overflow: overflow.clone(),
     };
     let queue = Queue {
         frames: receiver,
-        bytes,
         overflow,
     };
     (outbox, queue)
@@ -75,11 +81,21 @@ impl Outbox {
         if self.overflow.is_cancelled() {
             return;
         }
-        let size = frame.size();
-        let waiting = self.bytes.fetch_add(size, Ordering::Relaxed);
-        let too_large = waiting > 0 && waiting.saturating_add(size) > BYTES;
-        if too_large || self.frames.try_send(frame).is_err() {
+        let size = frame.size().min(ANSWERS);
+        let room = Arc::clone(&self.answers).try_acquire_many_owned(size);
+        let is_put = room.is_ok_and(|room| self.frames.try_send((frame, Some(room))).is_ok());
+        if !is_put {
             self.overflow.cancel();
+        }
+    }
+
+    /// Puts a frame in the queue when there is room for it.
+    pub(super) async fn push_in_turn(&self, frame: Frame) {
+        let size = frame.size().clamp(EVENT, EVENTS);
+        let room = Arc::clone(&self.events).acquire_many_owned(size).await;
+        if !self.overflow.is_cancelled() {
+            // Refused only when the socket is gone.
+            let _ = self.frames.send((frame, room.ok())).await;
         }
     }
 
@@ -90,28 +106,26 @@ impl Outbox {
 }
 
 impl Queue {
-    /// The next frame; the last one is always a close. Whoever is given up is still sent what had found room, so that
-    /// they resume further on each time, however slowly they read.
-    pub(super) async fn take(&mut self) -> Option<Frame> {
+    /// The next frame, with the room that it takes; the last one is always a close. Whoever is given up is still sent
+    /// what had found room, so that they resume further on each time, however slowly they read.
+    pub(super) async fn take(&mut self) -> Option<(Frame, Room)> {
         tokio::select! {
             biased;
             frame = self.frames.recv() => frame,
-            () = self.overflow.cancelled() => Some(Frame::Close(Close::TOO_SLOW)),
+            () = self.overflow.cancelled() => Some((Frame::Close(Close::TOO_SLOW), None)),
         }
-    }
-
-    /// A frame was sent.
-    pub(super) fn sent(&self, size: usize) {
-        self.bytes.fetch_sub(size, Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+    use tokio::task::unconstrained;
+
     use super::*;
 
-    fn text(length: usize) -> Frame {
-        Frame::Text("x".repeat(length))
+    fn text(length: u32) -> Frame {
+        Frame::Text("x".repeat(length as usize))
     }
 
     #[tokio::test]
@@ -124,21 +138,22 @@ mod tests {
         outbox.push(text(1));
         outbox.overflowed().await;
         for _ in 0..256 {
-            assert_eq!(queue.take().await, Some(text(1)));
+            assert_eq!(queue.take().await.unwrap().0, text(1));
             outbox.push(text(1));
+            outbox.push_in_turn(text(1)).await;
         }
-        assert_eq!(queue.take().await, Some(Frame::Close(Close::TOO_SLOW)));
+        let last = queue.take().await.unwrap().0;
+        assert_eq!(last, Frame::Close(Close::TOO_SLOW));
     }
 
     #[tokio::test]
     async fn bytes_count_until_they_are_sent() {
         let (outbox, mut queue) = outbox();
         for _ in 0..5 {
-            outbox.push(text(BYTES));
-            assert_eq!(queue.take().await, Some(text(BYTES)));
-            queue.sent(BYTES);
+            outbox.push(text(ANSWERS));
+            assert_eq!(queue.take().await.unwrap().0, text(ANSWERS));
         }
-        outbox.push(text(BYTES));
+        outbox.push(text(ANSWERS));
         assert!(!queue.overflow.is_cancelled());
         outbox.push(text(1));
         assert!(queue.overflow.is_cancelled());
@@ -147,10 +162,42 @@ mod tests {
     #[tokio::test]
     async fn one_message_may_be_larger_than_the_queue() {
         let (outbox, mut queue) = outbox();
-        outbox.push(text(3 * BYTES));
-        assert_eq!(queue.take().await, Some(text(3 * BYTES)));
-        queue.sent(3 * BYTES);
+        outbox.push(text(3 * ANSWERS));
+        outbox.push_in_turn(text(3 * EVENTS)).await;
+        assert_eq!(queue.take().await.unwrap().0, text(3 * ANSWERS));
+        assert_eq!(queue.take().await.unwrap().0, text(3 * EVENTS));
         outbox.push(text(1));
+        assert!(!queue.overflow.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn events_wait_for_room_and_answers_pass_them() {
+        let (outbox, mut queue) = outbox();
+        outbox.push_in_turn(text(EVENTS - 1)).await;
+        let mut next = Box::pin(outbox.push_in_turn(text(EVENT)));
+        assert_eq!((&mut next).now_or_never(), None);
+        outbox.push(text(ANSWERS));
+        let (frame, room) = queue.take().await.unwrap();
+        assert_eq!(frame, text(EVENTS - 1));
+        assert_eq!((&mut next).now_or_never(), None);
+        drop(room);
+        next.await;
+        assert_eq!(queue.take().await.unwrap().0, text(ANSWERS));
+        assert_eq!(queue.take().await.unwrap().0, text(EVENT));
+        assert!(!queue.overflow.is_cancelled());
+    }
+
+    #[tokio::test]
+    async fn many_small_events_leave_room_for_answers() {
+        let (outbox, queue) = outbox();
+        let mut events = 0;
+        while let Some(()) = unconstrained(outbox.push_in_turn(text(1))).now_or_never() {
+            events += 1;
+        }
+        assert_eq!(events, 128);
+        for _ in 0..128 {
+            outbox.push(text(1));
+        }
         assert!(!queue.overflow.is_cancelled());
     }
 }

@@ -306,15 +306,30 @@ async fn a_person_has_so_many_sockets() {
     Socket::ready(&app, Some(&bob)).await;
 }
 
-/// Few messages, but large ones: what waits for a reader who stopped is bounded by its size as well.
+/// Few messages, but large ones: the stream waits for whoever does not read, and goes on when he does.
 #[tokio::test]
-async fn a_reader_who_stops_is_closed_before_many_bytes_wait() {
+async fn a_reader_who_stops_goes_on_where_he_was() {
+    read_late(200, Wakes::BeforeTooMany).await;
+}
+
+/// So many that he is let go: what waits for a reader who stopped is bounded. He misses nothing either.
+#[tokio::test]
+async fn a_reader_who_stops_for_too_long_is_closed() {
+    read_late(400, Wakes::AfterTooMany).await;
+}
+
+#[derive(PartialEq, Eq)]
+enum Wakes {
+    BeforeTooMany,
+    AfterTooMany,
+}
+
+/// Bob stops reading while so many large events happen, and then reads again; Cleo reads all the time.
+async fn read_late(events: usize, wakes: Wakes) {
     const EVENTS: &str =
         "subscription($after: String) { events(after: $after, filter: { categories: [MESSAGES] }) { kind: __typename cursor
         ... on MessageEditedEvent { message { a: body b: body c: body d: body e: body f: body
             g: body h: body i: body j: body k: body l: body } } } }";
-    // Fewer than may wait by number, more than the system itself keeps.
-    const LARGE: usize = 200;
     let app = TestApp::sqlite().await;
     let (ann, bob, cleo) = (
         app.person("Ann").await,
@@ -349,7 +364,7 @@ async fn a_reader_who_stops_is_closed_before_many_bytes_wait() {
         app.app.clock.now(),
         log::Stream::Conversation(ConversationId::from_text(&group)),
     );
-    for _ in 0..LARGE {
+    for _ in 0..events {
         let changes = &[Change::MessageEdited { message }];
         app.app
             .db
@@ -360,6 +375,9 @@ async fn a_reader_who_stops_is_closed_before_many_bytes_wait() {
     }
     let mut heard = 0;
     let code = loop {
+        if heard == events {
+            break None;
+        }
         match stopped.0.next().await {
             Some(Ok(Message::Text(text))) => {
                 let told: Value = serde_json::from_str(&text).unwrap();
@@ -373,14 +391,16 @@ async fn a_reader_who_stops_is_closed_before_many_bytes_wait() {
         }
     };
     assert!(code.is_none_or(|code: u16| code == 1013), "{code:?}");
-    assert!(heard < LARGE, "he was never cut off");
+    assert_eq!(heard == events, wakes == Wakes::BeforeTooMany, "{heard}");
+    // Whatever he missed is there when he comes back, however much it is.
     let after = json!({ "after": last });
     let mut again = Subscription::open(&app, &bob, EVENTS, after).await;
-    for _ in heard..LARGE {
-        let kind = again.next().await["events"]["kind"].take();
-        assert!(["StreamOpenedEvent", "MessageEditedEvent"].contains(&kind.as_str().unwrap()));
+    assert_eq!(again.next().await["events"]["kind"], "StreamOpenedEvent");
+    for _ in heard..events {
+        assert_eq!(again.next().await["events"]["kind"], "MessageEditedEvent");
     }
-    assert_eq!(again.next().await["events"]["kind"], "MessageEditedEvent");
+    ann.says(&group, "and on").await;
+    assert_ne!(again.next().await["events"]["kind"], "MessageEditedEvent");
 }
 
 #[tokio::test]
