@@ -32,6 +32,6 @@ bench-smoke:
 bench-docs *RESULTS:
     cargo bench --locked --bench load -- docs {{RESULTS}}
 
-# Storms over several nodes, SECONDS long each; tells seeds, counts and faults.
+# Storms over several nodes, optimised, SECONDS long each; tells seeds, counts and faults.
 soak SECONDS="3600":
-    HEDDLE_TEST_SOAK={{SECONDS}} cargo test --locked --test it -- live::nodes:: live::crowd:: --nocapture --test-threads 1
+    HEDDLE_TEST_SOAK={{SECONDS}} cargo test --profile profiling --locked --test it -- live::nodes:: live::crowd:: --nocapture --test-threads 1

@@ -104,15 +104,20 @@ impl Log for Db {
         // What a snapshot does not see are the transactions that were running and the later ones: two
         // ranges of an index, however long the oldest of them has been running. A log that was restored
         // from another cluster holds numbers from the future; those wait until their time.
+        //
+        // The end of the range follows from the line below it, and `+ 0` changes nothing: PostgreSQL, which plans this
+        // without knowing the values, would otherwise take the range for a third of the table and walk through all of
+        // it in the order of its key.
         let text = format!(
             "SELECT s.until::text AS until, e.position, e.stream_id, e.payload, e.created_at
              FROM (SELECT COALESCE(?::text::pg_snapshot, pg_current_snapshot()) AS until) s
              LEFT JOIN LATERAL (
                 SELECT position, stream_id, payload, created_at FROM event
-                WHERE (tx >= ?::text::xid8 OR tx = ANY (?::text::xid8[]))
+                WHERE (tx >= ?::text::xid8 AND tx < pg_snapshot_xmax(s.until)
+                        OR tx = ANY (?::text::xid8[]))
                     AND pg_visible_in_snapshot(tx, s.until)
-                    AND position > ? {condition}
-                ORDER BY position LIMIT ?
+                    AND position + 0 > ? {condition}
+                ORDER BY position + 0 LIMIT ?
              ) e ON TRUE ORDER BY e.position"
         );
         let mut values: Vec<Value> = vec![
