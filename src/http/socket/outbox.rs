@@ -11,11 +11,11 @@ use super::protocol::Close;
 /// Messages that may wait.
 const MESSAGES: usize = 256;
 /// Bytes of answers that may wait, beside one answer of any size.
-const ANSWERS: u32 = 1024 * 1024;
+const ANSWERS: usize = 1024 * 1024;
 /// Bytes of events that may wait, beside one event of any size.
-const EVENTS: u32 = 512 * 1024;
+const EVENTS: usize = 512 * 1024;
 /// An event counts as at least so many bytes: they leave half of the messages to answers.
-const EVENT: u32 = EVENTS / (MESSAGES as u32 / 2);
+const EVENT: usize = EVENTS / (MESSAGES / 2);
 
 /// One thing to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,9 +29,9 @@ pub(super) enum Frame {
 }
 
 impl Frame {
-    fn size(&self) -> u32 {
+    fn size(&self) -> usize {
         match self {
-            Self::Text(text) => u32::try_from(text.len()).unwrap_or(u32::MAX),
+            Self::Text(text) => text.len(),
             Self::Ping | Self::Close(_) => 0,
         }
     }
@@ -39,6 +39,10 @@ impl Frame {
 
 /// The room that a frame takes until it was sent.
 pub(super) type Room = Option<OwnedSemaphorePermit>;
+
+fn permits(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX)
+}
 
 /// Where frames are put.
 #[derive(Clone, Debug)]
@@ -60,7 +64,7 @@ pub(super) struct Queue {
 pub(super) fn outbox() -> (Outbox, Queue) {
     let (sender, receiver) = mpsc::channel(MESSAGES);
     let overflow = CancellationToken::new();
-    let room = |bytes| Arc::new(Semaphore::new(bytes as usize));
+    let room = |bytes| Arc::new(Semaphore::new(bytes));
     let outbox = Outbox {
         frames: sender,
         answers: room(ANSWERS),
@@ -81,7 +85,7 @@ impl Outbox {
         if self.overflow.is_cancelled() {
             return;
         }
-        let size = frame.size().min(ANSWERS);
+        let size = permits(frame.size().min(ANSWERS));
         let room = Arc::clone(&self.answers).try_acquire_many_owned(size);
         let is_put = room.is_ok_and(|room| self.frames.try_send((frame, Some(room))).is_ok());
         if !is_put {
@@ -91,7 +95,7 @@ impl Outbox {
 
     /// Puts a frame in the queue when there is room for it.
     pub(super) async fn push_in_turn(&self, frame: Frame) {
-        let size = frame.size().clamp(EVENT, EVENTS);
+        let size = permits(frame.size().clamp(EVENT, EVENTS));
         let room = Arc::clone(&self.events).acquire_many_owned(size).await;
         if !self.overflow.is_cancelled() {
             // Refused only when the socket is gone.
@@ -124,8 +128,8 @@ mod tests {
 
     use super::*;
 
-    fn text(length: u32) -> Frame {
-        Frame::Text("x".repeat(length as usize))
+    fn text(length: usize) -> Frame {
+        Frame::Text("x".repeat(length))
     }
 
     #[tokio::test]
