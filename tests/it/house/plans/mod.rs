@@ -70,6 +70,25 @@ const POSTGRES_SCANS: [Allowed; 3] = [
     ),
 ];
 
+/// A plan that is made anew each time a LIMIT is bound takes longer than what it is for; so built, SQLite keeps it.
+#[tokio::test]
+async fn sqlite_keeps_its_plans() {
+    let app = TestApp::sqlite().await;
+    let options = Statement::from_string(
+        DbBackend::Sqlite,
+        "SELECT compile_options FROM pragma_compile_options",
+    );
+    let options = app.app.db.read().query_all_raw(options).await.unwrap();
+    let options: Vec<String> = options
+        .iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect();
+    assert!(
+        options.iter().any(|option| option == "ENABLE_QPSG"),
+        "{options:?}"
+    );
+}
+
 #[tokio::test]
 async fn sqlite() {
     let app = TestApp::sqlite_with(patient).await;
