@@ -66,6 +66,8 @@ struct Replay {
     conversations: HashSet<ConversationId>,
     /// Those that they took part in when the replay ends.
     later: HashSet<ConversationId>,
+    /// Those that are wanted, of what happens in conversations; none for all.
+    only: Option<HashSet<ConversationId>>,
 }
 
 impl Hub {
@@ -99,7 +101,7 @@ impl Hub {
                 let until = following.start.place.clone();
                 following.opening = Opening::Resumed;
                 following.start = cursor;
-                following.resume(self.log(), until, only.as_ref()).await?;
+                following.resume(self.log(), until, only).await?;
             }
             Since::Cursor(_) | Since::Unknown => following.opening = Opening::Reset,
         }
@@ -149,11 +151,10 @@ impl Following {
         &mut self,
         log: Arc<dyn Log>,
         until: Place,
-        only: Option<&HashSet<ConversationId>>,
+        only: Option<HashSet<ConversationId>>,
     ) -> Result<(), Error> {
         let from = self.start.place.clone();
-        let mut later = self.subscription.conversations.clone();
-        later.retain(|conversation| only.is_none_or(|only| only.contains(conversation)));
+        let later = self.subscription.conversations.clone();
         let mut conversations = later.clone();
         for (conversation, took_part) in first_known(&*log, self.user, &from, &until).await? {
             if !took_part {
@@ -169,12 +170,18 @@ impl Following {
             waiting: VecDeque::new(),
             conversations,
             later,
+            only,
         });
         Ok(())
     }
 }
 
 impl Replay {
+    fn wants(&self, conversation: ConversationId) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.contains(&conversation))
+    }
+
     async fn next(&mut self) -> Result<Option<Entry>, Error> {
         loop {
             while let Some(entry) = self.waiting.pop_front() {
@@ -182,14 +189,23 @@ impl Replay {
                     follow_membership(&mut self.conversations, &entry);
                     return Ok(Some(entry));
                 }
-                let conversation = match entry.change {
+                let (conversation, is_wanted) = match &entry.change {
                     Some(Change::UserChanged { .. }) => return Ok(Some(entry)),
-                    Some(Change::ReadPositionChanged { is_shared, .. }) if !is_shared => continue,
-                    Some(Change::ReadPositionChanged { conversation, .. }) => conversation,
-                    _ => ConversationId(entry.stream),
+                    Some(Change::NotificationsAdded { to }) => {
+                        (ConversationId(entry.stream), to.contains_key(&self.user))
+                    }
+                    Some(Change::ReadPositionChanged {
+                        conversation,
+                        is_shared,
+                        ..
+                    }) => (*conversation, *is_shared && self.wants(*conversation)),
+                    _ => {
+                        let conversation = ConversationId(entry.stream);
+                        (conversation, self.wants(conversation))
+                    }
                 };
-                if self.conversations.contains(&conversation) && self.later.contains(&conversation)
-                {
+                let is_theirs = |all: &HashSet<_>| all.contains(&conversation);
+                if is_wanted && is_theirs(&self.conversations) && is_theirs(&self.later) {
                     return Ok(Some(entry));
                 }
             }

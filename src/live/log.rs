@@ -1,6 +1,6 @@
 //! The event log: appended to inside the transaction that makes a change.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
@@ -24,7 +24,7 @@ const USERS_PER_STATEMENT: usize = 5000;
 pub enum Stream {
     /// What everybody in a conversation hears.
     Conversation(ConversationId),
-    /// What one person hears: joined, left, notifications, own read marks, session ends.
+    /// What one person hears: joined, left, notifications read, own read marks, session ends.
     User(UserId),
 }
 
@@ -102,10 +102,11 @@ pub enum Change {
         #[serde(default)]
         is_shared: bool,
     },
-    /// The person got a notification.
-    NotificationAdded {
-        /// Which.
-        notification: NotificationId,
+    /// People in a conversation got a notification each: on its stream, heard by them alone. One event and no lock of
+    /// theirs, however many they are.
+    NotificationsAdded {
+        /// Whose, and which.
+        to: BTreeMap<UserId, NotificationId>,
     },
     /// Notifications were read or dismissed.
     NotificationsChanged {
@@ -181,7 +182,7 @@ impl Change {
             Self::ConversationLeft { .. } => "ConversationLeft",
             Self::ParticipantChanged { .. } => "ParticipantChanged",
             Self::ReadPositionChanged { .. } => "ReadPositionChanged",
-            Self::NotificationAdded { .. } => "NotificationAdded",
+            Self::NotificationsAdded { .. } => "NotificationsAdded",
             Self::NotificationsChanged { .. } => "NotificationsChanged",
             Self::UserChanged { .. } => "UserChanged",
             Self::SessionEnded { .. } => "SessionEnded",

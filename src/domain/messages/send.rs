@@ -70,13 +70,23 @@ async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Resul
         None => None,
     };
     let at = app.clock.now();
-    let message = insert_in(tx, viewer, new, parent.as_ref(), at).await?;
+    let way = notifications::Way::of(tx, new.conversation).await?;
+    let events = 1 + u32::from(parent.is_some()) + u32::from(way == notifications::Way::AtOnce);
+    let next = sequence::next_in(tx, new.conversation, parent.is_none(), events, at).await?;
+    let message = insert_in(tx, viewer, new, parent.as_ref(), next.seq, at).await?;
+    let mut changes = vec![Change::MessageSent {
+        message: message.id,
+    }];
     if let Some(parent) = &parent {
         count_in(tx, parent, 1).await?;
         threads::replied_in(tx, &message, parent).await?;
+        let thread = ThreadId::from(parent.thread_root());
+        changes.push(Change::ThreadChanged { thread });
     }
     mentions::write_in(tx, &message).await?;
-    notifications::message_sent_in(tx, app, &message).await?;
+    changes.extend(notifications::message_sent_in(tx, app, &message, way).await?);
+    let stream = Stream::Conversation(new.conversation);
+    log::write(tx, stream, next.event_before, at, &changes).await?;
     Ok(Sent {
         message,
         was_duplicate: false,
@@ -195,29 +205,18 @@ async fn insert_in(
     viewer: &Viewer,
     new: &NewMessage,
     parent: Option<&message::Model>,
+    seq: i32,
     at: DateTime<Utc>,
 ) -> Result<message::Model, Error> {
-    let id = MessageId::mint();
-    let mut changes = vec![Change::MessageSent { message: id }];
-    if let Some(parent) = parent {
-        changes.push(Change::ThreadChanged {
-            thread: ThreadId::from(parent.thread_root()),
-        });
-    }
-    let events = u32::try_from(changes.len()).map_err(Error::internal)?;
-    let next = sequence::next_in(tx, new.conversation, parent.is_none(), events, at).await?;
     let message = message::ActiveModel {
-        id: Set(id),
+        id: Set(MessageId::mint()),
         conversation_id: Set(new.conversation),
-        seq: Set(next.seq),
+        seq: Set(seq),
         sender_id: Set(Some(viewer.user)),
         parent_id: Set(parent.map(|parent| parent.id)),
         root_id: Set(parent.map(message::Model::thread_root)),
         depth: Set(parent.map_or(0, |parent| parent.depth + 1)),
-        path: Set(tree::path(
-            parent.map_or(&[], |parent| &parent.path),
-            next.seq,
-        )),
+        path: Set(tree::path(parent.map_or(&[], |parent| &parent.path), seq)),
         reply_count: Set(0),
         descendant_count: Set(0),
         kind: Set(MessageKind::User),
@@ -230,16 +229,7 @@ async fn insert_in(
         edited_at: Set(None),
         deleted_at: Set(None),
     };
-    let message = message.insert(tx).await?;
-    log::write(
-        tx,
-        Stream::Conversation(new.conversation),
-        next.event_before,
-        at,
-        &changes,
-    )
-    .await?;
-    Ok(message)
+    Ok(message.insert(tx).await?)
 }
 
 /// Adds to the counts above a reply: the parent's direct ones and every ancestor's.

@@ -1,6 +1,9 @@
 //! Writing notifications: in the transaction that causes them, or for large conversations by
 //! background work. One message notifies a person once, for the most specific reason.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use sea_orm::{FromQueryResult, Value};
 use uuid::Uuid;
 
@@ -8,14 +11,11 @@ use crate::{
     app::App,
     db::{self, Tx},
     domain::reads::unread::UNREAD,
-    entity::{
-        message::{self, MessageKind},
-        notification::NotificationType,
-    },
+    entity::{message, notification::NotificationType},
     error::Error,
     id::{ConversationId, MessageId, NotificationId, UserId},
     jobs::{self, Work},
-    live::log::{self, Change},
+    live::log::{self, Change, Stream},
 };
 
 /// Most participants that a sender's own transaction notifies.
@@ -54,19 +54,44 @@ impl Cause {
     }
 }
 
-/// A message was sent: notifies its readers, or asks for that to be done when there are many.
-pub async fn message_sent_in(tx: &Tx, app: &App, message: &message::Model) -> Result<(), Error> {
-    if message.kind != MessageKind::User {
-        return Ok(());
+/// How the readers of a message hear of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// In the transaction that sends it.
+    AtOnce,
+    /// By background work, since they are many.
+    Later,
+}
+
+impl Way {
+    /// The way in this conversation.
+    pub async fn of(tx: &Tx, conversation: ConversationId) -> Result<Self, Error> {
+        let is_large = is_large_in(tx, conversation).await?;
+        Ok(if is_large { Self::Later } else { Self::AtOnce })
     }
-    if is_large_in(tx, message.conversation_id).await? {
-        let work = Work::NotifyOfMessage {
-            message: message.id,
-        };
-        return jobs::enqueue_in(tx, &work, app.clock.now()).await;
+}
+
+/// A message was sent: notifies its readers, or asks for that to be done. What tells those who are notified at once
+/// is for the caller to write, with the events of the message.
+pub async fn message_sent_in(
+    tx: &Tx,
+    app: &App,
+    message: &message::Model,
+    way: Way,
+) -> Result<Option<Change>, Error> {
+    let (id, now) = (message.id, app.clock.now());
+    match way {
+        Way::AtOnce => {
+            let recipients = recipients_in(tx, app, id, Who::ALL).await?;
+            let to = insert_in(tx, Cause::message(message), &recipients, now).await?;
+            Ok(Some(Change::NotificationsAdded { to }))
+        }
+        Way::Later => {
+            let work = Work::NotifyOfMessage { message: id };
+            jobs::enqueue_in(tx, &work, now).await?;
+            Ok(None)
+        }
     }
-    let recipients = recipients_in(tx, app, message.id, Who::ALL).await?;
-    write_in(tx, app, Cause::message(message), &recipients).await
 }
 
 /// A message was edited: people it newly mentions are notified, unless they were told of it before.
@@ -245,10 +270,26 @@ struct Written {
     user_id: UserId,
 }
 
-/// Writes the rows, and an event for each that is new.
+/// Writes the rows, and the event that tells of those that are new.
 async fn write_in(tx: &Tx, app: &App, cause: Cause, recipients: &[Recipient]) -> Result<(), Error> {
     let now = app.clock.now();
-    let mut changes = Vec::with_capacity(recipients.len());
+    let to = insert_in(tx, cause, recipients, now).await?;
+    if to.is_empty() {
+        return Ok(());
+    }
+    let stream = Stream::Conversation(cause.conversation);
+    let added = Change::NotificationsAdded { to };
+    log::append(tx, stream, now, &[added]).await
+}
+
+/// Writes the rows. Tells which are new.
+async fn insert_in(
+    tx: &Tx,
+    cause: Cause,
+    recipients: &[Recipient],
+    now: DateTime<Utc>,
+) -> Result<BTreeMap<UserId, NotificationId>, Error> {
+    let mut to = BTreeMap::new();
     for some in recipients.chunks(ROWS_PER_INSERT) {
         let text = format!(
             "INSERT INTO notification
@@ -268,10 +309,7 @@ async fn write_in(tx: &Tx, app: &App, cause: Cause, recipients: &[Recipient]) ->
             ]
         });
         let rows: Vec<Written> = db::all(tx, &text, values.collect::<Vec<_>>()).await?;
-        changes.extend(rows.into_iter().map(|row| {
-            let notification = row.id;
-            (row.user_id, Change::NotificationAdded { notification })
-        }));
+        to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
     }
-    log::append_each(tx, now, changes).await
+    Ok(to)
 }

@@ -96,9 +96,10 @@ impl Builder<'_> {
                 self.read_position_changed(place, *user, *up_to).await
             }
             Change::UserChanged { user } => self.user_changed(*user).await,
-            Change::NotificationAdded { notification } => {
-                self.notification_added(*notification).await
-            }
+            Change::NotificationsAdded { to } => match to.get(&self.batch.viewer()?.user) {
+                Some(notification) => self.notification_added(*notification).await,
+                None => Ok(None),
+            },
             Change::NotificationsChanged { notifications } => {
                 self.notifications_changed(notifications.clone()).await
             }

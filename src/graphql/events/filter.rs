@@ -74,7 +74,7 @@ fn conversation(change: &Change) -> Option<ConversationId> {
         Change::MessageSent { .. }
         | Change::MessageEdited { .. }
         | Change::ThreadChanged { .. }
-        | Change::NotificationAdded { .. }
+        | Change::NotificationsAdded { .. }
         | Change::NotificationsChanged { .. }
         | Change::UserChanged { .. }
         | Change::SessionEnded { .. }
@@ -94,7 +94,7 @@ fn category(change: &Change) -> Option<EventCategory> {
         | Change::ConversationLeft { .. }
         | Change::ParticipantChanged { .. } => EventCategory::Conversations,
         Change::ReadPositionChanged { .. } => EventCategory::ReadPositions,
-        Change::NotificationAdded { .. } | Change::NotificationsChanged { .. } => {
+        Change::NotificationsAdded { .. } | Change::NotificationsChanged { .. } => {
             EventCategory::Notifications
         }
         Change::UserChanged { .. } => EventCategory::Users,

@@ -75,6 +75,26 @@ async fn contacts(
     Ok(contacts)
 }
 
+/// The streams whose listeners hear an event: its own, for most.
+fn heard_on(entry: &Entry, contacts: &HashMap<UserId, BTreeSet<Uuid>>) -> Vec<Uuid> {
+    let mut streams = vec![entry.stream];
+    match &entry.change {
+        Some(Change::UserChanged { user }) => {
+            streams.extend(contacts.get(user).into_iter().flatten());
+        }
+        Some(Change::ReadPositionChanged {
+            conversation,
+            is_shared: true,
+            ..
+        }) => streams.push(conversation.0),
+        Some(Change::NotificationsAdded { to }) => {
+            streams = to.keys().map(|user| user.0).collect();
+        }
+        _ => {}
+    }
+    streams
+}
+
 /// Reads the log from where it began to now, and on.
 pub(super) struct Reader {
     shared: Arc<Shared>,
@@ -230,16 +250,8 @@ impl Reader {
                     }
                     _ => {}
                 }
-                let also = match entry.change {
-                    Some(Change::UserChanged { user }) => contacts.get(&user).cloned(),
-                    Some(Change::ReadPositionChanged {
-                        conversation,
-                        is_shared: true,
-                        ..
-                    }) => Some(BTreeSet::from([conversation.0])),
-                    _ => None,
-                };
-                self.subscribers.dispatch(entry, &also.unwrap_or_default());
+                let streams = heard_on(&entry, &contacts);
+                self.subscribers.dispatch(entry, &streams);
             }
             if batch.is_last {
                 return Ok(());

@@ -116,13 +116,11 @@ impl Subscribers {
         }
     }
 
-    /// Hands an event to everybody who hears its stream, or one of those that `also` hear it, once, and follows
-    /// those who join and leave.
-    pub(super) fn dispatch(&mut self, entry: Entry, also: &BTreeSet<Uuid>) {
+    /// Hands an event to everybody who hears one of these streams, once, and follows those who join and leave.
+    pub(super) fn dispatch(&mut self, entry: Entry, streams: &[Uuid]) {
         let heard = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
-        let mut listeners: Vec<u64> = heard(&entry.stream).collect();
-        if !also.is_empty() {
-            listeners.extend(also.iter().flat_map(heard));
+        let mut listeners: Vec<u64> = streams.iter().flat_map(heard).collect();
+        if streams.len() > 1 {
             listeners.sort_unstable();
             listeners.dedup();
         }

@@ -168,6 +168,9 @@ impl Promise {
                 self.says_goodbye(hearing, conversation, index)?;
             }
         } else if let Some(stays) = self.stays.get(&(hearing.user, conversation)) {
+            if !is_for(hearing.user, &fact.change) {
+                return Err("is for others".to_owned());
+            }
             self.belongs(hearing, conversation, stays, index)?;
         } else {
             let is_theirs = match fact.change {
@@ -268,7 +271,8 @@ impl Promise {
         let next = self.next(hearing, conversation.0).max(stay.from);
         let lacks = |index: &usize| {
             let fact = &self.streams[&conversation.0][*index];
-            stay.ended.is_none() || fact.moment > hearing.stood
+            is_for(hearing.user, &fact.change)
+                && (stay.ended.is_none() || fact.moment > hearing.stood)
         };
         match (next..until).find(lacks) {
             Some(index) => {
@@ -323,6 +327,14 @@ impl Promise {
             let is_before = |fact: &Fact| covers(&hearing.start, fact);
             facts.map_or(0, |facts| facts.partition_point(is_before))
         })
+    }
+}
+
+/// Whether somebody in the conversation is to hear of it.
+fn is_for(user: UserId, change: &Change) -> bool {
+    match change {
+        Change::NotificationsAdded { to } => to.contains_key(&user),
+        _ => true,
     }
 }
 

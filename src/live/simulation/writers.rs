@@ -1,7 +1,7 @@
 //! People who write: transactions that lock streams in one order, take positions early and late, last long, and
 //! are committed or not.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use uuid::Uuid;
 
@@ -110,7 +110,10 @@ async fn fills(world: &Arc<World>, tx: &mut Tx, act: &Act) {
         }
         let changes = match act.membership {
             Some(membership) => turns(world, tx, *stream, membership),
-            None => changes.clone(),
+            None => changes
+                .iter()
+                .map(|change| notifies(world, *stream, change))
+                .collect(),
         };
         let dawdles = world.number(0..60) == 0;
         for change in changes {
@@ -146,6 +149,24 @@ fn turns(
         }
         Stream::User(_) if is_there => vec![Change::ConversationLeft { conversation }],
         Stream::User(_) => vec![Change::ConversationJoined { conversation }],
+    }
+}
+
+/// Some of those who are there get a notification, where the act is to give them: who is there is known for certain
+/// only under the conversation's lock.
+fn notifies(world: &World, stream: Stream, change: &Change) -> Change {
+    if !matches!(change, Change::NotificationsAdded { .. }) {
+        return change.clone();
+    }
+    let conversation = ConversationId(stream.id());
+    let is_there = |user| {
+        let database = &world.state().database;
+        database.participants.contains(&(user, conversation))
+    };
+    let people = world.people.iter().map(|&(_, user)| user);
+    let some = people.filter(|&user| is_there(user) && world.once_in(3));
+    Change::NotificationsAdded {
+        to: some.map(|user| (user, NotificationId(id(world)))).collect(),
     }
 }
 
@@ -188,15 +209,12 @@ fn act(world: &World) -> Act {
                 let thread = ThreadId(id(world));
                 changes.push(Change::ThreadChanged { thread });
             }
-            let mut streams = vec![(Stream::Conversation(conversation), changes)];
-            for &(_, user) in &world.people {
-                if world.once_in(8) {
-                    let notification = NotificationId(id(world));
-                    let added = Change::NotificationAdded { notification };
-                    streams.push((Stream::User(user), vec![added]));
-                }
-            }
-            told("a message", streams)
+            let to = BTreeMap::new();
+            changes.push(Change::NotificationsAdded { to });
+            told(
+                "a message",
+                vec![(Stream::Conversation(conversation), changes)],
+            )
         }
     }
 }

@@ -23,6 +23,7 @@ both!(
     whoever_is_removed_hears_no_more,
     a_session_that_ends_says_so_everywhere,
     a_filter_leaves_the_rest_out,
+    notifications_come_to_those_they_are_for,
     a_new_name_is_told_to_whoever_shares_a_conversation,
     only_people_inside_hear_a_conversation,
     state_loaded_with_a_cursor_and_events_is_fresh_state
@@ -258,6 +259,59 @@ async fn a_filter_leaves_the_rest_out(app: TestApp) {
     assert_eq!(thread["thread"]["replyCount"], 1);
     rows::sign_out(&app.app, user(&bob)).await;
     events.hears("SessionEndedEvent").await;
+}
+
+/// Also to those who listen to other conversations only, live and after coming back alike.
+async fn notifications_come_to_those_they_are_for(app: TestApp) {
+    const NOTIFICATIONS: &str = "subscription($after: String, $filter: EventFilter) {
+        events(after: $after, filter: $filter) { __typename cursor
+            ... on NotificationAddedEvent { notification { type message { body } } } } }";
+    let (ann, bob, cleo) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cleo").await,
+    );
+    let elsewhere = bob.direct(&cleo).await;
+    let filter = json!({ "categories": ["NOTIFICATIONS"], "conversationIds": [elsewhere] });
+    let mut open = Vec::new();
+    for who in [&ann, &bob, &cleo] {
+        let variables = json!({ "filter": filter });
+        let mut events = Subscription::open(&app, who, NOTIFICATIONS, variables).await;
+        let opened = events.next().await["events"].take();
+        open.push((who, events, opened["cursor"].clone()));
+    }
+    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    ann.says(&group, "for all").await;
+    ann.says(&group, "and for @bob").await;
+    bob.says(&group, "an answer").await;
+    let told = [
+        &[("MESSAGE", "an answer")][..],
+        &[
+            ("ADDED_TO_CONVERSATION", ""),
+            ("MESSAGE", "for all"),
+            ("MENTION", "and for @bob"),
+        ],
+        &[
+            ("ADDED_TO_CONVERSATION", ""),
+            ("MESSAGE", "for all"),
+            ("MESSAGE", "and for @bob"),
+            ("MESSAGE", "an answer"),
+        ],
+    ];
+    for ((who, mut live, cursor), told) in open.into_iter().zip(told) {
+        let after = json!({ "after": cursor, "filter": filter });
+        let mut again = Subscription::open(&app, who, NOTIFICATIONS, after).await;
+        again.next().await;
+        for (kind, body) in told {
+            for events in [&mut live, &mut again] {
+                let event = events.next().await["events"].take();
+                let notification = &event["notification"];
+                assert_eq!(notification["type"], *kind, "{}: {event}", who.username);
+                let heard = notification["message"]["body"].as_str();
+                assert_eq!(heard.unwrap_or_default(), *body, "{}", who.username);
+            }
+        }
+    }
 }
 
 async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {

@@ -286,15 +286,16 @@ fn memberships(tables: &Tables, user: UserId, stream: &[Change]) {
 fn notified(tables: &Tables, user: UserId, stream: &[Change]) {
     let mut added: BTreeSet<NotificationId> = BTreeSet::new();
     let mut changed = BTreeSet::new();
+    for change in tables.streams.values().flatten() {
+        if let Change::NotificationsAdded { to } = change
+            && let Some(notification) = to.get(&user)
+        {
+            assert!(added.insert(*notification), "{notification} was told twice");
+        }
+    }
     for change in stream {
-        match change {
-            Change::NotificationAdded { notification } => {
-                assert!(added.insert(*notification), "{notification} was told twice");
-            }
-            Change::NotificationsChanged { notifications } => {
-                changed.extend(notifications.iter().flatten().copied());
-            }
-            _ => {}
+        if let Change::NotificationsChanged { notifications } = change {
+            changed.extend(notifications.iter().flatten().copied());
         }
     }
     let there = tables
