@@ -24,6 +24,10 @@ lint:
 bench *SCALE:
     cargo bench --locked --bench load -- {{SCALE}}
 
+# Times of small things that every request does; those whose name contains NAME.
+bench-micro *NAME:
+    cargo bench --locked --bench micro -- {{NAME}}
+
 # Show in seconds that the measurement runs; says nothing about speed.
 bench-smoke:
     cargo test --locked --bench load -- smoke
