@@ -231,12 +231,12 @@ impl Answer {
 
     /// What was executed for others as well.
     #[must_use]
-    pub(super) fn shared(shared: Shared) -> Self {
+    pub(super) fn shared(shared: Box<Shared>) -> Self {
         Self {
             outcome: Outcome::Executed,
             data: None,
             errors: Vec::new(),
-            shared: Some(Box::new(shared)),
+            shared: Some(shared),
         }
     }
 

@@ -46,7 +46,7 @@ const NAME_LENGTH: usize = 64;
 pub(super) struct Operation {
     request: Request,
     record: Record,
-    shared: Option<mpsc::Receiver<Told>>,
+    shared: Option<mpsc::Receiver<Box<Told>>>,
 }
 
 /// What the log and `Server-Timing` tell of an operation.
@@ -113,7 +113,7 @@ impl Door {
         // The executor gets the document as it was admitted. Its text it never sees.
         let mut request = Request::new("").variables(variables);
         request.operation_name = name;
-        let share = self.share(call, &caller, &document, &request);
+        let share = self.share(call, &caller, &document);
         request.set_parsed_query(document);
         let mut request = graphql::prepare(&self.app, caller, request);
         let mut shared = None;
@@ -163,24 +163,35 @@ impl Door {
         call: &Call,
         caller: &Caller,
         document: &ExecutableDocument,
-        request: &Request,
-    ) -> Option<(Share, mpsc::Receiver<Told>)> {
+    ) -> Option<(Share, mpsc::Receiver<Box<Told>>)> {
         if !self.app.config.share_answers {
             return None;
         }
         let plan = Plan::of(document)?;
         let (to, answers) = mpsc::channel(1);
-        let (schema, app, caller) = (self.schema.clone(), self.app.clone(), caller.clone());
-        let (document, variables) = (document.clone(), request.variables.clone());
-        let name = request.operation_name.clone();
+        // The call, and not what it was made into: there is one such text for all who send it, and only who makes an
+        // answer needs the rest.
+        let (door, caller, text) = (
+            self.clone(),
+            caller.clone(),
+            self.guard.read(&call.query).ok()?,
+        );
+        let (name, variables) = (call.operation_name.clone(), call.variables.clone());
         let render = move |given| {
-            let mut request = Request::new("").variables(variables.clone());
-            request.operation_name.clone_from(&name);
-            request.set_parsed_query(document.clone());
-            let request = graphql::prepare(&app, caller.clone(), request).data::<Given>(given);
-            let mut responses = schema.execute_stream(request);
+            let admitted = door.guard.admit(&text, name.as_deref(), &variables);
+            let (door, caller) = (door.clone(), caller.clone());
             let answer = async move {
-                let answer = Answer::executed(responses.next().await?);
+                let Admitted {
+                    document,
+                    variables,
+                    name,
+                    ..
+                } = admitted.ok()?;
+                let mut request = Request::new("").variables(variables);
+                request.operation_name = name;
+                request.set_parsed_query(document);
+                let request = graphql::prepare(&door.app, caller, request).data::<Given>(given);
+                let answer = Answer::executed(door.schema.execute_stream(request).next().await?);
                 answer.errors.is_empty().then(|| answer.encode())
             };
             answer.boxed()
@@ -219,7 +230,7 @@ impl Door {
 struct Running {
     responses: BoxStream<'static, Response>,
     record: Record,
-    shared: Option<mpsc::Receiver<Told>>,
+    shared: Option<mpsc::Receiver<Box<Told>>>,
     /// What comes after the shared answers that are on their way.
     waiting: Option<Answer>,
     is_over: bool,

@@ -89,7 +89,8 @@ impl Shares {
     {
         let key = (position, self.losses.load(Ordering::Acquire));
         let cell = self.audiences.get_with(key, Shared::default);
-        let look_up = || async { look_up().await.map(Arc::new) };
+        // Apart, here and below: of a thousand who ask, one looks it up, and the others only wait for it.
+        let look_up = || async { Box::pin(look_up()).await.map(Arc::new) };
         cell.get_or_try_init(look_up).await.cloned()
     }
 
@@ -108,7 +109,7 @@ impl Shares {
         let cell = self.forms.get_with(key, Shared::default);
         let make = || async {
             self.made.fetch_add(1, Ordering::Relaxed);
-            make().await.ok_or(())
+            Box::pin(make()).await.ok_or(())
         };
         cell.get_or_try_init(make).await.ok().cloned()
     }

@@ -287,7 +287,7 @@ pub struct Share {
     /// How an answer is made.
     pub render: Render,
     /// Where it goes. It takes one at a time: who does not read does not go on.
-    pub to: mpsc::Sender<Told>,
+    pub to: mpsc::Sender<Box<Told>>,
 }
 
 impl Share {
@@ -331,7 +331,7 @@ impl Share {
         };
         let body = join(&form, cursor.as_deref().unwrap_or_default());
         // Refused only when the subscriber is gone.
-        let told = self.to.send(Told { body, cursor }).await.is_ok();
+        let told = self.to.send(Box::new(Told { body, cursor })).await.is_ok();
         // Wait until it was taken. Whoever does not read is then suspended here, and not in the middle of making
         // what others wait for.
         let _room = self.to.reserve().await;

@@ -132,28 +132,9 @@ impl Events {
         loop {
             match self.telling.next().await {
                 Heard::Entry(entry) => {
-                    let is_fleeting = entry.change.as_ref().is_some_and(Change::is_fleeting);
-                    let cursor = if is_fleeting {
-                        self.last.clone()
-                    } else {
-                        Cursor::after(&entry)
-                    };
-                    let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
-                    if self.shares(&entry, &sealed).await {
-                        self.last = cursor;
-                        continue;
-                    }
-                    let batch = self.telling.batch();
-                    let building = build(&batch, &self.filter, &entry, sealed.clone());
-                    match self.telling.unless_over(building).await {
-                        Ok(Ok(None)) => {}
-                        Ok(Ok(Some(event))) => {
-                            self.last = cursor;
-                            self.resume.tell(sealed);
-                            return Some(Ok(event));
-                        }
-                        Ok(Err(refusal)) => return Some(self.failed(refusal)),
-                        Err(reason) => return Some(Ok(self.ended(reason))),
+                    // Apart, so that those who wait for something to happen do not keep the room for telling it.
+                    if let Some(told) = Box::pin(self.tell(&entry)).await {
+                        return Some(told);
                     }
                 }
                 Heard::SessionEnded(reason) => return Some(Ok(self.ended(reason))),
@@ -163,6 +144,34 @@ impl Events {
                     return None;
                 }
             }
+        }
+    }
+
+    /// What this subscriber is told; nothing when they do not hear of it, or heard it together with others.
+    async fn tell(&mut self, entry: &Entry) -> Option<Result<Event>> {
+        let is_fleeting = entry.change.as_ref().is_some_and(Change::is_fleeting);
+        let cursor = if is_fleeting {
+            self.last.clone()
+        } else {
+            Cursor::after(entry)
+        };
+        let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
+        if self.shares(entry, &sealed).await {
+            self.last = cursor;
+            return None;
+        }
+        let batch = self.telling.batch();
+        // Apart again, from the little that it takes to tell what others were told.
+        let building = Box::pin(build(&batch, &self.filter, entry, sealed.clone()));
+        match self.telling.unless_over(building).await {
+            Ok(Ok(None)) => None,
+            Ok(Ok(Some(event))) => {
+                self.last = cursor;
+                self.resume.tell(sealed);
+                Some(Ok(event))
+            }
+            Ok(Err(refusal)) => Some(self.failed(refusal)),
+            Err(reason) => Some(Ok(self.ended(reason))),
         }
     }
 
@@ -236,9 +245,8 @@ impl Messages {
                 Heard::SessionEnded(_) | Heard::Nothing => return None,
             };
             match entry.change {
-                Some(Change::MessageSent { message }) if self.shares(&entry, message).await => {}
                 Some(Change::MessageSent { message }) => {
-                    match self.telling.unless_over(self.load(message)).await {
+                    match Box::pin(self.tell(&entry, message)).await {
                         Ok(Ok(None)) => {}
                         Ok(Ok(Some(message))) => return Some(Ok(message)),
                         Ok(Err(refusal)) => {
@@ -256,6 +264,18 @@ impl Messages {
                 _ => {}
             }
         }
+    }
+
+    /// What this subscriber is told, unless their session ends first.
+    async fn tell(
+        &self,
+        entry: &Entry,
+        id: MessageId,
+    ) -> std::result::Result<Result<Option<Message>>, EndReason> {
+        if self.shares(entry, id).await {
+            return Ok(Ok(None));
+        }
+        self.telling.unless_over(Box::pin(self.load(id))).await
     }
 
     /// Whether this message is told by an answer that others share.

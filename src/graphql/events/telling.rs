@@ -1,7 +1,12 @@
 //! Tells one subscriber what they hear, until their session ends.
 
-use std::{collections::HashSet, sync::Arc};
+use std::{
+    collections::HashSet,
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
+use futures_util::future::poll_immediate;
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
@@ -43,6 +48,17 @@ pub(super) struct Telling {
     pub(super) following: Following,
     session: SessionWatch,
     lapses: Instant,
+    /// Ends when the session does, or its token. Kept, so that waiting for each event sets no clock of its own.
+    over: Pin<Box<dyn Future<Output = EndReason> + Send + Sync>>,
+}
+
+/// Ends when the session does, or its token.
+async fn over(mut session: SessionWatch, lapses: Instant) -> EndReason {
+    tokio::select! {
+        biased;
+        reason = session.ended() => reason,
+        () = sleep_until(lapses) => EndReason::Expired,
+    }
 }
 
 impl Telling {
@@ -56,13 +72,15 @@ impl Telling {
         let session = app.hub.watch(viewer.session).await?;
         let following = app.hub.follow(viewer.user, since, only).await?;
         let left = viewer.token_expires_at - app.clock.now();
+        let lapses = Instant::now() + left.to_std().unwrap_or_default();
         Ok(Self {
             app: app.clone(),
             caller: caller.clone(),
             viewer: viewer.clone(),
             following,
+            over: Box::pin(over(session.clone(), lapses)),
             session,
-            lapses: Instant::now() + left.to_std().unwrap_or_default(),
+            lapses,
         })
     }
 
@@ -77,30 +95,31 @@ impl Telling {
         &self,
         work: impl Future<Output = Result<T>>,
     ) -> std::result::Result<Result<T>, EndReason> {
+        if let Some(reason) = self.is_over() {
+            return Err(reason);
+        }
+        let mut work = pin!(in_time(work));
+        // Most of it is at hand: somebody else made it.
+        if let Some(brought) = poll_immediate(&mut work).await {
+            return Ok(brought);
+        }
         tokio::select! {
             biased;
-            reason = self.over() => Err(reason),
-            brought = in_time(work) => Ok(brought),
+            reason = over(self.session.clone(), self.lapses) => Err(reason),
+            brought = work => Ok(brought),
         }
     }
 
-    /// Ends when the session does, or its token.
-    fn over(&self) -> impl Future<Output = EndReason> + use<> {
-        let (mut session, lapses) = (self.session.clone(), self.lapses);
-        async move {
-            tokio::select! {
-                biased;
-                reason = session.ended() => reason,
-                () = sleep_until(lapses) => EndReason::Expired,
-            }
-        }
+    fn is_over(&self) -> Option<EndReason> {
+        let lapsed = Instant::now() >= self.lapses;
+        let expired = lapsed.then_some(EndReason::Expired);
+        self.session.has_ended().or(expired)
     }
 
     pub(super) async fn next(&mut self) -> Heard {
-        let over = self.over();
         let heard = tokio::select! {
             biased;
-            reason = over => return Heard::SessionEnded(reason),
+            reason = &mut self.over => return Heard::SessionEnded(reason),
             heard = self.following.next() => heard,
         };
         match heard {

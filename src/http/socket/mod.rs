@@ -43,8 +43,9 @@ use crate::{
 
 /// Largest message from a client, in bytes.
 const MESSAGE: usize = 64 * 1024;
-/// Read buffer of each socket: the library's own is 128 KiB, most of what an idle socket weighs.
-const READ_BUFFER: usize = 4096;
+/// Read buffer of each socket, which grows for what is larger: the library's own is 128 KiB, most of what an idle
+/// socket weighs.
+const READ_BUFFER: usize = 1024;
 /// How often a quiet socket's session is looked up again, should no word of its end have come.
 const RECHECK: Duration = Duration::from_secs(30);
 /// Time for a close to be written, and then for the other side to answer it.
@@ -140,7 +141,8 @@ async fn serve(door: Door, socket: WebSocket, caller: Caller) {
 
 /// Sends what is in the queue until a close was sent, or nothing can be.
 async fn write(sink: &mut SplitSink<WebSocket, Message>, mut queue: Queue) {
-    while let Some((frame, room)) = queue.take().await {
+    while let Some(taken) = queue.take().await {
+        let (frame, room) = *taken;
         let (message, last) = match frame {
             Frame::Text(text) => (Message::Text(text.into()), false),
             Frame::Ping => (Message::Ping(bytes::Bytes::new()), false),
@@ -359,7 +361,7 @@ async fn operate(
     session: Option<SessionWatch>,
     outbox: Outbox,
 ) -> End {
-    let operation = match identify(&door, caller, token).await {
+    let operation = match Box::pin(identify(&door, caller, token)).await {
         Ok(None) => return End::Session { stands: false },
         Ok(Some(caller)) => door.prepare(&call, caller),
         Err(answer) => Err(answer),
@@ -378,8 +380,10 @@ async fn operate(
             }
         }
         Ok(operation) => {
+            // Apart, so that subscriptions, which stay, do not keep the room for it.
+            let running = Box::pin(door.run(operation));
             tokio::select! {
-                (answer, _record) = door.run(operation) => {
+                (answer, _record) = running => {
                     outbox.push(told(&id, &answer));
                     answer.outcome != Outcome::Executed
                 }

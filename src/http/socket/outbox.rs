@@ -40,6 +40,9 @@ impl Frame {
 /// The room that a frame takes until it was sent.
 pub(super) type Room = Option<OwnedSemaphorePermit>;
 
+/// What waits. Apart from the queue, which is there for thirty of them as soon as a socket is.
+type Waiting = Box<(Frame, Room)>;
+
 fn permits(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
@@ -47,7 +50,7 @@ fn permits(bytes: usize) -> u32 {
 /// Where frames are put.
 #[derive(Clone, Debug)]
 pub(super) struct Outbox {
-    frames: mpsc::Sender<(Frame, Room)>,
+    frames: mpsc::Sender<Waiting>,
     answers: Arc<Semaphore>,
     events: Arc<Semaphore>,
     overflow: CancellationToken,
@@ -56,7 +59,7 @@ pub(super) struct Outbox {
 /// Where frames are taken from.
 #[derive(Debug)]
 pub(super) struct Queue {
-    frames: mpsc::Receiver<(Frame, Room)>,
+    frames: mpsc::Receiver<Waiting>,
     overflow: CancellationToken,
 }
 
@@ -87,7 +90,8 @@ impl Outbox {
         }
         let size = permits(frame.size().min(ANSWERS));
         let room = Arc::clone(&self.answers).try_acquire_many_owned(size);
-        let is_put = room.is_ok_and(|room| self.frames.try_send((frame, Some(room))).is_ok());
+        let is_put =
+            room.is_ok_and(|room| self.frames.try_send(Box::new((frame, Some(room)))).is_ok());
         if !is_put {
             self.overflow.cancel();
         }
@@ -99,7 +103,7 @@ impl Outbox {
         let room = Arc::clone(&self.events).acquire_many_owned(size).await;
         if !self.overflow.is_cancelled() {
             // Refused only when the socket is gone.
-            let _ = self.frames.send((frame, room.ok())).await;
+            let _ = self.frames.send(Box::new((frame, room.ok()))).await;
         }
     }
 
@@ -112,11 +116,11 @@ impl Outbox {
 impl Queue {
     /// The next frame, with the room that it takes; the last one is always a close. Whoever is given up is still sent
     /// what had found room, so that they resume further on each time, however slowly they read.
-    pub(super) async fn take(&mut self) -> Option<(Frame, Room)> {
+    pub(super) async fn take(&mut self) -> Option<Waiting> {
         tokio::select! {
             biased;
             frame = self.frames.recv() => frame,
-            () = self.overflow.cancelled() => Some((Frame::Close(Close::TOO_SLOW), None)),
+            () = self.overflow.cancelled() => Some(Box::new((Frame::Close(Close::TOO_SLOW), None))),
         }
     }
 }
@@ -181,7 +185,7 @@ mod tests {
         let mut next = Box::pin(outbox.push_in_turn(text(EVENT)));
         assert_eq!((&mut next).now_or_never(), None);
         outbox.push(text(ANSWERS));
-        let (frame, room) = queue.take().await.unwrap();
+        let (frame, room) = *queue.take().await.unwrap();
         assert_eq!(frame, text(EVENTS - 1));
         assert_eq!((&mut next).now_or_never(), None);
         drop(room);

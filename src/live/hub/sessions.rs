@@ -25,6 +25,12 @@ pub struct SessionWatch {
 }
 
 impl SessionWatch {
+    /// Why it is over, if it is.
+    #[must_use]
+    pub fn has_ended(&self) -> Option<EndReason> {
+        *self.news.borrow()
+    }
+
     /// Ends when the session does, and says why.
     pub async fn ended(&mut self) -> EndReason {
         let news = self.news.wait_for(Option::is_some).await;
