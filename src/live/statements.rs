@@ -107,14 +107,15 @@ impl Log for Db {
         //
         // The end of the range follows from the line below it, and `+ 0` changes nothing: PostgreSQL, which plans this
         // without knowing the values, would otherwise take the range for a third of the table and walk through all of
-        // it in the order of its key.
+        // it in the order of its key. The values stand in subqueries so that to know them is worth nothing: it would
+        // plan anew each time, for longer than it reads.
         let text = format!(
             "SELECT s.until::text AS until, e.position, e.stream_id, e.payload, e.created_at
              FROM (SELECT COALESCE(?::text::pg_snapshot, pg_current_snapshot()) AS until) s
              LEFT JOIN LATERAL (
                 SELECT position, stream_id, payload, created_at FROM event
-                WHERE (tx >= ?::text::xid8 AND tx < pg_snapshot_xmax(s.until)
-                        OR tx = ANY (?::text::xid8[]))
+                WHERE (tx >= (SELECT ?::text::xid8) AND tx < pg_snapshot_xmax(s.until)
+                        OR tx = ANY ((SELECT ?::text::xid8[])::xid8[]))
                     AND pg_visible_in_snapshot(tx, s.until)
                     AND position + 0 > ? {condition}
                 ORDER BY position + 0 LIMIT ?
