@@ -103,10 +103,16 @@ async fn shared_answers_are_those_that_everybody_would_have_had(app: TestApp) {
                 streams.push(stream);
             }
         }
-        let root = ann.says(&group, "**Which** yarn?").await;
-        bob.answers(&group, &root, "Wool. ü").await;
-        ann.edits(&root, "Which yarn, then?").await;
-        for _ in 0..3 {
+        let mut root = String::new();
+        for step in 0..3 {
+            // One after the other: messages are told as they are now.
+            match step {
+                0 => root = ann.says(&group, "**Which** yarn?").await,
+                1 => {
+                    bob.answers(&group, &root, "Wool. ü").await;
+                }
+                _ => ann.edits(&root, "Which yarn, then?").await,
+            }
             let mut events = Vec::new();
             for (stream, who) in streams.iter_mut().zip([&ann, &ann, &bob, &bob]) {
                 events.push(heard(&app, who, stream).await);
