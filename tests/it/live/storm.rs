@@ -143,7 +143,7 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
         None => (SHORT, ENOUGH, 8),
     };
     tell(&format!("seed {seed}"));
-    let (writers, readers, scene) = people(&cluster, 3, listeners).await;
+    let (mut writers, readers, scene) = people(&cluster, 3, listeners).await;
     let calm = CancellationToken::new();
     let mut writing = JoinSet::new();
     let mut listening = JoinSet::new();
@@ -187,7 +187,14 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     calm.cancel();
     let acknowledged: Vec<_> = writing.join_all().await.into_iter().flatten().collect();
     for conversation in &scene.conversations {
-        says(&writers[0], &scene, conversation, "the end", &mut random).await;
+        says(
+            &mut writers[0],
+            &scene,
+            conversation,
+            "the end",
+            &mut random,
+        )
+        .await;
     }
     let patience = soak.map_or(PATIENCE, |_| LONG_PATIENCE);
     let calmed = Instant::now();
@@ -282,7 +289,7 @@ async fn happens(cluster: &mut Cluster, fault: Fault, random: &mut StdRng) {
 
 /// Writes until it is calm, and gives what was acknowledged.
 async fn writes(
-    who: Person,
+    mut who: Person,
     number: u64,
     scene: Arc<Scene>,
     mut random: StdRng,
@@ -294,7 +301,7 @@ async fn writes(
         let conversation = scene.conversations[which].clone();
         let now = scene.begun.elapsed().as_micros();
         let body = format!("{number} {} {now}", acknowledged.len());
-        says(&who, &scene, &conversation, &body, &mut random).await;
+        says(&mut who, &scene, &conversation, &body, &mut random).await;
         acknowledged.push((conversation, body));
         scene.sent.fetch_add(1, Ordering::Relaxed);
         sleep(Duration::from_millis(random.random_range(0..40))).await;
@@ -303,17 +310,28 @@ async fn writes(
 }
 
 /// Sends a message, at whichever node takes it, as often as it needs.
-async fn says(who: &Person, scene: &Scene, conversation: &str, body: &str, random: &mut StdRng) {
+async fn says(
+    who: &mut Person,
+    scene: &Scene,
+    conversation: &str,
+    body: &str,
+    random: &mut StdRng,
+) {
     let key = format!("{:032x}", random.random::<u128>());
     let input = json!({ "conversationId": conversation, "body": body, "clientMessageId": key });
     loop {
         let node = random.random_range(0..scene.endpoints.len());
         let there = who.at(scene.endpoints[node].clone());
         let sending = there.tries(SEND, json!({ "input": input }));
-        if let Ok(Ok(answer)) = timeout(GIVE_UP, sending).await
-            && answer.get("errors").is_none()
-        {
-            return;
+        match timeout(GIVE_UP, sending).await {
+            Ok(Ok(answer)) if answer.get("errors").is_none() => return,
+            // A long storm outlasts an access token.
+            Ok(Ok(answer)) if answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED" => {
+                if let Some(again) = signs_in(&there).await {
+                    *who = again;
+                }
+            }
+            _ => {}
         }
         sleep(Duration::from_millis(20)).await;
     }
@@ -330,11 +348,10 @@ async fn listens(mut who: Person, mut cursor: Value, scene: Arc<Scene>, seed: u6
         let stays = Duration::from_millis(random.random_range(1..3000));
         let visit = visits(&there, &scene, &mut cursor, &mut heard);
         match timeout(stays, visit).await {
-            Ok(Visit::SignedOut) => {
-                if let Some(again) = signs_in(&there).await {
-                    who = again;
-                }
-            }
+            Ok(Visit::SignedOut) => match signs_in(&there).await {
+                Some(again) => who = again,
+                None => sleep(Duration::from_secs(1)).await,
+            },
             Ok(Visit::Cut) => sleep(Duration::from_millis(20)).await,
             Ok(Visit::Over) => is_over = true,
             // They leave.
