@@ -217,7 +217,13 @@ impl Replay {
             let batch = in_time(read::after(&*self.log, &self.from, until, scope, BATCH)).await?;
             self.from = batch.place;
             self.is_read = batch.is_last;
-            self.waiting.extend(batch.entries);
+            for mut entry in batch.entries {
+                // Of a large group's notifications they need their own only, and many may come back at once.
+                if let Some(Change::NotificationsAdded { to }) = &mut entry.change {
+                    to.retain(|user, _| *user == self.user);
+                }
+                self.waiting.push_back(entry);
+            }
         }
     }
 }

@@ -150,7 +150,8 @@ impl Promise {
             return Err("was never committed".to_owned());
         };
         let fact = &self.streams[&stream][index];
-        if stream != entry.stream || Some(&fact.change) != entry.change.as_ref() {
+        let is_same = |change| theirs(hearing.user, change) == theirs(hearing.user, &fact.change);
+        if stream != entry.stream || !entry.change.as_ref().is_some_and(is_same) {
             return Err(format!("is not what was committed: {fact:?}"));
         }
         let next = self.next(hearing, stream);
@@ -328,6 +329,15 @@ impl Promise {
             facts.map_or(0, |facts| facts.partition_point(is_before))
         })
     }
+}
+
+/// What somebody needs of it: a replay leaves out the notifications of others.
+fn theirs(user: UserId, change: &Change) -> Change {
+    let mut change = change.clone();
+    if let Change::NotificationsAdded { to } = &mut change {
+        to.retain(|other, _| *other == user);
+    }
+    change
 }
 
 /// Whether somebody in the conversation is to hear of it.
