@@ -19,7 +19,7 @@ use super::{
     Door,
     answer::{Answer, Outcome},
     call::Call,
-    guard::Admitted,
+    guard::{Admitted, Document},
 };
 use crate::{
     db::{self, Meter},
@@ -78,13 +78,13 @@ impl Door {
     }
 
     fn admit(&self, call: &Call, caller: Caller) -> Result<Operation, Answer> {
-        let document = self
+        let text = self
             .guard
             .read(&call.query)
             .map_err(|refusal| Answer::guarded(vec![refusal]))?;
         let admitted = self
             .guard
-            .admit(&document, call.operation_name.as_deref(), &call.variables)
+            .admit(&text, call.operation_name.as_deref(), &call.variables)
             .map_err(Answer::guarded)?;
         if admitted.introspects && caller.viewer.is_none() && !self.app.config.public_introspection
         {
@@ -113,7 +113,7 @@ impl Door {
         // The executor gets the document as it was admitted. Its text it never sees.
         let mut request = Request::new("").variables(variables);
         request.operation_name = name;
-        let share = self.share(call, &caller, &document);
+        let share = self.share(call, &caller, &text, &document);
         request.set_parsed_query(document);
         let mut request = graphql::prepare(&self.app, caller, request);
         let mut shared = None;
@@ -162,6 +162,7 @@ impl Door {
         &self,
         call: &Call,
         caller: &Caller,
+        text: &Arc<Document>,
         document: &ExecutableDocument,
     ) -> Option<(Share, mpsc::Receiver<Box<Told>>)> {
         if !self.app.config.share_answers {
@@ -171,11 +172,7 @@ impl Door {
         let (to, answers) = mpsc::channel(1);
         // The call, and not what it was made into: there is one such text for all who send it, and only who makes an
         // answer needs the rest.
-        let (door, caller, text) = (
-            self.clone(),
-            caller.clone(),
-            self.guard.read(&call.query).ok()?,
-        );
+        let (door, caller, text) = (self.clone(), caller.clone(), Arc::clone(text));
         let (name, variables) = (call.operation_name.clone(), call.variables.clone());
         let render = move |given| {
             let admitted = door.guard.admit(&text, name.as_deref(), &variables);
