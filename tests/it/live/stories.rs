@@ -261,6 +261,23 @@ async fn a_filter_leaves_the_rest_out(app: TestApp) {
     events.hears("SessionEndedEvent").await;
 }
 
+/// Each of them listens with this filter: their streams, and the cursors from which they begin.
+async fn each_opens<const N: usize>(
+    app: &TestApp,
+    people: [&Person; N],
+    query: &str,
+    filter: &Value,
+) -> Vec<(Subscription, Value)> {
+    let mut open = Vec::new();
+    for who in people {
+        let variables = json!({ "filter": filter });
+        let mut events = Subscription::open(app, who, query, variables).await;
+        let opened = events.next().await["events"].take();
+        open.push((events, opened["cursor"].clone()));
+    }
+    open
+}
+
 /// Also to those who listen to other conversations only, live and after coming back alike.
 async fn notifications_come_to_those_they_are_for(app: TestApp) {
     const NOTIFICATIONS: &str = "subscription($after: String, $filter: EventFilter) {
@@ -273,13 +290,8 @@ async fn notifications_come_to_those_they_are_for(app: TestApp) {
     );
     let elsewhere = bob.direct(&cleo).await;
     let filter = json!({ "categories": ["NOTIFICATIONS"], "conversationIds": [elsewhere] });
-    let mut open = Vec::new();
-    for who in [&ann, &bob, &cleo] {
-        let variables = json!({ "filter": filter });
-        let mut events = Subscription::open(&app, who, NOTIFICATIONS, variables).await;
-        let opened = events.next().await["events"].take();
-        open.push((who, events, opened["cursor"].clone()));
-    }
+    let people = [&ann, &bob, &cleo];
+    let open = each_opens(&app, people, NOTIFICATIONS, &filter).await;
     let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
     ann.says(&group, "for all").await;
     ann.says(&group, "and for @bob").await;
@@ -298,7 +310,7 @@ async fn notifications_come_to_those_they_are_for(app: TestApp) {
             ("MESSAGE", "an answer"),
         ],
     ];
-    for ((who, mut live, cursor), told) in open.into_iter().zip(told) {
+    for ((mut live, cursor), (who, told)) in open.into_iter().zip(people.into_iter().zip(told)) {
         let after = json!({ "after": cursor, "filter": filter });
         let mut again = Subscription::open(&app, who, NOTIFICATIONS, after).await;
         again.next().await;
@@ -334,13 +346,8 @@ async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {
     ann.founds(Some("Loom"), &[&bob]).await;
     let elsewhere = bob.direct(&cleo).await;
     let users = json!({ "categories": ["USERS"], "conversationIds": [elsewhere] });
-    let mut open = Vec::new();
-    for who in [&ann, &bob, &cleo] {
-        let variables = json!({ "filter": users });
-        let mut names = Subscription::open(&app, who, NAMES, variables).await;
-        let opened = names.next().await["events"].take();
-        open.push((names, opened["cursor"].clone()));
-    }
+    let people = [&ann, &bob, &cleo];
+    let open = each_opens(&app, people, NAMES, &users).await;
     renames(&ann, "Annie").await;
     renames(&ann, "Anna").await;
     renames(&bob, "Bobby").await;
@@ -349,10 +356,7 @@ async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {
         &["Annie", "Anna", "Bobby"],
         &["Bobby"],
     ];
-    for ((mut names, cursor), (who, heard)) in open
-        .into_iter()
-        .zip([&ann, &bob, &cleo].into_iter().zip(heard))
-    {
+    for ((mut names, cursor), (who, heard)) in open.into_iter().zip(people.into_iter().zip(heard)) {
         // Live and after coming back alike. Profiles are told as they are now.
         let after = json!({ "after": cursor, "filter": users });
         let mut again = Subscription::open(&app, who, NAMES, after).await;
