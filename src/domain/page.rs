@@ -50,6 +50,17 @@ impl<T> Default for Part<T> {
 }
 
 impl<K> Span<K> {
+    /// So many from an end of the list.
+    #[must_use]
+    pub fn end(end: End, size: usize) -> Self {
+        Self {
+            after: None,
+            before: None,
+            end,
+            size,
+        }
+    }
+
     /// Rows to ask for: one more than the page, which tells whether more follow.
     #[must_use]
     pub fn limit(&self) -> i64 {
@@ -72,22 +83,57 @@ impl<K> Span<K> {
 }
 
 impl<K: Clone + Into<Value>> Span<K> {
-    /// The conditions, order and limit of this span over a column, with their values. `descending`
-    /// is the list's own order.
+    /// The conditions, order and limit of this span of a list that is one of many in a table, with their values:
+    /// `list` is the column that tells lists apart and which one is meant, `key` the column that sorts it. They follow
+    /// other conditions. `descending` is the list's own order.
+    ///
+    /// The list is not said to equal what is meant but to lie between it and itself, and is sorted by. PostgreSQL
+    /// plans without values: where lists are short on average it would collect one, sort it and take the page from that,
+    /// which is ruin for the one list that has a million. What lies between two values it takes for many.
     #[must_use]
-    pub fn sql(&self, column: &str, descending: bool) -> (String, Vec<Value>) {
-        let (later, earlier) = if descending { ("<", ">") } else { (">", "<") };
+    pub fn sql(&self, list: (&str, Value), key: &str, descending: bool) -> (String, Vec<Value>) {
+        self.sql_from(list, key, descending, None)
+    }
+
+    /// [`Span::sql`] of a list that begins for the viewer where the SQL in `start`, with its values, says. Other
+    /// conditions leave out what lies before; that it is not even looked at is what this is for.
+    #[must_use]
+    pub fn sql_from(
+        &self,
+        list: (&str, Value),
+        key: &str,
+        descending: bool,
+        start: Option<(&str, Vec<Value>)>,
+    ) -> (String, Vec<Value>) {
+        let (list, of) = list;
+        let (lowest, highest) = if descending {
+            (&self.before, &self.after)
+        } else {
+            (&self.after, &self.before)
+        };
         let mut text = String::new();
         let mut values = vec![];
-        for (key, sign) in [(&self.after, later), (&self.before, earlier)] {
-            if let Some(key) = key {
-                let _ = write!(text, " AND {column} {sign} ?");
-                values.push(key.clone().into());
-            }
+        for (bound, sign, start) in [(lowest, ">", start), (highest, "<", None)] {
+            values.push(of.clone());
+            let _ = match (bound, start) {
+                (Some(bound), _) => {
+                    values.push(bound.clone().into());
+                    write!(text, " AND ({list}, {key}) {sign} (?, ?)")
+                }
+                (None, Some((start, more))) => {
+                    values.extend(more);
+                    // A sum has no affinity; beside a column of another table SQLite would search for the list alone.
+                    write!(text, " AND ({list}, {key}) {sign}= (?, {start} + 0)")
+                }
+                (None, None) => write!(text, " AND {list} {sign}= ?"),
+            };
         }
         let backwards = descending != (self.end == End::Last);
         let direction = if backwards { "DESC" } else { "ASC" };
-        let _ = write!(text, " ORDER BY {column} {direction} LIMIT ?");
+        let _ = write!(
+            text,
+            " ORDER BY {list} {direction}, {key} {direction} LIMIT ?"
+        );
         values.push(self.limit().into());
         (text, values)
     }

@@ -8,8 +8,8 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use crate::{
     db,
     domain::{
-        messages::{SHOWN, VISIBLE, find},
-        page::{Part, Span, union},
+        messages::{SHOWN, VISIBLE_FROM, find},
+        page::{End, Part, Span, union},
         reads::unread::UNREAD,
         sessions::Viewer,
     },
@@ -40,14 +40,15 @@ pub async fn pages<C: ConnectionTrait>(
     include_replies: bool,
 ) -> Result<HashMap<ConversationId, Part<message::Model>>, Error> {
     let selects = conversations.iter().map(|&conversation| {
-        let (rest, values) = span.sql("m.seq", false);
-        let which = lane(include_replies);
+        let list = ("m.conversation_id", conversation.into());
+        let here: Vec<Value> = vec![conversation.into(), viewer.user.into()];
+        let start = (VISIBLE_FROM, here.clone());
+        let (rest, more) = span.sql_from(list, "m.seq", false, Some(start));
         let text = format!(
-            "SELECT m.* FROM message m {VISIBLE} AND m.conversation_id = ? {which} AND {SHOWN}{rest}"
+            "SELECT m.* FROM message m WHERE m.seq >= {VISIBLE_FROM} {} AND {SHOWN}{rest}",
+            lane(include_replies)
         );
-        let mut all: Vec<Value> = vec![viewer.user.into(), conversation.into()];
-        all.extend(values);
-        (text, all)
+        (text, here.into_iter().chain(more).collect())
     });
     let rows: Vec<message::Model> = union(db, selects.collect()).await?;
     let mut lists: HashMap<ConversationId, Vec<message::Model>> = HashMap::new();
@@ -87,9 +88,12 @@ pub async fn place<C: ConnectionTrait>(
         }
         Anchor::Time(time) => {
             let since = since(db, conversation, time).await?;
-            let condition = "AND m.seq >= ? ORDER BY m.seq ASC LIMIT 1";
-            let values = vec![since.into()];
-            first(db, viewer, conversation, include_replies, condition, values).await
+            let span = Span {
+                after: Some(since.saturating_sub(1)),
+                ..Span::end(End::First, 1)
+            };
+            let part = pages(db, viewer, &[conversation], &span, include_replies).await?;
+            Ok(first(part))
         }
         Anchor::FirstUnread => first_unread(db, viewer, conversation, include_replies).await,
     }
@@ -128,32 +132,29 @@ async fn first_unread<C: ConnectionTrait>(
     conversation: ConversationId,
     include_replies: bool,
 ) -> Result<Option<i32>, Error> {
-    let condition = &format!("AND {UNREAD} ORDER BY m.seq ASC LIMIT 1");
-    let unread = first(db, viewer, conversation, include_replies, condition, vec![]).await?;
-    if unread.is_some() {
-        return Ok(unread);
+    // Sorted as Span::sql does it.
+    let text = format!(
+        "SELECT (SELECT m.seq FROM message m
+             WHERE (m.conversation_id, m.seq) > (p.conversation_id, p.read_floor_seq + 0)
+                 AND m.conversation_id <= p.conversation_id {} AND {UNREAD}
+             ORDER BY m.conversation_id, m.seq LIMIT 1) AS seq
+         FROM participant p WHERE p.conversation_id = ? AND p.user_id = ?",
+        lane(include_replies)
+    );
+    let values: [Value; 2] = [conversation.into(), viewer.user.into()];
+    let unread = db::one::<Place, _, _>(db, &text, values).await?;
+    if let Some(seq) = unread.and_then(|place| place.seq) {
+        return Ok(Some(seq));
     }
-    let newest = "ORDER BY m.seq DESC LIMIT 1";
-    first(db, viewer, conversation, include_replies, newest, vec![]).await
+    let newest = Span::end(End::Last, 1);
+    let part = pages(db, viewer, &[conversation], &newest, include_replies).await?;
+    Ok(first(part))
 }
 
-async fn first<C: ConnectionTrait>(
-    db: &C,
-    viewer: &Viewer,
-    conversation: ConversationId,
-    include_replies: bool,
-    rest: &str,
-    more: Vec<Value>,
-) -> Result<Option<i32>, Error> {
-    let which = lane(include_replies);
-    let text = format!(
-        "SELECT m.seq FROM message m {VISIBLE} AND m.conversation_id = ? {which} AND {SHOWN} {rest}"
-    );
-    let mut values: Vec<Value> = vec![viewer.user.into(), conversation.into()];
-    values.extend(more);
-    Ok(db::one::<Place, _, _>(db, &text, values)
-        .await?
-        .and_then(|place| place.seq))
+/// The place of the only message that was asked for.
+fn first(parts: HashMap<ConversationId, Part<message::Model>>) -> Option<i32> {
+    let part = parts.into_values().next()?;
+    Some(part.items.first()?.seq)
 }
 
 fn lane(include_replies: bool) -> &'static str {

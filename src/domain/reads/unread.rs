@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     db,
-    domain::sessions::Viewer,
+    domain::{
+        page::{Part, Span},
+        sessions::Viewer,
+    },
     entity::message,
     error::Error,
     id::{ConversationId, MessageId, ThreadId, UserId},
@@ -134,26 +137,39 @@ pub async fn list<C: ConnectionTrait>(
     db::all(db, &text, values).await
 }
 
-/// Unread messages of one conversation after this place in it, replies included, oldest first.
+/// Unread messages of one conversation, replies included, oldest first.
 pub async fn list_in<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
-    after: i32,
-    limit: u64,
-) -> Result<Vec<message::Model>, Error> {
-    let text = format!(
-        "SELECT m.* {THEIRS} AND p.conversation_id = ? AND m.seq > ? AND {UNREAD}
-         ORDER BY m.seq LIMIT ?"
-    );
-    let limit = i64::try_from(limit).map_err(Error::internal)?;
-    let values: [Value; 4] = [
-        viewer.user.into(),
-        conversation.into(),
-        after.into(),
-        limit.into(),
-    ];
-    db::all(db, &text, values).await
+    span: &Span<i32>,
+) -> Result<Part<message::Model>, Error> {
+    // As Span::sql has it, from behind the floor or the cursor on, whichever is later.
+    let rest = "AND (m.conversation_id, m.seq) > (p.conversation_id,
+            CASE WHEN p.read_floor_seq > ? THEN p.read_floor_seq ELSE ? END)
+        AND m.conversation_id <= p.conversation_id ORDER BY m.conversation_id, m.seq LIMIT ?";
+    let after = span.after.unwrap_or(0);
+    let here: [Value; 2] = [viewer.user.into(), conversation.into()];
+    let more: [Value; 3] = [after.into(), after.into(), span.limit().into()];
+    let (text, values) = match db.get_database_backend() {
+        // There is one participant, as only we know: it would take all that is unread for however many, and sort it.
+        DbBackend::Postgres => (
+            format!(
+                "SELECT m.* FROM participant p
+                 CROSS JOIN LATERAL (SELECT m.* FROM message m WHERE {UNREAD} {rest}) AS m
+                 WHERE p.user_id = ? AND p.conversation_id = ?"
+            ),
+            more.into_iter().chain(here).collect::<Vec<_>>(),
+        ),
+        _ => (
+            format!(
+                "SELECT m.* FROM participant p CROSS JOIN message m
+                 WHERE p.user_id = ? AND p.conversation_id = ? AND {UNREAD} {rest}"
+            ),
+            here.into_iter().chain(more).collect(),
+        ),
+    };
+    Ok(span.part(db::all(db, &text, values).await?))
 }
 
 #[derive(FromQueryResult)]

@@ -64,7 +64,9 @@ pub async fn followed<C: ConnectionTrait>(
     };
     let text = format!(
         "SELECT t.* FROM thread_follow f
-         JOIN thread t ON t.id = f.thread_id JOIN message m ON m.id = t.id {VISIBLE}
+         JOIN thread t ON t.id = f.thread_id JOIN message m ON m.id = t.id
+         CROSS JOIN participant p
+         WHERE p.conversation_id = m.conversation_id AND p.user_id = ? AND m.seq >= p.visible_from_seq
          AND f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {SHOWN} {unread}{rest}"
     );
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into(), true.into()];

@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
-    db,
     domain::{
         messages::{self, SHOWN, VISIBLE, tree},
         page::{Part, Span, union},
@@ -100,8 +99,13 @@ fn select(
     scope: &Scope,
     listing: &Listing,
 ) -> (String, Vec<Value>) {
-    let mut text = format!("SELECT m.* FROM message m {VISIBLE} AND m.root_id = ? AND {SHOWN}");
-    let mut values: Vec<Value> = vec![viewer.user.into(), thread.into()];
+    // From where on the viewer sees the thread is looked up once: all of it is in one conversation.
+    let mut text = format!(
+        "SELECT m.* FROM message m WHERE m.seq + 0 >= (SELECT p.visible_from_seq FROM message r
+             JOIN participant p ON p.conversation_id = r.conversation_id
+             WHERE r.id = ? AND p.user_id = ?) AND m.root_id IS NOT NULL AND {SHOWN}"
+    );
+    let mut values: Vec<Value> = vec![thread.into(), viewer.user.into()];
     if let Some(path) = &scope.under {
         let (start, end) = bounds(path, listing);
         text.push_str(" AND m.path > ? AND m.path < ?");
@@ -111,10 +115,11 @@ fn select(
         text.push_str(" AND m.depth <= ?");
         values.push(scope.level.saturating_add(levels).into());
     }
+    let list = ("m.root_id", thread.into());
     let (rest, more) = match listing {
-        Listing::Tree(span) => span.sql("m.path", false),
-        Listing::OldestFirst(span) => span.sql("m.seq", false),
-        Listing::NewestFirst(span) => span.sql("m.seq", true),
+        Listing::Tree(span) => span.sql(list, "m.path", false),
+        Listing::OldestFirst(span) => span.sql(list, "m.seq", false),
+        Listing::NewestFirst(span) => span.sql(list, "m.seq", true),
     };
     text.push_str(&rest);
     values.extend(more);
@@ -133,26 +138,23 @@ fn bounds(under: &[u8], listing: &Listing) -> (Vec<u8>, Vec<u8>) {
     (start.max(after), end.min(before))
 }
 
-/// The first direct replies below several messages, oldest first, after this place in each: one
-/// statement, however many messages there are. One more than asked for tells that more follow.
+/// The same part of the direct replies below several messages, oldest first.
 pub async fn direct<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     parents: &[MessageId],
     span: &Span<i32>,
 ) -> Result<HashMap<MessageId, Part<message::Model>>, Error> {
-    let text = format!(
-        "SELECT * FROM (
-             SELECT m.*, ROW_NUMBER() OVER (PARTITION BY m.parent_id ORDER BY m.seq) AS place
-             FROM message m {VISIBLE}
-             AND m.parent_id IN ({}) AND m.seq > ? AND {SHOWN}
-         ) AS list WHERE place <= ? ORDER BY seq",
-        db::marks(parents.len())
-    );
-    let mut values: Vec<Value> = vec![viewer.user.into()];
-    values.extend(parents.iter().map(|&parent| Value::from(parent)));
-    values.extend([span.after.unwrap_or(0).into(), span.limit().into()]);
-    let rows: Vec<message::Model> = db::all(db, &text, values).await?;
+    let select = |&parent: &MessageId| {
+        let (rest, more) = span.sql(("m.parent_id", parent.into()), "m.seq", false);
+        let text = format!(
+            "SELECT m.* FROM message m {VISIBLE} AND m.parent_id IS NOT NULL AND {SHOWN}{rest}"
+        );
+        let mut values: Vec<Value> = vec![viewer.user.into()];
+        values.extend(more);
+        (text, values)
+    };
+    let rows: Vec<message::Model> = union(db, parents.iter().map(select).collect()).await?;
     let mut lists: HashMap<MessageId, Vec<message::Model>> = HashMap::new();
     for row in rows {
         if let Some(parent) = row.parent_id {

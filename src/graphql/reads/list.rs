@@ -59,11 +59,9 @@ async fn of_one(
     first: Option<i32>,
     after: Option<&str>,
 ) -> Result<Page<message::Model>> {
-    let request: Forward<i32> = Forward::read(first, PAGE, after)?;
-    let (db, limit) = (app(ctx).db.read(), request.limit());
-    let after = request.after.unwrap_or(0);
-    let rows = unread::list_in(db, viewer, conversation, after, limit).await?;
-    Ok(Page::forward(rows, &request, |row| row.seq))
+    let span = Forward::<i32>::read(first, PAGE, after)?.span();
+    let part = unread::list_in(app(ctx).db.read(), viewer, conversation, &span).await?;
+    Ok(Page::of(part, &span, |row| row.seq))
 }
 
 async fn of_all(

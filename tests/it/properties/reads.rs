@@ -8,6 +8,7 @@ use heddle::{
     domain::{
         messages::{self, NewMessage},
         notifications,
+        page::{End, Span},
         reads::{
             self, UpTo,
             position::{self, Position},
@@ -363,10 +364,10 @@ impl World {
             .filter(|message| message.conversation == place)
             .collect();
         here.sort_by_key(|message| message.seq);
-        let listed = unread::list_in(db, viewer, conversation, 0, 1000)
+        let listed = unread::list_in(db, viewer, conversation, &Span::end(End::First, 1000))
             .await
             .unwrap();
-        let listed: Vec<_> = listed.iter().map(|message| message.id).collect();
+        let listed: Vec<_> = listed.items.iter().map(|message| message.id).collect();
         let expected: Vec<_> = here.iter().map(|message| message.id).collect();
         assert_eq!(listed, expected, "{about}");
         let scope = Scope::Conversation(conversation);

@@ -70,6 +70,30 @@ const POSTGRES_SCANS: [Allowed; 3] = [
     ),
 ];
 
+/// For PostgreSQL: what is sorted although only a part of it is asked for.
+const POSTGRES_SORTS: [Allowed; 4] = [
+    (
+        "sort",
+        "ORDER BY m.created_at, m.conversation_id",
+        "all that is unread for somebody",
+    ),
+    (
+        "sort",
+        "FROM thread_follow f JOIN thread t",
+        "the threads somebody follows",
+    ),
+    (
+        "sort",
+        r#"FROM "conversation" INNER JOIN "participant""#,
+        "the conversations somebody takes part in",
+    ),
+    (
+        "sort",
+        "ORDER BY p.user_id LIMIT",
+        "the people of one conversation, a few hundred at a time",
+    ),
+];
+
 /// A plan that is made anew each time a LIMIT is bound takes longer than what it is for; so built, SQLite keeps it.
 #[tokio::test]
 async fn sqlite_keeps_its_plans() {
@@ -132,6 +156,27 @@ async fn postgres() {
         }
     }
     scans.judge();
+}
+
+/// A page costs what is on it, however long the list: nothing is sorted for the sake of a few, not even where PostgreSQL
+/// knows that lists are short on average.
+#[tokio::test]
+async fn postgres_sorts_no_list_for_a_page_of_it() {
+    let app = TestApp::postgres_with(patient).await;
+    let statements = distinct(day::statements(&app).await);
+    let db = &app.app.db;
+    let types = types(db).await;
+    for text in ["ANALYZE", MUCH] {
+        db.migrate().execute_unprepared(text).await.unwrap();
+    }
+    let mut sorts = Scans::allowed(&POSTGRES_SORTS);
+    for (text, statement) in statements {
+        let plan = postgres_plan(db, &statement, types.get(&statement)).await;
+        if sorts_for_a_few(&plan.unwrap()) {
+            sorts.meet("sort", &text);
+        }
+    }
+    sorts.judge();
 }
 
 /// What is read from end to end.
@@ -238,12 +283,15 @@ async fn types(db: &Db) -> BTreeMap<String, String> {
     types
 }
 
+/// Lets PostgreSQL believe that there is much in every table.
+const MUCH: &str = "UPDATE pg_class SET reltuples = 100000, relpages = 1
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')";
+
 /// Lets PostgreSQL believe that there is much in every table, and forget what it knows of it: few rows it would
 /// rather look at one by one.
 async fn grow(db: &Db) {
     for text in [
-        "UPDATE pg_class SET reltuples = 100000, relpages = 1 WHERE relnamespace = 'public'::regnamespace
-            AND relkind IN ('r', 'i')",
+        MUCH,
         "DELETE FROM pg_statistic WHERE starelid IN (
             SELECT oid FROM pg_class WHERE relnamespace = 'public'::regnamespace)",
     ] {
@@ -308,4 +356,31 @@ fn scanned(plan: &Value) -> Vec<String> {
         }
     }
     scans
+}
+
+/// Whether a plan sorts something of which it then takes only the first few.
+fn sorts_for_a_few(plan: &Value) -> bool {
+    let is = |step: &Value, kinds: &[&str]| {
+        let kind = step.get("Node Type").and_then(Value::as_str);
+        kinds.contains(&kind.unwrap_or_default())
+    };
+    let below = |step: &Value| step.get("Plans").and_then(Value::as_array).cloned();
+    let mut waiting = vec![plan.clone()];
+    while let Some(step) = waiting.pop() {
+        let inside = below(&step).unwrap_or_default();
+        let first = inside.first();
+        if is(&step, &["Limit"])
+            && first.is_some_and(|first| is(first, &["Sort", "Incremental Sort"]))
+        {
+            return true;
+        }
+        match step {
+            Value::Array(steps) => waiting.extend(steps),
+            Value::Object(parts) => {
+                waiting.extend(parts.into_values().filter(|part| !part.is_string()))
+            }
+            _ => {}
+        }
+    }
+    false
 }
