@@ -78,6 +78,8 @@ pub(super) fn postgres(url: &str) -> ConnectOptions {
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("idle_in_transaction_session_timeout", "30s"),
                 ("timezone", "UTC"),
+                // Nothing here runs long enough to be worth compiling.
+                ("jit", "off"),
             ])
         })
         .map_sqlx_postgres_before_acquire(|connection, kept| {
