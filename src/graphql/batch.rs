@@ -1,7 +1,16 @@
 //! One loader per request, holding the viewer. Each noun teaches it keys in its own `loader.rs`,
 //! named after the question: `UserKey`, `RepliesOf`.
 
-use std::collections::HashMap;
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+};
+
+use async_graphql::{
+    ContextBase, Name, QueryPathSegment,
+    dataloader::{DataLoader, Loader},
+    parser::types::{ExecutableDocument, Selection, SelectionSet},
+};
 
 use crate::{
     app::App,
@@ -41,6 +50,98 @@ impl Batch {
     }
 }
 
+/// The loaders of a request, for a field that nothing beside it can share a statement with when it is executed once: it
+/// asks at once then, instead of waiting a moment for others to ask alike.
+#[derive(Clone, Copy)]
+pub(crate) struct Once<'a> {
+    loader: &'a DataLoader<Batch>,
+    is_once: bool,
+}
+
+impl<'a> Once<'a> {
+    /// The loaders for the field of this context; `repeats` as [`repeats`] has it.
+    pub(crate) fn of<T>(
+        ctx: &ContextBase<'a, T>,
+        loader: &'a DataLoader<Batch>,
+        repeats: bool,
+    ) -> Self {
+        let is_once = !repeats && !is_in_list(ctx);
+        Self { loader, is_once }
+    }
+
+    /// Answers one question.
+    pub(crate) async fn load_one<K>(
+        &self,
+        key: K,
+    ) -> Result<Option<<Batch as Loader<K>>::Value>, Refusal>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = Refusal>,
+    {
+        let mut found = self.load_many([key.clone()]).await?;
+        Ok(found.remove(&key))
+    }
+
+    /// Answers several questions.
+    pub(crate) async fn load_many<K>(
+        &self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<HashMap<K, <Batch as Loader<K>>::Value>, Refusal>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Batch: Loader<K, Error = Refusal>,
+    {
+        if !self.is_once {
+            return self.loader.load_many(keys).await;
+        }
+        let keys: Vec<K> = keys.into_iter().collect();
+        self.loader.loader().load(&keys).await
+    }
+}
+
+fn is_in_list<T>(ctx: &ContextBase<'_, T>) -> bool {
+    let mut at = ctx.path_node.as_ref();
+    while let Some(node) = at {
+        if matches!(node.segment, QueryPathSegment::Index(_)) {
+            return true;
+        }
+        at = node.parent;
+    }
+    false
+}
+
+/// Whether a document may have a field executed more than once outside of lists: by another name, or in a fragment that
+/// is spread twice.
+pub(crate) fn repeats(document: &ExecutableDocument) -> bool {
+    let mut spread = HashSet::new();
+    let operations = document.operations.iter();
+    let mut sets: Vec<&SelectionSet> = operations
+        .map(|(_, operation)| &operation.node.selection_set.node)
+        .chain(
+            document
+                .fragments
+                .values()
+                .map(|fragment| &fragment.node.selection_set.node),
+        )
+        .collect();
+    while let Some(set) = sets.pop() {
+        for selection in &set.items {
+            match &selection.node {
+                Selection::Field(field) if field.node.alias.is_some() => return true,
+                Selection::Field(field) => sets.push(&field.node.selection_set.node),
+                Selection::InlineFragment(inline) => sets.push(&inline.node.selection_set.node),
+                Selection::FragmentSpread(fragment) => {
+                    let name: &Name = &fragment.node.fragment_name.node;
+                    if !spread.insert(name) {
+                        return true;
+                    }
+                }
+            }
+        }
+    }
+    false
+}
+
 /// Rows under the key that each of them has.
 pub(crate) fn by_key<K, R, V>(
     rows: Vec<R>,
@@ -48,7 +149,7 @@ pub(crate) fn by_key<K, R, V>(
     value: impl Fn(R) -> V,
 ) -> HashMap<K, V>
 where
-    K: Eq + std::hash::Hash,
+    K: Eq + Hash,
 {
     rows.into_iter()
         .map(|row| (key(&row), value(row)))

@@ -12,7 +12,7 @@ use crate::{
     domain::sessions::{Device, Viewer},
     error::Error,
     graphql::{
-        batch::Batch,
+        batch::{Batch, Once},
         errors::Refusal,
         events::share::{Given, Share},
     },
@@ -116,6 +116,10 @@ pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a Cursor> {
     ctx.data_unchecked::<Reached>().0.as_ref()
 }
 
+/// Whether fields of this request may be executed more than once outside of lists.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repeats(pub(crate) bool);
+
 /// The running server.
 #[must_use]
 pub fn app<'a, T>(ctx: &ContextBase<'a, T>) -> &'a App {
@@ -138,4 +142,11 @@ pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer, Refusal> {
 #[must_use]
 pub fn batch<'a, T>(ctx: &ContextBase<'a, T>) -> &'a DataLoader<Batch> {
     ctx.data_unchecked::<DataLoader<Batch>>()
+}
+
+/// The loaders of this request for a question that only this field asks, and only here.
+#[must_use]
+pub(crate) fn once<'a, T>(ctx: &ContextBase<'a, T>) -> Once<'a> {
+    let Repeats(repeats) = *ctx.data_unchecked::<Repeats>();
+    Once::of(ctx, batch(ctx), repeats)
 }

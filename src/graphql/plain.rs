@@ -10,7 +10,7 @@ use std::{
 
 use async_graphql::{
     ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-    dataloader::{DataLoader, Loader},
+    dataloader::Loader,
     indexmap::IndexMap,
     parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
     registry::Registry,
@@ -19,8 +19,8 @@ use async_graphql::{
 use futures_util::try_join;
 
 use crate::graphql::{
-    batch::Batch,
-    context::{app, batch},
+    batch::{Batch, Once},
+    context::{app, once},
     errors::Refusal,
     messages::{loader::MessageKey, types::Message},
     users::{loader::UserKey, types::User},
@@ -159,7 +159,7 @@ impl<T: Plain> Plan<T> {
         Value::Object(object)
     }
 
-    async fn tell_all(&self, items: &[T], batch: &DataLoader<Batch>) -> Result<Value, Refusal> {
+    async fn tell_all(&self, items: &[T], batch: Once<'_>) -> Result<Value, Refusal> {
         let mut needs = Needs::default();
         for item in items {
             self.needs(item, &mut needs);
@@ -180,7 +180,7 @@ pub struct Needs {
 
 impl Needs {
     /// Together with other lists of the same request: each item of a list may have one.
-    async fn find(self, batch: &DataLoader<Batch>) -> Result<Found, Refusal> {
+    async fn find(self, batch: Once<'_>) -> Result<Found, Refusal> {
         let (users, messages) =
             try_join!(look_up(batch, self.users), look_up(batch, self.messages))?;
         Ok(Found { users, messages })
@@ -188,7 +188,7 @@ impl Needs {
 }
 
 async fn look_up<K>(
-    batch: &DataLoader<Batch>,
+    batch: Once<'_>,
     keys: HashSet<K>,
 ) -> Result<HashMap<K, <Batch as Loader<K>>::Value>, Refusal>
 where
@@ -316,7 +316,7 @@ impl<T: Plain> Listed<T> {
             fragments: &ctx.query_env.fragments,
         };
         let plan = set.plan::<T>()?;
-        plan.tell_all(&self.0, batch(ctx)).await.ok()
+        plan.tell_all(&self.0, once(ctx)).await.ok()
     }
 }
 

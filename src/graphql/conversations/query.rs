@@ -9,7 +9,7 @@ use crate::{
         sessions,
     },
     graphql::{
-        context::{app, batch, viewer},
+        context::{app, once, viewer},
         conversations::{
             loader::ConversationKey,
             types::{Conversation, ConversationConnection, ConversationFilter, ConversationPlace},
@@ -37,7 +37,7 @@ impl ConversationQuery {
     ) -> Option<Result<Conversation>> {
         maybe(async {
             viewer(ctx)?;
-            batch(ctx).load_one(ConversationKey(id)).await
+            once(ctx).load_one(ConversationKey(id)).await
         })
         .await
     }

@@ -4,7 +4,7 @@ use async_graphql::{Context, Object};
 
 use crate::{
     graphql::{
-        context::{batch, viewer},
+        context::{once, viewer},
         errors::{Result, maybe},
         messages::{loader::MessageKey, types::Message},
     },
@@ -21,7 +21,7 @@ impl MessageQuery {
     async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Option<Result<Message>> {
         maybe(async {
             viewer(ctx)?;
-            batch(ctx).load_one(MessageKey(id)).await
+            once(ctx).load_one(MessageKey(id)).await
         })
         .await
     }

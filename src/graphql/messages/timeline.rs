@@ -9,7 +9,7 @@ use crate::{
     },
     error::{Error, Problem},
     graphql::{
-        context::{app, batch, viewer},
+        context::{app, once, viewer},
         errors::Result,
         messages::{
             loader::TimelineOf,
@@ -74,7 +74,7 @@ pub(crate) async fn page(
         span: span.clone(),
         include_replies,
     };
-    let part = batch(ctx).load_one(key).await?.unwrap_or_default();
+    let part = once(ctx).load_one(key).await?.unwrap_or_default();
     Ok(Page::of(part, &span, |row| row.seq).map(Message).into())
 }
 
@@ -96,10 +96,7 @@ async fn around(
             span,
             include_replies,
         };
-        batch(ctx)
-            .load_one(key)
-            .await
-            .map(Option::unwrap_or_default)
+        once(ctx).load_one(key).await.map(Option::unwrap_or_default)
     };
     let span = |end, after, before, size| Span {
         after,

@@ -9,7 +9,7 @@ use crate::{
     },
     entity::thread,
     graphql::{
-        context::{app, batch, viewer},
+        context::{app, once, viewer},
         errors::Result,
         page::{Forward, Instant, Page},
         threads::{
@@ -36,7 +36,7 @@ pub(crate) async fn of_conversation(
         span: span.clone(),
     };
     Ok(connection(
-        batch(ctx).load_one(key).await?.unwrap_or_default(),
+        once(ctx).load_one(key).await?.unwrap_or_default(),
         &span,
     ))
 }

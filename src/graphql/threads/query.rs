@@ -4,7 +4,7 @@ use async_graphql::{Context, Object};
 
 use crate::{
     graphql::{
-        context::{batch, viewer},
+        context::{once, viewer},
         errors::{Result, maybe},
         threads::{loader::ThreadKey, types::Thread},
     },
@@ -21,7 +21,7 @@ impl ThreadQuery {
     async fn thread(&self, ctx: &Context<'_>, id: ThreadId) -> Option<Result<Thread>> {
         maybe(async {
             viewer(ctx)?;
-            batch(ctx).load_one(ThreadKey(id)).await
+            once(ctx).load_one(ThreadKey(id)).await
         })
         .await
     }

@@ -11,7 +11,7 @@ use crate::{
     entity::message,
     error::{Error, Problem},
     graphql::{
-        context::{app, batch, viewer},
+        context::{app, once, viewer},
         errors::Result,
         messages::types::Message,
         page::{Both, Page, cursor},
@@ -77,7 +77,7 @@ pub(crate) async fn page(
         scope,
         listing: listing.clone(),
     };
-    let part = batch(ctx).load_one(key).await?.unwrap_or_default();
+    let part = once(ctx).load_one(key).await?.unwrap_or_default();
     let page = match &listing {
         Listing::Tree(span) => {
             let key = |row: &message::Model| URL_SAFE_NO_PAD.encode(&row.path);

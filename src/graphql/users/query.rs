@@ -7,7 +7,7 @@ use crate::{
     domain::{presence, users},
     entity::user,
     graphql::{
-        context::{app, batch, viewer},
+        context::{app, once, viewer},
         errors::{Result, maybe},
         page::{Forward, Page},
         users::{
@@ -33,7 +33,7 @@ impl UserQuery {
         maybe(async {
             let viewer = viewer(ctx)?;
             match by {
-                UserLookup::Id(id) => batch(ctx).load_one(UserKey(id)).await,
+                UserLookup::Id(id) => once(ctx).load_one(UserKey(id)).await,
                 UserLookup::Username(name) => {
                     let key = users::key(name.trim());
                     let found = users::visible(viewer).filter(user::Column::UsernameKey.eq(key));

@@ -41,6 +41,7 @@ counted!(
     a_timeline_costs_the_same_at_any_length,
     a_thread_costs_the_same_at_any_length,
     unread_messages_cost_the_same_at_any_length,
+    what_is_asked_by_several_names_shares_a_statement,
     conversations_cost_the_same_at_any_number
 );
 
@@ -198,4 +199,26 @@ async fn conversations_cost_the_same_at_any_number(app: TestApp) {
         bob.says(&talk, "and more").await;
     })
     .await;
+}
+
+/// A field that is executed once does not wait for others; one that is executed under several names does.
+async fn what_is_asked_by_several_names_shares_a_statement(app: TestApp) {
+    let (ann, bob, cleo) = (
+        app.person("Ann").await,
+        app.person("Bob").await,
+        app.person("Cleo").await,
+    );
+    let talks = json!({ "a": ann.direct(&bob).await, "b": ann.direct(&cleo).await });
+    for query in [
+        "query($a: ID!, $b: ID!) { a: conversation(id: $a) { id } b: conversation(id: $b) { id } }",
+        "query($a: ID!, $b: ID!) { ...F ...F b: conversation(id: $b) { id } }
+         fragment F on Query { a: conversation(id: $a) { id } }",
+        "query($a: ID!) { conversation(id: $a) { id } }",
+    ] {
+        let mut asked = talks.clone();
+        if !query.contains("$b") {
+            asked.as_object_mut().unwrap().remove("b");
+        }
+        assert_eq!(ann.counts(query, asked).await.1, 1, "{query}");
+    }
 }
