@@ -259,7 +259,7 @@ macro_rules! connection {
             /// The items with their cursors.
             pub edges: $crate::graphql::plain::Listed<$edge>,
             /// The items alone.
-            pub nodes: $crate::graphql::plain::Listed<$node>,
+            pub nodes: $crate::graphql::plain::Listed<$edge, $node>,
             /// Where the page sits.
             pub page_info: $crate::graphql::page::PageInfo,
         }
@@ -276,15 +276,11 @@ macro_rules! connection {
         impl From<$crate::graphql::page::Page<$node>> for $connection {
             fn from(page: $crate::graphql::page::Page<$node>) -> Self {
                 let page_info = page.info();
-                let nodes = page.items.iter().map(|(_, node)| node.clone()).collect();
-                let edges = page
-                    .items
-                    .into_iter()
-                    .map(|(cursor, node)| $edge { node, cursor })
-                    .collect();
+                let edge = |(cursor, node)| $edge { node, cursor };
+                let edges = $crate::graphql::plain::Listed::new(page.items.into_iter().map(edge));
                 Self {
-                    edges: $crate::graphql::plain::Listed(edges),
-                    nodes: $crate::graphql::plain::Listed(nodes),
+                    nodes: edges.part(|edge| &edge.node),
+                    edges,
                     page_info,
                 }
             }
@@ -306,6 +302,14 @@ macro_rules! connection {
                     |of: &Self| &of.node,
                     set,
                 )?))
+            }
+
+            fn answer<'a>(
+                &'a self,
+                wanted: &mut $crate::graphql::plain::Wanted,
+                found: &mut $crate::graphql::plain::Found<'a>,
+            ) {
+                self.node.answer(wanted, found);
             }
         }
     };

@@ -15,12 +15,12 @@ use crate::support::{
 both!(lists_told_at_once_say_the_same);
 
 /// Fields of a message that are told at once.
-const PLAIN: [&str; 15] = [
+const PLAIN: [&str; 18] = [
     "id",
     "kind",
     "priority",
     "body",
-    "html: bodyHtml",
+    "bodyHtml",
     "sequence",
     "createdAt",
     "editedAt",
@@ -29,15 +29,38 @@ const PLAIN: [&str; 15] = [
     "replyCount",
     "descendantCount",
     "sender { id username displayName isVerified createdAt __typename }",
-    "parent { id body }",
+    "parent { id body sender { id } parent { viewerHasRead parent { sequence sender { displayName } } } }",
+    "viewerHasRead",
+    "mentionsViewer",
+    "thread { id replyCount lastActivityAt viewerUnreadCount viewerIsFollowing __typename
+        lastReply { id body sender { username } parent { body thread { id } } } }",
     "... on Message { __typename inline: sequence }",
 ];
 /// And some that are not, one of which sends the whole list the other way.
 const OTHER: [&str; 4] = [
-    "viewerHasRead",
+    "viewerCanEdit",
     "sender { bio }",
-    "parent { sender { id } }",
+    "parent { sender { bio } }",
     "again: id id",
+];
+/// The same of a conversation.
+const PLAIN_OF_CONVERSATIONS: [&str; 14] = [
+    "id",
+    "kind",
+    "title",
+    "displayTitle",
+    "topic",
+    "historyVisibility",
+    "createdAt",
+    "lastActivityAt",
+    "participantCount",
+    "createdBy { id displayName }",
+    "lastMessage { body sender { displayName } viewerHasRead }",
+    "viewerMembership { id notificationLevel isPinned isArchived canSend unreadCount
+        mentionCount }",
+    "rights: viewerMembership { canUpdate canAddParticipants canRemoveParticipants canChangeRoles
+        canModerate canDelete }",
+    "__typename",
 ];
 
 /// What is asked of each message, and the same with a field that keeps it from being told at once.
@@ -73,14 +96,24 @@ async fn asks(who: &Person, fields: &str, variables: &Value) -> Value {
     };
     let query = format!(
         "query($group: ID!, $thread: ID!) {{
-            conversation(id: $group) {{ messages(first: 50, includeReplies: true) {{
+            conversation(id: $group) {{ messages(first: 20, includeReplies: true) {{
                 nodes {{ {fields} }} edges {{ cursor node {{ {fields} }} __typename }} }} }}
-            thread(id: $thread) {{ replies(first: 50) {{
+            thread(id: $thread) {{ replies(first: 20) {{
                 edges {{ depth hiddenReplyCount cursor node {{ {fields} }} }} nodes {{ {fields} }} }} }}
             users(filter: {{}}) {{ nodes {{ id displayName }} edges {{ node {{ username }} cursor }} }} }}
          {known}"
     );
     let mut data = who.asks(&query, variables.clone()).await;
+    without(&mut data);
+    data
+}
+
+async fn conversations(who: &Person, fields: &str) -> Value {
+    let query = format!(
+        "{{ viewer {{ conversations(first: 10) {{
+            nodes {{ {fields} }} edges {{ cursor node {{ {fields} }} }} }} }} }}"
+    );
+    let mut data = who.asks(&query, json!({})).await;
     without(&mut data);
     data
 }
@@ -117,5 +150,23 @@ async fn lists_told_at_once_say_the_same(app: TestApp) {
         let told = asks(&bob, &at_once, &variables).await;
         assert_eq!(told, asks(&bob, &one_by_one, &variables).await, "{at_once}");
         assert!(told["conversation"]["messages"]["nodes"][0].is_object());
+    }
+    // Some read and some not, one without a title and one that is somebody else's.
+    bob.founds(None, &[&ann]).await;
+    let direct = ann.direct(&bob).await;
+    ann.says(&direct, "only for @bob").await;
+    ann.founds(Some("Weft"), &[&bob]).await;
+    for _ in 0..25 {
+        let count = random.random_range(1..8);
+        let some: Vec<_> = PLAIN_OF_CONVERSATIONS
+            .choose_multiple(&mut random, count)
+            .copied()
+            .collect();
+        let some = some.join(" ");
+        let told = conversations(&bob, &some).await;
+        let alone = format!("{some} alone: messages(last: 1) {{ nodes {{ id }} }}");
+        assert_eq!(told, conversations(&bob, &alone).await, "{some}");
+        let all = told["viewer"]["conversations"]["nodes"].as_array().unwrap();
+        assert_eq!(all.len(), 4);
     }
 }

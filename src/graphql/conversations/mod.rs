@@ -3,6 +3,7 @@
 pub mod inputs;
 pub mod loader;
 mod mutation;
+mod plain;
 pub mod query;
 pub mod types;
 

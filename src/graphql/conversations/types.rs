@@ -18,8 +18,8 @@ use crate::{
             loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
         },
-        plain::Plain,
         presence::loader::TypingIn,
+        reads::types::int,
         scalars::DateTime,
         threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
@@ -62,6 +62,15 @@ impl Conversation {
     }
 }
 
+/// What an unnamed conversation is called.
+pub(super) fn names_together(names: &Names) -> String {
+    let (names, more) = (names.first.join(", "), names.more);
+    match more {
+        0 => names,
+        _ => format!("{names} and {more} more"),
+    }
+}
+
 /// Messages among a fixed set of participants.
 #[Object]
 impl Conversation {
@@ -86,12 +95,7 @@ impl Conversation {
             return Ok(title.clone());
         }
         let names = batch(ctx).load_one(NamesOf(self.0.id)).await?;
-        let Names { first, more } = names.unwrap_or_default();
-        let names = first.join(", ");
-        Ok(match more {
-            0 => names,
-            _ => format!("{names} and {more} more"),
-        })
+        Ok(names_together(&names.unwrap_or_default()))
     }
 
     /// What the group is about.
@@ -128,7 +132,7 @@ impl Conversation {
     /// Number of participants.
     async fn participant_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let heads = batch(ctx).load_one(HeadsOf(self.0.id)).await?;
-        Ok(heads.map_or(0, |heads| i32::try_from(heads.people).unwrap_or(i32::MAX)))
+        Ok(heads.map_or(0, |heads| int(heads.people)))
     }
 
     /// Participants, owners first and then by name.
@@ -224,8 +228,6 @@ impl Conversation {
         .await
     }
 }
-
-impl Plain for Conversation {}
 
 connection!(
     ConversationConnection,

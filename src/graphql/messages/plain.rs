@@ -6,13 +6,16 @@ use crate::{
     domain::text,
     graphql::{
         messages::{
-            loader::MessageKey,
+            loader::{MentionsViewer, MessageKey},
             types::{Message, MessageKind, MessagePriority},
         },
-        plain::{Inside, Named, Plain, Set},
+        plain::{Asked, Found, Inside, Named, Plain, Set, Wanted},
+        reads::loader::IsUnread,
         scalars::{DateTime, Html},
+        threads::loader::ThreadKey,
         users::loader::UserKey,
     },
+    id::ThreadId,
 };
 
 impl Plain for Message {
@@ -39,13 +42,26 @@ impl Plain for Message {
 
     fn inside(name: &str, set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
         Some(match name {
-            "sender" => Box::new(Named::person(|of: &Self| of.0.sender_id.map(UserKey), set)?),
-            "parent" => Box::new(Named::message(
-                |of: &Self| of.0.parent_id.map(MessageKey),
+            "sender" => Box::new(Named::by(|of: &Self| of.0.sender_id.map(UserKey), set)?),
+            "parent" => Box::new(Named::by(|of: &Self| of.0.parent_id.map(MessageKey), set)?),
+            "thread" => Box::new(Named::by(
+                |of: &Self| Some(ThreadKey(ThreadId::from(of.0.thread_root()))),
                 set,
             )?),
+            "viewerHasRead" => Box::new(Asked::new(
+                |of: &Self| Some(IsUnread(of.0.id)),
+                |_, unread| unread.is_none().into(),
+            )),
+            "mentionsViewer" => Box::new(Asked::new(
+                |of: &Self| Some(MentionsViewer(of.0.id)),
+                |_, mentions| mentions.is_some().into(),
+            )),
             _ => return None,
         })
+    }
+
+    fn answer<'a>(&'a self, wanted: &mut Wanted, found: &mut Found<'a>) {
+        found.message(wanted, MessageKey(self.0.id), self);
     }
 }
 

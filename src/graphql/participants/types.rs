@@ -135,7 +135,7 @@ impl Membership {
         Ok(batch(ctx).load_one(key).await?.unwrap_or_default())
     }
 
-    fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
+    pub(super) fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
         self.conversation.kind == ConversationKind::Group && self.participant.role >= role
     }
 }

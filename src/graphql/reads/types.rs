@@ -95,7 +95,7 @@ pub struct UnreadMessageConnection {
     /// The items with their cursors.
     pub edges: Listed<MessageEdge>,
     /// The items alone.
-    pub nodes: Listed<Message>,
+    pub nodes: Listed<MessageEdge, Message>,
     /// Where the page sits.
     pub page_info: PageInfo,
     /// Where the messages were looked for.

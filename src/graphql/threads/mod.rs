@@ -3,6 +3,7 @@
 pub mod lists;
 pub mod loader;
 mod mutation;
+mod plain;
 mod query;
 pub mod replies;
 pub mod types;

@@ -98,11 +98,6 @@ fn connection(
     deepest: Option<i32>,
 ) -> ThreadReplyConnection {
     let page_info = page.info();
-    let nodes = page
-        .items
-        .iter()
-        .map(|(_, row)| Message(row.clone()))
-        .collect();
     let edge = |(cursor, row): (String, message::Model)| ThreadReplyEdge {
         cursor,
         depth: row.depth - level,
@@ -113,9 +108,10 @@ fn connection(
         },
         node: Message(row),
     };
+    let edges = Listed::new(page.items.into_iter().map(edge));
     ThreadReplyConnection {
-        edges: Listed(page.items.into_iter().map(edge).collect()),
-        nodes: Listed(nodes),
+        nodes: edges.part(|edge| &edge.node),
+        edges,
         page_info,
     }
 }

@@ -14,7 +14,7 @@ use crate::{
             types::Message,
         },
         page::{Both, Forward, Page, PageInfo, connection},
-        plain::{Inside, Listed, Part, Plain, Set},
+        plain::{Found, Inside, Listed, Part, Plain, Set, Wanted},
         reads::{
             loader::{PositionOf, UnreadOf},
             types::int,
@@ -188,7 +188,7 @@ pub struct ThreadReplyConnection {
     /// The items with their cursors and places in the tree.
     pub edges: Listed<ThreadReplyEdge>,
     /// The items alone.
-    pub nodes: Listed<Message>,
+    pub nodes: Listed<ThreadReplyEdge, Message>,
     /// Where the page sits.
     pub page_info: PageInfo,
 }
@@ -235,9 +235,11 @@ impl Plain for ThreadReplyEdge {
         }
         Some(Box::new(Part::new(|of: &Self| &of.node, set)?))
     }
-}
 
-impl Plain for Thread {}
+    fn answer<'a>(&'a self, wanted: &mut Wanted, found: &mut Found<'a>) {
+        self.node.answer(wanted, found);
+    }
+}
 
 connection!(
     ThreadConnection,

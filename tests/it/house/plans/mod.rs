@@ -377,7 +377,7 @@ fn sorts_for_a_few(plan: &Value) -> bool {
         match step {
             Value::Array(steps) => waiting.extend(steps),
             Value::Object(parts) => {
-                waiting.extend(parts.into_values().filter(|part| !part.is_string()))
+                waiting.extend(parts.into_values().filter(|part| !part.is_string()));
             }
             _ => {}
         }

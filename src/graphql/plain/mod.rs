@@ -1,30 +1,25 @@
 //! Lists that are told at once: where all that is asked of the items is at hand or found by one look for all of
-//! them, they are written down one after the other, without a future for each field of each item. Whatever else is
+//! them at each level, they are written down one after the other, without a future for each field of each item. Whatever else is
 //! asked goes the ordinary way, and says the same.
 
-use std::{
-    borrow::Cow,
-    collections::{HashMap, HashSet},
-    hash::Hash,
-};
+mod looked_up;
+
+use std::{borrow::Cow, collections::HashMap, sync::Arc};
 
 use async_graphql::{
     ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
-    dataloader::Loader,
     indexmap::IndexMap,
     parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
     registry::Registry,
     resolver_utils::resolve_list,
 };
-use futures_util::try_join;
 
 use crate::graphql::{
-    batch::{Batch, Once},
+    batch::Once,
     context::{app, once},
     errors::Refusal,
-    messages::{loader::MessageKey, types::Message},
-    users::{loader::UserKey, types::User},
 };
+pub use looked_up::{Found, Question, Wanted};
 
 /// An object of which some fields are told without waiting. What is not named is told the ordinary way.
 pub trait Plain: OutputType + Sized + 'static {
@@ -34,20 +29,23 @@ pub trait Plain: OutputType + Sized + 'static {
         None
     }
 
-    /// How a field with an object inside is told.
+    /// How a field is told that needs something else, or has an object inside.
     #[must_use]
     fn inside(_name: &str, _set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
         None
     }
+
+    /// Answers what is wanted as far as this object is the answer.
+    fn answer<'a>(&'a self, _wanted: &mut Wanted, _found: &mut Found<'a>) {}
 }
 
-/// A field with an object inside.
+/// A field that needs something else, or has an object inside.
 pub trait Inside<T>: Send + Sync {
-    /// What has to be looked up first.
-    fn needs(&self, of: &T, needs: &mut Needs);
+    /// What has to be looked up for it, after what was.
+    fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted);
 
-    /// Its value, once that was found.
-    fn tell(&self, of: &T, found: &Found) -> Value;
+    /// Its value, once all was looked up.
+    fn tell(&self, of: &T, found: &Found<'_>) -> Value;
 }
 
 /// What is asked of an object.
@@ -132,21 +130,15 @@ impl<T: Plain> Plan<T> {
         Some(())
     }
 
-    /// Whether nothing has to be looked up.
-    fn is_at_hand(&self) -> bool {
-        let is_inside = |cell: &Cell<T>| matches!(cell, Cell::Inside(_));
-        !self.fields.iter().any(|(_, cell)| is_inside(cell))
-    }
-
-    fn needs(&self, of: &T, needs: &mut Needs) {
+    fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted) {
         for (_, cell) in &self.fields {
             if let Cell::Inside(inside) = cell {
-                inside.needs(of, needs);
+                inside.ask(of, found, wanted);
             }
         }
     }
 
-    fn tell(&self, of: &T, found: &Found) -> Value {
+    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
         let mut object = IndexMap::with_capacity(self.fields.len());
         for (key, cell) in &self.fields {
             let value = match cell {
@@ -159,53 +151,23 @@ impl<T: Plain> Plan<T> {
         Value::Object(object)
     }
 
-    async fn tell_all(&self, items: &[T], batch: Once<'_>) -> Result<Value, Refusal> {
-        let mut needs = Needs::default();
-        for item in items {
-            self.needs(item, &mut needs);
+    async fn tell_all(&self, items: &[&T], loaders: Once<'_>) -> Result<Value, Refusal> {
+        let (mut wanted, mut found) = (Wanted::default(), Found::default());
+        loop {
+            for item in items {
+                self.ask(item, &found, &mut wanted);
+            }
+            if wanted.is_empty() {
+                break;
+            }
+            for item in items {
+                item.answer(&mut wanted, &mut found);
+            }
+            wanted.look_up(&mut found, loaders).await?;
         }
-        let found = needs.find(batch).await?;
-        Ok(Value::List(
-            items.iter().map(|item| self.tell(item, &found)).collect(),
-        ))
+        let told = items.iter().map(|item| self.tell(item, &found));
+        Ok(Value::List(told.collect()))
     }
-}
-
-/// What has to be looked up for all items.
-#[derive(Debug, Default)]
-pub struct Needs {
-    users: HashSet<UserKey>,
-    messages: HashSet<MessageKey>,
-}
-
-impl Needs {
-    /// Together with other lists of the same request: each item of a list may have one.
-    async fn find(self, batch: Once<'_>) -> Result<Found, Refusal> {
-        let (users, messages) =
-            try_join!(look_up(batch, self.users), look_up(batch, self.messages))?;
-        Ok(Found { users, messages })
-    }
-}
-
-async fn look_up<K>(
-    batch: Once<'_>,
-    keys: HashSet<K>,
-) -> Result<HashMap<K, <Batch as Loader<K>>::Value>, Refusal>
-where
-    K: Send + Sync + Hash + Eq + Clone + 'static,
-    Batch: Loader<K, Error = Refusal>,
-{
-    if keys.is_empty() {
-        return Ok(HashMap::new());
-    }
-    batch.load_many(keys).await
-}
-
-/// What was looked up, as far as the viewer may see it.
-#[derive(Debug)]
-pub struct Found {
-    users: HashMap<UserKey, User>,
-    messages: HashMap<MessageKey, Message>,
 }
 
 /// An object that is a part of the item.
@@ -223,74 +185,129 @@ impl<T, U: Plain> Part<T, U> {
 }
 
 impl<T, U: Plain> Inside<T> for Part<T, U> {
-    fn needs(&self, of: &T, needs: &mut Needs) {
-        self.plan.needs((self.of)(of), needs);
+    fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted) {
+        self.plan.ask((self.of)(of), found, wanted);
     }
 
-    fn tell(&self, of: &T, found: &Found) -> Value {
+    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
         self.plan.tell((self.of)(of), found)
     }
 }
 
-/// An object that the item names by its key, looked up for all items together.
-pub struct Named<T, K, U> {
+/// An object that is the answer to a question about the item, looked up for all items together.
+pub struct Named<T, K: Question, U: Clone> {
     of: fn(&T) -> Option<K>,
-    /// All that is asked of it is at hand.
+    object: for<'a> fn(&'a T, &'a K::Answer) -> Option<Cow<'a, U>>,
     plan: Plan<U>,
-    needed: fn(&mut Needs) -> &mut HashSet<K>,
-    found: fn(&Found) -> &HashMap<K, U>,
 }
 
-impl<T> Named<T, UserKey, User> {
-    /// This person, and what is asked of them.
-    pub fn person(of: fn(&T) -> Option<UserKey>, set: Set<'_>) -> Option<Self> {
-        Some(Self {
+impl<T, K: Question, U: Plain + Clone> Named<T, K, U> {
+    /// The object made from the answer to this question, and what is asked of it.
+    pub fn new(
+        of: fn(&T) -> Option<K>,
+        object: for<'a> fn(&'a T, &'a K::Answer) -> Option<Cow<'a, U>>,
+        set: Set<'_>,
+    ) -> Option<Self> {
+        let plan = set.plan()?;
+        Some(Self { of, object, plan })
+    }
+}
+
+impl<T, K: Question<Answer = U>, U: Plain + Clone> Named<T, K, U> {
+    /// The object that is the answer, and what is asked of it.
+    pub fn by(of: fn(&T) -> Option<K>, set: Set<'_>) -> Option<Self> {
+        Self::new(of, |_, answer| Some(Cow::Borrowed(answer)), set)
+    }
+}
+
+impl<T, K: Question, U: Plain + Clone> Inside<T> for Named<T, K, U> {
+    fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted) {
+        let Some(key) = (self.of)(of) else { return };
+        match K::found(found).get(&key) {
+            Some(Some(answer)) => {
+                if let Some(object) = (self.object)(of, answer) {
+                    self.plan.ask(&object, found, wanted);
+                }
+            }
+            Some(None) => {}
+            None => drop(K::wanted(wanted).insert(key)),
+        }
+    }
+
+    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
+        let answer = (self.of)(of).and_then(|key| K::found(found).get(&key)?.as_deref());
+        let object = answer.and_then(|answer| (self.object)(of, answer));
+        object.map_or(Value::Null, |object| self.plan.tell(&object, found))
+    }
+}
+
+/// A value that is made from the answer to a question about the item, looked up for all items together.
+pub struct Asked<T, K: Question> {
+    of: fn(&T) -> Option<K>,
+    tell: fn(&T, Option<&K::Answer>) -> Value,
+}
+
+impl<T, K: Question> Asked<T, K> {
+    /// How the answer to this question is told, or that there is none.
+    #[must_use]
+    pub fn new(of: fn(&T) -> Option<K>, tell: fn(&T, Option<&K::Answer>) -> Value) -> Self {
+        Self { of, tell }
+    }
+}
+
+impl<T, K: Question> Inside<T> for Asked<T, K> {
+    fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted) {
+        if let Some(key) = (self.of)(of)
+            && !K::found(found).contains_key(&key)
+        {
+            K::wanted(wanted).insert(key);
+        }
+    }
+
+    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
+        let answer = (self.of)(of).and_then(|key| K::found(found).get(&key)?.as_deref());
+        (self.tell)(of, answer)
+    }
+}
+
+/// A list of a page, told at once where that is possible: of items, or of a part of each.
+#[derive(Debug)]
+pub struct Listed<T, U = T> {
+    items: Arc<[T]>,
+    of: fn(&T) -> &U,
+}
+
+impl<T> Listed<T> {
+    /// These items.
+    #[must_use]
+    pub fn new(items: impl IntoIterator<Item = T>) -> Self {
+        Self {
+            items: items.into_iter().collect(),
+            of: |item| item,
+        }
+    }
+
+    /// This part of each of the same items.
+    #[must_use]
+    pub fn part<U>(&self, of: fn(&T) -> &U) -> Listed<T, U> {
+        Listed {
+            items: Arc::clone(&self.items),
             of,
-            plan: set.plan().filter(Plan::is_at_hand)?,
-            needed: |needs| &mut needs.users,
-            found: |found| &found.users,
-        })
+        }
     }
 }
 
-impl<T> Named<T, MessageKey, Message> {
-    /// This message, and what is asked of it.
-    pub fn message(of: fn(&T) -> Option<MessageKey>, set: Set<'_>) -> Option<Self> {
-        Some(Self {
-            of,
-            plan: set.plan().filter(Plan::is_at_hand)?,
-            needed: |needs| &mut needs.messages,
-            found: |found| &found.messages,
-        })
-    }
-}
-
-impl<T, K: Eq + Hash, U: Plain> Inside<T> for Named<T, K, U> {
-    fn needs(&self, of: &T, needs: &mut Needs) {
-        (self.needed)(needs).extend((self.of)(of));
-    }
-
-    fn tell(&self, of: &T, found: &Found) -> Value {
-        let named = (self.of)(of).and_then(|key| (self.found)(found).get(&key));
-        named.map_or(Value::Null, |named| self.plan.tell(named, found))
-    }
-}
-
-/// A list of a page, told at once where that is possible.
-#[derive(Clone, Debug)]
-pub struct Listed<T>(pub Vec<T>);
-
-impl<T: Plain> OutputType for Listed<T> {
+impl<T: Send + Sync + 'static, U: Plain> OutputType for Listed<T, U> {
     fn type_name() -> Cow<'static, str> {
-        Vec::<T>::type_name()
+        Vec::<U>::type_name()
     }
 
     fn qualified_type_name() -> String {
-        Vec::<T>::qualified_type_name()
+        Vec::<U>::qualified_type_name()
     }
 
     fn create_type_info(registry: &mut Registry) -> String {
-        Vec::<T>::create_type_info(registry)
+        Vec::<U>::create_type_info(registry)
     }
 
     async fn resolve(
@@ -301,11 +318,12 @@ impl<T: Plain> OutputType for Listed<T> {
         if let Some(value) = self.at_once(ctx).await {
             return Ok(value);
         }
-        resolve_list(ctx, field, &self.0, Some(self.0.len())).await
+        let items = self.items.iter().map(self.of);
+        resolve_list(ctx, field, items, Some(self.items.len())).await
     }
 }
 
-impl<T: Plain> Listed<T> {
+impl<T: Send + Sync, U: Plain> Listed<T, U> {
     /// None where it is to be told the ordinary way, which also tells what went wrong.
     async fn at_once(&self, ctx: &ContextSelectionSet<'_>) -> Option<Value> {
         if !app(ctx).config.lists_at_once {
@@ -315,8 +333,9 @@ impl<T: Plain> Listed<T> {
             asked: &ctx.item.node,
             fragments: &ctx.query_env.fragments,
         };
-        let plan = set.plan::<T>()?;
-        plan.tell_all(&self.0, once(ctx)).await.ok()
+        let plan = set.plan::<U>()?;
+        let items: Vec<&U> = self.items.iter().map(self.of).collect();
+        plan.tell_all(&items, once(ctx)).await.ok()
     }
 }
 
@@ -325,6 +344,7 @@ mod tests {
     use async_graphql::parser::parse_query;
 
     use super::*;
+    use crate::graphql::messages::types::Message;
 
     fn is_plain(inside: &str) -> bool {
         let text = format!("{{ {inside} }} fragment Known on Message {{ id }}");
@@ -341,6 +361,8 @@ mod tests {
     fn what_is_at_hand_is_told_at_once() {
         for inside in [
             "id body createdAt replyCount sender { id displayName } parent { id }",
+            "viewerHasRead mentionsViewer parent { sender { id } }",
+            "thread { id replyCount lastReply { body sender { username } } viewerUnreadCount }",
             "mine: id __typename other: body",
             "...Known ... on Message { body } ... { depth }",
         ] {
@@ -351,11 +373,11 @@ mod tests {
     #[test]
     fn all_else_goes_the_ordinary_way() {
         for inside in [
-            "viewerHasRead",
+            "viewerCanEdit",
             "id id",
             "body @include(if: true)",
             "sender { bio }",
-            "parent { sender { id } }",
+            "parent { sender { bio } }",
             "replies(first: 1) { nodes { id } }",
             "... on Node { id }",
             "... @include(if: true) { id }",

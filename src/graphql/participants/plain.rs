@@ -1,0 +1,51 @@
+//! What of a membership is told at once in lists.
+
+use async_graphql::{Value, resolver_utils::enum_value};
+
+use crate::{
+    entity::participant::ParticipantRole,
+    graphql::{
+        participants::types::{Membership, NotificationLevel},
+        plain::{Asked, Inside, Plain, Set},
+        reads::{
+            loader::{MentionsIn, UnreadIn},
+            types::int,
+        },
+    },
+    id::MembershipId,
+};
+
+impl Plain for Membership {
+    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
+        Some(match name {
+            "id" => |of| MembershipId(of.participant.id.0).to_string().into(),
+            "notificationLevel" => {
+                |of| enum_value(NotificationLevel::from(of.participant.notification_level))
+            }
+            "isPinned" => |of| of.participant.is_pinned.into(),
+            "isArchived" => |of| of.participant.is_archived(of.conversation.last_seq).into(),
+            "canSend" => |of| of.participant.role.may_send().into(),
+            "canUpdate"
+            | "canAddParticipants"
+            | "canRemoveParticipants"
+            | "canChangeRoles"
+            | "canModerate" => |of| of.in_group_at_least(ParticipantRole::Moderator).into(),
+            "canDelete" => |of| of.in_group_at_least(ParticipantRole::Owner).into(),
+            _ => return None,
+        })
+    }
+
+    fn inside(name: &str, _: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
+        Some(match name {
+            "unreadCount" => Box::new(Asked::new(
+                |of: &Self| Some(UnreadIn(of.conversation.id)),
+                |_, count| count.map_or(0, |count| int(*count)).into(),
+            )),
+            "mentionCount" => Box::new(Asked::new(
+                |of: &Self| Some(MentionsIn(of.conversation.id)),
+                |_, count| count.map_or(0, |count| int(*count)).into(),
+            )),
+            _ => return None,
+        })
+    }
+}

@@ -1,0 +1,140 @@
+//! What lists that are told at once look up for their items.
+
+use std::{
+    borrow::Cow,
+    collections::{HashMap, HashSet},
+    hash::Hash,
+};
+
+use async_graphql::dataloader::Loader;
+use futures_util::{
+    FutureExt,
+    future::{BoxFuture, try_join_all},
+};
+
+use crate::graphql::{
+    batch::{Batch, Once},
+    errors::Refusal,
+    messages::loader::{MentionsViewer, MessageKey, TimelineOf},
+    participants::loader::{HeadsOf, MembershipOf, NamesOf},
+    reads::loader::{IsUnread, MentionsIn, UnreadIn, UnreadOf},
+    threads::loader::{IsFollowing, LastReplyOf, ThreadKey},
+    users::loader::UserKey,
+};
+
+/// What was asked, with the answers that there are.
+pub(super) type Answers<'a, K> = HashMap<K, Option<Cow<'a, <K as Question>::Answer>>>;
+
+/// A kind of question that lists ask about their items.
+pub trait Question: Eq + Hash + Clone + Send + Sync + 'static {
+    /// What answers it.
+    type Answer: Clone + Send + Sync + 'static;
+
+    /// Those of this kind that wait for an answer.
+    fn wanted(all: &mut Wanted) -> &mut HashSet<Self>;
+
+    /// Those of this kind that were asked.
+    fn found<'f, 'a>(all: &'f Found<'a>) -> &'f Answers<'a, Self>;
+}
+
+macro_rules! questions {
+    ($($name:ident: $key:ty),+ $(,)?) => {
+        /// Questions that wait for an answer.
+        #[derive(Debug, Default)]
+        pub struct Wanted {
+            $($name: HashSet<$key>,)+
+        }
+
+        /// Questions that were asked, with the answers that there are: what the viewer may see.
+        #[derive(Debug, Default)]
+        pub struct Found<'a> {
+            $($name: Answers<'a, $key>,)+
+        }
+
+        impl Wanted {
+            /// Whether nothing waits for an answer.
+            #[must_use]
+            pub fn is_empty(&self) -> bool {
+                $(self.$name.is_empty())&&+
+            }
+
+            /// Looks everything up, one statement for each kind.
+            pub(super) async fn look_up(
+                &mut self,
+                found: &mut Found<'_>,
+                loaders: Once<'_>,
+            ) -> Result<(), Refusal> {
+                let looks = [$(look_up(&mut self.$name, &mut found.$name, loaders)),+];
+                try_join_all(looks.into_iter().flatten()).await?;
+                Ok(())
+            }
+        }
+
+        $(impl Question for $key {
+            type Answer = <Batch as Loader<$key>>::Value;
+
+            fn wanted(all: &mut Wanted) -> &mut HashSet<Self> {
+                &mut all.$name
+            }
+
+            fn found<'f, 'a>(all: &'f Found<'a>) -> &'f Answers<'a, Self> {
+                &all.$name
+            }
+        })+
+    };
+}
+
+questions! {
+    users: UserKey,
+    messages: MessageKey,
+    threads: ThreadKey,
+    last_replies: LastReplyOf,
+    following: IsFollowing,
+    unread_replies: UnreadOf,
+    names: NamesOf,
+    heads: HeadsOf,
+    memberships: MembershipOf,
+    unread: UnreadIn,
+    mentions: MentionsIn,
+    newest: TimelineOf,
+    unread_messages: IsUnread,
+    mentioning: MentionsViewer,
+}
+
+/// A future only for what is wanted: nearly nothing is.
+fn look_up<'l, K>(
+    wanted: &'l mut HashSet<K>,
+    found: &'l mut Answers<'_, K>,
+    loaders: Once<'l>,
+) -> Option<BoxFuture<'l, Result<(), Refusal>>>
+where
+    K: Question,
+    Batch: Loader<K, Value = K::Answer, Error = Refusal>,
+{
+    if wanted.is_empty() {
+        return None;
+    }
+    let look_up = async move {
+        let mut answers = loaders.load_many(wanted.iter().cloned()).await?;
+        found.extend(wanted.drain().map(|key| {
+            let answer = answers.remove(&key);
+            (key, answer.map(Cow::Owned))
+        }));
+        Ok(())
+    };
+    Some(look_up.boxed())
+}
+
+impl<'a> Found<'a> {
+    /// A message that is at hand, if it is wanted.
+    pub fn message(
+        &mut self,
+        wanted: &mut Wanted,
+        key: MessageKey,
+        message: &'a <MessageKey as Question>::Answer,
+    ) {
+        if wanted.messages.remove(&key) {
+            self.messages.insert(key, Some(Cow::Borrowed(message)));
+        }
+    }
+}
