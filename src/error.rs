@@ -215,33 +215,37 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<sea_orm::DbErr> for Error {
-    /// A database that cannot be reached is UNAVAILABLE, all else a fault of ours.
+    /// A database that cannot be reached is UNAVAILABLE, one that gave up waiting TIMEOUT, all else a fault of ours.
     fn from(cause: sea_orm::DbErr) -> Self {
-        if !is_away(&cause) {
+        let Some((code, message)) = passing(&cause) else {
             return Self::internal(cause);
-        }
-        let error = Self::new(Code::Unavailable, "The database cannot be reached.");
+        };
         Self {
             cause: Some(Arc::new(cause)),
-            ..error
+            ..Self::new(code, message)
         }
     }
 }
 
-/// Whether the database is away, or went away in the middle of a statement.
-fn is_away(cause: &sea_orm::DbErr) -> bool {
+/// What is told of a database that was away, or went away in the middle of a statement, or was too busy for it.
+fn passing(cause: &sea_orm::DbErr) -> Option<(Code, &'static str)> {
     use sea_orm::{DbErr, RuntimeErr};
+    const AWAY: (Code, &str) = (Code::Unavailable, "The database cannot be reached.");
+    const BUSY: (Code, &str) = (Code::Timeout, "The database took too long.");
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
         cause
     else {
-        return matches!(cause, DbErr::ConnectionAcquire(_) | DbErr::Conn(_));
+        return matches!(cause, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)).then_some(AWAY);
     };
     match cause.as_ref() {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => true,
-        // 57P01 to 57P03: PostgreSQL is stopping, has crashed, or is starting (its manual, appendix A).
-        sqlx::Error::Database(told) => {
-            matches!(told.code().as_deref(), Some("57P01" | "57P02" | "57P03"))
-        }
-        _ => false,
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => Some(AWAY),
+        sqlx::Error::Database(told) => match told.code().as_deref() {
+            // PostgreSQL is stopping, has crashed, or is starting (its manual, appendix A).
+            Some("57P01" | "57P02" | "57P03") => Some(AWAY),
+            // PostgreSQL stopped a statement after its limit; somebody else writes to SQLite's file (SQLITE_BUSY).
+            Some("57014" | "5") => Some(BUSY),
+            _ => None,
+        },
+        _ => None,
     }
 }

@@ -1,6 +1,7 @@
 //! People send, edit and delete messages, and read them in the timeline.
 
 use chrono::TimeDelta;
+use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, both, dump::dump, talk::Talk};
@@ -16,7 +17,8 @@ both!(
     bad_messages_are_told_all_their_problems,
     windows_close,
     mentions_are_found,
-    fifty_people_send_at_once
+    fifty_people_send_at_once,
+    whoever_waits_too_long_for_the_database_may_try_again
 );
 
 const TIMELINE: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
@@ -393,4 +395,28 @@ async fn a_timeline_opens_at_any_time(app: TestApp) {
         let expected = (minute < 7).then(|| minute.max(0).to_string());
         assert_eq!(*first, json!(expected), "{seconds} seconds later");
     }
+}
+
+/// Somebody else holds the tables for longer than a statement may take: nothing was sent, and clients know that trying
+/// again is worth it.
+async fn whoever_waits_too_long_for_the_database_may_try_again(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let other = Database::connect(&app.app.config.database_url).await;
+    let holding = other.unwrap().begin().await.unwrap();
+    let hold = "UPDATE conversation SET last_seq = last_seq";
+    holding.execute_unprepared(hold).await.unwrap();
+    let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+        message { sequence } } }";
+    let input = json!({ "input": { "conversationId": talk, "body": "late" } });
+    let refused = ann.sends(send, input.clone()).await;
+    assert_eq!(
+        refused["errors"][0]["extensions"]["code"], "TIMEOUT",
+        "{refused:#}"
+    );
+    holding.rollback().await.unwrap();
+    assert_eq!(
+        ann.asks(send, input).await["sendMessage"]["message"]["sequence"],
+        1
+    );
 }
