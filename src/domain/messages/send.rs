@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, TryIntoModel};
 
 use crate::{
     app::App,
@@ -229,7 +229,11 @@ async fn insert_in(
         edited_at: Set(None),
         deleted_at: Set(None),
     };
-    Ok(message.insert(tx).await?)
+    // All of it is known: there is nothing to read back.
+    message::Entity::insert(message.clone())
+        .exec_without_returning(tx)
+        .await?;
+    Ok(message.try_into_model()?)
 }
 
 /// Adds to the counts above a reply: the parent's direct ones and every ancestor's.

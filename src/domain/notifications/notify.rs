@@ -29,6 +29,10 @@ const ROWS_PER_INSERT: usize = 1000;
 const LISTENS: &str =
     "p.notification_level <> 'NONE' AND (p.muted_until IS NULL OR p.muted_until <= ?)";
 
+/// Why a person hears of a message, of `mention n` and `thread_follow f`.
+const KIND: &str = "CASE WHEN n.user_id IS NOT NULL THEN 'MENTION'
+    WHEN f.user_id IS NOT NULL THEN 'REPLY' ELSE 'MESSAGE' END AS kind";
+
 /// Somebody to notify.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
 struct Recipient {
@@ -82,8 +86,8 @@ pub async fn message_sent_in(
     let (id, now) = (message.id, app.clock.now());
     match way {
         Way::AtOnce => {
-            let recipients = recipients_in(tx, app, id, Who::ALL).await?;
-            let to = insert_in(tx, Cause::message(message), &recipients, now).await?;
+            let readers = readers_in(tx, message, now).await?;
+            let to = insert_in(tx, Cause::message(message), &readers, now, Once::Surely).await?;
             Ok(Some(Change::NotificationsAdded { to }))
         }
         Way::Later => {
@@ -101,7 +105,7 @@ pub async fn message_edited_in(tx: &Tx, app: &App, message: &message::Model) -> 
         ..Who::ALL
     };
     let recipients = recipients_in(tx, app, message.id, who).await?;
-    write_in(tx, app, Cause::message(message), &recipients).await
+    write_in(tx, app, Cause::message(message), &recipients, Once::Perhaps).await
 }
 
 /// Notifies the readers of a message in a large conversation, some hundred in each transaction.
@@ -137,7 +141,14 @@ async fn notify_some_in(
         ..Who::ALL
     };
     let recipients = recipients_in(tx, app, id, who).await?;
-    write_in(tx, app, Cause::message(&message), &recipients).await?;
+    write_in(
+        tx,
+        app,
+        Cause::message(&message),
+        &recipients,
+        Once::Perhaps,
+    )
+    .await?;
     Ok(recipients.last().map(|recipient| recipient.user_id))
 }
 
@@ -197,6 +208,34 @@ impl Who {
     };
 }
 
+/// [`recipients_in`] for a message that this transaction sent: whoever takes part and listens, since nobody has read it
+/// yet.
+async fn readers_in(
+    tx: &Tx,
+    message: &message::Model,
+    now: DateTime<Utc>,
+) -> Result<Vec<Recipient>, Error> {
+    let text = format!(
+        "SELECT p.user_id, {KIND}
+         FROM participant p
+         LEFT JOIN mention n ON n.message_id = ? AND n.user_id = p.user_id
+         LEFT JOIN thread_follow f ON f.thread_id = ? AND f.user_id = p.user_id AND f.is_following
+         WHERE p.conversation_id = ? AND p.user_id <> ? AND p.visible_from_seq <= ? AND {LISTENS}
+             AND (p.notification_level = 'ALL' OR n.user_id IS NOT NULL
+                 OR f.user_id IS NOT NULL OR ? = 'URGENT')"
+    );
+    let values: [Value; 7] = [
+        message.id.into(),
+        message.root_id.into(),
+        message.conversation_id.into(),
+        message.sender_id.into(),
+        message.seq.into(),
+        now.into(),
+        message.priority.into(),
+    ];
+    db::all(tx, &text, values).await
+}
+
 /// Who is to hear of a message, and why: those to whom it is unread, by their level.
 async fn recipients_in(
     tx: &Tx,
@@ -206,8 +245,7 @@ async fn recipients_in(
 ) -> Result<Vec<Recipient>, Error> {
     let only = who.only;
     let text = format!(
-        "SELECT p.user_id, CASE WHEN n.user_id IS NOT NULL THEN 'MENTION'
-             WHEN f.user_id IS NOT NULL THEN 'REPLY' ELSE 'MESSAGE' END AS kind
+        "SELECT p.user_id, {KIND}
          FROM message m JOIN participant p ON p.conversation_id = m.conversation_id
          LEFT JOIN mention n ON n.message_id = m.id AND n.user_id = p.user_id
          LEFT JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id
@@ -261,7 +299,7 @@ async fn tell_in(
         message: None,
         conversation,
     };
-    write_in(tx, app, cause, &recipients).await
+    write_in(tx, app, cause, &recipients, Once::Surely).await
 }
 
 #[derive(FromQueryResult)]
@@ -270,10 +308,25 @@ struct Written {
     user_id: UserId,
 }
 
+/// Whether this is the first time that people are notified of something.
+#[derive(Clone, Copy, Debug)]
+enum Once {
+    /// It was caused in this transaction.
+    Surely,
+    /// Some may have been before: they are left out.
+    Perhaps,
+}
+
 /// Writes the rows, and the event that tells of those that are new.
-async fn write_in(tx: &Tx, app: &App, cause: Cause, recipients: &[Recipient]) -> Result<(), Error> {
+async fn write_in(
+    tx: &Tx,
+    app: &App,
+    cause: Cause,
+    recipients: &[Recipient],
+    once: Once,
+) -> Result<(), Error> {
     let now = app.clock.now();
-    let to = insert_in(tx, cause, recipients, now).await?;
+    let to = insert_in(tx, cause, recipients, now, once).await?;
     if to.is_empty() {
         return Ok(());
     }
@@ -288,18 +341,17 @@ async fn insert_in(
     cause: Cause,
     recipients: &[Recipient],
     now: DateTime<Utc>,
+    once: Once,
 ) -> Result<BTreeMap<UserId, NotificationId>, Error> {
     let mut to = BTreeMap::new();
     for some in recipients.chunks(ROWS_PER_INSERT) {
-        let text = format!(
-            "INSERT INTO notification
-                 (id, user_id, kind, actor_id, message_id, conversation_id, created_at)
-             VALUES {} ON CONFLICT (message_id, user_id) DO NOTHING RETURNING id, user_id",
-            vec!["(?, ?, ?, ?, ?, ?, ?)"; some.len()].join(", ")
-        );
-        let values = some.iter().flat_map(|recipient| -> [Value; 7] {
+        let rows: Vec<(&Recipient, NotificationId)> = some
+            .iter()
+            .map(|recipient| (recipient, NotificationId::mint()))
+            .collect();
+        let values = rows.iter().flat_map(|(recipient, id)| -> [Value; 7] {
             [
-                NotificationId::mint().into(),
+                (*id).into(),
                 recipient.user_id.into(),
                 recipient.kind.into(),
                 cause.actor.into(),
@@ -308,8 +360,26 @@ async fn insert_in(
                 now.into(),
             ]
         });
-        let rows: Vec<Written> = db::all(tx, &text, values.collect::<Vec<_>>()).await?;
-        to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
+        let values: Vec<Value> = values.collect();
+        let text = format!(
+            "INSERT INTO notification
+                 (id, user_id, kind, actor_id, message_id, conversation_id, created_at)
+             VALUES {}",
+            vec!["(?, ?, ?, ?, ?, ?, ?)"; some.len()].join(", ")
+        );
+        match once {
+            Once::Surely => {
+                db::run(tx, &text, values).await?;
+                to.extend(rows.iter().map(|(recipient, id)| (recipient.user_id, *id)));
+            }
+            Once::Perhaps => {
+                let text = format!(
+                    "{text} ON CONFLICT (message_id, user_id) DO NOTHING RETURNING id, user_id"
+                );
+                let rows: Vec<Written> = db::all(tx, &text, values).await?;
+                to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
+            }
+        }
     }
     Ok(to)
 }
