@@ -132,10 +132,7 @@ async fn shape(home: &Home, shapes: &Shapes, steps: &mut Vec<Step>, report: &mut
         people,
     } = shapes;
     let mut weaver = Client::connect(&server.address, Some(&town.weaver)).await;
-    let short = new_group(&mut weaver, "Short", &json!([])).await;
-    for _ in 0..SHORT {
-        weaver.asks(D, sending(&short, BODY)).await;
-    }
+    let short = named(&mut weaver, "Short").await;
     let list = |id: &str| operation(A, &json!({ "id": id }));
     let few = format!("a in a conversation of {SHORT}");
     let many = format!("a in a conversation of {conversation}");
@@ -147,15 +144,16 @@ async fn shape(home: &Home, shapes: &Shapes, steps: &mut Vec<Step>, report: &mut
     };
     step(&few, &many);
 
+    let alone = new_group(&mut weaver, "Alone", &json!([])).await;
     let (few, many) = ("d to nobody else", format!("d to {people} people"));
     let send = |group: &str| operation(D, &sending(group, BODY));
     let mut hermit = Client::connect(&server.address, Some(&town.hermit)).await;
     let crowd = named(&mut hermit, "Crowd").await;
-    stretch(server, &town.weaver, few, &|| send(&short), report).await;
+    stretch(server, &town.weaver, few, &|| send(&alone), report).await;
     stretch(server, &town.hermit, &many, &|| send(&crowd), report).await;
 
     let (few, many) = (
-        "c of 2 conversations",
+        "c of 3 conversations",
         format!("c of {conversations} conversations"),
     );
     let lists = operation(C, &Value::Null);
@@ -185,12 +183,17 @@ async fn town(home: &Home, shapes: &Shapes) -> Town {
     let (hermit, id) = register(&mut nobody, "hermit").await;
     drop(server);
     let chronicle = Chronicle::open(home).await;
-    let (weaver, long) = chronicle.somebody_somewhere().await;
+    let (weaver_id, weaver, long) = chronicle.somebody_somewhere().await;
     let hermit_reads = (past::person(&id), 0);
     let others = chronicle.everybody().await;
     let all = others.iter().filter(|&&other| other != hermit_reads.0);
     let mut crowd = vec![hermit_reads];
-    crowd.extend(all.map(|&other| (other, 0)));
+    crowd.extend(all.clone().map(|&other| (other, 0)));
+    // As many people speak in it as in the long one.
+    let talkers = all.filter(|&&other| other != weaver_id);
+    let talkers = talkers.take(SHORT - 1).chain([&weaver_id]);
+    let talkers: Vec<_> = talkers.map(|&person| (person, 0)).collect();
+    chronicle.talk("Short", &talkers, SHORT).await;
     let titles: Vec<String> = (2..shapes.conversations)
         .map(|n| format!("Cell {n}"))
         .collect();

@@ -45,13 +45,14 @@ impl Chronicle {
         found.into_iter().map(|user| user.id).collect()
     }
 
-    /// Somebody's username, and a conversation that they are in.
-    pub(crate) async fn somebody_somewhere(&self) -> (String, String) {
+    /// Somebody, their username, and a conversation that they are in.
+    pub(crate) async fn somebody_somewhere(&self) -> (UserId, String, String) {
         let found = participant::Entity::find();
         let found = found.one(self.db.read()).await.unwrap().unwrap();
         let somebody = user::Entity::find_by_id(found.user_id);
         let somebody = somebody.one(self.db.read()).await.unwrap().unwrap();
-        (somebody.username, found.conversation_id.to_string())
+        let conversation = found.conversation_id.to_string();
+        (found.user_id, somebody.username, conversation)
     }
 
     /// Groups with these titles, all with the same people and as many messages of the first of them.
@@ -64,7 +65,7 @@ impl Chronicle {
                     let members = members(people);
                     bulk::members_in(&tx, group.id, &members, group.at).await?;
                     let history = History::new(group.id, DEEPEST);
-                    let roots = said(people[0].0, messages, |_| None);
+                    let roots = said(|_| people[0].0, messages, |_| None);
                     history.append_in(&tx, &roots).await?;
                 }
                 Ok(())
@@ -73,13 +74,28 @@ impl Chronicle {
         }
     }
 
+    /// A group in which each of these people in turn said something, so many times.
+    pub(crate) async fn talk(&self, title: &str, people: &[Reads], messages: usize) {
+        let written = self.db.write(|tx| async move {
+            let group = group(title);
+            bulk::group_in(&tx, &group).await?;
+            bulk::members_in(&tx, group.id, &members(people), group.at).await?;
+            let roots = said(|number| people[number % people.len()].0, messages, |_| None);
+            let history = History::new(group.id, DEEPEST);
+            history.append_in(&tx, &roots).await.map(drop)
+        });
+        written.await.unwrap();
+    }
+
     /// A group with a message and a tree of so many replies, eight below each. Gives the thread's id.
     pub(crate) async fn thread(&self, title: &str, people: &[Reads], replies: usize) -> String {
         let group = &group(title);
         let mut history = History::new(group.id, DEEPEST);
-        let all = said(people[0].0, replies + 1, |number| {
-            number.checked_sub(1).map(|before| before / 8)
-        });
+        let all = said(
+            |_| people[0].0,
+            replies + 1,
+            |number| number.checked_sub(1).map(|before| before / 8),
+        );
         for some in all.chunks(AT_ONCE) {
             let before = &history;
             let written = self.db.write(|tx| async move {
@@ -120,10 +136,14 @@ fn members(people: &[Reads]) -> Vec<Member> {
     people.iter().enumerate().map(member).collect()
 }
 
-fn said(sender: UserId, count: usize, parent: impl Fn(usize) -> Option<usize>) -> Vec<Past> {
+fn said(
+    sender: impl Fn(usize) -> UserId,
+    count: usize,
+    parent: impl Fn(usize) -> Option<usize>,
+) -> Vec<Past> {
     let message = |number| Past {
         id: MessageId::mint(),
-        sender,
+        sender: sender(number),
         parent: parent(number),
         at: Utc::now(),
         body: BODY.to_owned(),
