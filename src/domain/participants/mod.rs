@@ -37,12 +37,17 @@ const IDS_PER_SELECT: usize = 5000;
 /// Who takes part in the conversations that this viewer takes part in.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<participant::Entity> {
-    let own = participant::Entity::find()
+    let own = own(viewer)
         .select_only()
         .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(viewer.user))
         .into_query();
     participant::Entity::find().filter(participant::Column::ConversationId.in_subquery(own))
+}
+
+/// The viewer's own places, wherever they take part.
+#[must_use]
+pub fn own(viewer: &Viewer) -> Select<participant::Entity> {
+    participant::Entity::find().filter(participant::Column::UserId.eq(viewer.user))
 }
 
 /// The viewer and the people with these ids, each once, ordered by id. Ids that the viewer cannot

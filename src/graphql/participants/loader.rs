@@ -53,8 +53,7 @@ impl Loader<MembershipOf> for Batch {
     ) -> Result<HashMap<MembershipOf, participant::Model>, Refusal> {
         let viewer = self.viewer()?;
         let ids = keys.iter().map(|key| key.0);
-        let found = participants::visible(viewer)
-            .filter(participant::Column::UserId.eq(viewer.user))
+        let found = participants::own(viewer)
             .filter(participant::Column::ConversationId.is_in(ids))
             .all(self.app().db.read());
         let key = |row: &participant::Model| MembershipOf(row.conversation_id);
