@@ -20,6 +20,8 @@ const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 pub(super) const SQLITE_READERS: u32 = 4;
 /// How long a writer of another process may hold SQLite's file before we give up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Rows that SQLite's thread may be ahead of whoever reads them: a page, without waiting for each other.
+const ROWS: usize = 512;
 /// Connections to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 20;
 /// How long PostgreSQL works on one statement before it stops it.
@@ -51,6 +53,7 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
                 .busy_timeout(BUSY_TIMEOUT)
                 .foreign_keys(true)
                 .statement_cache_capacity(512)
+                .row_buffer_size(ROWS)
                 .pragma("mmap_size", "0")
                 .pragma("cache_size", "-32000")
                 .pragma("temp_store", "memory")
