@@ -20,7 +20,7 @@ fmt:
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Measure the server: `just bench`, `just bench quick` for a few minutes' worth, or `just bench growth MESSAGES`.
+# Measure the server: everything, or `quick`, `growth MESSAGES`, `rest LISTENERS`.
 bench *SCALE:
     cargo bench --locked --bench load -- {{SCALE}}
 

@@ -57,7 +57,8 @@ use scale::{FULL, QUICK, SMOKE, Scale};
 
 /// Messages that growth is measured up to, unless a number says otherwise.
 const GROWTH: usize = 1_000_000;
-const USAGE: &str = "usage: load [quick | smoke | growth [MESSAGES] | docs [RESULTS]]";
+const USAGE: &str =
+    "usage: load [quick | smoke | growth [MESSAGES] | rest [LISTENERS] | docs [RESULTS]]";
 
 fn main() {
     // Cargo adds `--bench` when it measures. The tests of all targets only want to know that it builds.
@@ -75,6 +76,11 @@ fn main() {
         ["growth"] => grow(GROWTH),
         ["growth", messages] => match messages.parse() {
             Ok(messages) => grow(messages),
+            Err(_) => eprintln!("{USAGE}"),
+        },
+        ["rest"] => silence(FULL.idle),
+        ["rest", listeners] => match listeners.parse() {
+            Ok(listeners) => silence(listeners),
             Err(_) => eprintln!("{USAGE}"),
         },
         ["docs"] => docs::write("load"),
@@ -120,5 +126,22 @@ fn grow(messages: usize) {
         results["goals"] = goals::of_growth(&results);
         report::print(&results);
         report::write("growth", &results);
+    });
+}
+
+/// Only what many silent listeners cost.
+fn silence(listeners: usize) {
+    machine::raise_open_files();
+    block_on(1, async {
+        let begun = Instant::now();
+        let mut report = Report::default();
+        let scale = Scale {
+            idle: listeners,
+            ..QUICK
+        };
+        rest::measure(&scale, &mut report).await;
+        let results = report.results("rest", begun.elapsed(), &Value::Null);
+        report::print(&results);
+        report::write("rest", &results);
     });
 }
