@@ -95,6 +95,29 @@ impl<K: Clone + Into<Value>> Span<K> {
         self.sql_from(list, key, descending, None)
     }
 
+    /// The same of what other conditions leave, where no index has it in order.
+    #[must_use]
+    pub fn sorted(&self, key: &str, descending: bool) -> (String, Vec<Value>) {
+        let (later, earlier) = if descending { ("<", ">") } else { (">", "<") };
+        let mut text = String::new();
+        let mut values = vec![];
+        for (bound, sign) in [(&self.after, later), (&self.before, earlier)] {
+            if let Some(bound) = bound {
+                let _ = write!(text, " AND {key} {sign} ?");
+                values.push(bound.clone().into());
+            }
+        }
+        let direction = self.direction(descending);
+        let _ = write!(text, " ORDER BY {key} {direction} LIMIT ?");
+        values.push(self.limit().into());
+        (text, values)
+    }
+
+    fn direction(&self, descending: bool) -> &'static str {
+        let backwards = descending != (self.end == End::Last);
+        if backwards { "DESC" } else { "ASC" }
+    }
+
     /// [`Span::sql`] of a list that begins for the viewer where the SQL in `start`, with its values, says. Other
     /// conditions leave out what lies before; that it is not even looked at is what this is for.
     #[must_use]
@@ -128,8 +151,7 @@ impl<K: Clone + Into<Value>> Span<K> {
                 (None, None) => write!(text, " AND {list} {sign}= ?"),
             };
         }
-        let backwards = descending != (self.end == End::Last);
-        let direction = if backwards { "DESC" } else { "ASC" };
+        let direction = self.direction(descending);
         let _ = write!(
             text,
             " ORDER BY {list} {direction}, {key} {direction} LIMIT ?"

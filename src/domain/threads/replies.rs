@@ -106,36 +106,58 @@ fn select(
              WHERE r.id = ? AND p.user_id = ?) AND m.root_id IS NOT NULL AND {SHOWN}"
     );
     let mut values: Vec<Value> = vec![thread.into(), viewer.user.into()];
-    if let Some(path) = &scope.under {
-        let (start, end) = bounds(path, listing);
-        text.push_str(" AND m.path > ? AND m.path < ?");
-        values.extend([start.into(), end.into()]);
-    }
     if let Some(levels) = scope.max_depth {
         text.push_str(" AND m.depth <= ?");
         values.push(scope.level.saturating_add(levels).into());
     }
     let list = ("m.root_id", thread.into());
-    let (rest, more) = match listing {
-        Listing::Tree(span) => span.sql(list, "m.path", false),
-        Listing::OldestFirst(span) => span.sql(list, "m.seq", false),
-        Listing::NewestFirst(span) => span.sql(list, "m.seq", true),
+    let (rest, more) = match (&scope.under, listing) {
+        (None, Listing::Tree(span)) => span.sql(list, "m.path", false),
+        (Some(under), Listing::Tree(span)) => below(under, span).sql(list, "m.path", false),
+        (None, Listing::OldestFirst(span)) => span.sql(list, "m.seq", false),
+        (None, Listing::NewestFirst(span)) => span.sql(list, "m.seq", true),
+        (Some(under), Listing::OldestFirst(span)) => sorted(thread, under, span, false),
+        (Some(under), Listing::NewestFirst(span)) => sorted(thread, under, span, true),
     };
     text.push_str(&rest);
     values.extend(more);
     (text, values)
 }
 
-/// The paths between which the part of a subtree lies. SQLite looks up one bound on each side and reads
-/// past the rows that another one leaves out, so these are already the narrowest.
-fn bounds(under: &[u8], listing: &Listing) -> (Vec<u8>, Vec<u8>) {
+/// The part of a subtree that is a span: all of it lies between two paths, and these are already the narrowest.
+fn below(under: &[u8], span: &Span<Vec<u8>>) -> Span<Vec<u8>> {
     let (start, end) = (under.to_vec(), tree::end(under));
-    let Listing::Tree(span) = listing else {
-        return (start, end);
-    };
-    let after = span.after.clone().unwrap_or_default();
-    let before = span.before.clone().unwrap_or_else(|| end.clone());
-    (start.max(after), end.min(before))
+    Span {
+        after: Some(
+            span.after
+                .clone()
+                .map_or(start.clone(), |after| after.max(start)),
+        ),
+        before: Some(
+            span.before
+                .clone()
+                .map_or(end.clone(), |before| before.min(end)),
+        ),
+        ..span.clone()
+    }
+}
+
+/// A part of a subtree by time, for which there is no index: the subtree is read and sorted.
+fn sorted(
+    thread: ThreadId,
+    under: &[u8],
+    span: &Span<i32>,
+    descending: bool,
+) -> (String, Vec<Value>) {
+    let (rest, more) = span.sorted("m.seq", descending);
+    let text = format!(" AND m.root_id = ? AND m.path > ? AND m.path < ?{rest}");
+    let mut values: Vec<Value> = vec![
+        thread.into(),
+        under.to_vec().into(),
+        tree::end(under).into(),
+    ];
+    values.extend(more);
+    (text, values)
 }
 
 /// The same part of the direct replies below several messages, oldest first.

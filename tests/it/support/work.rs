@@ -42,12 +42,12 @@ impl Work {
         }
     }
 
-    /// How much more than another an equal piece of work may take. Where little is left of a list,
-    /// PostgreSQL prefers to read and sort that; SQLite always does the same.
+    /// How much more than another an equal piece of work may take. Pages differ by how many parents stand on another
+    /// page and have to be looked up, which PostgreSQL counts more for: by what it has in memory.
     pub(crate) fn spread_percent(&self) -> i64 {
         match self.db.backend() {
-            DbBackend::Sqlite => 15,
-            _ => 300,
+            DbBackend::Sqlite => 40,
+            _ => 100,
         }
     }
 
