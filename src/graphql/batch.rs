@@ -14,6 +14,7 @@ use async_graphql::{
 
 use crate::{
     app::App,
+    db::in_time,
     domain::sessions::Viewer,
     error::Error,
     graphql::{context::Caller, errors::Refusal},
@@ -50,17 +51,25 @@ impl Batch {
     }
 }
 
-/// The loaders of a request, for a field that nothing beside it can share a statement with when it is executed once: it
-/// asks at once then, instead of waiting a moment for others to ask alike.
+/// The loaders of a request. A database that does not answer is told as UNAVAILABLE, before their task is given up.
 #[derive(Clone, Copy)]
-pub(crate) struct Once<'a> {
+pub(crate) struct Loaders<'a> {
     loader: &'a DataLoader<Batch>,
     is_once: bool,
 }
 
-impl<'a> Once<'a> {
-    /// The loaders for the field of this context; `repeats` as [`repeats`] has it.
-    pub(crate) fn of<T>(
+impl<'a> Loaders<'a> {
+    /// For a field that others may ask alike with.
+    pub(crate) fn shared(loader: &'a DataLoader<Batch>) -> Self {
+        Self {
+            loader,
+            is_once: false,
+        }
+    }
+
+    /// For the field of this context, which nothing beside it can share a statement with when it is executed once: it
+    /// asks at once then, instead of waiting a moment for others to ask alike. `repeats` as [`repeats`] has it.
+    pub(crate) fn once<T>(
         ctx: &ContextBase<'a, T>,
         loader: &'a DataLoader<Batch>,
         repeats: bool,
@@ -92,10 +101,10 @@ impl<'a> Once<'a> {
         Batch: Loader<K, Error = Refusal>,
     {
         if !self.is_once {
-            return self.loader.load_many(keys).await;
+            return in_time(self.loader.load_many(keys)).await;
         }
         let keys: Vec<K> = keys.into_iter().collect();
-        self.loader.loader().load(&keys).await
+        in_time(self.loader.loader().load(&keys)).await
     }
 }
 

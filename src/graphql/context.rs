@@ -12,7 +12,7 @@ use crate::{
     domain::sessions::{Device, Viewer},
     error::Error,
     graphql::{
-        batch::{Batch, Once},
+        batch::{Batch, Loaders},
         errors::Refusal,
         events::share::{Given, Share},
     },
@@ -140,13 +140,13 @@ pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer, Refusal> {
 
 /// The loaders of this request.
 #[must_use]
-pub fn batch<'a, T>(ctx: &ContextBase<'a, T>) -> &'a DataLoader<Batch> {
-    ctx.data_unchecked::<DataLoader<Batch>>()
+pub(crate) fn batch<'a, T>(ctx: &ContextBase<'a, T>) -> Loaders<'a> {
+    Loaders::shared(ctx.data_unchecked::<DataLoader<Batch>>())
 }
 
 /// The loaders of this request for a question that only this field asks, and only here.
 #[must_use]
-pub(crate) fn once<'a, T>(ctx: &ContextBase<'a, T>) -> Once<'a> {
+pub(crate) fn once<'a, T>(ctx: &ContextBase<'a, T>) -> Loaders<'a> {
     let Repeats(repeats) = *ctx.data_unchecked::<Repeats>();
-    Once::of(ctx, batch(ctx), repeats)
+    Loaders::once(ctx, ctx.data_unchecked::<DataLoader<Batch>>(), repeats)
 }

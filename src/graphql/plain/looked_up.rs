@@ -13,7 +13,7 @@ use futures_util::{
 };
 
 use crate::graphql::{
-    batch::{Batch, Once},
+    batch::{Batch, Loaders},
     errors::Refusal,
     messages::loader::{MentionsViewer, MessageKey, TimelineOf},
     participants::loader::{HeadsOf, MembershipOf, NamesOf},
@@ -62,7 +62,7 @@ macro_rules! questions {
             pub(super) async fn look_up(
                 &mut self,
                 found: &mut Found<'_>,
-                loaders: Once<'_>,
+                loaders: Loaders<'_>,
             ) -> Result<(), Refusal> {
                 let looks = [$(look_up(&mut self.$name, &mut found.$name, loaders)),+];
                 try_join_all(looks.into_iter().flatten()).await?;
@@ -105,7 +105,7 @@ questions! {
 fn look_up<'l, K>(
     wanted: &'l mut HashSet<K>,
     found: &'l mut Answers<'_, K>,
-    loaders: Once<'l>,
+    loaders: Loaders<'l>,
 ) -> Option<BoxFuture<'l, Result<(), Refusal>>>
 where
     K: Question,

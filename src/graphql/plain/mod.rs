@@ -15,7 +15,7 @@ use async_graphql::{
 };
 
 use crate::graphql::{
-    batch::Once,
+    batch::Loaders,
     context::{app, once},
     errors::Refusal,
 };
@@ -151,7 +151,7 @@ impl<T: Plain> Plan<T> {
         Value::Object(object)
     }
 
-    async fn tell_all(&self, items: &[&T], loaders: Once<'_>) -> Result<Value, Refusal> {
+    async fn tell_all(&self, items: &[&T], loaders: Loaders<'_>) -> Result<Value, Refusal> {
         let (mut wanted, mut found) = (Wanted::default(), Found::default());
         loop {
             for item in items {
