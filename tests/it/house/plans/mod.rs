@@ -11,7 +11,7 @@ use std::{
 use heddle::db::Db;
 use regex_lite::Regex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionTrait};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::statements::patient;
 use crate::support::app::TestApp;
@@ -332,55 +332,55 @@ async fn postgres_plan(db: &Db, statement: &str, types: Option<&String>) -> Resu
     plan.try_get_by_index(0)
 }
 
-/// Tables, and indexes of them, that a plan reads from end to end.
-fn scanned(plan: &Value) -> Vec<String> {
-    let mut scans = vec![];
+/// Every step of a plan.
+fn steps(plan: &Value) -> Vec<&Map<String, Value>> {
+    let mut steps = vec![];
     let mut waiting = vec![plan];
-    while let Some(step) = waiting.pop() {
-        match step {
-            Value::Array(steps) => waiting.extend(steps),
+    while let Some(part) = waiting.pop() {
+        match part {
+            Value::Array(parts) => waiting.extend(parts),
             Value::Object(step) => {
                 waiting.extend(step.values());
-                let is = |kinds: &[&str]| {
-                    step.get("Node Type")
-                        .is_some_and(|kind| kinds.contains(&kind.as_str().unwrap_or_default()))
-                };
-                let whole_index = is(&["Index Scan", "Index Only Scan", "Bitmap Index Scan"])
-                    && !step.contains_key("Index Cond");
-                if is(&["Seq Scan"]) || whole_index {
-                    let name = step.get("Index Name").or(step.get("Relation Name"));
-                    scans.extend(name.and_then(Value::as_str).map(ToOwned::to_owned));
-                }
+                steps.push(step);
             }
             _ => {}
         }
     }
-    scans
+    steps
+}
+
+fn is(kind: &Value, kinds: &[&str]) -> bool {
+    kinds.contains(&kind.as_str().unwrap_or_default())
+}
+
+/// Tables, and indexes of them, that a plan reads from end to end.
+fn scanned(plan: &Value) -> Vec<String> {
+    let is_whole = |step: &&Map<String, Value>| {
+        let kind = step.get("Node Type").unwrap_or(&Value::Null);
+        is(kind, &["Seq Scan"])
+            || is(
+                kind,
+                &["Index Scan", "Index Only Scan", "Bitmap Index Scan"],
+            ) && !step.contains_key("Index Cond")
+    };
+    let name = |step: &Map<String, Value>| {
+        let name = step.get("Index Name").or(step.get("Relation Name"))?;
+        name.as_str().map(ToOwned::to_owned)
+    };
+    steps(plan)
+        .into_iter()
+        .filter(is_whole)
+        .filter_map(name)
+        .collect()
 }
 
 /// Whether a plan sorts something of which it then takes only the first few.
 fn sorts_for_a_few(plan: &Value) -> bool {
-    let is = |step: &Value, kinds: &[&str]| {
-        let kind = step.get("Node Type").and_then(Value::as_str);
-        kinds.contains(&kind.unwrap_or_default())
-    };
-    let below = |step: &Value| step.get("Plans").and_then(Value::as_array).cloned();
-    let mut waiting = vec![plan.clone()];
-    while let Some(step) = waiting.pop() {
-        let inside = below(&step).unwrap_or_default();
-        let first = inside.first();
-        if is(&step, &["Limit"])
-            && first.is_some_and(|first| is(first, &["Sort", "Incremental Sort"]))
-        {
-            return true;
-        }
-        match step {
-            Value::Array(steps) => waiting.extend(steps),
-            Value::Object(parts) => {
-                waiting.extend(parts.into_values().filter(|part| !part.is_string()));
-            }
-            _ => {}
-        }
-    }
-    false
+    steps(plan).into_iter().any(|step| {
+        let is_limit = step
+            .get("Node Type")
+            .is_some_and(|kind| is(kind, &["Limit"]));
+        let of = step.get("Plans").unwrap_or(&Value::Null);
+        is_limit && is(&of[0]["Node Type"], &["Sort", "Incremental Sort"])
+    })
 }
