@@ -3,12 +3,13 @@
 
 use chrono::Utc;
 use heddle::{
-    db::Db,
+    db::{Db, Tx},
     domain::bulk::{self, Group, History, Member, Past},
     entity::{
         participant::{self, ParticipantRole},
         user,
     },
+    error::Error,
     id::{ConversationId, MessageId, ParticipantId, ThreadId, UserId},
 };
 use sea_orm::EntityTrait;
@@ -60,13 +61,8 @@ impl Chronicle {
         for some in titles.chunks((AT_ONCE / (messages + people.len())).max(1)) {
             let written = self.db.write(|tx| async move {
                 for title in some {
-                    let group = group(title);
-                    bulk::group_in(&tx, &group).await?;
-                    let members = members(people);
-                    bulk::members_in(&tx, group.id, &members, group.at).await?;
-                    let history = History::new(group.id, DEEPEST);
                     let roots = said(|_| people[0].0, messages, |_| None);
-                    history.append_in(&tx, &roots).await?;
+                    group_in(&tx, title, people, &roots).await?;
                 }
                 Ok(())
             });
@@ -77,12 +73,8 @@ impl Chronicle {
     /// A group in which each of these people in turn said something, so many times.
     pub(crate) async fn talk(&self, title: &str, people: &[Reads], messages: usize) {
         let written = self.db.write(|tx| async move {
-            let group = group(title);
-            bulk::group_in(&tx, &group).await?;
-            bulk::members_in(&tx, group.id, &members(people), group.at).await?;
             let roots = said(|number| people[number % people.len()].0, messages, |_| None);
-            let history = History::new(group.id, DEEPEST);
-            history.append_in(&tx, &roots).await.map(drop)
+            group_in(&tx, title, people, &roots).await
         });
         written.await.unwrap();
     }
@@ -111,6 +103,15 @@ impl Chronicle {
         }
         ThreadId(all[0].id.0).to_string()
     }
+}
+
+/// Writes a group with these people and root messages.
+async fn group_in(tx: &Tx, title: &str, people: &[Reads], roots: &[Past]) -> Result<(), Error> {
+    let group = group(title);
+    bulk::group_in(tx, &group).await?;
+    bulk::members_in(tx, group.id, &members(people), group.at).await?;
+    let history = History::new(group.id, DEEPEST);
+    history.append_in(tx, roots).await.map(drop)
 }
 
 fn group(title: &str) -> Group {
