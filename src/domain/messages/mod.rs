@@ -41,7 +41,7 @@ use crate::{
 pub fn visible(viewer: &Viewer) -> Select<message::Entity> {
     let message = |column| Expr::col((message::Entity, column));
     let place = |column| Expr::col((participant::Entity, column));
-    let from = Query::select()
+    let start = Query::select()
         .expr(place(participant::Column::VisibleFromSeq))
         .from(participant::Entity)
         .and_where(
@@ -50,7 +50,7 @@ pub fn visible(viewer: &Viewer) -> Select<message::Entity> {
         .and_where(place(participant::Column::UserId).eq(viewer.user))
         .to_owned();
     message::Entity::find()
-        .filter(message(message::Column::Seq).gte(Expr::from(SubQueryStatement::from(from))))
+        .filter(message(message::Column::Seq).gte(Expr::from(SubQueryStatement::from(start))))
 }
 
 /// [`visible`] for statements written as SQL, over `message m`; takes the viewer's user id, and stands for the WHERE:

@@ -127,17 +127,11 @@ fn select(
 /// The part of a subtree that is a span: all of it lies between two paths, and these are already the narrowest.
 fn below(under: &[u8], span: &Span<Vec<u8>>) -> Span<Vec<u8>> {
     let (start, end) = (under.to_vec(), tree::end(under));
+    let after = span.after.clone().unwrap_or_default();
+    let before = span.before.clone().unwrap_or_else(|| end.clone());
     Span {
-        after: Some(
-            span.after
-                .clone()
-                .map_or(start.clone(), |after| after.max(start)),
-        ),
-        before: Some(
-            span.before
-                .clone()
-                .map_or(end.clone(), |before| before.min(end)),
-        ),
+        after: Some(start.max(after)),
+        before: Some(end.min(before)),
         ..span.clone()
     }
 }

@@ -1,6 +1,6 @@
 //! Lists that are told at once: where all that is asked of the items is at hand or found by one look for all of
-//! them at each level, they are written down one after the other, without a future for each field of each item. Whatever else is
-//! asked goes the ordinary way, and says the same.
+//! them at each level, they are written down one after the other, without a future for each field of each item.
+//! Whatever else is asked goes the ordinary way, and says the same.
 
 mod looked_up;
 
