@@ -195,13 +195,18 @@ impl Reading<'_> {
 
     /// Reads all pages from one end and holds them against the expected list.
     async fn walk(&self, end: &str, part: Value, expected: &[usize]) -> Vec<Cost> {
-        const QUERY: &str =
-            "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
-            $order: ThreadOrder, $maxDepth: Int, $under: ID) {
-            thread(id: $id) { replies(first: $first, after: $after, last: $last, before: $before,
-                order: $order, maxDepth: $maxDepth, under: $under) {
-                edges { depth hiddenReplyCount node { id parent { id } } }
-                pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
+        let query = |node: &str| {
+            format!(
+                "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
+                $order: ThreadOrder, $maxDepth: Int, $under: ID) {{
+                thread(id: $id) {{ replies(first: $first, after: $after, last: $last, before: $before,
+                    order: $order, maxDepth: $maxDepth, under: $under) {{
+                    edges {{ depth hiddenReplyCount node {{ {node} }} }}
+                    pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }} }}"
+            )
+        };
+        // Parents that stand on another page are looked up, which are more on one page than on another.
+        let (checked, measured) = (query("id parent { id }"), query("id"));
         let is_forward = end == "first";
         let (far, cursor, next) = if is_forward {
             ("after", "endCursor", "hasNextPage")
@@ -216,8 +221,9 @@ impl Reading<'_> {
         }
         let (mut costs, mut left) = (vec![], expected);
         loop {
+            let (data, statements) = self.ann.counts(&checked, variables.clone()).await;
             let before = self.work.so_far().await;
-            let (data, statements) = self.ann.counts(QUERY, variables.clone()).await;
+            self.ann.asks(&measured, variables.clone()).await;
             let work = self.work.so_far().await - before;
             costs.push(Cost { statements, work });
             let size = left.len().min(PAGE);

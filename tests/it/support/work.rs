@@ -42,11 +42,11 @@ impl Work {
         }
     }
 
-    /// How much more than another an equal piece of work may take. Pages differ by how many parents stand on another
-    /// page and have to be looked up, which PostgreSQL counts more for: by what it has in memory.
+    /// How much more than another an equal piece of work may take. A page that begins somewhere compares each row with
+    /// that place, and does little else; PostgreSQL counts what it happens to have in memory.
     pub(crate) fn spread_percent(&self) -> i64 {
         match self.db.backend() {
-            DbBackend::Sqlite => 40,
+            DbBackend::Sqlite => 25,
             _ => 100,
         }
     }
