@@ -46,14 +46,17 @@ pub fn named(digest: [u8; 16]) -> Uuid {
 
 /// The TypeID suffix of a UUID: 26 characters, the first of which is at most `7`.
 fn suffix(uuid: Uuid) -> String {
-    let number = uuid.as_u128();
-    (0..SUFFIX_LENGTH)
-        .rev()
-        .filter_map(|digit| {
-            let five_bits = usize::try_from((number >> (digit * 5)) & 31).ok()?;
-            ALPHABET.get(five_bits).map(|&byte| char::from(byte))
-        })
-        .collect()
+    let mut number = uuid.as_u128();
+    let mut letters = [0; SUFFIX_LENGTH];
+    for letter in letters.iter_mut().rev() {
+        let [low, ..] = number.to_le_bytes();
+        *letter = ALPHABET
+            .get(usize::from(low & 31))
+            .copied()
+            .unwrap_or_default();
+        number >>= 5;
+    }
+    letters.map(char::from).iter().collect()
 }
 
 /// The UUID of a TypeID suffix; `None` when it is not one.
@@ -73,7 +76,7 @@ macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, sea_orm::DeriveValueType)]
+            #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, sea_orm::DeriveValueType)]
             pub struct $name(pub Uuid);
 
             impl $name {
@@ -94,7 +97,8 @@ macro_rules! ids {
 
             impl std::fmt::Display for $name {
                 fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                    write!(f, concat!($prefix, "_{}"), suffix(self.0))
+                    f.write_str(concat!($prefix, "_"))?;
+                    f.write_str(&suffix(self.0))
                 }
             }
 
