@@ -37,7 +37,7 @@ const BODY_TIME: Duration = Duration::from_secs(20);
 pub(super) async fn handle(State(door): State<Door>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if socket::is_asked_for(&parts) {
-        return socket::upgrade(door, parts).await;
+        return Box::pin(socket::upgrade(door, parts)).await;
     }
     let accepted = Media::accepted(&parts.headers);
     let media = accepted.unwrap_or(Media::Json);
@@ -120,8 +120,9 @@ async fn answer(
         return Err(not_allowed("POST", "A mutation is sent by POST."));
     }
     match (streaming, kind) {
+        // Each apart: whoever asks for one thing need not move the room for all of them.
         (Streaming::Always, _) | (Streaming::Subscriptions, Some(OperationType::Subscription)) => {
-            Ok(sse::respond(door, parts, viewer, operation).await?)
+            Ok(Box::pin(sse::respond(door, parts, viewer, operation)).await?)
         }
         (_, Some(OperationType::Subscription)) => Err(Answer::refused(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -129,7 +130,7 @@ async fn answer(
             "Subscribe over a WebSocket (graphql-transport-ws), or accept `text/event-stream`.",
         )
         .into()),
-        _ => Ok(run(door, operation?, media).await),
+        _ => Ok(Box::pin(run(door, operation?, media)).await),
     }
 }
 

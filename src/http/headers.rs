@@ -24,6 +24,8 @@ use crate::{config::Mode, error::Code};
 const URL: usize = 8 * 1024;
 /// Most that a request's headers may hold, in bytes. The server stops reading them not long after this.
 const HEADERS: usize = 32 * 1024;
+/// Headers that an answer has by the time it is sent, so that their table need not grow.
+const USUAL_HEADERS: usize = 16;
 /// Longest request id that is taken over from a client, in characters.
 const REQUEST_ID_LENGTH: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -35,6 +37,7 @@ pub(super) struct RequestId(pub(super) String);
 /// The answer as a response.
 pub(super) fn respond(answer: &Answer, media: Media) -> Response {
     let mut response = Response::new(Body::from(answer.encode()));
+    *response.headers_mut() = HeaderMap::with_capacity(USUAL_HEADERS);
     *response.status_mut() = answer.status(media);
     response
         .headers_mut()

@@ -135,7 +135,8 @@ impl Door {
         } = operation;
         let schema = self.schema.clone();
         let meter = Arc::clone(&record.meter);
-        let work = async move { schema.execute(request).await };
+        // In one place, however many layers there are around it.
+        let work = Box::pin(async move { schema.execute(request).await });
         let work = AssertUnwindSafe(meter.measure(work)).catch_unwind();
         let work = tokio::time::timeout(TIME, work);
         let ended = if record.kind == OperationType::Mutation {
