@@ -6,10 +6,13 @@ use sea_orm::entity::prelude::*;
 use crate::id::{ConversationId, UserId};
 
 /// The form of a conversation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum ConversationKind {
     /// Fixed participants, no title.
+    #[default]
     #[sea_orm(string_value = "DIRECT")]
     Direct,
     /// Roles and changing participants.
@@ -18,19 +21,22 @@ pub enum ConversationKind {
 }
 
 /// What people who join later see of the time before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum HistoryVisibility {
     /// Everything.
     #[sea_orm(string_value = "FROM_START")]
     FromStart,
     /// Only what is sent after they joined.
+    #[default]
     #[sea_orm(string_value = "FROM_JOINING")]
     FromJoining,
 }
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "conversation")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -50,3 +56,19 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+partly! {
+    "id" => id,
+    "kind" => kind,
+    "title" => title,
+    "title_key" => title_key,
+    "topic" => topic,
+    "direct_key" => direct_key,
+    "history_visibility" => history_visibility,
+    "created_by" => created_by,
+    "last_seq" => last_seq,
+    "last_root_seq" => last_root_seq,
+    "event_seq" => event_seq,
+    "created_at" => created_at,
+    "last_activity_at" => last_activity_at,
+}

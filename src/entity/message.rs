@@ -6,10 +6,13 @@ use sea_orm::entity::prelude::*;
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// Who wrote a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum MessageKind {
     /// A person.
+    #[default]
     #[sea_orm(string_value = "USER")]
     User,
     /// The server, to record an event.
@@ -18,10 +21,13 @@ pub enum MessageKind {
 }
 
 /// How strongly a sender flagged a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum MessagePriority {
     /// Ordinary.
+    #[default]
     #[sea_orm(string_value = "NORMAL")]
     Normal,
     /// Highlighted.
@@ -33,7 +39,7 @@ pub enum MessagePriority {
 }
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "message")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -61,6 +67,28 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+partly! {
+    "id" => id,
+    "conversation_id" => conversation_id,
+    "seq" => seq,
+    "sender_id" => sender_id,
+    "parent_id" => parent_id,
+    "root_id" => root_id,
+    "depth" => depth,
+    "path" => path,
+    "reply_count" => reply_count,
+    "descendant_count" => descendant_count,
+    "kind" => kind,
+    "priority" => priority,
+    "body" => body,
+    "notice" => notice,
+    "client_message_id" => client_message_id,
+    "content_hash" => content_hash,
+    "created_at" => created_at,
+    "edited_at" => edited_at,
+    "deleted_at" => deleted_at,
+}
 
 impl Model {
     /// The root of the tree this message stands in: itself when it is a root.

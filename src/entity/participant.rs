@@ -6,10 +6,13 @@ use sea_orm::entity::prelude::*;
 use crate::id::{ConversationId, ParticipantId, UserId};
 
 /// A role within one conversation, weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum ParticipantRole {
     /// May only read.
+    #[default]
     #[sea_orm(string_value = "OBSERVER")]
     Observer,
     /// May read and send.
@@ -32,10 +35,13 @@ impl ParticipantRole {
 }
 
 /// What to be notified about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum NotificationLevel {
     /// Every message.
+    #[default]
     #[sea_orm(string_value = "ALL")]
     All,
     /// Mentions, and replies in followed threads.
@@ -47,7 +53,7 @@ pub enum NotificationLevel {
 }
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "participant")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -71,6 +77,21 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+partly! {
+    "id" => id,
+    "conversation_id" => conversation_id,
+    "user_id" => user_id,
+    "role" => role,
+    "added_by" => added_by,
+    "joined_at" => joined_at,
+    "visible_from_seq" => visible_from_seq,
+    "read_floor_seq" => read_floor_seq,
+    "notification_level" => notification_level,
+    "muted_until" => muted_until,
+    "is_pinned" => is_pinned,
+    "archived_seq" => archived_seq,
+}
 
 impl Model {
     /// Whether the person moved it out of their list and there was no news since.

@@ -7,10 +7,13 @@ use super::participant::NotificationLevel;
 use crate::id::UserId;
 
 /// A role on the whole server, weakest first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum ServerRole {
     /// An ordinary account.
+    #[default]
     #[sea_orm(string_value = "MEMBER")]
     Member,
     /// May act on content.
@@ -22,7 +25,9 @@ pub enum ServerRole {
 }
 
 /// Who sees a part of a profile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Visibility {
     /// Everyone signed in.
@@ -32,12 +37,13 @@ pub enum Visibility {
     #[sea_orm(string_value = "CONTACTS")]
     Contacts,
     /// Nobody else.
+    #[default]
     #[sea_orm(string_value = "NOBODY")]
     Nobody,
 }
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "user")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -71,3 +77,33 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+partly! {
+    "id" => id,
+    "username" => username,
+    "username_key" => username_key,
+    "email" => email,
+    "email_key" => email_key,
+    "display_name" => display_name,
+    "display_name_key" => display_name_key,
+    "first_name" => first_name,
+    "last_name" => last_name,
+    "phone_number" => phone_number,
+    "bio" => bio,
+    "password_hash" => password_hash,
+    "failed_sign_ins" => failed_sign_ins,
+    "sign_in_blocked_until" => sign_in_blocked_until,
+    "role" => role,
+    "verified_at" => verified_at,
+    "last_active_at" => last_active_at,
+    "locale" => locale,
+    "time_zone" => time_zone,
+    "notification_level" => notification_level,
+    "is_searchable" => is_searchable,
+    "shares_read_receipts" => shares_read_receipts,
+    "profile_visibility" => profile_visibility,
+    "phone_visibility" => phone_visibility,
+    "event_seq" => event_seq,
+    "created_at" => created_at,
+    "updated_at" => updated_at,
+}
