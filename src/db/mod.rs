@@ -254,11 +254,17 @@ where
 /// The same text with the placeholders that the database wants.
 #[must_use]
 pub fn numbered(backend: DbBackend, text: &str) -> String {
+    numbered_after(0, backend, text)
+}
+
+/// The same for a text that follows another one with so many.
+#[must_use]
+pub fn numbered_after(before: u32, backend: DbBackend, text: &str) -> String {
     if backend != DbBackend::Postgres {
         return text.to_owned();
     }
     let mut numbered = String::with_capacity(text.len() + 16);
-    let mut count = 0_u32;
+    let mut count = before;
     for letter in text.chars() {
         if letter == '?' {
             count += 1;
@@ -278,13 +284,21 @@ where
     C: ConnectionTrait,
     I: IntoIterator<Item = Value> + Send,
 {
-    let rows = db
-        .query_all_raw(sql(db.get_database_backend(), text, values))
-        .await?;
+    let rows = rows(db, text, values).await?;
     Ok(rows
         .iter()
         .map(|row| T::from_query_result(row, ""))
         .collect::<Result<_, _>>()?)
+}
+
+/// Runs SQL written with `?` and leaves reading the rows to the caller.
+pub async fn rows<C, I>(db: &C, text: &str, values: I) -> Result<Vec<QueryResult>, Error>
+where
+    C: ConnectionTrait,
+    I: IntoIterator<Item = Value> + Send,
+{
+    let statement = sql(db.get_database_backend(), text, values);
+    Ok(db.query_all_raw(statement).await?)
 }
 
 /// Runs SQL written with `?` and reads the first row, if there is one.

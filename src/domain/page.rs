@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable, QueryResult, QueryTrait,
+    Select, Statement, Value, Values,
+};
+use uuid::Uuid;
 
 use crate::{db, error::Error};
 
@@ -161,12 +165,65 @@ impl<K: Clone + Into<Value>> Span<K> {
     }
 }
 
+/// Reads a row and a list by one statement. The list's rows have `width` columns of their own, from the place on that
+/// is told with them.
+pub async fn beside<E, C>(
+    db: &C,
+    head: Select<E>,
+    (list, more): (String, Vec<Value>),
+    width: usize,
+) -> Result<(Option<E::Model>, Vec<QueryResult>, usize), Error>
+where
+    E: EntityTrait,
+    C: ConnectionTrait,
+{
+    let backend = db.get_database_backend();
+    let head = head.build(backend);
+    let columns = E::Column::iter().count();
+    let mut values = head.values.map_or_else(Vec::new, |Values(values)| values);
+    let before = u32::try_from(values.len()).map_err(Error::internal)?;
+    let nulls = |count| vec!["NULL"; count].join(", ");
+    let text = format!(
+        "SELECT head.*, {} FROM ({}) AS head UNION ALL SELECT {}, list.* FROM ({}) AS list",
+        nulls(width),
+        head.sql,
+        nulls(columns),
+        db::numbered_after(before, backend, &list)
+    );
+    values.extend(more);
+    let statement = Statement::from_sql_and_values(backend, text, values);
+    let mut rows = db.query_all_raw(statement).await?;
+    // Every table's first column is its key.
+    let is_head =
+        |row: &QueryResult| Ok::<_, DbErr>(row.try_get_by_index::<Option<Uuid>>(0)?.is_some());
+    let head = match rows.first() {
+        Some(first) if is_head(first)? => Some(E::Model::from_query_result(&rows.remove(0), "")?),
+        _ => None,
+    };
+    Ok((head, rows, columns))
+}
+
 /// Reads several lists by one statement: each `SELECT` with its own order and limit.
 pub async fn union<T, C>(db: &C, selects: Vec<(String, Vec<Value>)>) -> Result<Vec<T>, Error>
 where
     T: FromQueryResult,
     C: ConnectionTrait,
 {
+    let rows = union_of_rows(db, selects).await?;
+    let rows = rows.iter().map(|row| T::from_query_result(row, ""));
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The same, not yet read.
+pub async fn union_of_rows<C: ConnectionTrait>(
+    db: &C,
+    mut selects: Vec<(String, Vec<Value>)>,
+) -> Result<Vec<QueryResult>, Error> {
+    if selects.len() == 1
+        && let Some((text, values)) = selects.pop()
+    {
+        return db::rows(db, &text, values).await;
+    }
     let mut rows = vec![];
     for chunk in selects.chunks(LISTS_PER_STATEMENT) {
         let texts: Vec<_> = chunk
@@ -177,7 +234,7 @@ where
             .iter()
             .flat_map(|(_, values)| values.clone())
             .collect();
-        rows.extend(db::all(db, &texts.join(" UNION ALL "), values).await?);
+        rows.extend(db::rows(db, &texts.join(" UNION ALL "), values).await?);
     }
     Ok(rows)
 }

@@ -4,6 +4,7 @@
 use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use async_graphql::{
@@ -15,9 +16,12 @@ use async_graphql::{
 use crate::{
     app::App,
     db::in_time,
-    domain::sessions::Viewer,
+    domain::{messages::columns::Row, page::Part, sessions::Viewer},
     error::Error,
-    graphql::{context::Caller, errors::Refusal},
+    graphql::{
+        context::Caller, errors::Refusal, messages::loader::TimelineOf,
+        threads::loader::ThreadRepliesOf,
+    },
 };
 
 /// Answers the questions of one request in as few statements as there are kinds of question.
@@ -25,6 +29,14 @@ use crate::{
 pub struct Batch {
     app: App,
     caller: Caller,
+    ahead: Mutex<Ahead>,
+}
+
+/// Pages that were read together with what they belong to, until they are asked for.
+#[derive(Debug, Default)]
+struct Ahead {
+    timeline: Option<(TimelineOf, Part<Row>)>,
+    replies: Option<(ThreadRepliesOf, Part<Row>)>,
 }
 
 impl Batch {
@@ -34,7 +46,37 @@ impl Batch {
         Self {
             app: app.clone(),
             caller,
+            ahead: Mutex::default(),
         }
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Ahead> {
+        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps a page until it is asked for.
+    pub(crate) fn keep_timeline(&self, key: TimelineOf, part: Part<Row>) {
+        self.ahead().timeline = Some((key, part));
+    }
+
+    /// The page that was kept, if it is what these ask for.
+    pub(crate) fn kept_timeline(&self, keys: &[TimelineOf]) -> Option<(TimelineOf, Part<Row>)> {
+        let mut ahead = self.ahead();
+        ahead.timeline.take_if(|(key, _)| keys == [key.clone()])
+    }
+
+    /// Keeps a page until it is asked for.
+    pub(crate) fn keep_replies(&self, key: ThreadRepliesOf, part: Part<Row>) {
+        self.ahead().replies = Some((key, part));
+    }
+
+    /// The page that was kept, if it is what these ask for.
+    pub(crate) fn kept_replies(
+        &self,
+        keys: &[ThreadRepliesOf],
+    ) -> Option<(ThreadRepliesOf, Part<Row>)> {
+        let mut ahead = self.ahead();
+        ahead.replies.take_if(|(key, _)| keys == [key.clone()])
     }
 
     /// The running server.
@@ -76,6 +118,11 @@ impl<'a> Loaders<'a> {
     ) -> Self {
         let is_once = !repeats && !is_in_list(ctx);
         Self { loader, is_once }
+    }
+
+    /// The loader itself, for whoever asks at once.
+    pub(crate) fn alone(&self) -> Option<&'a Batch> {
+        self.is_once.then(|| self.loader.loader())
     }
 
     /// Answers one question.

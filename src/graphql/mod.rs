@@ -8,6 +8,7 @@ use async_graphql::{
 use crate::{app::App, graphql::batch::Batch};
 
 pub mod accounts;
+mod ahead;
 pub mod batch;
 pub mod context;
 pub mod conversations;

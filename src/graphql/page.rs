@@ -1,6 +1,11 @@
 //! Pages: sizes, opaque cursors and the connection types. Resolvers never see an offset.
 
-use async_graphql::SimpleObject;
+use std::{borrow::Cow, fmt, sync::Arc};
+
+use async_graphql::{
+    ContextSelectionSet, OutputType, Positioned, ServerResult, SimpleObject, Value,
+    parser::types::Field, registry::Registry,
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Datelike;
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,7 +38,7 @@ pub struct PageInfo {
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     /// The items with their cursors, in list order.
-    pub items: Vec<(String, T)>,
+    pub items: Vec<(Cursor, T)>,
     /// Whether items follow.
     pub has_next: bool,
     /// Whether items precede.
@@ -42,16 +47,12 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// A forward page from up to `size + 1` rows: the extra one says that more follow.
-    pub fn forward<K: Serialize>(
-        mut rows: Vec<T>,
-        request: &Forward<K>,
-        key: impl Fn(&T) -> K,
-    ) -> Self {
+    pub fn forward<K: Key>(mut rows: Vec<T>, request: &Forward<K>, key: impl Fn(&T) -> K) -> Self {
         let has_next = rows.len() > request.size;
         rows.truncate(request.size);
         let items = rows
             .into_iter()
-            .map(|row| (cursor(&key(&row)), row))
+            .map(|row| (Cursor::new(key(&row)), row))
             .collect();
         Self {
             items,
@@ -61,7 +62,7 @@ impl<T> Page<T> {
     }
 
     /// The page that a part of a list makes.
-    pub fn of<K: Serialize, S>(part: Part<T>, span: &Span<S>, key: impl Fn(&T) -> K) -> Self {
+    pub fn of<K: Key, S>(part: Part<T>, span: &Span<S>, key: impl Fn(&T) -> K) -> Self {
         let (has_next, has_previous) = match span.end {
             End::First => (part.has_more, span.after.is_some()),
             End::Last => (span.before.is_some(), part.has_more),
@@ -69,7 +70,7 @@ impl<T> Page<T> {
         let items = part
             .items
             .into_iter()
-            .map(|item| (cursor(&key(&item)), item))
+            .map(|item| (Cursor::new(key(&item)), item))
             .collect();
         Self {
             items,
@@ -97,8 +98,8 @@ impl<T> Page<T> {
         PageInfo {
             has_next_page: self.has_next,
             has_previous_page: self.has_previous,
-            start_cursor: self.items.first().map(|(cursor, _)| cursor.clone()),
-            end_cursor: self.items.last().map(|(cursor, _)| cursor.clone()),
+            start_cursor: self.items.first().map(|(cursor, _)| cursor.to_string()),
+            end_cursor: self.items.last().map(|(cursor, _)| cursor.to_string()),
         }
     }
 }
@@ -222,9 +223,52 @@ pub fn key<K: DeserializeOwned>(
     key
 }
 
-/// The opaque form of a key.
-pub fn cursor<K: Serialize>(key: &K) -> String {
-    URL_SAFE_NO_PAD.encode(serde_json::to_vec(key).unwrap_or_default())
+/// What sorts a list.
+pub trait Key: Serialize + Send + Sync + 'static {}
+
+impl<K: Serialize + Send + Sync + 'static> Key for K {}
+
+/// The opaque form of a key, made when it is asked for: hardly ever is it for more than the ends of a page.
+#[derive(Clone)]
+pub struct Cursor(Arc<dyn Fn() -> Vec<u8> + Send + Sync>);
+
+impl Cursor {
+    /// The cursor of the item with this key.
+    pub fn new<K: Key>(key: K) -> Self {
+        Self(Arc::new(move || {
+            serde_json::to_vec(&key).unwrap_or_default()
+        }))
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&URL_SAFE_NO_PAD.encode((self.0)()))
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Cursor({self})")
+    }
+}
+
+impl OutputType for Cursor {
+    fn type_name() -> Cow<'static, str> {
+        <String as OutputType>::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        <String as OutputType>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        _: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        Ok(Value::String(self.to_string()))
+    }
 }
 
 /// An instant as a part of a cursor. It is in the range that both databases keep, whatever a client
@@ -264,13 +308,26 @@ macro_rules! connection {
             pub page_info: $crate::graphql::page::PageInfo,
         }
 
+        impl $connection {
+            /// The same, with what came with its items.
+            #[must_use]
+            pub fn with(self, at_hand: $crate::graphql::plain::AtHand) -> Self {
+                let edges = self.edges.with(at_hand);
+                Self {
+                    nodes: edges.part(|edge| &edge.node),
+                    edges,
+                    page_info: self.page_info,
+                }
+            }
+        }
+
         #[doc = $edge_doc]
         #[derive(async_graphql::SimpleObject)]
         pub struct $edge {
             /// The item.
             pub node: $node,
             /// Its cursor.
-            pub cursor: String,
+            pub cursor: $crate::graphql::page::Cursor,
         }
 
         impl From<$crate::graphql::page::Page<$node>> for $connection {
@@ -288,7 +345,7 @@ macro_rules! connection {
 
         impl $crate::graphql::plain::Plain for $edge {
             fn leaf(name: &str) -> Option<fn(&Self) -> async_graphql::Value> {
-                (name == "cursor").then_some(|of| of.cursor.clone().into())
+                (name == "cursor").then_some(|of| of.cursor.to_string().into())
             }
 
             fn inside(

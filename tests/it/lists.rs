@@ -143,13 +143,33 @@ async fn lists_told_at_once_say_the_same(app: TestApp) {
     cleo.signs_in().await;
     let input = json!({ "confirmUsername": "cleo", "password": PASSWORD });
     cleo.asks(delete, json!({ "input": input })).await;
-    let thread = root.replace("msg_", "thr_");
-    let variables = json!({ "group": group, "thread": thread });
-    for _ in 0..25 {
-        let [at_once, one_by_one] = fields(&mut random);
-        let told = asks(&bob, &at_once, &variables).await;
-        assert_eq!(told, asks(&bob, &one_by_one, &variables).await, "{at_once}");
-        assert!(told["conversation"]["messages"]["nodes"][0].is_object());
+    // Dora joins in the middle, and sees only what comes then: also replies to what came before.
+    let history = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) {
+        conversation { id } } }";
+    let input = json!({ "conversationId": group, "historyVisibility": "FROM_JOINING" });
+    ann.asks(history, json!({ "input": input })).await;
+    let dora = app.person("Dora").await;
+    ann.adds(&group, &dora, "MEMBER").await;
+    let late = ann.says(&group, "@dora, too").await;
+    let mut recent = vec![late.clone()];
+    for number in 0..6 {
+        let parent = recent.choose(&mut random).unwrap().clone();
+        let words = format!("late {number}");
+        recent.push(dora.answers(&group, &parent, &words).await);
+        bob.answers(&group, &root, "old").await;
+    }
+    bob.deletes(&bob.answers(&group, &late, "gone").await).await;
+    for (who, root) in [(&bob, &root), (&dora, &late)] {
+        let thread = root.replace("msg_", "thr_");
+        let variables = json!({ "group": group, "thread": thread });
+        let alone = PLAIN.map(|field| [field.to_owned(), format!("{field} alone: viewerCanReply")]);
+        let some = (0..25).map(|_| fields(&mut random));
+        for [at_once, one_by_one] in alone.into_iter().chain(some) {
+            let told = asks(who, &at_once, &variables).await;
+            assert_eq!(told, asks(who, &one_by_one, &variables).await, "{at_once}");
+            assert!(told["conversation"]["messages"]["nodes"][0].is_object());
+            assert!(told["thread"]["replies"]["nodes"][0].is_object());
+        }
     }
     // Some read and some not, one without a title and one that is somebody else's.
     bob.founds(None, &[&ann]).await;
@@ -163,10 +183,17 @@ async fn lists_told_at_once_say_the_same(app: TestApp) {
             .copied()
             .collect();
         let some = some.join(" ");
-        let told = conversations(&bob, &some).await;
-        let alone = format!("{some} alone: messages(last: 1) {{ nodes {{ id }} }}");
-        assert_eq!(told, conversations(&bob, &alone).await, "{some}");
-        let all = told["viewer"]["conversations"]["nodes"].as_array().unwrap();
-        assert_eq!(all.len(), 4);
+        check_conversations(&bob, &some).await;
     }
+    for field in PLAIN_OF_CONVERSATIONS {
+        check_conversations(&bob, field).await;
+    }
+}
+
+async fn check_conversations(who: &Person, some: &str) {
+    let told = conversations(who, some).await;
+    let alone = format!("{some} alone: messages(last: 1) {{ nodes {{ id }} }}");
+    assert_eq!(told, conversations(who, &alone).await, "{some}");
+    let all = told["viewer"]["conversations"]["nodes"].as_array().unwrap();
+    assert_eq!(all.len(), 4);
 }

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ExprTrait, QueryFilter, QueryOrder, Select,
+    ColumnTrait, Condition, ConnectionTrait, ExprTrait, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait, Select,
     sea_query::{Expr, Query},
 };
 
@@ -12,6 +13,7 @@ use crate::{
         conversation::{self, ConversationKind},
         participant, user,
     },
+    error::Error,
     id::ConversationId,
 };
 
@@ -28,9 +30,65 @@ pub struct Narrowing {
     pub text: Option<String>,
 }
 
-/// The viewer's conversations, most recently active first, from after this one.
-#[must_use]
-pub fn list(
+/// What is read of the conversations in the list, and of the viewer's places in them. All else is blank in the rows.
+#[derive(Clone, Debug)]
+pub struct Columns {
+    /// Of conversations, beside what sorts them.
+    pub conversation: Vec<&'static str>,
+    /// Of the viewer's places.
+    pub participant: Vec<&'static str>,
+}
+
+impl Columns {
+    /// All of the conversations, and nothing of the viewer's places.
+    #[must_use]
+    pub fn all() -> Self {
+        Self {
+            conversation: conversation::Model::COLUMNS.to_vec(),
+            participant: vec![],
+        }
+    }
+}
+
+/// A conversation of the list.
+#[derive(Clone, Debug)]
+pub struct Row {
+    /// The conversation.
+    pub conversation: conversation::Model,
+    /// The viewer's place in it.
+    pub participant: participant::Model,
+}
+
+/// So many of the viewer's conversations, most recently active first, from after this one.
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    narrowing: &Narrowing,
+    after: Option<(DateTime<Utc>, ConversationId)>,
+    limit: u64,
+    columns: &Columns,
+) -> Result<Vec<Row>, Error> {
+    let mut of_conversation = vec!["id", "last_activity_at"];
+    of_conversation.extend(&columns.conversation);
+    let mut select = select(viewer, narrowing, after).limit(limit).select_only();
+    for &column in &of_conversation {
+        select = select.expr(Expr::col((conversation::Entity, column)));
+    }
+    for &column in &columns.participant {
+        select = select.expr(Expr::col((participant::Entity, column)));
+    }
+    let rows = db.query_all(&select.into_query()).await?;
+    let read = |row: &QueryResult| {
+        let from = of_conversation.len();
+        Ok(Row {
+            conversation: conversation::Model::partly(row, &of_conversation, 0)?,
+            participant: participant::Model::partly(row, &columns.participant, from)?,
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+fn select(
     viewer: &Viewer,
     narrowing: &Narrowing,
     after: Option<(DateTime<Utc>, ConversationId)>,

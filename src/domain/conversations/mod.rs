@@ -10,7 +10,7 @@ mod words;
 
 pub use create::{NewGroup, create};
 pub use delete::{delete, delete_in, erase};
-pub use list::{Narrowing, list};
+pub use list::{Columns, Narrowing, Row, list};
 pub use open::{Opened, direct_key, open_direct};
 pub use settings::{Settings, update_settings};
 pub use update::{Edits, update};

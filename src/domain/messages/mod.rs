@@ -1,5 +1,6 @@
 //! Messages: sending, editing, deleting, and the trees they form.
 
+pub mod columns;
 mod delete;
 mod edit;
 pub mod history;

@@ -3,20 +3,28 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter, Value};
 
 use crate::{
     db,
     domain::{
-        messages::{SHOWN, VISIBLE_FROM, find},
-        page::{End, Part, Span, union},
+        conversations,
+        messages::{
+            SHOWN, VISIBLE_FROM,
+            columns::{Columns, Row},
+            find,
+        },
+        page::{End, Part, Span, beside, union_of_rows},
         reads::unread::UNREAD,
         sessions::Viewer,
     },
-    entity::message,
+    entity::conversation,
     error::Error,
     id::{ConversationId, MessageId},
 };
+
+/// Columns without which there is no timeline.
+const LISTED: &[&str] = &["conversation_id", "id", "seq"];
 
 /// Where to open a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,27 +46,58 @@ pub async fn pages<C: ConnectionTrait>(
     conversations: &[ConversationId],
     span: &Span<i32>,
     include_replies: bool,
-) -> Result<HashMap<ConversationId, Part<message::Model>>, Error> {
+    columns: &Columns,
+) -> Result<HashMap<ConversationId, Part<Row>>, Error> {
+    let columns = columns.with(LISTED);
     let selects = conversations.iter().map(|&conversation| {
-        let list = ("m.conversation_id", conversation.into());
-        let here: Vec<Value> = vec![conversation.into(), viewer.user.into()];
-        let start = (VISIBLE_FROM, here.clone());
-        let (rest, more) = span.sql_from(list, "m.seq", false, Some(start));
-        let text = format!(
-            "SELECT m.* FROM message m WHERE m.seq >= {VISIBLE_FROM} {} AND {SHOWN}{rest}",
-            lane(include_replies)
-        );
-        (text, here.into_iter().chain(more).collect())
+        let text = columns.select(db.get_database_backend());
+        select(&text, viewer, conversation, span, include_replies)
     });
-    let rows: Vec<message::Model> = union(db, selects.collect()).await?;
-    let mut lists: HashMap<ConversationId, Vec<message::Model>> = HashMap::new();
-    for row in rows {
-        lists.entry(row.conversation_id).or_default().push(row);
+    let rows = union_of_rows(db, selects.collect()).await?;
+    let mut lists: HashMap<ConversationId, Vec<Row>> = HashMap::new();
+    for row in &rows {
+        let row = columns.read(row, 0)?;
+        let list = lists.entry(row.message.conversation_id);
+        list.or_default().push(row);
     }
     Ok(lists
         .into_iter()
         .map(|(conversation, rows)| (conversation, span.part(rows)))
         .collect())
+}
+
+/// A conversation, and a part of its timeline, by one statement.
+pub async fn with_conversation<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    id: ConversationId,
+    (span, include_replies): (&Span<i32>, bool),
+    columns: &Columns,
+) -> Result<Option<(conversation::Model, Part<Row>)>, Error> {
+    let columns = columns.with(LISTED);
+    let found = conversations::visible(viewer).filter(conversation::Column::Id.eq(id));
+    let text = columns.select(db.get_database_backend());
+    let list = select(&text, viewer, id, span, include_replies);
+    let (found, rows, from) = beside(db, found, list, columns.width()).await?;
+    let rows = rows.iter().map(|row| columns.read(row, from));
+    let part = span.part(rows.collect::<Result<_, _>>()?);
+    Ok(found.map(|conversation| (conversation, part)))
+}
+
+fn select(
+    columns: &str,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    span: &Span<i32>,
+    include_replies: bool,
+) -> (String, Vec<Value>) {
+    let list = ("m.conversation_id", conversation.into());
+    let here: Vec<Value> = vec![conversation.into(), viewer.user.into()];
+    let start = (VISIBLE_FROM, here.clone());
+    let (rest, more) = span.sql_from(list, "m.seq", false, Some(start));
+    let lane = lane(include_replies);
+    let text = format!("{columns} WHERE m.seq >= {VISIBLE_FROM} {lane} AND {SHOWN}{rest}");
+    (text, here.into_iter().chain(more).collect())
 }
 
 #[derive(FromQueryResult)]
@@ -92,8 +131,7 @@ pub async fn place<C: ConnectionTrait>(
                 after: Some(since.saturating_sub(1)),
                 ..Span::end(End::First, 1)
             };
-            let part = pages(db, viewer, &[conversation], &span, include_replies).await?;
-            Ok(first(part))
+            first(db, viewer, conversation, &span, include_replies).await
         }
         Anchor::FirstUnread => first_unread(db, viewer, conversation, include_replies).await,
     }
@@ -147,14 +185,21 @@ async fn first_unread<C: ConnectionTrait>(
         return Ok(Some(seq));
     }
     let newest = Span::end(End::Last, 1);
-    let part = pages(db, viewer, &[conversation], &newest, include_replies).await?;
-    Ok(first(part))
+    first(db, viewer, conversation, &newest, include_replies).await
 }
 
-/// The place of the only message that was asked for.
-fn first(parts: HashMap<ConversationId, Part<message::Model>>) -> Option<i32> {
-    let part = parts.into_values().next()?;
-    Some(part.items.first()?.seq)
+/// The place of the first message of a part.
+async fn first<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversation: ConversationId,
+    span: &Span<i32>,
+    include_replies: bool,
+) -> Result<Option<i32>, Error> {
+    let places = Columns::some([], []);
+    let parts = pages(db, viewer, &[conversation], span, include_replies, &places).await?;
+    let part = parts.into_values().next().unwrap_or_default();
+    Ok(part.items.first().map(|row| row.message.seq))
 }
 
 fn lane(include_replies: bool) -> &'static str {

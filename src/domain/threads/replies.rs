@@ -2,15 +2,20 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Value};
 
 use crate::{
     domain::{
-        messages::{self, SHOWN, VISIBLE, tree},
-        page::{Part, Span, union},
+        messages::{
+            self, SHOWN, VISIBLE,
+            columns::{Columns, Row},
+            tree,
+        },
+        page::{Part, Span, beside, union, union_of_rows},
         sessions::Viewer,
+        threads,
     },
-    entity::message,
+    entity::{message, thread},
     error::Error,
     id::{MessageId, ThreadId},
 };
@@ -24,6 +29,25 @@ pub enum Listing {
     OldestFirst(Span<i32>),
     /// By time, newest first; keyed by place.
     NewestFirst(Span<i32>),
+}
+
+impl Listing {
+    /// Columns without which there is no such list.
+    fn columns(&self) -> &'static [&'static str] {
+        match self {
+            Self::Tree(_) => &["depth", "descendant_count", "id", "path", "root_id"],
+            Self::OldestFirst(_) | Self::NewestFirst(_) => {
+                &["depth", "descendant_count", "id", "root_id", "seq"]
+            }
+        }
+    }
+
+    fn part(&self, rows: Vec<Row>) -> Part<Row> {
+        match self {
+            Self::Tree(span) => span.part(rows),
+            Self::OldestFirst(span) | Self::NewestFirst(span) => span.part(rows),
+        }
+    }
 }
 
 /// Where in a thread to look.
@@ -70,40 +94,62 @@ pub async fn pages<C: ConnectionTrait>(
     threads: &[ThreadId],
     scope: &Scope,
     listing: &Listing,
-) -> Result<HashMap<ThreadId, Part<message::Model>>, Error> {
+    columns: &Columns,
+) -> Result<HashMap<ThreadId, Part<Row>>, Error> {
+    let columns = columns.with(listing.columns());
+    let backend = db.get_database_backend();
     let selects = threads
         .iter()
-        .map(|&thread| select(viewer, thread, scope, listing))
+        .map(|&thread| select(backend, viewer, thread, (scope, listing), &columns))
         .collect();
-    let rows: Vec<message::Model> = union(db, selects).await?;
-    let mut lists: HashMap<ThreadId, Vec<message::Model>> = HashMap::new();
-    for row in rows {
-        lists
-            .entry(ThreadId::from(row.thread_root()))
-            .or_default()
-            .push(row);
+    let mut lists: HashMap<ThreadId, Vec<Row>> = HashMap::new();
+    for row in &union_of_rows(db, selects).await? {
+        let row = columns.read(row, 0)?;
+        let list = lists.entry(ThreadId::from(row.message.thread_root()));
+        list.or_default().push(row);
     }
-    let part = |rows| match listing {
-        Listing::Tree(span) => span.part(rows),
-        Listing::OldestFirst(span) | Listing::NewestFirst(span) => span.part(rows),
-    };
     Ok(lists
         .into_iter()
-        .map(|(thread, rows)| (thread, part(rows)))
+        .map(|(thread, rows)| (thread, listing.part(rows)))
         .collect())
 }
 
+/// A thread, and a part of all its replies, by one statement.
+pub async fn with_thread<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    id: ThreadId,
+    (scope, listing): (&Scope, &Listing),
+    columns: &Columns,
+) -> Result<Option<(thread::Model, Part<Row>)>, Error> {
+    let columns = columns.with(listing.columns());
+    let found = threads::visible(viewer).filter(thread::Column::Id.eq(id));
+    let list = select(
+        db.get_database_backend(),
+        viewer,
+        id,
+        (scope, listing),
+        &columns,
+    );
+    let (found, rows, from) = beside(db, found, list, columns.width()).await?;
+    let rows = rows.iter().map(|row| columns.read(row, from));
+    let part = listing.part(rows.collect::<Result<_, _>>()?);
+    Ok(found.map(|thread| (thread, part)))
+}
+
 fn select(
+    backend: DbBackend,
     viewer: &Viewer,
     thread: ThreadId,
-    scope: &Scope,
-    listing: &Listing,
+    (scope, listing): (&Scope, &Listing),
+    columns: &Columns,
 ) -> (String, Vec<Value>) {
     // From where on the viewer sees the thread is looked up once: all of it is in one conversation.
     let mut text = format!(
-        "SELECT m.* FROM message m WHERE m.seq + 0 >= (SELECT p.visible_from_seq FROM message r
+        "{} WHERE m.seq + 0 >= (SELECT p.visible_from_seq FROM message r
              JOIN participant p ON p.conversation_id = r.conversation_id
-             WHERE r.id = ? AND p.user_id = ?) AND m.root_id IS NOT NULL AND {SHOWN}"
+             WHERE r.id = ? AND p.user_id = ?) AND m.root_id IS NOT NULL AND {SHOWN}",
+        columns.select(backend)
     );
     let mut values: Vec<Value> = vec![thread.into(), viewer.user.into()];
     if let Some(levels) = scope.max_depth {

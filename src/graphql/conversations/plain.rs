@@ -4,17 +4,20 @@ use std::borrow::Cow;
 
 use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 
-use crate::graphql::{
-    conversations::types::{Conversation, ConversationKind, HistoryVisibility, names_together},
-    messages::{loader::TimelineOf, types::Message},
-    participants::{
-        loader::{HeadsOf, MembershipOf, NamesOf},
-        types::Membership,
+use crate::{
+    entity::conversation,
+    graphql::{
+        conversations::types::{Conversation, ConversationKind, HistoryVisibility, names_together},
+        messages::{loader::TimelineOf, types::Message},
+        participants::{
+            loader::{HeadsOf, MembershipOf, NamesOf},
+            types::Membership,
+        },
+        plain::{Asked, Inside, Named, Plain, Set, Takes},
+        reads::types::int,
+        scalars::DateTime,
+        users::loader::UserKey,
     },
-    plain::{Asked, Inside, Named, Plain, Set},
-    reads::types::int,
-    scalars::DateTime,
-    users::loader::UserKey,
 };
 
 impl Plain for Conversation {
@@ -49,7 +52,7 @@ impl Plain for Conversation {
             "createdBy" => Box::new(Named::by(|of: &Self| of.0.created_by.map(UserKey), set)?),
             "lastMessage" => Box::new(Named::<_, _, Message>::new(
                 |of: &Self| Some(TimelineOf::newest(of.0.id)),
-                |_, newest| Some(Cow::Owned(Message(newest.items.first()?.clone()))),
+                |_, newest| Some(Cow::Owned(Message(newest.items.first()?.message.clone()))),
                 set,
             )?),
             "viewerMembership" => Box::new(Named::<_, _, Membership>::new(
@@ -64,5 +67,21 @@ impl Plain for Conversation {
             )?),
             _ => return None,
         })
+    }
+
+    fn takes(name: &str, takes: &mut Takes) {
+        let columns: &[&str] = match name {
+            "__typename" | "id" | "lastActivityAt" | "participantCount" | "lastMessage" => &[],
+            "kind" => &["kind"],
+            "title" | "displayTitle" => &["title"],
+            "topic" => &["topic"],
+            "historyVisibility" => &["history_visibility"],
+            "createdAt" => &["created_at"],
+            "createdBy" => &["created_by"],
+            // What it is made of is what is asked of it.
+            "viewerMembership" => &["last_root_seq"],
+            _ => conversation::Model::COLUMNS,
+        };
+        takes.conversation.extend(columns);
     }
 }

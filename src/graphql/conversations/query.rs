@@ -1,24 +1,28 @@
 //! `Query.conversation` and the viewer's list.
 
-use async_graphql::{Context, Object};
-use sea_orm::QuerySelect;
-
 use crate::{
+    db::in_time,
     domain::{
-        conversations::{self, Narrowing},
-        sessions,
+        conversations::{self, Columns, Narrowing},
+        messages, sessions,
     },
     graphql::{
         context::{app, once, viewer},
         conversations::{
             loader::ConversationKey,
-            types::{Conversation, ConversationConnection, ConversationFilter, ConversationPlace},
+            types::{
+                Conversation, ConversationConnection, ConversationEdge, ConversationFilter,
+                ConversationPlace,
+            },
         },
         errors::{Result, maybe},
+        messages::timeline,
         page::{Forward, Page},
+        plain::{self, AtHand, Takes},
     },
     id::ConversationId,
 };
+use async_graphql::{Context, Object};
 
 /// Longest list page that is served unasked.
 const PAGE: i32 = 30;
@@ -36,8 +40,18 @@ impl ConversationQuery {
         id: ConversationId,
     ) -> Option<Result<Conversation>> {
         maybe(async {
-            viewer(ctx)?;
-            once(ctx).load_one(ConversationKey(id)).await
+            let viewer = viewer(ctx)?;
+            let loaders = once(ctx);
+            let (Some(batch), Some(key)) = (loaders.alone(), timeline::ahead(ctx, id)) else {
+                return loaders.load_one(ConversationKey(id)).await;
+            };
+            let (db, columns) = (app(ctx).db.read(), &key.columns);
+            let span = (&key.span, key.include_replies);
+            let found = messages::timeline::with_conversation(db, viewer, id, span, columns);
+            Ok(in_time(found).await?.map(|(conversation, part)| {
+                batch.keep_timeline(key, part);
+                Conversation(conversation)
+            }))
         })
         .await
     }
@@ -60,10 +74,24 @@ pub async fn list(
         text: filter.text.filter(|text| !text.trim().is_empty()),
     };
     let after = request.after.map(|(at, id)| (at.0, id));
-    let rows = conversations::list(viewer, &narrowing, after)
-        .limit(request.limit())
-        .all(app(ctx).db.read())
-        .await?;
-    let rows = rows.into_iter().map(Conversation).collect();
-    Ok(Page::forward(rows, &request, Conversation::place).into())
+    let asked =
+        plain::takes::<ConversationEdge, Conversation>(ctx, false).map(Takes::conversations);
+    let columns = asked.clone().unwrap_or_else(Columns::all);
+    let db = app(ctx).db.read();
+    let rows =
+        conversations::list(db, viewer, &narrowing, after, request.limit(), &columns).await?;
+    let mut at_hand = AtHand {
+        is_partial: asked.is_some(),
+        ..AtHand::default()
+    };
+    let rows = rows.into_iter().map(|row| {
+        if !columns.participant.is_empty() {
+            at_hand
+                .places
+                .push((row.participant, row.conversation.last_root_seq));
+        }
+        Conversation(row.conversation)
+    });
+    let page = Page::forward(rows.collect(), &request, Conversation::place);
+    Ok(ConversationConnection::from(page).with(at_hand))
 }

@@ -13,7 +13,7 @@ use crate::{
             timeline::{self, TimelineAnchor},
             types::{Message, MessageConnection},
         },
-        page::{self, Both, Forward, Instant, Page, connection},
+        page::{Both, Cursor, Forward, Instant, Page, connection},
         participants::{
             loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
@@ -193,7 +193,7 @@ impl Conversation {
             let newest = batch(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
             Ok(newest
                 .and_then(|part| part.items.into_iter().next())
-                .map(Message))
+                .map(|row| Message(row.message)))
         })
         .await
     }
@@ -239,7 +239,7 @@ connection!(
 
 impl From<Conversation> for ConversationEdge {
     fn from(node: Conversation) -> Self {
-        let cursor = page::cursor(&node.place());
+        let cursor = Cursor::new(node.place());
         Self { node, cursor }
     }
 }

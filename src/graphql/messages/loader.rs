@@ -7,7 +7,11 @@ use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
     domain::{
-        messages::{self, history, timeline},
+        messages::{
+            self,
+            columns::{Columns, Row},
+            history, timeline,
+        },
         page::{End, Part, Span},
         threads::replies,
     },
@@ -61,30 +65,34 @@ pub struct TimelineOf {
     pub span: Span<i32>,
     /// Whether replies stand in it too.
     pub include_replies: bool,
+    /// What of them is read.
+    pub columns: Columns,
 }
 
 impl Loader<TimelineOf> for Batch {
-    type Value = Part<message::Model>;
+    type Value = Part<Row>;
     type Error = Refusal;
 
     async fn load(&self, keys: &[TimelineOf]) -> Result<HashMap<TimelineOf, Self::Value>, Refusal> {
+        if let Some(kept) = self.kept_timeline(keys) {
+            return Ok(HashMap::from([kept]));
+        }
         let mut found = HashMap::new();
         let alike = group(keys, |key| {
-            ((key.span.clone(), key.include_replies), key.conversation)
+            let alike = (key.span.clone(), key.include_replies, key.columns.clone());
+            (alike, key.conversation)
         });
-        for ((span, include_replies), conversations) in alike {
-            let db = self.app().db.read();
-            let viewer = self.viewer()?;
-            let pages = timeline::pages(db, viewer, &conversations, &span, include_replies).await?;
-            found.extend(pages.into_iter().map(|(conversation, part)| {
-                (
-                    TimelineOf {
-                        conversation,
-                        span: span.clone(),
-                        include_replies,
-                    },
-                    part,
-                )
+        for ((span, include_replies, columns), ids) in alike {
+            let (db, viewer) = (self.app().db.read(), self.viewer()?);
+            let pages = timeline::pages(db, viewer, &ids, &span, include_replies, &columns);
+            found.extend(pages.await?.into_iter().map(|(conversation, part)| {
+                let key = TimelineOf {
+                    conversation,
+                    span: span.clone(),
+                    include_replies,
+                    columns: columns.clone(),
+                };
+                (key, part)
             }));
         }
         Ok(found)
@@ -105,6 +113,7 @@ impl TimelineOf {
             conversation,
             span,
             include_replies: false,
+            columns: Columns::all(),
         }
     }
 }

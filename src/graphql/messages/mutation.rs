@@ -15,7 +15,7 @@ use crate::{
             },
             types::{Message, MessageEdge},
         },
-        page::cursor,
+        page::Cursor,
         threads::types::ThreadReplyEdge,
     },
 };
@@ -97,7 +97,7 @@ impl MessageMutation {
 
 fn edge(row: &message::Model) -> MessageEdge {
     MessageEdge {
-        cursor: cursor(&row.seq),
+        cursor: Cursor::new(row.seq),
         node: Message(row.clone()),
     }
 }

@@ -4,12 +4,13 @@ use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 
 use crate::{
     domain::text,
+    entity::message,
     graphql::{
         messages::{
             loader::{MentionsViewer, MessageKey},
             types::{Message, MessageKind, MessagePriority},
         },
-        plain::{Asked, Found, Inside, Named, Plain, Set, Wanted},
+        plain::{Asked, Found, Inside, Made, Named, Plain, Set, Takes, Wanted},
         reads::loader::IsUnread,
         scalars::{DateTime, Html},
         threads::loader::ThreadKey,
@@ -43,10 +44,20 @@ impl Plain for Message {
     fn inside(name: &str, set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
         Some(match name {
             "sender" => Box::new(Named::by(|of: &Self| of.0.sender_id.map(UserKey), set)?),
+            "parent" if set.asks_which_parent() => Box::new(Made::new(
+                |of: &Self| {
+                    let id = of.0.parent_id?;
+                    Some(Self(message::Model {
+                        id,
+                        ..message::Model::default()
+                    }))
+                },
+                set,
+            )?),
             "parent" => Box::new(Named::by(|of: &Self| of.0.parent_id.map(MessageKey), set)?),
             "thread" => Box::new(Named::by(
                 |of: &Self| Some(ThreadKey(ThreadId::from(of.0.thread_root()))),
-                set,
+                set.apart(),
             )?),
             "viewerHasRead" => Box::new(Asked::new(
                 |of: &Self| Some(IsUnread(of.0.id)),
@@ -58,6 +69,28 @@ impl Plain for Message {
             )),
             _ => return None,
         })
+    }
+
+    fn takes(name: &str, takes: &mut Takes) {
+        let columns: &[&str] = match name {
+            "__typename" => &[],
+            "id" | "viewerHasRead" | "mentionsViewer" => &["id"],
+            "kind" => &["kind"],
+            "priority" => &["priority"],
+            "body" | "bodyHtml" => &["body"],
+            "sequence" => &["seq"],
+            "createdAt" => &["created_at"],
+            "editedAt" => &["edited_at"],
+            "deletedAt" => &["deleted_at"],
+            "depth" => &["depth"],
+            "replyCount" => &["reply_count"],
+            "descendantCount" => &["descendant_count"],
+            "sender" => &["sender_id"],
+            "parent" => &["parent_id"],
+            "thread" => &["id", "root_id"],
+            _ => message::Model::COLUMNS,
+        };
+        takes.message.extend(columns);
     }
 
     fn answer<'a>(&'a self, wanted: &mut Wanted, found: &mut Found<'a>) {

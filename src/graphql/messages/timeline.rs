@@ -4,19 +4,26 @@ use async_graphql::{Context, Enum, OneofObject};
 
 use crate::{
     domain::{
-        messages::timeline::{self, Anchor},
+        messages::{
+            columns::{Columns, Row},
+            timeline::{self, Anchor},
+        },
         page::{End, Part, Span},
     },
+    entity::message,
     error::{Error, Problem},
     graphql::{
+        ahead,
         context::{app, once, viewer},
         errors::Result,
         messages::{
             loader::TimelineOf,
-            types::{Message, MessageConnection},
+            types::{Message, MessageConnection, MessageEdge},
         },
-        page::{Both, Page, cursor, size},
+        page::{Both, Cursor, Page, size},
+        plain::{self, AtHand, Takes},
         scalars::DateTime,
+        users::{loader::UserKey, types::User},
     },
     id::{ConversationId, MessageId},
 };
@@ -57,6 +64,24 @@ impl From<TimelineAnchor> for Anchor {
     }
 }
 
+/// The page of its timeline that is asked of this conversation, the field being resolved: found ahead.
+pub(crate) fn ahead(ctx: &Context<'_>, conversation: ConversationId) -> Option<TimelineOf> {
+    let asked = ahead::only(ctx, "messages").filter(|asked| asked.is_without("around"))?;
+    Some(TimelineOf {
+        conversation,
+        span: asked.both()?.read(PAGE, End::Last).ok()?,
+        include_replies: asked
+            .argument::<Option<bool>>("includeReplies")?
+            .unwrap_or_default(),
+        columns: columns(asked.takes::<MessageEdge, Message>(false)),
+    })
+}
+
+/// What is read of messages, when this is what telling them takes: all, where they are not told at once.
+pub(crate) fn columns(takes: Option<Takes>) -> Columns {
+    takes.map_or_else(Columns::all, Takes::messages)
+}
+
 /// A page of a conversation's timeline.
 pub(crate) async fn page(
     ctx: &Context<'_>,
@@ -69,13 +94,37 @@ pub(crate) async fn page(
         return self::around(ctx, conversation, both, anchor.into(), include_replies).await;
     }
     let span: Span<i32> = both.read(PAGE, End::Last)?;
+    let takes = plain::takes::<MessageEdge, Message>(ctx, false);
+    let is_partial = takes.is_some();
     let key = TimelineOf {
         conversation,
         span: span.clone(),
         include_replies,
+        columns: columns(takes),
     };
     let part = once(ctx).load_one(key).await?.unwrap_or_default();
-    Ok(Page::of(part, &span, |row| row.seq).map(Message).into())
+    let (rows, at_hand) = at_hand(part.items, is_partial);
+    let part = Part {
+        items: rows,
+        has_more: part.has_more,
+    };
+    let page = Page::of(part, &span, |row: &message::Model| row.seq);
+    Ok(MessageConnection::from(page.map(Message)).with(at_hand))
+}
+
+/// The messages of these rows, and who sent them.
+pub(crate) fn at_hand(rows: Vec<Row>, is_partial: bool) -> (Vec<message::Model>, AtHand) {
+    let mut at_hand = AtHand {
+        is_partial,
+        ..AtHand::default()
+    };
+    let messages = rows.into_iter().map(|row| {
+        if let Some(sender) = row.sender {
+            at_hand.people.insert(UserKey(sender.id), User(sender));
+        }
+        row.message
+    });
+    (messages.collect(), at_hand)
 }
 
 async fn around(
@@ -90,11 +139,15 @@ async fn around(
     let place = timeline::place(db, viewer, conversation, anchor, include_replies).await?;
     // Nothing was sent since the asked time: the place is behind the newest message.
     let place = place.unwrap_or(i32::MAX);
+    let takes = plain::takes::<MessageEdge, Message>(ctx, false);
+    let is_partial = takes.is_some();
+    let columns = columns(takes);
     let load = async |span: Span<i32>| {
         let key = TimelineOf {
             conversation,
             span,
             include_replies,
+            columns: columns.clone(),
         };
         once(ctx).load_one(key).await.map(Option::unwrap_or_default)
     };
@@ -113,14 +166,17 @@ async fn around(
         size => load(span(End::First, Some(place.saturating_sub(1)), None, size)).await?,
     };
     let (has_previous, has_next) = (earlier.has_more, later.has_more);
-    let rows = earlier.items.into_iter().chain(later.items);
-    let items = rows.map(|row| (cursor(&row.seq), Message(row))).collect();
-    Ok(Page {
-        items,
+    let rows = earlier.items.into_iter().chain(later.items).collect();
+    let (rows, at_hand) = at_hand(rows, is_partial);
+    let items = rows.into_iter();
+    let page = Page {
+        items: items
+            .map(|row| (Cursor::new(row.seq), Message(row)))
+            .collect(),
         has_next,
         has_previous,
-    }
-    .into())
+    };
+    Ok(MessageConnection::from(page).with(at_hand))
 }
 
 /// How many messages to show before the anchor and from it on.

@@ -3,10 +3,13 @@
 use async_graphql::{Value, resolver_utils::enum_value};
 
 use crate::{
-    entity::participant::ParticipantRole,
+    entity::{
+        conversation,
+        participant::{self, ParticipantRole},
+    },
     graphql::{
         participants::types::{Membership, NotificationLevel},
-        plain::{Asked, Inside, Plain, Set},
+        plain::{Asked, Inside, Plain, Set, Takes},
         reads::{
             loader::{MentionsIn, UnreadIn},
             types::int,
@@ -47,5 +50,28 @@ impl Plain for Membership {
             )),
             _ => return None,
         })
+    }
+
+    fn takes(name: &str, takes: &mut Takes) {
+        let (of_conversation, of_place): (&[&str], &[&str]) = match name {
+            "__typename" => (&[], &[]),
+            "id" => (&[], &["id"]),
+            "notificationLevel" => (&[], &["notification_level"]),
+            "isPinned" => (&[], &["is_pinned"]),
+            "isArchived" => (&["last_seq"], &["archived_seq"]),
+            "canSend" => (&[], &["role"]),
+            "canUpdate"
+            | "canAddParticipants"
+            | "canRemoveParticipants"
+            | "canChangeRoles"
+            | "canModerate"
+            | "canDelete" => (&["kind"], &["role"]),
+            "unreadCount" | "mentionCount" => (&[], &["read_floor_seq"]),
+            _ => (conversation::Model::COLUMNS, participant::Model::COLUMNS),
+        };
+        takes.conversation.extend(of_conversation);
+        takes.participant.extend(of_place);
+        // Where it is.
+        takes.participant.insert("conversation_id");
     }
 }

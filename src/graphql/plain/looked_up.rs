@@ -12,14 +12,17 @@ use futures_util::{
     future::{BoxFuture, try_join_all},
 };
 
-use crate::graphql::{
-    batch::{Batch, Loaders},
-    errors::Refusal,
-    messages::loader::{MentionsViewer, MessageKey, TimelineOf},
-    participants::loader::{HeadsOf, MembershipOf, NamesOf},
-    reads::loader::{IsUnread, MentionsIn, UnreadIn, UnreadOf},
-    threads::loader::{IsFollowing, LastReplyOf, ThreadKey},
-    users::loader::UserKey,
+use crate::{
+    entity::participant,
+    graphql::{
+        batch::{Batch, Loaders},
+        errors::Refusal,
+        messages::loader::{MentionsViewer, MessageKey, TimelineOf},
+        participants::loader::{HeadsOf, MembershipOf, NamesOf},
+        reads::loader::{IsUnread, MentionsIn, UnreadIn, UnreadOf},
+        threads::loader::{IsFollowing, LastReplyOf, ThreadKey},
+        users::{loader::UserKey, types::User},
+    },
 };
 
 /// What was asked, with the answers that there are.
@@ -126,6 +129,26 @@ where
 }
 
 impl<'a> Found<'a> {
+    /// People who are at hand.
+    pub(super) fn people(&mut self, people: &'a HashMap<UserKey, User>) {
+        let people = people.iter();
+        self.users
+            .extend(people.map(|(&key, person)| (key, Some(Cow::Borrowed(person)))));
+    }
+
+    /// The viewer's places in conversations, each with the place of its newest root message: where that was read,
+    /// nothing in the timeline is unread.
+    pub(super) fn places(&mut self, places: &'a [(participant::Model, i32)]) {
+        for (place, newest) in places {
+            let id = place.conversation_id;
+            self.memberships
+                .insert(MembershipOf(id), Some(Cow::Borrowed(place)));
+            if *newest <= place.read_floor_seq {
+                self.unread.insert(UnreadIn(id), None);
+            }
+        }
+    }
+
     /// A message that is at hand, if it is wanted.
     pub fn message(
         &mut self,

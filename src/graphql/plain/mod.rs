@@ -3,23 +3,30 @@
 //! Whatever else is asked goes the ordinary way, and says the same.
 
 mod looked_up;
+mod takes;
 
-use std::{borrow::Cow, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, collections::HashMap, sync::Arc};
 
 use async_graphql::{
-    ContextSelectionSet, Name, OutputType, Positioned, ServerResult, Value,
+    ContextSelectionSet, Error, Name, OutputType, Positioned, ServerResult, Value,
     indexmap::IndexMap,
     parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
     registry::Registry,
     resolver_utils::resolve_list,
 };
 
-use crate::graphql::{
-    batch::Loaders,
-    context::{app, once},
-    errors::Refusal,
+use crate::{
+    entity::participant,
+    graphql::{
+        batch::Loaders,
+        context::{app, once},
+        errors::Refusal,
+        users::{loader::UserKey, types::User},
+    },
 };
 pub use looked_up::{Found, Question, Wanted};
+pub use takes::Takes;
+pub(crate) use takes::{takes, takes_of};
 
 /// An object of which some fields are told without waiting. What is not named is told the ordinary way.
 pub trait Plain: OutputType + Sized + 'static {
@@ -34,6 +41,9 @@ pub trait Plain: OutputType + Sized + 'static {
     fn inside(_name: &str, _set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
         None
     }
+
+    /// The columns that telling a field takes, by its name.
+    fn takes(_name: &str, _takes: &mut Takes) {}
 
     /// Answers what is wanted as far as this object is the answer.
     fn answer<'a>(&'a self, _wanted: &mut Wanted, _found: &mut Found<'a>) {}
@@ -53,9 +63,35 @@ pub trait Inside<T>: Send + Sync {
 pub struct Set<'a> {
     asked: &'a SelectionSet,
     fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
+    /// What plans take, all together.
+    takes: &'a RefCell<Takes>,
+    /// Whether the messages are of a thread's list. Then their parents, to the root, are visible and shown as they are:
+    /// nobody sees a thread without its root, all else in it came later, and what has replies is shown.
+    lineage: bool,
 }
 
 impl Set<'_> {
+    /// The same of something that is not of the list.
+    #[must_use]
+    pub fn apart(self) -> Self {
+        Self {
+            lineage: false,
+            ..self
+        }
+    }
+
+    /// Whether it is about parents in a thread's list, and only asks which they are.
+    #[must_use]
+    pub fn asks_which_parent(self) -> bool {
+        let is_id = |selection: &Positioned<Selection>| match &selection.node {
+            Selection::Field(field) => {
+                ["id", "__typename"].contains(&field.node.name.node.as_str())
+            }
+            _ => false,
+        };
+        self.lineage && self.asked.items.iter().all(is_id)
+    }
+
     /// How to tell it, if it can be told at once.
     #[must_use]
     pub fn plan<T: Plain>(self) -> Option<Plan<T>> {
@@ -126,6 +162,7 @@ impl<T: Plain> Plan<T> {
                 },
             )?),
         };
+        T::takes(name, &mut set.takes.borrow_mut());
         self.fields.push((key.clone(), cell));
         Some(())
     }
@@ -151,8 +188,15 @@ impl<T: Plain> Plan<T> {
         Value::Object(object)
     }
 
-    async fn tell_all(&self, items: &[&T], loaders: Loaders<'_>) -> Result<Value, Refusal> {
+    async fn tell_all(
+        &self,
+        items: &[&T],
+        at_hand: &AtHand,
+        loaders: Loaders<'_>,
+    ) -> Result<Value, Refusal> {
         let (mut wanted, mut found) = (Wanted::default(), Found::default());
+        found.people(&at_hand.people);
+        found.places(&at_hand.places);
         loop {
             for item in items {
                 self.ask(item, &found, &mut wanted);
@@ -191,6 +235,33 @@ impl<T, U: Plain> Inside<T> for Part<T, U> {
 
     fn tell(&self, of: &T, found: &Found<'_>) -> Value {
         self.plan.tell((self.of)(of), found)
+    }
+}
+
+/// An object that is made from the item, or none.
+pub struct Made<T, U> {
+    of: fn(&T) -> Option<U>,
+    plan: Plan<U>,
+}
+
+impl<T, U: Plain> Made<T, U> {
+    /// This object, and what is asked of it.
+    pub fn new(of: fn(&T) -> Option<U>, set: Set<'_>) -> Option<Self> {
+        let plan = set.plan()?;
+        Some(Self { of, plan })
+    }
+}
+
+impl<T, U: Plain> Inside<T> for Made<T, U> {
+    fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted) {
+        if let Some(object) = (self.of)(of) {
+            self.plan.ask(&object, found, wanted);
+        }
+    }
+
+    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
+        let object = (self.of)(of);
+        object.map_or(Value::Null, |object| self.plan.tell(&object, found))
     }
 }
 
@@ -270,11 +341,25 @@ impl<T, K: Question> Inside<T> for Asked<T, K> {
     }
 }
 
+/// What came with the items of a list.
+#[derive(Clone, Debug, Default)]
+pub struct AtHand {
+    /// People whom they name, of whom only what is asked for was read.
+    pub people: HashMap<UserKey, User>,
+    /// The viewer's places in conversations that are listed, and the place of the newest root message in each.
+    pub places: Vec<(participant::Model, i32)>,
+    /// Whether only what is asked for was read of the items as well. They can be told at once, and in no other way.
+    pub is_partial: bool,
+    /// As [`Set::lineage`].
+    pub lineage: bool,
+}
+
 /// A list of a page, told at once where that is possible: of items, or of a part of each.
 #[derive(Debug)]
 pub struct Listed<T, U = T> {
     items: Arc<[T]>,
     of: fn(&T) -> &U,
+    at_hand: Arc<AtHand>,
 }
 
 impl<T> Listed<T> {
@@ -284,7 +369,15 @@ impl<T> Listed<T> {
         Self {
             items: items.into_iter().collect(),
             of: |item| item,
+            at_hand: Arc::default(),
         }
+    }
+
+    /// The same, with what came with them.
+    #[must_use]
+    pub fn with(mut self, at_hand: AtHand) -> Self {
+        self.at_hand = Arc::new(at_hand);
+        self
     }
 
     /// This part of each of the same items.
@@ -293,6 +386,7 @@ impl<T> Listed<T> {
         Listed {
             items: Arc::clone(&self.items),
             of,
+            at_hand: Arc::clone(&self.at_hand),
         }
     }
 }
@@ -315,8 +409,14 @@ impl<T: Send + Sync + 'static, U: Plain> OutputType for Listed<T, U> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        if let Some(value) = self.at_once(ctx).await {
-            return Ok(value);
+        match self.at_once(ctx).await {
+            Some(Ok(value)) => return Ok(value),
+            Some(Err(refusal)) if self.at_hand.is_partial => {
+                let error = Error::from(refusal).into_server_error(field.pos);
+                return Err(ctx.set_error_path(error));
+            }
+            // Told the ordinary way, which also tells what went wrong.
+            None | Some(Err(_)) => {}
         }
         let items = self.items.iter().map(self.of);
         resolve_list(ctx, field, items, Some(self.items.len())).await
@@ -324,18 +424,23 @@ impl<T: Send + Sync + 'static, U: Plain> OutputType for Listed<T, U> {
 }
 
 impl<T: Send + Sync, U: Plain> Listed<T, U> {
-    /// None where it is to be told the ordinary way, which also tells what went wrong.
-    async fn at_once(&self, ctx: &ContextSelectionSet<'_>) -> Option<Value> {
+    /// None where it cannot be.
+    async fn at_once(&self, ctx: &ContextSelectionSet<'_>) -> Option<Result<Value, Refusal>> {
         if !app(ctx).config.lists_at_once {
             return None;
         }
-        let set = Set {
-            asked: &ctx.item.node,
-            fragments: &ctx.query_env.fragments,
+        let plan = {
+            let takes = RefCell::default();
+            let set = Set {
+                asked: &ctx.item.node,
+                fragments: &ctx.query_env.fragments,
+                takes: &takes,
+                lineage: self.at_hand.lineage,
+            };
+            set.plan::<U>()?
         };
-        let plan = set.plan::<U>()?;
         let items: Vec<&U> = self.items.iter().map(self.of).collect();
-        plan.tell_all(&items, once(ctx)).await.ok()
+        Some(plan.tell_all(&items, &self.at_hand, once(ctx)).await)
     }
 }
 
@@ -353,6 +458,8 @@ mod tests {
         let set = Set {
             asked: &operation.node.selection_set.node,
             fragments: &document.fragments,
+            takes: &RefCell::default(),
+            lineage: false,
         };
         set.plan::<Message>().is_some()
     }

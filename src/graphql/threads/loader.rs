@@ -7,6 +7,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
     domain::{
+        messages::columns::{Columns, Row},
         page::{Part, Span},
         threads::{
             self, lists,
@@ -14,7 +15,7 @@ use crate::{
             replies::{self, Listing, Scope},
         },
     },
-    entity::{message, thread},
+    entity::thread,
     graphql::{
         batch::{Batch, by_key},
         errors::Refusal,
@@ -49,28 +50,35 @@ pub struct ThreadRepliesOf {
     pub scope: Scope,
     /// In which order, and which part.
     pub listing: Listing,
+    /// What of them is read.
+    pub columns: Columns,
 }
 
 impl Loader<ThreadRepliesOf> for Batch {
-    type Value = Part<message::Model>;
+    type Value = Part<Row>;
     type Error = Refusal;
 
     async fn load(
         &self,
         keys: &[ThreadRepliesOf],
     ) -> Result<HashMap<ThreadRepliesOf, Self::Value>, Refusal> {
+        if let Some(kept) = self.kept_replies(keys) {
+            return Ok(HashMap::from([kept]));
+        }
         let mut found = HashMap::new();
         let alike = group(keys, |key| {
-            ((key.scope.clone(), key.listing.clone()), key.thread)
+            let alike = (key.scope.clone(), key.listing.clone(), key.columns.clone());
+            (alike, key.thread)
         });
-        for ((scope, listing), threads) in alike {
-            let db = self.app().db.read();
-            let pages = replies::pages(db, self.viewer()?, &threads, &scope, &listing).await?;
-            found.extend(pages.into_iter().map(|(thread, part)| {
+        for ((scope, listing, columns), threads) in alike {
+            let (db, viewer) = (self.app().db.read(), self.viewer()?);
+            let pages = replies::pages(db, viewer, &threads, &scope, &listing, &columns);
+            found.extend(pages.await?.into_iter().map(|(thread, part)| {
                 let key = ThreadRepliesOf {
                     thread,
                     scope: scope.clone(),
                     listing: listing.clone(),
+                    columns: columns.clone(),
                 };
                 (key, part)
             }));

@@ -3,10 +3,12 @@
 use async_graphql::{Context, Object};
 
 use crate::{
+    db::in_time,
+    domain::threads,
     graphql::{
-        context::{once, viewer},
+        context::{app, once, viewer},
         errors::{Result, maybe},
-        threads::{loader::ThreadKey, types::Thread},
+        threads::{loader::ThreadKey, replies, types::Thread},
     },
     id::ThreadId,
 };
@@ -20,8 +22,18 @@ impl ThreadQuery {
     /// One thread in a conversation the viewer takes part in.
     async fn thread(&self, ctx: &Context<'_>, id: ThreadId) -> Option<Result<Thread>> {
         maybe(async {
-            viewer(ctx)?;
-            once(ctx).load_one(ThreadKey(id)).await
+            let viewer = viewer(ctx)?;
+            let loaders = once(ctx);
+            let (Some(batch), Some(key)) = (loaders.alone(), replies::ahead(ctx, id)) else {
+                return loaders.load_one(ThreadKey(id)).await;
+            };
+            let db = app(ctx).db.read();
+            let which = (&key.scope, &key.listing);
+            let found = threads::replies::with_thread(db, viewer, id, which, &key.columns);
+            Ok(in_time(found).await?.map(|(thread, part)| {
+                batch.keep_replies(key, part);
+                Thread(thread)
+            }))
         })
         .await
     }

@@ -2,20 +2,25 @@
 
 use async_graphql::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Serialize, Serializer};
 
 use crate::{
     domain::{
         page::{End, Part, Span},
-        threads::replies::{self, Listing},
+        threads::replies::{self, Listing, Scope},
     },
     entity::message,
     error::{Error, Problem},
     graphql::{
+        ahead,
         context::{app, once, viewer},
         errors::Result,
-        messages::types::Message,
-        page::{Both, Page, cursor},
-        plain::Listed,
+        messages::{
+            timeline::{at_hand, columns},
+            types::Message,
+        },
+        page::{Both, Cursor, Page},
+        plain::{self, AtHand, Listed},
         threads::{
             loader::ThreadRepliesOf,
             types::{ThreadOrder, ThreadReplyConnection, ThreadReplyEdge},
@@ -42,8 +47,33 @@ pub struct ThreadRepliesArguments {
 
 /// The cursor of a reply in TREE order.
 #[must_use]
-pub fn tree_cursor(row: &message::Model) -> String {
-    cursor(&URL_SAFE_NO_PAD.encode(&row.path))
+pub fn tree_cursor(row: &message::Model) -> Cursor {
+    Cursor::new(TreeKey(row.path.clone()))
+}
+
+/// The place of a reply in TREE order.
+struct TreeKey(Vec<u8>);
+
+impl Serialize for TreeKey {
+    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
+        to.serialize_str(&URL_SAFE_NO_PAD.encode(&self.0))
+    }
+}
+
+/// The page of its replies that is asked of this thread, the field being resolved: found ahead.
+pub(crate) fn ahead(ctx: &Context<'_>, thread: ThreadId) -> Option<ThreadRepliesOf> {
+    let asked = ahead::only(ctx, "replies").filter(|asked| asked.is_without("under"))?;
+    let order = asked.argument::<Option<ThreadOrder>>("order")?;
+    Some(ThreadRepliesOf {
+        thread,
+        scope: Scope {
+            under: None,
+            level: 0,
+            max_depth: asked.argument("maxDepth")?,
+        },
+        listing: listing(&asked.both()?, order.unwrap_or(ThreadOrder::Tree)).ok()?,
+        columns: columns(asked.takes::<ThreadReplyEdge, Message>(true)),
+    })
 }
 
 /// A page of a thread's replies.
@@ -72,33 +102,37 @@ pub(crate) async fn page(
         max_depth.map(|levels| scope.level.saturating_add(levels)),
     );
     let listing = listing(&both, order)?;
+    let takes = plain::takes::<ThreadReplyEdge, Message>(ctx, true);
+    let is_partial = takes.is_some();
     let key = ThreadRepliesOf {
         thread,
         scope,
         listing: listing.clone(),
+        columns: columns(takes),
     };
     let part = once(ctx).load_one(key).await?.unwrap_or_default();
-    let page = match &listing {
-        Listing::Tree(span) => {
-            let key = |row: &message::Model| URL_SAFE_NO_PAD.encode(&row.path);
-            Page::of(part, span, key)
-        }
-        Listing::OldestFirst(span) | Listing::NewestFirst(span) => by_place(part, span),
+    let (rows, mut at_hand) = at_hand(part.items, is_partial);
+    at_hand.lineage = true;
+    let part = Part {
+        items: rows,
+        has_more: part.has_more,
     };
-    Ok(connection(page, level, deepest))
-}
-
-fn by_place(part: Part<message::Model>, span: &Span<i32>) -> Page<message::Model> {
-    Page::of(part, span, |row| row.seq)
+    let page = match &listing {
+        Listing::Tree(span) => Page::of(part, span, |row| TreeKey(row.path.clone())),
+        Listing::OldestFirst(span) | Listing::NewestFirst(span) => {
+            Page::of(part, span, |row: &message::Model| row.seq)
+        }
+    };
+    Ok(connection(page, (level, deepest), at_hand))
 }
 
 fn connection(
     page: Page<message::Model>,
-    level: i32,
-    deepest: Option<i32>,
+    (level, deepest): (i32, Option<i32>),
+    at_hand: AtHand,
 ) -> ThreadReplyConnection {
     let page_info = page.info();
-    let edge = |(cursor, row): (String, message::Model)| ThreadReplyEdge {
+    let edge = |(cursor, row): (Cursor, message::Model)| ThreadReplyEdge {
         cursor,
         depth: row.depth - level,
         hidden_reply_count: if deepest == Some(row.depth) {
@@ -108,7 +142,7 @@ fn connection(
         },
         node: Message(row),
     };
-    let edges = Listed::new(page.items.into_iter().map(edge));
+    let edges = Listed::new(page.items.into_iter().map(edge)).with(at_hand);
     ThreadReplyConnection {
         nodes: edges.part(|edge| &edge.node),
         edges,

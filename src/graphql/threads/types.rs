@@ -13,7 +13,7 @@ use crate::{
             loader::{MessageKey, message},
             types::Message,
         },
-        page::{Both, Forward, Page, PageInfo, connection},
+        page::{Both, Cursor, Forward, Page, PageInfo, connection},
         plain::{Found, Inside, Listed, Part, Plain, Set, Wanted},
         reads::{
             loader::{PositionOf, UnreadOf},
@@ -199,7 +199,7 @@ pub struct ThreadReplyEdge {
     /// The reply.
     pub node: Message,
     /// Its cursor.
-    pub cursor: String,
+    pub cursor: Cursor,
     /// Levels below the thread's root, or below `under` when that was given.
     pub depth: i32,
     /// Replies below this one that `maxDepth` left out; fetch them with `under`.
@@ -222,7 +222,7 @@ impl ThreadReplyEdge {
 impl Plain for ThreadReplyEdge {
     fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
         Some(match name {
-            "cursor" => |of| of.cursor.clone().into(),
+            "cursor" => |of| of.cursor.to_string().into(),
             "depth" => |of| of.depth.into(),
             "hiddenReplyCount" => |of| of.hidden_reply_count.into(),
             _ => return None,

@@ -2,7 +2,14 @@
 
 use async_graphql::{ScalarType, Value};
 
-use crate::graphql::{plain::Plain, scalars::DateTime, users::types::User};
+use crate::{
+    entity::user,
+    graphql::{
+        plain::{Plain, Takes},
+        scalars::DateTime,
+        users::types::User,
+    },
+};
 
 impl Plain for User {
     fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
@@ -14,5 +21,17 @@ impl Plain for User {
             "createdAt" => |of| DateTime(of.0.created_at).to_value(),
             _ => return None,
         })
+    }
+
+    fn takes(name: &str, takes: &mut Takes) {
+        let columns: &[&str] = match name {
+            "__typename" | "id" => &["id"],
+            "username" => &["username"],
+            "displayName" => &["display_name"],
+            "isVerified" => &["verified_at"],
+            "createdAt" => &["created_at"],
+            _ => user::Model::COLUMNS,
+        };
+        takes.user.extend(columns);
     }
 }
