@@ -198,6 +198,54 @@ pub(crate) fn repeats(document: &ExecutableDocument) -> bool {
     false
 }
 
+/// Fields that are looked at for what they may have in common, before all is taken to be merged.
+const MOST_LOOKS: usize = 2000;
+
+/// Whether a document may have fields executed apart that are one field of the answer: asked twice in the same place,
+/// or in fragments that are spread there.
+pub(crate) fn merges(document: &ExecutableDocument) -> bool {
+    let mut looks = 0;
+    let operations = document.operations.iter();
+    let mut sets: Vec<&SelectionSet> = operations
+        .map(|(_, operation)| &operation.node.selection_set.node)
+        .chain(
+            document
+                .fragments
+                .values()
+                .map(|fragment| &fragment.node.selection_set.node),
+        )
+        .collect();
+    while let Some(set) = sets.pop() {
+        let mut objects: Vec<&Name> = vec![];
+        let mut same = vec![set];
+        while let Some(part) = same.pop() {
+            for selection in &part.items {
+                looks += 1;
+                match &selection.node {
+                    Selection::Field(field) if field.node.selection_set.node.items.is_empty() => {}
+                    Selection::Field(field) => {
+                        objects.push(&field.node.response_key().node);
+                        sets.push(&field.node.selection_set.node);
+                    }
+                    Selection::InlineFragment(inline) => same.push(&inline.node.selection_set.node),
+                    Selection::FragmentSpread(spread) => {
+                        let found = document.fragments.get(&spread.node.fragment_name.node);
+                        same.extend(found.map(|found| &found.node.selection_set.node));
+                    }
+                }
+            }
+            if looks > MOST_LOOKS {
+                return true;
+            }
+        }
+        objects.sort_unstable();
+        if objects.array_windows().any(|[one, next]| one == next) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Rows under the key that each of them has.
 pub(crate) fn by_key<K, R, V>(
     rows: Vec<R>,

@@ -116,9 +116,20 @@ pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a Cursor> {
     ctx.data_unchecked::<Reached>().0.as_ref()
 }
 
-/// Whether fields of this request may be executed more than once outside of lists.
+/// What may happen to fields of this request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Repeats(pub(crate) bool);
+pub(crate) struct Repeats {
+    /// They may be executed more than once outside of lists.
+    pub(crate) repeats: bool,
+    /// What is executed apart may be one field of the answer.
+    pub(crate) merges: bool,
+}
+
+/// Whether what fields of this request answer may have to be merged.
+#[must_use]
+pub(crate) fn merges<T>(ctx: &ContextBase<'_, T>) -> bool {
+    ctx.data_unchecked::<Repeats>().merges
+}
 
 /// The running server.
 #[must_use]
@@ -147,6 +158,6 @@ pub(crate) fn batch<'a, T>(ctx: &ContextBase<'a, T>) -> Loaders<'a> {
 /// The loaders of this request for a question that only this field asks, and only here.
 #[must_use]
 pub(crate) fn once<'a, T>(ctx: &ContextBase<'a, T>) -> Loaders<'a> {
-    let Repeats(repeats) = *ctx.data_unchecked::<Repeats>();
+    let Repeats { repeats, .. } = *ctx.data_unchecked::<Repeats>();
     Loaders::once(ctx, ctx.data_unchecked::<DataLoader<Batch>>(), repeats)
 }

@@ -83,7 +83,11 @@ pub fn sdl() -> String {
 /// Attaches to a request what its resolvers need: who asks, and fresh loaders.
 pub fn prepare(app: &App, caller: context::Caller, mut request: Request) -> Request {
     // What cannot be read is not executed.
-    let repeats = context::Repeats(request.parsed_query().is_ok_and(batch::repeats));
+    let document = request.parsed_query().ok();
+    let repeats = context::Repeats {
+        repeats: document.is_some_and(batch::repeats),
+        merges: document.is_some_and(batch::merges),
+    };
     let batch = Batch::new(app, caller.clone());
     let loader = DataLoader::new(batch, crate::db::spawn_metered).delay(app.config.loader_delay);
     // Looked up before anything is loaded: what is loaded is then at least as new.

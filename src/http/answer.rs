@@ -298,39 +298,65 @@ impl Answer {
     }
 
     fn encode_within(&self, most: usize) -> Bytes {
-        #[derive(Serialize)]
-        struct Body<'a> {
-            #[serde(skip_serializing_if = "<[Told]>::is_empty")]
-            errors: &'a [Told],
-            #[serde(skip_serializing_if = "Option::is_none")]
-            data: Option<&'a Value>,
-        }
         let mut out = Bounded {
             bytes: Vec::with_capacity(1024),
             left: most,
         };
-        let body = Body {
-            errors: &self.errors,
-            data: self.data.as_ref(),
-        };
-        match serde_json::to_writer(&mut out, &body) {
-            Ok(()) => out.bytes.into(),
-            Err(_too_large) => {
-                let mut told = Told::new(
-                    Code::TooComplex,
-                    "The answer is larger than one request may have: ask for fewer items or fields.",
-                );
-                told.extensions
-                    .insert("limit".to_owned(), Value::from("answerBytes"));
-                told.extensions
-                    .insert("maximum".to_owned(), Value::from(most));
-                let body = Body {
-                    errors: &[told],
-                    data: Some(&Value::Null),
-                };
-                serde_json::to_vec(&body).unwrap_or_default().into()
-            }
+        if write_body(&mut out, &self.errors, self.data.as_ref()).is_ok() {
+            return out.bytes.into();
         }
+        let mut told = Told::new(
+            Code::TooComplex,
+            "The answer is larger than one request may have: ask for fewer items or fields.",
+        );
+        let figures = [("limit", "answerBytes".into()), ("maximum", most.into())];
+        let figures = figures.map(|(name, value): (&str, Value)| (name.to_owned(), value));
+        told.extensions.extend(figures);
+        let mut out = Vec::new();
+        // There is always room in memory.
+        let _ = write_body(&mut out, &[told], Some(&Value::Null));
+        out.into()
+    }
+}
+
+fn write_body(out: &mut impl Write, errors: &[Told], data: Option<&Value>) -> io::Result<()> {
+    out.write_all(b"{")?;
+    if !errors.is_empty() {
+        out.write_all(b"\"errors\":")?;
+        serde_json::to_writer(&mut *out, errors)?;
+    }
+    if let Some(data) = data {
+        out.write_all(if errors.is_empty() {
+            b"\"data\":"
+        } else {
+            b",\"data\":"
+        })?;
+        write_value(out, data)?;
+    }
+    out.write_all(b"}")
+}
+
+/// Lists that were told at once come as what they are in JSON (`graphql/plain`), which is all that is ever binary here.
+fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()> {
+    match value {
+        Value::Binary(written) => out.write_all(written),
+        Value::List(items) => {
+            for (index, item) in items.iter().enumerate() {
+                out.write_all(if index == 0 { b"[" } else { b"," })?;
+                write_value(out, item)?;
+            }
+            out.write_all(if items.is_empty() { b"[]" } else { b"]" })
+        }
+        Value::Object(fields) => {
+            for (index, (name, value)) in fields.iter().enumerate() {
+                out.write_all(if index == 0 { b"{" } else { b"," })?;
+                serde_json::to_writer(&mut *out, name.as_str())?;
+                out.write_all(b":")?;
+                write_value(out, value)?;
+            }
+            out.write_all(if fields.is_empty() { b"{}" } else { b"}" })
+        }
+        leaf => Ok(serde_json::to_writer(out, leaf)?),
     }
 }
 

@@ -2,31 +2,25 @@
 //! them at each level, they are written down one after the other, without a future for each field of each item.
 //! Whatever else is asked goes the ordinary way, and says the same.
 
+mod listed;
 mod looked_up;
 mod takes;
 
-use std::{borrow::Cow, cell::RefCell, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, collections::HashMap};
 
 use async_graphql::{
-    ContextSelectionSet, Error, Name, OutputType, Positioned, ServerResult, Value,
-    indexmap::IndexMap,
+    Name, OutputType, Positioned, Value,
     parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
-    registry::Registry,
-    resolver_utils::resolve_list,
 };
 
-use crate::{
-    entity::participant,
-    graphql::{
-        batch::Loaders,
-        context::{app, once},
-        errors::Refusal,
-        users::{loader::UserKey, types::User},
-    },
-};
+use crate::graphql::{batch::Loaders, errors::Refusal};
+pub use listed::{AtHand, Listed};
 pub use looked_up::{Found, Question, Wanted};
 pub use takes::Takes;
 pub(crate) use takes::{takes, takes_of};
+
+/// What an item of a list takes, roughly, when it is written down.
+const ITEM_BYTES: usize = 256;
 
 /// An object of which some fields are told without waiting. What is not named is told the ordinary way.
 pub trait Plain: OutputType + Sized + 'static {
@@ -54,8 +48,8 @@ pub trait Inside<T>: Send + Sync {
     /// What has to be looked up for it, after what was.
     fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted);
 
-    /// Its value, once all was looked up.
-    fn tell(&self, of: &T, found: &Found<'_>) -> Value;
+    /// Writes its value down, once all was looked up.
+    fn tell(&self, of: &T, found: &Found<'_>, out: &mut Json);
 }
 
 /// What is asked of an object.
@@ -107,9 +101,17 @@ enum Cell<T> {
     Inside(Box<dyn Inside<T>>),
 }
 
-/// How to tell what is asked of an object.
+/// How to tell what is asked of an object. Each field with what stands before its value.
 pub struct Plan<T> {
-    fields: Vec<(Name, Cell<T>)>,
+    fields: Vec<(Name, String, Cell<T>)>,
+}
+
+/// JSON, as far as it is written.
+pub type Json = Vec<u8>;
+
+/// Writes a value down. There is always room, and no value of ours is without a form.
+fn write(out: &mut Json, value: &Value) {
+    let _ = serde_json::to_writer(out, value);
 }
 
 impl<T: Plain> Plan<T> {
@@ -146,7 +148,7 @@ impl<T: Plain> Plan<T> {
     fn add_field(&mut self, field: &Field, set: Set<'_>) -> Option<()> {
         let key = &field.response_key().node;
         // What is asked twice is to be merged.
-        let is_new = self.fields.iter().all(|(known, _)| known != key);
+        let is_new = self.fields.iter().all(|(known, ..)| known != key);
         if !(is_new && field.directives.is_empty() && field.arguments.is_empty()) {
             return None;
         }
@@ -163,29 +165,32 @@ impl<T: Plain> Plan<T> {
             )?),
         };
         T::takes(name, &mut set.takes.borrow_mut());
-        self.fields.push((key.clone(), cell));
+        // Names need no escapes.
+        let comma = if self.fields.is_empty() { "" } else { "," };
+        let before = format!("{comma}\"{key}\":");
+        self.fields.push((key.clone(), before, cell));
         Some(())
     }
 
     fn ask(&self, of: &T, found: &Found<'_>, wanted: &mut Wanted) {
-        for (_, cell) in &self.fields {
+        for (.., cell) in &self.fields {
             if let Cell::Inside(inside) = cell {
                 inside.ask(of, found, wanted);
             }
         }
     }
 
-    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
-        let mut object = IndexMap::with_capacity(self.fields.len());
-        for (key, cell) in &self.fields {
-            let value = match cell {
-                Cell::TypeName => Value::String(T::type_name().into_owned()),
-                Cell::Leaf(leaf) => leaf(of),
-                Cell::Inside(inside) => inside.tell(of, found),
-            };
-            object.insert(key.clone(), value);
+    fn tell(&self, of: &T, found: &Found<'_>, out: &mut Json) {
+        out.push(b'{');
+        for (_, before, cell) in &self.fields {
+            out.extend_from_slice(before.as_bytes());
+            match cell {
+                Cell::TypeName => write(out, &Value::String(T::type_name().into_owned())),
+                Cell::Leaf(leaf) => write(out, &leaf(of)),
+                Cell::Inside(inside) => inside.tell(of, found, out),
+            }
         }
-        Value::Object(object)
+        out.push(b'}');
     }
 
     async fn tell_all(
@@ -193,7 +198,7 @@ impl<T: Plain> Plan<T> {
         items: &[&T],
         at_hand: &AtHand,
         loaders: Loaders<'_>,
-    ) -> Result<Value, Refusal> {
+    ) -> Result<Json, Refusal> {
         let (mut wanted, mut found) = (Wanted::default(), Found::default());
         found.people(&at_hand.people);
         found.places(&at_hand.places);
@@ -209,8 +214,16 @@ impl<T: Plain> Plan<T> {
             }
             wanted.look_up(&mut found, loaders).await?;
         }
-        let told = items.iter().map(|item| self.tell(item, &found));
-        Ok(Value::List(told.collect()))
+        let mut out = Json::with_capacity(items.len() * ITEM_BYTES + 2);
+        out.push(b'[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            self.tell(item, &found, &mut out);
+        }
+        out.push(b']');
+        Ok(out)
     }
 }
 
@@ -233,8 +246,8 @@ impl<T, U: Plain> Inside<T> for Part<T, U> {
         self.plan.ask((self.of)(of), found, wanted);
     }
 
-    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
-        self.plan.tell((self.of)(of), found)
+    fn tell(&self, of: &T, found: &Found<'_>, out: &mut Json) {
+        self.plan.tell((self.of)(of), found, out);
     }
 }
 
@@ -259,9 +272,11 @@ impl<T, U: Plain> Inside<T> for Made<T, U> {
         }
     }
 
-    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
-        let object = (self.of)(of);
-        object.map_or(Value::Null, |object| self.plan.tell(&object, found))
+    fn tell(&self, of: &T, found: &Found<'_>, out: &mut Json) {
+        match (self.of)(of) {
+            Some(object) => self.plan.tell(&object, found, out),
+            None => write(out, &Value::Null),
+        }
     }
 }
 
@@ -305,10 +320,12 @@ impl<T, K: Question, U: Plain + Clone> Inside<T> for Named<T, K, U> {
         }
     }
 
-    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
+    fn tell(&self, of: &T, found: &Found<'_>, out: &mut Json) {
         let answer = (self.of)(of).and_then(|key| K::found(found).get(&key)?.as_deref());
-        let object = answer.and_then(|answer| (self.object)(of, answer));
-        object.map_or(Value::Null, |object| self.plan.tell(&object, found))
+        match answer.and_then(|answer| (self.object)(of, answer)) {
+            Some(object) => self.plan.tell(&object, found, out),
+            None => write(out, &Value::Null),
+        }
     }
 }
 
@@ -335,112 +352,9 @@ impl<T, K: Question> Inside<T> for Asked<T, K> {
         }
     }
 
-    fn tell(&self, of: &T, found: &Found<'_>) -> Value {
+    fn tell(&self, of: &T, found: &Found<'_>, out: &mut Json) {
         let answer = (self.of)(of).and_then(|key| K::found(found).get(&key)?.as_deref());
-        (self.tell)(of, answer)
-    }
-}
-
-/// What came with the items of a list.
-#[derive(Clone, Debug, Default)]
-pub struct AtHand {
-    /// People whom they name, of whom only what is asked for was read.
-    pub people: HashMap<UserKey, User>,
-    /// The viewer's places in conversations that are listed, and the place of the newest root message in each.
-    pub places: Vec<(participant::Model, i32)>,
-    /// Whether only what is asked for was read of the items as well. They can be told at once, and in no other way.
-    pub is_partial: bool,
-    /// As [`Set::lineage`].
-    pub lineage: bool,
-}
-
-/// A list of a page, told at once where that is possible: of items, or of a part of each.
-#[derive(Debug)]
-pub struct Listed<T, U = T> {
-    items: Arc<[T]>,
-    of: fn(&T) -> &U,
-    at_hand: Arc<AtHand>,
-}
-
-impl<T> Listed<T> {
-    /// These items.
-    #[must_use]
-    pub fn new(items: impl IntoIterator<Item = T>) -> Self {
-        Self {
-            items: items.into_iter().collect(),
-            of: |item| item,
-            at_hand: Arc::default(),
-        }
-    }
-
-    /// The same, with what came with them.
-    #[must_use]
-    pub fn with(mut self, at_hand: AtHand) -> Self {
-        self.at_hand = Arc::new(at_hand);
-        self
-    }
-
-    /// This part of each of the same items.
-    #[must_use]
-    pub fn part<U>(&self, of: fn(&T) -> &U) -> Listed<T, U> {
-        Listed {
-            items: Arc::clone(&self.items),
-            of,
-            at_hand: Arc::clone(&self.at_hand),
-        }
-    }
-}
-
-impl<T: Send + Sync + 'static, U: Plain> OutputType for Listed<T, U> {
-    fn type_name() -> Cow<'static, str> {
-        Vec::<U>::type_name()
-    }
-
-    fn qualified_type_name() -> String {
-        Vec::<U>::qualified_type_name()
-    }
-
-    fn create_type_info(registry: &mut Registry) -> String {
-        Vec::<U>::create_type_info(registry)
-    }
-
-    async fn resolve(
-        &self,
-        ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
-    ) -> ServerResult<Value> {
-        match self.at_once(ctx).await {
-            Some(Ok(value)) => return Ok(value),
-            Some(Err(refusal)) if self.at_hand.is_partial => {
-                let error = Error::from(refusal).into_server_error(field.pos);
-                return Err(ctx.set_error_path(error));
-            }
-            // Told the ordinary way, which also tells what went wrong.
-            None | Some(Err(_)) => {}
-        }
-        let items = self.items.iter().map(self.of);
-        resolve_list(ctx, field, items, Some(self.items.len())).await
-    }
-}
-
-impl<T: Send + Sync, U: Plain> Listed<T, U> {
-    /// None where it cannot be.
-    async fn at_once(&self, ctx: &ContextSelectionSet<'_>) -> Option<Result<Value, Refusal>> {
-        if !app(ctx).config.lists_at_once {
-            return None;
-        }
-        let plan = {
-            let takes = RefCell::default();
-            let set = Set {
-                asked: &ctx.item.node,
-                fragments: &ctx.query_env.fragments,
-                takes: &takes,
-                lineage: self.at_hand.lineage,
-            };
-            set.plan::<U>()?
-        };
-        let items: Vec<&U> = self.items.iter().map(self.of).collect();
-        Some(plan.tell_all(&items, &self.at_hand, once(ctx)).await)
+        write(out, &(self.tell)(of, answer));
     }
 }
 
