@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, Iterable, QueryResult, QueryTrait,
-    Select, Statement, Value, Values,
+    ConnectionTrait, EntityTrait, FromQueryResult, QueryResult, QuerySelect, QueryTrait, Select,
+    Statement, Value, Values, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -165,21 +165,22 @@ impl<K: Clone + Into<Value>> Span<K> {
     }
 }
 
-/// Reads a row and a list by one statement. The list's rows have `width` columns of their own, from the place on that
-/// is told with them.
+/// Reads these columns of a row, `id` first, and a list, by one statement. The list's rows have `width` columns of their
+/// own, behind those.
 pub async fn beside<E, C>(
     db: &C,
-    head: Select<E>,
+    (head, columns): (Select<E>, &[&'static str]),
     (list, more): (String, Vec<Value>),
     width: usize,
-) -> Result<(Option<E::Model>, Vec<QueryResult>, usize), Error>
+) -> Result<(Option<QueryResult>, Vec<QueryResult>), Error>
 where
     E: EntityTrait,
     C: ConnectionTrait,
 {
     let backend = db.get_database_backend();
+    let columns_of = |select: Select<E>, &column| select.expr(Expr::col((E::default(), column)));
+    let head = columns.iter().fold(head.select_only(), columns_of);
     let head = head.build(backend);
-    let columns = E::Column::iter().count();
     let mut values = head.values.map_or_else(Vec::new, |Values(values)| values);
     let before = u32::try_from(values.len()).map_err(Error::internal)?;
     let nulls = |count| vec!["NULL"; count].join(", ");
@@ -187,20 +188,18 @@ where
         "SELECT head.*, {} FROM ({}) AS head UNION ALL SELECT {}, list.* FROM ({}) AS list",
         nulls(width),
         head.sql,
-        nulls(columns),
+        nulls(columns.len()),
         db::numbered_after(before, backend, &list)
     );
     values.extend(more);
     let statement = Statement::from_sql_and_values(backend, text, values);
     let mut rows = db.query_all_raw(statement).await?;
-    // Every table's first column is its key.
-    let is_head =
-        |row: &QueryResult| Ok::<_, DbErr>(row.try_get_by_index::<Option<Uuid>>(0)?.is_some());
-    let head = match rows.first() {
-        Some(first) if is_head(first)? => Some(E::Model::from_query_result(&rows.remove(0), "")?),
-        _ => None,
+    let id: Option<Uuid> = match rows.first() {
+        Some(first) => first.try_get_by_index(0)?,
+        None => None,
     };
-    Ok((head, rows, columns))
+    let head = id.is_some().then(|| rows.remove(0));
+    Ok((head, rows))
 }
 
 /// Reads several lists by one statement: each `SELECT` with its own order and limit.
@@ -217,13 +216,8 @@ where
 /// The same, not yet read.
 pub async fn union_of_rows<C: ConnectionTrait>(
     db: &C,
-    mut selects: Vec<(String, Vec<Value>)>,
+    selects: Vec<(String, Vec<Value>)>,
 ) -> Result<Vec<QueryResult>, Error> {
-    if selects.len() == 1
-        && let Some((text, values)) = selects.pop()
-    {
-        return db::rows(db, &text, values).await;
-    }
     let mut rows = vec![];
     for chunk in selects.chunks(LISTS_PER_STATEMENT) {
         let texts: Vec<_> = chunk

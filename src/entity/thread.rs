@@ -6,7 +6,7 @@ use sea_orm::entity::prelude::*;
 use crate::id::{ConversationId, ThreadId};
 
 #[sea_orm::model]
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "thread")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
@@ -18,3 +18,11 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+partly! {
+    "id" => id,
+    "conversation_id" => conversation_id,
+    "reply_count" => reply_count,
+    "last_reply_seq" => last_reply_seq,
+    "last_activity_at" => last_activity_at,
+}

@@ -18,6 +18,9 @@ pub(crate) struct Asked<'c, 'a> {
     field: &'c Positioned<Field>,
 }
 
+/// A variable that is not there.
+struct Unknown;
+
 /// The field of this name, if it stands there once, by itself.
 pub(crate) fn only<'c, 'a>(ctx: &'c Context<'a>, name: &str) -> Option<Asked<'c, 'a>> {
     let items = &ctx.item.node.selection_set.node.items;
@@ -29,21 +32,40 @@ pub(crate) fn only<'c, 'a>(ctx: &'c Context<'a>, name: &str) -> Option<Asked<'c,
     Some(Asked { ctx, field })
 }
 
+/// The columns to read of an object that has all these, when this is the field inside it that was looked for.
+pub(crate) fn columns_beside(
+    ctx: &Context<'_>,
+    name: &str,
+    all: &'static [&'static str],
+) -> &'static [&'static str] {
+    let is_told_by_id = |selection: &Positioned<Selection>| match &selection.node {
+        Selection::Field(field) => {
+            ["id", "__typename", name].contains(&field.node.name.node.as_str())
+        }
+        _ => false,
+    };
+    let mut asked = ctx.item.node.selection_set.node.items.iter();
+    if asked.all(is_told_by_id) {
+        &["id"]
+    } else {
+        all
+    }
+}
+
 impl Asked<'_, '_> {
-    /// What an argument is given, if anything; none where that cannot be told.
-    fn given(self, name: &str) -> Option<Option<Value>> {
+    /// What an argument is given, if anything.
+    fn given(self, name: &str) -> Result<Option<Value>, Unknown> {
         let variables = &self.ctx.query_env.variables;
-        let Some(value) = self.field.node.get_argument(name) else {
-            return Some(None);
-        };
-        let value = value.node.clone();
-        let value = value.into_const_with(|name| variables.get(&name).cloned().ok_or(()));
-        Some(Some(value.ok()?))
+        let given = self.field.node.get_argument(name).map(|value| {
+            let value = value.node.clone();
+            value.into_const_with(|name| variables.get(&name).cloned().ok_or(Unknown))
+        });
+        given.transpose()
     }
 
     /// An argument's value; none where it is not one.
     pub(crate) fn argument<T: InputType>(self, name: &str) -> Option<T> {
-        T::parse(self.given(name)?).ok()
+        T::parse(self.given(name).ok()?).ok()
     }
 
     /// The arguments of a page.
@@ -58,7 +80,7 @@ impl Asked<'_, '_> {
 
     /// Whether this argument is not given.
     pub(crate) fn is_without(self, name: &str) -> bool {
-        matches!(self.given(name), Some(None | Some(Value::Null)))
+        matches!(self.given(name), Ok(None | Some(Value::Null)))
     }
 
     /// As [`plain::takes`] has it.

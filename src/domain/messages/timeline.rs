@@ -66,11 +66,11 @@ pub async fn pages<C: ConnectionTrait>(
         .collect())
 }
 
-/// A conversation, and a part of its timeline, by one statement.
+/// A conversation, of which these columns are read, `id` first, and a part of its timeline, by one statement.
 pub async fn with_conversation<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
-    id: ConversationId,
+    (id, of_conversation): (ConversationId, &[&'static str]),
     (span, include_replies): (&Span<i32>, bool),
     columns: &Columns,
 ) -> Result<Option<(conversation::Model, Part<Row>)>, Error> {
@@ -78,10 +78,15 @@ pub async fn with_conversation<C: ConnectionTrait>(
     let found = conversations::visible(viewer).filter(conversation::Column::Id.eq(id));
     let text = columns.select(db.get_database_backend());
     let list = select(&text, viewer, id, span, include_replies);
-    let (found, rows, from) = beside(db, found, list, columns.width()).await?;
-    let rows = rows.iter().map(|row| columns.read(row, from));
+    let head = (found, of_conversation);
+    let (found, rows) = beside(db, head, list, columns.width()).await?;
+    let Some(found) = found else { return Ok(None) };
+    let rows = rows
+        .iter()
+        .map(|row| columns.read(row, of_conversation.len()));
     let part = span.part(rows.collect::<Result<_, _>>()?);
-    Ok(found.map(|conversation| (conversation, part)))
+    let conversation = conversation::Model::partly(&found, of_conversation, 0)?;
+    Ok(Some((conversation, part)))
 }
 
 fn select(

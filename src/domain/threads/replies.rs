@@ -114,11 +114,11 @@ pub async fn pages<C: ConnectionTrait>(
         .collect())
 }
 
-/// A thread, and a part of all its replies, by one statement.
+/// A thread, of which these columns are read, `id` first, and a part of all its replies, by one statement.
 pub async fn with_thread<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
-    id: ThreadId,
+    (id, of_thread): (ThreadId, &[&'static str]),
     (scope, listing): (&Scope, &Listing),
     columns: &Columns,
 ) -> Result<Option<(thread::Model, Part<Row>)>, Error> {
@@ -131,10 +131,12 @@ pub async fn with_thread<C: ConnectionTrait>(
         (scope, listing),
         &columns,
     );
-    let (found, rows, from) = beside(db, found, list, columns.width()).await?;
-    let rows = rows.iter().map(|row| columns.read(row, from));
+    let (found, rows) = beside(db, (found, of_thread), list, columns.width()).await?;
+    let Some(found) = found else { return Ok(None) };
+    let rows = rows.iter().map(|row| columns.read(row, of_thread.len()));
     let part = listing.part(rows.collect::<Result<_, _>>()?);
-    Ok(found.map(|thread| (thread, part)))
+    let thread = thread::Model::partly(&found, of_thread, 0)?;
+    Ok(Some((thread, part)))
 }
 
 fn select(

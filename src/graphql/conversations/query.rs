@@ -6,7 +6,9 @@ use crate::{
         conversations::{self, Columns, Narrowing},
         messages, sessions,
     },
+    entity::conversation,
     graphql::{
+        ahead,
         context::{app, once, viewer},
         conversations::{
             loader::ConversationKey,
@@ -47,7 +49,9 @@ impl ConversationQuery {
             };
             let (db, columns) = (app(ctx).db.read(), &key.columns);
             let span = (&key.span, key.include_replies);
-            let found = messages::timeline::with_conversation(db, viewer, id, span, columns);
+            let all = conversation::Model::COLUMNS;
+            let which = (id, ahead::columns_beside(ctx, "messages", all));
+            let found = messages::timeline::with_conversation(db, viewer, which, span, columns);
             Ok(in_time(found).await?.map(|(conversation, part)| {
                 batch.keep_timeline(key, part);
                 Conversation(conversation)

@@ -5,7 +5,9 @@ use async_graphql::{Context, Object};
 use crate::{
     db::in_time,
     domain::threads,
+    entity::thread,
     graphql::{
+        ahead,
         context::{app, once, viewer},
         errors::{Result, maybe},
         threads::{loader::ThreadKey, replies, types::Thread},
@@ -28,8 +30,12 @@ impl ThreadQuery {
                 return loaders.load_one(ThreadKey(id)).await;
             };
             let db = app(ctx).db.read();
-            let which = (&key.scope, &key.listing);
-            let found = threads::replies::with_thread(db, viewer, id, which, &key.columns);
+            let which = (
+                id,
+                ahead::columns_beside(ctx, "replies", thread::Model::COLUMNS),
+            );
+            let part = (&key.scope, &key.listing);
+            let found = threads::replies::with_thread(db, viewer, which, part, &key.columns);
             Ok(in_time(found).await?.map(|(thread, part)| {
                 batch.keep_replies(key, part);
                 Thread(thread)

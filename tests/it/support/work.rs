@@ -42,11 +42,10 @@ impl Work {
         }
     }
 
-    /// How much more than another an equal piece of work may take. A page that begins somewhere compares each row with
-    /// that place, and does little else; PostgreSQL counts what it happens to have in memory.
+    /// How much more than another an equal piece of work may take. PostgreSQL counts what it has in memory.
     pub(crate) fn spread_percent(&self) -> i64 {
         match self.db.backend() {
-            DbBackend::Sqlite => 25,
+            DbBackend::Sqlite => 15,
             _ => 100,
         }
     }
