@@ -5,6 +5,7 @@ pub mod filter;
 pub mod interface;
 mod query;
 pub mod share;
+mod streams;
 mod subscription;
 mod telling;
 pub mod types;
