@@ -374,8 +374,8 @@ impl Meter {
     }
 
     /// Runs `work` with its statements counted on this meter.
-    pub async fn measure<F: Future>(self: Arc<Self>, work: F) -> F::Output {
-        METER.scope(self, work).await
+    pub fn measure<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
+        METER.scope(self, work)
     }
 
     /// The meter of the operation that this task works for.
