@@ -155,7 +155,7 @@ fn shared_answer_found(bencher: Bencher<'_, '_>) {
     let runtime = runtime();
     let shares = Shares::default();
     let find = || {
-        let make = || async { Some(Arc::from([Bytes::from_static(b"{}")])) };
+        let make = || async { Some(Arc::from([Box::from("{}")])) };
         runtime.block_on(shares.form([7; 32], 1, make))
     };
     find();

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::guard::{MOST_ERRORS, Refusal, Stage};
 use super::media::Media;
-use crate::{error::Code, graphql::events::share::Told as Shared};
+use crate::error::Code;
 
 /// Longest error message, in characters.
 const MESSAGE_LENGTH: usize = 200;
@@ -64,8 +64,6 @@ pub(super) struct Answer {
     pub(super) data: Option<Value>,
     /// What went wrong.
     pub(super) errors: Vec<Told>,
-    /// The whole of it, when it was executed and encoded before, for others.
-    pub(super) shared: Option<Box<Shared>>,
 }
 
 impl Told {
@@ -160,7 +158,6 @@ impl Answer {
             outcome: Outcome::Rejected(status),
             data: None,
             errors: vec![Told::new(code, message)],
-            shared: None,
         }
     }
 
@@ -191,7 +188,6 @@ impl Answer {
                 .take(MOST_ERRORS)
                 .map(Told::from)
                 .collect(),
-            shared: None,
         }
     }
 
@@ -202,7 +198,6 @@ impl Answer {
             outcome: Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR),
             data: None,
             errors: vec![Told::internal()],
-            shared: None,
         }
     }
 
@@ -225,18 +220,6 @@ impl Answer {
                 .take(MOST_ERRORS)
                 .map(|error| Told::from_executor(error, ran))
                 .collect(),
-            shared: None,
-        }
-    }
-
-    /// What was executed for others as well.
-    #[must_use]
-    pub(super) fn shared(shared: Box<Shared>) -> Self {
-        Self {
-            outcome: Outcome::Executed,
-            data: None,
-            errors: Vec::new(),
-            shared: Some(shared),
         }
     }
 
@@ -291,9 +274,6 @@ impl Answer {
     /// The answer as JSON. One that is too large becomes an error that says so.
     #[must_use]
     pub(super) fn encode(&self) -> Bytes {
-        if let Some(shared) = &self.shared {
-            return shared.body.clone();
-        }
         self.encode_within(MOST_BYTES)
     }
 

@@ -13,7 +13,7 @@ use futures_util::{
     FutureExt, Stream, StreamExt,
     stream::{BoxStream, unfold},
 };
-use tokio::sync::mpsc;
+use serde_json::{Map, Value as Json};
 
 use super::{
     Door,
@@ -27,7 +27,10 @@ use crate::{
     graphql::{
         self,
         context::{Caller, Resume},
-        events::share::{Given, Plan, Share, Told},
+        events::{
+            feed::{Fed, Feed, Handed},
+            share::{Given, Plan, Share, Shared},
+        },
     },
 };
 
@@ -46,7 +49,7 @@ const NAME_LENGTH: usize = 64;
 pub(super) struct Operation {
     request: Request,
     record: Record,
-    shared: Option<mpsc::Receiver<Box<Told>>>,
+    sharing: Option<Sharing>,
 }
 
 /// What the log and `Server-Timing` tell of an operation.
@@ -116,15 +119,15 @@ impl Door {
         let share = self.share(call, &caller, &text, &document);
         request.set_parsed_query(document);
         let mut request = graphql::prepare(&self.app, caller, request);
-        let mut shared = None;
-        if let Some((share, answers)) = share {
+        let mut sharing = None;
+        if let Some((share, asked)) = share {
+            sharing = Some((share.handed.clone(), asked));
             request = request.data(share);
-            shared = Some(answers);
         }
         Ok(Operation {
             request,
             record,
-            shared,
+            sharing,
         })
     }
 
@@ -158,38 +161,30 @@ impl Door {
         (answer, record)
     }
 
-    /// What the subscription needs to share answers, when it can, and where they come out.
+    /// What the subscription needs to share answers, when it can.
     fn share(
         &self,
         call: &Call,
         caller: &Caller,
         text: &Arc<Document>,
         document: &ExecutableDocument,
-    ) -> Option<(Share, mpsc::Receiver<Box<Told>>)> {
+    ) -> Option<(Share, Arc<Asked>)> {
         if !self.app.config.share_answers {
             return None;
         }
         let plan = Plan::of(document)?;
-        let (to, answers) = mpsc::channel(1);
-        // The call, and not what it was made into: there is one such text for all who send it, and only who makes an
-        // answer needs the rest.
-        let (door, caller, text) = (self.clone(), caller.clone(), Arc::clone(text));
-        let (name, variables) = (call.operation_name.clone(), call.variables.clone());
+        let asked = Arc::new(Asked {
+            door: self.clone(),
+            caller: caller.clone(),
+            text: Arc::clone(text),
+            name: call.operation_name.clone(),
+            variables: call.variables.clone(),
+        });
+        let renders = Arc::clone(&asked);
         let render = move |given| {
-            let admitted = door.guard.admit(&text, name.as_deref(), &variables);
-            let (door, caller) = (door.clone(), caller.clone());
+            let asked = Arc::clone(&renders);
             let answer = async move {
-                let Admitted {
-                    document,
-                    variables,
-                    name,
-                    ..
-                } = admitted.ok()?;
-                let mut request = Request::new("").variables(variables);
-                request.operation_name = name;
-                request.set_parsed_query(document);
-                let request = graphql::prepare(&door.app, caller, request).data::<Given>(given);
-                let answer = Answer::executed(door.schema.execute_stream(request).next().await?);
+                let answer = asked.execute(given).await?;
                 answer.errors.is_empty().then(|| answer.encode())
             };
             answer.boxed()
@@ -198,86 +193,132 @@ impl Door {
             group: plan.group(&call.query, call.operation_name.as_deref(), &call.variables),
             plan: Arc::new(plan),
             render: Arc::new(render),
-            to,
+            handed: Handed::default(),
         };
-        Some((share, answers))
+        Some((share, asked))
     }
 
-    /// Runs a subscription. The stream ends when the executor's does, or when it panics.
-    pub(super) fn stream(&self, operation: Operation) -> impl Stream<Item = Answer> + Send + use<> {
+    /// Begins a subscription.
+    pub(super) fn begin(&self, operation: Operation) -> Running {
         let Operation {
             request,
             record,
-            shared,
+            sharing,
         } = operation;
-        let running = Running {
-            responses: self.schema.execute_stream(request).boxed(),
+        let responses = self.schema.execute_stream(request);
+        Running {
+            source: Source::Executor(responses, sharing),
             record,
-            shared,
-            waiting: None,
-            is_over: false,
-        };
-        unfold(running, |mut running| async move {
-            let answer = running.next().await?;
-            Some((answer, running))
-        })
-    }
-}
-
-/// A subscription: what is executed for it, and what was executed for others as well.
-struct Running {
-    responses: BoxStream<'static, Response>,
-    record: Record,
-    shared: Option<mpsc::Receiver<Box<Told>>>,
-    /// What comes after the shared answers that are on their way.
-    waiting: Option<Answer>,
-    is_over: bool,
-}
-
-impl Running {
-    async fn next(&mut self) -> Option<Answer> {
-        loop {
-            let shared = self.shared.as_mut();
-            if let Some(told) = shared.and_then(|shared| shared.try_recv().ok()) {
-                return Some(Answer::shared(told));
-            }
-            if self.is_over || self.waiting.is_some() {
-                return self.waiting.take();
-            }
-            let shared = async {
-                match &mut self.shared {
-                    Some(shared) => shared.recv().await,
-                    None => None,
-                }
-            };
-            tokio::select! {
-                biased;
-                Some(told) = shared => return Some(Answer::shared(told)),
-                answer = executed(&mut self.responses, &self.record) => {
-                    self.is_over = answer.is_none();
-                    self.waiting = answer;
-                }
-            }
         }
     }
 }
 
-async fn executed(responses: &mut BoxStream<'static, Response>, record: &Record) -> Option<Answer> {
-    let meter = Arc::clone(&record.meter);
-    let response = AssertUnwindSafe(meter.measure(responses.next())).catch_unwind();
-    let answer = match response.await {
-        Ok(response) => response.map(Answer::executed),
-        Err(_panic) => Some(Answer::internal()),
-    };
-    let Some(answer) = answer else {
-        record.log(None);
-        return None;
-    };
-    let answer = answer.with_request_id(&record.request_id);
-    if answer.outcome != Outcome::Executed {
-        record.log(answer.code());
+/// What a subscription that shares its answers asks for: the call, and not what it was made into. There is one such
+/// text for all who send it, and only what is executed needs the rest.
+struct Asked {
+    door: Door,
+    caller: Caller,
+    text: Arc<Document>,
+    name: Option<String>,
+    variables: Map<String, Json>,
+}
+
+impl Asked {
+    /// The answer that tells of one event.
+    async fn execute(&self, given: Given) -> Option<Answer> {
+        let guard = &self.door.guard;
+        let admitted = guard.admit(&self.text, self.name.as_deref(), &self.variables);
+        let Admitted {
+            document,
+            variables,
+            name,
+            ..
+        } = admitted.ok()?;
+        let mut request = Request::new("").variables(variables);
+        request.operation_name = name;
+        request.set_parsed_query(document);
+        let request = graphql::prepare(&self.door.app, self.caller.clone(), request);
+        let mut responses = self.door.schema.execute_stream(request.data(given));
+        responses.next().await.map(Answer::executed)
     }
-    Some(answer)
+}
+
+/// What a subscription says next.
+pub(super) enum Said {
+    /// What many are told, executed and encoded before.
+    Shared(Shared),
+    /// An answer of its own.
+    Own(Answer),
+}
+
+/// A subscription.
+pub(super) struct Running {
+    source: Source,
+    record: Record,
+}
+
+enum Source {
+    /// The executor, which opens the stream; where answers are shared it leaves the rest to others.
+    Executor(BoxStream<'static, Response>, Option<Sharing>),
+    /// What it opened.
+    Feed(Feed, Arc<Asked>),
+}
+
+/// Where the executor leaves what it opened, and how single events of it are executed.
+type Sharing = (Handed, Arc<Asked>);
+
+impl Running {
+    /// The next thing that it says; none when the stream ends. A panic is an answer. What this future was in the middle
+    /// of is lost when it is dropped.
+    pub(super) async fn next(&mut self) -> Option<Said> {
+        let meter = Arc::clone(&self.record.meter);
+        let next = AssertUnwindSafe(meter.measure(self.source.next())).catch_unwind();
+        let answer = match next.await {
+            Ok(Some(Said::Own(answer))) => answer,
+            Ok(Some(shared)) => return Some(shared),
+            Ok(None) => {
+                self.record.log(None);
+                return None;
+            }
+            Err(_panic) => Answer::internal(),
+        };
+        let answer = answer.with_request_id(&self.record.request_id);
+        if answer.outcome != Outcome::Executed {
+            self.record.log(answer.code());
+        }
+        Some(Said::Own(answer))
+    }
+
+    /// The same for whoever may stop waiting in the middle.
+    pub(super) fn stream(self) -> impl Stream<Item = Said> + Send {
+        unfold(self, |mut running| async move {
+            let said = running.next().await?;
+            Some((said, running))
+        })
+    }
+}
+
+impl Source {
+    async fn next(&mut self) -> Option<Said> {
+        if let Self::Executor(responses, sharing) = self {
+            if let Some(response) = responses.next().await {
+                return Some(Said::Own(Answer::executed(response)));
+            }
+            let (handed, asked) = sharing.take()?;
+            // What only opens a stream is not kept beside it.
+            *self = Self::Feed(handed.take()?, asked);
+        }
+        let Self::Feed(feed, asked) = self else {
+            return None;
+        };
+        match feed.next().await? {
+            Fed::Shared(shared) => Some(Said::Shared(shared)),
+            Fed::Alone(given) => {
+                let answer = Box::pin(asked.execute(given)).await;
+                Some(Said::Own(answer.unwrap_or_else(Answer::internal)))
+            }
+        }
+    }
 }
 
 impl Operation {

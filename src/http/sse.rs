@@ -24,7 +24,7 @@ use super::{
     Door,
     answer::{Answer, Outcome, Part},
     caller::{self, Peer},
-    operation::{self, LAST_WORD, Operation},
+    operation::{self, LAST_WORD, Operation, Said},
     places::Place,
     socket::PING,
 };
@@ -53,7 +53,7 @@ pub(super) async fn respond(
         Err(answer) if matches!(answer.outcome, Outcome::Rejected(_)) => return Err(answer),
         Err(answer) => answer,
     };
-    let mut told = next(&answer, None);
+    let mut told = next(&answer.encode(), None);
     told.extend_from_slice(&COMPLETE);
     Ok(stream(Body::from(told)))
 }
@@ -74,8 +74,7 @@ fn stream(body: Body) -> Response {
 }
 
 /// An answer as an event; the cursor is where a client goes on from.
-fn next(answer: &Answer, cursor: Option<&str>) -> Vec<u8> {
-    let json = answer.encode();
+fn next(json: &[u8], cursor: Option<&str>) -> Vec<u8> {
     let mut event = Vec::with_capacity(json.len() + 64);
     event.extend_from_slice(b"event: next\n");
     if let Some(cursor) = cursor {
@@ -84,7 +83,7 @@ fn next(answer: &Answer, cursor: Option<&str>) -> Vec<u8> {
         event.push(b'\n');
     }
     event.extend_from_slice(b"data: ");
-    event.extend_from_slice(&json);
+    event.extend_from_slice(json);
     event.extend_from_slice(b"\n\n");
     event
 }
@@ -108,7 +107,7 @@ enum Stage {
 /// One subscription on its way to one client.
 struct Telling {
     door: Door,
-    answers: Pin<Box<dyn Stream<Item = Answer> + Send>>,
+    answers: Pin<Box<dyn Stream<Item = Said> + Send>>,
     resume: Resume,
     session: Option<SessionWatch>,
     /// When the token lapses.
@@ -151,7 +150,7 @@ impl Telling {
         let operation = operation.resumed_by(resume.clone());
         Ok(Self {
             door: door.clone(),
-            answers: Box::pin(door.stream(operation)),
+            answers: Box::pin(door.begin(operation).stream()),
             resume,
             session,
             lapses,
@@ -195,24 +194,30 @@ impl Telling {
                     self.session = None;
                     self.cut = Some(cut.min(now + LAST_WORD));
                 }
-                answer = self.answers.next() => return self.told(answer),
+                said = self.answers.next() => return self.told(said),
                 () = sleep_until(self.quiet_since + PING) => return Some(COMMENT),
             }
         }
     }
 
-    fn told(&mut self, answer: Option<Answer>) -> Option<Bytes> {
-        let Some(mut answer) = answer else {
-            self.stage = Stage::Ending { completed: false };
-            // With a new token, or on a server that does not stop, it goes on.
-            let lapsed = self.lapses.is_some_and(|lapses| lapses <= Instant::now());
-            let resumes = lapsed || self.door.shutdown.is_cancelled();
-            return (!resumes).then_some(COMPLETE);
+    fn told(&mut self, said: Option<Said>) -> Option<Bytes> {
+        let mut answer = match said {
+            Some(Said::Own(answer)) => answer,
+            Some(Said::Shared(shared)) => {
+                self.is_first = false;
+                let mut json = String::with_capacity(shared.size());
+                shared.write_to(&mut json);
+                return Some(next(json.as_bytes(), shared.cursor.as_deref()).into());
+            }
+            None => {
+                self.stage = Stage::Ending { completed: false };
+                // With a new token, or on a server that does not stop, it goes on.
+                let lapsed = self.lapses.is_some_and(|lapses| lapses <= Instant::now());
+                let resumes = lapsed || self.door.shutdown.is_cancelled();
+                return (!resumes).then_some(COMPLETE);
+            }
         };
-        let cursor = match &answer.shared {
-            Some(shared) => shared.cursor.clone(),
-            None => self.resume.take(),
-        };
+        let cursor = self.resume.take();
         match answer.part(self.is_first) {
             Part::Event => {}
             Part::Refusal => self.stage = Stage::Ending { completed: true },
@@ -222,6 +227,6 @@ impl Telling {
             }
         }
         self.is_first = false;
-        Some(next(&answer, cursor.as_deref()).into())
+        Some(next(&answer.encode(), cursor.as_deref()).into())
     }
 }

@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use moka::sync::Cache;
 use tokio::sync::OnceCell;
 
@@ -27,7 +26,7 @@ const AUDIENCES: u64 = 256;
 pub type Group = [u8; 32];
 
 /// An answer in pieces: between each two belongs the cursor of whoever it is for.
-pub type Form = Arc<[Bytes]>;
+pub type Form = Arc<[Box<str>]>;
 
 type Shared<T> = Arc<OnceCell<T>>;
 
@@ -47,7 +46,7 @@ impl Default for Shares {
             // A form that is being made is weighed when it is used again.
             let bytes = form
                 .get()
-                .map_or(0, |form| form.iter().map(Bytes::len).sum());
+                .map_or(0, |form| form.iter().map(|piece| piece.len()).sum());
             u32::try_from(bytes).unwrap_or(u32::MAX).max(1024)
         };
         Self {

@@ -1,6 +1,7 @@
 //! The event stream as clients see it.
 
 mod build;
+pub mod feed;
 pub mod filter;
 pub mod interface;
 mod query;

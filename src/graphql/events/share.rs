@@ -11,12 +11,12 @@ use async_graphql_value::Value;
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc;
 
 use crate::{
     domain::{messages, reads::receipts},
     graphql::{
-        events::{interface::Event, telling::Telling},
+        errors::Result,
+        events::{feed::Handed, interface::Event, telling::Telling},
         messages::types::Message,
     },
     id::{MessageId, UserId},
@@ -245,24 +245,48 @@ pub struct Given(Mutex<Option<Item>>);
 
 #[derive(Debug)]
 pub(super) enum Item {
-    Event(Box<Event>),
-    Message(Box<Message>),
+    Event(Result<Box<Event>>),
+    Message(Result<Box<Message>>),
 }
 
 impl Given {
+    pub(super) fn new(item: Item) -> Self {
+        Self(Mutex::new(Some(item)))
+    }
+
     pub(super) fn take(&self) -> Option<Item> {
         let mut item = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         item.take()
     }
 }
 
-/// An answer that was executed before, on its way to one subscriber.
+/// An answer that was executed once for many, on its way to one subscriber.
 #[derive(Debug)]
-pub struct Told {
-    /// The encoded answer.
-    pub body: Bytes,
+pub struct Shared {
+    pub(super) form: Form,
     /// Where the subscriber goes on from.
     pub cursor: Option<String>,
+}
+
+impl Shared {
+    /// Adds the encoded answer to a text.
+    pub fn write_to(&self, text: &mut String) {
+        let cursor = self.cursor.as_deref().unwrap_or_default();
+        for (number, piece) in self.form.iter().enumerate() {
+            if number > 0 {
+                text.push_str(cursor);
+            }
+            text.push_str(piece);
+        }
+    }
+
+    /// How long the encoded answer is, in bytes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let pieces: usize = self.form.iter().map(|piece| piece.len()).sum();
+        let cursor = self.cursor.as_ref().map_or(0, String::len);
+        pieces + cursor * self.form.len().saturating_sub(1)
+    }
 }
 
 /// What can be told to many at once.
@@ -286,26 +310,23 @@ pub struct Share {
     pub group: Group,
     /// How an answer is made.
     pub render: Render,
-    /// Where it goes. It takes one at a time: who does not read does not go on.
-    pub to: mpsc::Sender<Box<Told>>,
+    /// Where the stream that was opened is left for the transport.
+    pub handed: Handed,
 }
 
 impl Share {
-    /// Tells this subscriber of an event by an answer that is made once for the group. False when there is none: then
-    /// the subscriber is to be told in the ordinary way, which also asks whether they may see it.
-    pub(super) async fn tell<F>(
+    /// This event in the form that is made once for the group. None when there is none: then the subscriber is to be
+    /// told in the ordinary way, which also asks whether they may see it.
+    pub(super) async fn form<F>(
         &self,
         telling: &Telling,
         entry: &Entry,
-        cursor: Option<String>,
         load: impl FnOnce(String) -> F,
-    ) -> bool
+    ) -> Option<Form>
     where
         F: Future<Output = Option<Item>>,
     {
-        let Some(news) = self.news(entry) else {
-            return false;
-        };
+        let news = self.news(entry)?;
         let (db, shares) = (telling.app.db.read(), telling.app.hub.shares());
         let look_up = || async {
             match news {
@@ -315,7 +336,7 @@ impl Share {
         };
         let make = || async {
             let item = load(PLACEHOLDER.clone()).await?;
-            let body = (self.render)(Given(Mutex::new(Some(item)))).await?;
+            let body = (self.render)(Given::new(item)).await?;
             Some(pieces(&body))
         };
         let making = async {
@@ -326,16 +347,7 @@ impl Share {
             Ok(shares.form(self.group, entry.position, make).await)
         };
         // Whoever's session ends meanwhile makes nothing, and the next of the group goes on with it.
-        let Ok(Ok(Some(form))) = telling.unless_over(making).await else {
-            return false;
-        };
-        let body = join(&form, cursor.as_deref().unwrap_or_default());
-        // Refused only when the subscriber is gone.
-        let told = self.to.send(Box::new(Told { body, cursor })).await.is_ok();
-        // Wait until it was taken. Whoever does not read is then suspended here, and not in the middle of making
-        // what others wait for.
-        let _room = self.to.reserve().await;
-        told
+        telling.unless_over(making).await.ok()?.ok()?
     }
 
     fn news(&self, entry: &Entry) -> Option<News> {
@@ -355,22 +367,9 @@ impl Share {
     }
 }
 
-fn pieces(body: &Bytes) -> Form {
-    let mut pieces = Vec::new();
-    let mut from = 0;
-    for (at, found) in String::from_utf8_lossy(body).match_indices(PLACEHOLDER.as_str()) {
-        pieces.push(body.slice(from..at));
-        from = at + found.len();
-    }
-    pieces.push(body.slice(from..));
-    pieces.into()
-}
-
-fn join(form: &Form, cursor: &str) -> Bytes {
-    if let [whole] = form.as_ref() {
-        return whole.clone();
-    }
-    form.join(cursor.as_bytes()).into()
+fn pieces(body: &[u8]) -> Form {
+    let text = String::from_utf8_lossy(body);
+    text.split(PLACEHOLDER.as_str()).map(Box::from).collect()
 }
 
 #[cfg(test)]
@@ -451,13 +450,19 @@ mod tests {
     #[test]
     fn every_cursor_goes_where_it_belongs() {
         let body = format!("{{\"a\":\"{0}\",\"ü\":1,\"b\":\"{0}\"}}", *PLACEHOLDER);
-        let form = pieces(&Bytes::from(body));
-        assert_eq!(
-            join(&form, "C").as_ref(),
-            "{\"a\":\"C\",\"ü\":1,\"b\":\"C\"}".as_bytes()
-        );
-        let form = pieces(&Bytes::from_static(b"{}"));
-        assert_eq!(join(&form, "C").as_ref(), b"{}");
+        for (body, written) in [
+            (body.as_str(), "{\"a\":\"C\",\"ü\":1,\"b\":\"C\"}"),
+            ("{}", "{}"),
+        ] {
+            let shared = Shared {
+                form: pieces(body.as_bytes()),
+                cursor: Some("C".to_owned()),
+            };
+            let mut text = String::new();
+            shared.write_to(&mut text);
+            assert_eq!(text, written);
+            assert_eq!(shared.size(), written.len());
+        }
     }
 
     #[test]

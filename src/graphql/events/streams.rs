@@ -10,7 +10,7 @@ use crate::{
             build::build,
             filter::EventFilter,
             interface::Event,
-            share::{Item, Share},
+            share::{Item, Share, Shared},
             telling::{Heard, Telling},
             types::{SessionEndedEvent, StreamOpenedEvent},
         },
@@ -21,6 +21,7 @@ use crate::{
         cursor::Cursor,
         log::{Change, EndReason},
         read::Entry,
+        share::Form,
     },
 };
 
@@ -28,6 +29,14 @@ enum Stage {
     Opening,
     Open,
     Over,
+}
+
+/// What a subscriber is told.
+pub(super) enum Told<T> {
+    /// An answer that was executed for all who ask alike.
+    Shared(Shared),
+    /// Something that is executed for them alone, or why it cannot be.
+    Alone(Result<T>),
 }
 
 /// Everything that the subscriber may see.
@@ -57,11 +66,20 @@ impl Events {
         }
     }
 
-    pub(super) async fn next(&mut self) -> Option<Result<Event>> {
+    /// The next event of somebody who shares nothing.
+    pub(super) async fn alone(&mut self) -> Option<Result<Event>> {
+        loop {
+            if let Told::Alone(event) = self.next().await? {
+                return Some(event);
+            }
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Option<Told<Event>> {
         match self.stage {
             Stage::Opening => {
                 self.stage = Stage::Open;
-                return Some(Ok(self.opened()));
+                return Some(Told::Alone(Ok(self.opened())));
             }
             Stage::Open => {}
             Stage::Over => return None,
@@ -74,8 +92,8 @@ impl Events {
                         return Some(told);
                     }
                 }
-                Heard::SessionEnded(reason) => return Some(Ok(self.ended(reason))),
-                Heard::Failed(refusal) => return Some(self.failed(refusal)),
+                Heard::SessionEnded(reason) => return Some(Told::Alone(Ok(self.ended(reason)))),
+                Heard::Failed(refusal) => return Some(Told::Alone(self.failed(refusal))),
                 Heard::Nothing => {
                     self.stage = Stage::Over;
                     return None;
@@ -84,8 +102,8 @@ impl Events {
         }
     }
 
-    /// What this subscriber is told; nothing when they do not hear of it, or heard it together with others.
-    async fn tell(&mut self, entry: &Entry) -> Option<Result<Event>> {
+    /// What this subscriber is told; nothing when they do not hear of it.
+    async fn tell(&mut self, entry: &Entry) -> Option<Told<Event>> {
         let is_fleeting = entry.change.as_ref().is_some_and(Change::is_fleeting);
         let cursor = if is_fleeting {
             self.last.clone()
@@ -93,9 +111,10 @@ impl Events {
             Cursor::after(entry)
         };
         let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
-        if self.shares(entry, &sealed).await {
+        if let Some(form) = self.form(entry).await {
             self.last = cursor;
-            return None;
+            let cursor = Some(sealed);
+            return Some(Told::Shared(Shared { form, cursor }));
         }
         let batch = self.telling.batch();
         // Apart again, from the little that it takes to tell what others were told.
@@ -105,28 +124,24 @@ impl Events {
             Ok(Ok(Some(event))) => {
                 self.last = cursor;
                 self.resume.tell(sealed);
-                Some(Ok(event))
+                Some(Told::Alone(Ok(event)))
             }
-            Ok(Err(refusal)) => Some(self.failed(refusal)),
-            Err(reason) => Some(Ok(self.ended(reason))),
+            Ok(Err(refusal)) => Some(Told::Alone(self.failed(refusal))),
+            Err(reason) => Some(Told::Alone(Ok(self.ended(reason)))),
         }
     }
 
-    /// Whether this event is told by an answer that others share.
-    async fn shares(&self, entry: &Entry, cursor: &str) -> bool {
-        let wanted = entry.change.as_ref();
-        let wanted = wanted.is_some_and(|change| self.filter.wants(change));
-        let (Some(share), true) = (&self.share, wanted) else {
-            return false;
-        };
+    /// The answer that others share, if this event has one.
+    async fn form(&self, entry: &Entry) -> Option<Form> {
+        let share = self.share.as_ref()?;
+        let change = entry.change.as_ref();
+        change.filter(|change| self.filter.wants(change))?;
         let load = |placeholder| async move {
             let batch = self.telling.batch();
             let event = build(&batch, &self.filter, entry, placeholder).await;
-            Some(Item::Event(Box::new(event.ok()??)))
+            Some(Item::Event(Ok(Box::new(event.ok()??))))
         };
-        share
-            .tell(&self.telling, entry, Some(cursor.to_owned()), load)
-            .await
+        share.form(&self.telling, entry, load).await
     }
 
     /// Nothing may be left out: what cannot be told now is told after resuming.
@@ -182,7 +197,16 @@ impl Messages {
         }
     }
 
-    pub(super) async fn next(&mut self) -> Option<Result<Message>> {
+    /// The next message of somebody who shares nothing.
+    pub(super) async fn alone(&mut self) -> Option<Result<Message>> {
+        loop {
+            if let Told::Alone(message) = self.next().await? {
+                return Some(message);
+            }
+        }
+    }
+
+    pub(super) async fn next(&mut self) -> Option<Told<Message>> {
         if self.is_over {
             return None;
         }
@@ -191,18 +215,17 @@ impl Messages {
                 Heard::Entry(entry) => entry,
                 Heard::Failed(refusal) => {
                     self.is_over = true;
-                    return Some(Err(refusal));
+                    return Some(Told::Alone(Err(refusal)));
                 }
                 Heard::SessionEnded(_) | Heard::Nothing => return None,
             };
             match entry.change {
                 Some(Change::MessageSent { message }) => {
                     match Box::pin(self.tell(&entry, message)).await {
-                        Ok(Ok(None)) => {}
-                        Ok(Ok(Some(message))) => return Some(Ok(message)),
-                        Ok(Err(refusal)) => {
-                            self.is_over = true;
-                            return Some(Err(refusal));
+                        Ok(None) => {}
+                        Ok(Some(told)) => {
+                            self.is_over = matches!(told, Told::Alone(Err(_)));
+                            return Some(told);
                         }
                         Err(_reason) => return None,
                     }
@@ -222,23 +245,22 @@ impl Messages {
         &self,
         entry: &Entry,
         id: MessageId,
-    ) -> std::result::Result<Result<Option<Message>>, EndReason> {
-        if self.shares(entry, id).await {
-            return Ok(Ok(None));
+    ) -> std::result::Result<Option<Told<Message>>, EndReason> {
+        if let Some(form) = self.form(entry, id).await {
+            return Ok(Some(Told::Shared(Shared { form, cursor: None })));
         }
-        self.telling.unless_over(Box::pin(self.load(id))).await
+        let loaded = self.telling.unless_over(Box::pin(self.load(id))).await?;
+        Ok(loaded.transpose().map(Told::Alone))
     }
 
-    /// Whether this message is told by an answer that others share.
-    async fn shares(&self, entry: &Entry, id: MessageId) -> bool {
-        let Some(share) = &self.share else {
-            return false;
-        };
+    /// The answer that others share, if this message has one.
+    async fn form(&self, entry: &Entry, id: MessageId) -> Option<Form> {
         let load = |_| async move {
             let message = self.load(id).await.ok()??;
-            Some(Item::Message(Box::new(message)))
+            Some(Item::Message(Ok(Box::new(message))))
         };
-        share.tell(&self.telling, entry, None, load).await
+        let share = self.share.as_ref()?;
+        share.form(&self.telling, entry, load).await
     }
 
     async fn load(&self, id: MessageId) -> Result<Option<Message>> {

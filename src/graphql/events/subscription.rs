@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use async_graphql::{Context, Subscription};
 use futures_util::{
     Stream,
-    future::{Either, ready},
-    stream::{once, unfold},
+    future::Either,
+    stream::{iter, unfold},
 };
 
 use crate::{
@@ -43,7 +43,7 @@ impl EventSubscription {
         #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
     ) -> Result<impl Stream<Item = Result<Event>>> {
         if let Some(Item::Event(event)) = given(ctx).and_then(Given::take) {
-            return Ok(Either::Left(once(ready(Ok(*event)))));
+            return Ok(Either::Left(iter(Some(event.map(|event| *event)))));
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
         let filter = filter.unwrap_or_default();
@@ -56,11 +56,15 @@ impl EventSubscription {
         };
         let only = filter.conversations();
         let telling = Telling::begin(app, caller(ctx), viewer, since, only).await?;
-        let stream = Events::new(telling, filter, resume, share(ctx).cloned());
-        let stream = unfold(Box::new(stream), |mut stream| async move {
-            Some((stream.next().await?, stream))
-        });
-        Ok(Either::Right(stream))
+        let events = Events::new(telling, filter, resume, share(ctx).cloned());
+        if let Some(share) = share(ctx) {
+            share.handed.hand(events.into());
+            return Ok(Either::Left(iter(None)));
+        }
+        Ok(Either::Right(unfold(
+            Box::new(events),
+            |mut events| async { Some((events.alone().await?, events)) },
+        )))
     }
 
     /// New messages of one conversation, replies included; the short way for scripts and demos.
@@ -70,7 +74,7 @@ impl EventSubscription {
         conversation_id: ConversationId,
     ) -> Result<impl Stream<Item = Result<Message>>> {
         if let Some(Item::Message(message)) = given(ctx).and_then(Given::take) {
-            return Ok(Either::Left(once(ready(Ok(*message)))));
+            return Ok(Either::Left(iter(Some(message.map(|message| *message)))));
         }
         let only = HashSet::from([conversation_id]);
         let telling =
@@ -78,10 +82,14 @@ impl EventSubscription {
         if !telling.following.hears(conversation_id) {
             return Err(Error::not_found("conversation").into());
         }
-        let stream = Messages::new(telling, conversation_id, share(ctx).cloned());
-        let stream = unfold(Box::new(stream), |mut stream| async move {
-            Some((stream.next().await?, stream))
-        });
-        Ok(Either::Right(stream))
+        let messages = Messages::new(telling, conversation_id, share(ctx).cloned());
+        if let Some(share) = share(ctx) {
+            share.handed.hand(messages.into());
+            return Ok(Either::Left(iter(None)));
+        }
+        let messages = Box::new(messages);
+        Ok(Either::Right(unfold(messages, |mut messages| async {
+            Some((messages.alone().await?, messages))
+        })))
     }
 }

@@ -17,7 +17,7 @@ use axum::{
     response::Response,
 };
 use futures_util::{
-    SinkExt, Stream, StreamExt,
+    SinkExt, StreamExt,
     stream::{SplitSink, SplitStream},
 };
 use serde_json::{Map, Value as Json};
@@ -34,7 +34,7 @@ use super::{
     caller::{self, Peer},
     headers,
     media::Media,
-    operation::{self, LAST_WORD, PARTING},
+    operation::{self, LAST_WORD, PARTING, Running, Said},
     places::Place,
 };
 use crate::{
@@ -372,8 +372,7 @@ async fn operate(
             true
         }
         Ok(operation) if operation.kind() == OperationType::Subscription => {
-            let answers = std::pin::pin!(door.stream(operation));
-            match follow(answers, &id, &outbox).await {
+            match follow(door.begin(operation), &id, &outbox).await {
                 Followed::Broken => return End::Broken,
                 Followed::Failed => true,
                 Followed::Completed => false,
@@ -411,18 +410,20 @@ enum Followed {
 }
 
 /// Passes a subscription's answers on, each when there is room for it.
-async fn follow(
-    mut answers: impl Stream<Item = Answer> + Unpin,
-    id: &str,
-    outbox: &Outbox,
-) -> Followed {
+async fn follow(mut running: Running, id: &str, outbox: &Outbox) -> Followed {
     let mut first = true;
-    while let Some(mut answer) = answers.next().await {
-        let part = answer.part(first);
-        if part == Part::Break {
-            return Followed::Broken;
-        }
-        outbox.push_in_turn(told(id, &answer)).await;
+    while let Some(said) = running.next().await {
+        let (frame, part) = match said {
+            Said::Shared(shared) => (Frame::Text(protocol::shared(id, &shared)), Part::Event),
+            Said::Own(mut answer) => {
+                let part = answer.part(first);
+                if part == Part::Break {
+                    return Followed::Broken;
+                }
+                (told(id, &answer), part)
+            }
+        };
+        outbox.push_in_turn(frame).await;
         if part == Part::Refusal {
             return Followed::Failed;
         }

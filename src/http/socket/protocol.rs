@@ -2,6 +2,7 @@
 //! heard and what time it is, and says what to do.
 
 use std::collections::HashSet;
+use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
 use super::super::call::Call;
+use crate::graphql::events::share::Shared;
 
 /// The name of the only protocol spoken.
 pub(super) const NAME: &str = "graphql-transport-ws";
@@ -277,6 +279,21 @@ impl Machine {
 pub(super) fn next(id: &str, payload: &str) -> String {
     let id = Json::from(id);
     format!(r#"{{"id":{id},"type":"next","payload":{payload}}}"#)
+}
+
+/// The same of an answer that many are given.
+#[must_use]
+pub(super) fn shared(id: &str, shared: &Shared) -> String {
+    let mut text = String::with_capacity(shared.size() + 2 * id.len() + 40);
+    // Writing to a text does not fail.
+    let _ = write!(
+        text,
+        r#"{{"id":{},"type":"next","payload":"#,
+        Json::from(id)
+    );
+    shared.write_to(&mut text);
+    text.push('}');
+    text
 }
 
 /// Why an operation did not run, as a JSON array of errors. It ends the operation.
