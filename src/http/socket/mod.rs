@@ -4,6 +4,7 @@ mod outbox;
 mod protocol;
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +12,16 @@ use async_graphql::parser::types::OperationType;
 use axum::{
     extract::{
         FromRequestParts,
-        ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade},
+        ws::{Message, WebSocket, WebSocketUpgrade},
     },
     http::{Method, StatusCode, header::UPGRADE, request::Parts},
     response::Response,
-};
-use futures_util::{
-    SinkExt, StreamExt,
-    stream::{SplitSink, SplitStream},
 };
 use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use self::outbox::{Frame, Outbox, Queue, outbox};
+use self::outbox::{Frame, Outbox};
 pub(super) use self::protocol::PING;
 use self::protocol::{Close, Machine, Step};
 use super::{
@@ -46,6 +43,8 @@ const MESSAGE: usize = 64 * 1024;
 /// Read buffer of each socket, which grows for what is larger: the library's own is 128 KiB, most of what an idle
 /// socket weighs.
 const READ_BUFFER: usize = 1024;
+/// Events that are written at once when several are there, in bytes.
+const WRITE_BUFFER: usize = 4 * 1024;
 /// How often a quiet socket's session is looked up again, should no word of its end have come.
 const RECHECK: Duration = Duration::from_secs(30);
 /// Time for a close to be written, and then for the other side to answer it.
@@ -84,7 +83,7 @@ pub(super) async fn upgrade(door: Door, mut parts: Parts) -> Response {
         .max_message_size(MESSAGE)
         .max_frame_size(MESSAGE)
         .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(0)
+        .write_buffer_size(WRITE_BUFFER)
         .on_upgrade(move |socket| {
             connections.track_future(async move {
                 serve(door, socket, caller).await;
@@ -105,8 +104,7 @@ impl<T: axum::response::IntoResponse> IntoStatus for T {
 
 async fn serve(door: Door, socket: WebSocket, caller: Caller) {
     let speaks = socket.protocol().is_some_and(|name| name == protocol::NAME);
-    let (mut sink, mut stream) = socket.split();
-    let (outbox, queue) = outbox();
+    let outbox = Outbox::new(socket);
     let mut talk = Talk {
         machine: Machine::new(Instant::now()),
         outbox: outbox.clone(),
@@ -120,42 +118,21 @@ async fn serve(door: Door, socket: WebSocket, caller: Caller) {
         place: None,
         door,
     };
-    let writing = write(&mut sink, queue);
-    let mut writing = std::pin::pin!(writing);
+    let mut sending = std::pin::pin!(outbox.send());
     let close = tokio::select! {
-        close = async { if speaks { talk.talk(&mut stream).await } else { Some(Close::SUBPROTOCOL) } } => close,
-        () = writing.as_mut() => None,
+        close = async { if speaks { talk.talk().await } else { Some(Close::SUBPROTOCOL) } } => close,
+        () = sending.as_mut() => None,
     };
     // Whatever still runs for this socket ends here.
     drop(talk);
     let Some(close) = close else { return };
     outbox.push(Frame::Close(close));
-    if timeout(CLOSING, writing).await.is_ok() {
+    if timeout(CLOSING, sending).await.is_ok() {
         // Hanging up with something unread would take the close frame back.
         let _ = timeout(CLOSING, async {
-            while let Some(Ok(_)) = stream.next().await {}
+            while let Some(Ok(_)) = outbox.hear().await {}
         })
         .await;
-    }
-}
-
-/// Sends what is in the queue until a close was sent, or nothing can be.
-async fn write(sink: &mut SplitSink<WebSocket, Message>, mut queue: Queue) {
-    while let Some(taken) = queue.take().await {
-        let (frame, room) = *taken;
-        let (message, last) = match frame {
-            Frame::Text(text) => (Message::Text(text.into()), false),
-            Frame::Ping => (Message::Ping(bytes::Bytes::new()), false),
-            Frame::Close(Close { code, reason }) => {
-                let reason = reason.into();
-                (Message::Close(Some(CloseFrame { code, reason })), true)
-            }
-        };
-        let sent = sink.send(message).await;
-        drop(room);
-        if last || sent.is_err() {
-            return;
-        }
     }
 }
 
@@ -189,7 +166,7 @@ struct Talk {
 
 impl Talk {
     /// Until there is a reason to close, or nobody is left to close for.
-    async fn talk(&mut self, stream: &mut SplitStream<WebSocket>) -> Option<Close> {
+    async fn talk(&mut self) -> Option<Close> {
         loop {
             let now = Instant::now();
             let is_over = |until| until <= now || self.running.is_empty();
@@ -212,7 +189,7 @@ impl Talk {
                     Step::Nothing
                 }
                 () = sleep_until(wake) => self.tick(),
-                message = stream.next(), if pause.is_none() => match message {
+                message = self.outbox.hear(), if pause.is_none() => match message {
                     None => return None,
                     Some(Err(error)) => return Some(broken(&error)),
                     Some(Ok(message)) => self.hear(message),
@@ -412,7 +389,7 @@ enum Followed {
 /// Passes a subscription's answers on, each when there is room for it.
 async fn follow(mut running: Running, id: &str, outbox: &Outbox) -> Followed {
     let mut first = true;
-    while let Some(said) = running.next().await {
+    while let Some(said) = flushing(outbox, running.next()).await {
         let (frame, part) = match said {
             Said::Shared(shared) => (Frame::Text(protocol::shared(id, &shared)), Part::Event),
             Said::Own(mut answer) => {
@@ -425,11 +402,25 @@ async fn follow(mut running: Running, id: &str, outbox: &Outbox) -> Followed {
         };
         outbox.push_in_turn(frame).await;
         if part == Part::Refusal {
+            outbox.flush();
             return Followed::Failed;
         }
         first = false;
     }
     Followed::Completed
+}
+
+/// Waits for what comes next, and sends what was made before it has to.
+async fn flushing<T>(outbox: &Outbox, next: impl Future<Output = T>) -> T {
+    let mut next = std::pin::pin!(next);
+    poll_fn(|context| {
+        let next = next.as_mut().poll(context);
+        if next.is_pending() {
+            outbox.flush();
+        }
+        next
+    })
+    .await
 }
 
 /// Looks the session up again for each operation, as every request does. None when it is over.
