@@ -5,6 +5,7 @@ mod protocol;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use axum::{
     http::{Method, StatusCode, header::UPGRADE, request::Parts},
     response::Response,
 };
+use futures_util::future::BoxFuture;
 use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
@@ -118,7 +120,7 @@ async fn serve(door: Door, socket: WebSocket, caller: Caller) {
         place: None,
         door,
     };
-    let mut sending = std::pin::pin!(outbox.send());
+    let mut sending = pin!(outbox.send());
     let close = tokio::select! {
         close = async { if speaks { talk.talk().await } else { Some(Close::SUBPROTOCOL) } } => close,
         () = sending.as_mut() => None,
@@ -286,14 +288,11 @@ impl Talk {
     }
 
     fn start(&mut self, id: String, call: Call) {
-        let work = operate(
-            self.door.clone(),
-            self.caller.clone(),
-            self.token.clone(),
-            (id.clone(), call),
-            self.session.clone(),
-            self.outbox.clone(),
-        );
+        let (door, caller) = (self.door.clone(), self.caller.clone());
+        // Apart, so that subscriptions, which stay, do not keep the room for it.
+        let beginning = Box::pin(begin(door, caller, self.token.clone(), call));
+        let (session, outbox) = (self.session.clone(), self.outbox.clone());
+        let work = operate(beginning, id.clone(), session, outbox);
         let task = self.tasks.spawn(work);
         self.running.insert(id, task);
     }
@@ -329,43 +328,58 @@ impl Talk {
     }
 }
 
-/// Runs one operation and puts what it answers in the outbox.
-async fn operate(
-    door: Door,
-    caller: Caller,
-    token: Option<String>,
-    (id, call): (String, Call),
-    session: Option<SessionWatch>,
-    outbox: Outbox,
-) -> End {
-    let operation = match Box::pin(identify(&door, caller, token)).await {
-        Ok(None) => return End::Session { stands: false },
+/// How an operation began.
+enum Begun {
+    /// Not at all: the session is over.
+    Never,
+    /// Not at all, and why.
+    Refused(Answer),
+    /// As a subscription.
+    Stream(Box<Running>),
+    /// As a query or a mutation.
+    Work(BoxFuture<'static, Answer>),
+}
+
+async fn begin(door: Door, caller: Caller, token: Option<String>, call: Call) -> Begun {
+    let prepared = match identify(&door, caller, token).await {
+        Ok(None) => return Begun::Never,
         Ok(Some(caller)) => door.prepare(&call, caller),
         Err(answer) => Err(answer),
     };
-    let silent = match operation {
-        Err(answer) => {
+    match prepared {
+        Err(answer) => Begun::Refused(answer),
+        Ok(operation) if operation.kind() == OperationType::Subscription => {
+            Begun::Stream(Box::new(door.begin(operation)))
+        }
+        Ok(operation) => Begun::Work(Box::pin(async move { door.run(operation).await.0 })),
+    }
+}
+
+/// Runs one operation and puts what it answers in the outbox.
+async fn operate(
+    beginning: impl Future<Output = Begun>,
+    id: String,
+    session: Option<SessionWatch>,
+    outbox: Outbox,
+) -> End {
+    let silent = match beginning.await {
+        Begun::Never => return End::Session { stands: false },
+        Begun::Refused(answer) => {
             outbox.push(told(&id, &answer));
             true
         }
-        Ok(operation) if operation.kind() == OperationType::Subscription => {
-            match follow(door.begin(operation), &id, &outbox).await {
-                Followed::Broken => return End::Broken,
-                Followed::Failed => true,
-                Followed::Completed => false,
+        Begun::Stream(running) => match follow(running, &id, &outbox).await {
+            Followed::Broken => return End::Broken,
+            Followed::Failed => true,
+            Followed::Completed => false,
+        },
+        Begun::Work(work) => tokio::select! {
+            answer = work => {
+                outbox.push(told(&id, &answer));
+                answer.outcome != Outcome::Executed
             }
-        }
-        Ok(operation) => {
-            // Apart, so that subscriptions, which stay, do not keep the room for it.
-            let running = Box::pin(door.run(operation));
-            tokio::select! {
-                (answer, _record) = running => {
-                    outbox.push(told(&id, &answer));
-                    answer.outcome != Outcome::Executed
-                }
-                () = parted(session) => true,
-            }
-        }
+            () = parted(session) => true,
+        },
     };
     End::Operation { id, silent }
 }
@@ -387,9 +401,9 @@ enum Followed {
 }
 
 /// Passes a subscription's answers on, each when there is room for it.
-async fn follow(mut running: Running, id: &str, outbox: &Outbox) -> Followed {
+async fn follow(mut running: Box<Running>, id: &str, outbox: &Outbox) -> Followed {
     let mut first = true;
-    while let Some(said) = flushing(outbox, running.next()).await {
+    while let Some(said) = next(&mut running, outbox).await {
         let (frame, part) = match said {
             Said::Shared(shared) => (Frame::Text(protocol::shared(id, &shared)), Part::Event),
             Said::Own(mut answer) => {
@@ -411,8 +425,8 @@ async fn follow(mut running: Running, id: &str, outbox: &Outbox) -> Followed {
 }
 
 /// Waits for what comes next, and sends what was made before it has to.
-async fn flushing<T>(outbox: &Outbox, next: impl Future<Output = T>) -> T {
-    let mut next = std::pin::pin!(next);
+async fn next(running: &mut Running, outbox: &Outbox) -> Option<Said> {
+    let mut next = pin!(running.next());
     poll_fn(|context| {
         let next = next.as_mut().poll(context);
         if next.is_pending() {
