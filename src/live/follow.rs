@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     cursor::Cursor,
-    hub::{Hub, Subscription},
+    hub::{Hub, Subscription, Wants},
     log::Change,
     place::Place,
     read::{self, Entry, Log, Scope},
@@ -78,8 +78,19 @@ impl Hub {
         since: Since,
         only: Option<HashSet<ConversationId>>,
     ) -> Result<Following, Error> {
+        self.follow_wanted(user, since, only, None).await
+    }
+
+    /// The same, and of what happens only some changes. What was missed may hold others as well.
+    pub async fn follow_wanted(
+        &self,
+        user: UserId,
+        since: Since,
+        only: Option<HashSet<ConversationId>>,
+        wants: Option<Wants>,
+    ) -> Result<Following, Error> {
         // The hub first: what happens while the log is read then waits in its queue.
-        let subscription = self.subscribe(user, only.clone()).await?;
+        let subscription = self.subscribe(user, only.clone(), wants).await?;
         let now = self.now();
         let begins_now = Cursor {
             place: subscription.place.clone(),

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use async_graphql::{Enum, InputObject};
 
-use crate::{id::ConversationId, live::log::Change};
+use crate::{
+    id::ConversationId,
+    live::{hub::Wants, log::Change},
+};
 
 /// Groups of events.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,13 @@ impl EventFilter {
     pub(super) fn conversations(&self) -> Option<HashSet<ConversationId>> {
         let ids = self.conversation_ids.as_ref()?;
         Some(ids.iter().copied().collect())
+    }
+
+    /// The changes to hear; none for all.
+    pub(super) fn wants_only(&self) -> Option<Wants> {
+        self.categories.as_ref()?;
+        let filter = self.clone();
+        Some(Wants::new(move |change| filter.wants(change)))
     }
 
     /// Whether an event of this conversation is wanted.

@@ -24,7 +24,7 @@ use crate::{
         messages::types::Message,
     },
     id::ConversationId,
-    live::{cursor::Cursor, follow::Since},
+    live::{cursor::Cursor, follow::Since, hub::Wants, log::Change},
 };
 
 /// Streams of events.
@@ -55,7 +55,8 @@ impl EventSubscription {
             }
         };
         let only = filter.conversations();
-        let telling = Telling::begin(app, caller(ctx), viewer, since, only).await?;
+        let wants = filter.wants_only();
+        let telling = Telling::begin(app, caller(ctx), viewer, since, (only, wants)).await?;
         let events = Events::new(telling, filter, resume, share(ctx).cloned());
         if let Some(share) = share(ctx) {
             share.handed.hand(events.into());
@@ -77,8 +78,10 @@ impl EventSubscription {
             return Ok(Either::Left(iter(Some(message.map(|message| *message)))));
         }
         let only = HashSet::from([conversation_id]);
+        let wants = Wants::new(|change| matches!(change, Change::MessageSent { .. }));
+        let wanted = (Some(only), Some(wants));
         let telling =
-            Telling::begin(app(ctx), caller(ctx), viewer(ctx)?, Since::Now, Some(only)).await?;
+            Telling::begin(app(ctx), caller(ctx), viewer(ctx)?, Since::Now, wanted).await?;
         if !telling.following.hears(conversation_id) {
             return Err(Error::not_found("conversation").into());
         }

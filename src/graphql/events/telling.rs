@@ -22,7 +22,7 @@ use crate::{
     id::ConversationId,
     live::{
         follow::{Following, Since},
-        hub::SessionWatch,
+        hub::{SessionWatch, Wants},
         log::{Change, EndReason},
         read::Entry,
     },
@@ -67,10 +67,13 @@ impl Telling {
         caller: &Caller,
         viewer: &Viewer,
         since: Since,
-        only: Option<HashSet<ConversationId>>,
+        (only, wants): (Option<HashSet<ConversationId>>, Option<Wants>),
     ) -> std::result::Result<Self, Error> {
         let session = app.hub.watch(viewer.session).await?;
-        let following = app.hub.follow(viewer.user, since, only).await?;
+        let following = app
+            .hub
+            .follow_wanted(viewer.user, since, only, wants)
+            .await?;
         let left = viewer.token_expires_at - app.clock.now();
         let lapses = Instant::now() + left.to_std().unwrap_or_default();
         Ok(Self {

@@ -19,12 +19,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use self::sessions::SessionWatch;
 use self::{
     reader::{Reader, Request},
     sessions::Sessions,
     subscribers::{Only, QUEUE, Subscriber},
 };
+pub use self::{sessions::SessionWatch, subscribers::Wants};
 use crate::{
     clock::Clock,
     db::Db,
@@ -207,7 +207,12 @@ impl Hub {
     }
 
     /// Begins to hear what this person hears.
-    pub(super) async fn subscribe(&self, user: UserId, only: Only) -> Result<Subscription, Error> {
+    pub(super) async fn subscribe(
+        &self,
+        user: UserId,
+        only: Only,
+        wants: Option<Wants>,
+    ) -> Result<Subscription, Error> {
         self.start().await?;
         let (queue, events) = mpsc::channel(QUEUE);
         let (answer, answered) = oneshot::channel();
@@ -215,6 +220,7 @@ impl Hub {
         let subscriber = Subscriber {
             user,
             only,
+            wants,
             queue,
             is_behind: Arc::clone(&is_behind),
         };

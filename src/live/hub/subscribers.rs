@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -23,14 +24,52 @@ pub(super) const QUEUE: usize = 256;
 /// Which conversations a subscriber wants to hear; none for all.
 pub(super) type Only = Option<HashSet<ConversationId>>;
 
+/// Which changes a subscriber wants to hear, beside those of their own memberships and sessions: nobody else is woken
+/// for the others.
+#[derive(Clone)]
+pub struct Wants(Arc<dyn Fn(&Change) -> bool + Send + Sync>);
+
+impl Wants {
+    /// Those of which this is true.
+    pub fn new(wants: impl Fn(&Change) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(wants))
+    }
+}
+
+impl fmt::Debug for Wants {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wants").finish_non_exhaustive()
+    }
+}
+
 /// One subscriber's end of the hub.
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) user: UserId,
     pub(super) only: Only,
+    pub(super) wants: Option<Wants>,
     pub(super) queue: mpsc::Sender<Arc<Entry>>,
     /// Set when the subscriber was let go because it fell behind.
     pub(super) is_behind: Arc<AtomicBool>,
+}
+
+impl Subscriber {
+    fn wants(&self, entry: &Entry) -> bool {
+        match (&self.wants, &entry.change) {
+            (None, _)
+            | (
+                _,
+                Some(
+                    Change::ConversationJoined { .. }
+                    | Change::ConversationLeft { .. }
+                    | Change::SessionEnded { .. },
+                ),
+            ) => true,
+            (Some(Wants(wants)), Some(change)) => wants(change),
+            // Nobody here knows how to tell of it.
+            (Some(_), None) => false,
+        }
+    }
 }
 
 /// The subscribers of this node.
@@ -106,12 +145,12 @@ impl Subscribers {
             .collect();
         let entry = Arc::new(entry);
         for id in listeners {
-            let subscriber = self.all.get(&id).map(|(subscriber, _)| subscriber);
-            if let Some(queue) = subscriber.map(|subscriber| &subscriber.queue)
-                && queue.capacity() > QUEUE / 2
+            if let Some((subscriber, _)) = self.all.get(&id)
+                && subscriber.wants(&entry)
+                && subscriber.queue.capacity() > QUEUE / 2
             {
                 // Closed ones are removed by the next event that counts.
-                let _ = queue.try_send(Arc::clone(&entry));
+                let _ = subscriber.queue.try_send(Arc::clone(&entry));
             }
         }
     }
@@ -137,6 +176,9 @@ impl Subscribers {
         let Some((subscriber, _)) = self.all.get(&id) else {
             return;
         };
+        if !subscriber.wants(entry) {
+            return;
+        }
         let is_own = subscriber.user.0 == entry.stream;
         match subscriber.queue.try_send(Arc::clone(entry)) {
             Ok(()) => {}
