@@ -5,10 +5,9 @@
     reason = "a measurement that cannot go on should stop where it is"
 )]
 
-use std::{hint::black_box, sync::Arc};
+use std::{collections::HashSet, hint::black_box, sync::Arc};
 
 use async_graphql::Variables;
-use bytes::Bytes;
 use chrono::DateTime;
 use divan::{Bencher, counter::ItemsCount};
 use futures_util::future;
@@ -31,7 +30,8 @@ use heddle::{
         follow::Since,
         log::{self, Change, Stream},
         place::Place,
-        share::Shares,
+        read::Entry,
+        share::{AtHand, Shares},
     },
 };
 use migration::{Migrator, MigratorTrait};
@@ -154,12 +154,22 @@ fn page_of_50_to_json(bencher: Bencher<'_, '_>) {
 fn shared_answer_found(bencher: Bencher<'_, '_>) {
     let runtime = runtime();
     let shares = Shares::default();
-    let find = || {
-        let make = || async { Some(Arc::from([Box::from("{}")])) };
-        runtime.block_on(shares.form([7; 32], 1, make))
+    let (group, user) = ([7; 32], UserId::mint());
+    let entry = Entry {
+        stream: user.0,
+        position: 1,
+        at: DateTime::UNIX_EPOCH,
+        change: None,
+        place: Place::Position(1),
+        at_hand: AtHand::default(),
     };
-    find();
-    bencher.bench_local(find);
+    runtime.block_on(async {
+        let look_up = || async { Ok(HashSet::from([user])) };
+        shares.audience(&entry, look_up).await.unwrap();
+        let make = || async { Some(Arc::from([Box::from("{}")])) };
+        shares.form(&entry, group, make).await.unwrap();
+    });
+    bencher.bench_local(|| shares.at_hand(&entry, group, user).unwrap());
     assert_eq!(shares.made(), 1);
 }
 

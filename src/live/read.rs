@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{
     log::Change,
     place::{Place, Snapshot},
+    share::AtHand,
 };
 use crate::{
     error::Error,
@@ -30,6 +31,8 @@ pub struct Entry {
     pub change: Option<Change>,
     /// The place just after it.
     pub place: Place,
+    /// What those who hear it share.
+    pub at_hand: AtHand,
 }
 
 /// Which part of the log to read.
@@ -72,6 +75,7 @@ impl Row {
             at: self.created_at,
             change: serde_json::from_str(&self.payload).ok(),
             place,
+            at_hand: AtHand::default(),
         }
     }
 }

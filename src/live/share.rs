@@ -4,7 +4,7 @@
 use std::{
     collections::HashSet,
     sync::{
-        Arc,
+        Arc, OnceLock, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,6 +13,7 @@ use std::{
 use moka::sync::Cache;
 use tokio::sync::OnceCell;
 
+use super::read::Entry;
 use crate::{error::Error, id::UserId};
 
 /// How long something is kept. Events reach all who keep up within milliseconds.
@@ -29,13 +30,32 @@ pub type Group = [u8; 32];
 pub type Form = Arc<[Box<str>]>;
 
 type Shared<T> = Arc<OnceCell<T>>;
+type Audience = Arc<HashSet<UserId>>;
+
+/// Groups of an event whose answers are found without a look into the caches.
+const AT_HAND: usize = 4;
+
+/// What is shared of one event, at hand for all who are handed the event itself. Owned by the caches, which bound it.
+#[derive(Debug, Default)]
+pub struct AtHand {
+    audience: OnceLock<(u64, Weak<OnceCell<Audience>>)>,
+    forms: [OnceLock<FormAtHand>; AT_HAND],
+}
+
+type FormAtHand = (Group, u64, Weak<OnceCell<Form>>);
+
+impl Clone for AtHand {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
 
 /// What the subscribers of one node share.
 #[derive(Debug)]
 pub struct Shares {
     /// Grows when somebody or everybody sees less: nothing from before counts then.
     losses: AtomicU64,
-    audiences: Cache<(i64, u64), Shared<Arc<HashSet<UserId>>>>,
+    audiences: Cache<(i64, u64), Shared<Audience>>,
     forms: Cache<(Group, i64, u64), Shared<Form>>,
     made: AtomicU64,
 }
@@ -77,39 +97,71 @@ impl Shares {
         self.losses.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Who may see what happened at this position; looked up once for all.
+    /// What this event looks like to somebody of the group; none when that has yet to be made, or to be looked up
+    /// whether they may see it.
+    #[must_use]
+    pub fn at_hand(&self, entry: &Entry, group: Group, user: UserId) -> Option<Form> {
+        let losses = self.losses.load(Ordering::Acquire);
+        let (_, audience) = entry
+            .at_hand
+            .audience
+            .get()
+            .filter(|(at, _)| *at == losses)?;
+        if !audience.upgrade()?.get()?.contains(&user) {
+            return None;
+        }
+        let mut forms = entry.at_hand.forms.iter().map_while(OnceLock::get);
+        let (.., form) = forms.find(|(of, at, _)| *of == group && *at == losses)?;
+        form.upgrade()?.get().cloned()
+    }
+
+    /// Who may see what happened; looked up once for all.
     pub async fn audience<F>(
         &self,
-        position: i64,
+        entry: &Entry,
         look_up: impl FnOnce() -> F,
-    ) -> Result<Arc<HashSet<UserId>>, Error>
+    ) -> Result<Audience, Error>
     where
         F: Future<Output = Result<HashSet<UserId>, Error>>,
     {
-        let key = (position, self.losses.load(Ordering::Acquire));
-        let cell = self.audiences.get_with(key, Shared::default);
+        let losses = self.losses.load(Ordering::Acquire);
+        let cell = self
+            .audiences
+            .get_with((entry.position, losses), Shared::default);
         // Apart, here and below: of a thousand who ask, one looks it up, and the others only wait for it.
         let look_up = || async { Box::pin(look_up()).await.map(Arc::new) };
-        cell.get_or_try_init(look_up).await.cloned()
+        let audience = cell.get_or_try_init(look_up).await.cloned();
+        let weak = || (losses, Arc::downgrade(&cell));
+        entry.at_hand.audience.get_or_init(weak);
+        audience
     }
 
-    /// What happened at this position looks like this to the group; made once for all. None when it could not be
-    /// made: then each makes their own.
+    /// What happened looks like this to the group; made once for all. None when it could not be made: then each makes
+    /// their own.
     pub async fn form<F>(
         &self,
+        entry: &Entry,
         group: Group,
-        position: i64,
         make: impl FnOnce() -> F,
     ) -> Option<Form>
     where
         F: Future<Output = Option<Form>>,
     {
-        let key = (group, position, self.losses.load(Ordering::Acquire));
-        let cell = self.forms.get_with(key, Shared::default);
+        let losses = self.losses.load(Ordering::Acquire);
+        let cell = self
+            .forms
+            .get_with((group, entry.position, losses), Shared::default);
         let make = || async {
             self.made.fetch_add(1, Ordering::Relaxed);
             Box::pin(make()).await.ok_or(())
         };
-        cell.get_or_try_init(make).await.ok().cloned()
+        let form = cell.get_or_try_init(make).await.ok().cloned()?;
+        for at_hand in &entry.at_hand.forms {
+            let (of, at, _) = at_hand.get_or_init(|| (group, losses, Arc::downgrade(&cell)));
+            if *of == group && *at == losses {
+                break;
+            }
+        }
+        Some(form)
     }
 }

@@ -315,6 +315,14 @@ pub struct Share {
 }
 
 impl Share {
+    /// This event in the form that was made for the group, if that is at hand and the subscriber may see it.
+    pub(super) fn at_hand(&self, telling: &Telling, entry: &Entry) -> Option<Form> {
+        self.news(entry)?;
+        let shares = telling.app.hub.shares();
+        let form = shares.at_hand(entry, self.group, telling.viewer.user)?;
+        telling.is_over().is_none().then_some(form)
+    }
+
     /// This event in the form that is made once for the group. None when there is none: then the subscriber is to be
     /// told in the ordinary way, which also asks whether they may see it.
     pub(super) async fn form<F>(
@@ -340,11 +348,11 @@ impl Share {
             Some(pieces(&body))
         };
         let making = async {
-            let audience = shares.audience(entry.position, look_up).await?;
+            let audience = shares.audience(entry, look_up).await?;
             if !audience.contains(&telling.viewer.user) {
                 return Ok(None);
             }
-            Ok(shares.form(self.group, entry.position, make).await)
+            Ok(shares.form(entry, self.group, make).await)
         };
         // Whoever's session ends meanwhile makes nothing, and the next of the group goes on with it.
         telling.unless_over(making).await.ok()?.ok()?

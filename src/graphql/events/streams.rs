@@ -43,7 +43,7 @@ pub(super) enum Told<T> {
 pub(super) struct Events {
     telling: Telling,
     filter: EventFilter,
-    resume: Resume,
+    resume: Option<Resume>,
     share: Option<Share>,
     last: Cursor,
     stage: Stage,
@@ -53,7 +53,7 @@ impl Events {
     pub(super) fn new(
         telling: Telling,
         filter: EventFilter,
-        resume: Resume,
+        resume: Option<Resume>,
         share: Option<Share>,
     ) -> Self {
         Self {
@@ -87,6 +87,9 @@ impl Events {
         loop {
             match self.telling.next().await {
                 Heard::Entry(entry) => {
+                    if let Some(told) = self.at_hand(&entry) {
+                        return Some(told);
+                    }
                     // Apart, so that those who wait for something to happen do not keep the room for telling it.
                     if let Some(told) = Box::pin(self.tell(&entry)).await {
                         return Some(told);
@@ -102,6 +105,28 @@ impl Events {
         }
     }
 
+    /// What others were told already.
+    fn at_hand(&mut self, entry: &Entry) -> Option<Told<Event>> {
+        let (share, change) = (self.share.as_ref()?, entry.change.as_ref()?);
+        if !self.filter.wants(change) {
+            return None;
+        }
+        let form = share.at_hand(&self.telling, entry)?;
+        Some(self.shared(form, Cursor::after(entry)))
+    }
+
+    fn shared(&mut self, form: Form, cursor: Cursor) -> Told<Event> {
+        let (keys, owner) = (&self.telling.app.keys, self.telling.viewer.user);
+        // Most ask for none, and sealing one takes longer than all the rest.
+        let is_asked_for = form.len() > 1 || self.resume.is_some();
+        let sealed = is_asked_for.then(|| cursor.seal(keys, owner));
+        self.last = cursor;
+        Told::Shared(Shared {
+            form,
+            cursor: sealed,
+        })
+    }
+
     /// What this subscriber is told; nothing when they do not hear of it.
     async fn tell(&mut self, entry: &Entry) -> Option<Told<Event>> {
         let is_fleeting = entry.change.as_ref().is_some_and(Change::is_fleeting);
@@ -110,12 +135,10 @@ impl Events {
         } else {
             Cursor::after(entry)
         };
-        let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
         if let Some(form) = self.form(entry).await {
-            self.last = cursor;
-            let cursor = Some(sealed);
-            return Some(Told::Shared(Shared { form, cursor }));
+            return Some(self.shared(form, cursor));
         }
+        let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
         let batch = self.telling.batch();
         // Apart again, from the little that it takes to tell what others were told.
         let building = Box::pin(build(&batch, &self.filter, entry, sealed.clone()));
@@ -123,7 +146,9 @@ impl Events {
             Ok(Ok(None)) => None,
             Ok(Ok(Some(event))) => {
                 self.last = cursor;
-                self.resume.tell(sealed);
+                if let Some(resume) = &self.resume {
+                    resume.tell(sealed);
+                }
                 Some(Told::Alone(Ok(event)))
             }
             Ok(Err(refusal)) => Some(Told::Alone(self.failed(refusal))),
@@ -153,7 +178,9 @@ impl Events {
     fn cursor(&self) -> String {
         let (keys, owner) = (&self.telling.app.keys, self.telling.viewer.user);
         let sealed = self.last.seal(keys, owner);
-        self.resume.tell(sealed.clone());
+        if let Some(resume) = &self.resume {
+            resume.tell(sealed.clone());
+        }
         sealed
     }
 
@@ -221,6 +248,11 @@ impl Messages {
             };
             match entry.change {
                 Some(Change::MessageSent { message }) => {
+                    let share = self.share.as_ref();
+                    if let Some(form) = share.and_then(|share| share.at_hand(&self.telling, &entry))
+                    {
+                        return Some(Told::Shared(Shared { form, cursor: None }));
+                    }
                     match Box::pin(self.tell(&entry, message)).await {
                         Ok(None) => {}
                         Ok(Some(told)) => {

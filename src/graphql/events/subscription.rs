@@ -12,7 +12,7 @@ use futures_util::{
 use crate::{
     error::Error,
     graphql::{
-        context::{app, caller, given, resume, share, viewer},
+        context::{Resume, app, caller, given, resume, share, viewer},
         errors::Result,
         events::{
             filter::EventFilter,
@@ -47,8 +47,9 @@ impl EventSubscription {
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
         let filter = filter.unwrap_or_default();
-        let resume = resume(ctx).cloned().unwrap_or_default();
-        let since = match resume.from().cloned().or(after) {
+        let resume = resume(ctx).cloned();
+        let from = resume.as_ref().and_then(Resume::from);
+        let since = match from.cloned().or(after) {
             None => Since::Now,
             Some(text) => {
                 Cursor::open(&app.keys, viewer.user, &text).map_or(Since::Unknown, Since::Cursor)

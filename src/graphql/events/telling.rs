@@ -113,7 +113,8 @@ impl Telling {
         }
     }
 
-    fn is_over(&self) -> Option<EndReason> {
+    /// Why nothing more may be told, if so.
+    pub(super) fn is_over(&self) -> Option<EndReason> {
         let lapsed = Instant::now() >= self.lapses;
         let expired = lapsed.then_some(EndReason::Expired);
         self.session.has_ended().or(expired)

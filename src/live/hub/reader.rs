@@ -28,6 +28,7 @@ use crate::{
         place::Place,
         prune,
         read::{self, Entry, Log, Scope},
+        share::AtHand,
     },
 };
 
@@ -278,6 +279,7 @@ impl Reader {
                 at: fleeting.at,
                 change: Some(fleeting.change),
                 place: self.place.clone(),
+                at_hand: AtHand::default(),
             };
             self.subscribers.dispatch_fleeting(entry, &fleeting.streams);
         }
