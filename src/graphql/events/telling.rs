@@ -121,14 +121,13 @@ impl Telling {
     }
 
     pub(super) async fn next(&mut self) -> Heard {
+        // What is told asks whether the session is over. Waiting for that as well is for those who have nothing to tell.
         let heard = tokio::select! {
             biased;
-            reason = &mut self.over => return Heard::SessionEnded(reason),
             heard = self.following.next() => heard,
+            reason = &mut self.over => return Heard::SessionEnded(reason),
         };
         match heard {
-            None => Heard::Nothing,
-            Some(Err(error)) => Heard::Failed(error.into()),
             Some(Ok(entry)) => match entry.change {
                 Some(Change::SessionEnded { session, reason })
                     if session == self.viewer.session =>
@@ -136,6 +135,11 @@ impl Telling {
                     Heard::SessionEnded(reason)
                 }
                 _ => Heard::Entry(entry),
+            },
+            ended => match (self.is_over(), ended) {
+                (Some(reason), _) => Heard::SessionEnded(reason),
+                (None, Some(Err(error))) => Heard::Failed(error.into()),
+                (None, _) => Heard::Nothing,
             },
         }
     }
