@@ -29,7 +29,8 @@ use crate::{
         context::{Caller, Resume},
         events::{
             feed::{Fed, Feed, Handed},
-            share::{Given, Plan, Share, Shared},
+            plan::Plan,
+            share::{Given, Share, Shared},
         },
     },
 };

@@ -4,6 +4,7 @@ mod build;
 pub mod feed;
 pub mod filter;
 pub mod interface;
+pub mod plan;
 mod query;
 pub mod share;
 mod streams;
