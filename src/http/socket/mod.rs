@@ -2,6 +2,7 @@
 
 mod outbox;
 mod protocol;
+mod say;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -305,7 +306,7 @@ impl Talk {
             Ok(End::Operation { id, silent }) => {
                 self.running.remove(&id);
                 if self.machine.finish(&id) && !silent {
-                    Step::Reply(protocol::complete(&id))
+                    Step::Reply(say::complete(&id))
                 } else {
                     Step::Nothing
                 }
@@ -405,7 +406,7 @@ async fn follow(mut running: Box<Running>, id: &str, outbox: &Outbox) -> Followe
     let mut first = true;
     while let Some(said) = next(&mut running, outbox).await {
         let (frame, part) = match said {
-            Said::Shared(shared) => (Frame::Text(protocol::shared(id, &shared)), Part::Event),
+            Said::Shared(shared) => (Frame::Text(say::shared(id, &shared)), Part::Event),
             Said::Own(mut answer) => {
                 let part = answer.part(first);
                 if part == Part::Break {
@@ -471,14 +472,14 @@ fn token(payload: &Map<String, Json>) -> Option<String> {
 
 fn told(id: &str, answer: &Answer) -> Frame {
     Frame::Text(match answer.outcome {
-        Outcome::Executed => protocol::next(id, &String::from_utf8_lossy(&answer.encode())),
+        Outcome::Executed => say::next(id, &String::from_utf8_lossy(&answer.encode())),
         _ => error(id, answer),
     })
 }
 
 fn error(id: &str, answer: &Answer) -> String {
     let errors = serde_json::to_value(&answer.errors).unwrap_or_default();
-    protocol::error(id, &errors)
+    say::error(id, &errors)
 }
 
 /// Which close answers a frame that could not be read.

@@ -2,7 +2,6 @@
 //! heard and what time it is, and says what to do.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -10,7 +9,6 @@ use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
 use super::super::call::Call;
-use crate::graphql::events::share::Shared;
 
 /// The name of the only protocol spoken.
 pub(super) const NAME: &str = "graphql-transport-ws";
@@ -274,40 +272,6 @@ impl Machine {
     }
 }
 
-/// An answer of an operation.
-#[must_use]
-pub(super) fn next(id: &str, payload: &str) -> String {
-    let id = Json::from(id);
-    format!(r#"{{"id":{id},"type":"next","payload":{payload}}}"#)
-}
-
-/// The same of an answer that many are given.
-#[must_use]
-pub(super) fn shared(id: &str, shared: &Shared) -> String {
-    let mut text = String::with_capacity(shared.size() + 2 * id.len() + 40);
-    // Writing to a text does not fail.
-    let _ = write!(
-        text,
-        r#"{{"id":{},"type":"next","payload":"#,
-        Json::from(id)
-    );
-    shared.write_to(&mut text);
-    text.push('}');
-    text
-}
-
-/// Why an operation did not run, as a JSON array of errors. It ends the operation.
-#[must_use]
-pub(super) fn error(id: &str, errors: &Json) -> String {
-    json!({"id": id, "type": "error", "payload": errors}).to_string()
-}
-
-/// An operation ended.
-#[must_use]
-pub(super) fn complete(id: &str) -> String {
-    json!({"id": id, "type": "complete"}).to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -500,18 +464,5 @@ mod tests {
         assert_eq!(machine.pause(), Some(now + PACE));
         machine.receive(r#"{"type":"pong"}"#, now + PACE * 50);
         assert!(machine.pause().unwrap() < now + PACE * 50);
-    }
-
-    #[test]
-    fn frames_are_json_whatever_the_id_is() {
-        let id = "\"\\\u{7}ü";
-        for frame in [
-            next(id, "{\"data\":1}"),
-            error(id, &json!([])),
-            complete(id),
-        ] {
-            let frame: Json = serde_json::from_str(&frame).unwrap();
-            assert_eq!(frame["id"], id);
-        }
     }
 }
