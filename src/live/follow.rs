@@ -51,7 +51,8 @@ pub struct Following {
     start: Cursor,
     user: UserId,
     subscription: Subscription,
-    replay: Option<Replay>,
+    /// Apart, as is what it takes to read it: most have come to its end.
+    replay: Option<Box<Replay>>,
 }
 
 #[derive(Debug)]
@@ -143,7 +144,7 @@ impl Following {
     /// the log cannot be read. After an error, resume.
     pub async fn next(&mut self) -> Option<Result<Arc<Entry>, Error>> {
         if let Some(replay) = &mut self.replay {
-            match replay.next().await {
+            match Box::pin(replay.next()).await {
                 Ok(Some(entry)) => return Some(Ok(Arc::new(entry))),
                 Ok(None) => self.replay = None,
                 Err(error) => return Some(Err(error)),
@@ -172,7 +173,7 @@ impl Following {
                 conversations.remove(&conversation);
             }
         }
-        self.replay = Some(Replay {
+        self.replay = Some(Box::new(Replay {
             log,
             user: self.user,
             from,
@@ -182,7 +183,7 @@ impl Following {
             conversations,
             later,
             only,
-        });
+        }));
         Ok(())
     }
 }

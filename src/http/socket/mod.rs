@@ -14,7 +14,7 @@ use async_graphql::parser::types::OperationType;
 use axum::{
     extract::{
         FromRequestParts,
-        ws::{Message, WebSocket, WebSocketUpgrade},
+        ws::{Message, WebSocketUpgrade},
     },
     http::{Method, StatusCode, header::UPGRADE, request::Parts},
     response::Response,
@@ -45,7 +45,7 @@ use crate::{
 const MESSAGE: usize = 64 * 1024;
 /// Read buffer of each socket, which grows for what is larger: the library's own is 128 KiB, most of what an idle
 /// socket weighs.
-const READ_BUFFER: usize = 1024;
+const READ_BUFFER: usize = 512;
 /// Events that are written at once when several are there, in bytes.
 const WRITE_BUFFER: usize = 4 * 1024;
 /// How often a quiet socket's session is looked up again, should no word of its end have come.
@@ -88,8 +88,10 @@ pub(super) async fn upgrade(door: Door, mut parts: Parts) -> Response {
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .on_upgrade(move |socket| {
+            let speaks = socket.protocol().is_some_and(|name| name == protocol::NAME);
+            let outbox = Outbox::new(socket);
             connections.track_future(async move {
-                serve(door, socket, caller).await;
+                serve(door, outbox, caller, speaks).await;
                 drop(peer);
             })
         })
@@ -105,9 +107,7 @@ impl<T: axum::response::IntoResponse> IntoStatus for T {
     }
 }
 
-async fn serve(door: Door, socket: WebSocket, caller: Caller) {
-    let speaks = socket.protocol().is_some_and(|name| name == protocol::NAME);
-    let outbox = Outbox::new(socket);
+async fn serve(door: Door, outbox: Outbox, caller: Caller, speaks: bool) {
     let mut talk = Talk {
         machine: Machine::new(Instant::now()),
         outbox: outbox.clone(),
@@ -238,7 +238,8 @@ impl Talk {
             Step::Nothing => {}
             Step::Reply(text) => self.outbox.push(Frame::Text(text)),
             Step::Ping => self.outbox.push(Frame::Ping),
-            Step::Authenticate(payload) => return self.begin(&payload).await,
+            // Apart: it happens once, and its room would be kept.
+            Step::Authenticate(payload) => return Box::pin(self.begin(&payload)).await,
             Step::Start { id, call } => self.start(id, call),
             Step::TooMany { id, maximum } => {
                 let message = format!("A socket runs at most {maximum} operations at once.");
