@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     cursor::Cursor,
-    hub::{Hub, Subscription, Wants},
+    hub::{Hub, Subscription, Wanted},
     log::Change,
     place::Place,
     read::{self, Entry, Log, Scope},
@@ -79,19 +79,23 @@ impl Hub {
         since: Since,
         only: Option<HashSet<ConversationId>>,
     ) -> Result<Following, Error> {
-        self.follow_wanted(user, since, only, None).await
+        let wanted = Wanted {
+            only,
+            ..Wanted::default()
+        };
+        self.follow_wanted(user, since, wanted).await
     }
 
-    /// The same, and of what happens only some changes. What was missed may hold others as well.
+    /// Follows what is wanted. What was missed may hold other changes as well.
     pub async fn follow_wanted(
         &self,
         user: UserId,
         since: Since,
-        only: Option<HashSet<ConversationId>>,
-        wants: Option<Wants>,
+        wanted: Wanted,
     ) -> Result<Following, Error> {
+        let only = wanted.only.clone();
         // The hub first: what happens while the log is read then waits in its queue.
-        let subscription = self.subscribe(user, only.clone(), wants).await?;
+        let subscription = self.subscribe(user, wanted).await?;
         let now = self.now();
         let begins_now = Cursor {
             place: subscription.place.clone(),

@@ -33,7 +33,7 @@ type Shared<T> = Arc<OnceCell<T>>;
 type Audience = Arc<HashSet<UserId>>;
 
 /// Groups of an event whose answers are found without a look into the caches.
-const AT_HAND: usize = 4;
+pub(super) const AT_HAND: usize = 4;
 
 /// What is shared of one event, at hand for all who are handed the event itself. Owned by the caches, which bound it.
 #[derive(Debug, Default)]

@@ -10,7 +10,12 @@ use crate::{
     domain::{messages, reads::receipts},
     graphql::{
         errors::Result,
-        events::{feed::Handed, interface::Event, plan::Plan, telling::Telling},
+        events::{
+            feed::Handed,
+            interface::Event,
+            plan::Plan,
+            telling::{Listener, Telling},
+        },
         messages::types::Message,
     },
     id::{MessageId, UserId},
@@ -103,8 +108,9 @@ impl Share {
     /// This event in the form that was made for the group, if that is at hand and the subscriber may see it.
     pub(super) fn at_hand(&self, telling: &Telling, entry: &Entry) -> Option<Form> {
         self.news(entry)?;
-        let shares = telling.app.hub.shares();
-        let form = shares.at_hand(entry, self.group, telling.viewer.user)?;
+        let who = &telling.who;
+        let shares = who.app.hub.shares();
+        let form = shares.at_hand(entry, self.group, who.viewer.user)?;
         telling.is_over().is_none().then_some(form)
     }
 
@@ -119,8 +125,26 @@ impl Share {
     where
         F: Future<Output = Option<Item>>,
     {
-        let news = self.news(entry)?;
-        let (db, shares) = (telling.app.db.read(), telling.app.hub.shares());
+        self.news(entry)?;
+        // Whoever's session ends meanwhile makes nothing, and the next of the group goes on with it.
+        let making = self.make(&telling.who, entry, load);
+        telling.unless_over(making).await.ok()?.ok()?
+    }
+
+    /// Makes it, unless somebody did, for somebody who may see it.
+    pub(super) async fn make<F>(
+        &self,
+        who: &Listener,
+        entry: &Entry,
+        load: impl FnOnce(String) -> F,
+    ) -> Result<Option<Form>>
+    where
+        F: Future<Output = Option<Item>>,
+    {
+        let Some(news) = self.news(entry) else {
+            return Ok(None);
+        };
+        let (db, shares) = (who.app.db.read(), who.app.hub.shares());
         let look_up = || async {
             match news {
                 News::Message(id) => messages::audience(db, id).await,
@@ -132,15 +156,11 @@ impl Share {
             let body = (self.render)(Given::new(item)).await?;
             Some(pieces(&body))
         };
-        let making = async {
-            let audience = shares.audience(entry, look_up).await?;
-            if !audience.contains(&telling.viewer.user) {
-                return Ok(None);
-            }
-            Ok(shares.form(entry, self.group, make).await)
-        };
-        // Whoever's session ends meanwhile makes nothing, and the next of the group goes on with it.
-        telling.unless_over(making).await.ok()?.ok()?
+        let audience = shares.audience(entry, look_up).await?;
+        if !audience.contains(&who.viewer.user) {
+            return Ok(None);
+        }
+        Ok(shares.form(entry, self.group, make).await)
     }
 
     fn news(&self, entry: &Entry) -> Option<News> {

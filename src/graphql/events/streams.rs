@@ -1,5 +1,7 @@
 //! What one subscriber is told, one thing after the other.
 
+use std::sync::Arc;
+
 use async_graphql::dataloader::Loader;
 
 use crate::{
@@ -11,7 +13,7 @@ use crate::{
             filter::EventFilter,
             interface::Event,
             share::{Item, Share, Shared},
-            telling::{Heard, Telling},
+            telling::{Heard, Listener, Telling},
             types::{SessionEndedEvent, StreamOpenedEvent},
         },
         messages::{loader::MessageKey, types::Message},
@@ -19,6 +21,7 @@ use crate::{
     id::{ConversationId, MessageId},
     live::{
         cursor::Cursor,
+        hub::Making,
         log::{Change, EndReason},
         read::Entry,
         share::Form,
@@ -42,7 +45,7 @@ pub(super) enum Told<T> {
 /// Everything that the subscriber may see.
 pub(super) struct Events {
     telling: Telling,
-    filter: EventFilter,
+    filter: Arc<EventFilter>,
     resume: Option<Resume>,
     share: Option<Share>,
     last: Cursor,
@@ -50,9 +53,25 @@ pub(super) struct Events {
 }
 
 impl Events {
+    /// Makes an event for all who ask alike, before they hear of it.
+    pub(super) fn making(who: &Arc<Listener>, filter: &Arc<EventFilter>, share: Share) -> Making {
+        let (who, filter, share) = (Arc::clone(who), Arc::clone(filter), Arc::new(share));
+        Making::new(share.group, move |entry| {
+            let (who, filter, share) = (Arc::clone(&who), Arc::clone(&filter), Arc::clone(&share));
+            async move {
+                let wants = |change| filter.wants(change);
+                if entry.change.as_ref().is_some_and(wants) {
+                    let load = |placeholder| load(&who, &filter, &entry, placeholder);
+                    // Whoever hears of it finds out by themselves what failed.
+                    let _ = share.make(&who, &entry, load).await;
+                }
+            }
+        })
+    }
+
     pub(super) fn new(
         telling: Telling,
-        filter: EventFilter,
+        filter: Arc<EventFilter>,
         resume: Option<Resume>,
         share: Option<Share>,
     ) -> Self {
@@ -116,7 +135,7 @@ impl Events {
     }
 
     fn shared(&mut self, form: Form, cursor: Cursor) -> Told<Event> {
-        let (keys, owner) = (&self.telling.app.keys, self.telling.viewer.user);
+        let (keys, owner) = (&self.telling.who.app.keys, self.telling.who.viewer.user);
         // Most ask for none, and sealing one takes longer than all the rest.
         let is_asked_for = form.len() > 1 || self.resume.is_some();
         let sealed = is_asked_for.then(|| cursor.seal(keys, owner));
@@ -138,8 +157,8 @@ impl Events {
         if let Some(form) = self.form(entry).await {
             return Some(self.shared(form, cursor));
         }
-        let sealed = cursor.seal(&self.telling.app.keys, self.telling.viewer.user);
-        let batch = self.telling.batch();
+        let sealed = cursor.seal(&self.telling.who.app.keys, self.telling.who.viewer.user);
+        let batch = self.telling.who.batch();
         // Apart again, from the little that it takes to tell what others were told.
         let building = Box::pin(build(&batch, &self.filter, entry, sealed.clone()));
         match self.telling.unless_over(building).await {
@@ -161,11 +180,7 @@ impl Events {
         let share = self.share.as_ref()?;
         let change = entry.change.as_ref();
         change.filter(|change| self.filter.wants(change))?;
-        let load = |placeholder| async move {
-            let batch = self.telling.batch();
-            let event = build(&batch, &self.filter, entry, placeholder).await;
-            Some(Item::Event(Ok(Box::new(event.ok()??))))
-        };
+        let load = |placeholder| load(&self.telling.who, &self.filter, entry, placeholder);
         share.form(&self.telling, entry, load).await
     }
 
@@ -176,7 +191,7 @@ impl Events {
     }
 
     fn cursor(&self) -> String {
-        let (keys, owner) = (&self.telling.app.keys, self.telling.viewer.user);
+        let (keys, owner) = (&self.telling.who.app.keys, self.telling.who.viewer.user);
         let sealed = self.last.seal(keys, owner);
         if let Some(resume) = &self.resume {
             resume.tell(sealed.clone());
@@ -187,7 +202,7 @@ impl Events {
     fn opened(&self) -> Event {
         Event::StreamOpened(StreamOpenedEvent {
             cursor: self.cursor(),
-            occurred_at: self.telling.app.clock.now().into(),
+            occurred_at: self.telling.who.app.clock.now().into(),
             outcome: self.telling.following.opening().into(),
         })
     }
@@ -196,10 +211,15 @@ impl Events {
         self.stage = Stage::Over;
         Event::SessionEnded(SessionEndedEvent {
             cursor: self.cursor(),
-            occurred_at: self.telling.app.clock.now().into(),
+            occurred_at: self.telling.who.app.clock.now().into(),
             reason: reason.into(),
         })
     }
+}
+
+async fn load(who: &Listener, filter: &EventFilter, entry: &Entry, cursor: String) -> Option<Item> {
+    let event = build(&who.batch(), filter, entry, cursor).await.ok()??;
+    Some(Item::Event(Ok(Box::new(event))))
 }
 
 /// New messages of one conversation.
@@ -211,6 +231,21 @@ pub(super) struct Messages {
 }
 
 impl Messages {
+    /// Makes a message for all who ask alike, before they hear of it.
+    pub(super) fn making(who: &Arc<Listener>, share: Share) -> Making {
+        let (who, share) = (Arc::clone(who), Arc::new(share));
+        Making::new(share.group, move |entry| {
+            let (who, share) = (Arc::clone(&who), Arc::clone(&share));
+            async move {
+                if let Some(Change::MessageSent { message }) = entry.change {
+                    let load = |_| load_shared(&who, message);
+                    // Whoever hears of it finds out by themselves what failed.
+                    let _ = share.make(&who, &entry, load).await;
+                }
+            }
+        })
+    }
+
     pub(super) fn new(
         telling: Telling,
         conversation: ConversationId,
@@ -281,22 +316,25 @@ impl Messages {
         if let Some(form) = self.form(entry, id).await {
             return Ok(Some(Told::Shared(Shared { form, cursor: None })));
         }
-        let loaded = self.telling.unless_over(Box::pin(self.load(id))).await?;
+        let loading = Box::pin(load_message(&self.telling.who, id));
+        let loaded = self.telling.unless_over(loading).await?;
         Ok(loaded.transpose().map(Told::Alone))
     }
 
     /// The answer that others share, if this message has one.
     async fn form(&self, entry: &Entry, id: MessageId) -> Option<Form> {
-        let load = |_| async move {
-            let message = self.load(id).await.ok()??;
-            Some(Item::Message(Ok(Box::new(message))))
-        };
+        let load = |_| load_shared(&self.telling.who, id);
         let share = self.share.as_ref()?;
         share.form(&self.telling, entry, load).await
     }
+}
 
-    async fn load(&self, id: MessageId) -> Result<Option<Message>> {
-        let key = MessageKey(id);
-        Ok(self.telling.batch().load(&[key]).await?.remove(&key))
-    }
+async fn load_message(who: &Listener, id: MessageId) -> Result<Option<Message>> {
+    let key = MessageKey(id);
+    Ok(who.batch().load(&[key]).await?.remove(&key))
+}
+
+async fn load_shared(who: &Listener, id: MessageId) -> Option<Item> {
+    let message = load_message(who, id).await.ok()??;
+    Some(Item::Message(Ok(Box::new(message))))
 }

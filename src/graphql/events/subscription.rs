@@ -1,6 +1,6 @@
 //! `Subscription.events` and `Subscription.messageSent`.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::{Context, Subscription};
 use futures_util::{
@@ -19,12 +19,17 @@ use crate::{
             interface::Event,
             share::{Given, Item},
             streams::{Events, Messages},
-            telling::Telling,
+            telling::{Listener, Telling},
         },
         messages::types::Message,
     },
     id::ConversationId,
-    live::{cursor::Cursor, follow::Since, hub::Wants, log::Change},
+    live::{
+        cursor::Cursor,
+        follow::Since,
+        hub::{Wanted, Wants},
+        log::Change,
+    },
 };
 
 /// Streams of events.
@@ -46,7 +51,7 @@ impl EventSubscription {
             return Ok(Either::Left(iter(Some(event.map(|event| *event)))));
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
-        let filter = filter.unwrap_or_default();
+        let filter = Arc::new(filter.unwrap_or_default());
         let resume = resume(ctx).cloned();
         let from = resume.as_ref().and_then(Resume::from);
         let since = match from.cloned().or(after) {
@@ -55,12 +60,19 @@ impl EventSubscription {
                 Cursor::open(&app.keys, viewer.user, &text).map_or(Since::Unknown, Since::Cursor)
             }
         };
-        let only = filter.conversations();
-        let wants = filter.wants_only();
-        let telling = Telling::begin(app, caller(ctx), viewer, since, (only, wants)).await?;
-        let events = Events::new(telling, filter, resume, share(ctx).cloned());
-        if let Some(share) = share(ctx) {
-            share.handed.hand(events.into());
+        let who = Listener::new(app, caller(ctx), viewer);
+        let share = share(ctx).cloned();
+        let making = |share| Events::making(&who, &filter, share);
+        let wanted = Wanted {
+            only: filter.conversations(),
+            changes: filter.wants_only(),
+            making: share.clone().map(making),
+        };
+        let telling = Telling::begin(&who, since, wanted).await?;
+        let handed = share.as_ref().map(|share| share.handed.clone());
+        let events = Events::new(telling, filter, resume, share);
+        if let Some(handed) = handed {
+            handed.hand(events.into());
             return Ok(Either::Left(iter(None)));
         }
         Ok(Either::Right(unfold(
@@ -78,17 +90,22 @@ impl EventSubscription {
         if let Some(Item::Message(message)) = given(ctx).and_then(Given::take) {
             return Ok(Either::Left(iter(Some(message.map(|message| *message)))));
         }
-        let only = HashSet::from([conversation_id]);
-        let wants = Wants::new(|change| matches!(change, Change::MessageSent { .. }));
-        let wanted = (Some(only), Some(wants));
-        let telling =
-            Telling::begin(app(ctx), caller(ctx), viewer(ctx)?, Since::Now, wanted).await?;
+        let who = Listener::new(app(ctx), caller(ctx), viewer(ctx)?);
+        let share = share(ctx).cloned();
+        let sent = |change: &Change| matches!(change, Change::MessageSent { .. });
+        let wanted = Wanted {
+            only: Some(HashSet::from([conversation_id])),
+            changes: Some(Wants::new(sent)),
+            making: share.clone().map(|share| Messages::making(&who, share)),
+        };
+        let telling = Telling::begin(&who, Since::Now, wanted).await?;
         if !telling.following.hears(conversation_id) {
             return Err(Error::not_found("conversation").into());
         }
-        let messages = Messages::new(telling, conversation_id, share(ctx).cloned());
-        if let Some(share) = share(ctx) {
-            share.handed.hand(messages.into());
+        let handed = share.as_ref().map(|share| share.handed.clone());
+        let messages = Messages::new(telling, conversation_id, share);
+        if let Some(handed) = handed {
+            handed.hand(messages.into());
             return Ok(Either::Left(iter(None)));
         }
         let messages = Box::new(messages);

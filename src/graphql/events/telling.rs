@@ -1,7 +1,6 @@
 //! Tells one subscriber what they hear, until their session ends.
 
 use std::{
-    collections::HashSet,
     pin::{Pin, pin},
     sync::Arc,
 };
@@ -19,10 +18,9 @@ use crate::{
         context::Caller,
         errors::{Refusal, Result},
     },
-    id::ConversationId,
     live::{
         follow::{Following, Since},
-        hub::{SessionWatch, Wants},
+        hub::{SessionWatch, Wanted},
         log::{Change, EndReason},
         read::Entry,
     },
@@ -40,11 +38,31 @@ pub(super) enum Heard {
     Nothing,
 }
 
+/// Who is told.
+pub(super) struct Listener {
+    pub(super) app: App,
+    pub(super) viewer: Viewer,
+    caller: Caller,
+}
+
+impl Listener {
+    pub(super) fn new(app: &App, caller: &Caller, viewer: &Viewer) -> Arc<Self> {
+        Arc::new(Self {
+            app: app.clone(),
+            viewer: viewer.clone(),
+            caller: caller.clone(),
+        })
+    }
+
+    /// A fresh loader: what an event is about is looked up as it is now, by whoever may see it now.
+    pub(super) fn batch(&self) -> Batch {
+        Batch::new(&self.app, self.caller.clone())
+    }
+}
+
 /// One subscriber.
 pub(super) struct Telling {
-    pub(super) app: App,
-    pub(super) caller: Caller,
-    pub(super) viewer: Viewer,
+    pub(super) who: Arc<Listener>,
     pub(super) following: Following,
     session: SessionWatch,
     lapses: Instant,
@@ -63,33 +81,22 @@ async fn over(mut session: SessionWatch, lapses: Instant) -> EndReason {
 
 impl Telling {
     pub(super) async fn begin(
-        app: &App,
-        caller: &Caller,
-        viewer: &Viewer,
+        who: &Arc<Listener>,
         since: Since,
-        (only, wants): (Option<HashSet<ConversationId>>, Option<Wants>),
+        wanted: Wanted,
     ) -> std::result::Result<Self, Error> {
+        let Listener { app, viewer, .. } = &**who;
         let session = app.hub.watch(viewer.session).await?;
-        let following = app
-            .hub
-            .follow_wanted(viewer.user, since, only, wants)
-            .await?;
+        let following = app.hub.follow_wanted(viewer.user, since, wanted).await?;
         let left = viewer.token_expires_at - app.clock.now();
         let lapses = Instant::now() + left.to_std().unwrap_or_default();
         Ok(Self {
-            app: app.clone(),
-            caller: caller.clone(),
-            viewer: viewer.clone(),
+            who: Arc::clone(who),
             following,
             over: Box::pin(over(session.clone(), lapses)),
             session,
             lapses,
         })
-    }
-
-    /// A fresh loader: what an event is about is looked up as it is now, by whoever may see it now.
-    pub(super) fn batch(&self) -> Batch {
-        Batch::new(&self.app, self.caller.clone())
     }
 
     /// What the work brings, unless the session ends first: then nothing more may be told, and the last word does
@@ -130,7 +137,7 @@ impl Telling {
         match heard {
             Some(Ok(entry)) => match entry.change {
                 Some(Change::SessionEnded { session, reason })
-                    if session == self.viewer.session =>
+                    if session == self.who.viewer.session =>
                 {
                     Heard::SessionEnded(reason)
                 }

@@ -22,9 +22,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     reader::{Reader, Request},
     sessions::Sessions,
-    subscribers::{Only, QUEUE, Subscriber},
+    subscribers::{QUEUE, Subscriber},
 };
-pub use self::{sessions::SessionWatch, subscribers::Wants};
+pub use self::{
+    sessions::SessionWatch,
+    subscribers::{Making, Wanted, Wants},
+};
 use crate::{
     clock::Clock,
     db::Db,
@@ -210,8 +213,7 @@ impl Hub {
     pub(super) async fn subscribe(
         &self,
         user: UserId,
-        only: Only,
-        wants: Option<Wants>,
+        wanted: Wanted,
     ) -> Result<Subscription, Error> {
         self.start().await?;
         let (queue, events) = mpsc::channel(QUEUE);
@@ -219,8 +221,7 @@ impl Hub {
         let is_behind = Arc::new(AtomicBool::new(false));
         let subscriber = Subscriber {
             user,
-            only,
-            wants,
+            wanted,
             queue,
             is_behind: Arc::clone(&is_behind),
         };

@@ -2,13 +2,15 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::Duration,
 };
 
+use futures_util::{FutureExt, future::join_all};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use uuid::Uuid;
 
@@ -40,6 +42,11 @@ const SESSION_SWEEP: Duration = Duration::from_secs(30);
 const BATCH: usize = 500;
 /// Subscribers taken in by one statement.
 const JOINS: usize = 500;
+
+/// Longest that reading on waits for what crowds share to be made.
+const MAKING: Duration = Duration::from_millis(50);
+/// How much of it is made at once.
+const AT_ONCE: usize = 64;
 
 /// What others ask of the reader.
 pub(super) enum Request {
@@ -234,9 +241,15 @@ impl Reader {
             let reading = read::after(log, &self.place, until, Scope::Everything, BATCH);
             let batch = in_time(reading).await?;
             let contacts = contacts(log, &batch.entries).await?;
+            let with_streams = |entry| {
+                let streams = heard_on(&entry, &contacts);
+                (Arc::new(entry), streams)
+            };
+            let entries: Vec<_> = batch.entries.into_iter().map(with_streams).collect();
+            self.make(&entries).await;
             // From here on nothing fails: what was read is handed on.
             self.place = batch.place;
-            for entry in batch.entries {
+            for (entry, streams) in entries {
                 match entry.change {
                     Some(Change::SessionEnded { session, reason }) => {
                         self.shared.ground.note_session_endings();
@@ -251,12 +264,22 @@ impl Reader {
                     }
                     _ => {}
                 }
-                let streams = heard_on(&entry, &contacts);
-                self.subscribers.dispatch(entry, &streams);
+                self.subscribers.dispatch(&entry, &streams);
             }
             if batch.is_last {
                 return Ok(());
             }
+        }
+    }
+
+    /// Makes what crowds share of these events, so that nobody in them is woken only to wait for it. What is not made by
+    /// then is made by whoever hears of it first.
+    async fn make(&self, entries: &[(Arc<Entry>, Vec<Uuid>)]) {
+        let making = |(entry, streams): &(_, Vec<_>)| self.subscribers.making(entry, streams);
+        let making: Vec<_> = entries.iter().flat_map(making).take(AT_ONCE).collect();
+        if !making.is_empty() {
+            let made = AssertUnwindSafe(join_all(making)).catch_unwind();
+            let _ = timeout(MAKING, made).await;
         }
     }
 

@@ -9,20 +9,37 @@ use std::{
     },
 };
 
+use futures_util::future::BoxFuture;
 use tokio::sync::mpsc::{self, error::TrySendError};
 use uuid::Uuid;
 
 use crate::{
     id::{ConversationId, UserId},
-    live::{log::Change, presence::Passing, read::Entry},
+    live::{
+        log::Change,
+        presence::Passing,
+        read::Entry,
+        share::{AT_HAND, Group},
+    },
 };
 
 /// Events that may wait for one subscriber. Whoever falls further behind is let go and resumes from
 /// the log, so that nobody's slowness is kept in our memory.
 pub(super) const QUEUE: usize = 256;
 
-/// Which conversations a subscriber wants to hear; none for all.
-pub(super) type Only = Option<HashSet<ConversationId>>;
+/// Listeners for whom something is made before they hear of it. Fewer are told sooner if nobody waits for that.
+const CROWD: usize = 16;
+
+/// What a subscriber wants of the hub.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Which conversations to hear; none for all.
+    pub only: Option<HashSet<ConversationId>>,
+    /// Which changes; none for all.
+    pub changes: Option<Wants>,
+    /// What is made for all who ask alike.
+    pub making: Option<Making>,
+}
 
 /// Which changes a subscriber wants to hear, beside those of their own memberships and sessions: nobody else is woken
 /// for the others.
@@ -42,12 +59,36 @@ impl fmt::Debug for Wants {
     }
 }
 
+/// Makes what those who ask alike share of an event.
+pub struct Making {
+    group: Group,
+    make: Box<dyn Fn(Arc<Entry>) -> BoxFuture<'static, ()> + Send + Sync>,
+}
+
+impl Making {
+    /// What is made in this way for this group.
+    pub fn new<F>(group: Group, make: impl Fn(Arc<Entry>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self {
+            group,
+            make: Box::new(move |entry| Box::pin(make(entry))),
+        }
+    }
+}
+
+impl fmt::Debug for Making {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Making").finish_non_exhaustive()
+    }
+}
+
 /// One subscriber's end of the hub.
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) user: UserId,
-    pub(super) only: Only,
-    pub(super) wants: Option<Wants>,
+    pub(super) wanted: Wanted,
     pub(super) queue: mpsc::Sender<Arc<Entry>>,
     /// Set when the subscriber was let go because it fell behind.
     pub(super) is_behind: Arc<AtomicBool>,
@@ -55,7 +96,7 @@ pub(super) struct Subscriber {
 
 impl Subscriber {
     fn wants(&self, entry: &Entry) -> bool {
-        match (&self.wants, &entry.change) {
+        match (&self.wanted.changes, &entry.change) {
             (None, _)
             | (
                 _,
@@ -155,20 +196,43 @@ impl Subscribers {
         }
     }
 
+    /// What is to be made of an event for crowds who hear one of these streams and ask alike.
+    pub(super) fn making(
+        &self,
+        entry: &Arc<Entry>,
+        streams: &[Uuid],
+    ) -> Vec<BoxFuture<'static, ()>> {
+        let mut groups: Vec<(&Making, usize)> = vec![];
+        let heard = streams
+            .iter()
+            .filter_map(|stream| self.by_stream.get(stream));
+        for id in heard.filter(|listeners| listeners.len() >= CROWD).flatten() {
+            let subscriber = self.all.get(id).map(|(subscriber, _)| subscriber);
+            let Some(making) = subscriber.and_then(|one| one.wanted.making.as_ref()) else {
+                continue;
+            };
+            if let Some((_, count)) = groups.iter_mut().find(|(of, _)| of.group == making.group) {
+                *count += 1;
+            } else if groups.len() < AT_HAND {
+                groups.push((making, 1));
+            }
+        }
+        let crowds = groups.into_iter().filter(|(_, count)| *count >= CROWD);
+        crowds
+            .map(|(making, _)| (making.make)(Arc::clone(entry)))
+            .collect()
+    }
+
     /// Hands an event to everybody who hears one of these streams, once, and follows those who join and leave.
-    pub(super) fn dispatch(&mut self, entry: Entry, streams: &[Uuid]) {
+    pub(super) fn dispatch(&mut self, entry: &Arc<Entry>, streams: &[Uuid]) {
         let heard = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
         let mut listeners: Vec<u64> = streams.iter().flat_map(heard).collect();
         if streams.len() > 1 {
             listeners.sort_unstable();
             listeners.dedup();
         }
-        if listeners.is_empty() {
-            return;
-        }
-        let entry = Arc::new(entry);
         for id in listeners {
-            self.hand(id, &entry);
+            self.hand(id, entry);
         }
     }
 
@@ -204,7 +268,7 @@ impl Subscribers {
 
     fn join(&mut self, id: u64, conversation: ConversationId) {
         let wants = self.all.get(&id).is_some_and(|(subscriber, _)| {
-            let only = subscriber.only.as_ref();
+            let only = subscriber.wanted.only.as_ref();
             only.is_none_or(|only| only.contains(&conversation))
         });
         if wants {
