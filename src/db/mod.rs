@@ -1,13 +1,14 @@
 //! The database: one writer and readers beside it on SQLite, a pool on PostgreSQL; transactions that
 //! are retried when the database asks for it; and the meter that counts statements. No rules.
 
+mod meter;
 mod options;
 
 use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -23,8 +24,11 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::options::note_given_up;
-use self::options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite};
+pub use self::{meter::Meter, options::note_given_up};
+use self::{
+    meter::metered,
+    options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
+};
 use crate::error::{Code, Error};
 
 /// Serialisation failures and deadlocks are tried again this many times.
@@ -34,9 +38,6 @@ const RETRIES: u32 = 5;
 const GIVE_UP: Duration = Duration::from_secs(6);
 /// The same for what a data loader gathers, whose operation ends before that.
 const GIVE_UP_LOADING: Duration = Duration::from_secs(12);
-
-/// Under which name each statement is logged.
-const SAID: &str = "heddle::sql";
 
 /// A connected database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -351,40 +352,6 @@ fn asks_for_retry(error: &Error) -> bool {
     text.contains("could not serialize access") || text.contains("deadlock detected")
 }
 
-tokio::task_local! {
-    static METER: Arc<Meter>;
-}
-
-/// Statements and database time of one operation.
-#[derive(Debug, Default)]
-pub struct Meter {
-    statements: AtomicU32,
-    micros: AtomicU64,
-}
-
-impl Meter {
-    /// Statements run so far.
-    pub fn statements(&self) -> u32 {
-        self.statements.load(Ordering::Relaxed)
-    }
-
-    /// Time spent waiting for the database so far.
-    pub fn time(&self) -> Duration {
-        Duration::from_micros(self.micros.load(Ordering::Relaxed))
-    }
-
-    /// Runs `work` with its statements counted on this meter.
-    pub fn measure<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
-        METER.scope(self, work)
-    }
-
-    /// The meter of the operation that this task works for.
-    #[must_use]
-    pub fn current() -> Option<Arc<Self>> {
-        METER.try_with(Arc::clone).ok()
-    }
-}
-
 /// Runs a future as a task of its own that counts for the same operation; what data loaders use. It does not outlive
 /// its operation by much: a connection that nobody answers on would be held as long.
 pub fn spawn_metered(work: BoxFuture<'static, ()>) {
@@ -401,20 +368,6 @@ pub fn spawn_metered(work: BoxFuture<'static, ()>) {
         Some(meter) => tokio::spawn(meter.measure(work)),
         None => tokio::spawn(work),
     };
-}
-
-fn metered(mut connection: DatabaseConnection) -> DatabaseConnection {
-    connection.set_metric_callback(|info| {
-        // The text alone: values are what people wrote.
-        tracing::trace!(target: SAID, text = info.statement.sql);
-        // Outside an operation (background work) nobody counts.
-        let _ = METER.try_with(|meter| {
-            let micros = u64::try_from(info.elapsed.as_micros()).unwrap_or(u64::MAX);
-            meter.statements.fetch_add(1, Ordering::Relaxed);
-            meter.micros.fetch_add(micros, Ordering::Relaxed);
-        });
-    });
-    connection
 }
 
 #[async_trait::async_trait]

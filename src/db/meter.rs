@@ -1,0 +1,65 @@
+//! The meter: counts the statements of an operation and the time that it waits for them. No rules.
+
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use sea_orm::DatabaseConnection;
+
+/// Under which name each statement is logged.
+const SAID: &str = "heddle::sql";
+
+tokio::task_local! {
+    static METER: Arc<Meter>;
+}
+
+/// Statements and database time of one operation.
+#[derive(Debug, Default)]
+pub struct Meter {
+    statements: AtomicU32,
+    micros: AtomicU64,
+}
+
+impl Meter {
+    /// Statements run so far.
+    pub fn statements(&self) -> u32 {
+        self.statements.load(Ordering::Relaxed)
+    }
+
+    /// Time spent waiting for the database so far.
+    pub fn time(&self) -> Duration {
+        Duration::from_micros(self.micros.load(Ordering::Relaxed))
+    }
+
+    fn count(&self, statements: u32, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.statements.fetch_add(statements, Ordering::Relaxed);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+    }
+
+    /// Runs `work` with its statements counted on this meter.
+    pub fn measure<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
+        METER.scope(self, work)
+    }
+
+    /// The meter of the operation that this task works for.
+    #[must_use]
+    pub fn current() -> Option<Arc<Self>> {
+        METER.try_with(Arc::clone).ok()
+    }
+}
+
+pub(super) fn metered(mut connection: DatabaseConnection) -> DatabaseConnection {
+    connection.set_metric_callback(|info| {
+        // The text alone: values are what people wrote.
+        tracing::trace!(target: SAID, text = info.statement.sql);
+        // Outside an operation (background work) nobody counts.
+        let _ = METER.try_with(|meter| meter.count(1, info.elapsed));
+    });
+    connection
+}
