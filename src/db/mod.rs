@@ -3,6 +3,7 @@
 
 mod meter;
 mod options;
+mod table;
 
 use std::{
     future::Future,
@@ -24,7 +25,7 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::{meter::Meter, options::note_given_up};
+pub use self::{meter::Meter, options::note_given_up, table::Table};
 use self::{
     meter::metered,
     options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite},

@@ -24,6 +24,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const ROWS: usize = 512;
 /// Connections to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 20;
+/// Statements that a connection keeps prepared: those about many come in several lengths.
+const STATEMENTS: usize = 512;
 /// How long PostgreSQL works on one statement before it stops it.
 const STATEMENT_TIMEOUT: &str = "5s";
 /// How long a request waits for a connection.
@@ -52,7 +54,7 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(BUSY_TIMEOUT)
                 .foreign_keys(true)
-                .statement_cache_capacity(512)
+                .statement_cache_capacity(STATEMENTS)
                 .row_buffer_size(ROWS)
                 .pragma("mmap_size", "0")
                 .pragma("cache_size", "-32000")
@@ -77,7 +79,7 @@ pub(super) fn postgres(url: &str) -> ConnectOptions {
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|postgres| {
-            postgres.options([
+            postgres.statement_cache_capacity(STATEMENTS).options([
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("idle_in_transaction_session_timeout", "30s"),
                 ("timezone", "UTC"),
