@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Tx},
+    db::{self, Table, Tx},
     entity::session::SessionEndReason,
     error::Error,
     id::{ConversationId, MessageId, NotificationId, SessionId, ThreadId, UserId},
 };
 
-/// Events in one INSERT: five values each, and SQLite binds at most 32,766.
-const ROWS_PER_INSERT: usize = 1000;
+/// Events in one INSERT: four values each, and SQLite binds at most 32,766.
+const ROWS_PER_INSERT: usize = 1024;
 /// People in one statement.
 const USERS_PER_STATEMENT: usize = 5000;
 
@@ -231,35 +231,54 @@ pub async fn append(
         return Err(Error::internal("an event of a stream that is gone"));
     };
     let last: i64 = row.try_get_by_index(0)?;
-    write(tx, stream, last - count, at, changes).await
+    let events: Vec<_> = numbered(stream, last - count, changes.iter().cloned()).collect();
+    write(tx, at, &events).await
 }
 
-/// Writes events whose numbers the caller has already taken under the stream's row lock; `before` is
-/// the number of the event before them.
-pub async fn write(
-    tx: &Tx,
+/// An event and its number, which the caller has taken under the lock of its stream's row.
+#[derive(Clone, Debug)]
+pub struct Numbered {
+    /// On which stream.
+    pub stream: Stream,
+    /// Its place there.
+    pub seq: i64,
+    /// What happened.
+    pub change: Change,
+}
+
+/// Numbers events of one stream, of which `before` is the last so far.
+pub fn numbered(
     stream: Stream,
     before: i64,
-    at: DateTime<Utc>,
-    changes: &[Change],
-) -> Result<(), Error> {
-    let mut seq = before;
-    for some in changes.chunks(ROWS_PER_INSERT) {
-        let mut values = Vec::with_capacity(some.len() * 5);
-        for change in some {
-            seq += 1;
-            values.extend([
-                stream.id().into(),
-                seq.into(),
-                change.kind().into(),
-                payload(change)?.into(),
-                at.into(),
-            ]);
-        }
-        let rows = vec!["(?, ?, ?, ?, ?)"; some.len()].join(", ");
-        let text =
-            format!("INSERT INTO event (stream_id, seq, kind, payload, created_at) VALUES {rows}");
-        db::run(tx, &text, values).await?;
+    changes: impl IntoIterator<Item = Change>,
+) -> impl Iterator<Item = Numbered> {
+    let place = move |(seq, change)| Numbered {
+        stream,
+        seq,
+        change,
+    };
+    (before + 1..).zip(changes).map(place)
+}
+
+/// Writes events that have their numbers, of however many streams, in this order.
+pub async fn write(tx: &Tx, at: DateTime<Utc>, events: &[Numbered]) -> Result<(), Error> {
+    for some in events.chunks(ROWS_PER_INSERT) {
+        let row = |event: &Numbered| -> Result<[Value; 4], Error> {
+            Ok([
+                event.stream.id().into(),
+                event.seq.into(),
+                event.change.kind().into(),
+                payload(&event.change)?.into(),
+            ])
+        };
+        let rows = some.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let table = Table::new("v (stream_id, seq, kind, payload)", rows);
+        let text = format!(
+            "WITH {} INSERT INTO event (stream_id, seq, kind, payload, created_at)
+             SELECT stream_id, seq, kind, payload, ? FROM v WHERE seq IS NOT NULL",
+            table.text
+        );
+        db::run(tx, &text, table.and([at.into()])).await?;
     }
     tx.ring_on_commit();
     Ok(())
@@ -316,28 +335,17 @@ pub async fn append_each(
     changes.sort_unstable_by_key(|&(user, _)| user);
     for some in changes.chunks(ROWS_PER_INSERT) {
         let seqs = take_one_each(tx, some).await?;
-        let mut values = Vec::with_capacity(some.len() * 5);
-        for (user, change) in some {
-            let Some(&seq) = seqs.get(user) else {
-                continue;
-            };
-            values.extend([
-                (*user).into(),
-                seq.into(),
-                change.kind().into(),
-                payload(change)?.into(),
-                at.into(),
-            ]);
-        }
-        if seqs.is_empty() {
-            continue;
-        }
-        let rows = vec!["(?, ?, ?, ?, ?)"; seqs.len()].join(", ");
-        let text =
-            format!("INSERT INTO event (stream_id, seq, kind, payload, created_at) VALUES {rows}");
-        db::run(tx, &text, values).await?;
+        let event = |(user, change): &(UserId, Change)| {
+            let seq = *seqs.get(user)?;
+            Some(Numbered {
+                stream: Stream::User(*user),
+                seq,
+                change: change.clone(),
+            })
+        };
+        let events: Vec<_> = some.iter().filter_map(event).collect();
+        write(tx, at, &events).await?;
     }
-    tx.ring_on_commit();
     Ok(())
 }
 

@@ -121,5 +121,6 @@ pub async fn write_in(
     };
     row.insert(tx).await?;
     let stream = Stream::Conversation(conversation);
-    log::write(tx, stream, event_before, at, &changes).await
+    let events: Vec<_> = log::numbered(stream, event_before, changes).collect();
+    log::write(tx, at, &events).await
 }

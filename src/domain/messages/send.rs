@@ -86,7 +86,8 @@ async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Resul
     mentions::write_in(tx, &message).await?;
     changes.extend(notifications::message_sent_in(tx, app, &message, way).await?);
     let stream = Stream::Conversation(new.conversation);
-    log::write(tx, stream, next.event_before, at, &changes).await?;
+    let events: Vec<_> = log::numbered(stream, next.event_before, changes).collect();
+    log::write(tx, at, &events).await?;
     Ok(Sent {
         message,
         was_duplicate: false,
