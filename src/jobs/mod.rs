@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use worker::start;
 
 use crate::{
-    db::{self, Tx},
+    db::{self, Table, Tx},
     error::Error,
     id::{ConversationId, JobId, MessageId},
 };
@@ -51,9 +51,23 @@ impl Work {
 
 /// Asks for work, to be done soon, if and only if the transaction commits.
 pub async fn enqueue_in(tx: &Tx, work: &Work, now: DateTime<Utc>) -> Result<(), Error> {
-    let text = "INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
-        VALUES (?, ?, ?, 'QUEUED', 0, ?, ?)";
-    db::run(tx, text, row(JobId::mint(), work, now, now)?).await?;
+    enqueue_all_in(tx, std::slice::from_ref(work), now).await
+}
+
+/// The same for several at once.
+pub async fn enqueue_all_in(tx: &Tx, works: &[Work], now: DateTime<Utc>) -> Result<(), Error> {
+    if works.is_empty() {
+        return Ok(());
+    }
+    let row = |work| row(JobId::mint(), work, now, now);
+    let rows = works.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    let table = Table::new("v (id, kind, payload, created_at, run_at)", rows);
+    let text = format!(
+        "WITH {} INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
+         SELECT id, kind, payload, 'QUEUED', 0, created_at, run_at FROM v WHERE id IS NOT NULL",
+        table.text
+    );
+    db::run(tx, &text, table.values).await?;
     tx.wake_worker_on_commit();
     Ok(())
 }
