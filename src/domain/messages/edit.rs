@@ -84,7 +84,7 @@ async fn edit_in(
     changed.edited_at = Set(Some(at));
     let message = changed.update(tx).await?;
     mentions::clear_in(tx, &message).await?;
-    mentions::write_in(tx, &message).await?;
+    mentions::write_in(tx, [&message]).await?;
     notifications::message_edited_in(tx, app, &message).await?;
     let change = Change::MessageEdited {
         message: message.id,

@@ -1,37 +1,47 @@
 //! The people a message mentions, kept as rows so that they can be counted.
 
+use sea_orm::Value;
+
 use crate::{
-    db::{self, Tx},
+    db::{self, Table, Tx},
     domain::text,
     entity::message,
     error::Error,
 };
 
-/// Writes the mentions of a message's text: participants other than the sender who may see it.
-pub(super) async fn write_in(tx: &Tx, message: &message::Model) -> Result<(), Error> {
-    let names = text::mentions(message.body.as_deref().unwrap_or_default());
-    if names.is_empty() {
-        return Ok(());
+/// Pairs in one INSERT: two values each, and SQLite binds at most 32,766.
+const ROWS_PER_INSERT: usize = 1024;
+
+/// Writes the mentions of these messages' texts: participants other than the sender who may see them.
+pub(super) async fn write_in(
+    tx: &Tx,
+    messages: impl IntoIterator<Item = &message::Model>,
+) -> Result<(), Error> {
+    let mut named: Vec<[Value; 2]> = vec![];
+    for message in messages {
+        let names = text::mentions(message.body.as_deref().unwrap_or_default());
+        named.extend(
+            names
+                .into_iter()
+                .map(|name| [message.id.into(), name.into()]),
+        );
     }
-    let text = format!(
-        "INSERT INTO mention (message_id, user_id, conversation_id, seq)
-         SELECT m.id, p.user_id, m.conversation_id, m.seq
-         FROM message m
-         JOIN participant p ON p.conversation_id = m.conversation_id
-             AND m.seq >= p.visible_from_seq
-         JOIN \"user\" u ON u.id = p.user_id
-         WHERE m.id = ? AND u.username_key IN ({}) AND u.id <> m.sender_id",
-        db::marks(names.len())
-    );
-    let names = names.into_iter().map(Into::into);
-    db::run(
-        tx,
-        &text,
-        std::iter::once(message.id.into())
-            .chain(names)
-            .collect::<Vec<_>>(),
-    )
-    .await?;
+    for some in named.chunks(ROWS_PER_INSERT) {
+        let table = Table::new("v (message_id, name)", some.iter().cloned());
+        let text = format!(
+            "WITH {} INSERT INTO mention (message_id, user_id, conversation_id, seq)
+             SELECT m.id, p.user_id, m.conversation_id, m.seq
+             FROM v
+             CROSS JOIN message m
+             CROSS JOIN \"user\" u
+             CROSS JOIN participant p
+             WHERE m.id = v.message_id AND u.username_key = v.name AND u.id <> m.sender_id
+                 AND p.conversation_id = m.conversation_id AND p.user_id = u.id
+                 AND m.seq >= p.visible_from_seq",
+            table.text
+        );
+        db::run(tx, &text, table.values).await?;
+    }
     Ok(())
 }
 

@@ -83,7 +83,7 @@ async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Resul
         let thread = ThreadId::from(parent.thread_root());
         changes.push(Change::ThreadChanged { thread });
     }
-    mentions::write_in(tx, &message).await?;
+    mentions::write_in(tx, [&message]).await?;
     changes.extend(notifications::message_sent_in(tx, app, &message, way).await?);
     let stream = Stream::Conversation(new.conversation);
     let events: Vec<_> = log::numbered(stream, next.event_before, changes).collect();
