@@ -79,7 +79,7 @@ async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Resul
     }];
     if let Some(parent) = &parent {
         count_in(tx, parent, 1).await?;
-        threads::replied_in(tx, &message, parent).await?;
+        threads::replied_in(tx, &[(&message, parent)]).await?;
         let thread = ThreadId::from(parent.thread_root());
         changes.push(Change::ThreadChanged { thread });
     }

@@ -4,18 +4,20 @@ pub mod lists;
 pub mod people;
 pub mod replies;
 
+use std::collections::{BTreeMap, HashMap};
+
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Select, Value,
     sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
     app::App,
-    db::{self, Tx},
+    db::{self, Table, Tx},
     domain::{access, sessions::Viewer},
     entity::{message, participant, thread},
     error::Error,
-    id::{ThreadId, UserId},
+    id::{MessageId, ThreadId, UserId},
     live::log::{self, Change, Stream},
 };
 
@@ -63,49 +65,86 @@ pub async fn find<C: ConnectionTrait>(
     found.ok_or_else(|| Error::not_found("thread"))
 }
 
-/// A reply was written: the thread begins or grows. Whoever writes in a thread follows it, and so does
-/// the author of its root, unless they had stopped following.
+/// Who began to follow which threads, and with which reply.
+pub(super) type Begun = HashMap<(ThreadId, UserId), i32>;
+
+/// Replies to these parents were written, in this order: threads begin or grow. Whoever writes in a thread follows it,
+/// and so does the author of its root, unless they had stopped following.
 pub(super) async fn replied_in(
     tx: &Tx,
-    reply: &message::Model,
-    parent: &message::Model,
-) -> Result<(), Error> {
-    let id = ThreadId::from(reply.thread_root());
-    let text =
-        "INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
-        VALUES (?, ?, 1, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET reply_count = thread.reply_count + 1,
-            last_reply_seq = excluded.last_reply_seq, last_activity_at = excluded.last_activity_at";
-    let values = [
-        id.into(),
-        reply.conversation_id.into(),
-        reply.seq.into(),
-        reply.created_at.into(),
-    ];
-    db::run(tx, text, values).await?;
-    let mut followers: Vec<UserId> = reply.sender_id.into_iter().collect();
-    if parent.root_id.is_none() {
-        followers.extend(
-            parent
-                .sender_id
-                .filter(|author| !followers.contains(author)),
-        );
+    replies: &[(&message::Model, &message::Model)],
+) -> Result<Begun, Error> {
+    if replies.is_empty() {
+        return Ok(Begun::new());
     }
-    for follower in followers {
-        // The author of the root may have left the conversation.
-        let text = "INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
-            SELECT user_id, ?, conversation_id, ? FROM participant
-            WHERE conversation_id = ? AND user_id = ?
-            ON CONFLICT (user_id, thread_id) DO NOTHING";
-        let values = [
+    grow_in(tx, replies).await?;
+    let mut followers = BTreeMap::new();
+    for (reply, parent) in replies {
+        let root_author = parent.sender_id.filter(|_| parent.root_id.is_none());
+        for follower in reply.sender_id.into_iter().chain(root_author) {
+            let following = (ThreadId::from(reply.thread_root()), follower);
+            followers.entry(following).or_insert(*reply);
+        }
+    }
+    follow_in(tx, &followers).await
+}
+
+/// Counts new replies.
+async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Result<(), Error> {
+    let mut grown = BTreeMap::new();
+    for (reply, _) in replies {
+        let (count, last) = grown.entry(reply.thread_root()).or_insert((0, *reply));
+        (*count, *last) = (*count + 1, *reply);
+    }
+    let row = |(id, (count, last)): (MessageId, (i32, &message::Model))| -> [Value; 5] {
+        [
             id.into(),
-            true.into(),
-            reply.conversation_id.into(),
-            follower.into(),
-        ];
-        db::run(tx, text, values).await?;
-    }
+            last.conversation_id.into(),
+            count.into(),
+            last.seq.into(),
+            last.created_at.into(),
+        ]
+    };
+    let table = Table::new("v (id, place, count, last, at)", grown.into_iter().map(row));
+    let text = format!(
+        "WITH {} INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
+         SELECT id, place, count, last, at FROM v WHERE id IS NOT NULL
+         ON CONFLICT (id) DO UPDATE SET reply_count = thread.reply_count + excluded.reply_count,
+             last_reply_seq = excluded.last_reply_seq, last_activity_at = excluded.last_activity_at",
+        table.text
+    );
+    db::run(tx, &text, table.values).await?;
     Ok(())
+}
+
+/// Lets people follow threads who have not decided about them; tells who does so from now on.
+async fn follow_in(
+    tx: &Tx,
+    followers: &BTreeMap<(ThreadId, UserId), &message::Model>,
+) -> Result<Begun, Error> {
+    #[derive(FromQueryResult)]
+    struct Following {
+        thread_id: ThreadId,
+        user_id: UserId,
+    }
+    let row = |(&(thread, user), reply): (&(ThreadId, UserId), &&message::Model)| -> [Value; 3] {
+        [thread.into(), user.into(), reply.conversation_id.into()]
+    };
+    let table = Table::new("v (thread_id, user_id, place)", followers.iter().map(row));
+    // The author of the root may have left the conversation.
+    let text = format!(
+        "WITH {} INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
+         SELECT p.user_id, v.thread_id, p.conversation_id, ? FROM v CROSS JOIN participant p
+         WHERE p.conversation_id = v.place AND p.user_id = v.user_id
+         ON CONFLICT (user_id, thread_id) DO NOTHING RETURNING thread_id, user_id",
+        table.text
+    );
+    let begun: Vec<Following> = db::all(tx, &text, table.and([true.into()])).await?;
+    let since = |Following { thread_id, user_id }| {
+        let following = (thread_id, user_id);
+        Some((following, followers.get(&following)?.seq))
+    };
+    Ok(begun.into_iter().filter_map(since).collect())
 }
 
 /// A reply was deleted. When it last got a reply stays true.
