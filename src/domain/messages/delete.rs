@@ -74,7 +74,7 @@ pub async fn erase_in(
             .one(tx)
             .await?
             .ok_or_else(|| Error::internal("a reply whose parent is gone"))?;
-        count_in(tx, &parent, -1).await?;
+        count_in(tx, [&parent], -1).await?;
         threads::reply_deleted_in(tx, &message).await?;
         changes.extend(vanished_in(tx, &parent).await?);
         changes.push(Change::ThreadChanged {

@@ -1,12 +1,14 @@
 //! Sending: a root message or a reply, once for each `clientMessageId`.
 
+use std::collections::HashMap;
+
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, TryIntoModel};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, TryIntoModel, Value};
 
 use crate::{
     app::App,
-    db::{self, Tx},
+    db::{self, Table, Tx},
     domain::{
         access::{self, InConversation},
         messages::{self, mentions, rights, sequence, tree},
@@ -78,7 +80,7 @@ async fn send_in(tx: &Tx, app: &App, viewer: &Viewer, new: &NewMessage) -> Resul
         message: message.id,
     }];
     if let Some(parent) = &parent {
-        count_in(tx, parent, 1).await?;
+        count_in(tx, [parent], 1).await?;
         threads::replied_in(tx, &[(&message, parent)]).await?;
         let thread = ThreadId::from(parent.thread_root());
         changes.push(Change::ThreadChanged { thread });
@@ -237,26 +239,33 @@ async fn insert_in(
     Ok(message.try_into_model()?)
 }
 
-/// Adds to the counts above a reply: the parent's direct ones and every ancestor's.
-pub(super) async fn count_in<C: ConnectionTrait>(
-    tx: &C,
-    parent: &message::Model,
+/// Adds to the counts above replies to these parents: a parent's direct ones and every ancestor's.
+pub(super) async fn count_in(
+    tx: &Tx,
+    parents: impl IntoIterator<Item = &message::Model>,
     step: i32,
 ) -> Result<(), Error> {
-    let ancestors = tree::places(&parent.path);
+    let mut steps: HashMap<(ConversationId, i32), [i32; 2]> = HashMap::new();
+    for parent in parents {
+        for seq in tree::places(&parent.path) {
+            let [direct, below] = steps.entry((parent.conversation_id, seq)).or_default();
+            *below += step;
+            *direct += if seq == parent.seq { step } else { 0 };
+        }
+    }
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let row = |((place, seq), [direct, below]): ((ConversationId, i32), [i32; 2])| -> [Value; 4] {
+        [place.into(), seq.into(), direct.into(), below.into()]
+    };
+    let table = Table::new("v (place, seq, direct, below)", steps.into_iter().map(row));
     let text = format!(
-        "UPDATE message SET descendant_count = descendant_count + ?,
-             reply_count = reply_count + CASE WHEN seq = ? THEN ? ELSE 0 END
-         WHERE conversation_id = ? AND seq IN ({})",
-        db::marks(ancestors.len())
+        "WITH {} UPDATE message SET reply_count = reply_count + v.direct,
+             descendant_count = descendant_count + v.below
+         FROM v WHERE message.conversation_id = v.place AND message.seq = v.seq",
+        table.text
     );
-    let mut values = vec![
-        step.into(),
-        parent.seq.into(),
-        step.into(),
-        parent.conversation_id.into(),
-    ];
-    values.extend(ancestors.into_iter().map(sea_orm::Value::from));
-    db::run(tx, &text, values).await?;
+    db::run(tx, &text, table.values).await?;
     Ok(())
 }
