@@ -14,6 +14,7 @@ use async_graphql::{
     ServerResult, Value, parser::types::Field, registry::Registry,
 };
 use chrono::{DateTime, Utc};
+use sea_orm::DbBackend;
 use uuid::Uuid;
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -27,6 +28,25 @@ pub fn mint() -> Uuid {
         reason = "this is the one place that mints ids"
     )]
     Uuid::now_v7()
+}
+
+/// A fresh id for each row that a statement makes by itself, as SQL; binds [`stem`]. The rest of each is random.
+#[must_use]
+pub fn minted_in(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => {
+            "CAST(? || right(replace(CAST(gen_random_uuid() AS text), '-', ''), 14) AS uuid)"
+        }
+        _ => "unhex(? || hex(randomblob(7)))",
+    }
+}
+
+/// What such ids have in common, in hexadecimal: the time, and that they are what [`mint`] makes.
+#[must_use]
+pub fn stem() -> String {
+    let mut stem = mint().simple().to_string();
+    stem.truncate(18);
+    stem
 }
 
 /// The time-ordered UUID of this time and these random bytes: made-up history is the same each time
