@@ -1,17 +1,22 @@
 //! Mints the proofs of permission. What needs permission takes a proof, and nothing else can build
 //! one, so forgetting to check does not compile. Hidden and absent answer alike.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect};
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
+};
 
 use crate::{
-    db::Tx,
+    db::{self, Table, Tx},
     domain::sessions::Viewer,
     entity::{
         conversation::{self, ConversationKind},
+        message,
         participant::{self, ParticipantRole},
     },
     error::Error,
-    id::ConversationId,
+    id::{ConversationId, UserId},
 };
 
 /// The viewer takes part in this conversation. Holding it inside a transaction means that the
@@ -39,6 +44,13 @@ impl InConversation {
     #[must_use]
     pub fn role(&self) -> ParticipantRole {
         self.participant.role
+    }
+
+    /// Whether the viewer may see this message, as [`crate::domain::messages::visible`] has it.
+    #[must_use]
+    pub fn sees(&self, message: &message::Model) -> bool {
+        message.conversation_id == self.conversation.id
+            && message.seq >= self.participant.visible_from_seq
     }
 
     /// Passes when the viewer's role is at least this one.
@@ -74,6 +86,98 @@ pub async fn conversation(
         .await?;
     let conversation = locked.ok_or_else(|| Error::not_found("conversation"))?;
     participation(tx, viewer, conversation).await
+}
+
+/// What became of asking for one of several conversations.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    /// The person takes part.
+    In {
+        /// The proof.
+        place: Box<InConversation>,
+        /// Whether more than [`CROWD`] people take part.
+        is_crowded: bool,
+    },
+    /// They do not, or there is no such conversation.
+    Hidden,
+    /// Another transaction works on the conversation, or there is none: whoever [waits](Lock::Waits) is told.
+    Busy,
+}
+
+/// Whether to wait for what other transactions work on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lock {
+    /// For one conversation: whoever has others locked meanwhile holds them up.
+    Waits,
+    /// For several.
+    AtOnce,
+}
+
+/// Most people who are not yet a crowd.
+pub const CROWD: u64 = 200;
+
+/// Proves for each of these people that they take part in a conversation, and locks those conversations until the
+/// commit.
+pub async fn conversations(
+    tx: &Tx,
+    asked: &[(ConversationId, UserId)],
+    lock: Lock,
+) -> Result<Vec<Entry>, Error> {
+    #[derive(FromQueryResult)]
+    struct Found {
+        #[sea_orm(nested)]
+        participant: participant::Model,
+        is_crowded: bool,
+    }
+    let (locked, absent) = lock_in(tx, asked, lock).await?;
+    let pairs: BTreeSet<_> = asked.iter().copied().collect();
+    let pairs = pairs.into_iter().map(|(id, user)| [id.into(), user.into()]);
+    let table = Table::new("v (conversation_id, user_id)", pairs);
+    // Not in the same statement: PostgreSQL shows this one what was committed while the lock was waited for.
+    let text = format!(
+        "WITH {} SELECT p.*, EXISTS (SELECT 1 FROM participant o
+             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {CROWD}) AS is_crowded
+         FROM v CROSS JOIN participant p
+         WHERE p.conversation_id = v.conversation_id AND p.user_id = v.user_id",
+        table.text
+    );
+    let found: Vec<Found> = db::all(tx, &text, table.values).await?;
+    let key = |found: &Found| (found.participant.conversation_id, found.participant.user_id);
+    let found: HashMap<_, _> = found.iter().map(|found| (key(found), found)).collect();
+    let entry = |asked: &(ConversationId, UserId)| match (locked.get(&asked.0), found.get(asked)) {
+        (Some(conversation), Some(found)) => Entry::In {
+            place: Box::new(InConversation {
+                conversation: conversation.clone(),
+                participant: found.participant.clone(),
+            }),
+            is_crowded: found.is_crowded,
+        },
+        (Some(_), None) => Entry::Hidden,
+        (None, _) => absent.clone(),
+    };
+    Ok(asked.iter().map(entry).collect())
+}
+
+/// Locks these conversations; what is to be said of those that it did not find.
+async fn lock_in(
+    tx: &Tx,
+    asked: &[(ConversationId, UserId)],
+    lock: Lock,
+) -> Result<(HashMap<ConversationId, conversation::Model>, Entry), Error> {
+    let ids: BTreeSet<_> = asked.iter().map(|&(id, _)| id).collect();
+    // What only refers to a conversation may go on meanwhile. SQLite has one writer and nothing to lock.
+    let (lock, absent) = match (tx.get_database_backend(), lock) {
+        (DbBackend::Postgres, Lock::AtOnce) => ("FOR NO KEY UPDATE OF c SKIP LOCKED", Entry::Busy),
+        (DbBackend::Postgres, Lock::Waits) => ("FOR NO KEY UPDATE OF c", Entry::Hidden),
+        _ => ("", Entry::Hidden),
+    };
+    let table = Table::new("v (id)", ids.into_iter().map(|id| [id.into()]));
+    let text = format!(
+        "WITH {} SELECT c.* FROM v CROSS JOIN conversation c WHERE c.id = v.id {lock}",
+        table.text
+    );
+    let rows: Vec<conversation::Model> = db::all(tx, &text, table.values).await?;
+    Ok((rows.into_iter().map(|row| (row.id, row)).collect(), absent))
 }
 
 /// Proves that the viewer takes part, without locking: for reads.
