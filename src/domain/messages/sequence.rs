@@ -1,10 +1,11 @@
 //! The order of a conversation: one number for each message, taken under the conversation's lock.
 
 use chrono::{DateTime, Utc};
-use sea_orm::ConnectionTrait;
+use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
-    db::{self, Tx},
+    db::{self, Table, Tx},
+    entity::conversation,
     error::Error,
     id::ConversationId,
 };
@@ -14,7 +15,7 @@ use crate::{
 pub struct Next {
     /// The message's place in its conversation.
     pub seq: i32,
-    /// The event number before the first one taken, for [`crate::live::log::write`].
+    /// The event number before the first one taken, for [`crate::live::log::numbered`].
     pub event_before: i64,
 }
 
@@ -46,4 +47,65 @@ pub async fn next_in(
         seq: row.try_get_by_index(0)?,
         event_before: last_event - i64::from(events),
     })
+}
+
+/// How far a conversation has come: places are taken in it one after the other, and all of them written at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    conversation: ConversationId,
+    last: i32,
+    last_root: i32,
+    last_event: i64,
+}
+
+impl Line {
+    /// Where the conversation stands, whose row this transaction has locked.
+    #[must_use]
+    pub fn of(conversation: &conversation::Model) -> Self {
+        Self {
+            conversation: conversation.id,
+            last: conversation.last_seq,
+            last_root: conversation.last_root_seq,
+            last_event: conversation.event_seq,
+        }
+    }
+
+    /// The next place, and numbers for this many events.
+    pub fn next(&mut self, is_root: bool, events: u32) -> Next {
+        self.last += 1;
+        if is_root {
+            self.last_root = self.last;
+        }
+        let event_before = self.last_event;
+        self.last_event += i64::from(events);
+        Next {
+            seq: self.last,
+            event_before,
+        }
+    }
+}
+
+/// Writes down how far these conversations have come.
+pub async fn advance_in(
+    tx: &Tx,
+    lines: impl IntoIterator<Item = Line>,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    let row = |line: Line| -> [Value; 4] {
+        [
+            line.conversation.into(),
+            line.last.into(),
+            line.last_root.into(),
+            line.last_event.into(),
+        ]
+    };
+    let table = Table::new("v (id, last, root, event)", lines.into_iter().map(row));
+    let text = format!(
+        "WITH {} UPDATE conversation SET last_seq = v.last, last_root_seq = v.root, event_seq = v.event,
+             last_activity_at = ?
+         FROM v WHERE conversation.id = v.id",
+        table.text
+    );
+    db::run(tx, &text, table.and([at.into()])).await?;
+    Ok(())
 }
