@@ -10,7 +10,7 @@ use crate::{
     db::{self, Tx},
     domain::{
         access,
-        messages::{self, rights, send::count_in, tree},
+        messages::{self, post::count_in, rights, tree},
         notifications,
         sessions::Viewer,
         threads,

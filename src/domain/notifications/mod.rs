@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
 
 pub use notify::{
-    Way, added_in, message_edited_in, message_sent_in, notify_of_message, role_changed_in,
+    added_in, message_edited_in, messages_sent_in, messages_sent_to_crowds_in, notify_of_message,
+    role_changed_in,
 };
 pub use settle::{
     Selection, dismiss, forget_conversation_in, forget_message_in, forget_sender_in, mark_read,

@@ -1,25 +1,23 @@
 //! Writing notifications: in the transaction that causes them, or for large conversations by
 //! background work. One message notifies a person once, for the most specific reason.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    db::{self, Tx},
+    db::{self, Table, Tx},
     domain::reads::unread::UNREAD,
     entity::{message, notification::NotificationType},
     error::Error,
-    id::{ConversationId, MessageId, NotificationId, UserId},
+    id::{self, ConversationId, MessageId, NotificationId, UserId},
     jobs::{self, Work},
     live::log::{self, Change, Stream},
 };
 
-/// Most participants that a sender's own transaction notifies.
-const AT_ONCE: u64 = 200;
 /// People notified by one transaction of background work.
 const BATCH: i64 = 500;
 /// Rows in one INSERT: seven values each, and SQLite binds at most 32,766.
@@ -32,6 +30,15 @@ const LISTENS: &str =
 /// Why a person hears of a message, of `mention n` and `thread_follow f`.
 const KIND: &str = "CASE WHEN n.user_id IS NOT NULL THEN 'MENTION'
     WHEN f.user_id IS NOT NULL THEN 'REPLY' ELSE 'MESSAGE' END AS kind";
+
+/// Who takes part where `message m` was sent, and what makes them hear of it.
+const PEOPLE: &str = "message m CROSS JOIN participant p
+    LEFT JOIN mention n ON n.message_id = m.id AND n.user_id = p.user_id
+    LEFT JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id AND f.is_following";
+
+/// Whether `participant p`, of those [`PEOPLE`], wants to hear of `message m`.
+const WANTS: &str = "p.conversation_id = m.conversation_id AND (p.notification_level = 'ALL'
+    OR n.user_id IS NOT NULL OR f.user_id IS NOT NULL OR m.priority = 'URGENT')";
 
 /// Somebody to notify.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
@@ -58,44 +65,67 @@ impl Cause {
     }
 }
 
-/// How the readers of a message hear of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
-    /// In the transaction that sends it.
-    AtOnce,
-    /// By background work, since they are many.
-    Later,
-}
+/// Whom a message notifies.
+pub(super) type Notified = BTreeMap<UserId, NotificationId>;
 
-impl Way {
-    /// The way in this conversation.
-    pub async fn of(tx: &Tx, conversation: ConversationId) -> Result<Self, Error> {
-        let is_large = is_large_in(tx, conversation).await?;
-        Ok(if is_large { Self::Later } else { Self::AtOnce })
-    }
-}
-
-/// A message was sent: notifies its readers, or asks for that to be done. What tells those who are notified at once
-/// is for the caller to write, with the events of the message.
-pub async fn message_sent_in(
+/// Messages were sent: notifies the readers of each. What tells of it is for the caller to write, with the other events
+/// of the messages. `early` names those who follow a message's thread, but do so since a later one of these.
+pub async fn messages_sent_in(
     tx: &Tx,
-    app: &App,
-    message: &message::Model,
-    way: Way,
-) -> Result<Option<Change>, Error> {
-    let (id, now) = (message.id, app.clock.now());
-    match way {
-        Way::AtOnce => {
-            let readers = readers_in(tx, message, now).await?;
-            let to = insert_in(tx, Cause::message(message), &readers, now, Once::Surely).await?;
-            Ok(Some(Change::NotificationsAdded { to }))
-        }
-        Way::Later => {
-            let work = Work::NotifyOfMessage { message: id };
-            jobs::enqueue_in(tx, &work, now).await?;
-            Ok(None)
-        }
+    messages: &[MessageId],
+    early: &[(MessageId, UserId)],
+    now: DateTime<Utc>,
+) -> Result<HashMap<MessageId, Notified>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: NotificationId,
+        message_id: MessageId,
+        user_id: UserId,
     }
+    let mut notified = HashMap::new();
+    if messages.is_empty() {
+        return Ok(notified);
+    }
+    let mut sent = Table::new("v (id)", messages.iter().map(|&id| [id.into()]));
+    let mut people = PEOPLE.to_owned();
+    if !early.is_empty() {
+        let rows = early.iter().map(|&(id, user)| [id.into(), user.into()]);
+        sent = sent.with(Table::new("early (message_id, user_id)", rows));
+        // This belongs to the last join.
+        people.push_str(
+            " AND NOT EXISTS (SELECT 1 FROM early e
+                WHERE e.message_id = m.id AND e.user_id = p.user_id)",
+        );
+    }
+    let id = id::minted_in(tx.get_database_backend());
+    let text = format!(
+        "WITH {} INSERT INTO notification
+             (id, user_id, kind, actor_id, message_id, conversation_id, created_at)
+         SELECT {id}, p.user_id, {KIND}, m.sender_id, m.id, m.conversation_id, ?
+         FROM v CROSS JOIN {people}
+         WHERE m.id = v.id AND p.user_id <> m.sender_id AND p.visible_from_seq <= m.seq
+             AND {LISTENS} AND {WANTS}
+         RETURNING id, message_id, user_id",
+        sent.text
+    );
+    let values = sent.and([id::stem().into(), now.into(), now.into()]);
+    let rows: Vec<Row> = db::all(tx, &text, values).await?;
+    for row in rows {
+        let to: &mut Notified = notified.entry(row.message_id).or_default();
+        to.insert(row.user_id, row.id);
+    }
+    Ok(notified)
+}
+
+/// The same for messages whose readers are many: asks for it to be done.
+pub async fn messages_sent_to_crowds_in(
+    tx: &Tx,
+    messages: &[MessageId],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let work = |&message: &MessageId| Work::NotifyOfMessage { message };
+    let work: Vec<_> = messages.iter().map(work).collect();
+    jobs::enqueue_all_in(tx, &work, now).await
 }
 
 /// A message was edited: people it newly mentions are notified, unless they were told of it before.
@@ -176,22 +206,6 @@ pub async fn role_changed_in(
     tell_in(tx, app, kind, actor, conversation, &[person]).await
 }
 
-#[derive(FromQueryResult)]
-struct Count {
-    count: i64,
-}
-
-async fn is_large_in(tx: &Tx, conversation: ConversationId) -> Result<bool, Error> {
-    let text = format!(
-        "SELECT COUNT(*) AS count FROM
-         (SELECT 1 FROM participant WHERE conversation_id = ? LIMIT {}) AS few",
-        AT_ONCE + 1
-    );
-    let found: Option<Count> = db::one(tx, &text, [conversation.into()]).await?;
-    let count = found.map_or(0, |found| found.count);
-    Ok(u64::try_from(count).is_ok_and(|count| count > AT_ONCE))
-}
-
 /// Which of the people who are to hear of a message.
 #[derive(Clone, Copy, Debug)]
 struct Who {
@@ -208,34 +222,6 @@ impl Who {
     };
 }
 
-/// [`recipients_in`] for a message that this transaction sent: whoever takes part and listens, since nobody has read it
-/// yet.
-async fn readers_in(
-    tx: &Tx,
-    message: &message::Model,
-    now: DateTime<Utc>,
-) -> Result<Vec<Recipient>, Error> {
-    let text = format!(
-        "SELECT p.user_id, {KIND}
-         FROM participant p
-         LEFT JOIN mention n ON n.message_id = ? AND n.user_id = p.user_id
-         LEFT JOIN thread_follow f ON f.thread_id = ? AND f.user_id = p.user_id AND f.is_following
-         WHERE p.conversation_id = ? AND p.user_id <> ? AND p.visible_from_seq <= ? AND {LISTENS}
-             AND (p.notification_level = 'ALL' OR n.user_id IS NOT NULL
-                 OR f.user_id IS NOT NULL OR ? = 'URGENT')"
-    );
-    let values: [Value; 7] = [
-        message.id.into(),
-        message.root_id.into(),
-        message.conversation_id.into(),
-        message.sender_id.into(),
-        message.seq.into(),
-        now.into(),
-        message.priority.into(),
-    ];
-    db::all(tx, &text, values).await
-}
-
 /// Who is to hear of a message, and why: those to whom it is unread, by their level.
 async fn recipients_in(
     tx: &Tx,
@@ -245,14 +231,8 @@ async fn recipients_in(
 ) -> Result<Vec<Recipient>, Error> {
     let only = who.only;
     let text = format!(
-        "SELECT p.user_id, {KIND}
-         FROM message m JOIN participant p ON p.conversation_id = m.conversation_id
-         LEFT JOIN mention n ON n.message_id = m.id AND n.user_id = p.user_id
-         LEFT JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id
-             AND f.is_following
-         WHERE m.id = ? AND p.user_id > ? AND {LISTENS} AND {UNREAD}
-             AND (p.notification_level = 'ALL' OR n.user_id IS NOT NULL
-                 OR f.user_id IS NOT NULL OR m.priority = 'URGENT') {only}
+        "SELECT p.user_id, {KIND} FROM {PEOPLE}
+         WHERE m.id = ? AND p.user_id > ? AND {LISTENS} AND {WANTS} AND {UNREAD} {only}
          ORDER BY p.user_id LIMIT ?"
     );
     let values: [Value; 4] = [

@@ -1,0 +1,202 @@
+//! Which of several sends may be done: who takes part, what was sent before, what is answered. Reads only.
+
+use std::collections::{BTreeSet, HashMap};
+
+use sea_orm::Value;
+
+use crate::{
+    app::App,
+    db::{self, Table, Tx},
+    domain::{
+        access::{self, Entry, InConversation, Lock},
+        messages::{
+            rights,
+            send::{Letter, Sent},
+            tree,
+        },
+    },
+    entity::message,
+    error::Error,
+    id::{ConversationId, MessageId, UserId},
+};
+
+/// What becomes of a send.
+pub(super) enum Verdict {
+    /// It may be done.
+    Send(Box<Allowed>),
+    /// It was done before.
+    Done(Box<Sent>),
+    /// It may not be done.
+    Refused(Error),
+    /// Another transaction works on the conversation: to be tried again when that is over.
+    Busy,
+}
+
+/// A send that may be done.
+pub(super) struct Allowed {
+    pub(super) place: InConversation,
+    pub(super) is_crowded: bool,
+    /// What the message is to hang below.
+    pub(super) parent: Option<message::Model>,
+}
+
+/// Locks the conversations of these sends and tells of each what becomes of it.
+pub(super) async fn judge_in(
+    tx: &Tx,
+    app: &App,
+    letters: &[Letter],
+    lock: Lock,
+) -> Result<Vec<Verdict>, Error> {
+    let asked = letters.iter().map(Letter::place).collect::<Vec<_>>();
+    let entries = access::conversations(tx, &asked, lock).await?;
+    // Under the lock: what is found is there until the commit.
+    let before = Before {
+        sent: earlier_in(tx, letters).await?,
+        above: Above::read_in(tx, app, letters).await?,
+    };
+    let verdict = |(letter, entry)| match entry {
+        Entry::In { place, is_crowded } => before
+            .verdict(letter, *place, is_crowded)
+            .unwrap_or_else(Verdict::Refused),
+        Entry::Hidden => Verdict::Refused(Error::not_found("conversation")),
+        Entry::Busy => Verdict::Busy,
+    };
+    Ok(letters.iter().zip(entries).map(verdict).collect())
+}
+
+/// What there is before any of the sends is done.
+struct Before {
+    sent: HashMap<Key, message::Model>,
+    above: Above,
+}
+
+impl Before {
+    fn verdict(
+        &self,
+        letter: &Letter,
+        place: InConversation,
+        is_crowded: bool,
+    ) -> Result<Verdict, Error> {
+        if let Some(message) = letter.key().and_then(|key| self.sent.get(&key)) {
+            let message = letter.same(message)?;
+            let was_duplicate = true;
+            return Ok(Verdict::Done(Box::new(Sent {
+                message,
+                was_duplicate,
+            })));
+        }
+        rights::send(place.role())?;
+        let parent = match letter.new.parent {
+            Some(id) => Some(self.above.parent(&place, id)?),
+            None => None,
+        };
+        Ok(Verdict::Send(Box::new(Allowed {
+            place,
+            is_crowded,
+            parent,
+        })))
+    }
+}
+
+/// What is sent once only.
+pub(super) type Key = (ConversationId, UserId, String);
+
+/// The messages that earlier requests with the same keys sent.
+async fn earlier_in(tx: &Tx, letters: &[Letter]) -> Result<HashMap<Key, message::Model>, Error> {
+    let keys: Vec<_> = letters.iter().filter_map(Letter::key).collect();
+    if keys.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let row = |(place, sender, key): Key| [place.into(), sender.into(), key.into()];
+    let table = Table::new("v (place, sender, key)", keys.into_iter().map(row));
+    let text = format!(
+        "WITH {} SELECT m.* FROM v CROSS JOIN message m
+         WHERE m.conversation_id = v.place AND m.sender_id = v.sender
+             AND m.client_message_id = v.key AND m.client_message_id IS NOT NULL",
+        table.text
+    );
+    let found: Vec<message::Model> = db::all(tx, &text, table.values).await?;
+    let key = |message: message::Model| {
+        let key = message.client_message_id.clone()?;
+        Some(((message.conversation_id, message.sender_id?, key), message))
+    };
+    Ok(found.into_iter().filter_map(key).collect())
+}
+
+/// What replies are to hang below.
+struct Above {
+    answered: HashMap<MessageId, message::Model>,
+    /// For answers to what is at the deepest level: its nearest ancestor that still allows replies.
+    ancestors: HashMap<(ConversationId, i32), message::Model>,
+    depth: i32,
+}
+
+impl Above {
+    async fn read_in(tx: &Tx, app: &App, letters: &[Letter]) -> Result<Self, Error> {
+        let ids: BTreeSet<_> = letters
+            .iter()
+            .filter_map(|letter| letter.new.parent)
+            .collect();
+        let mut above = Self {
+            answered: HashMap::new(),
+            ancestors: HashMap::new(),
+            depth: app.config.thread_depth,
+        };
+        let rows = ids.into_iter().map(|id| [id.into()]);
+        let found = messages_in(tx, "v (id)", rows, "m.id = v.id").await?;
+        above.answered = found.into_iter().map(|found| (found.id, found)).collect();
+        let key = |answered| above.ancestor(answered);
+        let ancestors: BTreeSet<_> = above.answered.values().filter_map(key).collect();
+        let rows = ancestors
+            .into_iter()
+            .map(|(place, seq)| [place.into(), seq.into()]);
+        let is_one = "m.conversation_id = v.place AND m.seq = v.seq";
+        let found = messages_in(tx, "v (place, seq)", rows, is_one).await?;
+        let key = |found: message::Model| ((found.conversation_id, found.seq), found);
+        above.ancestors = found.into_iter().map(key).collect();
+        Ok(above)
+    }
+
+    /// Where the ancestor stands that an answer to this message hangs below instead, if it is too deep itself.
+    fn ancestor(&self, answered: &message::Model) -> Option<(ConversationId, i32)> {
+        let levels = usize::try_from(self.depth).unwrap_or(1).max(1);
+        let is_too_deep = answered.depth >= self.depth;
+        let places = is_too_deep.then(|| tree::places(&answered.path))?;
+        let seq = places.get(levels - 1).copied().unwrap_or_default();
+        Some((answered.conversation_id, seq))
+    }
+
+    /// The message to hang a reply below: the one being answered, or at the deepest level its nearest ancestor that
+    /// still allows replies.
+    fn parent(&self, place: &InConversation, id: MessageId) -> Result<message::Model, Error> {
+        let missing = || Error::invalid("parentId", "NOT_FOUND", "There is no such message here.");
+        let answered = self.answered.get(&id);
+        let answered = answered
+            .filter(|answered| place.sees(answered) && answered.is_shown())
+            .ok_or_else(missing)?;
+        rights::reply(answered, place.role())?;
+        let parent = match self.ancestor(answered) {
+            Some(ancestor) => self.ancestors.get(&ancestor).ok_or_else(missing)?,
+            None => answered,
+        };
+        Ok(parent.clone())
+    }
+}
+
+/// The messages that a table of values names.
+async fn messages_in<const COLUMNS: usize>(
+    tx: &Tx,
+    head: &str,
+    rows: impl ExactSizeIterator<Item = [Value; COLUMNS]>,
+    is_one: &str,
+) -> Result<Vec<message::Model>, Error> {
+    if rows.len() == 0 {
+        return Ok(vec![]);
+    }
+    let table = Table::new(head, rows);
+    let text = format!(
+        "WITH {} SELECT m.* FROM v CROSS JOIN message m WHERE {is_one}",
+        table.text
+    );
+    db::all(tx, &text, table.values).await
+}
