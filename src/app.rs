@@ -10,6 +10,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
+    domain::messages::Sends,
     error::Error,
     live::hub::Hub,
 };
@@ -29,6 +30,8 @@ pub struct App {
     pub sessions: Sessions,
     /// Password hashing.
     pub passwords: Passwords,
+    /// Messages that wait to be sent together.
+    pub sends: Sends,
     /// How often one network address may try things.
     pub throttles: Arc<Throttles>,
     /// The event stream of this node.
@@ -57,6 +60,7 @@ impl App {
             ),
             config: Arc::new(config),
             clock,
+            sends: Sends::new(db.backend()),
             db,
             keys: Arc::new(Keys::new(secret)?),
             sessions: Sessions::default(),

@@ -98,6 +98,8 @@ pub struct Config {
     pub share_answers: bool,
     /// Whether lists are told at once where that is possible, and not field by field. Answers are the same.
     pub lists_at_once: bool,
+    /// Most messages that are sent in one transaction, of those that wait for it.
+    pub sends_together: usize,
     /// How long a data loader gathers keys before it asks the database.
     pub loader_delay: Duration,
     /// How log lines look.
@@ -131,6 +133,7 @@ impl Default for Config {
             event_replay: Duration::from_hours(7 * 24),
             share_answers: true,
             lists_at_once: true,
+            sends_together: 64,
             loader_delay: Duration::from_micros(200),
             log_format: LogFormat::Auto,
             log_level: "info".to_owned(),

@@ -257,6 +257,13 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.lists_at_once.to_string(),
     ),
     setting(
+        "sends_together",
+        "Most messages that are sent in one transaction, of those that wait for it; 1 sends each by itself",
+        "1",
+        read!(sends_together, |text| parse::number(text, 1..=64)),
+        |config| config.sends_together.to_string(),
+    ),
+    setting(
         "loader_delay_microseconds",
         "How long the keys of one level are gathered before the database is asked",
         "1000",

@@ -36,6 +36,20 @@ impl Meter {
         Duration::from_micros(self.micros.load(Ordering::Relaxed))
     }
 
+    /// What was done for all of these operations together is counted for each: the statements divided, so that their
+    /// sum stays what it was, and the time whole, since each of them waited for it.
+    pub fn share<'a>(&self, operations: impl ExactSizeIterator<Item = Option<&'a Self>>) {
+        let Ok(count) = u32::try_from(operations.len()) else {
+            return;
+        };
+        for (place, operation) in (0..count).zip(operations) {
+            if let Some(operation) = operation {
+                let rest = u32::from(place < self.statements() % count);
+                operation.count(self.statements() / count + rest, self.time());
+            }
+        }
+    }
+
     fn count(&self, statements: u32, time: Duration) {
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
         self.statements.fetch_add(statements, Ordering::Relaxed);

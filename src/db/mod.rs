@@ -37,8 +37,8 @@ const RETRIES: u32 = 5;
 /// How long to wait for a few statements: longer than PostgreSQL itself works on one, so what takes this long is lost
 /// on the way, and TCP would hope for it for a quarter of an hour.
 const GIVE_UP: Duration = Duration::from_secs(6);
-/// The same for what a data loader gathers, whose operation ends before that.
-const GIVE_UP_LOADING: Duration = Duration::from_secs(12);
+/// The same for what is gathered from several operations, which end before that.
+const GIVE_UP_GATHERED: Duration = Duration::from_secs(12);
 
 /// A connected database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -330,12 +330,24 @@ where
 
 /// Gives work up that the database has not answered in time, as UNAVAILABLE. For what no request waits for.
 pub async fn in_time<T, E: From<Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    within(GIVE_UP, work).await
+}
+
+/// The same for what is done for requests that wait, and outlives them.
+pub async fn in_their_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    within(GIVE_UP_GATHERED, work).await
+}
+
+async fn within<T, E: From<Error>>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let given_up = |_| {
         note_given_up();
         let message = "The database does not answer.";
         Err(Error::new(Code::Unavailable, message).into())
     };
-    timeout(GIVE_UP, work).await.unwrap_or_else(given_up)
+    timeout(limit, work).await.unwrap_or_else(given_up)
 }
 
 /// `?, ?, ?` for a list of this length.
@@ -357,7 +369,7 @@ fn asks_for_retry(error: &Error) -> bool {
 /// its operation by much: a connection that nobody answers on would be held as long.
 pub fn spawn_metered(work: BoxFuture<'static, ()>) {
     let work = async move {
-        if timeout(GIVE_UP_LOADING, work).await.is_err() {
+        if timeout(GIVE_UP_GATHERED, work).await.is_err() {
             note_given_up();
         }
     };

@@ -12,6 +12,7 @@ pub mod rights;
 mod send;
 pub mod sequence;
 pub mod timeline;
+mod together;
 pub mod tree;
 
 use std::collections::HashSet;
@@ -24,6 +25,7 @@ use sea_orm::{
 pub use delete::{Deleted, delete, erase_in};
 pub use edit::{Edit, edit};
 pub use send::{NewMessage, Sent, send};
+pub use together::Sends;
 
 use crate::{
     db,

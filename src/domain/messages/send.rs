@@ -5,8 +5,7 @@ use aws_lc_rs::digest;
 use crate::{
     app::App,
     domain::{
-        access::Lock,
-        messages::{judge::Key, post::send_in},
+        messages::{judge::Key, together},
         sessions::Viewer,
     },
     entity::message::{self, MessagePriority},
@@ -56,12 +55,7 @@ pub async fn send(app: &App, viewer: &Viewer, new: &NewMessage) -> Result<Sent, 
         viewer: viewer.clone(),
         new: new.clone(),
     };
-    let letters = std::slice::from_ref(&letter);
-    let sending = app
-        .db
-        .write(|tx| async move { send_in(&tx, app, letters, Lock::Waits).await });
-    let outcome = sending.await?.into_iter().next().flatten();
-    outcome.ok_or_else(|| Error::internal("a send without an outcome"))?
+    together::send(app, letter).await
 }
 
 impl Letter {
