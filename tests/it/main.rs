@@ -30,5 +30,6 @@ mod receipts;
 mod sessions;
 mod support;
 mod threads;
+mod together;
 mod transport;
 mod users;

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use heddle::config::Config;
 use serde_json::{Value, json};
 
@@ -12,6 +13,10 @@ use crate::support::{
     person::{Person, text},
     talk::Talk,
 };
+
+/// Statements that send a message: two for who may, one for what was sent before, and one each for its number, itself,
+/// its notifications and its events.
+const ALONE: u32 = 7;
 
 /// A loader of this server waits so long that every key of one level is gathered, however busy the
 /// machine is: what is counted is how often is asked, not how fast.
@@ -42,7 +47,8 @@ counted!(
     a_thread_costs_the_same_at_any_length,
     unread_messages_cost_the_same_at_any_length,
     what_is_asked_by_several_names_shares_a_statement,
-    conversations_cost_the_same_at_any_number
+    conversations_cost_the_same_at_any_number,
+    messages_sent_together_share_statements
 );
 
 /// What a message may be asked for, one relation each: asked together, two relations that need the same
@@ -221,4 +227,24 @@ async fn what_is_asked_by_several_names_shares_a_statement(app: TestApp) {
         }
         assert_eq!(ann.counts(query, asked).await.1, 1, "{query}");
     }
+}
+
+/// A message costs what it costs alone; those who wait for a transaction share the next one, and what it costs.
+async fn messages_sent_together_share_statements(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let root = ann.says(&talk, "root").await;
+    let says = async |input: Value| {
+        let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+            message { id } } }";
+        ann.counts(send, json!({ "input": input })).await.1
+    };
+    let plain = |key| json!({ "conversationId": talk, "body": "hello", "clientMessageId": key });
+    assert_eq!(says(plain(0.to_string())).await, ALONE);
+    let reply = json!({ "conversationId": talk, "parentId": root, "body": "hello @bob" });
+    assert_eq!(says(reply).await, ALONE + 4);
+    let many = (1..=50).map(|key: i32| says(plain(key.to_string())));
+    let costs: u32 = join_all(many).await.iter().sum();
+    // They come as they come: some of the first ones alone.
+    assert!(costs <= 50 * ALONE / 3, "{costs}");
 }

@@ -32,9 +32,9 @@ const SQLITE_SCANS: [Allowed; 15] = [
     ("listed", "", "people of the conversations asked for"),
     ("named", "", "a few people of the conversations asked for"),
     (
-        "few",
-        "",
-        "people of one conversation, as far as it is small",
+        "v",
+        "WITH v (",
+        "a table of values that a statement begins with",
     ),
     (
         "search",

@@ -1,0 +1,179 @@
+//! People in a few conversations that have been going on for a while, and what they send all at once.
+
+use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
+use serde_json::{Value, json};
+
+use super::SEND;
+use crate::support::{app::TestApp, groups::Groups, person::Person, talk::Talk};
+
+/// The last is a stranger to every conversation, the one before only reads.
+const PEOPLE: [&str; 6] = ["Ann", "Bob", "Cem", "Dora", "Eva", "Zoe"];
+const TALKS: usize = 3;
+/// Where a reply may hang in each conversation: roots, what is below them at every depth, and what was deleted.
+const KNOWN: usize = 7;
+
+/// The same people and conversations on every server.
+pub(super) struct Stage<'a> {
+    pub(super) app: &'a TestApp,
+    pub(super) people: Vec<Person>,
+    talks: Vec<String>,
+    known: Vec<Vec<String>>,
+}
+
+/// A message that somebody tries to send.
+#[derive(Clone, Debug)]
+pub(super) struct Act {
+    who: usize,
+    talk: usize,
+    /// Which known message of which conversation it answers.
+    parent: Option<(usize, usize)>,
+    body: String,
+    priority: &'static str,
+    key: Option<String>,
+}
+
+/// What the server said to it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Answer {
+    /// Where it is, what it says, and whether it was there already.
+    Sent(usize, i64, String, bool),
+    /// Which error.
+    Refused(String),
+}
+
+impl Answer {
+    /// When to do the same one by one: in the order of each conversation, repetitions after what they repeat.
+    pub(super) fn place(&self) -> (bool, usize, i64) {
+        match self {
+            Self::Sent(talk, sequence, _, was_duplicate) => (*was_duplicate, *talk, *sequence),
+            Self::Refused(_) => (true, usize::MAX, 0),
+        }
+    }
+}
+
+impl Act {
+    pub(super) fn random(random: &mut SmallRng, name: &str) -> Self {
+        let names = ["", "", "", "@bob", "@cem and @ann", "@zoe", "@eva @dora"];
+        let talk = random.random_range(0..TALKS);
+        // Most answer the same few messages.
+        let parent = random.random_bool(0.6).then(|| {
+            let elsewhere = random.random_bool(0.05);
+            let talk = (talk + usize::from(elsewhere)) % TALKS;
+            let most = if random.random_bool(0.5) {
+                3
+            } else {
+                KNOWN + 1
+            };
+            (talk, random.random_range(0..most))
+        });
+        let is_regular = random.random_bool(0.9);
+        Self {
+            who: random.random_range(0..if is_regular { 4 } else { 6 }),
+            talk,
+            parent,
+            body: format!("{name} {}", names.choose(random).unwrap())
+                .trim()
+                .to_owned(),
+            priority: if random.random_bool(0.1) {
+                "URGENT"
+            } else {
+                "NORMAL"
+            },
+            key: match random.random_range(0..10) {
+                0 => Some("first".to_owned()),
+                1..6 => Some(name.to_owned()),
+                _ => None,
+            },
+        }
+    }
+}
+
+/// Some send again what others of these send, before or after.
+pub(super) fn with_repetitions(random: &mut SmallRng, acts: Vec<Act>) -> Vec<Act> {
+    let has_own_key = |act: &&Act| act.key.as_ref().is_some_and(|key| key != "first");
+    let mut all = acts.clone();
+    for act in acts.iter().filter(has_own_key) {
+        if random.random_bool(0.2) {
+            all.insert(random.random_range(0..=all.len()), act.clone());
+        }
+    }
+    all
+}
+
+impl<'a> Stage<'a> {
+    /// A group of all but the stranger, another in which some hear only what concerns them, and a direct conversation.
+    pub(super) async fn set(app: &'a TestApp) -> Self {
+        let mut people = vec![];
+        for name in PEOPLE {
+            people.push(app.person(name).await);
+        }
+        let [ann, bob, cem, dora, eva, _] = people.as_slice() else {
+            unreachable!()
+        };
+        let loom = ann.founds(Some("Loom"), &[bob, cem, dora]).await;
+        ann.adds(&loom, eva, "OBSERVER").await;
+        let wool = bob.founds(Some("Wool"), &[ann, cem, dora, eva]).await;
+        let settings = "mutation($input: UpdateConversationSettingsInput!) {
+            updateConversationSettings(input: $input) { conversation { id } } }";
+        for (person, level) in [(ann, "MENTIONS"), (cem, "MENTIONS"), (dora, "NONE")] {
+            let input = json!({ "conversationId": wool, "notificationLevel": level });
+            person.asks(settings, json!({ "input": input })).await;
+        }
+        let talks = vec![loom, wool, ann.direct(bob).await];
+        let mut known = vec![];
+        for talk in &talks {
+            let root = ann.says(talk, "root").await;
+            let other = bob.says(talk, "other root").await;
+            let gone = ann.says(talk, "gone").await;
+            let reply = bob.answers(talk, &root, "reply").await;
+            let below = ann.answers(talk, &reply, "below").await;
+            let deepest = bob.answers(talk, &below, "deepest").await;
+            ann.answers(talk, &gone, "left").await;
+            ann.deletes(&gone).await;
+            let first =
+                json!({ "conversationId": talk, "body": "first", "clientMessageId": "first" });
+            ann.asks(SEND, json!({ "input": first })).await;
+            known.push(vec![
+                root,
+                other,
+                reply,
+                below,
+                deepest,
+                gone,
+                talk.replace("cnv_", "msg_"),
+            ]);
+        }
+        Self {
+            app,
+            people,
+            talks,
+            known,
+        }
+    }
+
+    /// Tries to send it.
+    pub(super) async fn plays(&self, act: &Act) -> Answer {
+        let parent = act.parent.map(|(talk, known)| {
+            let known = self.known[talk].get(known);
+            known.map_or("msg_nonsense", String::as_str)
+        });
+        let input = json!({
+            "conversationId": self.talks[act.talk],
+            "parentId": parent,
+            "body": act.body,
+            "priority": act.priority,
+            "clientMessageId": act.key,
+        });
+        let sending = self.people[act.who].sends(SEND, json!({ "input": input }));
+        let answer = sending.await;
+        if let Some(code) = answer["errors"][0]["extensions"]["code"].as_str() {
+            return Answer::Refused(code.to_owned());
+        }
+        let sent = &answer["data"]["sendMessage"];
+        let body = sent["message"]["body"].as_str().unwrap().to_owned();
+        assert_eq!(body, act.body);
+        let sequence = sent["message"]["sequence"].as_i64().unwrap();
+        let was_duplicate = sent["wasDuplicate"].as_bool().unwrap();
+        Answer::Sent(act.talk, sequence, body, was_duplicate)
+    }
+}

@@ -1,0 +1,191 @@
+//! Many send at the same moment, and share transactions: what becomes of each is what would have become of it alone.
+
+mod acts;
+mod picture;
+
+use std::collections::BTreeSet;
+
+use futures_util::{FutureExt, future::join_all};
+use heddle::{config::Config, domain::recount};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
+use serde_json::{Value, json};
+
+use self::acts::{Act, Stage};
+use crate::support::{app::TestApp, both, groups::Groups, seed::seed, talk::Talk};
+
+both!(
+    a_poisonous_message_harms_no_other,
+    sends_wait_for_nobody_in_particular
+);
+
+const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+    message { id body sequence } wasDuplicate } }";
+
+/// More than a server has queues.
+const TALKS: usize = 10;
+
+/// A tree that is soon too deep, and sends one by one or together.
+fn shallow(together: usize) -> impl FnOnce(&mut Config) {
+    move |config| {
+        config.thread_depth = 3;
+        config.sends_together = together;
+    }
+}
+
+#[tokio::test]
+async fn any_crowd_sends_as_if_one_after_the_other_on_sqlite() {
+    let apps = [64, 1].map(|together| TestApp::sqlite_with(shallow(together)));
+    let [together, alone] = apps;
+    any_crowd_sends_as_if_one_after_the_other(together.await, alone.await).await;
+}
+
+#[tokio::test]
+async fn any_crowd_sends_as_if_one_after_the_other_on_postgres() {
+    let apps = [64, 1].map(|together| TestApp::postgres_with(shallow(together)));
+    let [together, alone] = apps;
+    any_crowd_sends_as_if_one_after_the_other(together.await, alone.await).await;
+}
+
+/// One server is sent everything at once, another the same one by one in the order that came out: both must then hold
+/// the same, and have answered the same.
+async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: TestApp) {
+    let mut random = SmallRng::seed_from_u64(seed());
+    let (here, there) = (Stage::set(&together).await, Stage::set(&alone).await);
+    for round in 0..4 {
+        let acts: Vec<Act> = (0..random.random_range(2..90))
+            .map(|number| Act::random(&mut random, &format!("{round}.{number}")))
+            .collect();
+        let acts = acts::with_repetitions(&mut random, acts);
+        let sending = acts.iter().map(|act| here.plays(act)).collect::<Vec<_>>();
+        let answers = at_once(&together, sending).await;
+        let mut order: Vec<_> = (0..acts.len()).collect();
+        order.sort_by_key(|&act| answers[act].place());
+        for act in order {
+            let answer = there.plays(&acts[act]).await;
+            assert_eq!(answer, answers[act], "{:?}", acts[act]);
+        }
+        let (mine, theirs) = (picture::of(&here).await, picture::of(&there).await);
+        assert_eq!(mine, theirs);
+        let wrong = recount::prove(&together.app.db).await.unwrap();
+        assert_eq!(wrong, recount::Wrong::default());
+    }
+}
+
+/// Everybody is made to wait until all of them do.
+async fn at_once<T>(app: &TestApp, sending: Vec<impl Future<Output = T>>) -> Vec<T> {
+    let (holding, count) = (
+        holds(app, "UPDATE conversation SET last_seq = last_seq").await,
+        sending.len(),
+    );
+    let release = async {
+        while app.app.sends.waiting() < count {
+            tokio::task::yield_now().await;
+        }
+        holding.rollback().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(join_all(sending), release);
+    answers
+}
+
+/// Somebody else works on these rows.
+async fn holds(app: &TestApp, statement: &str) -> DatabaseTransaction {
+    let other = Database::connect(&app.app.config.database_url).await;
+    let holding = other.unwrap().begin().await.unwrap();
+    holding.execute_unprepared(statement).await.unwrap();
+    holding
+}
+
+/// The database refuses one of those that are sent together: the others are sent all the same.
+async fn a_poisonous_message_harms_no_other(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talks = [
+        ann.direct(&bob).await,
+        ann.founds(Some("Loom"), &[&bob]).await,
+    ];
+    let poison = match app.app.config.database_url.starts_with("sqlite") {
+        true => {
+            "CREATE TRIGGER poison BEFORE INSERT ON message WHEN NEW.body = 'poison'
+             BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        }
+        false => "ALTER TABLE message ADD CONSTRAINT poison CHECK (body <> 'poison')",
+    };
+    let db = app.app.db.migrate();
+    db.execute_unprepared(poison).await.unwrap();
+    let sends = (0..40).map(|number| {
+        let body = if number == 20 { "poison" } else { "food" };
+        let input = json!({ "conversationId": talks[number % 2], "body": body });
+        let sender = if number % 3 == 0 { &ann } else { &bob };
+        sender.sends(SEND, json!({ "input": input }))
+    });
+    let answers = at_once(&app, sends.collect()).await;
+    for (number, answer) in answers.iter().enumerate() {
+        let code = &answer["errors"][0]["extensions"]["code"];
+        let expected = if number == 20 {
+            json!("INTERNAL")
+        } else {
+            Value::Null
+        };
+        assert_eq!(*code, expected, "{answer:#}");
+    }
+    let wrong = recount::prove(&app.app.db).await.unwrap();
+    assert_eq!(wrong, recount::Wrong::default());
+    assert_eq!(app.db_count("message WHERE body = 'food'").await, 39);
+}
+
+/// Whoever stops waiting has sent all the same, and those behind them are served.
+async fn sends_wait_for_nobody_in_particular(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let holding = holds(&app, "UPDATE conversation SET last_seq = last_seq").await;
+    let says = |body: &str| {
+        let input = json!({ "conversationId": talk, "body": body });
+        ann.sends(SEND, json!({ "input": input }))
+    };
+    let (mut first, mut second) = (Box::pin(says("first")), Box::pin(says("second")));
+    while app.app.sends.waiting() < 2 {
+        assert!((&mut first).now_or_never().is_none());
+        assert!((&mut second).now_or_never().is_none());
+        tokio::task::yield_now().await;
+    }
+    drop((first, second));
+    holding.rollback().await.unwrap();
+    let third = says("third").await;
+    assert_eq!(third["data"]["sendMessage"]["message"]["sequence"], 3);
+}
+
+/// Somebody else works on one conversation: what is sent to others does not wait for that, and what was sent to it
+/// meanwhile is sent in the end.
+#[tokio::test]
+async fn a_conversation_that_is_held_up_holds_up_no_other() {
+    let app = TestApp::postgres().await;
+    let ann = app.person("Ann").await;
+    let held = ann.founds(Some("Held"), &[]).await;
+    let mut others = vec![];
+    for _ in 0..TALKS {
+        others.push(ann.founds(Some("Free"), &[]).await);
+    }
+    let statement = "UPDATE conversation SET last_seq = last_seq WHERE title = 'Held'";
+    let holding = holds(&app, statement).await;
+    let says = |talk: &str| {
+        let input = json!({ "conversationId": talk, "body": "at once" });
+        ann.sends(SEND, json!({ "input": input }))
+    };
+    let waiting = join_all((0..10).map(|_| says(&held)));
+    let free = async {
+        while app.app.sends.waiting() < 10 {
+            tokio::task::yield_now().await;
+        }
+        let answers = join_all(others.iter().map(|talk| says(talk))).await;
+        holding.rollback().await.unwrap();
+        answers
+    };
+    let (waited, answers) = tokio::join!(waiting, free);
+    let place = |answer: &Value| {
+        let sequence = answer["data"]["sendMessage"]["message"]["sequence"].as_i64();
+        sequence.unwrap_or_else(|| panic!("{answer:#}"))
+    };
+    assert!(answers.iter().all(|answer| place(answer) == 2));
+    let places: BTreeSet<_> = waited.iter().map(place).collect();
+    assert_eq!(places, (2..12).collect());
+}
