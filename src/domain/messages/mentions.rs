@@ -17,16 +17,16 @@ pub(super) async fn write_in(
     tx: &Tx,
     messages: impl IntoIterator<Item = &message::Model>,
 ) -> Result<(), Error> {
-    let mut named: Vec<[Value; 2]> = vec![];
+    let mut pairs: Vec<[Value; 2]> = vec![];
     for message in messages {
         let names = text::mentions(message.body.as_deref().unwrap_or_default());
-        named.extend(
+        pairs.extend(
             names
                 .into_iter()
                 .map(|name| [message.id.into(), name.into()]),
         );
     }
-    for some in named.chunks(ROWS_PER_INSERT) {
+    for some in pairs.chunks(ROWS_PER_INSERT) {
         let table = Table::new("v (message_id, name)", some.iter().cloned());
         let text = format!(
             "WITH {} INSERT INTO mention (message_id, user_id, conversation_id, seq)

@@ -1,7 +1,7 @@
 //! People in a few conversations that have been going on for a while, and what they send all at once.
 
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::SEND;
 use crate::support::{app::TestApp, groups::Groups, person::Person, talk::Talk};
@@ -89,9 +89,9 @@ impl Act {
 }
 
 /// Some send again what others of these send, before or after.
-pub(super) fn with_repetitions(random: &mut SmallRng, acts: Vec<Act>) -> Vec<Act> {
+pub(super) fn with_repetitions(random: &mut SmallRng, acts: &[Act]) -> Vec<Act> {
     let has_own_key = |act: &&Act| act.key.as_ref().is_some_and(|key| key != "first");
-    let mut all = acts.clone();
+    let mut all = acts.to_vec();
     for act in acts.iter().filter(has_own_key) {
         if random.random_bool(0.2) {
             all.insert(random.random_range(0..=all.len()), act.clone());

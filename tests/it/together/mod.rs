@@ -56,7 +56,7 @@ async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: Tes
         let acts: Vec<Act> = (0..random.random_range(2..90))
             .map(|number| Act::random(&mut random, &format!("{round}.{number}")))
             .collect();
-        let acts = acts::with_repetitions(&mut random, acts);
+        let acts = acts::with_repetitions(&mut random, &acts);
         let sending = acts.iter().map(|act| here.plays(act)).collect::<Vec<_>>();
         let answers = at_once(&together, sending).await;
         let mut order: Vec<_> = (0..acts.len()).collect();
@@ -103,12 +103,11 @@ async fn a_poisonous_message_harms_no_other(app: TestApp) {
         ann.direct(&bob).await,
         ann.founds(Some("Loom"), &[&bob]).await,
     ];
-    let poison = match app.app.config.database_url.starts_with("sqlite") {
-        true => {
-            "CREATE TRIGGER poison BEFORE INSERT ON message WHEN NEW.body = 'poison'
-             BEGIN SELECT RAISE(ABORT, 'poison'); END"
-        }
-        false => "ALTER TABLE message ADD CONSTRAINT poison CHECK (body <> 'poison')",
+    let poison = if app.app.config.database_url.starts_with("sqlite") {
+        "CREATE TRIGGER poison BEFORE INSERT ON message WHEN NEW.body = 'poison'
+         BEGIN SELECT RAISE(ABORT, 'poison'); END"
+    } else {
+        "ALTER TABLE message ADD CONSTRAINT poison CHECK (body <> 'poison')"
     };
     let db = app.app.db.migrate();
     db.execute_unprepared(poison).await.unwrap();
