@@ -91,7 +91,7 @@ impl Act {
 /// Some send again what others of these send, before or after.
 pub(super) fn with_repetitions(random: &mut SmallRng, acts: &[Act]) -> Vec<Act> {
     let has_own_key = |act: &&Act| act.key.as_ref().is_some_and(|key| key != "first");
-    let mut all = acts.to_vec();
+    let mut all = acts.to_owned();
     for act in acts.iter().filter(has_own_key) {
         if random.random_bool(0.2) {
             all.insert(random.random_range(0..=all.len()), act.clone());

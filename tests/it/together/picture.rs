@@ -75,6 +75,8 @@ async fn told(stage: &Stage<'_>) -> Vec<String> {
         UNION ALL SELECT n.id, COALESCE(m.body, '-') FROM notification n LEFT JOIN message m ON m.id = n.message_id";
     let names = all::<Named>(stage, names).await.into_iter();
     let names: BTreeMap<_, _> = names.map(|named| (named.id, named.name)).collect();
+    // What told of a deleted message is gone with it.
+    let name_of = |id| names.get(&id).map_or("-", String::as_str);
     let events = "SELECT COALESCE(c.title, '-') AS name, e.seq, e.payload
         FROM event e JOIN conversation c ON c.id = e.stream_id ORDER BY e.position";
     let (mut streams, mut last) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::new());
@@ -86,12 +88,12 @@ async fn told(stage: &Stage<'_>) -> Vec<String> {
             "{name}"
         );
         let words = match serde_json::from_str(&payload).unwrap() {
-            Change::MessageSent { message } => format!("sent {}", names[&message.0]),
-            Change::ThreadChanged { thread } => format!("grew {}", names[&thread.0]),
+            Change::MessageSent { message } => format!("sent {}", name_of(message.0)),
+            Change::ThreadChanged { thread } => format!("grew {}", name_of(thread.0)),
             Change::NotificationsAdded { to } => {
                 let mut people: Vec<_> = to
                     .iter()
-                    .map(|(user, told)| format!("{} of {}", names[&user.0], names[&told.0]))
+                    .map(|(user, told)| format!("{} of {}", name_of(user.0), name_of(told.0)))
                     .collect();
                 people.sort();
                 format!("told {people:?}")
