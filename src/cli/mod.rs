@@ -22,6 +22,10 @@ pub mod serve;
 
 use failure::Failure;
 
+/// Stack of each thread, in bytes. Documents may nest fifteen fields, and each is several frames, which are large in a
+/// debug build; what is not used of it is no memory.
+const STACK: usize = 4 * 1024 * 1024;
+
 /// A threaded-messaging server with a GraphQL API.
 #[derive(Debug, Parser)]
 #[command(
@@ -99,6 +103,7 @@ fn run(Args { flags, command }: Args) -> Result<(), Failure> {
     telemetry::start(&loaded.config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
+        .thread_stack_size(STACK)
         .build()?;
     let ended = runtime.block_on(Box::pin(dispatch(command, loaded)));
     // Work off the async threads, such as a name lookup that hangs, does not hold the process.
