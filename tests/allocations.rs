@@ -33,9 +33,9 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// figure here.
 const WALKS: [(&str, usize); 6] = [
     ("nothing", 96),
-    ("list of 50", 2412),
-    ("thread page", 2931),
-    ("conversations", 1267),
+    ("list of 50", 1070),
+    ("thread page", 1428),
+    ("conversations", 634),
     ("send", 757),
     ("send, heard by one", 1340),
 ];
