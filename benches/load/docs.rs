@@ -44,8 +44,8 @@ fn part(results: &Value, growth: &Value) -> String {
             "",
             "### Goals",
             "",
-            "| | Figure | Goal | |",
-            "|---|---|---|---|",
+            "| | Figure | Goal | Figure / goal | |",
+            "|---|---|---|---|---|",
         ]
         .map(str::to_owned),
     );

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::report::{number, text};
+use crate::{
+    reasons,
+    report::{number, text},
+};
 
 /// The databases, with what **a** may cost over its floor and what **c** costs the obvious way (async-graphql, `SeaORM`
 /// and dataloaders, measured once on a machine like this one), in microseconds.
@@ -25,12 +28,20 @@ pub(crate) struct Goal {
 
 impl Goal {
     pub(crate) fn json(&self) -> Value {
+        let reached = self.figure.map(|figure| {
+            if self.is_least {
+                figure >= self.bound
+            } else {
+                figure <= self.bound
+            }
+        });
+        let reason = reached.is_some_and(|reached| !reached);
         json!({
             "what": self.what, "figure": self.figure, "goal": self.bound, "unit": self.unit,
             "kind": if self.is_least { "at least" } else { "at most" },
-            "reached": self.figure.map(|figure| {
-                if self.is_least { figure >= self.bound } else { figure <= self.bound }
-            }),
+            "ratio": self.figure.map(|figure| figure / self.bound),
+            "reached": reached,
+            "reason": reason.then(|| reasons::of(&self.what)),
         })
     }
 }
@@ -45,17 +56,18 @@ pub(crate) fn line(goal: &Value) -> String {
     };
     let bound = &goal["goal"];
     let outcome = match goal["reached"] {
-        Value::Null => "",
-        Value::Bool(true) => "reached",
-        _ => "**not reached**",
+        Value::Null => String::new(),
+        Value::Bool(true) => "reached".to_owned(),
+        _ => format!("**not reached**. {}.", text(&goal["reason"])),
     };
+    let ratio = number(&goal["ratio"], 2);
     let sign = if goal["kind"] == "at least" {
         "≥"
     } else {
         "≤"
     };
     let bound = number(bound, digits(bound));
-    format!("| {what} | {figure} | {sign} {bound} {unit} | {outcome} |")
+    format!("| {what} | {figure} | {sign} {bound} {unit} | {ratio} | {outcome} |")
 }
 
 /// What an operation is called in full.

@@ -40,6 +40,7 @@ mod outage;
 mod past;
 mod pgbench;
 mod process;
+mod reasons;
 mod report;
 mod rest;
 mod resume;
