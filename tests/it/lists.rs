@@ -12,7 +12,10 @@ use crate::support::{
     talk::Talk,
 };
 
-both!(lists_told_at_once_say_the_same);
+both!(
+    lists_told_at_once_say_the_same,
+    lists_asked_in_parts_are_one_list
+);
 
 /// Fields of a message that are told at once.
 const PLAIN: [&str; 18] = [
@@ -187,6 +190,46 @@ async fn lists_told_at_once_say_the_same(app: TestApp) {
     }
     for field in PLAIN_OF_CONVERSATIONS {
         check_conversations(&bob, field).await;
+    }
+}
+
+/// A field that is asked twice, or in a fragment as well, is one field of the answer with all that was asked of it.
+async fn lists_asked_in_parts_are_one_list(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let talk = ann.direct(&bob).await;
+    let root = ann.says(&talk, "Which yarn?").await;
+    bob.answers(&talk, &root, "Wool.").await;
+    let variables = json!({ "talk": talk, "thread": root.replace("msg_", "thr_") });
+    let asks = async |inside: &str| {
+        let query = format!("query($talk: ID!, $thread: ID!) {{ {inside} }}");
+        ann.asks(&query, variables.clone()).await
+    };
+    let whole = asks(
+        "conversation(id: $talk) { title messages(last: 5) { nodes { id body sender { id username } } } }
+         thread(id: $thread) { replyCount replies(first: 5) { edges { depth node { id body } } } }",
+    )
+    .await;
+    assert_eq!(
+        whole["conversation"]["messages"]["nodes"][0]["body"],
+        "Which yarn?"
+    );
+    assert_eq!(
+        whole["thread"]["replies"]["edges"][0]["node"]["body"],
+        "Wool."
+    );
+    for parts in [
+        "conversation(id: $talk) { messages(last: 5) { nodes { id sender { id } }
+             nodes { body sender { username } } } title }
+         thread(id: $thread) { replies(first: 5) { edges { depth } edges { node { id } } } }
+         thread(id: $thread) { replyCount replies(first: 5) { edges { node { body } } } }",
+        "conversation(id: $talk) { ...Title messages(last: 5) { nodes { id } ...Rest } }
+         conversation(id: $talk) { messages(last: 5) { nodes { body sender { id } } } }
+         thread(id: $thread) { ... { replies(first: 5) { edges { node { id } } } }
+             replies(first: 5) { edges { depth node { body } } } replyCount } }
+         fragment Title on Conversation { title }
+         fragment Rest on MessageConnection { nodes { sender { username } }",
+    ] {
+        assert_eq!(asks(parts).await, whole, "{parts}");
     }
 }
 
