@@ -49,7 +49,9 @@ fn part(results: &Value, growth: &Value) -> String {
         ]
         .map(str::to_owned),
     );
-    lines.extend(list(results, "goals").iter().map(goals::line));
+    // Judged again: reasons may have changed since.
+    let goals = goals::all(results, growth).into_iter();
+    lines.extend(goals.map(|goal| goals::line(&goal.json())));
     lines.extend(
         [
             "",

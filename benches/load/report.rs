@@ -229,7 +229,7 @@ pub(crate) fn print(results: &Value) {
             second["second"], second["sent"], second["heard"]
         );
     }
-    println!("\n| goal | figure | to reach | |\n|---|---|---|---|");
+    println!("\n| goal | figure | to reach | figure / goal | |\n|---|---|---|---|---|");
     for goal in list("goals") {
         println!("{}", goals::line(&goal));
     }
