@@ -42,11 +42,13 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// When to do the same one by one: in the order of each conversation, repetitions after what they repeat.
+    /// When to do the same one by one: in the order of each conversation, repetitions and what conflicts after what they
+    /// repeat, and what may not be done at all before its key is somebody else's.
     pub(super) fn place(&self) -> (bool, usize, i64) {
         match self {
             Self::Sent(talk, sequence, _, was_duplicate) => (*was_duplicate, *talk, *sequence),
-            Self::Refused(_) => (true, usize::MAX, 0),
+            Self::Refused(code) if code == "CONFLICT" => (true, usize::MAX, 0),
+            Self::Refused(_) => (false, 0, i64::MIN),
         }
     }
 }
