@@ -166,20 +166,20 @@ fn is_in_list<T>(ctx: &ContextBase<'_, T>) -> bool {
     false
 }
 
+/// The outermost selection sets of a document: of its operations and of its fragments.
+fn sets(document: &ExecutableDocument) -> Vec<&SelectionSet> {
+    let operations = document.operations.iter();
+    let operations = operations.map(|(_, operation)| &operation.node.selection_set.node);
+    let fragments = document.fragments.values();
+    let fragments = fragments.map(|fragment| &fragment.node.selection_set.node);
+    operations.chain(fragments).collect()
+}
+
 /// Whether a document may have a field executed more than once outside of lists: by another name, or in a fragment that
 /// is spread twice.
 pub(crate) fn repeats(document: &ExecutableDocument) -> bool {
     let mut spread = HashSet::new();
-    let operations = document.operations.iter();
-    let mut sets: Vec<&SelectionSet> = operations
-        .map(|(_, operation)| &operation.node.selection_set.node)
-        .chain(
-            document
-                .fragments
-                .values()
-                .map(|fragment| &fragment.node.selection_set.node),
-        )
-        .collect();
+    let mut sets = sets(document);
     while let Some(set) = sets.pop() {
         for selection in &set.items {
             match &selection.node {
@@ -205,16 +205,7 @@ const MOST_LOOKS: usize = 2000;
 /// or in fragments that are spread there.
 pub(crate) fn merges(document: &ExecutableDocument) -> bool {
     let mut looks = 0;
-    let operations = document.operations.iter();
-    let mut sets: Vec<&SelectionSet> = operations
-        .map(|(_, operation)| &operation.node.selection_set.node)
-        .chain(
-            document
-                .fragments
-                .values()
-                .map(|fragment| &fragment.node.selection_set.node),
-        )
-        .collect();
+    let mut sets = sets(document);
     while let Some(set) = sets.pop() {
         let mut objects: Vec<&Name> = vec![];
         let mut same = vec![set];
