@@ -10,6 +10,7 @@ use async_graphql::{
 use super::{Json, Plain, Set};
 use crate::{
     entity::participant,
+    error,
     graphql::{
         context::{app, merges, once},
         errors::Refusal,
@@ -85,15 +86,19 @@ impl<T: Send + Sync + 'static, U: Plain> OutputType for Listed<T, U> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        match self.at_once(ctx).await {
+        let refused = match self.at_once(ctx).await {
             Some(Ok(value)) => return Ok(value),
-            Some(Err(refusal)) if self.at_hand.is_partial => {
-                let error = Error::from(refusal).into_server_error(field.pos);
-                return Err(ctx.set_error_path(error));
-            }
-            // Told the ordinary way, which also tells what went wrong.
-            None | Some(Err(_)) => {}
+            Some(Err(refusal)) => Some(refusal),
+            None => None,
+        };
+        if self.at_hand.is_partial {
+            // No resolver may take what was not read for what is there.
+            let unplanned = || error::Error::internal("a list that was read in part").into();
+            let refusal = refused.unwrap_or_else(unplanned);
+            let error = Error::from(refusal).into_server_error(field.pos);
+            return Err(ctx.set_error_path(error));
         }
+        // The ordinary way also tells what went wrong.
         let items = self.items.iter().map(self.of);
         resolve_list(ctx, field, items, Some(self.items.len())).await
     }
