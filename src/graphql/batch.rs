@@ -62,7 +62,9 @@ impl Batch {
     /// The page that was kept, if it is what these ask for.
     pub(crate) fn kept_timeline(&self, keys: &[TimelineOf]) -> Option<(TimelineOf, Part<Row>)> {
         let mut ahead = self.ahead();
-        ahead.timeline.take_if(|(key, _)| keys == [key.clone()])
+        ahead
+            .timeline
+            .take_if(|(key, _)| keys == std::slice::from_ref(key))
     }
 
     /// Keeps a page until it is asked for.
@@ -76,7 +78,9 @@ impl Batch {
         keys: &[ThreadRepliesOf],
     ) -> Option<(ThreadRepliesOf, Part<Row>)> {
         let mut ahead = self.ahead();
-        ahead.replies.take_if(|(key, _)| keys == [key.clone()])
+        ahead
+            .replies
+            .take_if(|(key, _)| keys == std::slice::from_ref(key))
     }
 
     /// The running server.
