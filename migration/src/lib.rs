@@ -21,6 +21,7 @@ mod m0011_message_indexes;
 mod m0012_presence;
 mod m0013_read_receipts;
 mod m0014_unread_counts;
+mod m0015_root_counts;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -44,6 +45,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0012_presence::Step),
             Box::new(m0013_read_receipts::Step),
             Box::new(m0014_unread_counts::Step),
+            Box::new(m0015_root_counts::Step),
         ]
     }
 }

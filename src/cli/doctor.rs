@@ -285,6 +285,7 @@ async fn counts(db: &Db) -> Result<Finding, Failure> {
     let wrong = recount::prove(db).await?;
     let recount::Wrong {
         counts,
+        roots,
         places,
         threads,
         conversations,
@@ -293,7 +294,8 @@ async fn counts(db: &Db) -> Result<Finding, Failure> {
         return Ok(Finding::good("counts", "every one is what its tree says"));
     }
     let told = format!(
-        "{counts} messages and {threads} threads are counted wrong (repair with --recount --repair); \
+        "{counts} messages, {threads} threads and {roots} root messages are counted wrong (repair with --recount \
+         --repair); \
          {places} messages are in a wrong place and {conversations} conversations misnumbered (restore \
          a backup)"
     );

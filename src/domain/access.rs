@@ -97,6 +97,8 @@ pub enum Entry {
         place: Box<InConversation>,
         /// Whether more than [`CROWD`] people take part.
         is_crowded: bool,
+        /// How many root messages the person has sent there, deleted ones counted.
+        sent: i32,
     },
     /// They do not, or there is no such conversation.
     Hidden,
@@ -128,6 +130,7 @@ pub async fn conversations(
         #[sea_orm(nested)]
         participant: participant::Model,
         is_crowded: bool,
+        sent: Option<i32>,
     }
     let (locked, absent) = lock_in(tx, asked, lock).await?;
     let pairs: BTreeSet<_> = asked.iter().copied().collect();
@@ -136,7 +139,9 @@ pub async fn conversations(
     // Not in the same statement: PostgreSQL shows this one what was committed while the lock was waited for.
     let text = format!(
         "WITH {} SELECT p.*, EXISTS (SELECT 1 FROM participant o
-             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {CROWD}) AS is_crowded
+             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {CROWD}) AS is_crowded,
+             (SELECT m.sender_root_count FROM message m WHERE m.sender_id = p.user_id
+                 AND m.conversation_id = p.conversation_id ORDER BY m.seq DESC LIMIT 1) AS sent
          FROM v CROSS JOIN participant p
          WHERE p.conversation_id = v.conversation_id AND p.user_id = v.user_id",
         table.text
@@ -151,6 +156,7 @@ pub async fn conversations(
                 participant: found.participant.clone(),
             }),
             is_crowded: found.is_crowded,
+            sent: found.sent.unwrap_or_default(),
         },
         (Some(_), None) => Entry::Hidden,
         (None, _) => absent.clone(),

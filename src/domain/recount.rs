@@ -13,6 +13,8 @@ use crate::{
 pub struct Wrong {
     /// Messages whose numbers of replies or of everything below them are wrong.
     pub counts: i64,
+    /// Messages and conversations whose numbers of root messages are wrong.
+    pub roots: i64,
     /// Messages whose level, root or path is wrong.
     pub places: i64,
     /// Threads whose number of replies is wrong, and threads that are missing.
@@ -48,6 +50,28 @@ const PLACES: &str = "WITH RECURSIVE walk (id, root, depth, path) AS (
      WHERE w.id IS NULL OR m.depth <> w.depth OR {hex} <> w.path
          OR COALESCE(m.root_id, m.id) <> w.root OR (m.root_id IS NULL) <> (m.parent_id IS NULL)";
 
+/// How many root messages there are up to each message, and how many of its sender's. Deleted ones stay counted, and who
+/// sent what nobody sent any more is not looked at.
+const ROOTS: &str = "WITH counted AS (
+         SELECT m.id, r.roots FROM message m JOIN (
+             SELECT id, SUM(CASE WHEN root_id IS NULL AND kind = 'USER' THEN 1 ELSE 0 END)
+                 OVER (PARTITION BY conversation_id ORDER BY seq) AS roots
+             FROM message
+         ) r ON r.id = m.id
+         WHERE r.roots <> m.root_count
+     ), sent AS (
+         SELECT m.id, r.roots FROM message m JOIN (
+             SELECT id, SUM(CASE WHEN root_id IS NULL THEN 1 ELSE 0 END)
+                 OVER (PARTITION BY conversation_id, sender_id ORDER BY seq) AS roots
+             FROM message WHERE sender_id IS NOT NULL
+         ) r ON r.id = m.id
+         WHERE r.roots <> COALESCE(m.sender_root_count, -1)
+     ), held AS (
+         SELECT c.id, (SELECT COUNT(*) FROM message m
+             WHERE m.conversation_id = c.id AND m.root_id IS NULL AND m.kind = 'USER') AS roots
+         FROM conversation c
+     )";
+
 const LIVE: &str = "WITH live AS (
          SELECT root_id AS id, count(*) AS n FROM message
          WHERE root_id IS NOT NULL AND deleted_at IS NULL GROUP BY root_id
@@ -71,9 +95,14 @@ pub async fn prove(db: &Db) -> Result<Wrong, Error> {
              + (SELECT count(DISTINCT m.root_id) FROM message m WHERE m.root_id IS NOT NULL
               AND NOT EXISTS (SELECT 1 FROM thread WHERE thread.id = m.root_id))"
     );
+    let roots = format!(
+        "{ROOTS} SELECT (SELECT count(*) FROM counted) + (SELECT count(*) FROM sent)
+             + (SELECT count(*) FROM conversation c JOIN held ON held.id = c.id
+                WHERE held.roots <> c.root_count)"
+    );
     let places = places(db.backend());
-    let queries = [counts.as_str(), &places, &threads, CONVERSATIONS];
-    let [counts, places, threads, conversations] = match db.backend() {
+    let queries = [counts.as_str(), &roots, &places, &threads, CONVERSATIONS];
+    let [counts, roots, places, threads, conversations] = match db.backend() {
         DbBackend::Postgres => {
             db.write(|tx| async move {
                 // It may take longer than a statement of a request is allowed to.
@@ -87,6 +116,7 @@ pub async fn prove(db: &Db) -> Result<Wrong, Error> {
     };
     Ok(Wrong {
         counts,
+        roots,
         places,
         threads,
         conversations,
@@ -99,6 +129,16 @@ pub async fn repair(db: &Db) -> Result<(), Error> {
     let counts = &format!(
         "{TREE} UPDATE message SET reply_count = truth.replies, descendant_count = truth.descendants
          FROM truth WHERE message.id = truth.id"
+    );
+    let roots = &format!(
+        "{ROOTS} UPDATE message SET root_count = counted.roots FROM counted WHERE message.id = counted.id"
+    );
+    let sent = &format!(
+        "{ROOTS} UPDATE message SET sender_root_count = sent.roots FROM sent WHERE message.id = sent.id"
+    );
+    let held = &format!(
+        "{ROOTS} UPDATE conversation SET root_count = held.roots FROM held
+         WHERE conversation.id = held.id AND conversation.root_count <> held.roots"
     );
     let threads = &format!(
         "{LIVE} UPDATE thread SET reply_count =
@@ -116,7 +156,7 @@ pub async fn repair(db: &Db) -> Result<(), Error> {
             tx.execute_unprepared("SET LOCAL statement_timeout = 0")
                 .await?;
         }
-        for text in [counts, threads, missing] {
+        for text in [counts, roots, sent, held, threads, missing] {
             db::run(&*tx, text, []).await?;
         }
         Ok(())
@@ -135,8 +175,8 @@ fn places(backend: DbBackend) -> String {
         .replace("{hex}", hex)
 }
 
-async fn ask<C: ConnectionTrait>(db: &C, queries: [&str; 4]) -> Result<[i64; 4], Error> {
-    let mut answers = [0; 4];
+async fn ask<C: ConnectionTrait>(db: &C, queries: [&str; 5]) -> Result<[i64; 5], Error> {
+    let mut answers = [0; 5];
     for (query, answer) in queries.into_iter().zip(&mut answers) {
         let row = db
             .query_one_raw(db::sql(db.get_database_backend(), query, []))

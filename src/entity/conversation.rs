@@ -50,6 +50,8 @@ pub struct Model {
     pub created_by: Option<UserId>,
     pub last_seq: i32,
     pub last_root_seq: i32,
+    /// How many root messages there ever were, without notices.
+    pub root_count: i32,
     pub event_seq: i64,
     pub created_at: DateTime<Utc>,
     pub last_activity_at: DateTime<Utc>,
@@ -68,6 +70,7 @@ partly! {
     "created_by" => created_by,
     "last_seq" => last_seq,
     "last_root_seq" => last_root_seq,
+    "root_count" => root_count,
     "event_seq" => event_seq,
     "created_at" => created_at,
     "last_activity_at" => last_activity_at,

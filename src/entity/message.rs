@@ -53,6 +53,10 @@ pub struct Model {
     pub path: Vec<u8>,
     pub reply_count: i32,
     pub descendant_count: i32,
+    /// How many root messages the conversation had by then, this one too: without notices, and with deleted ones.
+    pub root_count: i32,
+    /// How many of them its sender had sent.
+    pub sender_root_count: Option<i32>,
     pub kind: MessageKind,
     pub priority: MessagePriority,
     pub body: Option<String>,
@@ -79,6 +83,8 @@ partly! {
     "path" => path,
     "reply_count" => reply_count,
     "descendant_count" => descendant_count,
+    "root_count" => root_count,
+    "sender_root_count" => sender_root_count,
     "kind" => kind,
     "priority" => priority,
     "body" => body,

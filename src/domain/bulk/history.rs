@@ -1,14 +1,14 @@
 //! Messages of the past, appended to one conversation: places, paths and counts are worked out in memory
 //! and written in a few wide statements.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use super::ROWS;
 use crate::{
-    db::{self, Tx},
+    db::{self, Table, Tx},
     domain::messages::tree,
     error::Error,
     id::{ConversationId, MessageId, UserId},
@@ -59,6 +59,8 @@ pub struct History {
 /// A message with its place.
 struct Row {
     seq: i32,
+    root_count: i32,
+    sender_root_count: i32,
     known: Known,
     replies: i32,
     descendants: i32,
@@ -117,12 +119,16 @@ impl History {
             return Ok(vec![]);
         };
         let count = i32::try_from(messages.len()).map_err(Error::internal)?;
-        let last_root = messages
-            .iter()
-            .rposition(|message| message.parent.is_none());
-        let last_root = last_root.map(|index| i32::try_from(index + 1).unwrap_or(count));
-        let first = self.take_places(tx, count, last_root, latest).await?;
-        let batch = self.plan(first, messages)?;
+        let is_root = |message: &Past| message.parent.is_none();
+        let last_root = messages.iter().rposition(is_root);
+        let last_root = last_root.map_or(0, |index| i32::try_from(index + 1).unwrap_or(count));
+        let roots = messages.iter().filter(|message| is_root(message)).count();
+        let roots = i32::try_from(roots).map_err(Error::internal)?;
+        let before = self
+            .take_places(tx, count, (last_root, roots), latest)
+            .await?;
+        let sent = self.sent_in(tx, messages).await?;
+        let batch = self.plan(before, sent, messages)?;
         self.insert(tx, &batch.rows, messages).await?;
         self.count(tx, &batch.counts).await?;
         self.grow_threads(tx, &batch.threads).await?;
@@ -130,23 +136,25 @@ impl History {
         Ok(batch.rows.into_iter().map(|row| row.known).collect())
     }
 
-    /// Takes the next places and tells the first of them. The conversation stays locked until the commit.
+    /// Takes so many places, this one the last of a root message, for so many root messages. Tells the last place before
+    /// them and how many root messages there were. The conversation stays locked until the commit.
     async fn take_places(
         &self,
         tx: &Tx,
         count: i32,
-        last_root: Option<i32>,
+        (last_root, roots): (i32, i32),
         latest: DateTime<Utc>,
-    ) -> Result<i32, Error> {
+    ) -> Result<(i32, i32), Error> {
         let text = "UPDATE conversation SET last_seq = last_seq + ?,
                  last_root_seq = CASE WHEN ? > 0 THEN last_seq + ? ELSE last_root_seq END,
+                 root_count = root_count + ?,
                  last_activity_at = CASE WHEN last_activity_at < ? THEN ? ELSE last_activity_at END
-             WHERE id = ? RETURNING last_seq";
-        let last_root = last_root.unwrap_or(0);
+             WHERE id = ? RETURNING last_seq, root_count";
         let values = [
             count.into(),
             last_root.into(),
             last_root.into(),
+            roots.into(),
             latest.into(),
             latest.into(),
             self.conversation.into(),
@@ -154,17 +162,43 @@ impl History {
         let row = tx
             .query_one_raw(db::sql(tx.get_database_backend(), text, values))
             .await?;
-        let last: i32 = row
-            .ok_or_else(|| Error::not_found("conversation"))?
-            .try_get_by_index(0)?;
-        Ok(last - count + 1)
+        let row = row.ok_or_else(|| Error::not_found("conversation"))?;
+        let (last, all): (i32, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        Ok((last - count, all - roots))
     }
 
-    /// Where every message goes and what that adds to the messages above it.
-    fn plan(&self, first: i32, messages: &[Past]) -> Result<Batch, Error> {
+    /// How many root messages these senders have sent before.
+    async fn sent_in(&self, tx: &Tx, messages: &[Past]) -> Result<HashMap<UserId, i32>, Error> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            sender: Option<UserId>,
+            sent: Option<i32>,
+        }
+        let senders: BTreeSet<_> = messages.iter().map(|message| message.sender).collect();
+        let table = Table::new("v (sender)", senders.into_iter().map(|id| [id.into()]));
+        // One look for each: a join might be taken for a reason to read all messages there are.
+        let text = format!(
+            "WITH {} SELECT v.sender, (SELECT m.sender_root_count FROM message m
+                 WHERE m.sender_id = v.sender AND m.conversation_id = ? ORDER BY m.seq DESC LIMIT 1)
+                 AS sent FROM v",
+            table.text
+        );
+        let rows: Vec<Row> = db::all(tx, &text, table.and([self.conversation.into()])).await?;
+        let sent = |row: Row| Some((row.sender?, row.sent?));
+        Ok(rows.into_iter().filter_map(sent).collect())
+    }
+
+    /// Where every message goes, behind this place and so many root messages, and what that adds to the messages
+    /// above it.
+    fn plan(
+        &self,
+        (last, mut roots): (i32, i32),
+        mut sent: HashMap<UserId, i32>,
+        messages: &[Past],
+    ) -> Result<Batch, Error> {
         let mut batch = Batch::default();
         batch.rows.reserve(messages.len());
-        for (message, seq) in messages.iter().zip(first..) {
+        for (message, seq) in messages.iter().zip(last + 1..) {
             let parent = match message.parent {
                 Some(parent) => Some(self.attach(&batch, parent)?),
                 None => None,
@@ -194,8 +228,14 @@ impl History {
                 }
                 self.add(&mut batch, number, seq, known.root, message.at);
             }
+            let is_root = known.parent.is_none();
+            roots += i32::from(is_root);
+            let of_sender = sent.entry(message.sender).or_default();
+            *of_sender += i32::from(is_root);
             batch.rows.push(Row {
                 seq,
+                root_count: roots,
+                sender_root_count: *of_sender,
                 known,
                 replies: 0,
                 descendants: 0,
@@ -254,7 +294,7 @@ impl History {
     }
 
     async fn insert(&self, tx: &Tx, rows: &[Row], messages: &[Past]) -> Result<(), Error> {
-        const COLUMNS: usize = 15;
+        const COLUMNS: usize = 17;
         let pairs: Vec<(&Row, &Past)> = rows.iter().zip(messages).collect();
         for some in pairs.chunks(ROWS) {
             let mut values: Vec<Value> = Vec::with_capacity(some.len() * COLUMNS);
@@ -271,6 +311,8 @@ impl History {
                     row.known.path.clone().into(),
                     row.replies.into(),
                     row.descendants.into(),
+                    row.root_count.into(),
+                    row.sender_root_count.into(),
                     "USER".into(),
                     "NORMAL".into(),
                     message.body.clone().into(),
@@ -280,7 +322,8 @@ impl History {
             }
             let text = format!(
                 "INSERT INTO message (id, conversation_id, seq, sender_id, parent_id, root_id, depth, path,
-                     reply_count, descendant_count, kind, priority, body, client_message_id, created_at)
+                     reply_count, descendant_count, root_count, sender_root_count, kind, priority, body,
+                     client_message_id, created_at)
                  VALUES {}",
                 tuples(some.len(), COLUMNS)
             );

@@ -126,6 +126,7 @@ pub async fn group_in(tx: &Tx, group: &Group) -> Result<(), Error> {
         created_by: None,
         last_seq: 0,
         last_root_seq: 0,
+        root_count: 0,
         event_seq: 0,
         created_at: group.at,
         last_activity_at: group.at,

@@ -68,6 +68,7 @@ pub async fn create(
         created_by: Set(Some(viewer.user)),
         last_seq: Set(0),
         last_root_seq: Set(0),
+        root_count: Set(0),
         event_seq: Set(0),
         ..Default::default()
     };

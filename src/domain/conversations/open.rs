@@ -88,6 +88,7 @@ async fn open_in(
         created_by: Set(Some(viewer.user)),
         last_seq: Set(0),
         last_root_seq: Set(0),
+        root_count: Set(0),
         event_seq: Set(0),
         created_at: Set(at),
         last_activity_at: Set(at),

@@ -36,6 +36,8 @@ pub(super) enum Verdict {
 pub(super) struct Allowed {
     pub(super) place: InConversation,
     pub(super) is_crowded: bool,
+    /// How many root messages the sender has sent there before.
+    pub(super) sent: i32,
     /// What the message is to hang below.
     pub(super) parent: Option<message::Model>,
 }
@@ -55,9 +57,23 @@ pub(super) async fn judge_in(
         above: Above::read_in(tx, app, letters).await?,
     };
     let verdict = |(letter, entry)| match entry {
-        Entry::In { place, is_crowded } => before
-            .verdict(letter, *place, is_crowded)
-            .unwrap_or_else(Verdict::Refused),
+        Entry::In {
+            place,
+            is_crowded,
+            sent,
+        } => {
+            let parent = None;
+            let place = *place;
+            let allowed = Allowed {
+                place,
+                is_crowded,
+                sent,
+                parent,
+            };
+            before
+                .verdict(letter, allowed)
+                .unwrap_or_else(Verdict::Refused)
+        }
         Entry::Hidden => Verdict::Refused(Error::not_found("conversation")),
         Entry::Busy => Verdict::Busy,
     };
@@ -71,12 +87,7 @@ struct Before {
 }
 
 impl Before {
-    fn verdict(
-        &self,
-        letter: &Letter,
-        place: InConversation,
-        is_crowded: bool,
-    ) -> Result<Verdict, Error> {
+    fn verdict(&self, letter: &Letter, mut allowed: Allowed) -> Result<Verdict, Error> {
         if let Some(message) = letter.key().and_then(|key| self.sent.get(&key)) {
             let message = letter.same(message)?;
             let was_duplicate = true;
@@ -85,16 +96,11 @@ impl Before {
                 was_duplicate,
             })));
         }
-        rights::send(place.role())?;
-        let parent = match letter.new.parent {
-            Some(id) => Some(self.above.parent(&place, id)?),
-            None => None,
-        };
-        Ok(Verdict::Send(Box::new(Allowed {
-            place,
-            is_crowded,
-            parent,
-        })))
+        rights::send(allowed.place.role())?;
+        if let Some(id) = letter.new.parent {
+            allowed.parent = Some(self.above.parent(&allowed.place, id)?);
+        }
+        Ok(Verdict::Send(Box::new(allowed)))
     }
 }
 

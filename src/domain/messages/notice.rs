@@ -95,7 +95,13 @@ pub async fn write_in(
     let mut changes = vec![Change::MessageSent { message: id }];
     changes.extend_from_slice(others);
     let events = u32::try_from(changes.len()).map_err(Error::internal)?;
-    let Next { seq, event_before } = sequence::next_in(tx, conversation, true, events, at).await?;
+    let next = sequence::next_for_notice_in(tx, conversation, events, at).await?;
+    let Next {
+        seq,
+        root_count,
+        sender_root_count,
+        event_before,
+    } = next;
     let row = message::ActiveModel {
         id: Set(id),
         conversation_id: Set(conversation),
@@ -107,6 +113,8 @@ pub async fn write_in(
         path: Set(seq.to_be_bytes().to_vec()),
         reply_count: Set(0),
         descendant_count: Set(0),
+        root_count: Set(root_count),
+        sender_root_count: Set(sender_root_count),
         kind: Set(MessageKind::Notice),
         priority: Set(MessagePriority::Normal),
         body: Set(None),

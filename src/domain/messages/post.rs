@@ -82,6 +82,7 @@ impl Draft {
         let Allowed {
             place,
             is_crowded,
+            sent,
             parent,
         } = allowed;
         let (conversation, new) = (place.conversation(), &letter.new);
@@ -89,7 +90,12 @@ impl Draft {
             .entry(conversation.id)
             .or_insert_with(|| Line::of(conversation));
         let events = 1 + u32::from(parent.is_some()) + u32::from(!is_crowded);
-        let Next { seq, event_before } = line.next(parent.is_none(), events);
+        let Next {
+            seq,
+            root_count,
+            sender_root_count,
+            event_before,
+        } = line.next((letter.viewer.user, sent), parent.is_none(), events);
         let above = parent.as_ref();
         let message = message::Model {
             id: MessageId::mint(),
@@ -102,6 +108,8 @@ impl Draft {
             path: tree::path(above.map_or(&[], |parent| &parent.path), seq),
             reply_count: 0,
             descendant_count: 0,
+            root_count,
+            sender_root_count,
             kind: MessageKind::User,
             priority: new.priority,
             body: Some(new.body.clone()),
@@ -170,7 +178,7 @@ fn early(drafts: &[&Draft], begun: &threads::Begun) -> Vec<(MessageId, UserId)> 
 }
 
 async fn insert_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Error> {
-    let row = |draft: &Draft| -> [Value; 12] {
+    let row = |draft: &Draft| -> [Value; 14] {
         let message = &draft.message;
         [
             message.id.into(),
@@ -181,6 +189,8 @@ async fn insert_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), E
             message.root_id.into(),
             message.depth.into(),
             message.path.clone().into(),
+            message.root_count.into(),
+            message.sender_root_count.into(),
             message.priority.into(),
             message.body.clone().into(),
             message.client_message_id.clone().into(),
@@ -188,8 +198,8 @@ async fn insert_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), E
         ]
     };
     let columns =
-        "id, conversation_id, seq, sender_id, parent_id, root_id, depth, path, priority, body,
-        client_message_id, content_hash";
+        "id, conversation_id, seq, sender_id, parent_id, root_id, depth, path, root_count,
+        sender_root_count, priority, body, client_message_id, content_hash";
     let table = Table::new(&format!("v ({columns})"), drafts.iter().map(row));
     let text = format!(
         "WITH {} INSERT INTO message ({columns}, kind, created_at)

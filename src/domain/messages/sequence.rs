@@ -1,5 +1,7 @@
 //! The order of a conversation: one number for each message, taken under the conversation's lock.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Value};
 
@@ -7,7 +9,7 @@ use crate::{
     db::{self, Table, Tx},
     entity::conversation,
     error::Error,
-    id::ConversationId,
+    id::{ConversationId, UserId},
 };
 
 /// Numbers taken for one message and the events about it.
@@ -15,46 +17,47 @@ use crate::{
 pub struct Next {
     /// The message's place in its conversation.
     pub seq: i32,
+    /// How many root messages there are with it, without notices.
+    pub root_count: i32,
+    /// How many of them are its sender's; none when it is a notice.
+    pub sender_root_count: Option<i32>,
     /// The event number before the first one taken, for [`crate::live::log::numbered`].
     pub event_before: i64,
 }
 
-/// Takes the next place in a conversation, and numbers for this many events on its stream. The row
+/// Takes the next place in a conversation for a notice, and numbers for this many events on its stream. The row
 /// stays locked until the commit, so places are gapless and in commit order.
-pub async fn next_in(
+pub async fn next_for_notice_in(
     tx: &Tx,
     conversation: ConversationId,
-    is_root: bool,
     events: u32,
     at: DateTime<Utc>,
 ) -> Result<Next, Error> {
-    let root = if is_root {
-        ", last_root_seq = last_seq + 1"
-    } else {
-        ""
-    };
-    let text = format!(
-        "UPDATE conversation
-         SET last_seq = last_seq + 1, event_seq = event_seq + ?, last_activity_at = ?{root}
-         WHERE id = ? RETURNING last_seq, event_seq"
-    );
+    let text = "UPDATE conversation SET last_seq = last_seq + 1, last_root_seq = last_seq + 1,
+             event_seq = event_seq + ?, last_activity_at = ?
+         WHERE id = ? RETURNING last_seq, root_count, event_seq";
     let values = [i64::from(events).into(), at.into(), conversation.into()];
-    let statement = db::sql(tx.get_database_backend(), &text, values);
+    let statement = db::sql(tx.get_database_backend(), text, values);
     let row = tx.query_one_raw(statement).await?;
     let row = row.ok_or_else(|| Error::not_found("conversation"))?;
-    let last_event: i64 = row.try_get_by_index(1)?;
+    let last_event: i64 = row.try_get_by_index(2)?;
     Ok(Next {
         seq: row.try_get_by_index(0)?,
+        root_count: row.try_get_by_index(1)?,
+        sender_root_count: None,
         event_before: last_event - i64::from(events),
     })
 }
 
 /// How far a conversation has come: places are taken in it one after the other, and all of them written at once.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Line {
     conversation: ConversationId,
     last: i32,
     last_root: i32,
+    roots: i32,
+    /// How many of them are whose, of those who took places.
+    senders: HashMap<UserId, i32>,
     last_event: i64,
 }
 
@@ -66,20 +69,29 @@ impl Line {
             conversation: conversation.id,
             last: conversation.last_seq,
             last_root: conversation.last_root_seq,
+            roots: conversation.root_count,
+            senders: HashMap::new(),
             last_event: conversation.event_seq,
         }
     }
 
-    /// The next place, and numbers for this many events.
-    pub fn next(&mut self, is_root: bool, events: u32) -> Next {
+    /// The next place, for this person, who had sent so many root messages before all of this, and numbers for this
+    /// many events.
+    pub fn next(&mut self, (sender, sent): (UserId, i32), is_root: bool, events: u32) -> Next {
         self.last += 1;
+        let sent = self.senders.entry(sender).or_insert(sent);
+        *sent += i32::from(is_root);
+        let sender_root_count = Some(*sent);
         if is_root {
             self.last_root = self.last;
+            self.roots += 1;
         }
         let event_before = self.last_event;
         self.last_event += i64::from(events);
         Next {
             seq: self.last,
+            root_count: self.roots,
+            sender_root_count,
             event_before,
         }
     }
@@ -91,18 +103,22 @@ pub async fn advance_in(
     lines: impl IntoIterator<Item = Line>,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let row = |line: Line| -> [Value; 4] {
+    let row = |line: Line| -> [Value; 5] {
         [
             line.conversation.into(),
             line.last.into(),
             line.last_root.into(),
+            line.roots.into(),
             line.last_event.into(),
         ]
     };
-    let table = Table::new("v (id, last, root, event)", lines.into_iter().map(row));
+    let table = Table::new(
+        "v (id, last, root, roots, event)",
+        lines.into_iter().map(row),
+    );
     let text = format!(
-        "WITH {} UPDATE conversation SET last_seq = v.last, last_root_seq = v.root, event_seq = v.event,
-             last_activity_at = ?
+        "WITH {} UPDATE conversation SET last_seq = v.last, last_root_seq = v.root, root_count = v.roots,
+             event_seq = v.event, last_activity_at = ?
          FROM v WHERE conversation.id = v.id",
         table.text
     );

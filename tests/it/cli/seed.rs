@@ -84,6 +84,10 @@ async fn wrong_counters_are_found_and_repaired(machine: Machine) {
             "UPDATE message SET reply_count = reply_count + 1 WHERE seq = 1",
             "UPDATE message SET descendant_count = 99 WHERE seq IN (2, 3)",
             "UPDATE thread SET reply_count = reply_count + 1",
+            "UPDATE message SET root_count = root_count + 1 WHERE seq = 1",
+            "UPDATE message SET root_count = 1000 WHERE seq > 1",
+            "UPDATE message SET sender_root_count = 1000 WHERE seq = 3",
+            "UPDATE conversation SET root_count = 0",
         ] {
             heddle::db::run(&*tx, statement, []).await?;
         }
@@ -93,7 +97,8 @@ async fn wrong_counters_are_found_and_repaired(machine: Machine) {
     .unwrap();
     db.close().await.unwrap();
     let told = machine.fails(1, &["doctor", "--recount"]);
-    assert!(told.contains("WRONG counts: 3 messages and "), "{told}");
+    assert!(told.contains("WRONG counts: 3 messages, "), "{told}");
+    assert!(told.contains(" and 202 root messages are"), "{told}");
     let json = machine.fails(1, &["doctor", "--recount", "--json"]);
     assert!(json.contains(r#""about": "counts""#), "{json}");
     machine.runs(&["doctor", "--recount", "--repair"]);

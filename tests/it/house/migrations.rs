@@ -1,10 +1,17 @@
 //! Migrations go up, down and up again, with rows in the tables.
 
+use heddle::domain::recount;
 use migration::{Migrator, MigratorTrait};
 
-use crate::support::{app::TestApp, both, dump::dump, talk::Talk};
+use crate::support::{app::TestApp, both, dump::dump, groups::Groups, talk::Talk};
 
-both!(every_step_can_be_taken_back);
+/// The last step that fills in what is counted.
+const COUNTING: &str = "m0015_root_counts";
+
+both!(
+    every_step_can_be_taken_back,
+    a_step_made_late_counts_what_is_there
+);
 
 async fn every_step_can_be_taken_back(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
@@ -32,4 +39,27 @@ async fn every_step_can_be_taken_back(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
     ann.says(&talk, "hello").await;
+}
+
+async fn a_step_made_late_counts_what_is_there(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let (talk, group) = (
+        ann.direct(&bob).await,
+        ann.founds(Some("Plans"), &[&bob]).await,
+    );
+    for place in [&talk, &group] {
+        let root = ann.says(place, "one").await;
+        ann.answers(place, &root, "below one").await;
+        let gone = ann.says(place, "two").await;
+        ann.deletes(&gone).await;
+        ann.says(place, "three").await;
+    }
+    let all = Migrator::migrations();
+    let counting = all.iter().position(|step| step.name() == COUNTING);
+    let steps = u32::try_from(all.len() - counting.unwrap()).unwrap();
+    let db = app.app.db.migrate();
+    Migrator::down(db, Some(steps)).await.unwrap();
+    Migrator::up(db, None).await.unwrap();
+    let wrong = recount::prove(&app.app.db).await.unwrap();
+    assert_eq!(wrong, recount::Wrong::default());
 }

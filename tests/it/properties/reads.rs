@@ -487,6 +487,7 @@ impl World {
             created_by: Set(None),
             last_seq: Set(0),
             last_root_seq: Set(0),
+            root_count: Set(0),
             event_seq: Set(0),
             created_at: Set(now),
             last_activity_at: Set(now),

@@ -1,0 +1,60 @@
+//! How many root messages a conversation had up to each message, and how many of them its sender's, so that how many are
+//! unread is a difference: notices are not counted, and deleted messages still are. Both have an index of their own.
+
+use sea_orm_migration::prelude::*;
+
+const UP: &[&str] = &[
+    "ALTER TABLE conversation ADD COLUMN root_count INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE message ADD COLUMN root_count INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE message ADD COLUMN sender_root_count INTEGER",
+    "UPDATE message SET root_count = counted.roots
+     FROM (SELECT id, SUM(CASE WHEN root_id IS NULL AND kind = 'USER' THEN 1 ELSE 0 END)
+               OVER (PARTITION BY conversation_id ORDER BY seq) AS roots
+           FROM message) AS counted
+     WHERE message.id = counted.id",
+    "UPDATE message SET sender_root_count = counted.roots
+     FROM (SELECT id, SUM(CASE WHEN root_id IS NULL THEN 1 ELSE 0 END)
+               OVER (PARTITION BY conversation_id, sender_id ORDER BY seq) AS roots
+           FROM message WHERE sender_id IS NOT NULL) AS counted
+     WHERE message.id = counted.id",
+    "UPDATE conversation SET root_count = (SELECT COUNT(*) FROM message m
+         WHERE m.conversation_id = conversation.id AND m.root_id IS NULL AND m.kind = 'USER')",
+    "DROP INDEX message_timeline",
+    "CREATE INDEX message_timeline ON message (conversation_id, seq) WHERE root_id IS NULL",
+    "DROP INDEX message_sender",
+    "CREATE INDEX message_sender ON message (sender_id, conversation_id, seq, sender_root_count)",
+    "CREATE INDEX message_erased ON message (conversation_id, seq, sender_id, root_id)
+         WHERE deleted_at IS NOT NULL AND kind = 'USER'",
+    "CREATE INDEX message_notice ON message (conversation_id, seq) WHERE kind = 'NOTICE'",
+];
+
+const DOWN: &[&str] = &[
+    "DROP INDEX message_notice",
+    "DROP INDEX message_erased",
+    "DROP INDEX message_sender",
+    "CREATE INDEX message_sender ON message (sender_id, conversation_id)",
+    "DROP INDEX message_timeline",
+    "CREATE INDEX message_timeline ON message (conversation_id, seq, kind, deleted_at, sender_id)
+         WHERE root_id IS NULL",
+    "ALTER TABLE message DROP COLUMN sender_root_count",
+    "ALTER TABLE message DROP COLUMN root_count",
+    "ALTER TABLE conversation DROP COLUMN root_count",
+];
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Step;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Step {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        crate::ddl::run(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        crate::ddl::run(manager, DOWN).await
+    }
+
+    fn use_transaction(&self) -> Option<bool> {
+        Some(true)
+    }
+}
