@@ -26,7 +26,7 @@ const SQLITE_SCANS: [Allowed; 15] = [
     (
         "lane",
         "",
-        "the viewer's place in the conversations asked for",
+        "where the unread part of one conversation begins: one row",
     ),
     ("list", "", "a page of one list among several"),
     ("listed", "", "people of the conversations asked for"),
