@@ -8,7 +8,12 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::{conversations::visible, reads::unread::UNREAD, sessions::Viewer, users},
+    domain::{
+        conversations::visible,
+        reads::unread::{UNREAD, count_in},
+        sessions::Viewer,
+        users,
+    },
     entity::{
         conversation::{self, ConversationKind},
         participant, user,
@@ -37,6 +42,8 @@ pub struct Columns {
     pub conversation: Vec<&'static str>,
     /// Of the viewer's places.
     pub participant: Vec<&'static str>,
+    /// How many root messages are unread for the viewer.
+    pub unread: bool,
 }
 
 impl Columns {
@@ -46,6 +53,7 @@ impl Columns {
         Self {
             conversation: conversation::Model::COLUMNS.to_vec(),
             participant: vec![],
+            unread: false,
         }
     }
 }
@@ -57,6 +65,8 @@ pub struct Row {
     pub conversation: conversation::Model,
     /// The viewer's place in it.
     pub participant: participant::Model,
+    /// How many root messages are unread for the viewer; none where that was not read.
+    pub unread: Option<i64>,
 }
 
 /// So many of the viewer's conversations, most recently active first, from after this one.
@@ -77,12 +87,25 @@ pub async fn list<C: ConnectionTrait>(
     for &column in &columns.participant {
         select = select.expr(Expr::col((participant::Entity, column)));
     }
+    if columns.unread {
+        let count = count_in(db.get_database_backend(), "conversation", "participant");
+        // Up to the floor everything is read.
+        select = select.expr(Expr::cust(format!(
+            "CASE WHEN conversation.last_root_seq > participant.read_floor_seq THEN {count} ELSE 0 END"
+        )));
+    }
     let rows = db.query_all(&select.into_query()).await?;
     let read = |row: &QueryResult| {
         let from = of_conversation.len();
+        let end = from + columns.participant.len();
         Ok(Row {
             conversation: conversation::Model::partly(row, &of_conversation, 0)?,
             participant: participant::Model::partly(row, &columns.participant, from)?,
+            unread: if columns.unread {
+                Some(row.try_get_by_index(end)?)
+            } else {
+                None
+            },
         })
     };
     rows.iter().map(read).collect()

@@ -71,15 +71,15 @@ impl Plain for Conversation {
 
     fn takes(name: &str, takes: &mut Takes) {
         let columns: &[&str] = match name {
-            "__typename" | "id" | "lastActivityAt" | "participantCount" | "lastMessage" => &[],
+            // Of the viewer's place there is taken what is asked of it.
+            "__typename" | "id" | "lastActivityAt" | "participantCount" | "lastMessage"
+            | "viewerMembership" => &[],
             "kind" => &["kind"],
             "title" | "displayTitle" => &["title"],
             "topic" => &["topic"],
             "historyVisibility" => &["history_visibility"],
             "createdAt" => &["created_at"],
             "createdBy" => &["created_by"],
-            // What it is made of is what is asked of it.
-            "viewerMembership" => &["last_root_seq"],
             _ => conversation::Model::COLUMNS,
         };
         takes.conversation.extend(columns);

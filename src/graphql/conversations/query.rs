@@ -90,9 +90,7 @@ pub async fn list(
     };
     let rows = rows.into_iter().map(|row| {
         if !columns.participant.is_empty() {
-            at_hand
-                .places
-                .push((row.participant, row.conversation.last_root_seq));
+            at_hand.places.push((row.participant, row.unread));
         }
         Conversation(row.conversation)
     });

@@ -54,7 +54,7 @@ impl Plain for Membership {
 
     fn takes(name: &str, takes: &mut Takes) {
         let (of_conversation, of_place): (&[&str], &[&str]) = match name {
-            "__typename" => (&[], &[]),
+            "__typename" | "mentionCount" => (&[], &[]),
             "id" => (&[], &["id"]),
             "notificationLevel" => (&[], &["notification_level"]),
             "isPinned" => (&[], &["is_pinned"]),
@@ -66,7 +66,10 @@ impl Plain for Membership {
             | "canChangeRoles"
             | "canModerate"
             | "canDelete" => (&["kind"], &["role"]),
-            "unreadCount" | "mentionCount" => (&[], &["read_floor_seq"]),
+            "unreadCount" => {
+                takes.unread = true;
+                (&[], &[])
+            }
             _ => (conversation::Model::COLUMNS, participant::Model::COLUMNS),
         };
         takes.conversation.extend(of_conversation);

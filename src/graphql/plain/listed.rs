@@ -23,8 +23,8 @@ use crate::{
 pub struct AtHand {
     /// People whom they name, of whom only what is asked for was read.
     pub people: HashMap<UserKey, User>,
-    /// The viewer's places in conversations that are listed, and the place of the newest root message in each.
-    pub places: Vec<(participant::Model, i32)>,
+    /// The viewer's places in conversations that are listed, and how many messages are unread in each, if that was read.
+    pub places: Vec<(participant::Model, Option<i64>)>,
     /// Whether only what is asked for was read of the items as well. They can be told at once, and in no other way.
     pub is_partial: bool,
     /// As [`Set::lineage`].

@@ -136,15 +136,14 @@ impl<'a> Found<'a> {
             .extend(people.map(|(&key, person)| (key, Some(Cow::Borrowed(person)))));
     }
 
-    /// The viewer's places in conversations, each with the place of its newest root message: where that was read,
-    /// nothing in the timeline is unread.
-    pub(super) fn places(&mut self, places: &'a [(participant::Model, i32)]) {
-        for (place, newest) in places {
+    /// The viewer's places in conversations, each with how many messages are unread there, if that is known.
+    pub(super) fn places(&mut self, places: &'a [(participant::Model, Option<i64>)]) {
+        for (place, unread) in places {
             let id = place.conversation_id;
             self.memberships
                 .insert(MembershipOf(id), Some(Cow::Borrowed(place)));
-            if *newest <= place.read_floor_seq {
-                self.unread.insert(UnreadIn(id), None);
+            if let Some(count) = unread {
+                self.unread.insert(UnreadIn(id), Some(Cow::Borrowed(count)));
             }
         }
     }

@@ -24,6 +24,8 @@ pub struct Takes {
     pub conversation: BTreeSet<&'static str>,
     /// Of the viewer's places in them.
     pub participant: BTreeSet<&'static str>,
+    /// How many messages are unread there.
+    pub unread: bool,
 }
 
 impl Takes {
@@ -43,6 +45,7 @@ impl Takes {
         conversations::Columns {
             conversation: self.conversation.into_iter().collect(),
             participant: self.participant.into_iter().collect(),
+            unread: self.unread,
         }
     }
 }
