@@ -45,7 +45,10 @@ pub struct App {
 impl App {
     /// Connects to the database and puts the rooms together. Does not migrate.
     pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
-        let db = Db::connect(&config.database_url).await?;
+        let mut db = Db::connect(&config.database_url).await?;
+        if config.read_in_place {
+            db = db.reading_in_place(&config.database_url);
+        }
         let (clock, tasks) = (Clock::default(), TaskTracker::new());
         let shutdown = CancellationToken::new();
         let throttles = Throttles::new(&clock, config.mode);

@@ -35,7 +35,7 @@ const WALKS: [(&str, usize); 6] = [
     ("nothing", 96),
     ("list of 50", 1070),
     ("thread page", 1428),
-    ("conversations", 634),
+    ("conversations", 466),
     ("send", 757),
     ("send, heard by one", 1340),
 ];

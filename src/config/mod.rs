@@ -53,6 +53,10 @@ pub enum LogFormat {
 
 /// The settings of one server.
 #[derive(Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a setting of its own"
+)]
 pub struct Config {
     /// Development or production.
     pub mode: Mode,
@@ -98,6 +102,8 @@ pub struct Config {
     pub share_answers: bool,
     /// Whether lists are told at once where that is possible, and not field by field. Answers are the same.
     pub lists_at_once: bool,
+    /// Whether pages of lists are read from SQLite on the thread that asks. Answers are the same.
+    pub read_in_place: bool,
     /// Most messages that are sent in one transaction, of those that wait for it.
     pub sends_together: usize,
     /// How long a data loader gathers keys before it asks the database.
@@ -133,6 +139,7 @@ impl Default for Config {
             event_replay: Duration::from_hours(7 * 24),
             share_answers: true,
             lists_at_once: true,
+            read_in_place: true,
             sends_together: 64,
             loader_delay: Duration::from_micros(200),
             log_format: LogFormat::Auto,

@@ -257,6 +257,13 @@ pub const SETTINGS: &[Setting] = &[
         |config| config.lists_at_once.to_string(),
     ),
     setting(
+        "read_in_place",
+        "Whether pages of lists are read from SQLite on the thread that asks, instead of by one of its own",
+        "false",
+        read!(read_in_place, parse::yes_or_no),
+        |config| config.read_in_place.to_string(),
+    ),
+    setting(
         "sends_together",
         "Most messages that are sent in one transaction, of those that wait for it; 1 sends each by itself",
         "1",

@@ -69,11 +69,14 @@ impl Meter {
 }
 
 pub(super) fn metered(mut connection: DatabaseConnection) -> DatabaseConnection {
-    connection.set_metric_callback(|info| {
-        // The text alone: values are what people wrote.
-        tracing::trace!(target: SAID, text = info.statement.sql);
-        // Outside an operation (background work) nobody counts.
-        let _ = METER.try_with(|meter| meter.count(1, info.elapsed));
-    });
+    connection.set_metric_callback(|info| note(&info.statement.sql, info.elapsed));
     connection
+}
+
+/// A statement ran.
+pub(super) fn note(text: &str, elapsed: Duration) {
+    // The text alone: values are what people wrote.
+    tracing::trace!(target: SAID, text);
+    // Outside an operation (background work) nobody counts.
+    let _ = METER.try_with(|meter| meter.count(1, elapsed));
 }

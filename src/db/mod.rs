@@ -1,8 +1,11 @@
 //! The database: one writer and readers beside it on SQLite, a pool on PostgreSQL; transactions that
 //! are retried when the database asks for it; and the meter that counts statements. No rules.
 
+mod cells;
+mod in_place;
 mod meter;
 mod options;
+mod reader;
 mod table;
 
 use std::{
@@ -25,7 +28,13 @@ use tokio::{
     time::timeout,
 };
 
-pub use self::{meter::Meter, options::note_given_up, table::Table};
+pub use self::{
+    cells::Cells,
+    meter::Meter,
+    options::note_given_up,
+    reader::{Pages, Reader, page},
+    table::Table,
+};
 use self::{
     meter::metered,
     options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
@@ -44,7 +53,7 @@ const GIVE_UP_GATHERED: Duration = Duration::from_secs(12);
 #[derive(Clone, Debug)]
 pub struct Db {
     writer: DatabaseConnection,
-    reader: DatabaseConnection,
+    reader: Reader,
     /// Counts commits that wrote events: the doorbell of this process.
     doorbell: Arc<watch::Sender<u64>>,
     /// The same for changes that are not kept: presence and typing.
@@ -117,12 +126,19 @@ impl Db {
         };
         Ok(Self {
             writer,
-            reader,
+            reader: Reader::new(reader),
             doorbell: Arc::new(watch::Sender::new(0)),
             fleeting_bell: Arc::new(watch::Sender::new(0)),
             work_bell: Arc::new(Notify::new()),
             session_endings: Arc::default(),
         })
+    }
+
+    /// The same; pages of lists are read on the thread that asks, when this is SQLite. Answers are the same.
+    #[must_use]
+    pub fn reading_in_place(mut self, url: &str) -> Self {
+        self.reader = self.reader.in_place(url);
+        self
     }
 
     /// Which database this is.
@@ -133,7 +149,7 @@ impl Db {
 
     /// A connection for reading. On SQLite it cannot write.
     #[must_use]
-    pub fn read(&self) -> &DatabaseConnection {
+    pub fn read(&self) -> &Reader {
         &self.reader
     }
 
@@ -286,21 +302,12 @@ where
     C: ConnectionTrait,
     I: IntoIterator<Item = Value> + Send,
 {
-    let rows = rows(db, text, values).await?;
+    let statement = sql(db.get_database_backend(), text, values);
+    let rows = db.query_all_raw(statement).await?;
     Ok(rows
         .iter()
         .map(|row| T::from_query_result(row, ""))
         .collect::<Result<_, _>>()?)
-}
-
-/// Runs SQL written with `?` and leaves reading the rows to the caller.
-pub async fn rows<C, I>(db: &C, text: &str, values: I) -> Result<Vec<QueryResult>, Error>
-where
-    C: ConnectionTrait,
-    I: IntoIterator<Item = Value> + Send,
-{
-    let statement = sql(db.get_database_backend(), text, values);
-    Ok(db.query_all_raw(statement).await?)
 }
 
 /// Runs SQL written with `?` and reads the first row, if there is one.

@@ -18,6 +18,8 @@ use crate::error::Error;
 const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
 /// Readers beside SQLite's one writer.
 pub(super) const SQLITE_READERS: u32 = 4;
+/// How much of SQLite's file each connection keeps: so many KiB.
+pub(super) const SQLITE_CACHE: &str = "-32000";
 /// How long a writer of another process may hold SQLite's file before we give up.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rows that SQLite's thread may be ahead of whoever reads them: a page, without waiting for each other.
@@ -25,7 +27,7 @@ const ROWS: usize = 512;
 /// Connections to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 20;
 /// Statements that a connection keeps prepared: those about many come in several lengths.
-const STATEMENTS: usize = 512;
+pub(super) const STATEMENTS: usize = 512;
 /// How long PostgreSQL works on one statement before it stops it.
 const STATEMENT_TIMEOUT: &str = "5s";
 /// How long a request waits for a connection.
@@ -57,7 +59,7 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
                 .statement_cache_capacity(STATEMENTS)
                 .row_buffer_size(ROWS)
                 .pragma("mmap_size", "0")
-                .pragma("cache_size", "-32000")
+                .pragma("cache_size", SQLITE_CACHE)
                 .pragma("temp_store", "memory")
                 .optimize_on_close(true, None);
             if read_only {

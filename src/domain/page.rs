@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use sea_orm::{
-    ConnectionTrait, EntityTrait, FromQueryResult, QueryResult, QuerySelect, QueryTrait, Select,
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QuerySelect, QueryTrait, Select,
     Statement, Value, Values, sea_query::Expr,
 };
 use uuid::Uuid;
 
-use crate::{db, error::Error};
+use crate::{
+    db::{self, Cells, Pages},
+    error::Error,
+};
 
 /// Lists that one statement reads at most; `SQLite` allows 500 in one.
 const LISTS_PER_STATEMENT: usize = 100;
@@ -165,18 +168,26 @@ impl<K: Clone + Into<Value>> Span<K> {
     }
 }
 
-/// Reads these columns of a row, `id` first, and a list, by one statement. The list's rows have `width` columns of their
-/// own, behind those.
-pub async fn beside<E, C>(
+/// Reads these columns of a row, `id` first, and a list, by one statement; none when there is no such row. The list's
+/// rows have `width` columns of their own, behind those.
+pub async fn beside<E, C, H, T>(
     db: &C,
     (head, columns): (Select<E>, &[&'static str]),
     (list, more): (String, Vec<Value>),
     width: usize,
-) -> Result<(Option<QueryResult>, Vec<QueryResult>), Error>
+    (read_head, read): (
+        impl Fn(&Cells<'_>) -> Result<H, DbErr>,
+        impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+    ),
+) -> Result<Option<(H, Vec<T>)>, Error>
 where
     E: EntityTrait,
-    C: ConnectionTrait,
+    C: Pages,
 {
+    enum Row<H, T> {
+        Head(H),
+        Item(T),
+    }
     let backend = db.get_database_backend();
     let columns_of = |select: Select<E>, &column| select.expr(Expr::col((E::default(), column)));
     let head = columns.iter().fold(head.select_only(), columns_of);
@@ -193,13 +204,20 @@ where
     );
     values.extend(more);
     let statement = Statement::from_sql_and_values(backend, text, values);
-    let mut rows = db.query_all_raw(statement).await?;
-    let id: Option<Uuid> = match rows.first() {
-        Some(first) => first.try_get_by_index(0)?,
-        None => None,
-    };
-    let head = id.is_some().then(|| rows.remove(0));
-    Ok((head, rows))
+    let rows = db::page(db, statement, |row| {
+        Ok(match row.get::<Option<Uuid>>(0)? {
+            Some(_) => Row::Head(read_head(row)?),
+            None => Row::Item(read(row)?),
+        })
+    });
+    let (mut head, mut items) = (None, vec![]);
+    for row in rows.await? {
+        match row {
+            Row::Head(found) => head = Some(found),
+            Row::Item(item) => items.push(item),
+        }
+    }
+    Ok(head.map(|head| (head, items)))
 }
 
 /// Reads several lists by one statement: each `SELECT` with its own order and limit.
@@ -208,27 +226,32 @@ where
     T: FromQueryResult,
     C: ConnectionTrait,
 {
-    let rows = union_of_rows(db, selects).await?;
-    let rows = rows.iter().map(|row| T::from_query_result(row, ""));
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-/// The same, not yet read.
-pub async fn union_of_rows<C: ConnectionTrait>(
-    db: &C,
-    selects: Vec<(String, Vec<Value>)>,
-) -> Result<Vec<QueryResult>, Error> {
     let mut rows = vec![];
     for chunk in selects.chunks(LISTS_PER_STATEMENT) {
-        let texts: Vec<_> = chunk
-            .iter()
-            .map(|(text, _)| format!("SELECT * FROM ({text}) AS list"))
-            .collect();
-        let values: Vec<_> = chunk
-            .iter()
-            .flat_map(|(_, values)| values.clone())
-            .collect();
-        rows.extend(db::rows(db, &texts.join(" UNION ALL "), values).await?);
+        let (text, values) = united(chunk);
+        rows.extend(db::all(db, &text, values).await?);
     }
     Ok(rows)
+}
+
+/// The same of rows that only the caller can read.
+pub async fn union_of<T, C: Pages>(
+    db: &C,
+    selects: Vec<(String, Vec<Value>)>,
+    read: impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+) -> Result<Vec<T>, Error> {
+    let mut rows = vec![];
+    for chunk in selects.chunks(LISTS_PER_STATEMENT) {
+        let (text, values) = united(chunk);
+        let statement = db::sql(db.get_database_backend(), &text, values);
+        rows.extend(db::page(db, statement, &read).await?);
+    }
+    Ok(rows)
+}
+
+fn united(selects: &[(String, Vec<Value>)]) -> (String, Vec<Value>) {
+    let list = |(text, _): &(String, _)| format!("SELECT * FROM ({text}) AS list");
+    let texts: Vec<_> = selects.iter().map(list).collect();
+    let values = selects.iter().flat_map(|(_, values)| values.clone());
+    (texts.join(" UNION ALL "), values.collect())
 }

@@ -14,14 +14,14 @@ macro_rules! partly {
 
             /// A row that has these columns, from this place on.
             pub fn partly(
-                row: &sea_orm::QueryResult,
+                row: &crate::db::Cells<'_>,
                 columns: &[&str],
                 from: usize,
             ) -> Result<Self, sea_orm::DbErr> {
                 let mut model = Self::default();
                 for (index, column) in (from..).zip(columns) {
                     match *column {
-                        $($column => model.$field = row.try_get_by_index(index)?,)+
+                        $($column => model.$field = row.get(index)?,)+
                         unknown => {
                             return Err(sea_orm::DbErr::Custom(format!("no column {unknown}")));
                         }

@@ -1,7 +1,7 @@
 //! People go away, and take with them what is theirs.
 
 use heddle::{db, id::UserId};
-use sea_orm::{DbBackend, FromQueryResult};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
 use serde_json::{Value, json};
 
 use crate::support::{

@@ -1,6 +1,13 @@
 //! Lists that are told at once say what lists say that are told field by field.
 
+use std::fmt::Debug;
+
+use heddle::{
+    db::{self, Cells},
+    entity::{conversation, message, participant, thread, user},
+};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
+use sea_orm::{ConnectionTrait, DbErr};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -16,6 +23,60 @@ both!(
     lists_told_at_once_say_the_same,
     lists_asked_in_parts_are_one_list
 );
+
+/// What is read on the thread that asks is what the ordinary driver reads, and what takes it long is left to that.
+#[tokio::test]
+async fn pages_read_in_place_hold_the_same_rows() {
+    let app = TestApp::sqlite().await;
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let group = ann.founds(Some("Löom"), &[&bob]).await;
+    let root = ann.says(&group, "Which yarn, @ann?\n\n*Wool* 🐑").await;
+    bob.answers(&group, &root, "cøtton 🧵").await;
+    ann.edits(&root, "Which yarn, then?").await;
+    bob.deletes(&bob.says(&group, "gone").await).await;
+    ann.founds(None, &[&bob]).await;
+    macro_rules! same {
+        ($($table:ident),+) => {$(
+            let read = |row: &Cells<'_>| $table::Model::partly(row, $table::Model::COLUMNS, 0);
+            let rows = rows_of(&app, stringify!($table), $table::Model::COLUMNS, read).await;
+            assert!(rows.len() > 0, stringify!($table));
+        )+};
+    }
+    same!(conversation, message, participant, thread, user);
+    // It goes on, in the ordinary way, where this one has looked at the clock too often.
+    let long = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000000)
+        SELECT count(*) FROM n";
+    let read = app.app.db.read();
+    let statement = db::sql(read.get_database_backend(), long, []);
+    let counted = db::page(read, statement, |row| row.get::<i64>(0)).await;
+    assert_eq!(counted.unwrap(), [1_000_000]);
+    // What is there is not what is asked for, in either way.
+    let statement = db::sql(read.get_database_backend(), "SELECT 'text'", []);
+    let read_as_number = |row: &Cells<'_>| row.get::<i32>(0);
+    assert!(db::page(read, statement, read_as_number).await.is_err());
+}
+
+/// All rows of a table, which are the same in both ways.
+async fn rows_of<T: PartialEq + Debug>(
+    app: &TestApp,
+    table: &str,
+    columns: &[&str],
+    read: impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+) -> Vec<T> {
+    let reader = app.app.db.read();
+    assert!(db::Pages::in_place(reader).is_some());
+    let text = format!(
+        r#"SELECT {} FROM "{table}" ORDER BY id"#,
+        columns.join(", ")
+    );
+    let statement = db::sql(reader.get_database_backend(), &text, []);
+    let ordinary = db::page(reader.ordinary(), statement.clone(), &read).await;
+    // Read alone, so that a fall back does not hide what is wrong.
+    let in_place =
+        db::Pages::in_place(reader).and_then(|in_place| in_place.read(&statement, &read));
+    assert_eq!(in_place.as_deref(), ordinary.as_deref().ok());
+    ordinary.unwrap()
+}
 
 /// Fields of a message that are told at once.
 const PLAIN: [&str; 18] = [

@@ -2,12 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, ExprTrait, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
     sea_query::{Expr, Query},
 };
 
 use crate::{
+    db::{self, Cells, Pages},
     domain::{
         conversations::visible,
         reads::unread::{UNREAD, count_in},
@@ -70,7 +70,7 @@ pub struct Row {
 }
 
 /// So many of the viewer's conversations, most recently active first, from after this one.
-pub async fn list<C: ConnectionTrait>(
+pub async fn list<C: Pages>(
     db: &C,
     viewer: &Viewer,
     narrowing: &Narrowing,
@@ -94,21 +94,21 @@ pub async fn list<C: ConnectionTrait>(
             "CASE WHEN conversation.last_root_seq > participant.read_floor_seq THEN {count} ELSE 0 END"
         )));
     }
-    let rows = db.query_all(&select.into_query()).await?;
-    let read = |row: &QueryResult| {
+    let read = |row: &Cells<'_>| {
         let from = of_conversation.len();
         let end = from + columns.participant.len();
         Ok(Row {
             conversation: conversation::Model::partly(row, &of_conversation, 0)?,
             participant: participant::Model::partly(row, &columns.participant, from)?,
             unread: if columns.unread {
-                Some(row.try_get_by_index(end)?)
+                Some(row.get(end)?)
             } else {
                 None
             },
         })
     };
-    rows.iter().map(read).collect()
+    let statement = select.build(db.get_database_backend());
+    db::page(db, statement, read).await
 }
 
 fn select(

@@ -1,10 +1,10 @@
 //! Rows of messages in lists, of which only what is asked for is read, and with it who sent them. Reads only.
 
-use sea_orm::{DbBackend, DbErr, QueryResult};
+use sea_orm::{DbBackend, DbErr};
 
 use crate::{
+    db::Cells,
     entity::{message, user},
-    error::Error,
     id::UserId,
 };
 
@@ -80,7 +80,7 @@ impl Columns {
     }
 
     /// Reads a row of such a statement, which begins at this place of a longer one.
-    pub fn read(&self, row: &QueryResult, from: usize) -> Result<Row, Error> {
+    pub fn read(&self, row: &Cells<'_>, from: usize) -> Result<Row, DbErr> {
         let message = message::Model::partly(row, &self.message, from)?;
         Ok(Row {
             sender: self.sender_of(row, from + self.message.len())?,
@@ -88,8 +88,8 @@ impl Columns {
         })
     }
 
-    fn sender_of(&self, row: &QueryResult, from: usize) -> Result<Option<user::Model>, DbErr> {
-        if self.sender.is_empty() || row.try_get_by_index::<Option<UserId>>(from)?.is_none() {
+    fn sender_of(&self, row: &Cells<'_>, from: usize) -> Result<Option<user::Model>, DbErr> {
+        if self.sender.is_empty() || row.get::<Option<UserId>>(from)?.is_none() {
             return Ok(None);
         }
         user::Model::partly(row, &self.sender, from).map(Some)

@@ -18,7 +18,7 @@ pub mod tree;
 use std::collections::HashSet;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseConnection, EntityTrait, ExprTrait, QueryFilter, Select,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, Select,
     sea_query::{Expr, Query, SubQueryStatement},
 };
 
@@ -84,7 +84,7 @@ pub async fn is_hidden<C: ConnectionTrait>(
 }
 
 /// Everybody who may see this message, as [`visible`] has it.
-pub async fn audience(db: &DatabaseConnection, id: MessageId) -> Result<HashSet<UserId>, Error> {
+pub async fn audience(db: &db::Reader, id: MessageId) -> Result<HashSet<UserId>, Error> {
     let text = "SELECT p.user_id FROM message m JOIN participant p
         ON p.conversation_id = m.conversation_id AND m.seq >= p.visible_from_seq WHERE m.id = ?";
     let statement = db::sql(db.get_database_backend(), text, [id.into()]);

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter, Value};
 
 use crate::{
-    db,
+    db::{self, Cells, Pages},
     domain::{
         conversations,
         messages::{
@@ -14,7 +14,7 @@ use crate::{
             columns::{Columns, Row},
             find,
         },
-        page::{End, Part, Span, beside, union_of_rows},
+        page::{End, Part, Span, beside, union_of},
         reads::unread::UNREAD,
         sessions::Viewer,
     },
@@ -40,7 +40,7 @@ pub enum Anchor {
 }
 
 /// The same part of several timelines.
-pub async fn pages<C: ConnectionTrait>(
+pub async fn pages<C: Pages>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
@@ -53,10 +53,9 @@ pub async fn pages<C: ConnectionTrait>(
         let text = columns.select(db.get_database_backend());
         select(&text, viewer, conversation, span, include_replies)
     });
-    let rows = union_of_rows(db, selects.collect()).await?;
+    let read = |row: &Cells<'_>| columns.read(row, 0);
     let mut lists: HashMap<ConversationId, Vec<Row>> = HashMap::new();
-    for row in &rows {
-        let row = columns.read(row, 0)?;
+    for row in union_of(db, selects.collect(), read).await? {
         let list = lists.entry(row.message.conversation_id);
         list.or_default().push(row);
     }
@@ -67,7 +66,7 @@ pub async fn pages<C: ConnectionTrait>(
 }
 
 /// A conversation, of which these columns are read, `id` first, and a part of its timeline, by one statement.
-pub async fn with_conversation<C: ConnectionTrait>(
+pub async fn with_conversation<C: Pages>(
     db: &C,
     viewer: &Viewer,
     (id, of_conversation): (ConversationId, &[&'static str]),
@@ -79,14 +78,12 @@ pub async fn with_conversation<C: ConnectionTrait>(
     let text = columns.select(db.get_database_backend());
     let list = select(&text, viewer, id, span, include_replies);
     let head = (found, of_conversation);
-    let (found, rows) = beside(db, head, list, columns.width()).await?;
-    let Some(found) = found else { return Ok(None) };
-    let rows = rows
-        .iter()
-        .map(|row| columns.read(row, of_conversation.len()));
-    let part = span.part(rows.collect::<Result<_, _>>()?);
-    let conversation = conversation::Model::partly(&found, of_conversation, 0)?;
-    Ok(Some((conversation, part)))
+    let read = (
+        |row: &Cells<'_>| conversation::Model::partly(row, of_conversation, 0),
+        |row: &Cells<'_>| columns.read(row, of_conversation.len()),
+    );
+    let found = beside(db, head, list, columns.width(), read).await?;
+    Ok(found.map(|(conversation, rows)| (conversation, span.part(rows))))
 }
 
 fn select(
@@ -111,7 +108,7 @@ struct Place {
 }
 
 /// The place that an anchor names in a conversation; `None` when the timeline has nothing there.
-pub async fn place<C: ConnectionTrait>(
+pub async fn place<C: Pages>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
@@ -169,7 +166,7 @@ async fn since<C: ConnectionTrait>(
     Ok(found.and_then(|place| place.seq).unwrap_or(i32::MAX))
 }
 
-async fn first_unread<C: ConnectionTrait>(
+async fn first_unread<C: Pages>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
@@ -194,7 +191,7 @@ async fn first_unread<C: ConnectionTrait>(
 }
 
 /// The place of the first message of a part.
-async fn first<C: ConnectionTrait>(
+async fn first<C: Pages>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,

@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Value};
 
 use crate::{
+    db::{Cells, Pages},
     domain::{
         messages::{
             self, SHOWN, VISIBLE,
             columns::{Columns, Row},
             tree,
         },
-        page::{Part, Span, beside, union, union_of_rows},
+        page::{Part, Span, beside, union, union_of},
         sessions::Viewer,
         threads,
     },
@@ -88,7 +89,7 @@ pub async fn scope<C: ConnectionTrait>(
 }
 
 /// The same part of several threads.
-pub async fn pages<C: ConnectionTrait>(
+pub async fn pages<C: Pages>(
     db: &C,
     viewer: &Viewer,
     threads: &[ThreadId],
@@ -103,8 +104,7 @@ pub async fn pages<C: ConnectionTrait>(
         .map(|&thread| select(backend, viewer, thread, (scope, listing), &columns))
         .collect();
     let mut lists: HashMap<ThreadId, Vec<Row>> = HashMap::new();
-    for row in &union_of_rows(db, selects).await? {
-        let row = columns.read(row, 0)?;
+    for row in union_of(db, selects, |row: &Cells<'_>| columns.read(row, 0)).await? {
         let list = lists.entry(ThreadId::from(row.message.thread_root()));
         list.or_default().push(row);
     }
@@ -115,7 +115,7 @@ pub async fn pages<C: ConnectionTrait>(
 }
 
 /// A thread, of which these columns are read, `id` first, and a part of all its replies, by one statement.
-pub async fn with_thread<C: ConnectionTrait>(
+pub async fn with_thread<C: Pages>(
     db: &C,
     viewer: &Viewer,
     (id, of_thread): (ThreadId, &[&'static str]),
@@ -131,12 +131,12 @@ pub async fn with_thread<C: ConnectionTrait>(
         (scope, listing),
         &columns,
     );
-    let (found, rows) = beside(db, (found, of_thread), list, columns.width()).await?;
-    let Some(found) = found else { return Ok(None) };
-    let rows = rows.iter().map(|row| columns.read(row, of_thread.len()));
-    let part = listing.part(rows.collect::<Result<_, _>>()?);
-    let thread = thread::Model::partly(&found, of_thread, 0)?;
-    Ok(Some((thread, part)))
+    let read = (
+        |row: &Cells<'_>| thread::Model::partly(row, of_thread, 0),
+        |row: &Cells<'_>| columns.read(row, of_thread.len()),
+    );
+    let found = beside(db, (found, of_thread), list, columns.width(), read).await?;
+    Ok(found.map(|(thread, rows)| (thread, listing.part(rows))))
 }
 
 fn select(

@@ -20,7 +20,7 @@ impl Work {
     pub(crate) async fn watch(db: &Db) -> Self {
         let steps = Arc::new(AtomicI64::new(0));
         if db.backend() == DbBackend::Sqlite {
-            let pool = db.read().get_sqlite_connection_pool();
+            let pool = db.read().ordinary().get_sqlite_connection_pool();
             // All of them at once, so that none is left out.
             let mut taken = vec![];
             for _ in 0..pool.options().get_max_connections() {
@@ -55,7 +55,7 @@ impl Work {
         if self.db.backend() == DbBackend::Sqlite {
             return self.steps.load(Ordering::Relaxed);
         }
-        let pool = self.db.read().get_postgres_connection_pool();
+        let pool = self.db.read().ordinary().get_postgres_connection_pool();
         let mut taken = vec![];
         for _ in 0..pool.options().get_max_connections() {
             let mut connection = pool.acquire().await.unwrap();
