@@ -22,6 +22,7 @@ mod m0012_presence;
 mod m0013_read_receipts;
 mod m0014_unread_counts;
 mod m0015_root_counts;
+mod m0016_lean_notifications;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -46,6 +47,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0013_read_receipts::Step),
             Box::new(m0014_unread_counts::Step),
             Box::new(m0015_root_counts::Step),
+            Box::new(m0016_lean_notifications::Step),
         ]
     }
 }

@@ -34,6 +34,7 @@ pub struct Model {
     pub id: NotificationId,
     pub user_id: UserId,
     pub kind: NotificationType,
+    /// Who caused it; in the table not of messages, which name their senders.
     pub actor_id: Option<UserId>,
     pub message_id: Option<MessageId>,
     pub conversation_id: Option<ConversationId>,

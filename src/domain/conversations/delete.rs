@@ -69,6 +69,7 @@ async fn erase_some_in(tx: &Tx, id: ConversationId) -> Result<bool, Error> {
     if db::run(tx, &text, [id.into()]).await? == MESSAGES {
         return Ok(false);
     }
+    notifications::forget_deleted_in(tx, id).await?;
     conversation::Entity::delete_by_id(id).exec(tx).await?;
     Ok(true)
 }

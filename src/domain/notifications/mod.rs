@@ -4,23 +4,43 @@ mod notify;
 mod settle;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, Select};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, Iterable, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    Select,
+    sea_query::{Expr, Func},
+};
 
 pub use notify::{
     added_in, message_edited_in, messages_sent_in, messages_sent_to_crowds_in, notify_of_message,
     role_changed_in,
 };
 pub use settle::{
-    Selection, dismiss, forget_conversation_in, forget_message_in, forget_sender_in, mark_read,
-    read_in,
+    Selection, dismiss, forget_conversation_in, forget_deleted_in, forget_message_in,
+    forget_sender_in, mark_read, read_in,
 };
 
-use crate::{domain::sessions::Viewer, entity::notification, id::NotificationId};
+use crate::{
+    domain::sessions::Viewer,
+    entity::{message, notification},
+    id::NotificationId,
+};
 
-/// The viewer's notifications.
+/// The viewer's notifications. Who sent a message stands in the message.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<notification::Entity> {
-    notification::Entity::find().filter(notification::Column::UserId.eq(viewer.user))
+    use notification::Column;
+    let told = Expr::col((notification::Entity, Column::ActorId));
+    let sender = Expr::col((message::Entity, message::Column::SenderId));
+    let message = notification::Entity::belongs_to(message::Entity)
+        .from(Column::MessageId)
+        .to(message::Column::Id)
+        .into();
+    notification::Entity::find()
+        .select_only()
+        .columns(Column::iter().filter(|column| !matches!(column, Column::ActorId)))
+        .expr_as(Func::coalesce([told, sender]), "actor_id")
+        .join(JoinType::LeftJoin, message)
+        .filter(Column::UserId.eq(viewer.user))
 }
 
 /// The viewer's notifications from after this place, newest first.

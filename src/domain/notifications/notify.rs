@@ -50,6 +50,7 @@ struct Recipient {
 /// What a notification says besides whom it is for and why.
 #[derive(Clone, Copy, Debug)]
 struct Cause {
+    /// Who did it, unless a message tells.
     actor: Option<UserId>,
     message: Option<MessageId>,
     conversation: ConversationId,
@@ -58,7 +59,7 @@ struct Cause {
 impl Cause {
     fn message(message: &message::Model) -> Self {
         Self {
-            actor: message.sender_id,
+            actor: None,
             message: Some(message.id),
             conversation: message.conversation_id,
         }
@@ -100,8 +101,8 @@ pub async fn messages_sent_in(
     let id = id::minted_in(tx.get_database_backend());
     let text = format!(
         "WITH {} INSERT INTO notification
-             (id, user_id, kind, actor_id, message_id, conversation_id, created_at)
-         SELECT {id}, p.user_id, {KIND}, m.sender_id, m.id, m.conversation_id, ?
+             (id, user_id, kind, message_id, conversation_id, created_at)
+         SELECT {id}, p.user_id, {KIND}, m.id, m.conversation_id, ?
          FROM v CROSS JOIN {people}
          WHERE m.id = v.id AND p.user_id <> m.sender_id AND p.visible_from_seq <= m.seq
              AND {LISTENS} AND {WANTS}

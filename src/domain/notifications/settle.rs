@@ -189,6 +189,13 @@ pub async fn forget_conversation_in(
     forget_in(tx, &text, values, at).await
 }
 
+/// The same of a conversation in which nobody takes part any more, once its messages are gone.
+pub async fn forget_deleted_in(tx: &Tx, conversation: ConversationId) -> Result<(), Error> {
+    let text = "DELETE FROM notification WHERE conversation_id = ? AND message_id IS NULL";
+    db::run(tx, text, [conversation.into()]).await?;
+    Ok(())
+}
+
 #[derive(FromQueryResult)]
 struct Gone {
     id: NotificationId,

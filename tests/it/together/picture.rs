@@ -27,7 +27,8 @@ const LINES: [&str; 6] = [
     "SELECT u.username || ' is told of ' || n.kind || ' ' || COALESCE(c.title, '-') || ' ' || COALESCE(m.seq, 0)
          || ' by ' || a.username AS line
      FROM notification n JOIN \"user\" u ON u.id = n.user_id JOIN conversation c ON c.id = n.conversation_id
-     JOIN \"user\" a ON a.id = n.actor_id LEFT JOIN message m ON m.id = n.message_id",
+     LEFT JOIN message m ON m.id = n.message_id
+     JOIN \"user\" a ON a.id = COALESCE(n.actor_id, m.sender_id)",
 ];
 
 const UNREAD: &str =
