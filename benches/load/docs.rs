@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::{
     drawing, goals,
-    report::{FOLDER, number, read, text},
+    report::{FOLDER, number, read_any, read_of, text},
 };
 
 const PAGE: &str = "docs/performance.md";
@@ -17,7 +17,7 @@ const END: &str = "<!-- end of measured -->";
 
 /// Writes both from the results of this name.
 pub(crate) fn write(name: &str) {
-    let results = read(name);
+    let results = read_any(name);
     if results["operations"].is_null() {
         eprintln!(
             "{FOLDER}/{name}.json holds no results: run `just bench` or `just bench quick` first"
@@ -29,7 +29,8 @@ pub(crate) fn write(name: &str) {
         .split_once(BEGIN)
         .expect("where the measured part begins");
     let (_, after) = rest.split_once(END).expect("where it ends");
-    let measured = part(&results, &read("growth"));
+    let growth = read_of("growth", text(&results["machine"]["profile"]));
+    let measured = part(&results, &growth);
     fs::write(PAGE, format!("{before}{BEGIN}\n\n{measured}\n{END}{after}")).unwrap();
     fs::write(PICTURE, drawing::bars(&results)).unwrap();
     println!("{PAGE} and {PICTURE} are written");

@@ -5,8 +5,7 @@ const REASONS: [(&str, &str); 11] = [
     (
         "a,",
         "The statement is one, as the floor's is; beside it stand the right to see each row, the executor around the list, \
-         and, on SQLite, a trip to its thread and a value made for each column. \
-         Next: read pages on the thread that asks, through a second driver",
+         and, on PostgreSQL, a look for each sender. Next: senders from a cache that changes of them empty",
     ),
     (
         "b, ",
@@ -19,13 +18,13 @@ const REASONS: [(&str, &str); 11] = [
     ),
     (
         "c with",
-        "Each unread message is an entry of an index that is counted. \
-         Next: number the root messages, note what is erased as gaps, and tell counts as differences",
+        "Where something is unread, five looks into indexes for each conversation, as many for a thousand as for one. \
+         Next: keep the count up to the floor with the floor, and ask for exceptions once for all conversations",
     ),
     (
         "d, 64",
         "Senders share transactions and their statements; what is left is rows: in a group of eight seven notifications \
-         with six indexes each. Next: tell of plain messages by the unread state, without rows",
+         with four indexes each. Next: tell of plain messages by the unread state, without rows",
     ),
     (
         "d,",

@@ -248,13 +248,23 @@ pub(crate) fn write(name: &str, results: &Value) {
 /// Results of an earlier run of a build like this one; null where there are none. Figures of a debug build shall never
 /// stand beside others.
 pub(crate) fn read(name: &str) -> Value {
-    let bytes = fs::read(format!("{FOLDER}/{name}.json")).unwrap_or_default();
-    let results: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    if results["machine"]["profile"] == machine::profile() {
+    read_of(name, machine::profile())
+}
+
+/// The same of a build of this profile.
+pub(crate) fn read_of(name: &str, profile: &str) -> Value {
+    let results = read_any(name);
+    if results["machine"]["profile"] == profile {
         results
     } else {
         Value::Null
     }
+}
+
+/// The same of whatever build.
+pub(crate) fn read_any(name: &str) -> Value {
+    let bytes = fs::read(format!("{FOLDER}/{name}.json")).unwrap_or_default();
+    serde_json::from_slice(&bytes).unwrap_or_default()
 }
 
 /// A number with so many digits after the point, in groups of three before it; nothing where there is none.

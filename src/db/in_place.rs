@@ -111,7 +111,8 @@ impl Lane {
         match Reader::open(&self.path) {
             Ok(reader) => Some(reader),
             Err(error) => {
-                tracing::warn!(%error, "the database cannot be read in place");
+                tracing::debug!(%error, "the database cannot be read in place");
+                self.spare().more += 1;
                 None
             }
         }
