@@ -10,7 +10,7 @@ use crate::{
     db::{self, Cells, Pages},
     domain::{
         conversations::visible,
-        reads::unread::{UNREAD, count_in},
+        reads::{tally, unread::UNREAD},
         sessions::Viewer,
         users,
     },
@@ -88,7 +88,7 @@ pub async fn list<C: Pages>(
         select = select.expr(Expr::col((participant::Entity, column)));
     }
     if columns.unread {
-        let count = count_in(db.get_database_backend(), "conversation", "participant");
+        let count = tally::timeline(db.get_database_backend(), "conversation", "participant");
         // Up to the floor everything is read.
         select = select.expr(Expr::cust(format!(
             "CASE WHEN conversation.last_root_seq > participant.read_floor_seq THEN {count} ELSE 0 END"

@@ -8,6 +8,7 @@ mod lane;
 mod mark;
 pub mod position;
 pub mod receipts;
+pub mod tally;
 pub mod unread;
 
 pub use back::mark_unread_from;

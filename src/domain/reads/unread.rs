@@ -11,6 +11,7 @@ use crate::{
     db,
     domain::{
         page::{Part, Span},
+        reads::tally,
         sessions::Viewer,
     },
     entity::message,
@@ -60,21 +61,38 @@ pub async fn totals<C: ConnectionTrait>(
     viewer: &Viewer,
     now: DateTime<Utc>,
 ) -> Result<Totals, Error> {
+    let count = tally::all(db.get_database_backend(), "c", "p");
+    // A mention stands above the floor when it is unread, and so does a thread's last reply.
     let text = format!(
-        "SELECT COUNT(*) AS messages, COUNT(n.message_id) AS mentions,
-             COUNT(DISTINCT m.conversation_id) AS conversations,
-             COUNT(DISTINCT r.id) AS threads,
+        "WITH counted AS MATERIALIZED (SELECT {count} AS unread
+             FROM participant p JOIN conversation c ON c.id = p.conversation_id
+             WHERE p.user_id = ? AND {AUDIBLE} AND c.last_seq > p.read_floor_seq)
+         SELECT COALESCE(CAST(SUM(counted.unread) AS BIGINT), 0) AS messages,
+             COUNT(CASE WHEN counted.unread > 0 THEN 1 END) AS conversations,
+             (SELECT COUNT(*) FROM participant p CROSS JOIN mention n CROSS JOIN message m
+              WHERE p.user_id = ? AND {AUDIBLE} AND n.user_id = p.user_id
+                  AND n.conversation_id = p.conversation_id AND n.seq > p.read_floor_seq
+                  AND m.id = n.message_id AND {UNREAD}) AS mentions,
+             (SELECT COUNT(*) FROM thread_follow f JOIN thread t ON t.id = f.thread_id
+              JOIN message r ON r.id = f.thread_id
+              JOIN participant p ON p.conversation_id = f.conversation_id AND p.user_id = f.user_id
+              WHERE f.user_id = ? AND f.is_following AND {AUDIBLE}
+                  AND t.last_reply_seq > p.read_floor_seq AND r.seq >= p.visible_from_seq
+                  AND EXISTS (SELECT 1 FROM message m WHERE m.root_id = r.id
+                      AND m.seq > COALESCE((SELECT k.seq FROM read_mark k
+                          WHERE k.user_id = p.user_id AND k.lane_id = r.id), 0) AND {UNREAD}))
+                 AS threads,
              (SELECT COUNT(*) FROM notification WHERE user_id = ? AND read_at IS NULL)
                  AS notifications
-         FROM participant p
-         JOIN message m ON m.conversation_id = p.conversation_id
-         LEFT JOIN mention n ON n.message_id = m.id AND n.user_id = p.user_id
-         LEFT JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id
-             AND f.is_following
-         LEFT JOIN message r ON r.id = f.thread_id AND r.seq >= p.visible_from_seq
-         WHERE p.user_id = ? AND {AUDIBLE} AND {UNREAD}"
+         FROM counted"
     );
-    let values: [Value; 3] = [viewer.user.into(), viewer.user.into(), now.into()];
+    let (user, now) = (Value::from(viewer.user), Value::from(now));
+    let each = [
+        [user.clone(), now.clone()],
+        [user.clone(), now.clone()],
+        [user.clone(), now],
+    ];
+    let values = each.into_iter().flatten().chain([user]).collect::<Vec<_>>();
     Ok(db::one(db, &text, values).await?.unwrap_or_default())
 }
 
@@ -113,7 +131,12 @@ pub async fn count<C: ConnectionTrait>(
     scope: Scope,
 ) -> Result<i64, Error> {
     let (narrowed, value) = scope.sql();
-    let text = format!("SELECT COUNT(*) AS count {THEIRS} AND {narrowed} AND {UNREAD}");
+    let text = format!(
+        "SELECT COALESCE(CAST(SUM({}) AS BIGINT), 0) AS count
+         FROM participant p JOIN conversation c ON c.id = p.conversation_id
+         WHERE p.user_id = ? AND {narrowed} AND c.last_seq > p.read_floor_seq",
+        tally::all(db.get_database_backend(), "c", "p")
+    );
     let found: Option<Count> = db::one(db, &text, [viewer.user.into(), value]).await?;
     Ok(found.map_or(0, |found| found.count))
 }
@@ -183,43 +206,6 @@ struct CountOf<K: sea_orm::TryGetable> {
     count: i64,
 }
 
-/// SQL for how many root messages are unread in a conversation of `participant p`; `c` is its row, and both may have other
-/// names. It binds no values.
-///
-/// This is how many [`UNREAD`] finds, in another way, which takes no longer for a thousand than for one: root messages
-/// are counted as they are sent, so that behind the place where the lane begins to be unread there are as many as the
-/// difference, and so are those of each sender, whose own are taken off it. So are those deleted and the exceptions,
-/// which are few.
-#[must_use]
-pub fn count_in(backend: DbBackend, c: &str, p: &str) -> String {
-    const BEHIND: &str = "m.seq > lane.start AND m.root_id IS NULL";
-    let by_others = format!("(m.sender_id IS NULL OR m.sender_id <> {p}.user_id)");
-    // PostgreSQL would work out the start again wherever it is named.
-    let (greatest, once) = match backend {
-        DbBackend::Postgres => ("GREATEST", " OFFSET 0"),
-        _ => ("MAX", ""),
-    };
-    format!(
-        "(SELECT {c}.root_count
-             - COALESCE((SELECT m.root_count FROM message m
-                 WHERE m.conversation_id = {c}.id AND m.seq = lane.start), 0)
-             - COALESCE((SELECT m.sender_root_count - COALESCE((SELECT b.sender_root_count
-                     FROM message b WHERE b.sender_id = {p}.user_id AND b.conversation_id = {c}.id
-                         AND b.seq <= lane.start ORDER BY b.seq DESC LIMIT 1), 0)
-                 FROM message m WHERE m.sender_id = {p}.user_id AND m.conversation_id = {c}.id
-                     AND m.seq > lane.start ORDER BY m.seq DESC LIMIT 1), 0)
-             - (SELECT COUNT(*) FROM message m WHERE m.conversation_id = {c}.id AND {BEHIND}
-                 AND m.kind = 'USER' AND m.deleted_at IS NOT NULL AND {by_others})
-             - (SELECT COUNT(*) FROM read_exception x CROSS JOIN message m
-                 WHERE x.user_id = {p}.user_id AND x.lane_id = {c}.id AND x.seq > lane.start
-                     AND m.conversation_id = x.lane_id AND m.seq = x.seq AND {BEHIND}
-                     AND m.kind = 'USER' AND m.deleted_at IS NULL AND {by_others})
-         FROM (SELECT {greatest}({p}.read_floor_seq, {p}.visible_from_seq - 1, COALESCE(
-             (SELECT k.seq FROM read_mark k
-              WHERE k.user_id = {p}.user_id AND k.lane_id = {c}.id), 0)) AS start{once}) AS lane)"
-    )
-}
-
 /// Unread root messages of each conversation; those with none are left out.
 pub async fn of_conversations<C: ConnectionTrait>(
     db: &C,
@@ -232,7 +218,7 @@ pub async fn of_conversations<C: ConnectionTrait>(
     let text = format!(
         "SELECT c.id, {} AS count FROM participant p JOIN conversation c ON c.id = p.conversation_id
          WHERE p.user_id = ? AND p.conversation_id IN ({}) AND c.last_root_seq > p.read_floor_seq",
-        count_in(db.get_database_backend(), "c", "p"),
+        tally::timeline(db.get_database_backend(), "c", "p"),
         db::marks(conversations.len())
     );
     let values = with(viewer.user, conversations);

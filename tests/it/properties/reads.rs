@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use heddle::{
+    db,
     domain::{
         messages::{self, NewMessage},
         notifications,
@@ -25,7 +26,9 @@ use heddle::{
     id::{ConversationId, MessageId, ParticipantId, ThreadId},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng, seq::IndexedRandom};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Set, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set, sea_query::Expr,
+};
 
 use crate::support::{app::TestApp, both, seed::seed};
 
@@ -310,6 +313,11 @@ impl World {
         );
         let places: BTreeSet<_> = heard.iter().map(|message| message.conversation).collect();
         assert_eq!(totals.conversations, length(&places), "{about}");
+        assert_eq!(
+            totals.threads,
+            self.threads_heard(viewer, now).await,
+            "{about}"
+        );
         let count = unread::count(db, viewer, Scope::Audible(now))
             .await
             .unwrap();
@@ -321,6 +329,27 @@ impl World {
         }
         self.check_threads(person, about).await;
         self.check_notifications(person, about).await;
+    }
+
+    /// How many followed threads have unread replies, found by looking at all of them.
+    async fn threads_heard(&self, viewer: &Viewer, now: DateTime<Utc>) -> i64 {
+        let text = format!(
+            "SELECT COUNT(DISTINCT r.id) AS count FROM participant p
+             JOIN message m ON m.conversation_id = p.conversation_id
+             JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id
+             JOIN message r ON r.id = f.thread_id
+             WHERE p.user_id = ? AND f.is_following AND r.seq >= p.visible_from_seq
+                 AND (p.muted_until IS NULL OR p.muted_until <= ?) AND {}",
+            unread::UNREAD
+        );
+        let db = self.app.app.db.read();
+        let statement = db::sql(
+            self.app.app.db.backend(),
+            &text,
+            [viewer.user.into(), now.into()],
+        );
+        let row = db.query_one_raw(statement).await.unwrap().unwrap();
+        row.try_get_by_index(0).unwrap()
     }
 
     /// Nobody is still notified of a message that they have read.
