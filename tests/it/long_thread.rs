@@ -2,6 +2,7 @@
 //! every reply once, each page for the same number of statements and the same work.
 
 use heddle::{
+    config::Config,
     domain::{
         bulk::{self, Group, History, Member, Past},
         recount::{self, Wrong},
@@ -14,7 +15,6 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
-    both,
     person::{Person, text},
     seed::seed,
     work::Work,
@@ -24,9 +24,22 @@ const REPLIES: usize = 10_000;
 const DEEPEST: usize = 50;
 const PAGE: usize = 100;
 
-both!(a_thread_of_ten_thousand_is_read_from_end_to_end);
+/// The work of the ordinary way is what is counted; the statements are the same.
+fn ordinary(config: &mut Config) {
+    config.read_in_place = false;
+}
 
-async fn a_thread_of_ten_thousand_is_read_from_end_to_end(app: TestApp) {
+#[tokio::test]
+async fn a_thread_of_ten_thousand_is_read_from_end_to_end_on_sqlite() {
+    read_from_end_to_end(TestApp::sqlite_with(ordinary).await).await;
+}
+
+#[tokio::test]
+async fn a_thread_of_ten_thousand_is_read_from_end_to_end_on_postgres() {
+    read_from_end_to_end(TestApp::postgres().await).await;
+}
+
+async fn read_from_end_to_end(app: TestApp) {
     let ann = app.person("Ann").await;
     let tree = Tree::grown(&app, &ann).await;
     assert_eq!(recount::prove(&app.app.db).await.unwrap(), Wrong::default());
