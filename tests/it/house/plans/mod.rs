@@ -119,6 +119,17 @@ async fn sqlite_keeps_its_plans() {
     );
 }
 
+/// What is looked at here are plans without values. With values PostgreSQL takes the bounds of a list that is not in its
+/// statistics for a few rows: each first page of a new thread of ten thousand replies was a sort of all of them.
+#[tokio::test]
+async fn postgres_plans_without_values() {
+    let app = TestApp::postgres().await;
+    let mode = Statement::from_string(DbBackend::Postgres, "SHOW plan_cache_mode");
+    let row = app.app.db.read().query_one_raw(mode).await.unwrap();
+    let mode: String = row.unwrap().try_get_by_index(0).unwrap();
+    assert_eq!(mode, "force_generic_plan");
+}
+
 #[tokio::test]
 async fn sqlite() {
     let app = TestApp::sqlite_with(patient).await;
