@@ -43,7 +43,7 @@ async fn pages_read_in_place_hold_the_same_rows() {
         )+};
     }
     same!(conversation, message, participant, thread, user);
-    // It goes on, in the ordinary way, where this one has looked at the clock too often.
+    // It goes on, in the ordinary way, where this one has looked too often.
     let long = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000000)
         SELECT count(*) FROM n";
     let read = app.app.db.read();

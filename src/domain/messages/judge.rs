@@ -62,13 +62,11 @@ pub(super) async fn judge_in(
             is_crowded,
             sent,
         } => {
-            let parent = None;
-            let place = *place;
             let allowed = Allowed {
-                place,
+                place: *place,
                 is_crowded,
                 sent,
-                parent,
+                parent: None,
             };
             before
                 .verdict(letter, allowed)
