@@ -1,6 +1,46 @@
 //! The database: one writer and readers beside it on SQLite, a pool on PostgreSQL; transactions that
 //! are retried when the database asks for it; and the meter that counts statements. No rules.
 
+/// Whatever is asked of these is asked of what is inside them.
+macro_rules! asks_inner {
+    ($name:ty) => {
+        #[async_trait::async_trait]
+        impl sea_orm::ConnectionTrait for $name {
+            fn get_database_backend(&self) -> sea_orm::DbBackend {
+                self.inner.get_database_backend()
+            }
+
+            async fn execute_raw(
+                &self,
+                statement: sea_orm::Statement,
+            ) -> Result<sea_orm::ExecResult, sea_orm::DbErr> {
+                self.inner.execute_raw(statement).await
+            }
+
+            async fn execute_unprepared(
+                &self,
+                text: &str,
+            ) -> Result<sea_orm::ExecResult, sea_orm::DbErr> {
+                self.inner.execute_unprepared(text).await
+            }
+
+            async fn query_one_raw(
+                &self,
+                statement: sea_orm::Statement,
+            ) -> Result<Option<sea_orm::QueryResult>, sea_orm::DbErr> {
+                self.inner.query_one_raw(statement).await
+            }
+
+            async fn query_all_raw(
+                &self,
+                statement: sea_orm::Statement,
+            ) -> Result<Vec<sea_orm::QueryResult>, sea_orm::DbErr> {
+                self.inner.query_all_raw(statement).await
+            }
+        }
+    };
+}
+
 mod cells;
 mod in_place;
 mod meter;
@@ -19,9 +59,8 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    ExecResult, FromQueryResult, QueryResult, SqliteTransactionMode, Statement, TransactionOptions,
-    TransactionTrait, Value,
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
 };
 use tokio::{
     sync::{Notify, watch},
@@ -99,6 +138,15 @@ impl Tx {
     /// What is known of sessions is looked up again once this transaction is committed: it ends some.
     pub fn forget_sessions_on_commit(&self) {
         self.rings_on_commit(Bell::Sessions);
+    }
+
+    /// A statement of this transaction may take longer than one of a request: up to five minutes.
+    pub async fn takes_its_time(&self) -> Result<(), Error> {
+        if self.get_database_backend() == DbBackend::Postgres {
+            let text = "SET LOCAL statement_timeout = '5min'";
+            self.execute_unprepared(text).await?;
+        }
+        Ok(())
     }
 
     fn rings_on_commit(&self, bell: Bell) {
@@ -390,25 +438,4 @@ pub fn spawn_metered(work: BoxFuture<'static, ()>) {
     };
 }
 
-#[async_trait::async_trait]
-impl ConnectionTrait for Tx {
-    fn get_database_backend(&self) -> DbBackend {
-        self.inner.get_database_backend()
-    }
-
-    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.inner.execute_raw(statement).await
-    }
-
-    async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
-        self.inner.execute_unprepared(text).await
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.inner.query_one_raw(statement).await
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.inner.query_all_raw(statement).await
-    }
-}
+asks_inner!(Tx);

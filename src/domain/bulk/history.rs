@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use super::ROWS;
 use crate::{
@@ -13,9 +13,6 @@ use crate::{
     error::Error,
     id::{ConversationId, MessageId, UserId},
 };
-
-/// Nobody waits for it, and a disk that is busy with what was written before may take its time.
-const STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = '5min'";
 
 /// A message to append.
 #[derive(Clone, Debug)]
@@ -122,9 +119,8 @@ impl History {
             return Ok(vec![]);
         };
         let count = i32::try_from(messages.len()).map_err(Error::internal)?;
-        if tx.get_database_backend() == DbBackend::Postgres {
-            tx.execute_unprepared(STATEMENT_TIMEOUT).await?;
-        }
+        // Nobody waits for it, and a disk that is busy with what was written before may take its time.
+        tx.takes_its_time().await?;
         let is_root = |message: &Past| message.parent.is_none();
         let last_root = messages.iter().rposition(is_root);
         let last_root = last_root.map_or(0, |index| i32::try_from(index + 1).unwrap_or(count));

@@ -27,9 +27,6 @@ use crate::{
 
 pub use preview::{DeletionPreview, deletion_preview};
 
-/// A person's whole history may take longer than one statement usually gets.
-const STATEMENT_TIMEOUT: &str = "SET LOCAL statement_timeout = '5min'";
-
 /// What becomes of the messages that someone who goes sent in groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disposal {
@@ -79,9 +76,8 @@ async fn delete_in(
     disposal: Disposal,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared(STATEMENT_TIMEOUT).await?;
-    }
+    // A person's whole history may take longer than one statement usually gets.
+    tx.takes_its_time().await?;
     let places = lock_places_in(tx, user.id).await?;
     sign_in::proven_in(tx, user, None).await?;
     let (whole, shared): (Vec<_>, Vec<_>) = places.into_iter().partition(Place::goes_whole);
