@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     reads::group,
-    support::{app::TestApp, both, person::Person, talk::Talk},
+    support::{app::TestApp, both, groups::Groups, person::Person, talk::Talk, work::Work},
 };
 
 const LIST: &str = "query($unreadOnly: Boolean!) { viewer { unread { notifications }
@@ -21,6 +21,7 @@ both!(
     notifications_are_marked_and_dismissed,
     a_deleted_message_notifies_nobody,
     large_conversations_are_notified_behind_the_sender,
+    whom_to_notify_takes_no_longer_the_more_they_follow,
 );
 
 async fn list(person: &Person, unread_only: bool) -> Vec<Value> {
@@ -149,4 +150,26 @@ async fn large_conversations_are_notified_behind_the_sender(app: TestApp) {
         reason("ADDED_TO_CONVERSATION", ""),
     ];
     assert_eq!(reasons(&bob).await, expected);
+}
+
+async fn whom_to_notify_takes_no_longer_the_more_they_follow(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let group = ann.founds(Some("Loom"), &[&bob]).await;
+    app.db_crowd(&group, 40).await;
+    let costs = async || {
+        let work = Work::watch_writes(&app.app.db, "thread_follow").await;
+        let mut costs = vec![];
+        // Other things are written now and then as well.
+        for _ in 0..3 {
+            let before = work.so_far().await;
+            ann.says(&group, "For you all").await;
+            costs.push(work.so_far().await - before);
+        }
+        (costs.into_iter().min().unwrap(), work.spread_percent())
+    };
+    let (few, _) = costs().await;
+    let own = bob.founds(Some("My own"), &[&ann]).await;
+    app.db_threads_of(2, &own, &bob.id, 1000).await;
+    let (many, spread) = costs().await;
+    assert!(many * 100 <= few * (100 + spread), "{few}, {many}");
 }

@@ -27,18 +27,30 @@ const ROWS_PER_INSERT: usize = 1000;
 const LISTENS: &str =
     "p.notification_level <> 'NONE' AND (p.muted_until IS NULL OR p.muted_until <= ?)";
 
-/// Why a person hears of a message, of `mention n` and `thread_follow f`.
-const KIND: &str = "CASE WHEN n.user_id IS NOT NULL THEN 'MENTION'
-    WHEN f.user_id IS NOT NULL THEN 'REPLY' ELSE 'MESSAGE' END AS kind";
+/// Whether `message m` mentions `participant p`. These are values and not joins: PostgreSQL would read all threads that
+/// somebody follows to find one.
+const MENTIONED: &str = "(SELECT n.user_id FROM mention n
+    WHERE n.message_id = m.id AND n.user_id = p.user_id) IS NOT NULL";
 
-/// Who takes part where `message m` was sent, and what makes them hear of it.
-const PEOPLE: &str = "message m CROSS JOIN participant p
-    LEFT JOIN mention n ON n.message_id = m.id AND n.user_id = p.user_id
-    LEFT JOIN thread_follow f ON f.thread_id = m.root_id AND f.user_id = p.user_id AND f.is_following";
+/// Whether `participant p` follows the thread of `message m`.
+const FOLLOWS: &str = "(SELECT f.is_following FROM thread_follow f
+    WHERE f.user_id = p.user_id AND f.thread_id = m.root_id)";
 
-/// Whether `participant p`, of those [`PEOPLE`], wants to hear of `message m`.
-const WANTS: &str = "p.conversation_id = m.conversation_id AND (p.notification_level = 'ALL'
-    OR n.user_id IS NOT NULL OR f.user_id IS NOT NULL OR m.priority = 'URGENT')";
+/// Why `participant p`, who `follows` the thread, hears of `message m`.
+fn kind(follows: &str) -> String {
+    format!(
+        "CASE WHEN {MENTIONED} THEN 'MENTION'
+             WHEN {follows} THEN 'REPLY' ELSE 'MESSAGE' END AS kind"
+    )
+}
+
+/// Whether `participant p`, who `follows` the thread, is to hear of `message m`.
+fn wants(follows: &str) -> String {
+    format!(
+        "p.conversation_id = m.conversation_id AND (p.notification_level = 'ALL'
+             OR m.priority = 'URGENT' OR {MENTIONED} OR {follows})"
+    )
+}
 
 /// Somebody to notify.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
@@ -88,24 +100,24 @@ pub async fn messages_sent_in(
         return Ok(notified);
     }
     let mut sent = Table::new("v (id)", messages.iter().map(|&id| [id.into()]));
-    let mut people = PEOPLE.to_owned();
+    let mut follows = FOLLOWS.to_owned();
     if !early.is_empty() {
         let rows = early.iter().map(|&(id, user)| [id.into(), user.into()]);
         sent = sent.with(Table::new("early (message_id, user_id)", rows));
-        // This belongs to the last join.
-        people.push_str(
+        follows.push_str(
             " AND NOT EXISTS (SELECT 1 FROM early e
                 WHERE e.message_id = m.id AND e.user_id = p.user_id)",
         );
     }
+    let (kind, wants) = (kind(&follows), wants(&follows));
     let id = id::minted_in(tx.get_database_backend());
     let text = format!(
         "WITH {} INSERT INTO notification
              (id, user_id, kind, message_id, conversation_id, created_at)
-         SELECT {id}, p.user_id, {KIND}, m.id, m.conversation_id, ?
-         FROM v CROSS JOIN {people}
+         SELECT {id}, p.user_id, {kind}, m.id, m.conversation_id, ?
+         FROM v CROSS JOIN message m CROSS JOIN participant p
          WHERE m.id = v.id AND p.user_id <> m.sender_id AND p.visible_from_seq <= m.seq
-             AND {LISTENS} AND {WANTS}
+             AND {LISTENS} AND {wants}
          RETURNING id, message_id, user_id",
         sent.text
     );
@@ -131,10 +143,8 @@ pub async fn messages_sent_to_crowds_in(
 
 /// A message was edited: people it newly mentions are notified, unless they were told of it before.
 pub async fn message_edited_in(tx: &Tx, app: &App, message: &message::Model) -> Result<(), Error> {
-    let who = Who {
-        only: "AND n.user_id IS NOT NULL",
-        ..Who::ALL
-    };
+    let only = &format!("AND {MENTIONED}");
+    let who = Who { only, ..Who::ALL };
     let recipients = recipients_in(tx, app, message.id, who).await?;
     write_in(tx, app, Cause::message(message), &recipients, Once::Perhaps).await
 }
@@ -209,13 +219,13 @@ pub async fn role_changed_in(
 
 /// Which of the people who are to hear of a message.
 #[derive(Clone, Copy, Debug)]
-struct Who {
-    only: &'static str,
+struct Who<'a> {
+    only: &'a str,
     after: Uuid,
     limit: i64,
 }
 
-impl Who {
+impl Who<'_> {
     const ALL: Self = Self {
         only: "",
         after: Uuid::nil(),
@@ -228,12 +238,12 @@ async fn recipients_in(
     tx: &Tx,
     app: &App,
     message: MessageId,
-    who: Who,
+    who: Who<'_>,
 ) -> Result<Vec<Recipient>, Error> {
-    let only = who.only;
+    let (only, kind, wants) = (who.only, kind(FOLLOWS), wants(FOLLOWS));
     let text = format!(
-        "SELECT p.user_id, {KIND} FROM {PEOPLE}
-         WHERE m.id = ? AND p.user_id > ? AND {LISTENS} AND {WANTS} AND {UNREAD} {only}
+        "SELECT p.user_id, {kind} FROM message m CROSS JOIN participant p
+         WHERE m.id = ? AND p.user_id > ? AND {LISTENS} AND {wants} AND {UNREAD} {only}
          ORDER BY p.user_id LIMIT ?"
     );
     let values: [Value; 4] = [

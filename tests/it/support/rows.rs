@@ -47,11 +47,22 @@ impl TestApp {
     /// Adds messages of somebody to a conversation (`cnv_…`) that has none yet: each answers the one before, but
     /// every hundredth begins anew.
     pub(crate) async fn db_history(&self, conversation: &str, sender: &str, count: usize) {
+        self.db_threads_of(100, conversation, sender, count).await;
+    }
+
+    /// The same in threads of so many messages.
+    pub(crate) async fn db_threads_of(
+        &self,
+        size: usize,
+        conversation: &str,
+        sender: &str,
+        count: usize,
+    ) {
         let mut history = History::new(ConversationId::from_text(conversation), 50);
         let past = |number: usize| Past {
             id: MessageId::mint(),
             sender: UserId::from_text(sender),
-            parent: (!number.is_multiple_of(100)).then(|| number - 1),
+            parent: (!number.is_multiple_of(size)).then(|| number - 1),
             at: self.app.clock.now(),
             body: format!("number {number}"),
             key: None,

@@ -7,20 +7,30 @@ use std::sync::{
 };
 
 use heddle::db::Db;
-use sea_orm::{ConnectionTrait, DbBackend, Statement};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 /// Counts from when it began.
 pub(crate) struct Work {
     db: Db,
+    table: &'static str,
     steps: Arc<AtomicI64>,
 }
 
 impl Work {
-    /// Begins to count what reading costs on this database.
+    /// Begins to count what reading messages costs on this database.
     pub(crate) async fn watch(db: &Db) -> Self {
+        Self::on(db, db.read().ordinary(), "message").await
+    }
+
+    /// Begins to count what writing costs on this database; on PostgreSQL, what of this table is read for it.
+    pub(crate) async fn watch_writes(db: &Db, table: &'static str) -> Self {
+        Self::on(db, db.migrate(), table).await
+    }
+
+    async fn on(db: &Db, connections: &DatabaseConnection, table: &'static str) -> Self {
         let steps = Arc::new(AtomicI64::new(0));
         if db.backend() == DbBackend::Sqlite {
-            let pool = db.read().ordinary().get_sqlite_connection_pool();
+            let pool = connections.get_sqlite_connection_pool();
             // All of them at once, so that none is left out.
             let mut taken = vec![];
             for _ in 0..pool.options().get_max_connections() {
@@ -38,6 +48,7 @@ impl Work {
         }
         Self {
             db: db.clone(),
+            table,
             steps,
         }
     }
@@ -65,8 +76,11 @@ impl Work {
             taken.push(connection);
         }
         drop(taken);
-        let rows = "SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0))::bigint
-                    FROM pg_stat_user_tables WHERE relname = 'message'";
+        let table = self.table;
+        let rows = format!(
+            "SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0))::bigint
+             FROM pg_stat_user_tables WHERE relname = '{table}'"
+        );
         let statement = Statement::from_string(self.db.backend(), rows);
         let row = self.db.read().query_one_raw(statement).await.unwrap();
         row.unwrap().try_get_by_index(0).unwrap()
