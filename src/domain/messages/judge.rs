@@ -113,10 +113,11 @@ async fn earlier_in(tx: &Tx, letters: &[Letter]) -> Result<HashMap<Key, message:
     }
     let row = |(place, sender, key): Key| [place.into(), sender.into(), key.into()];
     let table = Table::new("v (place, sender, key)", keys.into_iter().map(row));
+    // One by one: where PostgreSQL knows only of messages without keys it would read all that have one.
     let text = format!(
-        "WITH {} SELECT m.* FROM v CROSS JOIN message m
-         WHERE m.conversation_id = v.place AND m.sender_id = v.sender
-             AND m.client_message_id = v.key AND m.client_message_id IS NOT NULL",
+        "WITH {} SELECT m.* FROM v CROSS JOIN message m WHERE m.id = (SELECT k.id FROM message k
+             WHERE k.conversation_id = v.place AND k.sender_id = v.sender
+                 AND k.client_message_id = v.key AND k.client_message_id IS NOT NULL)",
         table.text
     );
     let found: Vec<message::Model> = db::all(tx, &text, table.values).await?;

@@ -12,11 +12,12 @@ use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 use serde_json::{Value, json};
 
 use self::acts::{Act, Stage};
-use crate::support::{app::TestApp, both, groups::Groups, seed::seed, talk::Talk};
+use crate::support::{app::TestApp, both, groups::Groups, seed::seed, talk::Talk, work::Work};
 
 both!(
     a_poisonous_message_harms_no_other,
-    sends_wait_for_nobody_in_particular
+    sends_wait_for_nobody_in_particular,
+    keys_are_looked_up_however_many_there_are,
 );
 
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
@@ -187,4 +188,35 @@ async fn a_conversation_that_is_held_up_holds_up_no_other() {
     assert!(answers.iter().all(|answer| place(answer) == 2));
     let places: BTreeSet<_> = waited.iter().map(place).collect();
     assert_eq!(places, (2..12).collect());
+}
+
+/// The database may know only of messages without keys, as after an import.
+async fn keys_are_looked_up_however_many_there_are(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let (old, talk) = (
+        ann.founds(Some("Old"), &[&bob]).await,
+        ann.direct(&bob).await,
+    );
+    app.db_history(&old, &ann.id, 2000).await;
+    let work = Work::watch_writes(&app.app.db, "message").await;
+    let costs = async |round: &str| {
+        let sends = (0..20).map(|number| {
+            let key = format!("{round} {number}");
+            let input = json!({ "conversationId": talk, "body": "food", "clientMessageId": key });
+            ann.sends(SEND, json!({ "input": input }))
+        });
+        let before = work.so_far().await;
+        at_once(&app, sends.collect()).await;
+        work.so_far().await - before
+    };
+    let few = costs("few").await;
+    let key = "UPDATE message SET client_message_id = CAST(seq AS TEXT) WHERE sender_id IS NOT NULL
+                   AND client_message_id IS NULL";
+    let db = app.app.db.migrate();
+    db.execute_unprepared(key).await.unwrap();
+    let many = costs("many").await;
+    assert!(
+        many * 100 <= few * (100 + work.spread_percent()),
+        "{few}, {many}"
+    );
 }
