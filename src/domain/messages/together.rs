@@ -25,8 +25,9 @@ use crate::{
     id::ConversationId,
 };
 
-/// Transactions in which one process sends at the same time on PostgreSQL. SQLite has one writer.
-const POSTGRES_QUEUES: usize = 4;
+/// Transactions in which one process sends at the same time on PostgreSQL: one is written while the other is made safe.
+/// With more of them fewer share each, and all of them take longer. SQLite has one writer.
+const POSTGRES_QUEUES: usize = 2;
 
 /// The sends of this process that wait.
 #[derive(Clone, Debug)]
