@@ -329,16 +329,13 @@ pub fn numbered_after(before: u32, backend: DbBackend, text: &str) -> String {
     if backend != DbBackend::Postgres {
         return text.to_owned();
     }
-    let mut numbered = String::with_capacity(text.len() + 16);
-    let mut count = before;
-    for letter in text.chars() {
-        if letter == '?' {
-            count += 1;
-            numbered.push('$');
-            numbered.push_str(&count.to_string());
-        } else {
-            numbered.push(letter);
-        }
+    let mut pieces = text.split('?');
+    let mut numbered = String::with_capacity(text.len() + 64);
+    numbered.push_str(pieces.next().unwrap_or_default());
+    for (number, piece) in (before + 1..).zip(pieces) {
+        numbered.push('$');
+        numbered.push_str(&number.to_string());
+        numbered.push_str(piece);
     }
     numbered
 }
