@@ -20,8 +20,8 @@ use crate::{
 
 /// People notified by one transaction of background work.
 const BATCH: i64 = 500;
-/// Rows in one INSERT: seven values each, and SQLite binds at most 32,766.
-const ROWS_PER_INSERT: usize = 1000;
+/// People named in one statement: SQLite binds at most 32,766 values.
+const NAMED_AT_ONCE: usize = 1000;
 
 /// Whether a person wants to hear of anything in a conversation now; binds the time.
 const LISTENS: &str =
@@ -52,32 +52,6 @@ fn wants(follows: &str) -> String {
     )
 }
 
-/// Somebody to notify.
-#[derive(Clone, Copy, Debug, FromQueryResult)]
-struct Recipient {
-    user_id: UserId,
-    kind: NotificationType,
-}
-
-/// What a notification says besides whom it is for and why.
-#[derive(Clone, Copy, Debug)]
-struct Cause {
-    /// Who did it, unless a message tells.
-    actor: Option<UserId>,
-    message: Option<MessageId>,
-    conversation: ConversationId,
-}
-
-impl Cause {
-    fn message(message: &message::Model) -> Self {
-        Self {
-            actor: None,
-            message: Some(message.id),
-            conversation: message.conversation_id,
-        }
-    }
-}
-
 /// Whom a message notifies.
 pub(super) type Notified = BTreeMap<UserId, NotificationId>;
 
@@ -89,15 +63,8 @@ pub async fn messages_sent_in(
     early: &[(MessageId, UserId)],
     now: DateTime<Utc>,
 ) -> Result<HashMap<MessageId, Notified>, Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        id: NotificationId,
-        message_id: MessageId,
-        user_id: UserId,
-    }
-    let mut notified = HashMap::new();
     if messages.is_empty() {
-        return Ok(notified);
+        return Ok(HashMap::new());
     }
     let mut sent = Table::new("v (id)", messages.iter().map(|&id| [id.into()]));
     let mut follows = FOLLOWS.to_owned();
@@ -109,25 +76,9 @@ pub async fn messages_sent_in(
                 WHERE e.message_id = m.id AND e.user_id = p.user_id)",
         );
     }
-    let (kind, wants) = (kind(&follows), wants(&follows));
-    let id = id::minted_in(tx.get_database_backend());
-    let text = format!(
-        "WITH {} INSERT INTO notification
-             (id, user_id, kind, message_id, conversation_id, created_at)
-         SELECT {id}, p.user_id, {kind}, m.id, m.conversation_id, ?
-         FROM v CROSS JOIN message m CROSS JOIN participant p
-         WHERE m.id = v.id AND p.user_id <> m.sender_id AND p.visible_from_seq <= m.seq
-             AND {LISTENS} AND {wants}
-         RETURNING id, message_id, user_id",
-        sent.text
-    );
-    let values = sent.and([id::stem().into(), now.into(), now.into()]);
-    let rows: Vec<Row> = db::all(tx, &text, values).await?;
-    for row in rows {
-        let to: &mut Notified = notified.entry(row.message_id).or_default();
-        to.insert(row.user_id, row.id);
-    }
-    Ok(notified)
+    // Nobody has read it, and nobody was notified of it.
+    let whom = "p.user_id <> m.sender_id AND p.visible_from_seq <= m.seq";
+    insert_in(tx, now, sent, &follows, (whom, vec![])).await
 }
 
 /// The same for messages whose readers are many: asks for it to be done.
@@ -143,54 +94,106 @@ pub async fn messages_sent_to_crowds_in(
 
 /// A message was edited: people it newly mentions are notified, unless they were told of it before.
 pub async fn message_edited_in(tx: &Tx, app: &App, message: &message::Model) -> Result<(), Error> {
-    let only = &format!("AND {MENTIONED}");
-    let who = Who { only, ..Who::ALL };
-    let recipients = recipients_in(tx, app, message.id, who).await?;
-    write_in(tx, app, Cause::message(message), &recipients, Once::Perhaps).await
+    let now = app.clock.now();
+    tell_of_in(tx, now, message, (MENTIONED, vec![])).await
 }
 
 /// Notifies the readers of a message in a large conversation, some hundred in each transaction.
 /// Repeating it changes nothing, and nobody who has read the message meanwhile hears of it.
 pub async fn notify_of_message(app: &App, id: MessageId) -> Result<(), Error> {
-    let mut after = Uuid::nil();
-    loop {
-        let last = app
+    let mut after = Some(UserId(Uuid::nil()));
+    while let Some(person) = after {
+        after = app
             .db
-            .write(|tx| async move { notify_some_in(&tx, app, id, after).await })
+            .write(|tx| async move { notify_some_in(&tx, app, id, person).await })
             .await?;
-        match last {
-            Some(user) => after = user.0,
-            None => return Ok(()),
-        }
     }
+    Ok(())
 }
 
-/// Notifies the next few; tells who was the last of them.
+/// Notifies the next few of those who take part; tells who is the last of them, unless nobody is left.
 async fn notify_some_in(
     tx: &Tx,
     app: &App,
     id: MessageId,
-    after: Uuid,
+    after: UserId,
 ) -> Result<Option<UserId>, Error> {
+    #[derive(FromQueryResult)]
+    struct Last {
+        user_id: UserId,
+    }
     let text = "SELECT * FROM message WHERE id = ?";
     let Some(message) = db::one::<message::Model, _, _>(tx, text, [id.into()]).await? else {
         return Ok(None);
     };
-    let who = Who {
-        after,
-        limit: BATCH,
-        ..Who::ALL
-    };
-    let recipients = recipients_in(tx, app, id, who).await?;
-    write_in(
-        tx,
-        app,
-        Cause::message(&message),
-        &recipients,
-        Once::Perhaps,
-    )
-    .await?;
-    Ok(recipients.last().map(|recipient| recipient.user_id))
+    let text = "SELECT user_id FROM participant WHERE conversation_id = ? AND user_id > ?
+                ORDER BY user_id LIMIT 1 OFFSET ?";
+    let values: [Value; 3] = [
+        message.conversation_id.into(),
+        after.into(),
+        (BATCH - 1).into(),
+    ];
+    let last: Option<Last> = db::one(tx, text, values).await?;
+    let last = last.map(|last| last.user_id);
+    let until = last.unwrap_or(UserId(Uuid::max()));
+    let some = "p.user_id > ? AND p.user_id <= ?";
+    let some = (some, vec![after.into(), until.into()]);
+    tell_of_in(tx, app.clock.now(), &message, some).await?;
+    Ok(last)
+}
+
+/// Notifies some of those to whom a message is unread and who were not notified of it before, and writes the event.
+async fn tell_of_in(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    message: &message::Model,
+    (some, values): (&str, Vec<Value>),
+) -> Result<(), Error> {
+    let sent = Table::new("v (id)", [[message.id.into()]]);
+    // A value, not a join: see [`MENTIONED`].
+    let is_unread = format!("({UNREAD}) IS TRUE");
+    let whom = format!("{some} AND {is_unread} ON CONFLICT (message_id, user_id) DO NOTHING");
+    let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
+    let to = notified.remove(&message.id).unwrap_or_default();
+    added_to_in(tx, now, message.conversation_id, to).await
+}
+
+/// Notifies whom messages are for, of those who take part where they were sent. `sent` has a column of ids `v.id`; `whom`
+/// says of which `participant p`, with what it binds.
+async fn insert_in(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    sent: Table,
+    follows: &str,
+    (whom, values): (&str, Vec<Value>),
+) -> Result<HashMap<MessageId, Notified>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: NotificationId,
+        message_id: MessageId,
+        user_id: UserId,
+    }
+    let (kind, wants) = (kind(follows), wants(follows));
+    let id = id::minted_in(tx.get_database_backend());
+    let text = format!(
+        "WITH {} INSERT INTO notification
+             (id, user_id, kind, message_id, conversation_id, created_at)
+         SELECT {id}, p.user_id, {kind}, m.id, m.conversation_id, ?
+         FROM v CROSS JOIN message m CROSS JOIN participant p
+         WHERE m.id = v.id AND {LISTENS} AND {wants} AND {whom}
+         RETURNING id, message_id, user_id",
+        sent.text
+    );
+    let values = [id::stem().into(), now.into(), now.into()]
+        .into_iter()
+        .chain(values);
+    let rows: Vec<Row> = db::all(tx, &text, sent.and(values)).await?;
+    let mut notified: HashMap<MessageId, Notified> = HashMap::new();
+    for row in rows {
+        let to = notified.entry(row.message_id).or_default();
+        to.insert(row.user_id, row.id);
+    }
+    Ok(notified)
 }
 
 /// People were added to a group.
@@ -217,44 +220,6 @@ pub async fn role_changed_in(
     tell_in(tx, app, kind, actor, conversation, &[person]).await
 }
 
-/// Which of the people who are to hear of a message.
-#[derive(Clone, Copy, Debug)]
-struct Who<'a> {
-    only: &'a str,
-    after: Uuid,
-    limit: i64,
-}
-
-impl Who<'_> {
-    const ALL: Self = Self {
-        only: "",
-        after: Uuid::nil(),
-        limit: i64::MAX,
-    };
-}
-
-/// Who is to hear of a message, and why: those to whom it is unread, by their level.
-async fn recipients_in(
-    tx: &Tx,
-    app: &App,
-    message: MessageId,
-    who: Who<'_>,
-) -> Result<Vec<Recipient>, Error> {
-    let (only, kind, wants) = (who.only, kind(FOLLOWS), wants(FOLLOWS));
-    let text = format!(
-        "SELECT p.user_id, {kind} FROM message m CROSS JOIN participant p
-         WHERE m.id = ? AND p.user_id > ? AND {LISTENS} AND {wants} AND {UNREAD} {only}
-         ORDER BY p.user_id LIMIT ?"
-    );
-    let values: [Value; 4] = [
-        message.into(),
-        who.after.into(),
-        app.clock.now().into(),
-        who.limit.into(),
-    ];
-    db::all(tx, &text, values).await
-}
-
 /// Notifies people of something that is not a message, whoever of them listens and did not do it.
 async fn tell_in(
     tx: &Tx,
@@ -265,112 +230,48 @@ async fn tell_in(
     people: &[UserId],
 ) -> Result<(), Error> {
     #[derive(FromQueryResult)]
-    struct Listener {
+    struct Row {
+        id: NotificationId,
         user_id: UserId,
     }
-    let mut recipients = vec![];
-    for some in people.chunks(ROWS_PER_INSERT) {
+    let now = app.clock.now();
+    let id = id::minted_in(tx.get_database_backend());
+    let mut to = Notified::new();
+    for some in people.chunks(NAMED_AT_ONCE) {
         let text = format!(
-            "SELECT p.user_id FROM participant p
+            "INSERT INTO notification (id, user_id, kind, actor_id, conversation_id, created_at)
+             SELECT {id}, p.user_id, ?, ?, p.conversation_id, ? FROM participant p
              WHERE p.conversation_id = ? AND p.user_id <> ? AND {LISTENS}
-                 AND p.user_id IN ({})",
+                 AND p.user_id IN ({})
+             RETURNING id, user_id",
             db::marks(some.len())
         );
-        let mut values: Vec<Value> =
-            vec![conversation.into(), actor.into(), app.clock.now().into()];
+        let mut values: Vec<Value> = vec![
+            id::stem().into(),
+            kind.into(),
+            actor.into(),
+            now.into(),
+            conversation.into(),
+            actor.into(),
+            now.into(),
+        ];
         values.extend(some.iter().map(|&user| Value::from(user)));
-        let rows: Vec<Listener> = db::all(tx, &text, values).await?;
-        recipients.extend(rows.into_iter().map(|row| Recipient {
-            user_id: row.user_id,
-            kind,
-        }));
+        let rows: Vec<Row> = db::all(tx, &text, values).await?;
+        to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
     }
-    let cause = Cause {
-        actor: Some(actor),
-        message: None,
-        conversation,
-    };
-    write_in(tx, app, cause, &recipients, Once::Surely).await
+    added_to_in(tx, now, conversation, to).await
 }
 
-#[derive(FromQueryResult)]
-struct Written {
-    id: NotificationId,
-    user_id: UserId,
-}
-
-/// Whether this is the first time that people are notified of something.
-#[derive(Clone, Copy, Debug)]
-enum Once {
-    /// It was caused in this transaction.
-    Surely,
-    /// Some may have been before: they are left out.
-    Perhaps,
-}
-
-/// Writes the rows, and the event that tells of those that are new.
-async fn write_in(
+/// Writes the event that tells of new notifications.
+async fn added_to_in(
     tx: &Tx,
-    app: &App,
-    cause: Cause,
-    recipients: &[Recipient],
-    once: Once,
+    now: DateTime<Utc>,
+    conversation: ConversationId,
+    to: Notified,
 ) -> Result<(), Error> {
-    let now = app.clock.now();
-    let to = insert_in(tx, cause, recipients, now, once).await?;
     if to.is_empty() {
         return Ok(());
     }
-    let stream = Stream::Conversation(cause.conversation);
     let added = Change::NotificationsAdded { to };
-    log::append(tx, stream, now, &[added]).await
-}
-
-/// Writes the rows. Tells which are new.
-async fn insert_in(
-    tx: &Tx,
-    cause: Cause,
-    recipients: &[Recipient],
-    now: DateTime<Utc>,
-    once: Once,
-) -> Result<BTreeMap<UserId, NotificationId>, Error> {
-    let mut to = BTreeMap::new();
-    for some in recipients.chunks(ROWS_PER_INSERT) {
-        let rows: Vec<(&Recipient, NotificationId)> = some
-            .iter()
-            .map(|recipient| (recipient, NotificationId::mint()))
-            .collect();
-        let values = rows.iter().flat_map(|(recipient, id)| -> [Value; 7] {
-            [
-                (*id).into(),
-                recipient.user_id.into(),
-                recipient.kind.into(),
-                cause.actor.into(),
-                cause.message.into(),
-                cause.conversation.into(),
-                now.into(),
-            ]
-        });
-        let values: Vec<Value> = values.collect();
-        let text = format!(
-            "INSERT INTO notification
-                 (id, user_id, kind, actor_id, message_id, conversation_id, created_at)
-             VALUES {}",
-            vec!["(?, ?, ?, ?, ?, ?, ?)"; some.len()].join(", ")
-        );
-        match once {
-            Once::Surely => {
-                db::run(tx, &text, values).await?;
-                to.extend(rows.iter().map(|(recipient, id)| (recipient.user_id, *id)));
-            }
-            Once::Perhaps => {
-                let text = format!(
-                    "{text} ON CONFLICT (message_id, user_id) DO NOTHING RETURNING id, user_id"
-                );
-                let rows: Vec<Written> = db::all(tx, &text, values).await?;
-                to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
-            }
-        }
-    }
-    Ok(to)
+    log::append(tx, Stream::Conversation(conversation), now, &[added]).await
 }
