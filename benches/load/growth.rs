@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Scale,
-    client::{Client, ask_for, operation, register, sign_in, text_of},
+    client::{Client, ask_for, ask_times, operation, register, sign_in, text_of},
     databases::Postgres,
     past::{self, Chronicle},
     report::{Report, Row},
@@ -25,6 +25,8 @@ const MOST_ON_SQLITE: usize = 1_000_000;
 const CALLERS: usize = 8;
 /// Messages in the conversation that the long one is compared to: as many as **a** lists.
 const SHORT: usize = 50;
+/// Messages to the crowd in a round, which is over when everybody is notified of them.
+const TO_CROWD: usize = 2 * CALLERS;
 /// Replies on a page of **b**.
 const PAGE: usize = 100;
 
@@ -144,14 +146,6 @@ async fn shape(home: &Home, shapes: &Shapes, steps: &mut Vec<Step>, report: &mut
     };
     step(&few, &many);
 
-    let alone = new_group(&mut weaver, "Alone", &json!([])).await;
-    let (few, many) = ("d to nobody else", format!("d to {people} people"));
-    let send = |group: &str| operation(D, &sending(group, BODY));
-    let mut hermit = Client::connect(&server.address, Some(&town.hermit)).await;
-    let crowd = named(&mut hermit, "Crowd").await;
-    stretch(server, &town.weaver, few, &|| send(&alone), report).await;
-    stretch(server, &town.hermit, &many, &|| send(&crowd), report).await;
-
     let (few, many) = (
         "c of 3 conversations",
         format!("c of {conversations} conversations"),
@@ -160,6 +154,7 @@ async fn shape(home: &Home, shapes: &Shapes, steps: &mut Vec<Step>, report: &mut
     stretch(server, &town.weaver, few, &|| lists.clone(), report).await;
     stretch(server, &town.hermit, &many, &|| lists.clone(), report).await;
 
+    let mut hermit = Client::connect(&server.address, Some(&town.hermit)).await;
     let pages = pages(&mut hermit, &town.thread).await;
     let places = [
         ("first", 0),
@@ -173,6 +168,24 @@ async fn shape(home: &Home, shapes: &Shapes, steps: &mut Vec<Step>, report: &mut
     }
     step(&name("first"), &name("middle"));
     step(&name("first"), &name("last"));
+
+    // The last, since what follows from messages to many is done behind the senders.
+    let alone = new_group(&mut weaver, "Alone", &json!([])).await;
+    let (few, many) = ("d to nobody else", format!("d to {people} people"));
+    let send = |group: &str| operation(D, &sending(group, BODY));
+    let crowd = named(&mut hermit, "Crowd").await;
+    stretch(server, &town.weaver, few, &|| send(&alone), report).await;
+    let chronicle = Chronicle::open(home).await;
+    let mut callers = callers(server, &town.hermit).await;
+    for _ in 0..QUICK.rounds {
+        let before = server.spent();
+        let next = || ("/graphql", send(&crowd));
+        let done = ask_times(&mut callers, TO_CROWD, &next).await;
+        chronicle.is_notified().await;
+        let spent = server.spent().since(before);
+        report.add(Row::of(&server.name, &many, CALLERS, &done, 1, spent));
+    }
+    chronicle.close().await;
 }
 
 async fn town(home: &Home, shapes: &Shapes) -> Town {
@@ -244,10 +257,7 @@ async fn stretch(
     body: &(dyn Fn() -> Bytes + Sync),
     report: &mut Report,
 ) {
-    let mut clients = vec![];
-    for _ in 0..CALLERS {
-        clients.push(Client::connect(&server.address, Some(token)).await);
-    }
+    let mut clients = callers(server, token).await;
     for _ in 0..QUICK.rounds {
         let before = server.spent();
         let next = || ("/graphql", body());
@@ -255,4 +265,12 @@ async fn stretch(
         let spent = server.spent().since(before);
         report.add(Row::of(&server.name, name, CALLERS, &done, 1, spent));
     }
+}
+
+async fn callers(server: &Server, token: &str) -> Vec<Client> {
+    let mut clients = vec![];
+    for _ in 0..CALLERS {
+        clients.push(Client::connect(&server.address, Some(token)).await);
+    }
+    clients
 }

@@ -1,21 +1,26 @@
 //! A past that takes too long to live through: groups, messages and missed events in any number, written with the
 //! program's own means of bulk while no server runs. What is measured is asked for through the front door.
 
+use std::time::Duration;
+
 use chrono::Utc;
 use heddle::{
     db::{Db, Tx},
     domain::bulk::{self, Group, History, Member, Past},
     entity::{
+        job::{self, JobStatus},
         participant::{self, ParticipantRole},
         user,
     },
     error::Error,
     id::{ConversationId, MessageId, ParticipantId, ThreadId, UserId},
 };
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
 use crate::{server::Home, walks::BODY};
 
+/// Between two looks at what is done behind the senders.
+const LOOK: Duration = Duration::from_millis(10);
 /// Messages in one transaction.
 const AT_ONCE: usize = 5000;
 /// Deepest level of replies.
@@ -44,6 +49,16 @@ impl Chronicle {
         let found = user::Entity::find();
         let found = found.all(self.db.read()).await.unwrap();
         found.into_iter().map(|user| user.id).collect()
+    }
+
+    /// Waits until nobody waits for a notification.
+    pub(crate) async fn is_notified(&self) {
+        let waiting = job::Entity::find()
+            .filter(job::Column::Kind.eq("NotifyOfMessage"))
+            .filter(job::Column::Status.is_in([JobStatus::Queued, JobStatus::Running]));
+        while waiting.clone().count(self.db.read()).await.unwrap() > 0 {
+            tokio::time::sleep(LOOK).await;
+        }
     }
 
     /// Somebody, their username, and a conversation that they are in.
