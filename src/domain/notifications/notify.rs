@@ -136,8 +136,10 @@ async fn notify_some_in(
     let last: Option<Last> = db::one(tx, text, values).await?;
     let last = last.map(|last| last.user_id);
     let until = last.unwrap_or(UserId(Uuid::max()));
-    let some = "p.user_id > ? AND p.user_id <= ?";
-    let some = (some, vec![after.into(), until.into()]);
+    // The conversation by its id, or PostgreSQL would take these people's places everywhere.
+    let some = "p.conversation_id = ? AND p.user_id > ? AND p.user_id <= ?";
+    let place = message.conversation_id.into();
+    let some = (some, vec![place, after.into(), until.into()]);
     tell_of_in(tx, app.clock.now(), &message, some).await?;
     Ok(last)
 }
