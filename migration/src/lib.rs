@@ -23,6 +23,7 @@ mod m0013_read_receipts;
 mod m0014_unread_counts;
 mod m0015_root_counts;
 mod m0016_lean_notifications;
+mod m0017_no_statistics;
 
 /// All steps, oldest first.
 #[derive(Debug)]
@@ -48,6 +49,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0014_unread_counts::Step),
             Box::new(m0015_root_counts::Step),
             Box::new(m0016_lean_notifications::Step),
+            Box::new(m0017_no_statistics::Step),
         ]
     }
 }

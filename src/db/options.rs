@@ -60,8 +60,7 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
                 .row_buffer_size(ROWS)
                 .pragma("mmap_size", "0")
                 .pragma("cache_size", SQLITE_CACHE)
-                .pragma("temp_store", "memory")
-                .optimize_on_close(true, None);
+                .pragma("temp_store", "memory");
             if read_only {
                 sqlite.pragma("query_only", "1")
             } else {

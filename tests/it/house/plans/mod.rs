@@ -119,6 +119,21 @@ async fn sqlite_keeps_its_plans() {
     );
 }
 
+/// The plans below are made without statistics, which would be those of some earlier time: of one conversation, for
+/// instance, when there are four thousand, all of which were read then to list three.
+#[tokio::test]
+async fn sqlite_keeps_no_statistics() {
+    let app = TestApp::sqlite().await;
+    day::statements(&app).await;
+    app.app.db.clone().close().await.unwrap();
+    let db = Db::connect(&app.app.config.database_url).await.unwrap();
+    let text = "SELECT COUNT(*) FROM sqlite_master WHERE name LIKE 'sqlite_stat%'";
+    let count = Statement::from_string(DbBackend::Sqlite, text);
+    let row = db.read().query_one_raw(count).await.unwrap();
+    let count: i64 = row.unwrap().try_get_by_index(0).unwrap();
+    assert_eq!(count, 0);
+}
+
 /// What is looked at here are plans without values. With values PostgreSQL takes the bounds of a list that is not in its
 /// statistics for a few rows: each first page of a new thread of ten thousand replies was a sort of all of them.
 #[tokio::test]
