@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     both,
+    groups::Groups,
     person::{Person, text},
     talk::Talk,
+    work::Work,
 };
 
 both!(
@@ -16,7 +18,8 @@ both!(
     the_deepest_level_takes_deeper_replies,
     nested_replies_come_level_by_level,
     whoever_writes_follows,
-    counts_survive_deletion
+    counts_survive_deletion,
+    a_page_takes_no_longer_for_somebody_in_many_groups,
 );
 
 const REPLIES: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
@@ -243,4 +246,34 @@ async fn counts_survive_deletion(app: TestApp) {
     ann.deletes(ids["a1"].as_str().unwrap()).await;
     // Nothing hangs below the markers any more: they are gone.
     assert_eq!(page(&ann, &thread, json!({})).await.0, "1:b 2:b1");
+}
+
+async fn a_page_takes_no_longer_for_somebody_in_many_groups(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    // Most people are in one.
+    let everybody = ann.founds(Some("Everybody"), &[]).await;
+    app.db_crowd(&everybody, 300).await;
+    let costs = async || {
+        let talk = ann.founds(Some("Loom"), &[&bob]).await;
+        let root = ann.says(&talk, "root").await;
+        bob.answers(&talk, &root, "below").await;
+        let thread = "query($id: ID!) { message(id: $id) { thread { id } } }";
+        let data = bob.asks(thread, json!({ "id": root })).await;
+        let page = json!({ "id": data["message"]["thread"]["id"], "first": 10 });
+        let work = Work::watch_reads(&app.app.db, "participant").await;
+        let mut costs = vec![];
+        // Other things are read now and then as well.
+        for _ in 0..3 {
+            let before = work.so_far().await;
+            bob.asks(REPLIES, page.clone()).await;
+            costs.push(work.so_far().await - before);
+        }
+        (costs.into_iter().min().unwrap(), work.spread_percent())
+    };
+    let (few, _) = costs().await;
+    for _ in 0..100 {
+        ann.founds(Some("Another"), &[&bob]).await;
+    }
+    let (many, spread) = costs().await;
+    assert!(many * 100 <= few * (100 + spread) + 1000, "{few}, {many}");
 }

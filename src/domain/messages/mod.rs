@@ -44,6 +44,12 @@ use crate::{
 /// with all that the person takes part in, and sorts what an index would give in order.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<message::Entity> {
+    message::Entity::find().filter(is_visible(viewer))
+}
+
+/// The condition of [`visible`].
+#[must_use]
+pub fn is_visible(viewer: &Viewer) -> Expr {
     let message = |column| Expr::col((message::Entity, column));
     let place = |column| Expr::col((participant::Entity, column));
     let start = Query::select()
@@ -54,8 +60,7 @@ pub fn visible(viewer: &Viewer) -> Select<message::Entity> {
         )
         .and_where(place(participant::Column::UserId).eq(viewer.user))
         .to_owned();
-    message::Entity::find()
-        .filter(message(message::Column::Seq).gte(Expr::from(SubQueryStatement::from(start))))
+    message(message::Column::Seq).gte(Expr::from(SubQueryStatement::from(start)))
 }
 
 /// [`visible`] for statements written as SQL, over `message m`; takes the viewer's user id, and stands for the WHERE:

@@ -14,8 +14,8 @@ use sea_orm::{
 use crate::{
     app::App,
     db::{self, Table, Tx},
-    domain::{access, sessions::Viewer},
-    entity::{message, participant, thread},
+    domain::{access, messages, sessions::Viewer},
+    entity::{message, thread},
     error::Error,
     id::{MessageId, ThreadId, UserId},
     live::log::{self, Change, Stream},
@@ -24,31 +24,17 @@ use crate::{
 /// The threads this viewer may see: those whose root they may see.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<thread::Entity> {
-    let mut roots = Query::select();
-    roots
+    let message = |column| Expr::col((message::Entity, column));
+    let is_shown = message(message::Column::DeletedAt)
+        .is_null()
+        .or(message(message::Column::DescendantCount).gt(0));
+    let roots = Query::select()
         .column((message::Entity, message::Column::Id))
         .from(message::Entity)
-        .inner_join(
-            participant::Entity,
-            Expr::col((message::Entity, message::Column::ConversationId))
-                .equals((participant::Entity, participant::Column::ConversationId)),
-        )
-        .and_where(
-            Expr::col((message::Entity, message::Column::Id))
-                .equals((thread::Entity, thread::Column::Id)),
-        )
-        .and_where(Expr::col((participant::Entity, participant::Column::UserId)).eq(viewer.user))
-        .and_where(
-            Expr::col((message::Entity, message::Column::Seq)).gte(Expr::col((
-                participant::Entity,
-                participant::Column::VisibleFromSeq,
-            ))),
-        )
-        .and_where(
-            Expr::col((message::Entity, message::Column::DeletedAt))
-                .is_null()
-                .or(Expr::col((message::Entity, message::Column::DescendantCount)).gt(0)),
-        );
+        .and_where(message(message::Column::Id).equals((thread::Entity, thread::Column::Id)))
+        .and_where(messages::is_visible(viewer))
+        .and_where(is_shown)
+        .to_owned();
     thread::Entity::find().filter(Expr::exists(roots))
 }
 

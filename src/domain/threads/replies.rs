@@ -148,12 +148,12 @@ fn select(
 ) -> (String, Vec<Value>) {
     // From where on the viewer sees the thread is looked up once: all of it is in one conversation.
     let mut text = format!(
-        "{} WHERE m.seq + 0 >= (SELECT p.visible_from_seq FROM message r
-             JOIN participant p ON p.conversation_id = r.conversation_id
-             WHERE r.id = ? AND p.user_id = ?) AND m.root_id IS NOT NULL AND {SHOWN}",
+        "{} WHERE m.seq + 0 >= (SELECT (SELECT p.visible_from_seq FROM participant p
+                 WHERE p.conversation_id = r.conversation_id AND p.user_id = ?)
+             FROM message r WHERE r.id = ?) AND m.root_id IS NOT NULL AND {SHOWN}",
         columns.select(backend)
     );
-    let mut values: Vec<Value> = vec![thread.into(), viewer.user.into()];
+    let mut values: Vec<Value> = vec![viewer.user.into(), thread.into()];
     if let Some(levels) = scope.max_depth {
         text.push_str(" AND m.depth <= ?");
         values.push(scope.level.saturating_add(levels).into());

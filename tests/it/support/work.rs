@@ -19,7 +19,12 @@ pub(crate) struct Work {
 impl Work {
     /// Begins to count what reading messages costs on this database.
     pub(crate) async fn watch(db: &Db) -> Self {
-        Self::on(db, db.read().ordinary(), "message").await
+        Self::watch_reads(db, "message").await
+    }
+
+    /// The same for reading another table.
+    pub(crate) async fn watch_reads(db: &Db, table: &'static str) -> Self {
+        Self::on(db, db.read().ordinary(), table).await
     }
 
     /// Begins to count what writing costs on this database; on PostgreSQL, what of this table is read for it.
