@@ -60,6 +60,7 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
                 .row_buffer_size(ROWS)
                 .pragma("mmap_size", "0")
                 .pragma("cache_size", SQLITE_CACHE)
+                // No `optimize`: plans are made without statistics, which would be those of some earlier time.
                 .pragma("temp_store", "memory");
             if read_only {
                 sqlite.pragma("query_only", "1")
