@@ -231,6 +231,10 @@ impl From<sea_orm::DbErr> for Error {
 fn passing(cause: &sea_orm::DbErr) -> Option<(Code, &'static str)> {
     use sea_orm::{DbErr, RuntimeErr};
     const AWAY: (Code, &str) = (Code::Unavailable, "The database cannot be reached.");
+    const FULL: (Code, &str) = (
+        Code::Unavailable,
+        "The server cannot store anything at the moment.",
+    );
     const BUSY: (Code, &str) = (Code::Timeout, "The database took too long.");
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
         cause
@@ -242,9 +246,18 @@ fn passing(cause: &sea_orm::DbErr) -> Option<(Code, &'static str)> {
         sqlx::Error::Database(told) => match told.code().as_deref() {
             // PostgreSQL is stopping, has crashed, or is starting (its manual, appendix A).
             Some("57P01" | "57P02" | "57P03") => Some(AWAY),
+            // PostgreSQL has no room on its disk or no memory (class 53), or its disk fails (58030).
+            Some(code) if code.len() == 5 && (code.starts_with("53") || code == "58030") => {
+                Some(FULL)
+            }
             // PostgreSQL stopped a statement after its limit; somebody else writes to SQLite's file (SQLITE_BUSY).
             Some("57014" | "5") => Some(BUSY),
-            _ => None,
+            // SQLITE_FULL, and SQLITE_IOERR with its extended codes, which have it in their lowest byte.
+            Some(code) => match code.parse::<u32>().map(|code| code & 0xff) {
+                Ok(10 | 13) if code.len() < 5 => Some(FULL),
+                _ => None,
+            },
+            None => None,
         },
         _ => None,
     }

@@ -47,11 +47,12 @@ mod meter;
 mod options;
 mod reader;
 mod table;
+mod transaction;
 
 use std::{
     future::Future,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -59,8 +60,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend, FromQueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value,
+    ConnectionTrait, Database, DatabaseConnection, DbBackend, FromQueryResult, Statement, Value,
 };
 use tokio::{
     sync::{Notify, watch},
@@ -73,15 +73,15 @@ pub use self::{
     options::note_given_up,
     reader::{Pages, Reader, page},
     table::Table,
+    transaction::Tx,
 };
 use self::{
     meter::metered,
-    options::{SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
+    options::{Replacement, SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
+    transaction::Bell,
 };
 use crate::error::{Code, Error};
 
-/// Serialisation failures and deadlocks are tried again this many times.
-const RETRIES: u32 = 5;
 /// How long to wait for a few statements: longer than PostgreSQL itself works on one, so what takes this long is lost
 /// on the way, and TCP would hope for it for a quarter of an hour.
 const GIVE_UP: Duration = Duration::from_secs(6);
@@ -93,6 +93,7 @@ const GIVE_UP_GATHERED: Duration = Duration::from_secs(12);
 pub struct Db {
     writer: DatabaseConnection,
     reader: Reader,
+    replacement: Replacement,
     /// Counts commits that wrote events: the doorbell of this process.
     doorbell: Arc<watch::Sender<u64>>,
     /// The same for changes that are not kept: presence and typing.
@@ -103,70 +104,18 @@ pub struct Db {
     session_endings: Arc<AtomicU64>,
 }
 
-/// A transaction that may change things.
-#[derive(Debug)]
-pub struct Tx {
-    inner: DatabaseTransaction,
-    rings: Mutex<Vec<Bell>>,
-}
-
-/// Whom to tell once a transaction is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Bell {
-    Readers,
-    Fleeting,
-    Workers,
-    Sessions,
-}
-
-impl Tx {
-    /// Rings the doorbell once this transaction is committed: it wrote an event.
-    pub fn ring_on_commit(&self) {
-        self.rings_on_commit(Bell::Readers);
-    }
-
-    /// Rings the doorbell of fleeting changes once this transaction is committed.
-    pub fn ring_fleeting_on_commit(&self) {
-        self.rings_on_commit(Bell::Fleeting);
-    }
-
-    /// Wakes a worker once this transaction is committed: it asked for background work.
-    pub fn wake_worker_on_commit(&self) {
-        self.rings_on_commit(Bell::Workers);
-    }
-
-    /// What is known of sessions is looked up again once this transaction is committed: it ends some.
-    pub fn forget_sessions_on_commit(&self) {
-        self.rings_on_commit(Bell::Sessions);
-    }
-
-    /// A statement of this transaction may take longer than one of a request: up to five minutes.
-    pub async fn takes_its_time(&self) -> Result<(), Error> {
-        if self.get_database_backend() == DbBackend::Postgres {
-            let text = "SET LOCAL statement_timeout = '5min'";
-            self.execute_unprepared(text).await?;
-        }
-        Ok(())
-    }
-
-    fn rings_on_commit(&self, bell: Bell) {
-        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        if !rings.contains(&bell) {
-            rings.push(bell);
-        }
-    }
-}
-
 impl Db {
     /// Connects to `sqlite:PATH` or `postgres://…`; a missing SQLite file is created.
     pub async fn connect(url: &str) -> Result<Self, Error> {
+        let replacement = Replacement::default();
         let (writer, reader) = if url.starts_with("sqlite:") {
-            let writer = Database::connect(sqlite(url, 1, false)).await?;
-            let reader = Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
+            let writer = Database::connect(sqlite(url, 1, false, &replacement)).await?;
+            let reader = sqlite(url, SQLITE_READERS, true, &replacement);
+            let reader = Database::connect(reader).await?;
             assert_sqlite_version(&writer).await?;
             (metered(writer), metered(reader))
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = metered(Database::connect(postgres(url)).await?);
+            let pool = metered(Database::connect(postgres(url, &replacement)).await?);
             (pool.clone(), pool)
         } else {
             let message = "The database URL begins with neither `sqlite:` nor `postgres:`.";
@@ -175,6 +124,7 @@ impl Db {
         Ok(Self {
             writer,
             reader: Reader::new(reader),
+            replacement,
             doorbell: Arc::new(watch::Sender::new(0)),
             fleeting_bell: Arc::new(watch::Sender::new(0)),
             work_bell: Arc::new(Notify::new()),
@@ -234,60 +184,6 @@ impl Db {
     /// Sessions have ended here or on another node.
     pub fn note_session_endings(&self) {
         self.session_endings.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Runs `work` in one transaction: committed when it succeeds, undone when it fails, and run
-    /// again from the start when the database reports a serialisation failure or a deadlock.
-    pub async fn write<T, F, Fut>(&self, mut work: F) -> Result<T, Error>
-    where
-        F: FnMut(Arc<Tx>) -> Fut,
-        Fut: Future<Output = Result<T, Error>>,
-    {
-        let mut attempt = 0;
-        loop {
-            match self.attempt(&mut work).await {
-                Err(error) if attempt < RETRIES && asks_for_retry(&error) => attempt += 1,
-                outcome => return outcome,
-            }
-        }
-    }
-
-    async fn attempt<T, F, Fut>(&self, work: &mut F) -> Result<T, Error>
-    where
-        F: FnMut(Arc<Tx>) -> Fut,
-        Fut: Future<Output = Result<T, Error>>,
-    {
-        // A deferred SQLite transaction that reads and then writes fails at once when somebody else
-        // wrote meanwhile; an immediate one waits its turn.
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..TransactionOptions::default()
-        };
-        let inner = self.writer.begin_with_options(options).await?;
-        let tx = Arc::new(Tx {
-            inner,
-            rings: Mutex::default(),
-        });
-        let outcome = work(Arc::clone(&tx)).await;
-        let Some(tx) = Arc::into_inner(tx) else {
-            return Err(Error::internal("a transaction outlived its work"));
-        };
-        let value = match outcome {
-            Ok(value) => value,
-            Err(error) => {
-                tx.inner.rollback().await?;
-                return Err(error);
-            }
-        };
-        tx.inner.commit().await?;
-        let rings = tx
-            .rings
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        for bell in rings {
-            self.ring(bell);
-        }
-        Ok(value)
     }
 
     fn ring(&self, bell: Bell) {
@@ -408,15 +304,6 @@ pub fn marks(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-fn asks_for_retry(error: &Error) -> bool {
-    // 40001 serialization_failure, 40P01 deadlock_detected (PostgreSQL manual, appendix A).
-    let Some(cause) = error.cause() else {
-        return false;
-    };
-    let text = cause.to_string();
-    text.contains("could not serialize access") || text.contains("deadlock detected")
-}
-
 /// Runs a future as a task of its own that counts for the same operation; what data loaders use. It does not outlive
 /// its operation by much: a connection that nobody answers on would be held as long.
 pub fn spawn_metered(work: BoxFuture<'static, ()>) {
@@ -434,5 +321,3 @@ pub fn spawn_metered(work: BoxFuture<'static, ()>) {
         None => tokio::spawn(work),
     };
 }
-
-asks_inner!(Tx);

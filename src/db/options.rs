@@ -1,13 +1,14 @@
 //! How connections to either database are made and kept. Runs nothing of anybody's.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use sea_orm::{ConnectOptions, ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 use sqlx::{
     Connection, PgConnection,
+    pool::PoolConnectionMetadata,
     sqlite::{SqliteJournalMode, SqliteSynchronous},
 };
 use tokio::time::{Instant, timeout};
@@ -39,8 +40,30 @@ const DOUBTED_FOR: Duration = Duration::from_mins(1);
 /// How long a connection that nobody uses is believed to be good.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
 
-pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+/// Replaces every connection that existed when a transaction failed to end, before its next use. Which of them it was
+/// cannot be seen from here, and it happens too rarely to matter.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Replacement(Arc<Mutex<Option<Instant>>>);
+
+impl Replacement {
+    pub(super) fn request(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn includes(&self, connection: &PoolConnectionMetadata) -> bool {
+        let requested = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        requested.is_some_and(|at| at.elapsed() <= connection.age)
+    }
+}
+
+pub(super) fn sqlite(
+    url: &str,
+    connections: u32,
+    read_only: bool,
+    replacement: &Replacement,
+) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
+    let replacement = replacement.clone();
     options
         .max_connections(connections)
         .min_connections(1)
@@ -67,12 +90,18 @@ pub(super) fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOpt
             } else {
                 sqlite
             }
+        })
+        // sqlx believes that a transaction is open when SQLite has ended it by itself.
+        .map_sqlx_sqlite_before_acquire(move |connection, kept| {
+            let usable = !connection.is_in_transaction() && !replacement.includes(&kept);
+            Box::pin(async move { Ok(usable) })
         });
     options
 }
 
-pub(super) fn postgres(url: &str) -> ConnectOptions {
+pub(super) fn postgres(url: &str, replacement: &Replacement) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
+    let replacement = replacement.clone();
     options
         .max_connections(POSTGRES_CONNECTIONS)
         .min_connections(1)
@@ -97,8 +126,12 @@ pub(super) fn postgres(url: &str) -> ConnectOptions {
                 ("jit", "off"),
             ])
         })
-        .map_sqlx_postgres_before_acquire(|connection, kept| {
+        .map_sqlx_postgres_before_acquire(move |connection, kept| {
+            let usable = !connection.is_in_transaction() && !replacement.includes(&kept);
             Box::pin(async move {
+                if !usable {
+                    return Ok(false);
+                }
                 if kept.idle_for < BELIEVED_FOR {
                     return Ok(true);
                 }

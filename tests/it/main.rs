@@ -14,6 +14,7 @@ mod clients;
 mod conversations;
 mod crash;
 mod deletion;
+mod failed_commits;
 mod house;
 mod jobs;
 mod lists;

@@ -26,7 +26,7 @@ const LOG: &str = "server.log";
 pub(crate) struct Binary {
     running: Running,
     database_url: Option<String>,
-    settings: Vec<(&'static str, &'static str)>,
+    settings: Vec<(&'static str, String)>,
     folder: TempDir,
 }
 
@@ -45,7 +45,10 @@ impl Binary {
 
     /// On the embedded database, with other settings.
     pub(crate) async fn on_sqlite_with(settings: Vec<(&'static str, &'static str)>) -> Self {
-        Self::start(None, settings).await
+        let settings = settings
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()));
+        Self::start(None, settings.collect()).await
     }
 
     /// On a PostgreSQL database of its own.
@@ -53,13 +56,25 @@ impl Binary {
         Self::start(Some(postgres::fresh_database().await), vec![]).await
     }
 
-    async fn start(
-        database_url: Option<String>,
-        settings: Vec<(&'static str, &'static str)>,
+    /// On the PostgreSQL database at this address.
+    pub(crate) async fn on_postgres_at(url: String) -> Self {
+        Self::start(Some(url), vec![]).await
+    }
+
+    /// On the embedded database, with this library loaded before all others.
+    pub(crate) async fn on_sqlite_preloading(
+        library: &Path,
+        settings: Vec<(&'static str, String)>,
     ) -> Self {
+        let mut settings = settings;
+        settings.push(("LD_PRELOAD", library.display().to_string()));
+        Self::start(None, settings).await
+    }
+
+    async fn start(database_url: Option<String>, settings: Vec<(&'static str, String)>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = heddle(&folder, database_url.as_deref());
-        command.envs(settings.iter().copied());
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
         Self {
             running: Running::start(command, folder.path()).await,
             database_url,
@@ -109,7 +124,7 @@ impl Binary {
     /// The program on the same folder and database, ready for a command's name and arguments.
     pub(crate) fn heddle(&self) -> Command {
         let mut command = heddle(&self.folder, self.database_url.as_deref());
-        command.envs(self.settings.iter().copied());
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod app;
 pub(crate) mod binary;
 pub(crate) mod cluster;
+pub(crate) mod disk_faults;
 pub(crate) mod dump;
 pub(crate) mod groups;
 pub(crate) mod log;
@@ -10,6 +11,7 @@ pub(crate) mod logs;
 pub(crate) mod network;
 pub(crate) mod person;
 pub(crate) mod postgres;
+pub(crate) mod postgres_proxy;
 pub(crate) mod redis;
 pub(crate) mod rows;
 pub(crate) mod seed;

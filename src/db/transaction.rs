@@ -1,0 +1,232 @@
+//! Write transactions: they run again after a serialisation failure, and notify readers only after a commit.
+
+use std::{
+    future::Future,
+    mem,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use sea_orm::{
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
+
+use super::{Db, options::Replacement};
+use crate::error::Error;
+
+/// Serialisation failures and deadlocks are tried again this many times.
+const RETRIES: u32 = 5;
+
+/// A transaction that may change things.
+#[derive(Debug)]
+pub struct Tx {
+    inner: DatabaseTransaction,
+    /// Whether a statement has failed or was cancelled. The transaction then executes nothing more and cannot be
+    /// committed.
+    failed: AtomicBool,
+    rings: Mutex<Vec<Bell>>,
+}
+
+/// Whom to tell once a transaction is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Bell {
+    Readers,
+    Fleeting,
+    Workers,
+    Sessions,
+}
+
+impl Tx {
+    /// Rings the doorbell once this transaction is committed: it wrote an event.
+    pub fn ring_on_commit(&self) {
+        self.rings_on_commit(Bell::Readers);
+    }
+
+    /// Rings the doorbell of fleeting changes once this transaction is committed.
+    pub fn ring_fleeting_on_commit(&self) {
+        self.rings_on_commit(Bell::Fleeting);
+    }
+
+    /// Wakes a worker once this transaction is committed: it asked for background work.
+    pub fn wake_worker_on_commit(&self) {
+        self.rings_on_commit(Bell::Workers);
+    }
+
+    /// What is known of sessions is looked up again once this transaction is committed: it ends some.
+    pub fn forget_sessions_on_commit(&self) {
+        self.rings_on_commit(Bell::Sessions);
+    }
+
+    /// A statement of this transaction may take longer than one of a request: up to five minutes.
+    pub async fn takes_its_time(&self) -> Result<(), Error> {
+        if self.get_database_backend() == DbBackend::Postgres {
+            let text = "SET LOCAL statement_timeout = '5min'";
+            self.execute_unprepared(text).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs a statement, unless an earlier one has failed. PostgreSQL refuses such a statement by itself, and answers
+    /// COMMIT with a rollback that looks like success. SQLite may have rolled back without being asked, and would
+    /// execute the statement outside any transaction.
+    async fn execute<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
+        if self.failed.load(Ordering::Acquire) {
+            let message = "an earlier statement of this transaction has failed";
+            return Err(DbErr::Custom(message.to_owned()));
+        }
+        let unfinished = SetOnDrop(&self.failed);
+        let result = statement.await;
+        if result.is_ok() {
+            mem::forget(unfinished);
+        }
+        result
+    }
+
+    fn rings_on_commit(&self, bell: Bell) {
+        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rings.contains(&bell) {
+            rings.push(bell);
+        }
+    }
+}
+
+/// Marks a transaction as failed, unless its statement has succeeded.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+/// Has the connections replaced, unless COMMIT or ROLLBACK has succeeded.
+struct ReplaceOnDrop<'a>(&'a Replacement);
+
+impl Drop for ReplaceOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.request();
+    }
+}
+
+impl Db {
+    /// Runs `work` in one transaction: committed when it succeeds, undone when it fails, and run
+    /// again from the start when the database reports a serialisation failure or a deadlock.
+    pub async fn write<T, F, Fut>(&self, mut work: F) -> Result<T, Error>
+    where
+        F: FnMut(Arc<Tx>) -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        let mut attempt = 0;
+        loop {
+            match self.attempt(&mut work).await {
+                Err(error) if attempt < RETRIES && asks_for_retry(&error) => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn attempt<T, F, Fut>(&self, work: &mut F) -> Result<T, Error>
+    where
+        F: FnMut(Arc<Tx>) -> Fut,
+        Fut: Future<Output = Result<T, Error>>,
+    {
+        // A deferred SQLite transaction that reads and then writes fails at once when somebody else
+        // wrote meanwhile; an immediate one waits its turn.
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..TransactionOptions::default()
+        };
+        let inner = self.begin(options).await?;
+        let tx = Arc::new(Tx {
+            inner,
+            failed: AtomicBool::new(false),
+            rings: Mutex::default(),
+        });
+        let outcome = work(Arc::clone(&tx)).await;
+        let Some(tx) = Arc::into_inner(tx) else {
+            return Err(Error::internal("a transaction outlived its work"));
+        };
+        let value = match outcome {
+            Ok(_) if tx.failed.into_inner() => {
+                self.end(tx.inner.rollback()).await?;
+                let message =
+                    "the error of a statement was ignored; its transaction is rolled back";
+                return Err(Error::internal(message));
+            }
+            Ok(value) => value,
+            Err(error) => {
+                if let Err(rollback) = self.end(tx.inner.rollback()).await {
+                    // The first error says what happened; a lost connection rolls back by itself.
+                    tracing::debug!(error = %rollback, "a transaction could not be rolled back");
+                }
+                return Err(error);
+            }
+        };
+        self.end(tx.inner.commit()).await?;
+        let rings = tx
+            .rings
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        for bell in rings {
+            self.ring(bell);
+        }
+        Ok(value)
+    }
+
+    async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, Error> {
+        let begun = self.writer.begin_with_options(options).await;
+        // A connection that failed to begin may still be in a transaction that nobody will end.
+        if matches!(begun, Err(DbErr::Exec(_) | DbErr::Query(_))) {
+            self.replacement.request();
+        }
+        Ok(begun?)
+    }
+
+    /// Ends a transaction by COMMIT or ROLLBACK. When that fails or is cancelled, the state of the connection is unknown.
+    /// SQLite has then often rolled back by itself while sqlx still counts an open transaction: on that connection
+    /// the next BEGIN would become a savepoint, and no later COMMIT would reach the disk.
+    async fn end(&self, end: impl Future<Output = Result<(), DbErr>>) -> Result<(), Error> {
+        let unconfirmed = ReplaceOnDrop(&self.replacement);
+        end.await?;
+        mem::forget(unconfirmed);
+        Ok(())
+    }
+}
+
+fn asks_for_retry(error: &Error) -> bool {
+    // 40001 serialization_failure, 40P01 deadlock_detected (PostgreSQL manual, appendix A).
+    let Some(cause) = error.cause() else {
+        return false;
+    };
+    let text = cause.to_string();
+    text.contains("could not serialize access") || text.contains("deadlock detected")
+}
+
+#[async_trait::async_trait]
+impl ConnectionTrait for Tx {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.execute(self.inner.execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
+        self.execute(self.inner.execute_unprepared(text)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.execute(self.inner.query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.execute(self.inner.query_all_raw(statement)).await
+    }
+}

@@ -1,0 +1,138 @@
+//! A proxy in front of PostgreSQL that cuts a connection at a chosen request. No tests.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicI64, Ordering},
+};
+
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{UnixListener, UnixStream},
+    task::JoinHandle,
+};
+
+use super::postgres;
+
+/// Nothing is cut.
+const NEVER: i64 = i64::MAX;
+/// The socket that a PostgreSQL client looks for in a folder.
+const SOCKET: &str = ".s.PGSQL.5432";
+
+/// When a connection is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Before the server has received the request.
+    BeforeRequest,
+    /// After the server has received the request and before the client receives the response.
+    BeforeResponse,
+}
+
+/// A proxy with a database of its own behind it.
+pub(crate) struct PostgresProxy {
+    plan: Arc<Plan>,
+    url: String,
+    accepting: JoinHandle<()>,
+    _folder: TempDir,
+}
+
+#[derive(Debug)]
+struct Plan {
+    /// Requests that still pass before one is cut.
+    passing: AtomicI64,
+    before_response: AtomicBool,
+}
+
+impl PostgresProxy {
+    pub(crate) async fn new() -> Self {
+        let mut url = url::Url::parse(&postgres::fresh_database().await).unwrap();
+        let host = url.query_pairs().find(|(name, _)| name == "host");
+        let behind = format!("{}/{SOCKET}", host.unwrap().1);
+        let folder = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(folder.path().join(SOCKET)).unwrap();
+        url.set_query(Some(&format!("host={}", folder.path().display())));
+        url.set_port(Some(5432)).unwrap();
+        let plan = Arc::new(Plan {
+            passing: AtomicI64::new(NEVER),
+            before_response: false.into(),
+        });
+        let shared = Arc::clone(&plan);
+        #[expect(clippy::disallowed_methods, reason = "aborted with the proxy")]
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = UnixStream::connect(&behind).await.unwrap();
+                tokio::spawn(forward(client, server, Arc::clone(&shared)));
+            }
+        });
+        Self {
+            plan,
+            url: url.into(),
+            accepting,
+            _folder: folder,
+        }
+    }
+
+    /// The address of the database, through the proxy.
+    pub(crate) fn url(&self) -> String {
+        self.url.clone()
+    }
+
+    /// Cuts the connection of the request after the next `passing` ones.
+    pub(crate) fn arm(&self, cut: Cut, passing: i64) {
+        let before_response = cut == Cut::BeforeResponse;
+        self.plan
+            .before_response
+            .store(before_response, Ordering::SeqCst);
+        self.plan.passing.store(passing, Ordering::SeqCst);
+    }
+
+    /// Nothing is cut any more. Returns whether a connection has been cut.
+    pub(crate) fn disarm(&self) -> bool {
+        self.plan.passing.swap(NEVER, Ordering::SeqCst) < 0
+    }
+}
+
+impl Drop for PostgresProxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// A client writes each request at once, so what is read at once is a request.
+async fn forward(client: UnixStream, server: UnixStream, plan: Arc<Plan>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let muted = AtomicBool::new(false);
+    let requests = async {
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let size = from_client.read(&mut buffer).await.unwrap_or(0);
+            let cut = plan.passing.load(Ordering::SeqCst) != NEVER
+                && plan.passing.fetch_sub(1, Ordering::SeqCst) == 0;
+            let before_response = plan.before_response.load(Ordering::SeqCst);
+            if size == 0 || cut && !before_response {
+                return;
+            }
+            muted.fetch_or(cut, Ordering::SeqCst);
+            if to_server.write_all(&buffer[..size]).await.is_err() {
+                return;
+            }
+        }
+    };
+    let responses = async {
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let size = from_server.read(&mut buffer).await.unwrap_or(0);
+            if size == 0 || muted.load(Ordering::SeqCst) {
+                return;
+            }
+            if to_client.write_all(&buffer[..size]).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = requests => (),
+        () = responses => (),
+    }
+}
