@@ -47,7 +47,7 @@ impl App {
     pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
         let mut db = Db::connect(&config.database_url).await?;
         if config.read_in_place {
-            db = db.reading_in_place(&config.database_url);
+            db = db.with_inline_reads(&config.database_url);
         }
         let (clock, tasks) = (Clock::default(), TaskTracker::new());
         let shutdown = CancellationToken::new();

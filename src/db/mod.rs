@@ -2,7 +2,7 @@
 //! are retried when the database asks for it; and the meter that counts statements. No rules.
 
 /// Whatever is asked of these is asked of what is inside them.
-macro_rules! asks_inner {
+macro_rules! delegate_connection {
     ($name:ty) => {
         #[async_trait::async_trait]
         impl sea_orm::ConnectionTrait for $name {
@@ -41,13 +41,13 @@ macro_rules! asks_inner {
     };
 }
 
-mod cells;
-mod in_place;
-mod meter;
 mod options;
+mod query_stats;
 mod reader;
-mod table;
+mod row;
+mod sqlite_reads;
 mod transaction;
+mod values_cte;
 
 use std::{
     future::Future,
@@ -68,25 +68,25 @@ use tokio::{
 };
 
 pub use self::{
-    cells::Cells,
-    meter::Meter,
-    options::note_given_up,
-    reader::{Pages, Reader, page},
-    table::Table,
+    options::note_timeout,
+    query_stats::QueryStats,
+    reader::{PageSource, Reader, fetch_page},
+    row::RowRef,
     transaction::Tx,
+    values_cte::ValuesCte,
 };
 use self::{
-    meter::metered,
     options::{Replacement, SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
-    transaction::Bell,
+    query_stats::with_stats,
+    transaction::Wakeup,
 };
 use crate::error::{Code, Error};
 
 /// How long to wait for a few statements: longer than PostgreSQL itself works on one, so what takes this long is lost
 /// on the way, and TCP would hope for it for a quarter of an hour.
-const GIVE_UP: Duration = Duration::from_secs(6);
+const TIMEOUT: Duration = Duration::from_secs(6);
 /// The same for what is gathered from several operations, which end before that.
-const GIVE_UP_GATHERED: Duration = Duration::from_secs(12);
+const BATCH_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// A connected database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -95,11 +95,11 @@ pub struct Db {
     reader: Reader,
     replacement: Replacement,
     /// Counts commits that wrote events: the doorbell of this process.
-    doorbell: Arc<watch::Sender<u64>>,
+    wakeups: Arc<watch::Sender<u64>>,
     /// The same for changes that are not kept: presence and typing.
-    fleeting_bell: Arc<watch::Sender<u64>>,
+    ephemeral_wakeups: Arc<watch::Sender<u64>>,
     /// Rung by commits that asked for background work.
-    work_bell: Arc<Notify>,
+    job_wakeup: Arc<Notify>,
     /// Counts what may have ended sessions: what was known of them before is to be looked up again.
     session_endings: Arc<AtomicU64>,
 }
@@ -113,9 +113,9 @@ impl Db {
             let reader = sqlite(url, SQLITE_READERS, true, &replacement);
             let reader = Database::connect(reader).await?;
             assert_sqlite_version(&writer).await?;
-            (metered(writer), metered(reader))
+            (with_stats(writer), with_stats(reader))
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = metered(Database::connect(postgres(url, &replacement)).await?);
+            let pool = with_stats(Database::connect(postgres(url, &replacement)).await?);
             (pool.clone(), pool)
         } else {
             let message = "The database URL begins with neither `sqlite:` nor `postgres:`.";
@@ -125,17 +125,17 @@ impl Db {
             writer,
             reader: Reader::new(reader),
             replacement,
-            doorbell: Arc::new(watch::Sender::new(0)),
-            fleeting_bell: Arc::new(watch::Sender::new(0)),
-            work_bell: Arc::new(Notify::new()),
+            wakeups: Arc::new(watch::Sender::new(0)),
+            ephemeral_wakeups: Arc::new(watch::Sender::new(0)),
+            job_wakeup: Arc::new(Notify::new()),
             session_endings: Arc::default(),
         })
     }
 
     /// The same; pages of lists are read on the thread that asks, when this is SQLite. Answers are the same.
     #[must_use]
-    pub fn reading_in_place(mut self, url: &str) -> Self {
-        self.reader = self.reader.in_place(url);
+    pub fn with_inline_reads(mut self, url: &str) -> Self {
+        self.reader = self.reader.inline_reads(url);
         self
     }
 
@@ -159,20 +159,20 @@ impl Db {
 
     /// Changes whenever a transaction of this process that wrote events was committed.
     #[must_use]
-    pub fn doorbell(&self) -> watch::Receiver<u64> {
-        self.doorbell.subscribe()
+    pub fn wakeups(&self) -> watch::Receiver<u64> {
+        self.wakeups.subscribe()
     }
 
     /// Changes whenever a transaction of this process that changed something fleeting was committed.
     #[must_use]
-    pub fn fleeting_bell(&self) -> watch::Receiver<u64> {
-        self.fleeting_bell.subscribe()
+    pub fn ephemeral_wakeups(&self) -> watch::Receiver<u64> {
+        self.ephemeral_wakeups.subscribe()
     }
 
     /// Wakes one waiter whenever a transaction of this process that asked for work was committed.
     #[must_use]
-    pub fn work_bell(&self) -> &Notify {
-        &self.work_bell
+    pub fn job_wakeup(&self) -> &Notify {
+        &self.job_wakeup
     }
 
     /// How often sessions have ended, as far as this process knows.
@@ -186,13 +186,13 @@ impl Db {
         self.session_endings.fetch_add(1, Ordering::AcqRel);
     }
 
-    fn ring(&self, bell: Bell) {
+    fn notify(&self, wakeup: Wakeup) {
         let count = |count: &mut u64| *count = count.wrapping_add(1);
-        match bell {
-            Bell::Readers => self.doorbell.send_modify(count),
-            Bell::Fleeting => self.fleeting_bell.send_modify(count),
-            Bell::Workers => self.work_bell.notify_one(),
-            Bell::Sessions => self.note_session_endings(),
+        match wakeup {
+            Wakeup::Readers => self.wakeups.send_modify(count),
+            Wakeup::Fleeting => self.ephemeral_wakeups.send_modify(count),
+            Wakeup::Workers => self.job_wakeup.notify_one(),
+            Wakeup::Sessions => self.note_session_endings(),
         }
     }
 
@@ -210,18 +210,18 @@ pub fn sql<I>(backend: DbBackend, text: &str, values: I) -> Statement
 where
     I: IntoIterator<Item = Value>,
 {
-    Statement::from_sql_and_values(backend, numbered(backend, text), values)
+    Statement::from_sql_and_values(backend, number_placeholders(backend, text), values)
 }
 
 /// The same text with the placeholders that the database wants.
 #[must_use]
-pub fn numbered(backend: DbBackend, text: &str) -> String {
-    numbered_after(0, backend, text)
+pub fn number_placeholders(backend: DbBackend, text: &str) -> String {
+    number_placeholders_after(0, backend, text)
 }
 
 /// The same for a text that follows another one with so many.
 #[must_use]
-pub fn numbered_after(before: u32, backend: DbBackend, text: &str) -> String {
+pub fn number_placeholders_after(before: u32, backend: DbBackend, text: &str) -> String {
     if backend != DbBackend::Postgres {
         return text.to_owned();
     }
@@ -237,7 +237,7 @@ pub fn numbered_after(before: u32, backend: DbBackend, text: &str) -> String {
 }
 
 /// Runs SQL written with `?` and reads every row as a `T`.
-pub async fn all<T, C, I>(db: &C, text: &str, values: I) -> Result<Vec<T>, Error>
+pub async fn fetch_all<T, C, I>(db: &C, text: &str, values: I) -> Result<Vec<T>, Error>
 where
     T: FromQueryResult,
     C: ConnectionTrait,
@@ -252,7 +252,7 @@ where
 }
 
 /// Runs SQL written with `?` and reads the first row, if there is one.
-pub async fn one<T, C, I>(db: &C, text: &str, values: I) -> Result<Option<T>, Error>
+pub async fn fetch_one<T, C, I>(db: &C, text: &str, values: I) -> Result<Option<T>, Error>
 where
     T: FromQueryResult,
     C: ConnectionTrait,
@@ -265,7 +265,7 @@ where
 }
 
 /// Runs SQL written with `?` and tells how many rows it changed.
-pub async fn run<C, I>(db: &C, text: &str, values: I) -> Result<u64, Error>
+pub async fn execute<C, I>(db: &C, text: &str, values: I) -> Result<u64, Error>
 where
     C: ConnectionTrait,
     I: IntoIterator<Item = Value> + Send,
@@ -277,13 +277,17 @@ where
 }
 
 /// Gives work up that the database has not answered in time, as UNAVAILABLE. For what no request waits for.
-pub async fn in_time<T, E: From<Error>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    within(GIVE_UP, work).await
+pub async fn with_timeout<T, E: From<Error>>(
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    within(TIMEOUT, work).await
 }
 
 /// The same for what is done for requests that wait, and outlives them.
-pub async fn in_their_time<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    within(GIVE_UP_GATHERED, work).await
+pub async fn with_batch_timeout<T>(
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    within(BATCH_TIMEOUT, work).await
 }
 
 async fn within<T, E: From<Error>>(
@@ -291,7 +295,7 @@ async fn within<T, E: From<Error>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     let given_up = |_| {
-        note_given_up();
+        note_timeout();
         let message = "The database does not answer.";
         Err(Error::new(Code::Unavailable, message).into())
     };
@@ -300,23 +304,23 @@ async fn within<T, E: From<Error>>(
 
 /// `?, ?, ?` for a list of this length.
 #[must_use]
-pub fn marks(count: usize) -> String {
+pub fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
 /// Runs a future as a task of its own that counts for the same operation; what data loaders use. It does not outlive
 /// its operation by much: a connection that nobody answers on would be held as long.
-pub fn spawn_metered(work: BoxFuture<'static, ()>) {
+pub fn spawn_with_stats(work: BoxFuture<'static, ()>) {
     let work = async move {
-        if timeout(GIVE_UP_GATHERED, work).await.is_err() {
-            note_given_up();
+        if timeout(BATCH_TIMEOUT, work).await.is_err() {
+            note_timeout();
         }
     };
     #[expect(
         clippy::disallowed_methods,
         reason = "a loader's task lives no longer than its request"
     )]
-    match Meter::current() {
+    match QueryStats::current() {
         Some(meter) => tokio::spawn(meter.measure(work)),
         None => tokio::spawn(work),
     };

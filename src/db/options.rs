@@ -34,11 +34,11 @@ const STATEMENT_TIMEOUT: &str = "5s";
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long PostgreSQL may take for a sign of life on a connection that it does nothing on.
-const SIGN_OF_LIFE: Duration = Duration::from_secs(2);
+const PING_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long connections are doubted after a statement was given up: what was asked on them before is over by then.
-const DOUBTED_FOR: Duration = Duration::from_mins(1);
+const RECHECK_PERIOD: Duration = Duration::from_mins(1);
 /// How long a connection that nobody uses is believed to be good.
-const BELIEVED_FOR: Duration = Duration::from_secs(1);
+const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// Replaces every connection that existed when a transaction failed to end, before its next use. Which of them it was
 /// cannot be seen from here, and it happens too rarely to matter.
@@ -132,10 +132,10 @@ pub(super) fn postgres(url: &str, replacement: &Replacement) -> ConnectOptions {
                 if !usable {
                     return Ok(false);
                 }
-                if kept.idle_for < BELIEVED_FOR {
+                if kept.idle_for < TRUSTED_IDLE_TIME {
                     return Ok(true);
                 }
-                lives(connection).await
+                is_alive(connection).await
             })
         })
         // Whoever gave a statement up leaves its connection waiting for the answer. The pool would wait as well, for as
@@ -143,29 +143,29 @@ pub(super) fn postgres(url: &str, replacement: &Replacement) -> ConnectOptions {
         // trip for each use of a connection is too much for what hardly ever happens.
         .map_sqlx_postgres_pool_opts(|pool| {
             pool.after_release(|connection, _| {
-                Box::pin(async move { Ok(!somebody_gave_up() || lives(connection).await?) })
+                Box::pin(async move { Ok(!timed_out_recently() || is_alive(connection).await?) })
             })
         });
     options
 }
 
 /// When a statement was last given up.
-static GIVEN_UP: Mutex<Option<Instant>> = Mutex::new(None);
+static LAST_TIMEOUT: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// A statement was given up: for a while connections that come back must show that they live.
-pub fn note_given_up() {
-    *GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+pub fn note_timeout() {
+    *LAST_TIMEOUT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
 }
 
-fn somebody_gave_up() -> bool {
-    let last = *GIVEN_UP.lock().unwrap_or_else(PoisonError::into_inner);
-    last.is_some_and(|at| at.elapsed() < DOUBTED_FOR)
+fn timed_out_recently() -> bool {
+    let last = *LAST_TIMEOUT.lock().unwrap_or_else(PoisonError::into_inner);
+    last.is_some_and(|at| at.elapsed() < RECHECK_PERIOD)
 }
 
 /// Whether there is still somebody at the other end. An error closes the connection without a farewell, which nobody
 /// might hear.
-async fn lives(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    match timeout(SIGN_OF_LIFE, connection.ping()).await {
+async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    match timeout(PING_TIMEOUT, connection.ping()).await {
         Ok(answered) => answered.map(|()| true),
         Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
     }

@@ -27,12 +27,12 @@ pub struct Tx {
     /// Whether a statement has failed or was cancelled. The transaction then executes nothing more and cannot be
     /// committed.
     failed: AtomicBool,
-    rings: Mutex<Vec<Bell>>,
+    wakeups: Mutex<Vec<Wakeup>>,
 }
 
 /// Whom to tell once a transaction is committed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Bell {
+pub(super) enum Wakeup {
     Readers,
     Fleeting,
     Workers,
@@ -41,27 +41,27 @@ pub(super) enum Bell {
 
 impl Tx {
     /// Rings the doorbell once this transaction is committed: it wrote an event.
-    pub fn ring_on_commit(&self) {
-        self.rings_on_commit(Bell::Readers);
+    pub fn notify_on_commit(&self) {
+        self.add_wakeup(Wakeup::Readers);
     }
 
     /// Rings the doorbell of fleeting changes once this transaction is committed.
-    pub fn ring_fleeting_on_commit(&self) {
-        self.rings_on_commit(Bell::Fleeting);
+    pub fn notify_ephemeral_on_commit(&self) {
+        self.add_wakeup(Wakeup::Fleeting);
     }
 
     /// Wakes a worker once this transaction is committed: it asked for background work.
     pub fn wake_worker_on_commit(&self) {
-        self.rings_on_commit(Bell::Workers);
+        self.add_wakeup(Wakeup::Workers);
     }
 
     /// What is known of sessions is looked up again once this transaction is committed: it ends some.
-    pub fn forget_sessions_on_commit(&self) {
-        self.rings_on_commit(Bell::Sessions);
+    pub fn invalidate_sessions_on_commit(&self) {
+        self.add_wakeup(Wakeup::Sessions);
     }
 
     /// A statement of this transaction may take longer than one of a request: up to five minutes.
-    pub async fn takes_its_time(&self) -> Result<(), Error> {
+    pub async fn extend_timeout(&self) -> Result<(), Error> {
         if self.get_database_backend() == DbBackend::Postgres {
             let text = "SET LOCAL statement_timeout = '5min'";
             self.execute_unprepared(text).await?;
@@ -88,10 +88,10 @@ impl Tx {
         result
     }
 
-    fn rings_on_commit(&self, bell: Bell) {
-        let mut rings = self.rings.lock().unwrap_or_else(PoisonError::into_inner);
-        if !rings.contains(&bell) {
-            rings.push(bell);
+    fn add_wakeup(&self, wakeup: Wakeup) {
+        let mut wakeups = self.wakeups.lock().unwrap_or_else(PoisonError::into_inner);
+        if !wakeups.contains(&wakeup) {
+            wakeups.push(wakeup);
         }
     }
 }
@@ -125,7 +125,7 @@ impl Db {
         let mut attempt = 0;
         loop {
             match self.attempt(&mut work).await {
-                Err(error) if attempt < RETRIES && asks_for_retry(&error) => attempt += 1,
+                Err(error) if attempt < RETRIES && is_retryable(&error) => attempt += 1,
                 outcome => return outcome,
             }
         }
@@ -146,7 +146,7 @@ impl Db {
         let tx = Arc::new(Tx {
             inner,
             failed: AtomicBool::new(false),
-            rings: Mutex::default(),
+            wakeups: Mutex::default(),
         });
         let outcome = work(Arc::clone(&tx)).await;
         let Some(tx) = Arc::into_inner(tx) else {
@@ -169,12 +169,12 @@ impl Db {
             }
         };
         self.end(tx.inner.commit()).await?;
-        let rings = tx
-            .rings
+        let wakeups = tx
+            .wakeups
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner);
-        for bell in rings {
-            self.ring(bell);
+        for wakeup in wakeups {
+            self.notify(wakeup);
         }
         Ok(value)
     }
@@ -199,7 +199,7 @@ impl Db {
     }
 }
 
-fn asks_for_retry(error: &Error) -> bool {
+fn is_retryable(error: &Error) -> bool {
     // 40001 serialization_failure, 40P01 deadlock_detected (PostgreSQL manual, appendix A).
     let Some(cause) = error.cause() else {
         return false;

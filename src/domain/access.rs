@@ -8,7 +8,7 @@ use sea_orm::{
 };
 
 use crate::{
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     domain::sessions::Viewer,
     entity::{
         conversation::{self, ConversationKind},
@@ -135,7 +135,7 @@ pub async fn conversations(
     let (locked, absent) = lock_in(tx, asked, lock).await?;
     let pairs: BTreeSet<_> = asked.iter().copied().collect();
     let pairs = pairs.into_iter().map(|(id, user)| [id.into(), user.into()]);
-    let table = Table::new("v (conversation_id, user_id)", pairs);
+    let table = ValuesCte::new("v (conversation_id, user_id)", pairs);
     // Not in the same statement: PostgreSQL shows this one what was committed while the lock was waited for.
     let text = format!(
         "WITH {} SELECT p.*, EXISTS (SELECT 1 FROM participant o
@@ -146,7 +146,7 @@ pub async fn conversations(
          WHERE p.conversation_id = v.conversation_id AND p.user_id = v.user_id",
         table.text
     );
-    let found: Vec<Found> = db::all(tx, &text, table.values).await?;
+    let found: Vec<Found> = db::fetch_all(tx, &text, table.values).await?;
     let key = |found: &Found| (found.participant.conversation_id, found.participant.user_id);
     let found: HashMap<_, _> = found.iter().map(|found| (key(found), found)).collect();
     let entry = |asked: &(ConversationId, UserId)| match (locked.get(&asked.0), found.get(asked)) {
@@ -177,12 +177,12 @@ async fn lock_in(
         (DbBackend::Postgres, Lock::Waits) => ("FOR NO KEY UPDATE OF c", Entry::Hidden),
         _ => ("", Entry::Hidden),
     };
-    let table = Table::new("v (id)", ids.into_iter().map(|id| [id.into()]));
+    let table = ValuesCte::new("v (id)", ids.into_iter().map(|id| [id.into()]));
     let text = format!(
         "WITH {} SELECT c.* FROM v CROSS JOIN conversation c WHERE c.id = v.id {lock}",
         table.text
     );
-    let rows: Vec<conversation::Model> = db::all(tx, &text, table.values).await?;
+    let rows: Vec<conversation::Model> = db::fetch_all(tx, &text, table.values).await?;
     Ok((rows.into_iter().map(|row| (row.id, row)).collect(), absent))
 }
 

@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Cells, Pages},
+    db::{self, PageSource, RowRef},
     error::Error,
 };
 
@@ -176,13 +176,13 @@ pub async fn beside<E, C, H, T>(
     (list, more): (String, Vec<Value>),
     width: usize,
     (read_head, read): (
-        impl Fn(&Cells<'_>) -> Result<H, DbErr>,
-        impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+        impl Fn(&RowRef<'_>) -> Result<H, DbErr>,
+        impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
     ),
 ) -> Result<Option<(H, Vec<T>)>, Error>
 where
     E: EntityTrait,
-    C: Pages,
+    C: PageSource,
 {
     enum Row<H, T> {
         Head(H),
@@ -200,11 +200,11 @@ where
         nulls(width),
         head.sql,
         nulls(columns.len()),
-        db::numbered_after(before, backend, &list)
+        db::number_placeholders_after(before, backend, &list)
     );
     values.extend(more);
     let statement = Statement::from_sql_and_values(backend, text, values);
-    let rows = db::page(db, statement, |row| {
+    let rows = db::fetch_page(db, statement, |row| {
         Ok(match row.get::<Option<Uuid>>(0)? {
             Some(_) => Row::Head(read_head(row)?),
             None => Row::Item(read(row)?),
@@ -229,22 +229,22 @@ where
     let mut rows = vec![];
     for chunk in selects.chunks(LISTS_PER_STATEMENT) {
         let (text, values) = united(chunk);
-        rows.extend(db::all(db, &text, values).await?);
+        rows.extend(db::fetch_all(db, &text, values).await?);
     }
     Ok(rows)
 }
 
 /// The same of rows that only the caller can read.
-pub async fn union_of<T, C: Pages>(
+pub async fn union_of<T, C: PageSource>(
     db: &C,
     selects: Vec<(String, Vec<Value>)>,
-    read: impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+    read: impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
 ) -> Result<Vec<T>, Error> {
     let mut rows = vec![];
     for chunk in selects.chunks(LISTS_PER_STATEMENT) {
         let (text, values) = united(chunk);
         let statement = db::sql(db.get_database_backend(), &text, values);
-        rows.extend(db::page(db, statement, &read).await?);
+        rows.extend(db::fetch_page(db, statement, &read).await?);
     }
     Ok(rows)
 }

@@ -157,7 +157,7 @@ pub async fn repair(db: &Db) -> Result<(), Error> {
                 .await?;
         }
         for text in [counts, roots, sent, held, threads, missing] {
-            db::run(&*tx, text, []).await?;
+            db::execute(&*tx, text, []).await?;
         }
         Ok(())
     })

@@ -14,7 +14,7 @@ macro_rules! partly {
 
             /// A row that has these columns, from this place on.
             pub fn partly(
-                row: &crate::db::Cells<'_>,
+                row: &crate::db::RowRef<'_>,
                 columns: &[&str],
                 from: usize,
             ) -> Result<Self, sea_orm::DbErr> {

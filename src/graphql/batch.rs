@@ -15,7 +15,7 @@ use async_graphql::{
 
 use crate::{
     app::App,
-    db::in_time,
+    db::with_timeout,
     domain::{messages::columns::Row, page::Part, sessions::Viewer},
     error::Error,
     graphql::{
@@ -152,10 +152,10 @@ impl<'a> Loaders<'a> {
         Batch: Loader<K, Error = Refusal>,
     {
         if !self.is_once {
-            return in_time(self.loader.load_many(keys)).await;
+            return with_timeout(self.loader.load_many(keys)).await;
         }
         let keys: Vec<K> = keys.into_iter().collect();
-        in_time(self.loader.loader().load(&keys)).await
+        with_timeout(self.loader.loader().load(&keys)).await
     }
 }
 

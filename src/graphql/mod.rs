@@ -89,7 +89,7 @@ pub fn prepare(app: &App, caller: context::Caller, mut request: Request) -> Requ
         merges: document.is_some_and(batch::merges),
     };
     let batch = Batch::new(app, caller.clone());
-    let loader = DataLoader::new(batch, crate::db::spawn_metered).delay(app.config.loader_delay);
+    let loader = DataLoader::new(batch, crate::db::spawn_with_stats).delay(app.config.loader_delay);
     // Looked up before anything is loaded: what is loaded is then at least as new.
     let reached = context::Reached(app.hub.reached());
     request

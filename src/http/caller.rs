@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, header::AUTHORIZATION, header::USER_AGENT, request::
 
 use super::{Door, headers::RequestId, server::Slot};
 use crate::{
-    db::in_time,
+    db::with_timeout,
     domain::sessions::{self, Viewer},
     error::{Code, Error},
     graphql::context::Caller,
@@ -44,7 +44,7 @@ impl Door {
         let Some(token) = token.filter(|token| token.len() <= TOKEN_LENGTH) else {
             return Ok(None);
         };
-        match in_time(sessions::authenticate(&self.app, token)).await {
+        match with_timeout(sessions::authenticate(&self.app, token)).await {
             Ok(viewer) => Ok(Some(viewer)),
             Err(error) if error.code() == Code::Unauthenticated => Ok(None),
             Err(error) => Err(error),

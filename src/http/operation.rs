@@ -22,7 +22,7 @@ use super::{
     guard::{Admitted, Document},
 };
 use crate::{
-    db::{self, Meter},
+    db::{self, QueryStats},
     error::{Code, Error},
     graphql::{
         self,
@@ -60,7 +60,7 @@ pub(super) struct Record {
     kind: OperationType,
     request_id: String,
     started: Instant,
-    meter: Arc<Meter>,
+    meter: Arc<QueryStats>,
 }
 
 impl Door {
@@ -112,7 +112,7 @@ impl Door {
             kind,
             request_id: caller.request_id.clone(),
             started: Instant::now(),
-            meter: Arc::new(Meter::default()),
+            meter: Arc::new(QueryStats::default()),
         };
         // The executor gets the document as it was admitted. Its text it never sees.
         let mut request = Request::new("").variables(variables);
@@ -152,7 +152,7 @@ impl Door {
         let answer = match ended {
             Ok(Ok(Ok(response))) => Answer::executed(response),
             Ok(Err(_elapsed)) => {
-                db::note_given_up();
+                db::note_timeout();
                 too_slow()
             }
             Ok(Ok(Err(_))) | Err(_) => Answer::internal(),

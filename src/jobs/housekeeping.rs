@@ -33,7 +33,7 @@ pub(super) async fn ensure(app: &App) -> Result<(), Error> {
         ON CONFLICT (id) DO UPDATE SET status = 'QUEUED', attempts = 0, run_at = excluded.run_at
         WHERE job.status = 'FAILED'";
     app.db
-        .write(|tx| async move { db::run(&*tx, text, values.clone()).await })
+        .write(|tx| async move { db::execute(&*tx, text, values.clone()).await })
         .await?;
     Ok(())
 }
@@ -70,7 +70,7 @@ async fn sweep(
     loop {
         let deleted = app
             .db
-            .write(|tx| async move { db::run(&*tx, text, [before.into()]).await })
+            .write(|tx| async move { db::execute(&*tx, text, [before.into()]).await })
             .await?;
         if deleted < ROWS {
             return Ok(());

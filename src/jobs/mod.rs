@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 pub use worker::start;
 
 use crate::{
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     error::Error,
     id::{ConversationId, JobId, MessageId},
 };
@@ -61,13 +61,13 @@ pub async fn enqueue_all_in(tx: &Tx, works: &[Work], now: DateTime<Utc>) -> Resu
     }
     let row = |work| row(JobId::mint(), work, now, now);
     let rows = works.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-    let table = Table::new("v (id, kind, payload, created_at, run_at)", rows);
+    let table = ValuesCte::new("v (id, kind, payload, created_at, run_at)", rows);
     let text = format!(
         "WITH {} INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
          SELECT id, kind, payload, 'QUEUED', 0, created_at, run_at FROM v WHERE id IS NOT NULL",
         table.text
     );
-    db::run(tx, &text, table.values).await?;
+    db::execute(tx, &text, table.values).await?;
     tx.wake_worker_on_commit();
     Ok(())
 }

@@ -32,7 +32,7 @@ pub(super) async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
     let now = app.clock.now();
     // Asked before it is taken: an idle worker must not hold up SQLite's one writer.
     let text = format!("SELECT 1 AS found FROM job WHERE {DUE} LIMIT 1");
-    let due: Option<Found> = db::one(app.db.read(), &text, [now.into(), now.into()]).await?;
+    let due: Option<Found> = db::fetch_one(app.db.read(), &text, [now.into(), now.into()]).await?;
     if due.is_none() {
         return Ok(None);
     }
@@ -49,7 +49,7 @@ pub(super) async fn claim(app: &App) -> Result<Option<job::Model>, Error> {
     app.db
         .write(|tx| async move {
             let values: [Value; 3] = [until.into(), now.into(), now.into()];
-            db::one(&*tx, text, values).await
+            db::fetch_one(&*tx, text, values).await
         })
         .await
 }
@@ -114,7 +114,7 @@ async fn change(
     let values = &values;
     let changed = app
         .db
-        .write(|tx| async move { db::run(&*tx, text, values.clone()).await })
+        .write(|tx| async move { db::execute(&*tx, text, values.clone()).await })
         .await?;
     Ok(changed > 0)
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 
 use crate::{
     app::App,
-    db::in_time,
+    db::with_timeout,
     domain::{conversations, notifications},
     entity::job,
     error::Error,
@@ -34,7 +34,7 @@ pub fn start(app: &App) {
 
 async fn work(app: &App) {
     while !app.shutdown.is_cancelled() {
-        match in_time(queue::claim(app)).await {
+        match with_timeout(queue::claim(app)).await {
             Ok(Some(job)) => {
                 if let Err(error) = attempt(app, &job).await {
                     // The lease lapses, and then somebody tries again.
@@ -47,7 +47,7 @@ async fn work(app: &App) {
         }
         tokio::select! {
             () = app.shutdown.cancelled() => {}
-            () = app.db.work_bell().notified() => {}
+            () = app.db.job_wakeup().notified() => {}
             () = tokio::time::sleep(POLL) => {}
         }
     }
@@ -64,7 +64,7 @@ enum Outcome {
 
 async fn attempt(app: &App, job: &job::Model) -> Result<(), Error> {
     let outcome = outcome(app, job).await;
-    if !in_time(settle(app, job, outcome)).await? {
+    if !with_timeout(settle(app, job, outcome)).await? {
         tracing::warn!(job.id = %job.id, job.kind, "a job was lost to another worker");
     }
     Ok(())
@@ -99,7 +99,7 @@ async fn outcome(app: &App, job: &job::Model) -> Outcome {
                 Err(error) => Outcome::Failed(error),
             },
             () = app.shutdown.cancelled() => return Outcome::Interrupted,
-            () = tokio::time::sleep(queue::RENEWAL) => match in_time(queue::renew(app, job)).await {
+            () = tokio::time::sleep(queue::RENEWAL) => match with_timeout(queue::renew(app, job)).await {
                 Ok(true) => {}
                 Ok(false) => return Outcome::Lost,
                 Err(error) => tracing::warn!(%error, "a lease cannot be renewed"),

@@ -60,7 +60,7 @@ impl Recent {
         }
         let text = "SELECT user_id, changed_at FROM presence WHERE changed_at >= ?
             ORDER BY changed_at";
-        let mut rows: Vec<Row> = db::all(db.read(), text, [since.into()]).await?;
+        let mut rows: Vec<Row> = db::fetch_all(db.read(), text, [since.into()]).await?;
         rows.retain(|row| self.is_new((row.user_id, None), row.changed_at));
         let people: Vec<_> = rows.iter().map(|row| row.user_id).collect();
         let mut streams = streams(db, &people).await?;
@@ -84,7 +84,7 @@ impl Recent {
         }
         let text = "SELECT place_id, user_id, conversation_id, thread_id, expires_at, changed_at
             FROM typing WHERE changed_at >= ? ORDER BY changed_at";
-        let rows: Vec<Row> = db::all(db.read(), text, [since.into()]).await?;
+        let rows: Vec<Row> = db::fetch_all(db.read(), text, [since.into()]).await?;
         let mut found = vec![];
         for row in rows {
             if self.is_new((row.user_id, Some(row.place_id)), row.changed_at) {
@@ -116,10 +116,10 @@ async fn streams(db: &Db, people: &[UserId]) -> Result<HashMap<UserId, Vec<Uuid>
     for some in people.chunks(CHUNK) {
         let text = format!(
             "SELECT user_id, conversation_id FROM participant WHERE user_id IN ({})",
-            db::marks(some.len())
+            db::placeholders(some.len())
         );
         let ids = some.iter().map(|&user| Value::from(user));
-        let rows: Vec<Row> = db::all(db.read(), &text, ids.collect::<Vec<_>>()).await?;
+        let rows: Vec<Row> = db::fetch_all(db.read(), &text, ids.collect::<Vec<_>>()).await?;
         for row in rows {
             found
                 .entry(row.user_id)

@@ -14,7 +14,7 @@ use super::{
     read::{self, Entry, Log, Scope},
 };
 use crate::{
-    db::in_time,
+    db::with_timeout,
     error::Error,
     id::{ConversationId, UserId},
 };
@@ -230,7 +230,8 @@ impl Replay {
             }
             let scope = Scope::Heard(self.user);
             let until = Some(&self.until);
-            let batch = in_time(read::after(&*self.log, &self.from, until, scope, BATCH)).await?;
+            let batch =
+                with_timeout(read::after(&*self.log, &self.from, until, scope, BATCH)).await?;
             self.from = batch.place;
             self.is_read = batch.is_last;
             for mut entry in batch.entries {
@@ -256,7 +257,7 @@ async fn first_known(
     let mut place = from.clone();
     loop {
         let scope = Scope::Memberships(user);
-        let batch = in_time(read::after(log, &place, Some(until), scope, BATCH)).await?;
+        let batch = with_timeout(read::after(log, &place, Some(until), scope, BATCH)).await?;
         for entry in batch.entries {
             let (conversation, took_part) = match entry.change {
                 Some(Change::ConversationJoined { conversation }) => (conversation, false),

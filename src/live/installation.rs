@@ -23,7 +23,7 @@ pub async fn has_other_keys(db: &Db, key_id: &str) -> Result<bool, Error> {
 pub async fn keep_keys(db: &Db, key_id: &str) -> Result<(), Error> {
     db.write(|tx| async move {
         let text = "UPDATE installation SET key_id = ? WHERE key_id IS NULL OR key_id <> ?";
-        db::run(&*tx, text, [key_id.into(), key_id.into()]).await?;
+        db::execute(&*tx, text, [key_id.into(), key_id.into()]).await?;
         Ok(())
     })
     .await
@@ -36,6 +36,7 @@ struct Row {
 }
 
 async fn read(db: &Db) -> Result<Row, Error> {
-    let found: Option<Row> = db::one(db.read(), "SELECT id, key_id FROM installation", []).await?;
+    let found: Option<Row> =
+        db::fetch_one(db.read(), "SELECT id, key_id FROM installation", []).await?;
     found.ok_or_else(|| Error::internal("the database has lost its name"))
 }

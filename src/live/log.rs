@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     entity::session::SessionEndReason,
     error::Error,
     id::{ConversationId, MessageId, NotificationId, SessionId, ThreadId, UserId},
@@ -272,15 +272,15 @@ pub async fn write(tx: &Tx, at: DateTime<Utc>, events: &[Numbered]) -> Result<()
             ])
         };
         let rows = some.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-        let table = Table::new("v (stream_id, seq, kind, payload)", rows);
+        let table = ValuesCte::new("v (stream_id, seq, kind, payload)", rows);
         let text = format!(
             "WITH {} INSERT INTO event (stream_id, seq, kind, payload, created_at)
              SELECT stream_id, seq, kind, payload, ? FROM v WHERE seq IS NOT NULL",
             table.text
         );
-        db::run(tx, &text, table.and([at.into()])).await?;
+        db::execute(tx, &text, table.and([at.into()])).await?;
     }
-    tx.ring_on_commit();
+    tx.notify_on_commit();
     Ok(())
 }
 
@@ -303,21 +303,21 @@ pub async fn append_to_users(
         _ => "",
     };
     for some in users.chunks(USERS_PER_STATEMENT) {
-        let marks = db::marks(some.len());
+        let marks = db::placeholders(some.len());
         let ids = || some.iter().map(|&user| Value::from(user));
         let text = format!(
             r#"UPDATE "user" SET event_seq = event_seq + 1
                WHERE id IN (SELECT id FROM "user" WHERE id IN ({marks}) {lock})"#
         );
-        db::run(tx, &text, ids()).await?;
+        db::execute(tx, &text, ids()).await?;
         let text = format!(
             r#"INSERT INTO event (stream_id, seq, kind, payload, created_at)
                SELECT id, event_seq, ?, ?, ? FROM "user" WHERE id IN ({marks})"#
         );
         let event: [Value; 3] = [change.kind().into(), payload.as_str().into(), at.into()];
-        db::run(tx, &text, event.into_iter().chain(ids())).await?;
+        db::execute(tx, &text, event.into_iter().chain(ids())).await?;
     }
-    tx.ring_on_commit();
+    tx.notify_on_commit();
     Ok(())
 }
 
@@ -367,10 +367,10 @@ async fn take_one_each(
         r#"UPDATE "user" SET event_seq = event_seq + 1
            WHERE id IN (SELECT id FROM "user" WHERE id IN ({}) {lock})
            RETURNING id, event_seq"#,
-        db::marks(changes.len())
+        db::placeholders(changes.len())
     );
     let ids = changes.iter().map(|&(user, _)| Value::from(user));
-    let taken: Vec<Taken> = db::all(tx, &text, ids.collect::<Vec<_>>()).await?;
+    let taken: Vec<Taken> = db::fetch_all(tx, &text, ids.collect::<Vec<_>>()).await?;
     Ok(taken
         .into_iter()
         .map(|row| (row.id, row.event_seq))

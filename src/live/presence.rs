@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
-    db::{self, Db, Tx, in_time},
+    db::{self, Db, Tx, with_timeout},
     error::Error,
     id::UserId,
 };
@@ -78,15 +78,15 @@ impl Presence {
                     if count == 0 {
                         break;
                     }
-                    in_time(self.pass(passing)).await
+                    with_timeout(self.pass(passing)).await
                 }
-                () = sleep_until(next) => in_time(self.let_go()).await,
-                _ = beat.tick() => in_time(self.beat()).await,
+                () = sleep_until(next) => with_timeout(self.let_go()).await,
+                _ = beat.tick() => with_timeout(self.beat()).await,
             };
             self.report(&outcome);
         }
         let everybody: Vec<_> = self.here.drain().collect();
-        let gone = in_time(self.gone(&everybody)).await;
+        let gone = with_timeout(self.gone(&everybody)).await;
         self.report(&gone);
     }
 
@@ -104,7 +104,7 @@ impl Presence {
             return Ok(());
         }
         let write = |tx: std::sync::Arc<Tx>| async move {
-            db::run(&*tx, "DELETE FROM node", []).await?;
+            db::execute(&*tx, "DELETE FROM node", []).await?;
             Ok(())
         };
         self.db.write(write).await
@@ -158,9 +158,9 @@ impl Presence {
                 for some in people.chunks(CHUNK) {
                     let text = format!(
                         "DELETE FROM connected WHERE node_id = ? AND user_id IN ({})",
-                        db::marks(some.len())
+                        db::placeholders(some.len())
                     );
-                    db::run(&*tx, &text, [node.into()].into_iter().chain(ids(some))).await?;
+                    db::execute(&*tx, &text, [node.into()].into_iter().chain(ids(some))).await?;
                 }
                 seen(&tx, people, now).await?;
                 touch(&tx, people, Some(node), now).await
@@ -183,11 +183,11 @@ impl Presence {
                 let text =
                     "UPDATE presence SET status = NULL, status_text = NULL, lapses_at = NULL,
                     changed_at = ? WHERE lapses_at <= ?";
-                if db::run(&*tx, text, [now.into(), now.into()]).await? > 0 {
-                    tx.ring_fleeting_on_commit();
+                if db::execute(&*tx, text, [now.into(), now.into()]).await? > 0 {
+                    tx.notify_ephemeral_on_commit();
                 }
                 let text = "DELETE FROM typing WHERE expires_at < ?";
-                db::run(&*tx, text, [(now - TYPED).into()]).await?;
+                db::execute(&*tx, text, [(now - TYPED).into()]).await?;
                 Ok(())
             })
             .await
@@ -205,7 +205,7 @@ impl Presence {
                 renew(&tx, node, lease).await?;
                 // After a crash of PostgreSQL, or when others took this node for dead.
                 let text = "SELECT COUNT(*) AS count FROM connected WHERE node_id = ?";
-                let found: Option<Count> = db::one(&*tx, text, [node.into()]).await?;
+                let found: Option<Count> = db::fetch_one(&*tx, text, [node.into()]).await?;
                 let known = found.and_then(|found| usize::try_from(found.count).ok());
                 if known < Some(here.len()) {
                     touch(&tx, here, None, now).await?;
@@ -238,7 +238,7 @@ fn ids(people: &[UserId]) -> impl Iterator<Item = Value> {
 async fn renew(tx: &Tx, node: Uuid, lease: DateTime<Utc>) -> Result<(), Error> {
     let text = "INSERT INTO node (id, expires_at) VALUES (?, ?)
         ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at";
-    db::run(tx, text, [node.into(), lease.into()]).await?;
+    db::execute(tx, text, [node.into(), lease.into()]).await?;
     Ok(())
 }
 
@@ -247,9 +247,9 @@ async fn connect(tx: &Tx, node: Uuid, people: &[UserId]) -> Result<(), Error> {
         let text = format!(
             r#"INSERT INTO connected (user_id, node_id) SELECT id, ? FROM "user" WHERE id IN ({})
                ON CONFLICT (user_id, node_id) DO NOTHING"#,
-            db::marks(some.len())
+            db::placeholders(some.len())
         );
-        db::run(tx, &text, [Value::from(node)].into_iter().chain(ids(some))).await?;
+        db::execute(tx, &text, [Value::from(node)].into_iter().chain(ids(some))).await?;
     }
     Ok(())
 }
@@ -258,9 +258,9 @@ async fn seen(tx: &Tx, people: &[UserId], now: DateTime<Utc>) -> Result<(), Erro
     for some in people.chunks(CHUNK) {
         let text = format!(
             r#"UPDATE "user" SET last_active_at = ? WHERE id IN ({})"#,
-            db::marks(some.len())
+            db::placeholders(some.len())
         );
-        db::run(tx, &text, [now.into()].into_iter().chain(ids(some))).await?;
+        db::execute(tx, &text, [now.into()].into_iter().chain(ids(some))).await?;
     }
     Ok(())
 }
@@ -281,13 +281,13 @@ async fn touch(
                    WHERE c.user_id = "user".id AND n.id <> ? AND n.expires_at > ?)
                ON CONFLICT (user_id) DO UPDATE SET changed_at = excluded.changed_at
                WHERE presence.is_shared AND COALESCE(presence.status, '') <> 'OFFLINE'"#,
-            db::marks(some.len())
+            db::placeholders(some.len())
         );
         let but = but.unwrap_or_default();
         let values = [now.into()].into_iter().chain(ids(some));
-        db::run(tx, &text, values.chain([but.into(), now.into()])).await?;
+        db::execute(tx, &text, values.chain([but.into(), now.into()])).await?;
     }
-    tx.ring_fleeting_on_commit();
+    tx.notify_ephemeral_on_commit();
     Ok(())
 }
 
@@ -298,7 +298,7 @@ async fn is_due(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
         UNION ALL SELECT 1 FROM presence WHERE lapses_at <= ?
         UNION ALL SELECT 1 FROM typing WHERE expires_at < ?) due";
     let values = [now.into(), now.into(), (now - TYPED).into()];
-    let found: Option<Count> = db::one(db.read(), text, values).await?;
+    let found: Option<Count> = db::fetch_one(db.read(), text, values).await?;
     Ok(found.is_some_and(|found| found.count > 0))
 }
 
@@ -310,9 +310,9 @@ async fn bury(tx: &Tx, now: DateTime<Utc>) -> Result<(), Error> {
     }
     let text = "SELECT c.user_id FROM connected c JOIN node n ON n.id = c.node_id
         WHERE n.expires_at < ?";
-    let rows: Vec<Row> = db::all(tx, text, [now.into()]).await?;
+    let rows: Vec<Row> = db::fetch_all(tx, text, [now.into()]).await?;
     let text = "DELETE FROM node WHERE expires_at < ?";
-    if db::run(tx, text, [now.into()]).await? > 0 {
+    if db::execute(tx, text, [now.into()]).await? > 0 {
         let people: Vec<_> = rows.into_iter().map(|row| row.user_id).collect();
         touch(tx, &people, None, now).await?;
     }

@@ -33,7 +33,7 @@ pub async fn prune(db: &Db, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64,
                 let text = "DELETE FROM event WHERE position IN (
                     SELECT position FROM event WHERE created_at < ? ORDER BY created_at LIMIT ?
                 )";
-                db::run(&*tx, text, [before.into(), limit.into()]).await
+                db::execute(&*tx, text, [before.into(), limit.into()]).await
             })
             .await?;
         forgotten += count;

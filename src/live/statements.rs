@@ -46,7 +46,7 @@ impl Log for Db {
             "SELECT s.place, p.user_id, p.conversation_id FROM (SELECT {} AS place) s
              LEFT JOIN participant p ON p.user_id IN ({})",
             end_of_log(backend),
-            db::marks(people.len())
+            db::placeholders(people.len())
         );
         let values = people.iter().map(|user| user.0.into());
         let rows = self
@@ -89,7 +89,7 @@ impl Log for Db {
         let mut values: Vec<Value> = vec![from.into(), until.into()];
         values.extend(ids);
         values.push(count(limit)?.into());
-        db::all(self.read(), &text, values).await
+        db::fetch_all(self.read(), &text, values).await
     }
 
     async fn unseen(

@@ -239,7 +239,7 @@ async fn a_hundred_wrong_passwords_need_a_reset(app: TestApp) {
         let changed = app
             .app
             .db
-            .write(|tx| async move { db::run(&*tx, text, []).await });
+            .write(|tx| async move { db::execute(&*tx, text, []).await });
         assert_eq!(changed.await.unwrap(), 1);
     }
     for login in logins {
@@ -311,7 +311,7 @@ async fn weak_hashes_are_made_again_at_sign_in(app: TestApp) {
         .db
         .write(|tx| async move {
             let text = r#"UPDATE "user" SET password_hash = ? WHERE id = ?"#;
-            db::run(&*tx, text, [weak.as_str().into(), id.into()]).await
+            db::execute(&*tx, text, [weak.as_str().into(), id.into()]).await
         })
         .await
         .unwrap();

@@ -204,11 +204,11 @@ async fn every_message_was_told_once(server: &Binary, sent: usize) {
         payload: String,
     }
     let db = server.db().await;
-    let rows: Vec<Row> = db::all(db.read(), "SELECT id FROM message", [])
+    let rows: Vec<Row> = db::fetch_all(db.read(), "SELECT id FROM message", [])
         .await
         .unwrap();
     let query = "SELECT payload FROM event WHERE kind = 'MessageSent'";
-    let events: Vec<Told> = db::all(db.read(), query, []).await.unwrap();
+    let events: Vec<Told> = db::fetch_all(db.read(), query, []).await.unwrap();
     db.close().await.unwrap();
     let mut told: Vec<_> = events
         .iter()

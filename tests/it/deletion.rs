@@ -91,13 +91,13 @@ async fn found_in(app: &TestApp, words: &str) -> Vec<String> {
     let db = app.app.db.read();
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
     let tables: Vec<Name> = if is_postgres {
-        db::all(
+        db::fetch_all(
             db,
             "SELECT tablename AS name FROM pg_tables WHERE schemaname = 'public'",
             [],
         )
     } else {
-        db::all(
+        db::fetch_all(
             db,
             "SELECT name FROM sqlite_master WHERE type = 'table'",
             [],
@@ -116,7 +116,7 @@ async fn found_in(app: &TestApp, words: &str) -> Vec<String> {
         let whole_row = if is_postgres {
             format!("SELECT '{name}' AS name FROM \"{name}\" t WHERE t::text LIKE ? LIMIT 1")
         } else {
-            let columns: Vec<Name> = db::all(
+            let columns: Vec<Name> = db::fetch_all(
                 db,
                 "SELECT name FROM pragma_table_info(?)",
                 [name.as_str().into()],
@@ -136,7 +136,7 @@ async fn found_in(app: &TestApp, words: &str) -> Vec<String> {
             let any = columns.join(" OR ");
             format!("SELECT '{name}' AS name FROM \"{name}\" WHERE {any} LIMIT 1")
         };
-        let rows: Vec<Name> = db::all(db, &whole_row, [sought.clone().into()])
+        let rows: Vec<Name> = db::fetch_all(db, &whole_row, [sought.clone().into()])
             .await
             .unwrap();
         found.extend(rows.into_iter().map(|row| row.name));
@@ -162,7 +162,7 @@ async fn named_in(app: &TestApp, person: &Person) -> Vec<String> {
         ("conversation", "created_by"),
     ] {
         let text = format!("SELECT '{table}' AS name FROM {table} WHERE {column} = ? LIMIT 1");
-        let rows: Vec<Name> = db::all(app.app.db.read(), &text, [id.into()])
+        let rows: Vec<Name> = db::fetch_all(app.app.db.read(), &text, [id.into()])
             .await
             .unwrap();
         found.extend(rows.into_iter().map(|row| row.name));
@@ -339,7 +339,7 @@ async fn going_signs_out_everywhere_and_frees_the_name(app: TestApp) {
     let by = json!({ "id": ann.id });
     let user = "query($id: ID!) { user(by: { id: $id }) { id } }";
     assert_eq!(bob.asks(user, by).await["user"], Value::Null);
-    let rows: Vec<Name> = db::all(
+    let rows: Vec<Name> = db::fetch_all(
         app.app.db.read(),
         "SELECT payload AS name FROM event WHERE stream_id = ? AND kind = 'SessionEnded'",
         [UserId::from_text(&ann.id).into()],

@@ -48,7 +48,7 @@ async fn a_job_whose_worker_died_is_done_by_another(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
     let hello = ann.says(&talk, "Hello").await;
-    db::run(app.app.db.migrate(), "DELETE FROM notification", [])
+    db::execute(app.app.db.migrate(), "DELETE FROM notification", [])
         .await
         .unwrap();
     let payload = format!(r#"{{"kind":"NotifyOfMessage","message":"{hello}"}}"#);

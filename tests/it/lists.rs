@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use heddle::{
-    db::{self, Cells},
+    db::{self, RowRef},
     entity::{conversation, message, participant, thread, user},
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
@@ -37,7 +37,7 @@ async fn pages_read_in_place_hold_the_same_rows() {
     ann.founds(None, &[&bob]).await;
     macro_rules! same {
         ($($table:ident),+) => {$(
-            let read = |row: &Cells<'_>| $table::Model::partly(row, $table::Model::COLUMNS, 0);
+            let read = |row: &RowRef<'_>| $table::Model::partly(row, $table::Model::COLUMNS, 0);
             let rows = rows_of(&app, stringify!($table), $table::Model::COLUMNS, read).await;
             assert!(rows.len() > 0, stringify!($table));
         )+};
@@ -48,12 +48,16 @@ async fn pages_read_in_place_hold_the_same_rows() {
         SELECT count(*) FROM n";
     let read = app.app.db.read();
     let statement = db::sql(read.get_database_backend(), long, []);
-    let counted = db::page(read, statement, |row| row.get::<i64>(0)).await;
+    let counted = db::fetch_page(read, statement, |row| row.get::<i64>(0)).await;
     assert_eq!(counted.unwrap(), [1_000_000]);
     // What is there is not what is asked for, in either way.
     let statement = db::sql(read.get_database_backend(), "SELECT 'text'", []);
-    let read_as_number = |row: &Cells<'_>| row.get::<i32>(0);
-    assert!(db::page(read, statement, read_as_number).await.is_err());
+    let read_as_number = |row: &RowRef<'_>| row.get::<i32>(0);
+    assert!(
+        db::fetch_page(read, statement, read_as_number)
+            .await
+            .is_err()
+    );
 }
 
 /// All rows of a table, which are the same in both ways.
@@ -61,19 +65,19 @@ async fn rows_of<T: PartialEq + Debug>(
     app: &TestApp,
     table: &str,
     columns: &[&str],
-    read: impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+    read: impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
 ) -> Vec<T> {
     let reader = app.app.db.read();
-    assert!(db::Pages::in_place(reader).is_some());
+    assert!(db::PageSource::inline_reads(reader).is_some());
     let text = format!(
         r#"SELECT {} FROM "{table}" ORDER BY id"#,
         columns.join(", ")
     );
     let statement = db::sql(reader.get_database_backend(), &text, []);
-    let ordinary = db::page(reader.ordinary(), statement.clone(), &read).await;
+    let ordinary = db::fetch_page(reader.pool(), statement.clone(), &read).await;
     // Read alone, so that a fall back does not hide what is wrong.
     let in_place =
-        db::Pages::in_place(reader).and_then(|in_place| in_place.read(&statement, &read));
+        db::PageSource::inline_reads(reader).and_then(|in_place| in_place.read(&statement, &read));
     assert_eq!(in_place.as_deref(), ordinary.as_deref().ok());
     ordinary.unwrap()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use heddle::{
     app::App,
-    db::{self, Meter},
+    db::{self, QueryStats},
     domain::{
         conversations::{self, NewGroup},
         participants, sessions,
@@ -92,7 +92,7 @@ async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
     let place = || [Sql::from(user), group.into(), group.into()];
     let marked =
         "INSERT INTO read_mark (user_id, lane_id, conversation_id, seq) VALUES (?, ?, ?, 1)";
-    db::run(app.app.db.migrate(), marked, place())
+    db::execute(app.app.db.migrate(), marked, place())
         .await
         .unwrap();
     let removed = ann.removes(&id, &bob).await;
@@ -108,7 +108,7 @@ async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
         ["ConversationJoined", "ConversationLeft"]
     );
     let left = "SELECT count(*) FROM read_mark WHERE user_id = ?";
-    let row = db::one::<Count, _, _>(app.app.db.read(), left, [user.into()]).await;
+    let row = db::fetch_one::<Count, _, _>(app.app.db.read(), left, [user.into()]).await;
     assert_eq!(row.unwrap().unwrap().count, 0);
     let told = log::notices(&app, &id).await;
     assert_eq!(
@@ -155,7 +155,9 @@ async fn history_begins_where_the_group_says(app: TestApp) {
             Sql::from(ConversationId::from_text(&id)),
             UserId::from_text(&person.id).into(),
         ];
-        let row: Option<Row> = db::one(app.app.db.read(), query, place).await.unwrap();
+        let row: Option<Row> = db::fetch_one(app.app.db.read(), query, place)
+            .await
+            .unwrap();
         let row = row.unwrap();
         assert_eq!(
             (row.visible_from_seq, row.read_floor_seq),
@@ -327,7 +329,7 @@ async fn the_last_one_takes_the_group_along(app: TestApp) {
     ann.leaves(&id).await;
     let rows = "SELECT count(*) FROM conversation WHERE id = ?";
     let of = ConversationId::from_text(&id);
-    let row = db::one::<Count, _, _>(app.app.db.read(), rows, [of.into()]).await;
+    let row = db::fetch_one::<Count, _, _>(app.app.db.read(), rows, [of.into()]).await;
     assert_eq!(row.unwrap().unwrap().count, 0);
     assert_eq!(
         log::events(&app, &ann.id).await,
@@ -508,7 +510,7 @@ async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
         history_visibility: HistoryVisibility::FromStart,
         participants: crowd.clone(),
     };
-    let meter = Arc::new(Meter::default());
+    let meter = Arc::new(QueryStats::default());
     let made = conversations::create(&app.app, &viewer, &group);
     let made = Arc::clone(&meter).measure(made).await.unwrap();
     assert!(meter.statements() < 100, "{}", meter.statements());
@@ -521,7 +523,7 @@ async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
     );
     let told = &log::notices(&app, &id).await[0];
     assert_eq!(told["subjects"].as_array().unwrap().len(), 100);
-    let meter = Arc::new(Meter::default());
+    let meter = Arc::new(QueryStats::default());
     let deleted = conversations::delete(&app.app, &viewer, made.id);
     Arc::clone(&meter).measure(deleted).await.unwrap();
     assert!(meter.statements() < 60, "{}", meter.statements());

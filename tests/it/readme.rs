@@ -79,13 +79,13 @@ async fn every_block_of_the_readme_does_what_it_says() {
             }
         }
     };
-    let in_time = timeout(PATIENCE, listening).await;
+    let with_timeout = timeout(PATIENCE, listening).await;
     let ended = Command::new("kill")
         .args(["--", &group])
         .status()
         .await
         .unwrap();
-    assert!(in_time.is_ok() && ended.success(), "{said}");
+    assert!(with_timeout.is_ok() && ended.success(), "{said}");
     for expected in [
         r#""username":"ada""#,
         r#""replyCount":1"#,

@@ -76,7 +76,7 @@ struct Event {
 
 /// Why this person's sessions ended, as the log tells it.
 async fn reasons(app: &TestApp, person: &Person) -> Vec<String> {
-    let events: Vec<Event> = db::all(
+    let events: Vec<Event> = db::fetch_all(
         app.app.db.read(),
         "SELECT payload FROM event WHERE kind = 'SessionEnded' AND stream_id = ? ORDER BY seq",
         [heddle::id::UserId::from_text(&person.id).into()],
@@ -294,7 +294,7 @@ async fn last_use_is_noted_at_most_once_a_minute(app: TestApp) {
             tokio::task::yield_now().await;
         }
         let found: Option<Used> =
-            db::one(app.app.db.read(), "SELECT last_used_at FROM session", [])
+            db::fetch_one(app.app.db.read(), "SELECT last_used_at FROM session", [])
                 .await
                 .unwrap();
         found.unwrap().last_used_at

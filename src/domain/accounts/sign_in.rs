@@ -93,7 +93,7 @@ pub(super) async fn proven_in(
     new_hash: Option<&str>,
 ) -> Result<(), Error> {
     let stored = user.password_hash.as_deref();
-    let changed = db::run(
+    let changed = db::execute(
         tx,
         r#"UPDATE "user" SET failed_sign_ins = 0, sign_in_blocked_until = NULL, password_hash = ?
            WHERE id = ? AND password_hash IS NOT DISTINCT FROM ?"#,

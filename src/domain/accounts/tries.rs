@@ -72,7 +72,7 @@ async fn count_in(tx: &Tx, target: &Target, now: DateTime<Utc>) -> Result<(), Er
     let text = format!(
         "SELECT failed_sign_ins, sign_in_blocked_until FROM {table} WHERE {column} = ? {lock}"
     );
-    let tries: Option<Tries> = db::one(tx, &text, [id.clone()]).await?;
+    let tries: Option<Tries> = db::fetch_one(tx, &text, [id.clone()]).await?;
     // The account was deleted a moment ago: the password will be refused.
     let Some(tries) = tries else { return Ok(()) };
     if tries.failed_sign_ins >= MOST {
@@ -89,16 +89,16 @@ async fn count_in(tx: &Tx, target: &Target, now: DateTime<Utc>) -> Result<(), Er
     let text = format!(
         "UPDATE {table} SET failed_sign_ins = ?, sign_in_blocked_until = ? WHERE {column} = ?"
     );
-    db::run(tx, &text, [failed.into(), blocked_until.into(), id]).await?;
+    db::execute(tx, &text, [failed.into(), blocked_until.into(), id]).await?;
     Ok(())
 }
 
 async fn remember_in(tx: &Tx, login: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
     let text = "DELETE FROM unknown_sign_in WHERE tried_at < ?";
-    db::run(tx, text, [(now - FORGET_AFTER).into()]).await?;
+    db::execute(tx, text, [(now - FORGET_AFTER).into()]).await?;
     let text = "INSERT INTO unknown_sign_in (login, failed_sign_ins, tried_at) VALUES (?, 0, ?)
                 ON CONFLICT (login) DO UPDATE SET tried_at = excluded.tried_at";
-    db::run(tx, text, [login.to_vec().into(), now.into()]).await?;
+    db::execute(tx, text, [login.to_vec().into(), now.into()]).await?;
     Ok(())
 }
 
@@ -126,7 +126,7 @@ pub(super) async fn take_back(app: &App, target: &Target) -> Result<(), Error> {
     };
     let id = &id;
     app.db
-        .write(|tx| async move { db::run(&*tx, text, [id.clone()]).await })
+        .write(|tx| async move { db::execute(&*tx, text, [id.clone()]).await })
         .await?;
     Ok(())
 }

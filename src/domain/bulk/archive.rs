@@ -104,12 +104,12 @@ pub async fn mark_read(db: &Db, archive: &Archive, owners: &[UserId]) -> Result<
         "UPDATE participant SET read_floor_seq =
              (SELECT last_seq FROM conversation WHERE id = participant.conversation_id)
          WHERE conversation_id = ? AND user_id IN ({})",
-        db::marks(owners.len())
+        db::placeholders(owners.len())
     );
     db.write(|tx| async move {
         let ids = owners.iter().map(|id| (*id).into());
         let values: Vec<_> = std::iter::once(archive.id.into()).chain(ids).collect();
-        db::run(&*tx, text, values).await
+        db::execute(&*tx, text, values).await
     })
     .await?;
     Ok(())
@@ -258,7 +258,7 @@ async fn messages(
         "SELECT id, sender_id, parent_id, root_id, depth, path, client_message_id FROM message
          WHERE conversation_id = ? AND client_message_id LIKE ? ORDER BY seq";
     let values = [id.into(), format!("{KEY_PREFIX}%").into()];
-    let rows: Vec<Found> = db::all(db.read(), text, values).await?;
+    let rows: Vec<Found> = db::fetch_all(db.read(), text, values).await?;
     let mut history = History::new(id, deepest);
     let mut by_id = HashMap::with_capacity(rows.len());
     let mut numbers = HashMap::with_capacity(rows.len());

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use super::ROWS;
 use crate::{
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     domain::messages::tree,
     error::Error,
     id::{ConversationId, MessageId, UserId},
@@ -120,7 +120,7 @@ impl History {
         };
         let count = i32::try_from(messages.len()).map_err(Error::internal)?;
         // Nobody waits for it, and a disk that is busy with what was written before may take its time.
-        tx.takes_its_time().await?;
+        tx.extend_timeout().await?;
         let is_root = |message: &Past| message.parent.is_none();
         let last_root = messages.iter().rposition(is_root);
         let last_root = last_root.map_or(0, |index| i32::try_from(index + 1).unwrap_or(count));
@@ -177,7 +177,7 @@ impl History {
             sent: Option<i32>,
         }
         let senders: BTreeSet<_> = messages.iter().map(|message| message.sender).collect();
-        let table = Table::new("v (sender)", senders.into_iter().map(|id| [id.into()]));
+        let table = ValuesCte::new("v (sender)", senders.into_iter().map(|id| [id.into()]));
         // One look for each: a join might be taken for a reason to read all messages there are.
         let text = format!(
             "WITH {} SELECT v.sender, (SELECT m.sender_root_count FROM message m
@@ -185,7 +185,8 @@ impl History {
                  AS sent FROM v",
             table.text
         );
-        let rows: Vec<Row> = db::all(tx, &text, table.and([self.conversation.into()])).await?;
+        let rows: Vec<Row> =
+            db::fetch_all(tx, &text, table.and([self.conversation.into()])).await?;
         let sent = |row: Row| Some((row.sender?, row.sent?));
         Ok(rows.into_iter().filter_map(sent).collect())
     }
@@ -329,7 +330,7 @@ impl History {
                  VALUES {}",
                 tuples(some.len(), COLUMNS)
             );
-            db::run(tx, &text, values).await?;
+            db::execute(tx, &text, values).await?;
         }
         Ok(())
     }
@@ -357,7 +358,7 @@ impl History {
             let values = some
                 .iter()
                 .flat_map(|(id, counts)| [(*id).into(), counts.0.into(), counts.1.into()]);
-            db::run(tx, &text, values.collect::<Vec<Value>>()).await?;
+            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
         }
         Ok(())
     }
@@ -388,7 +389,7 @@ impl History {
                     growth.last_at.into(),
                 ]
             });
-            db::run(tx, &text, values.collect::<Vec<Value>>()).await?;
+            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
         }
         Ok(())
     }
@@ -410,7 +411,7 @@ impl History {
                 .iter()
                 .flat_map(|(user, root)| [(*user).into(), (*root).into()]);
             let values = pairs.chain([true.into(), self.conversation.into()]);
-            db::run(tx, &text, values.collect::<Vec<Value>>()).await?;
+            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
         }
         Ok(())
     }
@@ -418,6 +419,6 @@ impl History {
 
 /// `(?, ?), (?, ?)` for this many rows of this many columns.
 fn tuples(rows: usize, columns: usize) -> String {
-    let tuple = format!("({})", db::marks(columns));
+    let tuple = format!("({})", db::placeholders(columns));
     vec![tuple.as_str(); rows].join(", ")
 }

@@ -66,7 +66,7 @@ async fn erase_some_in(tx: &Tx, id: ConversationId) -> Result<bool, Error> {
         "DELETE FROM message WHERE id IN (SELECT id FROM message
              WHERE conversation_id = ? ORDER BY seq DESC LIMIT {MESSAGES})"
     );
-    if db::run(tx, &text, [id.into()]).await? == MESSAGES {
+    if db::execute(tx, &text, [id.into()]).await? == MESSAGES {
         return Ok(false);
     }
     notifications::forget_deleted_in(tx, id).await?;

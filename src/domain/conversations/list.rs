@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
-    db::{self, Cells, Pages},
+    db::{self, PageSource, RowRef},
     domain::{
         conversations::visible,
         reads::{tally, unread::UNREAD},
@@ -70,7 +70,7 @@ pub struct Row {
 }
 
 /// So many of the viewer's conversations, most recently active first, from after this one.
-pub async fn list<C: Pages>(
+pub async fn list<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     narrowing: &Narrowing,
@@ -94,7 +94,7 @@ pub async fn list<C: Pages>(
             "CASE WHEN conversation.last_root_seq > participant.read_floor_seq THEN {count} ELSE 0 END"
         )));
     }
-    let read = |row: &Cells<'_>| {
+    let read = |row: &RowRef<'_>| {
         let from = of_conversation.len();
         let end = from + columns.participant.len();
         Ok(Row {
@@ -108,7 +108,7 @@ pub async fn list<C: Pages>(
         })
     };
     let statement = select.build(db.get_database_backend());
-    db::page(db, statement, read).await
+    db::fetch_page(db, statement, read).await
 }
 
 fn select(

@@ -3,7 +3,7 @@
 use sea_orm::{DbBackend, DbErr};
 
 use crate::{
-    db::Cells,
+    db::RowRef,
     entity::{message, user},
     id::UserId,
 };
@@ -80,7 +80,7 @@ impl Columns {
     }
 
     /// Reads a row of such a statement, which begins at this place of a longer one.
-    pub fn read(&self, row: &Cells<'_>, from: usize) -> Result<Row, DbErr> {
+    pub fn read(&self, row: &RowRef<'_>, from: usize) -> Result<Row, DbErr> {
         let message = message::Model::partly(row, &self.message, from)?;
         Ok(Row {
             sender: self.sender_of(row, from + self.message.len())?,
@@ -88,7 +88,7 @@ impl Columns {
         })
     }
 
-    fn sender_of(&self, row: &Cells<'_>, from: usize) -> Result<Option<user::Model>, DbErr> {
+    fn sender_of(&self, row: &RowRef<'_>, from: usize) -> Result<Option<user::Model>, DbErr> {
         if self.sender.is_empty() || row.get::<Option<UserId>>(from)?.is_none() {
             return Ok(None);
         }

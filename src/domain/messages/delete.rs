@@ -60,7 +60,7 @@ pub async fn erase_in(
 ) -> Result<message::Model, Error> {
     for table in ["message_revision", "mention"] {
         let text = format!("DELETE FROM {table} WHERE message_id = ?");
-        db::run(tx, &text, [message.id.into()]).await?;
+        db::execute(tx, &text, [message.id.into()]).await?;
     }
     notifications::forget_message_in(tx, message.id, at).await?;
     let conversation = message.conversation_id;

@@ -31,12 +31,12 @@ pub async fn revisions<C: ConnectionTrait>(
              FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
              AND r.message_id IN ({}) AND r.number < ?
          ) AS list WHERE place <= ? ORDER BY number DESC",
-        db::marks(messages.len())
+        db::placeholders(messages.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
     values.extend(messages.iter().map(|&message| Value::from(message)));
     values.extend([span.after.unwrap_or(i32::MAX).into(), span.limit().into()]);
-    let rows: Vec<message_revision::Model> = db::all(db, &text, values).await?;
+    let rows: Vec<message_revision::Model> = db::fetch_all(db, &text, values).await?;
     let mut lists: HashMap<MessageId, Vec<message_revision::Model>> = HashMap::new();
     for row in rows {
         lists.entry(row.message_id).or_default().push(row);
@@ -56,11 +56,11 @@ pub async fn by_id<C: ConnectionTrait>(
     let text = format!(
         "SELECT r.* FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
          AND r.id IN ({})",
-        db::marks(ids.len())
+        db::placeholders(ids.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
     values.extend(ids.iter().map(|&id| Value::from(id)));
-    db::all(db, &text, values).await
+    db::fetch_all(db, &text, values).await
 }
 
 #[derive(FromQueryResult)]
@@ -79,12 +79,12 @@ pub async fn mentioned<C: ConnectionTrait>(
         "SELECT n.message_id, n.user_id
          FROM mention n JOIN message m ON m.id = n.message_id {VISIBLE}
          AND n.message_id IN ({}) ORDER BY n.user_id",
-        db::marks(messages.len())
+        db::placeholders(messages.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
     values.extend(messages.iter().map(|&message| Value::from(message)));
     let mut people: HashMap<MessageId, Vec<UserId>> = HashMap::new();
-    for row in db::all::<Mentioned, _, _>(db, &text, values).await? {
+    for row in db::fetch_all::<Mentioned, _, _>(db, &text, values).await? {
         people.entry(row.message_id).or_default().push(row.user_id);
     }
     Ok(people)
@@ -123,7 +123,7 @@ pub async fn pairs<C: ConnectionTrait>(
          JOIN participant p ON p.conversation_id = c.id AND p.user_id = ?
          JOIN participant o ON o.conversation_id = c.id
          WHERE c.kind = 'DIRECT' AND c.id IN ({})",
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
     values.extend(
@@ -132,7 +132,7 @@ pub async fn pairs<C: ConnectionTrait>(
             .map(|&conversation| Value::from(conversation)),
     );
     let mut people: HashMap<ConversationId, Vec<UserId>> = HashMap::new();
-    for row in db::all::<Member, _, _>(db, &text, values).await? {
+    for row in db::fetch_all::<Member, _, _>(db, &text, values).await? {
         people
             .entry(row.conversation_id)
             .or_default()

@@ -6,7 +6,7 @@ use sea_orm::Value;
 
 use crate::{
     app::App,
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     domain::{
         access::{self, Entry, InConversation, Lock},
         messages::{
@@ -112,7 +112,7 @@ async fn earlier_in(tx: &Tx, letters: &[Letter]) -> Result<HashMap<Key, message:
         return Ok(HashMap::new());
     }
     let row = |(place, sender, key): Key| [place.into(), sender.into(), key.into()];
-    let table = Table::new("v (place, sender, key)", keys.into_iter().map(row));
+    let table = ValuesCte::new("v (place, sender, key)", keys.into_iter().map(row));
     // One by one: where PostgreSQL knows only of messages without keys it would read all that have one.
     let text = format!(
         "WITH {} SELECT m.* FROM v CROSS JOIN message m WHERE m.id = (SELECT k.id FROM message k
@@ -120,7 +120,7 @@ async fn earlier_in(tx: &Tx, letters: &[Letter]) -> Result<HashMap<Key, message:
                  AND k.client_message_id = v.key AND k.client_message_id IS NOT NULL)",
         table.text
     );
-    let found: Vec<message::Model> = db::all(tx, &text, table.values).await?;
+    let found: Vec<message::Model> = db::fetch_all(tx, &text, table.values).await?;
     let key = |message: message::Model| {
         let key = message.client_message_id.clone()?;
         Some(((message.conversation_id, message.sender_id?, key), message))
@@ -198,10 +198,10 @@ async fn messages_in<const COLUMNS: usize>(
     if rows.len() == 0 {
         return Ok(vec![]);
     }
-    let table = Table::new(head, rows);
+    let table = ValuesCte::new(head, rows);
     let text = format!(
         "WITH {} SELECT m.* FROM v CROSS JOIN message m WHERE {is_one}",
         table.text
     );
-    db::all(tx, &text, table.values).await
+    db::fetch_all(tx, &text, table.values).await
 }

@@ -3,7 +3,7 @@
 use sea_orm::Value;
 
 use crate::{
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     domain::text,
     entity::message,
     error::Error,
@@ -27,7 +27,7 @@ pub(super) async fn write_in(
         );
     }
     for some in pairs.chunks(ROWS_PER_INSERT) {
-        let table = Table::new("v (message_id, name)", some.iter().cloned());
+        let table = ValuesCte::new("v (message_id, name)", some.iter().cloned());
         let text = format!(
             "WITH {} INSERT INTO mention (message_id, user_id, conversation_id, seq)
              SELECT m.id, p.user_id, m.conversation_id, m.seq
@@ -40,14 +40,14 @@ pub(super) async fn write_in(
                  AND m.seq >= p.visible_from_seq",
             table.text
         );
-        db::run(tx, &text, table.values).await?;
+        db::execute(tx, &text, table.values).await?;
     }
     Ok(())
 }
 
 /// Forgets whom a message mentions.
 pub(super) async fn clear_in(tx: &Tx, message: &message::Model) -> Result<(), Error> {
-    db::run(
+    db::execute(
         tx,
         "DELETE FROM mention WHERE message_id = ?",
         [message.id.into()],

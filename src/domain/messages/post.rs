@@ -8,7 +8,7 @@ use sea_orm::Value;
 
 use crate::{
     app::App,
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     domain::{
         access::Lock,
         messages::{
@@ -200,13 +200,13 @@ async fn insert_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), E
     let columns =
         "id, conversation_id, seq, sender_id, parent_id, root_id, depth, path, root_count,
         sender_root_count, priority, body, client_message_id, content_hash";
-    let table = Table::new(&format!("v ({columns})"), drafts.iter().map(row));
+    let table = ValuesCte::new(&format!("v ({columns})"), drafts.iter().map(row));
     let text = format!(
         "WITH {} INSERT INTO message ({columns}, kind, created_at)
          SELECT {columns}, 'USER', ? FROM v WHERE id IS NOT NULL",
         table.text
     );
-    db::run(tx, &text, table.and([at.into()])).await?;
+    db::execute(tx, &text, table.and([at.into()])).await?;
     Ok(())
 }
 
@@ -230,13 +230,13 @@ pub(super) async fn count_in(
     let row = |((place, seq), [direct, below]): ((ConversationId, i32), [i32; 2])| -> [Value; 4] {
         [place.into(), seq.into(), direct.into(), below.into()]
     };
-    let table = Table::new("v (place, seq, direct, below)", steps.into_iter().map(row));
+    let table = ValuesCte::new("v (place, seq, direct, below)", steps.into_iter().map(row));
     let text = format!(
         "WITH {} UPDATE message SET reply_count = reply_count + v.direct,
              descendant_count = descendant_count + v.below
          FROM v WHERE message.conversation_id = v.place AND message.seq = v.seq",
         table.text
     );
-    db::run(tx, &text, table.values).await?;
+    db::execute(tx, &text, table.values).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     entity::conversation,
     error::Error,
     id::{ConversationId, UserId},
@@ -112,7 +112,7 @@ pub async fn advance_in(
             line.last_event.into(),
         ]
     };
-    let table = Table::new(
+    let table = ValuesCte::new(
         "v (id, last, root, roots, event)",
         lines.into_iter().map(row),
     );
@@ -122,6 +122,6 @@ pub async fn advance_in(
          FROM v WHERE conversation.id = v.id",
         table.text
     );
-    db::run(tx, &text, table.and([at.into()])).await?;
+    db::execute(tx, &text, table.and([at.into()])).await?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter, Value};
 
 use crate::{
-    db::{self, Cells, Pages},
+    db::{self, PageSource, RowRef},
     domain::{
         conversations,
         messages::{
@@ -40,7 +40,7 @@ pub enum Anchor {
 }
 
 /// The same part of several timelines.
-pub async fn pages<C: Pages>(
+pub async fn pages<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
@@ -53,7 +53,7 @@ pub async fn pages<C: Pages>(
         let text = columns.select(db.get_database_backend());
         select(&text, viewer, conversation, span, include_replies)
     });
-    let read = |row: &Cells<'_>| columns.read(row, 0);
+    let read = |row: &RowRef<'_>| columns.read(row, 0);
     let mut lists: HashMap<ConversationId, Vec<Row>> = HashMap::new();
     for row in union_of(db, selects.collect(), read).await? {
         let list = lists.entry(row.message.conversation_id);
@@ -66,7 +66,7 @@ pub async fn pages<C: Pages>(
 }
 
 /// A conversation, of which these columns are read, `id` first, and a part of its timeline, by one statement.
-pub async fn with_conversation<C: Pages>(
+pub async fn with_conversation<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     (id, of_conversation): (ConversationId, &[&'static str]),
@@ -79,8 +79,8 @@ pub async fn with_conversation<C: Pages>(
     let list = select(&text, viewer, id, span, include_replies);
     let head = (found, of_conversation);
     let read = (
-        |row: &Cells<'_>| conversation::Model::partly(row, of_conversation, 0),
-        |row: &Cells<'_>| columns.read(row, of_conversation.len()),
+        |row: &RowRef<'_>| conversation::Model::partly(row, of_conversation, 0),
+        |row: &RowRef<'_>| columns.read(row, of_conversation.len()),
     );
     let found = beside(db, head, list, columns.width(), read).await?;
     Ok(found.map(|(conversation, rows)| (conversation, span.part(rows))))
@@ -108,7 +108,7 @@ struct Place {
 }
 
 /// The place that an anchor names in a conversation; `None` when the timeline has nothing there.
-pub async fn place<C: Pages>(
+pub async fn place<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
@@ -162,11 +162,11 @@ async fn since<C: ConnectionTrait>(
         time.into(),
         conversation.into(),
     ];
-    let found = db::one::<Place, _, _>(db, text, values).await?;
+    let found = db::fetch_one::<Place, _, _>(db, text, values).await?;
     Ok(found.and_then(|place| place.seq).unwrap_or(i32::MAX))
 }
 
-async fn first_unread<C: Pages>(
+async fn first_unread<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
@@ -182,7 +182,7 @@ async fn first_unread<C: Pages>(
         lane(include_replies)
     );
     let values: [Value; 2] = [conversation.into(), viewer.user.into()];
-    let unread = db::one::<Place, _, _>(db, &text, values).await?;
+    let unread = db::fetch_one::<Place, _, _>(db, &text, values).await?;
     if let Some(seq) = unread.and_then(|place| place.seq) {
         return Ok(Some(seq));
     }
@@ -191,7 +191,7 @@ async fn first_unread<C: Pages>(
 }
 
 /// The place of the first message of a part.
-async fn first<C: Pages>(
+async fn first<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     app::App,
-    db::{self, Meter},
+    db::{self, QueryStats},
     domain::{
         access::Lock,
         messages::{
@@ -59,7 +59,7 @@ struct Waiting {
 #[derive(Debug)]
 struct Caller {
     answer: oneshot::Sender<Result<Sent, Error>>,
-    meter: Option<Arc<Meter>>,
+    meter: Option<Arc<QueryStats>>,
     _waits: Arc<()>,
 }
 
@@ -134,7 +134,7 @@ impl Queue {
 /// Sends a letter with the others that wait. It is sent even when its caller does not wait any more.
 pub(super) async fn send(app: &App, letter: Letter) -> Result<Sent, Error> {
     let (answer, answered) = oneshot::channel();
-    let meter = Meter::current();
+    let meter = QueryStats::current();
     let place = app.sends.place(letter.new.conversation);
     let caller = Caller {
         answer,
@@ -241,11 +241,11 @@ async fn attempt(
     callers: &[Caller],
     lock: Lock,
 ) -> Result<Vec<Outcome>, Error> {
-    let meter = Arc::new(Meter::default());
+    let meter = Arc::new(QueryStats::default());
     let sending = app
         .db
         .write(|tx| async move { send_in(&tx, app, letters, lock).await });
-    let sending = Arc::clone(&meter).measure(db::in_their_time(sending));
+    let sending = Arc::clone(&meter).measure(db::with_batch_timeout(sending));
     let ended = AssertUnwindSafe(sending).catch_unwind().await;
     meter.share(callers.iter().map(|caller| caller.meter.as_deref()));
     ended.unwrap_or_else(|_| Err(Error::internal("sending panicked")))

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     domain::reads::unread::UNREAD,
     entity::{message, notification::NotificationType},
     error::Error,
@@ -66,11 +66,11 @@ pub async fn messages_sent_in(
     if messages.is_empty() {
         return Ok(HashMap::new());
     }
-    let mut sent = Table::new("v (id)", messages.iter().map(|&id| [id.into()]));
+    let mut sent = ValuesCte::new("v (id)", messages.iter().map(|&id| [id.into()]));
     let mut follows = FOLLOWS.to_owned();
     if !early.is_empty() {
         let rows = early.iter().map(|&(id, user)| [id.into(), user.into()]);
-        sent = sent.with(Table::new("early (message_id, user_id)", rows));
+        sent = sent.with(ValuesCte::new("early (message_id, user_id)", rows));
         follows.push_str(
             " AND NOT EXISTS (SELECT 1 FROM early e
                 WHERE e.message_id = m.id AND e.user_id = p.user_id)",
@@ -123,7 +123,7 @@ async fn notify_some_in(
         user_id: UserId,
     }
     let text = "SELECT * FROM message WHERE id = ?";
-    let Some(message) = db::one::<message::Model, _, _>(tx, text, [id.into()]).await? else {
+    let Some(message) = db::fetch_one::<message::Model, _, _>(tx, text, [id.into()]).await? else {
         return Ok(None);
     };
     let text = "SELECT user_id FROM participant WHERE conversation_id = ? AND user_id > ?
@@ -133,7 +133,7 @@ async fn notify_some_in(
         after.into(),
         (BATCH - 1).into(),
     ];
-    let last: Option<Last> = db::one(tx, text, values).await?;
+    let last: Option<Last> = db::fetch_one(tx, text, values).await?;
     let last = last.map(|last| last.user_id);
     let until = last.unwrap_or(UserId(Uuid::max()));
     // The conversation by its id, or PostgreSQL would take these people's places everywhere.
@@ -151,7 +151,7 @@ async fn tell_of_in(
     message: &message::Model,
     (some, values): (&str, Vec<Value>),
 ) -> Result<(), Error> {
-    let sent = Table::new("v (id)", [[message.id.into()]]);
+    let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
     // A value, not a join: see [`MENTIONED`].
     let is_unread = format!("({UNREAD}) IS TRUE");
     let whom = format!("{some} AND {is_unread} ON CONFLICT (message_id, user_id) DO NOTHING");
@@ -165,7 +165,7 @@ async fn tell_of_in(
 async fn insert_in(
     tx: &Tx,
     now: DateTime<Utc>,
-    sent: Table,
+    sent: ValuesCte,
     follows: &str,
     (whom, values): (&str, Vec<Value>),
 ) -> Result<HashMap<MessageId, Notified>, Error> {
@@ -189,7 +189,7 @@ async fn insert_in(
     let values = [id::stem().into(), now.into(), now.into()]
         .into_iter()
         .chain(values);
-    let rows: Vec<Row> = db::all(tx, &text, sent.and(values)).await?;
+    let rows: Vec<Row> = db::fetch_all(tx, &text, sent.and(values)).await?;
     let mut notified: HashMap<MessageId, Notified> = HashMap::new();
     for row in rows {
         let to = notified.entry(row.message_id).or_default();
@@ -246,7 +246,7 @@ async fn tell_in(
              WHERE p.conversation_id = ? AND p.user_id <> ? AND {LISTENS}
                  AND p.user_id IN ({})
              RETURNING id, user_id",
-            db::marks(some.len())
+            db::placeholders(some.len())
         );
         let mut values: Vec<Value> = vec![
             id::stem().into(),
@@ -258,7 +258,7 @@ async fn tell_in(
             now.into(),
         ];
         values.extend(some.iter().map(|&user| Value::from(user)));
-        let rows: Vec<Row> = db::all(tx, &text, values).await?;
+        let rows: Vec<Row> = db::fetch_all(tx, &text, values).await?;
         to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
     }
     added_to_in(tx, now, conversation, to).await

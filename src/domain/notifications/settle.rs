@@ -48,7 +48,7 @@ impl Selection {
             Self::Ids(ids) if ids.is_empty() => None,
             Self::Ids(ids) => {
                 let values = ids.iter().map(|&id| Value::from(id)).collect();
-                Some((format!("id IN ({})", db::marks(ids.len())), values))
+                Some((format!("id IN ({})", db::placeholders(ids.len())), values))
             }
             Self::Until(time) => Some(("created_at <= ?".to_owned(), vec![(*time).into()])),
         }
@@ -105,7 +105,7 @@ async fn touch_in(
     text: &str,
     values: Vec<Value>,
 ) -> Result<Vec<NotificationId>, Error> {
-    let rows: Vec<Touched> = db::all(tx, text, values).await?;
+    let rows: Vec<Touched> = db::fetch_all(tx, text, values).await?;
     let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
     let stream = Stream::User(viewer.user);
     log::append(tx, stream, app.clock.now(), &changes(&ids)).await?;
@@ -137,11 +137,11 @@ pub async fn read_in(
                      AND p.user_id = notification.user_id
                  WHERE m.id = notification.message_id AND {UNREAD})
          RETURNING id",
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     );
     let mut values: Vec<Value> = vec![app.clock.now().into(), viewer.user.into()];
     values.extend(conversations.iter().map(|&id| Value::from(id)));
-    let rows: Vec<Touched> = db::all(tx, &text, values).await?;
+    let rows: Vec<Touched> = db::fetch_all(tx, &text, values).await?;
     let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
     Ok(changes(&ids))
 }
@@ -182,7 +182,7 @@ pub async fn forget_conversation_in(
     let text = format!(
         "DELETE FROM notification WHERE conversation_id = ? AND user_id IN ({})
          RETURNING id, user_id",
-        db::marks(people.len())
+        db::placeholders(people.len())
     );
     let mut values: Vec<Value> = vec![conversation.into()];
     values.extend(people.iter().map(|&user| Value::from(user)));
@@ -192,7 +192,7 @@ pub async fn forget_conversation_in(
 /// The same of a conversation in which nobody takes part any more, once its messages are gone.
 pub async fn forget_deleted_in(tx: &Tx, conversation: ConversationId) -> Result<(), Error> {
     let text = "DELETE FROM notification WHERE conversation_id = ? AND message_id IS NULL";
-    db::run(tx, text, [conversation.into()]).await?;
+    db::execute(tx, text, [conversation.into()]).await?;
     Ok(())
 }
 
@@ -208,7 +208,7 @@ async fn forget_in(
     values: Vec<Value>,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let rows: Vec<Gone> = db::all(tx, text, values).await?;
+    let rows: Vec<Gone> = db::fetch_all(tx, text, values).await?;
     let mut gone: BTreeMap<UserId, Vec<NotificationId>> = BTreeMap::new();
     for row in rows {
         gone.entry(row.user_id).or_default().push(row.id);

@@ -44,7 +44,8 @@ pub async fn heads<C: ConnectionTrait>(
          FROM participant p WHERE {} GROUP BY p.conversation_id",
         within(conversations)
     );
-    let rows: Vec<HeadsRow> = db::all(db, &text, within_values(viewer, conversations)).await?;
+    let rows: Vec<HeadsRow> =
+        db::fetch_all(db, &text, within_values(viewer, conversations)).await?;
     Ok(rows
         .into_iter()
         .map(|row| {
@@ -94,7 +95,7 @@ pub async fn names<C: ConnectionTrait>(
         .chain(within_values(viewer, conversations))
         .chain([Value::from(NAMES_MAX)])
         .collect::<Vec<_>>();
-    let rows: Vec<NameRow> = db::all(db, &text, values).await?;
+    let rows: Vec<NameRow> = db::fetch_all(db, &text, values).await?;
     let mut found: HashMap<ConversationId, Names> = HashMap::with_capacity(conversations.len());
     for row in rows {
         let names = found.entry(row.conversation_id).or_default();
@@ -154,7 +155,7 @@ pub async fn pages<C: ConnectionTrait>(
            WHERE place <= ? ORDER BY conversation_id, place"#
     );
     let mut found: HashMap<ConversationId, Vec<Listed>> = HashMap::new();
-    for Row { participant, name } in db::all(db, &text, values).await? {
+    for Row { participant, name } in db::fetch_all(db, &text, values).await? {
         let is_owner = participant.role == ParticipantRole::Owner;
         let place = Place(is_owner, name, participant.user_id);
         let page = found.entry(participant.conversation_id).or_default();
@@ -175,7 +176,7 @@ fn within(conversations: &[ConversationId]) -> String {
     format!(
         "p.conversation_id IN ({}) AND EXISTS (SELECT 1 FROM participant own
            WHERE own.conversation_id = p.conversation_id AND own.user_id = ?)",
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     )
 }
 

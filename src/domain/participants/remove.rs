@@ -111,7 +111,7 @@ async fn end_in(
     target.delete(tx).await?;
     for table in TABLES {
         let text = format!("DELETE FROM {table} WHERE conversation_id = ? AND user_id = ?");
-        db::run(tx, &text, [Value::from(id), user.into()]).await?;
+        db::execute(tx, &text, [Value::from(id), user.into()]).await?;
     }
     let changed = Change::ParticipantChanged {
         conversation: id,

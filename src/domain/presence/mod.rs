@@ -115,11 +115,11 @@ pub async fn seen(
                    JOIN participant b ON b.conversation_id = a.conversation_id
                    WHERE a.user_id = u.id AND b.user_id = ?) AS is_contact
            FROM "user" u LEFT JOIN presence p ON p.user_id = u.id WHERE u.id IN ({})"#,
-        db::marks(people.len())
+        db::placeholders(people.len())
     );
     let values: [Value; 2] = [now.into(), viewer.user.into()];
     let ids = people.iter().map(|&user| Value::from(user));
-    let rows: Vec<Row> = db::all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
+    let rows: Vec<Row> = db::fetch_all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
     let seen = rows
         .into_iter()
         .map(|row| (row.id, row.seen_by(viewer, now)));
@@ -138,7 +138,7 @@ pub fn online(backend: DbBackend, viewer: &Viewer, now: DateTime<Utc>) -> Condit
                 JOIN participant b ON b.conversation_id = a.conversation_id
                 WHERE a.user_id = c.user_id AND b.user_id = ?))"#;
     let values: [Value; 3] = [now.into(), now.into(), viewer.user.into()];
-    let text = db::numbered(backend, text);
+    let text = db::number_placeholders(backend, text);
     Condition::all().add(Expr::cust_with_values(text, values))
 }
 
@@ -191,8 +191,8 @@ pub async fn set(app: &App, viewer: &Viewer, new: NewPresence) -> Result<(), Err
                 now.into(),
                 keeps_text.into(),
             ];
-            db::run(&*tx, statement, values).await?;
-            tx.ring_fleeting_on_commit();
+            db::execute(&*tx, statement, values).await?;
+            tx.notify_ephemeral_on_commit();
             Ok(())
         })
         .await
@@ -209,7 +209,7 @@ pub(super) async fn share_in(
         ON CONFLICT (user_id) DO UPDATE SET is_shared = excluded.is_shared,
             changed_at = CASE WHEN presence.is_shared <> excluded.is_shared
                 THEN excluded.changed_at ELSE presence.changed_at END";
-    db::run(tx, text, [viewer.user.into(), is_shared.into(), now.into()]).await?;
-    tx.ring_fleeting_on_commit();
+    db::execute(tx, text, [viewer.user.into(), is_shared.into(), now.into()]).await?;
+    tx.notify_ephemeral_on_commit();
     Ok(())
 }

@@ -38,7 +38,7 @@ pub async fn set(
     let now = app.clock.now();
     let place = thread.map_or(conversation.0, |thread| thread.0);
     let text = "SELECT expires_at FROM typing WHERE place_id = ? AND user_id = ?";
-    let found: Option<Row> = db::one(db, text, [place.into(), viewer.user.into()]).await?;
+    let found: Option<Row> = db::fetch_one(db, text, [place.into(), viewer.user.into()]).await?;
     let known = found.map(|row| row.expires_at).filter(|at| *at > now);
     match (known, is_typing) {
         (None, false) => return Ok(None),
@@ -61,8 +61,8 @@ pub async fn set(
                 expires_at.into(),
                 now.into(),
             ];
-            db::run(&*tx, text, values).await?;
-            tx.ring_fleeting_on_commit();
+            db::execute(&*tx, text, values).await?;
+            tx.notify_ephemeral_on_commit();
             Ok(())
         })
         .await?;
@@ -86,11 +86,11 @@ pub async fn of(
          JOIN participant p ON p.conversation_id = t.conversation_id AND p.user_id = t.user_id
          WHERE t.thread_id IS NULL AND t.expires_at > ? AND t.user_id <> ?
             AND t.conversation_id IN ({}) ORDER BY t.changed_at, t.user_id",
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     );
     let values: [Value; 2] = [app.clock.now().into(), viewer.user.into()];
     let ids = conversations.iter().map(|&id| Value::from(id));
-    let rows: Vec<Row> = db::all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
+    let rows: Vec<Row> = db::fetch_all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
     let found = rows
         .into_iter()
         .map(|row| (row.conversation_id, row.user_id));

@@ -42,7 +42,7 @@ async fn mark_unread_from_in(
             AND m.seq >= p.visible_from_seq
         WHERE p.user_id = ? AND m.id = ? AND (m.deleted_at IS NULL OR m.descendant_count > 0)";
     let values: [Value; 2] = [viewer.user.into(), id.into()];
-    let found: Option<Place> = db::one(tx, text, values).await?;
+    let found: Option<Place> = db::fetch_one(tx, text, values).await?;
     let missing = || Error::not_found("message");
     let place = found.ok_or_else(missing)?;
     let conversation = place.conversation_id;
@@ -55,11 +55,11 @@ async fn mark_unread_from_in(
         let text = "UPDATE participant SET read_floor_seq = ?
             WHERE user_id = ? AND conversation_id = ?";
         let values: [Value; 3] = [below.into(), viewer.user.into(), conversation.into()];
-        db::run(tx, text, values).await?;
+        db::execute(tx, text, values).await?;
     }
     for table in ["read_mark", "read_exception"] {
         let text = format!("DELETE FROM {table} WHERE user_id = ? AND lane_id = ?");
-        db::run(tx, &text, [viewer.user.into(), lane.id().into()]).await?;
+        db::execute(tx, &text, [viewer.user.into(), lane.id().into()]).await?;
     }
     if floor < below {
         raise_in(tx, viewer, &[Mark { lane, seq: below }]).await?;
@@ -87,6 +87,6 @@ async fn hand_down_in(tx: &Tx, viewer: &Viewer, lane: Lane, seq: i32) -> Result<
         viewer.user.into(),
         lane.id().into(),
     ];
-    db::run(tx, text, values).await?;
+    db::execute(tx, text, values).await?;
     Ok(())
 }

@@ -65,9 +65,9 @@ pub(super) async fn lock_in(
     let text = format!(
         "SELECT conversation_id, read_floor_seq FROM participant
          WHERE user_id = ? AND conversation_id IN ({}) {lock}",
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     );
-    let rows: Vec<Floor> = db::all(tx, &text, with(viewer.user, conversations)).await?;
+    let rows: Vec<Floor> = db::fetch_all(tx, &text, with(viewer.user, conversations)).await?;
     Ok(rows
         .into_iter()
         .map(|row| (row.conversation_id, row.read_floor_seq))
@@ -93,15 +93,15 @@ pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[Mark]) -> Result
         vec!["(?, ?, ?, ?)"; marks.len()].join(", ")
     );
     let values = marks.iter().flat_map(|mark| row(viewer, *mark));
-    db::run(tx, &text, values.collect::<Vec<_>>()).await?;
+    db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
     let lanes: Vec<Uuid> = marks.iter().map(|mark| mark.lane.id()).collect();
     let text = format!(
         "DELETE FROM read_exception WHERE user_id = ? AND lane_id IN ({})
          AND seq <= (SELECT k.seq FROM read_mark k WHERE k.user_id = read_exception.user_id
              AND k.lane_id = read_exception.lane_id)",
-        db::marks(lanes.len())
+        db::placeholders(lanes.len())
     );
-    db::run(tx, &text, with(viewer.user, &lanes)).await?;
+    db::execute(tx, &text, with(viewer.user, &lanes)).await?;
     Ok(())
 }
 
@@ -113,7 +113,7 @@ pub(super) async fn except_in(tx: &Tx, viewer: &Viewer, messages: &[Mark]) -> Re
         vec!["(?, ?, ?, ?)"; messages.len()].join(", ")
     );
     let values = messages.iter().flat_map(|message| row(viewer, *message));
-    db::run(tx, &text, values.collect::<Vec<_>>()).await?;
+    db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
     Ok(())
 }
 
@@ -139,7 +139,7 @@ pub(super) async fn ends_in(
     lanes: &[Lane],
 ) -> Result<HashMap<Uuid, i32>, Error> {
     let ids: Vec<Uuid> = lanes.iter().map(|lane| lane.id()).collect();
-    let marks = db::marks(ids.len());
+    let marks = db::placeholders(ids.len());
     // The ends come first: a message that arrives between the two statements is then unread and
     // beyond the end.
     let text = format!(
@@ -149,7 +149,7 @@ pub(super) async fn ends_in(
          GROUP BY root_id"
     );
     let twice = ids.iter().chain(&ids).map(|&id| Value::from(id));
-    let rows: Vec<End> = db::all(tx, &text, twice.collect::<Vec<_>>()).await?;
+    let rows: Vec<End> = db::fetch_all(tx, &text, twice.collect::<Vec<_>>()).await?;
     let mut ends: HashMap<Uuid, i32> = rows
         .into_iter()
         .filter_map(|row| Some((row.lane, row.seq?)))
@@ -166,7 +166,7 @@ pub(super) async fn ends_in(
     );
     let mut values = with(viewer.user, &ids);
     values.extend(with(viewer.user, &ids));
-    let rows: Vec<End> = db::all(tx, &text, values).await?;
+    let rows: Vec<End> = db::fetch_all(tx, &text, values).await?;
     for row in rows {
         if let Some(first) = row.seq {
             ends.insert(row.lane, first - 1);
@@ -182,7 +182,7 @@ pub(super) async fn settle_in(
     viewer: &Viewer,
     conversations: &[ConversationId],
 ) -> Result<(), Error> {
-    let marks = db::marks(conversations.len());
+    let marks = db::placeholders(conversations.len());
     let text = format!(
         "UPDATE participant AS p SET read_floor_seq = COALESCE(
              (SELECT m.seq - 1 FROM message m WHERE m.conversation_id = p.conversation_id
@@ -190,7 +190,7 @@ pub(super) async fn settle_in(
              (SELECT c.last_seq FROM conversation c WHERE c.id = p.conversation_id))
          WHERE p.user_id = ? AND p.conversation_id IN ({marks})"
     );
-    db::run(tx, &text, with(viewer.user, conversations)).await?;
+    db::execute(tx, &text, with(viewer.user, conversations)).await?;
     for table in ["read_mark", "read_exception"] {
         let text = format!(
             "DELETE FROM {table} WHERE user_id = ? AND conversation_id IN ({marks})
@@ -198,7 +198,7 @@ pub(super) async fn settle_in(
                  WHERE p.user_id = {table}.user_id
                      AND p.conversation_id = {table}.conversation_id)"
         );
-        db::run(tx, &text, with(viewer.user, conversations)).await?;
+        db::execute(tx, &text, with(viewer.user, conversations)).await?;
     }
     Ok(())
 }

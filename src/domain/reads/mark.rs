@@ -85,10 +85,10 @@ async fn mark_conversations_in(
     let text = format!(
         "UPDATE participant SET read_floor_seq = CASE conversation_id {cases} END
          WHERE user_id = ? AND conversation_id IN ({})",
-        db::marks(ids.len())
+        db::placeholders(ids.len())
     );
     values.extend(with(viewer.user, &ids));
-    db::run(tx, &text, values).await?;
+    db::execute(tx, &text, values).await?;
     settle_in(tx, viewer, &ids).await?;
     announce_in(tx, app, viewer, &lanes).await?;
     Ok(count)
@@ -111,9 +111,9 @@ async fn targets_in(
     let ids: Vec<_> = to.iter().map(|up_to| up_to.conversation).collect();
     let text = format!(
         "SELECT id, last_seq FROM conversation WHERE id IN ({})",
-        db::marks(ids.len())
+        db::placeholders(ids.len())
     );
-    let lasts: Vec<Last> = db::all(tx, &text, ids.into_iter().map(Value::from)).await?;
+    let lasts: Vec<Last> = db::fetch_all(tx, &text, ids.into_iter().map(Value::from)).await?;
     let lasts: HashMap<_, _> = lasts.iter().map(|last| (last.id, last.last_seq)).collect();
     let mut targets = BTreeMap::new();
     for up_to in to {
@@ -145,9 +145,9 @@ async fn places_in(
          JOIN participant p ON p.conversation_id = m.conversation_id
              AND m.seq >= p.visible_from_seq
          WHERE p.user_id = ? AND m.id IN ({})",
-        db::marks(messages.len())
+        db::placeholders(messages.len())
     );
-    let rows: Vec<Place> = db::all(tx, &text, with(viewer.user, messages)).await?;
+    let rows: Vec<Place> = db::fetch_all(tx, &text, with(viewer.user, messages)).await?;
     Ok(rows.into_iter().map(|place| (place.id, place)).collect())
 }
 
@@ -171,11 +171,11 @@ async fn below_in(
          WHERE p.user_id = ? AND p.conversation_id IN ({})
              AND m.seq <= CASE p.conversation_id {cases} END AND {UNREAD}
          GROUP BY m.conversation_id, m.root_id",
-        db::marks(ids.len())
+        db::placeholders(ids.len())
     );
     let mut values = with(viewer.user, &ids);
     values.extend(up_to);
-    let rows: Vec<Removed> = db::all(tx, &text, values).await?;
+    let rows: Vec<Removed> = db::fetch_all(tx, &text, values).await?;
     let lanes = rows
         .iter()
         .map(|row| Lane::of(row.conversation_id, row.root_id));
@@ -242,7 +242,7 @@ async fn mark_thread_in(
          WHERE p.user_id = ? AND m.root_id = ? AND m.seq <= ? AND {UNREAD}"
     );
     let values: [Value; 3] = [viewer.user.into(), root.into(), seq.into()];
-    let count = db::one::<Count, _, _>(tx, &text, values)
+    let count = db::fetch_one::<Count, _, _>(tx, &text, values)
         .await?
         .map_or(0, |found| found.count);
     if count > 0 {
@@ -260,7 +260,7 @@ async fn ends_of_thread_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
         seq: Option<i32>,
     }
     let text = "SELECT MAX(seq) AS seq FROM message WHERE root_id = ?";
-    let found: Option<End> = db::one(tx, text, [root.into()]).await?;
+    let found: Option<End> = db::fetch_one(tx, text, [root.into()]).await?;
     Ok(found.and_then(|end| end.seq).unwrap_or(0))
 }
 
@@ -317,9 +317,9 @@ async fn unread_in(tx: &Tx, viewer: &Viewer, ids: &[MessageId]) -> Result<Vec<Pl
         "SELECT m.id, m.conversation_id, m.root_id, m.seq FROM participant p
          JOIN message m ON m.conversation_id = p.conversation_id
          WHERE p.user_id = ? AND m.id IN ({}) AND {UNREAD}",
-        db::marks(ids.len())
+        db::placeholders(ids.len())
     );
-    db::all(tx, &text, with(viewer.user, ids)).await
+    db::fetch_all(tx, &text, with(viewer.user, ids)).await
 }
 
 fn at_most(field: &str, asked: usize, most: usize) -> Result<(), Error> {

@@ -45,11 +45,11 @@ pub async fn forget_in(
         for table in ["read_mark", "read_exception"] {
             let text = format!(
                 "DELETE FROM {table} WHERE conversation_id = ? AND user_id IN ({})",
-                db::marks(some.len())
+                db::placeholders(some.len())
             );
             let people = some.iter().map(|&user| Value::from(user));
             let values = std::iter::once(conversation.into()).chain(people);
-            db::run(tx, &text, values.collect::<Vec<_>>()).await?;
+            db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
         }
         notifications::forget_conversation_in(tx, conversation, some, at).await?;
     }

@@ -46,7 +46,7 @@ pub async fn in_conversations<C: ConnectionTrait>(
         "SELECT p.conversation_id AS id, {} FROM participant p
          WHERE p.user_id = ? AND p.conversation_id IN ({})",
         columns(TIMELINE),
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     );
     positions(db, &from, viewer, conversations).await
 }
@@ -62,7 +62,7 @@ pub async fn in_threads<C: ConnectionTrait>(
          JOIN participant p ON p.conversation_id = r.conversation_id
          WHERE p.user_id = ? AND r.id IN ({})",
         columns(REPLIES),
-        db::marks(threads.len())
+        db::placeholders(threads.len())
     );
     positions(db, &from, viewer, threads).await
 }
@@ -102,7 +102,7 @@ where
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<Row<K>> = db::all(db, text, with(viewer.user, ids)).await?;
+    let rows: Vec<Row<K>> = db::fetch_all(db, text, with(viewer.user, ids)).await?;
     let position = |row: Row<K>| {
         let place = Position {
             last_read: row.last_read,

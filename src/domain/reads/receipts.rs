@@ -44,10 +44,10 @@ pub async fn shared_by<C: ConnectionTrait>(
     let text = format!(
         "SELECT p.conversation_id AS id FROM participant p
          WHERE p.user_id = ? AND p.conversation_id IN ({}) AND {}",
-        db::marks(conversations.len()),
+        db::placeholders(conversations.len()),
         shared()
     );
-    let rows: Vec<Found> = db::all(db, &text, with(user, conversations)).await?;
+    let rows: Vec<Found> = db::fetch_all(db, &text, with(user, conversations)).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
@@ -71,7 +71,7 @@ pub async fn audience<C: ConnectionTrait>(
         shared()
     );
     let values: [Value; 2] = [user.into(), up_to.into()];
-    let rows: Vec<Found> = db::all(db, &text, values).await?;
+    let rows: Vec<Found> = db::fetch_all(db, &text, values).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
@@ -96,10 +96,10 @@ pub async fn of_participants<C: ConnectionTrait>(
              WHERE own.conversation_id = p.conversation_id AND own.user_id = ?)
              AND p.id IN ({}) AND {}",
         position::last_read(position::TIMELINE),
-        db::marks(participants.len()),
+        db::placeholders(participants.len()),
         shared()
     );
-    let rows: Vec<Found> = db::all(db, &text, with(viewer.user, participants)).await?;
+    let rows: Vec<Found> = db::fetch_all(db, &text, with(viewer.user, participants)).await?;
     Ok(rows
         .into_iter()
         .filter_map(|row| Some((row.id, row.last_read?)))

@@ -93,7 +93,7 @@ pub async fn totals<C: ConnectionTrait>(
         [user.clone(), now],
     ];
     let values = each.into_iter().flatten().chain([user]).collect::<Vec<_>>();
-    Ok(db::one(db, &text, values).await?.unwrap_or_default())
+    Ok(db::fetch_one(db, &text, values).await?.unwrap_or_default())
 }
 
 /// Where to look for unread messages.
@@ -137,7 +137,7 @@ pub async fn count<C: ConnectionTrait>(
          WHERE p.user_id = ? AND {narrowed} AND c.last_seq > p.read_floor_seq",
         tally::all(db.get_database_backend(), "c", "p")
     );
-    let found: Option<Count> = db::one(db, &text, [viewer.user.into(), value]).await?;
+    let found: Option<Count> = db::fetch_one(db, &text, [viewer.user.into(), value]).await?;
     Ok(found.map_or(0, |found| found.count))
 }
 
@@ -157,7 +157,7 @@ pub async fn list<C: ConnectionTrait>(
     }
     text.push_str(" ORDER BY m.created_at, m.conversation_id, m.seq LIMIT ?");
     values.push(i64::try_from(limit).map_err(Error::internal)?.into());
-    db::all(db, &text, values).await
+    db::fetch_all(db, &text, values).await
 }
 
 /// Unread messages of one conversation, replies included, oldest first.
@@ -192,7 +192,7 @@ pub async fn list_in<C: ConnectionTrait>(
             here.into_iter().chain(more).collect(),
         ),
     };
-    Ok(span.part(db::all(db, &text, values).await?))
+    Ok(span.part(db::fetch_all(db, &text, values).await?))
 }
 
 #[derive(FromQueryResult)]
@@ -219,10 +219,10 @@ pub async fn of_conversations<C: ConnectionTrait>(
         "SELECT c.id, {} AS count FROM participant p JOIN conversation c ON c.id = p.conversation_id
          WHERE p.user_id = ? AND p.conversation_id IN ({}) AND c.last_root_seq > p.read_floor_seq",
         tally::timeline(db.get_database_backend(), "c", "p"),
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     );
     let values = with(viewer.user, conversations);
-    let rows: Vec<CountOf<ConversationId>> = db::all(db, &text, values).await?;
+    let rows: Vec<CountOf<ConversationId>> = db::fetch_all(db, &text, values).await?;
     let some = rows.into_iter().filter(|row| row.count > 0);
     Ok(some.map(|row| (row.id, row.count)).collect())
 }
@@ -239,7 +239,7 @@ pub async fn mentions<C: ConnectionTrait>(
          JOIN participant p ON p.conversation_id = n.conversation_id AND p.user_id = n.user_id
          WHERE n.user_id = ? AND n.conversation_id IN ({}) AND n.seq > p.read_floor_seq
              AND {UNREAD}",
-        db::marks(conversations.len())
+        db::placeholders(conversations.len())
     );
     counts(db, "p.conversation_id", &rest, viewer, conversations).await
 }
@@ -252,7 +252,7 @@ pub async fn of_threads<C: ConnectionTrait>(
 ) -> Result<HashMap<ThreadId, i64>, Error> {
     let rest = format!(
         "{NAMED} AND m.root_id IN ({}) AND {UNREAD}",
-        db::marks(threads.len())
+        db::placeholders(threads.len())
     );
     counts(db, "m.root_id", &rest, viewer, threads).await
 }
@@ -272,7 +272,7 @@ where
         return Ok(HashMap::new());
     }
     let text = format!("SELECT {key} AS id, COUNT(*) AS count {rest} GROUP BY {key}");
-    let rows: Vec<CountOf<K>> = db::all(db, &text, with(viewer.user, ids)).await?;
+    let rows: Vec<CountOf<K>> = db::fetch_all(db, &text, with(viewer.user, ids)).await?;
     Ok(rows.into_iter().map(|row| (row.id, row.count)).collect())
 }
 
@@ -292,9 +292,9 @@ pub async fn among<C: ConnectionTrait>(
     }
     let text = format!(
         "SELECT m.id {NAMED} AND m.id IN ({}) AND {UNREAD}",
-        db::marks(messages.len())
+        db::placeholders(messages.len())
     );
-    let rows: Vec<Found> = db::all(db, &text, with(viewer.user, messages)).await?;
+    let rows: Vec<Found> = db::fetch_all(db, &text, with(viewer.user, messages)).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 

@@ -58,7 +58,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Viewer, Error> {
 }
 
 async fn look_up(app: &App, access: &Access, endings: u64) -> Result<Known, Error> {
-    let found: Option<Holder> = db::one(
+    let found: Option<Holder> = db::fetch_one(
         app.db.read(),
         r#"SELECT u.role, s.last_used_at, s.expires_at FROM session s JOIN "user" u ON u.id = s.user_id
            WHERE s.id = ? AND s.user_id = ? AND s.ended_at IS NULL"#,
@@ -85,7 +85,7 @@ fn touch(app: &App, session: SessionId, now: DateTime<Utc>) {
         let text = "UPDATE session SET last_used_at = ? WHERE id = ? AND last_used_at <= ?";
         let written = db.write(|tx| {
             let values = values.clone();
-            async move { db::run(&*tx, text, values).await }
+            async move { db::execute(&*tx, text, values).await }
         });
         if let Err(error) = written.await {
             tracing::warn!(%error, session.id = %session, "a session's last use was not noted");

@@ -51,7 +51,7 @@ pub async fn end_in(
         Which::These([]) => return Ok(vec![]),
         Which::These(sessions) => {
             values.extend(sessions.iter().map(|&session| Value::from(session)));
-            format!("AND id IN ({})", db::marks(sessions.len()))
+            format!("AND id IN ({})", db::placeholders(sessions.len()))
         }
     };
     let text = format!(
@@ -66,7 +66,7 @@ pub async fn end_in(
         .map(|row| Ended::from_query_result(row, "").map(|row| row.id))
         .collect::<Result<Vec<_>, _>>()?;
     ended.sort_unstable();
-    tx.forget_sessions_on_commit();
+    tx.invalidate_sessions_on_commit();
     let changes: Vec<_> = ended
         .iter()
         .map(|&session| Change::SessionEnded {

@@ -71,7 +71,7 @@ pub async fn followed<C: ConnectionTrait>(
     );
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into(), true.into()];
     values.extend(more);
-    Ok(span.part(db::all(db, &text, values).await?))
+    Ok(span.part(db::fetch_all(db, &text, values).await?))
 }
 
 fn rest(span: &Span<Place>) -> (&'static str, Vec<Value>) {

@@ -13,7 +13,7 @@ use sea_orm::{
 
 use crate::{
     app::App,
-    db::{self, Table, Tx},
+    db::{self, Tx, ValuesCte},
     domain::{access, messages, sessions::Viewer},
     entity::{message, thread},
     error::Error,
@@ -91,7 +91,7 @@ async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Res
             last.created_at.into(),
         ]
     };
-    let table = Table::new("v (id, place, count, last, at)", grown.into_iter().map(row));
+    let table = ValuesCte::new("v (id, place, count, last, at)", grown.into_iter().map(row));
     let text = format!(
         "WITH {} INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
          SELECT id, place, count, last, at FROM v WHERE id IS NOT NULL
@@ -99,7 +99,7 @@ async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Res
              last_reply_seq = excluded.last_reply_seq, last_activity_at = excluded.last_activity_at",
         table.text
     );
-    db::run(tx, &text, table.values).await?;
+    db::execute(tx, &text, table.values).await?;
     Ok(())
 }
 
@@ -116,7 +116,7 @@ async fn follow_in(
     let row = |(&(thread, user), reply): (&(ThreadId, UserId), &&message::Model)| -> [Value; 3] {
         [thread.into(), user.into(), reply.conversation_id.into()]
     };
-    let table = Table::new("v (thread_id, user_id, place)", followers.iter().map(row));
+    let table = ValuesCte::new("v (thread_id, user_id, place)", followers.iter().map(row));
     // The author of the root may have left the conversation.
     let text = format!(
         "WITH {} INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
@@ -125,7 +125,7 @@ async fn follow_in(
          ON CONFLICT (user_id, thread_id) DO NOTHING RETURNING thread_id, user_id",
         table.text
     );
-    let begun: Vec<Following> = db::all(tx, &text, table.and([true.into()])).await?;
+    let begun: Vec<Following> = db::fetch_all(tx, &text, table.and([true.into()])).await?;
     let since = |Following { thread_id, user_id }| {
         let following = (thread_id, user_id);
         Some((following, followers.get(&following)?.seq))
@@ -136,7 +136,7 @@ async fn follow_in(
 /// A reply was deleted. When it last got a reply stays true.
 pub(super) async fn reply_deleted_in(tx: &Tx, reply: &message::Model) -> Result<(), Error> {
     let text = "UPDATE thread SET reply_count = reply_count - 1 WHERE id = ?";
-    db::run(tx, text, [reply.thread_root().into()]).await?;
+    db::execute(tx, text, [reply.thread_root().into()]).await?;
     Ok(())
 }
 
@@ -164,7 +164,7 @@ pub async fn follow(
                 thread.conversation_id.into(),
                 is_following.into(),
             ];
-            if db::run(&*tx, text, values).await? == 0 {
+            if db::execute(&*tx, text, values).await? == 0 {
                 return Ok(thread);
             }
             let change = Change::ThreadChanged { thread: id };

@@ -35,7 +35,7 @@ pub async fn writers<C: ConnectionTrait>(
     threads: &[ThreadId],
     span: &Span<i32>,
 ) -> Result<HashMap<ThreadId, Part<Writer>>, Error> {
-    let marks = db::marks(threads.len());
+    let marks = db::placeholders(threads.len());
     let text = format!(
         "SELECT thread_id, user_id, last_seq FROM (
              SELECT w.*, ROW_NUMBER() OVER (PARTITION BY thread_id ORDER BY last_seq DESC) AS place
@@ -54,7 +54,7 @@ pub async fn writers<C: ConnectionTrait>(
     values.extend(ids.clone().chain(ids));
     values.extend([span.after.unwrap_or(i32::MAX).into(), span.limit().into()]);
     let mut lists: HashMap<ThreadId, Vec<Writer>> = HashMap::new();
-    for row in db::all::<Writer, _, _>(db, &text, values).await? {
+    for row in db::fetch_all::<Writer, _, _>(db, &text, values).await? {
         lists.entry(row.thread_id).or_default().push(row);
     }
     Ok(lists

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Value};
 
 use crate::{
-    db::{Cells, Pages},
+    db::{PageSource, RowRef},
     domain::{
         messages::{
             self, SHOWN, VISIBLE,
@@ -89,7 +89,7 @@ pub async fn scope<C: ConnectionTrait>(
 }
 
 /// The same part of several threads.
-pub async fn pages<C: Pages>(
+pub async fn pages<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     threads: &[ThreadId],
@@ -104,7 +104,7 @@ pub async fn pages<C: Pages>(
         .map(|&thread| select(backend, viewer, thread, (scope, listing), &columns))
         .collect();
     let mut lists: HashMap<ThreadId, Vec<Row>> = HashMap::new();
-    for row in union_of(db, selects, |row: &Cells<'_>| columns.read(row, 0)).await? {
+    for row in union_of(db, selects, |row: &RowRef<'_>| columns.read(row, 0)).await? {
         let list = lists.entry(ThreadId::from(row.message.thread_root()));
         list.or_default().push(row);
     }
@@ -115,7 +115,7 @@ pub async fn pages<C: Pages>(
 }
 
 /// A thread, of which these columns are read, `id` first, and a part of all its replies, by one statement.
-pub async fn with_thread<C: Pages>(
+pub async fn with_thread<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     (id, of_thread): (ThreadId, &[&'static str]),
@@ -132,8 +132,8 @@ pub async fn with_thread<C: Pages>(
         &columns,
     );
     let read = (
-        |row: &Cells<'_>| thread::Model::partly(row, of_thread, 0),
-        |row: &Cells<'_>| columns.read(row, of_thread.len()),
+        |row: &RowRef<'_>| thread::Model::partly(row, of_thread, 0),
+        |row: &RowRef<'_>| columns.read(row, of_thread.len()),
     );
     let found = beside(db, (found, of_thread), list, columns.width(), read).await?;
     Ok(found.map(|(thread, rows)| (thread, listing.part(rows))))

@@ -1,7 +1,7 @@
 //! `Query.conversation` and the viewer's list.
 
 use crate::{
-    db::in_time,
+    db::with_timeout,
     domain::{
         conversations::{self, Columns, Narrowing},
         messages, sessions,
@@ -52,7 +52,7 @@ impl ConversationQuery {
             let all = conversation::Model::COLUMNS;
             let which = (id, ahead::columns_beside(ctx, "messages", all));
             let found = messages::timeline::with_conversation(db, viewer, which, span, columns);
-            Ok(in_time(found).await?.map(|(conversation, part)| {
+            Ok(with_timeout(found).await?.map(|(conversation, part)| {
                 batch.keep_timeline(key, part);
                 Conversation(conversation)
             }))

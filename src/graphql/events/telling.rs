@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     app::App,
-    db::in_time,
+    db::with_timeout,
     domain::sessions::Viewer,
     error::Error,
     graphql::{
@@ -108,7 +108,7 @@ impl Telling {
         if let Some(reason) = self.is_over() {
             return Err(reason);
         }
-        let mut work = pin!(in_time(work));
+        let mut work = pin!(with_timeout(work));
         // Most of it is at hand: somebody else made it.
         if let Some(brought) = poll_immediate(&mut work).await {
             return Ok(brought);

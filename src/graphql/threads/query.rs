@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    db::in_time,
+    db::with_timeout,
     domain::threads,
     entity::thread,
     graphql::{
@@ -36,7 +36,7 @@ impl ThreadQuery {
             );
             let part = (&key.scope, &key.listing);
             let found = threads::replies::with_thread(db, viewer, which, part, &key.columns);
-            Ok(in_time(found).await?.map(|(thread, part)| {
+            Ok(with_timeout(found).await?.map(|(thread, part)| {
                 batch.keep_replies(key, part);
                 Thread(thread)
             }))

@@ -35,7 +35,7 @@ impl Side {
     }
 
     fn near(db: &Db) -> Self {
-        Self::new(db.doorbell(), db.fleeting_bell())
+        Self::new(db.wakeups(), db.ephemeral_wakeups())
     }
 
     /// Nobody rings here.

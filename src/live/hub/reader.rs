@@ -19,7 +19,7 @@ use super::{
     subscribers::{Subscriber, Subscribers},
 };
 use crate::{
-    db::in_time,
+    db::with_timeout,
     error::Error,
     id::{ConversationId, UserId},
     live::{
@@ -77,7 +77,7 @@ async fn contacts(
         if let Some(Change::UserChanged { user }) = entry.change
             && !contacts.contains_key(&user)
         {
-            contacts.insert(user, in_time(log.contacts(user)).await?);
+            contacts.insert(user, with_timeout(log.contacts(user)).await?);
         }
     }
     Ok(contacts)
@@ -224,7 +224,7 @@ impl Reader {
         if is_due || self.checks_sessions {
             let shared = &self.shared;
             let now = shared.clock.now();
-            in_time(shared.sessions.check(&*shared.ground, now, is_due)).await?;
+            with_timeout(shared.sessions.check(&*shared.ground, now, is_due)).await?;
             self.checks_sessions = false;
             if is_due {
                 self.sessions_checked_at = Instant::now();
@@ -239,7 +239,7 @@ impl Reader {
         loop {
             let log: &dyn Log = &*self.shared.ground;
             let reading = read::after(log, &self.place, until, Scope::Everything, BATCH);
-            let batch = in_time(reading).await?;
+            let batch = with_timeout(reading).await?;
             let contacts = contacts(log, &batch.entries).await?;
             let with_streams = |entry| {
                 let streams = heard_on(&entry, &contacts);
@@ -291,7 +291,7 @@ impl Reader {
         let mut found = vec![];
         if !self.subscribers.is_empty() {
             let now = self.shared.clock.now();
-            found = in_time(self.shared.ground.fleeting(&mut self.recent, now)).await?;
+            found = with_timeout(self.shared.ground.fleeting(&mut self.recent, now)).await?;
         }
         // Not before: what could not be looked at is looked at again.
         self.looks_at_fleeting = false;
@@ -321,7 +321,7 @@ impl Reader {
             .collect();
         people.sort_unstable();
         people.dedup();
-        let (memberships, place) = in_time(self.shared.ground.memberships(&people)).await?;
+        let (memberships, place) = with_timeout(self.shared.ground.memberships(&people)).await?;
         self.advance(Some(&place)).await?;
         for (subscriber, answer) in self.joiners.drain(..count) {
             let user = subscriber.user;

@@ -89,7 +89,7 @@ async fn wrong_counters_are_found_and_repaired(machine: Machine) {
             "UPDATE message SET sender_root_count = 1000 WHERE seq = 3",
             "UPDATE conversation SET root_count = 0",
         ] {
-            heddle::db::run(&*tx, statement, []).await?;
+            heddle::db::execute(&*tx, statement, []).await?;
         }
         Ok(())
     })

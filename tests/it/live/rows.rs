@@ -39,7 +39,7 @@ pub(super) async fn conversation(app: &App, members: &[UserId]) -> ConversationI
     let (id, now) = (ConversationId::mint(), app.clock.now());
     app.db
         .write(|tx| async move {
-            db::run(
+            db::execute(
                 &*tx,
                 "INSERT INTO conversation (id, kind, history_visibility, created_at, last_activity_at)
                  VALUES (?, 'GROUP', 'FROM_START', ?, ?)",
@@ -59,13 +59,13 @@ pub(super) async fn join(app: &App, conversation: ConversationId, user: UserId) 
     let now = app.clock.now();
     app.db
         .write(|tx| async move {
-            db::run(
+            db::execute(
                 &*tx,
                 "UPDATE conversation SET last_activity_at = ? WHERE id = ?",
                 [now.into(), conversation.0.into()],
             )
             .await?;
-            db::run(
+            db::execute(
                 &*tx,
                 "INSERT INTO participant (id, conversation_id, user_id, role, joined_at,
                     notification_level, is_pinned)
@@ -90,7 +90,7 @@ pub(super) async fn leave(app: &App, conversation: ConversationId, user: UserId)
     let now = app.clock.now();
     app.db
         .write(|tx| async move {
-            db::run(
+            db::execute(
                 &*tx,
                 "DELETE FROM participant WHERE conversation_id = ? AND user_id = ?",
                 [conversation.0.into(), user.0.into()],

@@ -476,7 +476,7 @@ async fn logged(db: &Db, conversation: &str) -> Vec<String> {
     }
     let log = "SELECT payload FROM event WHERE stream_id = ? AND kind = 'MessageSent' ORDER BY seq";
     let id = ConversationId::from_text(conversation);
-    let rows: Vec<Row> = db::all(db.read(), log, [id.into()]).await.unwrap();
+    let rows: Vec<Row> = db::fetch_all(db.read(), log, [id.into()]).await.unwrap();
     let mut bodies = vec![];
     for row in rows {
         let Change::MessageSent { message } = serde_json::from_str(&row.payload).unwrap() else {

@@ -18,7 +18,7 @@ pub(crate) async fn notices(app: &TestApp, id: &str) -> Vec<Value> {
     }
     let id = ConversationId::from_text(id);
     let query = "SELECT seq, notice FROM message WHERE conversation_id = ? ORDER BY seq";
-    let rows = db::all::<Row, _, _>(app.app.db.read(), query, [id.into()]).await;
+    let rows = db::fetch_all::<Row, _, _>(app.app.db.read(), query, [id.into()]).await;
     let rows = rows.unwrap();
     assert!((1..).zip(&rows).all(|(place, row)| row.seq == place));
     rows.iter()
@@ -40,7 +40,7 @@ pub(crate) async fn events(app: &TestApp, id: &str) -> Vec<String> {
         ConversationId::from_text(id).into()
     };
     let query = "SELECT seq, kind FROM event WHERE stream_id = ? ORDER BY seq";
-    let rows = db::all::<Row, _, _>(app.app.db.read(), query, [stream]).await;
+    let rows = db::fetch_all::<Row, _, _>(app.app.db.read(), query, [stream]).await;
     let rows = rows.unwrap();
     assert!((1..).zip(&rows).all(|(place, row)| row.seq == place));
     rows.into_iter()

@@ -24,7 +24,7 @@ impl Work {
 
     /// The same for reading another table.
     pub(crate) async fn watch_reads(db: &Db, table: &'static str) -> Self {
-        Self::on(db, db.read().ordinary(), table).await
+        Self::on(db, db.read().pool(), table).await
     }
 
     /// Begins to count what writing costs on this database; on PostgreSQL, what of this table is read for it.
@@ -82,7 +82,7 @@ impl Work {
         if self.db.backend() == DbBackend::Sqlite {
             return self.steps.load(Ordering::Relaxed);
         }
-        let pool = self.db.read().ordinary().get_postgres_connection_pool();
+        let pool = self.db.read().pool().get_postgres_connection_pool();
         let mut taken = vec![];
         for _ in 0..pool.options().get_max_connections() {
             let mut connection = pool.acquire().await.unwrap();

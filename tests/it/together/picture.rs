@@ -108,5 +108,7 @@ async fn told(stage: &Stage<'_>) -> Vec<String> {
 }
 
 async fn all<T: FromQueryResult>(stage: &Stage<'_>, text: &str) -> Vec<T> {
-    db::all(stage.app.app.db.read(), text, []).await.unwrap()
+    db::fetch_all(stage.app.app.db.read(), text, [])
+        .await
+        .unwrap()
 }

@@ -33,7 +33,7 @@ pub(super) async fn dispose_in(
     disposal: Disposal,
     at: DateTime<Utc>,
 ) -> Result<Vec<Change>, Error> {
-    let sent: Vec<Sent> = db::all(
+    let sent: Vec<Sent> = db::fetch_all(
         tx,
         "SELECT id, root_id, path FROM message
          WHERE sender_id = ? AND conversation_id = ? AND deleted_at IS NULL AND kind = 'USER'
@@ -66,7 +66,7 @@ pub(super) async fn dispose_in(
 async fn forget_keys_in(tx: &Tx, user: UserId, conversation: ConversationId) -> Result<(), Error> {
     let text = "UPDATE message SET client_message_id = NULL
                 WHERE sender_id = ? AND conversation_id = ?";
-    db::run(tx, text, [user.into(), conversation.into()]).await?;
+    db::execute(tx, text, [user.into(), conversation.into()]).await?;
     Ok(())
 }
 
@@ -83,12 +83,12 @@ async fn erase_in(
             "DELETE FROM {table} WHERE message_id IN (SELECT id FROM message
                  WHERE sender_id = ? AND conversation_id = ? AND kind = 'USER')"
         );
-        db::run(tx, &text, [user.into(), conversation.into()]).await?;
+        db::execute(tx, &text, [user.into(), conversation.into()]).await?;
     }
     let text = "UPDATE message SET body = NULL, content_hash = NULL, client_message_id = NULL,
                     deleted_at = COALESCE(deleted_at, ?)
                 WHERE sender_id = ? AND conversation_id = ? AND kind = 'USER'";
-    db::run(tx, text, [at.into(), user.into(), conversation.into()]).await?;
+    db::execute(tx, text, [at.into(), user.into(), conversation.into()]).await?;
     Ok(())
 }
 
@@ -146,7 +146,7 @@ async fn uncount_in(
              RETURNING id, deleted_at IS NOT NULL AND descendant_count = 0 AS is_gone",
             rows(some.len(), "(?, ?, ?)")
         );
-        let touched: Vec<Lost> = db::all(tx, &text, values).await?;
+        let touched: Vec<Lost> = db::fetch_all(tx, &text, values).await?;
         let gone = touched.into_iter().filter(|lost| lost.is_gone);
         vanished.extend(gone.map(|lost| lost.id).filter(|id| !own.contains(id)));
     }
@@ -162,7 +162,7 @@ async fn uncount_in(
              FROM loss WHERE thread.id = loss.id",
             rows(some.len(), "(?, ?)")
         );
-        db::run(tx, &text, values).await?;
+        db::execute(tx, &text, values).await?;
     }
     Ok(vanished)
 }

@@ -77,7 +77,7 @@ async fn delete_in(
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
     // A person's whole history may take longer than one statement usually gets.
-    tx.takes_its_time().await?;
+    tx.extend_timeout().await?;
     let places = lock_places_in(tx, user.id).await?;
     sign_in::proven_in(tx, user, None).await?;
     let (whole, shared): (Vec<_>, Vec<_>) = places.into_iter().partition(Place::goes_whole);
@@ -101,12 +101,12 @@ async fn delete_in(
     if disposal == Disposal::Delete {
         // Edits of what others sent.
         let text = "DELETE FROM message_revision WHERE editor_id = ?";
-        db::run(tx, text, [user.id.into()]).await?;
+        db::execute(tx, text, [user.id.into()]).await?;
     }
     let reason = SessionEndReason::AccountDeleted;
     sessions::end_in(tx, user.id, Which::All, reason, at).await?;
     // Everything else that is theirs goes with the row; what outlives them loses its name.
-    db::run(tx, r#"DELETE FROM "user" WHERE id = ?"#, [user.id.into()]).await?;
+    db::execute(tx, r#"DELETE FROM "user" WHERE id = ?"#, [user.id.into()]).await?;
     Ok(())
 }
 
@@ -157,13 +157,13 @@ async fn lock_places_in(tx: &Tx, user: UserId) -> Result<Vec<Place>, Error> {
             WHERE id IN (SELECT conversation_id FROM participant WHERE user_id = ?)
                OR id IN (SELECT conversation_id FROM message WHERE sender_id = ?)
             ORDER BY id FOR UPDATE";
-        db::run(tx, text, [user.into(), user.into()]).await?;
+        db::execute(tx, text, [user.into(), user.into()]).await?;
     }
     places(tx, user).await
 }
 
 async fn places<C: ConnectionTrait>(db: &C, user: UserId) -> Result<Vec<Place>, Error> {
-    db::all(db, PLACES, vec![Value::from(user); 5]).await
+    db::fetch_all(db, PLACES, vec![Value::from(user); 5]).await
 }
 
 fn refuse_abandoning(places: &[Place]) -> Result<(), Error> {

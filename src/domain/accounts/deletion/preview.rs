@@ -56,7 +56,7 @@ const COUNTS: &str = "SELECT
 pub async fn deletion_preview(app: &App, viewer: &Viewer) -> Result<DeletionPreview, Error> {
     let user: Value = viewer.user.into();
     let db = app.db.read();
-    let counts: Option<Counts> = db::one(db, COUNTS, vec![user; 5]).await?;
+    let counts: Option<Counts> = db::fetch_one(db, COUNTS, vec![user; 5]).await?;
     let counts = counts.ok_or_else(|| Error::internal("a SELECT of counts gave no row"))?;
     let places = places(db, viewer.user).await?;
     let count = |places: usize| i64::try_from(places).map_err(Error::internal);

@@ -301,7 +301,7 @@ async fn sqlite_plan(db: &Db, statement: &str) -> String {
 
 /// The types of parameters that statements were prepared with, where they are still known.
 async fn types(db: &Db) -> BTreeMap<String, String> {
-    let pool = db.read().ordinary().get_postgres_connection_pool();
+    let pool = db.read().pool().get_postgres_connection_pool();
     let (mut taken, mut types) = (vec![], BTreeMap::new());
     for _ in 0..pool.options().get_max_connections() {
         let mut connection = pool.acquire().await.unwrap();

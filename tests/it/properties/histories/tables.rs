@@ -130,5 +130,5 @@ impl Tables {
 }
 
 async fn all<T: FromQueryResult>(db: &Db, text: &str) -> Vec<T> {
-    db::all(db.read(), text, []).await.unwrap()
+    db::fetch_all(db.read(), text, []).await.unwrap()
 }

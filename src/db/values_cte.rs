@@ -4,14 +4,14 @@ use sea_orm::Value;
 
 /// A table of values that a statement begins with.
 #[derive(Clone, Debug)]
-pub struct Table {
+pub struct ValuesCte {
     /// `name (…) AS (VALUES …)`, to follow WITH.
     pub text: String,
     /// What it binds. Whatever else the statement binds comes after them.
     pub values: Vec<Value>,
 }
 
-impl Table {
+impl ValuesCte {
     /// A table with this name and these columns, `name (a, b)`, and these rows, of which there is at least one.
     ///
     /// It is filled up with rows of NULL to a power of two: each length is a statement of its own, which the
@@ -26,7 +26,7 @@ impl Table {
         let nothing: Vec<Value> = values.iter().take(COLUMNS).map(Value::as_null).collect();
         let missing = length.next_power_of_two() - length;
         values.extend(std::iter::repeat_n(nothing, missing).flatten());
-        let row = format!("({})", super::marks(COLUMNS));
+        let row = format!("({})", super::placeholders(COLUMNS));
         let rows = vec![row; length + missing].join(", ");
         Self {
             text: format!("{head} AS (VALUES {rows})"),
@@ -59,9 +59,9 @@ mod tests {
     #[test]
     fn a_table_is_as_long_as_one_of_few_lengths() {
         let row = |number: i32| [Value::from(number), Value::from("word")];
-        let one = Table::new("v (a, b)", [row(1)]);
+        let one = ValuesCte::new("v (a, b)", [row(1)]);
         assert_eq!(one.text, "v (a, b) AS (VALUES (?, ?))");
-        let three = Table::new("v (a, b)", [row(1), row(2), row(3)]);
+        let three = ValuesCte::new("v (a, b)", [row(1), row(2), row(3)]);
         assert_eq!(three.text.matches("(?, ?)").count(), 4);
         assert_eq!(three.values.len(), 8);
         assert_eq!(three.values[6..], [Value::Int(None), Value::String(None)]);

@@ -12,20 +12,20 @@ use std::{
 use sea_orm::DatabaseConnection;
 
 /// Under which name each statement is logged.
-const SAID: &str = "heddle::sql";
+const LOG_TARGET: &str = "heddle::sql";
 
 tokio::task_local! {
-    static METER: Arc<Meter>;
+    static QUERY_STATS: Arc<QueryStats>;
 }
 
 /// Statements and database time of one operation.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub struct QueryStats {
     statements: AtomicU32,
     micros: AtomicU64,
 }
 
-impl Meter {
+impl QueryStats {
     /// Statements run so far.
     pub fn statements(&self) -> u32 {
         self.statements.load(Ordering::Relaxed)
@@ -58,17 +58,17 @@ impl Meter {
 
     /// Runs `work` with its statements counted on this meter.
     pub fn measure<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
-        METER.scope(self, work)
+        QUERY_STATS.scope(self, work)
     }
 
     /// The meter of the operation that this task works for.
     #[must_use]
     pub fn current() -> Option<Arc<Self>> {
-        METER.try_with(Arc::clone).ok()
+        QUERY_STATS.try_with(Arc::clone).ok()
     }
 }
 
-pub(super) fn metered(mut connection: DatabaseConnection) -> DatabaseConnection {
+pub(super) fn with_stats(mut connection: DatabaseConnection) -> DatabaseConnection {
     connection.set_metric_callback(|info| note(&info.statement.sql, info.elapsed));
     connection
 }
@@ -76,7 +76,7 @@ pub(super) fn metered(mut connection: DatabaseConnection) -> DatabaseConnection 
 /// A statement ran.
 pub(super) fn note(text: &str, elapsed: Duration) {
     // The text alone: values are what people wrote.
-    tracing::trace!(target: SAID, text);
+    tracing::trace!(target: LOG_TARGET, text);
     // Outside an operation (background work) nobody counts.
-    let _ = METER.try_with(|meter| meter.count(1, elapsed));
+    let _ = QUERY_STATS.try_with(|meter| meter.count(1, elapsed));
 }

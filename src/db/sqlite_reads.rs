@@ -20,8 +20,9 @@ use sea_orm::{DbErr, Statement, Value, sea_query::Values};
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::{
-    Cells, meter,
+    RowRef,
     options::{SQLITE_CACHE, SQLITE_READERS, STATEMENTS},
+    query_stats,
 };
 
 /// Steps of SQLite's machine between two looks at how long it takes.
@@ -31,7 +32,7 @@ const LOOKS: u32 = 100;
 
 /// Connections of which every thread uses one at a time, opened when they are first needed.
 #[derive(Clone, Debug)]
-pub struct InPlace(Arc<Lane>);
+pub struct SqliteReads(Arc<Lane>);
 
 #[derive(Debug)]
 struct Lane {
@@ -52,7 +53,7 @@ struct Reader {
     looks: Arc<AtomicU32>,
 }
 
-impl InPlace {
+impl SqliteReads {
     /// For the file that a `sqlite:` address names.
     pub(super) fn of(url: &str) -> Option<Self> {
         let options = SqliteConnectOptions::from_str(url).ok()?;
@@ -71,7 +72,7 @@ impl InPlace {
     pub fn read<T>(
         &self,
         statement: &Statement,
-        read: impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+        read: impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
     ) -> Option<Vec<T>> {
         let started = Instant::now();
         let reader = self.0.take()?;
@@ -79,7 +80,7 @@ impl InPlace {
         self.0.spare().idle.push(reader);
         match outcome {
             Ok(rows) => {
-                meter::note(&statement.sql, started.elapsed());
+                query_stats::note(&statement.sql, started.elapsed());
                 Some(rows)
             }
             Err(error) => {
@@ -142,7 +143,7 @@ impl Reader {
     fn read<T>(
         &self,
         statement: &Statement,
-        read: impl Fn(&Cells<'_>) -> Result<T, DbErr>,
+        read: impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
     ) -> Result<Vec<T>, DbErr> {
         self.looks.store(0, Ordering::Relaxed);
         let mut prepared = self
@@ -157,7 +158,7 @@ impl Reader {
         let mut rows = prepared.raw_query();
         let mut all = vec![];
         while let Some(row) = rows.next().map_err(not)? {
-            all.push(read(&Cells::InPlace(row))?);
+            all.push(read(&RowRef::SqliteReads(row))?);
         }
         Ok(all)
     }

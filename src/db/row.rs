@@ -10,19 +10,19 @@ use uuid::Uuid;
 
 /// A row that is being read.
 #[derive(Debug)]
-pub enum Cells<'a> {
+pub enum RowRef<'a> {
     /// In the ordinary way.
     Ordinary(&'a QueryResult),
     /// On the thread that asks.
-    InPlace(&'a rusqlite::Row<'a>),
+    SqliteReads(&'a rusqlite::Row<'a>),
 }
 
-impl Cells<'_> {
+impl RowRef<'_> {
     /// What stands in a column. Fails when that is something else.
     pub fn get<T: TryGetable + ValueType>(&self, index: usize) -> Result<T, DbErr> {
         match self {
             Self::Ordinary(row) => Ok(row.try_get_by_index(index)?),
-            Self::InPlace(row) => {
+            Self::SqliteReads(row) => {
                 let found = row.get_ref(index).ok();
                 let value = found.and_then(|found| value(T::array_type(), found));
                 value
