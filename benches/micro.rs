@@ -223,7 +223,7 @@ impl Room {
             database_url: format!("sqlite://{}", file.display()),
             data_dir: folder.path().to_owned(),
             // What is turned into JSON is then the answer's parts and not its text.
-            lists_at_once: false,
+            list_fast_path: false,
             ..Config::default()
         };
         let secret = Keys::generate().unwrap();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{known::Sessions, password::Passwords, throttle::Throttles, token::Keys},
+    auth::{password::Passwords, rate_limit::RateLimits, session_cache::SessionCache, token::Keys},
     clock::Clock,
     config::Config,
     db::Db,
@@ -27,13 +27,13 @@ pub struct App {
     /// Key material for tokens.
     pub keys: Arc<Keys>,
     /// Sessions that were in use a moment ago.
-    pub sessions: Sessions,
+    pub sessions: SessionCache,
     /// Password hashing.
     pub passwords: Passwords,
     /// Messages that wait to be sent together.
     pub sends: Sends,
     /// How often one network address may try things.
-    pub throttles: Arc<Throttles>,
+    pub rate_limits: Arc<RateLimits>,
     /// The event stream of this node.
     pub hub: Hub,
     /// Detached work, which shutdown waits for.
@@ -46,12 +46,12 @@ impl App {
     /// Connects to the database and puts the rooms together. Does not migrate.
     pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
         let mut db = Db::connect(&config.database_url).await?;
-        if config.read_in_place {
+        if config.sqlite_inline_reads {
             db = db.with_inline_reads(&config.database_url);
         }
         let (clock, tasks) = (Clock::default(), TaskTracker::new());
         let shutdown = CancellationToken::new();
-        let throttles = Throttles::new(&clock, config.mode);
+        let rate_limits = RateLimits::new(&clock, config.mode);
         Ok(Self {
             hub: Hub::new(
                 &db,
@@ -66,9 +66,9 @@ impl App {
             sends: Sends::new(db.backend()),
             db,
             keys: Arc::new(Keys::new(secret)?),
-            sessions: Sessions::default(),
+            sessions: SessionCache::default(),
             passwords: Passwords::default(),
-            throttles: Arc::new(throttles),
+            rate_limits: Arc::new(rate_limits),
             tasks,
             shutdown,
         })

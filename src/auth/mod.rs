@@ -1,6 +1,6 @@
 //! Passwords, tokens and how often they may be tried. Knows users and sessions by id only.
 
-pub mod known;
 pub mod password;
-pub mod throttle;
+pub mod rate_limit;
+pub mod session_cache;
 pub mod token;

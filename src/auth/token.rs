@@ -29,11 +29,11 @@ const LEEWAY_SECONDS: i64 = 30;
 /// Longer ones are not looked at.
 const MAX_TOKEN_BYTES: usize = 4096;
 /// Tokens known to be genuine; beyond them the least used are checked again.
-const GENUINE: u64 = 100_000;
+const VERIFIED_TOKENS: u64 = 100_000;
 /// No token is good for longer.
-const GENUINE_FOR: Duration = Duration::from_hours(1);
+const VERIFIED_MAX_AGE: Duration = Duration::from_hours(1);
 /// Bytes of a seal: 128 bits cannot be guessed.
-const SEAL_BYTES: usize = 16;
+const TAG_BYTES: usize = 16;
 
 /// Keys made from one secret, which is kept in the data folder.
 pub struct Keys {
@@ -42,9 +42,9 @@ pub struct Keys {
     key_id: String,
     refresh: hmac::Key,
     seal: hmac::Key,
-    blind: hmac::Key,
+    blind_index: hmac::Key,
     /// Access tokens whose signature was checked, by their digest: checking it costs more than most requests.
-    genuine: Cache<[u8; 32], Access>,
+    verified: Cache<[u8; 32], Access>,
 }
 
 impl fmt::Debug for Keys {
@@ -128,10 +128,10 @@ impl Keys {
             key_id: URL_SAFE_NO_PAD.encode(public.get(..6).unwrap_or(public)),
             refresh: derive(b"heddle refresh token 1"),
             seal: derive(b"heddle sealed text 1"),
-            blind: derive(b"heddle blind name 1"),
-            genuine: Cache::builder()
-                .max_capacity(GENUINE)
-                .time_to_live(GENUINE_FOR)
+            blind_index: derive(b"heddle blind name 1"),
+            verified: Cache::builder()
+                .max_capacity(VERIFIED_TOKENS)
+                .time_to_live(VERIFIED_MAX_AGE)
                 .build(),
         })
     }
@@ -170,10 +170,10 @@ impl Keys {
         }
         let digest = digest(&SHA256, token.as_bytes());
         let digest: [u8; 32] = digest.as_ref().try_into().ok()?;
-        let known = self.genuine.get(&digest);
+        let known = self.verified.get(&digest);
         let access = known.or_else(|| {
             let access = self.check_access(token)?;
-            self.genuine.insert(digest, access);
+            self.verified.insert(digest, access);
             Some(access)
         })?;
         let lapses = access.expires_at.timestamp().saturating_add(LEEWAY_SECONDS);
@@ -222,8 +222,10 @@ impl Keys {
 
     /// A form in which text can be found again but not read: people type passwords where names belong.
     #[must_use]
-    pub fn blind(&self, text: &str) -> Vec<u8> {
-        hmac::sign(&self.blind, text.as_bytes()).as_ref().to_vec()
+    pub fn blind_index(&self, text: &str) -> Vec<u8> {
+        hmac::sign(&self.blind_index, text.as_bytes())
+            .as_ref()
+            .to_vec()
     }
 
     /// What a genuine refresh token says.
@@ -244,19 +246,19 @@ impl Keys {
 
     /// Text that holds these bytes for their owner. It is readable, but nobody else can make or use it.
     #[must_use]
-    pub fn seal(&self, owner: UserId, bytes: &[u8]) -> String {
+    pub fn sign_opaque(&self, owner: UserId, bytes: &[u8]) -> String {
         let tag = self.tag(owner, bytes);
-        let tag = tag.as_ref().get(..SEAL_BYTES).unwrap_or_default();
+        let tag = tag.as_ref().get(..TAG_BYTES).unwrap_or_default();
         URL_SAFE_NO_PAD.encode([tag, bytes].concat())
     }
 
     /// The bytes that were sealed for this owner.
     #[must_use]
-    pub fn unseal(&self, owner: UserId, text: &str) -> Option<Vec<u8>> {
+    pub fn verify_opaque(&self, owner: UserId, text: &str) -> Option<Vec<u8>> {
         let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (given, bytes) = sealed.split_at_checked(SEAL_BYTES)?;
+        let (given, bytes) = sealed.split_at_checked(TAG_BYTES)?;
         let tag = self.tag(owner, bytes);
-        constant_time::verify_slices_are_equal(given, tag.as_ref().get(..SEAL_BYTES)?).ok()?;
+        constant_time::verify_slices_are_equal(given, tag.as_ref().get(..TAG_BYTES)?).ok()?;
         Some(bytes.to_vec())
     }
 
@@ -366,8 +368,11 @@ mod tests {
         let (token, ..) = token(&one);
         assert!(same.read_access(&token, now()).is_some());
         assert!(other.read_access(&token, now()).is_none());
-        assert_eq!((one.id(), one.blind("x")), (same.id(), same.blind("x")));
-        assert_ne!(one.blind("x"), other.blind("x"));
+        assert_eq!(
+            (one.id(), one.blind_index("x")),
+            (same.id(), same.blind_index("x"))
+        );
+        assert_ne!(one.blind_index("x"), other.blind_index("x"));
         // Tokens outlive upgrades: what follows from a text must never change.
         assert_eq!(one.id(), "zR7ARSGy");
     }

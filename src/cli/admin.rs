@@ -10,7 +10,7 @@ use std::{
 use clap::{Subcommand, ValueEnum};
 use tokio::time::timeout;
 
-use super::{failure::Failure, folder, migrate, out};
+use super::{data_dir, error::CliError, migrate, output};
 use crate::{
     app::App,
     config::Config,
@@ -85,12 +85,12 @@ struct PasswordSource {
 
 impl PasswordSource {
     /// The first line's words; the line's end is not part of the password.
-    fn read(&self) -> Result<String, Failure> {
+    fn read(&self) -> Result<String, CliError> {
         let mut text = String::new();
         let read = match &self.password_file {
             Some(path) => fs::File::open(path)
                 .and_then(|file| file.take(MAX_PASSWORD_BYTES).read_to_string(&mut text))
-                .map_err(|error| Failure::because(format!("{}: {error}", path.display()))),
+                .map_err(|error| CliError::because(format!("{}: {error}", path.display()))),
             None => io::stdin()
                 .take(MAX_PASSWORD_BYTES)
                 .read_to_string(&mut text)
@@ -102,12 +102,12 @@ impl PasswordSource {
     }
 }
 
-pub(super) async fn run(config: Config, args: Args) -> Result<(), Failure> {
+pub(super) async fn run(config: Config, args: Args) -> Result<(), CliError> {
     let password = match &args.what {
         What::Create { password, .. } | What::ResetPassword { password, .. } => password.read()?,
         What::List { .. } => String::new(),
     };
-    let secret = folder::secret(&config)?;
+    let secret = data_dir::secret(&config)?;
     let app = App::open(config, &secret).await?;
     migrate::up(&app.db, &app.config).await?;
     let outcome = act(&app, args.what, password).await;
@@ -119,7 +119,7 @@ pub(super) async fn run(config: Config, args: Args) -> Result<(), Failure> {
     outcome
 }
 
-async fn act(app: &App, what: What, password: String) -> Result<(), Failure> {
+async fn act(app: &App, what: What, password: String) -> Result<(), CliError> {
     match what {
         What::Create {
             email,
@@ -142,7 +142,7 @@ async fn act(app: &App, what: What, password: String) -> Result<(), Failure> {
                 Role::Admin => ServerRole::Admin,
             };
             let user = administration::create(app, new, role).await?;
-            out::line(format!("{} can sign in ({})", user.username, user.id));
+            output::line(format!("{} can sign in ({})", user.username, user.id));
         }
         What::List { all } => {
             let least = if all {
@@ -153,12 +153,12 @@ async fn act(app: &App, what: What, password: String) -> Result<(), Failure> {
             for user in administration::list(&app.db, least).await? {
                 let role = format!("{:?}", user.role).to_uppercase();
                 let email = user.email.unwrap_or_default();
-                out::line(format!("{role:9}  {:32}  {email}", user.username));
+                output::line(format!("{role:9}  {:32}  {email}", user.username));
             }
         }
         What::ResetPassword { username, .. } => {
             let ended = administration::reset_password(app, &username, &password).await?;
-            out::line(format!(
+            output::line(format!(
                 "{username} has a new password; {ended} sessions were ended"
             ));
         }

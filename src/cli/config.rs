@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::out;
+use super::output;
 use crate::config::{self, Loaded};
 
 /// What to print.
@@ -27,7 +27,7 @@ impl Args {
 }
 
 pub(super) fn example() {
-    out::text(&config::example());
+    output::text(&config::example());
 }
 
 pub(super) fn print(loaded: &Loaded) {
@@ -47,6 +47,6 @@ pub(super) fn print(loaded: &Loaded) {
     let key_width = width(|row| row.0.chars().count());
     let value_width = width(|row| row.1.chars().count()).min(48);
     for (key, value, origin) in &rows {
-        out::line(format!("{key:key_width$}  {value:value_width$}  {origin}"));
+        output::line(format!("{key:key_width$}  {value:value_width$}  {origin}"));
     }
 }

@@ -6,8 +6,9 @@ use sea_orm::{ConnectionTrait, DbBackend};
 use serde::Serialize;
 
 use super::{
-    failure::{Exit, Failure},
-    folder, migrate, out,
+    data_dir,
+    error::{CliError, Exit},
+    migrate, output,
 };
 use crate::{
     auth::token::Keys,
@@ -54,7 +55,7 @@ impl Finding {
             about,
             is_good: true,
             told: told.into(),
-            exit: Exit::Failure,
+            exit: Exit::CliError,
         }
     }
 
@@ -68,7 +69,7 @@ impl Finding {
     }
 }
 
-pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     let mut findings = vec![data_folder(config)];
     match Db::connect(&config.database_url).await {
         Ok(db) => {
@@ -77,7 +78,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
             outcome?;
         }
         Err(error) => {
-            let told = format!("{}; is the address right?", Failure::from(error));
+            let told = format!("{}; is the address right?", CliError::from(error));
             findings.push(Finding::bad("database", Exit::Database, told));
         }
     }
@@ -86,7 +87,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
     }
     if args.json {
         let text = serde_json::to_string_pretty(&findings).map_err(Error::internal)?;
-        out::line(text);
+        output::line(text);
     } else {
         for Finding {
             about,
@@ -95,7 +96,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
             ..
         } in &findings
         {
-            out::line(format!(
+            output::line(format!(
                 "{} {about}: {told}",
                 if *is_good { "ok   " } else { "WRONG" }
             ));
@@ -106,7 +107,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
         None => Ok(()),
         Some(first) => {
             let exit = first.exit;
-            Err(Failure::new(
+            Err(CliError::new(
                 exit,
                 format!("{} of {} things are wrong", wrong.len(), findings.len()),
             ))
@@ -119,7 +120,7 @@ fn data_folder(config: &Config) -> Finding {
     let bad = |told: String| Finding::bad(ABOUT, Exit::Configuration, told);
     let path = &config.data_dir;
     let shown = path.display();
-    match folder::is_open_to_others(path) {
+    match data_dir::is_open_to_others(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Finding::good(ABOUT, format!("{shown} is made by the first start"));
         }
@@ -130,8 +131,8 @@ fn data_folder(config: &Config) -> Finding {
     if config.secret_key.is_some() {
         return Finding::good(ABOUT, format!("{shown}, for its owner alone"));
     }
-    let key = folder::key_path(config);
-    match folder::is_open_to_others(&key) {
+    let key = data_dir::key_path(config);
+    match data_dir::is_open_to_others(&key) {
         Ok(true) => bad(format!(
             "{0} may be read by others; run chmod 600 {0}",
             key.display()
@@ -149,7 +150,7 @@ async fn database(
     config: &Config,
     args: &Args,
     findings: &mut Vec<Finding>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     findings.push(version(db).await?);
     if db.backend() == DbBackend::Sqlite {
         findings.push(pragmas(db).await?);
@@ -172,7 +173,7 @@ async fn database(
     Ok(())
 }
 
-async fn version(db: &Db) -> Result<Finding, Failure> {
+async fn version(db: &Db) -> Result<Finding, CliError> {
     const ABOUT: &str = "database";
     let start = Instant::now();
     let query = match db.backend() {
@@ -203,7 +204,7 @@ async fn version(db: &Db) -> Result<Finding, Failure> {
 }
 
 /// What keeps acknowledged messages safe, as the connections really have it.
-async fn pragmas(db: &Db) -> Result<Finding, Failure> {
+async fn pragmas(db: &Db) -> Result<Finding, CliError> {
     let mut wrong = Vec::new();
     for (name, wanted) in [
         ("journal_mode", "wal"),
@@ -215,7 +216,7 @@ async fn pragmas(db: &Db) -> Result<Finding, Failure> {
             .query_one_raw(db::sql(db.backend(), &format!("PRAGMA {name}"), []));
         let row = row
             .await?
-            .ok_or_else(|| Failure::because("a pragma without a value"))?;
+            .ok_or_else(|| CliError::because("a pragma without a value"))?;
         let found = row.try_get_by_index::<String>(0).or_else(|_| {
             row.try_get_by_index::<i64>(0)
                 .map(|number| number.to_string())
@@ -231,7 +232,7 @@ async fn pragmas(db: &Db) -> Result<Finding, Failure> {
     })
 }
 
-async fn clock(db: &Db) -> Result<Finding, Failure> {
+async fn clock(db: &Db) -> Result<Finding, CliError> {
     let query = match db.backend() {
         DbBackend::Postgres => "SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8",
         _ => "SELECT unixepoch('subsec') + 0.0",
@@ -242,19 +243,19 @@ async fn clock(db: &Db) -> Result<Finding, Failure> {
     Ok(if skew > MAX_SKEW_SECONDS {
         let told =
             format!("{skew:.0} seconds apart from the database's; synchronise both machines");
-        Finding::bad("clock", Exit::Failure, told)
+        Finding::bad("clock", Exit::CliError, told)
     } else {
         Finding::good("clock", "agrees with the database's")
     })
 }
 
 /// Whether the other nodes of this database take this one's tokens; nothing when there are no keys yet.
-async fn keys(db: &Db, config: &Config) -> Result<Option<Finding>, Failure> {
+async fn keys(db: &Db, config: &Config) -> Result<Option<Finding>, CliError> {
     const ABOUT: &str = "keys";
-    if config.secret_key.is_none() && !folder::key_path(config).exists() {
+    if config.secret_key.is_none() && !data_dir::key_path(config).exists() {
         return Ok(None);
     }
-    let keys = Keys::new(&folder::secret(config)?)?;
+    let keys = Keys::new(&data_dir::secret(config)?)?;
     Ok(Some(
         if installation::has_other_keys(db, keys.id()).await? {
             let told = "another node has sealed this database's tokens with another key; give every \
@@ -275,13 +276,13 @@ async fn redis(url: &str) -> Finding {
             format!("{found}, answers in {:.1?}", start.elapsed()),
         ),
         Err(error) => {
-            let told = format!("{}; is redis_url right?", Failure::from(error));
-            Finding::bad(ABOUT, Exit::Failure, told)
+            let told = format!("{}; is redis_url right?", CliError::from(error));
+            Finding::bad(ABOUT, Exit::CliError, told)
         }
     }
 }
 
-async fn counts(db: &Db) -> Result<Finding, Failure> {
+async fn counts(db: &Db) -> Result<Finding, CliError> {
     let wrong = recount::prove(db).await?;
     let recount::Wrong {
         counts,
@@ -299,14 +300,14 @@ async fn counts(db: &Db) -> Result<Finding, Failure> {
          {places} messages are in a wrong place and {conversations} conversations misnumbered (restore \
          a backup)"
     );
-    Ok(Finding::bad("counts", Exit::Failure, told))
+    Ok(Finding::bad("counts", Exit::CliError, told))
 }
 
-async fn value<T: sea_orm::TryGetable>(db: &Db, query: &str) -> Result<T, Failure> {
+async fn value<T: sea_orm::TryGetable>(db: &Db, query: &str) -> Result<T, CliError> {
     let row = db
         .read()
         .query_one_raw(db::sql(db.backend(), query, []))
         .await?;
-    let row = row.ok_or_else(|| Failure::because("a question without an answer"))?;
+    let row = row.ok_or_else(|| CliError::because("a question without an answer"))?;
     Ok(row.try_get_by_index(0)?)
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
 
-use super::failure::Failure;
+use super::error::CliError;
 use crate::config::{Config, Loaded, Sources, settings::SETTINGS};
 
 const FILE: &str = "config";
@@ -19,7 +19,7 @@ pub struct Flags {
 
 impl Flags {
     /// The settings, from here and everywhere else.
-    pub fn load(self) -> Result<Loaded, Failure> {
+    pub fn load(self) -> Result<Loaded, CliError> {
         Ok(Sources::gather(self.values, self.file)?.resolve()?)
     }
 }

@@ -11,25 +11,25 @@ use tokio::{
     time::timeout,
 };
 
-use super::{failure::Failure, out};
+use super::{error::CliError, output};
 use crate::config::Config;
 
 /// A server that takes longer is not well.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(config: &Config) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     let address = reachable(config.listen);
     let answer = timeout(PATIENCE, ask(address)).await;
     let reason = match answer {
         Ok(Ok(status)) if status == "200" => {
-            out::line("ok");
+            output::line("ok");
             return Ok(());
         }
         Ok(Ok(status)) => format!("it answered with status {status}"),
         Ok(Err(error)) => error.to_string(),
         Err(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
     };
-    Err(Failure::because(format!(
+    Err(CliError::because(format!(
         "the server at {address} is not well: {reason}"
     )))
 }

@@ -5,8 +5,9 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend};
 
 use super::{
-    failure::{Exit, Failure},
-    folder, out,
+    data_dir,
+    error::{CliError, Exit},
+    output,
 };
 use crate::{config::Config, db::Db};
 
@@ -34,12 +35,12 @@ enum What {
     Status,
 }
 
-pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     let db = open(config).await?;
     let outcome = match args.what {
         What::Up => up(&db, config)
             .await
-            .map(|count| out::line(format!("{count} steps applied"))),
+            .map(|count| output::line(format!("{count} steps applied"))),
         What::Down { steps } => down(&db, config, steps).await,
         What::Status => status(&db).await,
     };
@@ -48,22 +49,22 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
 }
 
 /// Connects; the folder of the embedded database is made first.
-pub(super) async fn open(config: &Config) -> Result<Db, Failure> {
+pub(super) async fn open(config: &Config) -> Result<Db, CliError> {
     if config.database_url.starts_with("sqlite:") {
-        folder::prepare(config)?;
+        data_dir::prepare(config)?;
     }
     Ok(Db::connect(&config.database_url).await?)
 }
 
 /// Connects, and brings the tables up to date: for commands that may come before the first start.
-pub(super) async fn ready(config: &Config) -> Result<Db, Failure> {
+pub(super) async fn ready(config: &Config) -> Result<Db, CliError> {
     let db = open(config).await?;
     up(&db, config).await?;
     Ok(db)
 }
 
 /// Applies every missing step and tells how many there were.
-pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, Failure> {
+pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, CliError> {
     let missing = pending(db).await?.len();
     if missing > 0 {
         alone(db, config, async |connection| {
@@ -74,16 +75,16 @@ pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, Failure> {
     Ok(missing)
 }
 
-async fn down(db: &Db, config: &Config, steps: u32) -> Result<(), Failure> {
+async fn down(db: &Db, config: &Config, steps: u32) -> Result<(), CliError> {
     alone(db, config, async |connection| {
         Migrator::down(connection, Some(steps)).await
     })
     .await?;
-    out::line(format!("{steps} steps taken back"));
+    output::line(format!("{steps} steps taken back"));
     Ok(())
 }
 
-async fn status(db: &Db) -> Result<(), Failure> {
+async fn status(db: &Db) -> Result<(), CliError> {
     let pending = pending(db).await?;
     for step in Migrator::migrations() {
         let name = step.name();
@@ -92,19 +93,19 @@ async fn status(db: &Db) -> Result<(), Failure> {
         } else {
             "applied"
         };
-        out::line(format!("{word}  {name}"));
+        output::line(format!("{word}  {name}"));
     }
     match pending.len() {
         0 => Ok(()),
         count => {
             let message = format!("{count} steps are missing; run heddle migrate up");
-            Err(Failure::new(Exit::MigrationNeeded, message))
+            Err(CliError::new(Exit::MigrationNeeded, message))
         }
     }
 }
 
 /// The steps that are missing, oldest first. Changes nothing.
-pub(super) async fn pending(db: &Db) -> Result<Vec<String>, Failure> {
+pub(super) async fn pending(db: &Db) -> Result<Vec<String>, CliError> {
     let known = Migrator::migrations()
         .into_iter()
         .map(|step| step.name().to_owned());
@@ -135,7 +136,7 @@ async fn alone(
     db: &Db,
     config: &Config,
     work: impl AsyncFnOnce(&DatabaseConnection) -> Result<(), sea_orm::DbErr>,
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     if db.backend() != DbBackend::Postgres {
         return Ok(work(db.migrate()).await?);
     }

@@ -8,19 +8,19 @@ use crate::{config::Loaded, telemetry};
 
 pub mod admin;
 pub mod config;
+pub mod data_dir;
 pub mod doctor;
-pub mod failure;
+pub mod error;
 pub mod flags;
-pub mod folder;
 pub mod healthcheck;
 pub mod import;
 pub mod migrate;
-pub mod out;
+pub mod output;
 pub mod schema;
 pub mod seed;
 pub mod serve;
 
-use failure::Failure;
+use error::CliError;
 
 /// Stack of each thread, in bytes. Documents may nest fifteen fields, and each is several frames, which are large in a
 /// debug build; what is not used of it is no memory.
@@ -82,13 +82,13 @@ pub fn start(args: Args) -> ExitCode {
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            out::complain(&failure);
+            output::print_error(&failure);
             failure.exit.into()
         }
     }
 }
 
-fn run(Args { flags, command }: Args) -> Result<(), Failure> {
+fn run(Args { flags, command }: Args) -> Result<(), CliError> {
     let command = command.unwrap_or(Command::Serve);
     // These two help to write settings and must work with broken ones.
     let command = match command {
@@ -111,7 +111,7 @@ fn run(Args { flags, command }: Args) -> Result<(), Failure> {
     ended
 }
 
-async fn dispatch(command: Command, loaded: Loaded) -> Result<(), Failure> {
+async fn dispatch(command: Command, loaded: Loaded) -> Result<(), CliError> {
     let config = loaded.config.clone();
     match command {
         Command::Serve => serve::run(config).await,

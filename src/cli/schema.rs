@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use clap::Subcommand;
 
-use super::{failure::Failure, out};
+use super::{error::CliError, output};
 use crate::graphql;
 
 /// What to do with the schema.
@@ -26,15 +26,15 @@ enum What {
     },
 }
 
-pub(super) fn run(args: &Args) -> Result<(), Failure> {
+pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let schema = graphql::sdl();
     let What::Check { file } = &args.what else {
-        out::text(&schema);
+        output::text(&schema);
         return Ok(());
     };
     let path = file.display();
     let text =
-        fs::read_to_string(file).map_err(|error| Failure::because(format!("{path}: {error}")))?;
+        fs::read_to_string(file).map_err(|error| CliError::because(format!("{path}: {error}")))?;
     let mut lines = (text.lines(), schema.lines());
     let mut number = 1_usize;
     loop {
@@ -43,7 +43,7 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
             (theirs, ours) if theirs == ours => number += 1,
             (theirs, ours) => {
                 let [theirs, ours] = [theirs, ours].map(|line| line.unwrap_or("(end of file)"));
-                return Err(Failure::because(format!(
+                return Err(CliError::because(format!(
                     "{path} is not this program's schema; line {number} differs:\n\
                      - {theirs}\n+ {ours}\n\
                      Write it anew: heddle schema print > {path}"

@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{failure::Failure, folder, migrate, out};
+use super::{data_dir, error::CliError, migrate, output};
 use crate::{
     app::App,
     config::{Config, Mode},
@@ -21,22 +21,22 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(25);
 
 /// Serves until told to stop.
-pub(super) async fn run(config: Config) -> Result<(), Failure> {
+pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
-        Failure::because(format!(
+        CliError::because(format!(
             "{}: {error}; choose another with --listen",
             config.listen
         ))
     })?;
     let address = listener.local_addr()?;
-    let secret = folder::secret(&config)?;
+    let secret = data_dir::secret(&config)?;
     let app = App::open(config, &secret).await?;
     migrate::up(&app.db, &app.config).await?;
     introduce(&app).await?;
     // Before the banner: whoever reads it may want to stop the server at once.
     stop_on_signal(&app)?;
     jobs::start(&app);
-    out::text(&banner(&app.config, address));
+    output::text(&banner(&app.config, address));
     let shutdown = app.shutdown.clone();
     let serving = http::serve(app.clone(), listener, shutdown.clone());
     let drained = async {
@@ -58,7 +58,7 @@ pub(super) async fn run(config: Config) -> Result<(), Failure> {
 }
 
 /// What those who run several nodes should know of this one.
-async fn introduce(app: &App) -> Result<(), Failure> {
+async fn introduce(app: &App) -> Result<(), CliError> {
     if app.db.backend() == DbBackend::Postgres && app.config.redis_url.is_none() {
         tracing::info!(
             "other nodes on this database hear of events within a second; with redis_url, at once"
@@ -75,7 +75,7 @@ async fn introduce(app: &App) -> Result<(), Failure> {
 }
 
 /// The first SIGTERM or SIGINT asks the server to finish, the second ends it.
-fn stop_on_signal(app: &App) -> Result<(), Failure> {
+fn stop_on_signal(app: &App) -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = app.shutdown.clone();

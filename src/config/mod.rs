@@ -9,17 +9,17 @@ use std::{
     time::Duration,
 };
 
-pub mod problem;
+pub mod error;
 pub mod settings;
 pub mod sources;
 
 mod example;
-mod layers;
 mod parse;
-mod production;
+mod production_checks;
+mod source_layers;
 
+pub use error::{Problem, Problems};
 pub use example::example;
-pub use problem::{Problem, Problems};
 pub use sources::{Loaded, Origin, Sources};
 
 /// How careful the server is with unsafe settings.
@@ -99,13 +99,13 @@ pub struct Config {
     /// For how long lasting events can be replayed.
     pub event_replay: Duration,
     /// Whether subscribers who ask alike share what is executed for them.
-    pub share_answers: bool,
+    pub share_subscription_payloads: bool,
     /// Whether lists are told at once where that is possible, and not field by field. Answers are the same.
-    pub lists_at_once: bool,
+    pub list_fast_path: bool,
     /// Whether pages of lists are read from SQLite on the thread that asks. Answers are the same.
-    pub read_in_place: bool,
+    pub sqlite_inline_reads: bool,
     /// Most messages that are sent in one transaction, of those that wait for it.
-    pub sends_together: usize,
+    pub send_batch_size: usize,
     /// How long a data loader gathers keys before it asks the database.
     pub loader_delay: Duration,
     /// How log lines look.
@@ -137,10 +137,10 @@ impl Default for Config {
             thread_depth: 50,
             participants_per_conversation: 10_000,
             event_replay: Duration::from_hours(7 * 24),
-            share_answers: true,
-            lists_at_once: true,
-            read_in_place: true,
-            sends_together: 64,
+            share_subscription_payloads: true,
+            list_fast_path: true,
+            sqlite_inline_reads: true,
+            send_batch_size: 64,
             loader_delay: Duration::from_micros(200),
             log_format: LogFormat::Auto,
             log_level: "info".to_owned(),

@@ -8,10 +8,10 @@ use std::{
 
 use super::{
     Config, Mode, SignUpPolicy,
-    layers::{self, FILE_VARIABLE, Layer, PREFIX, Written},
-    problem::{Problem, Problems},
-    production,
+    error::{Problem, Problems},
+    production_checks,
     settings::{SETTINGS, Setting},
+    source_layers::{self, FILE_VARIABLE, Layer, PREFIX, Written},
 };
 
 const DEFAULT_FILE: &str = "heddle.toml";
@@ -109,10 +109,11 @@ impl Sources {
             )
         });
         let flags: Layer = flags.collect();
-        let environment = layers::variables(self.environment, &Origin::Environment, &mut problems);
+        let environment =
+            source_layers::variables(self.environment, &Origin::Environment, &mut problems);
         let file = self
             .file
-            .map(|file| layers::file(file, &mut problems))
+            .map(|file| source_layers::file(file, &mut problems))
             .unwrap_or_default();
         let mode = [&flags, &environment, &file]
             .into_iter()
@@ -120,7 +121,8 @@ impl Sources {
             .map(|mode| mode.value.clone());
         let mut layers = vec![file];
         if mode.is_none_or(|mode| mode == "development") {
-            let mut dot_env = layers::variables(self.dot_env, &Origin::DotEnv, &mut problems);
+            let mut dot_env =
+                source_layers::variables(self.dot_env, &Origin::DotEnv, &mut problems);
             if let Some(mode) = dot_env
                 .remove("mode")
                 .filter(|mode| mode.value != "development")
@@ -175,7 +177,7 @@ fn apply(written: &Layer, problems: &mut Vec<Problem>) -> Config {
     if !written.contains_key("database_url") {
         config.database_url = format!("sqlite:{}", config.data_dir.join("heddle.sqlite").display());
     }
-    for (key, message) in production::refusals(&config) {
+    for (key, message) in production_checks::refusals(&config) {
         let nowhere = || Written {
             name: key.to_owned(),
             origin: Origin::Default,

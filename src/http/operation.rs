@@ -170,7 +170,7 @@ impl Door {
         text: &Arc<Document>,
         document: &ExecutableDocument,
     ) -> Option<(Share, Arc<Asked>)> {
-        if !self.app.config.share_answers {
+        if !self.app.config.share_subscription_payloads {
             return None;
         }
         let plan = Plan::of(document)?;

@@ -3,7 +3,7 @@
 //! A worker claims a row with a lease and renews it while it works. A worker that dies loses its lease,
 //! and the work is done again by another: whatever a job does must be harmless to repeat.
 
-mod housekeeping;
+mod cleanup;
 mod queue;
 mod worker;
 
@@ -22,7 +22,7 @@ use crate::{
 /// Something to do later. Ids only, never words that a deletion would have to find again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
-pub enum Work {
+pub enum Job {
     /// Tell the people of a large conversation about a message.
     NotifyOfMessage {
         /// Which.
@@ -34,28 +34,29 @@ pub enum Work {
         conversation: ConversationId,
     },
     /// Throw away what nobody needs any more; comes back every day.
-    KeepHouse,
+    #[serde(alias = "KeepHouse")]
+    Cleanup,
 }
 
-impl Work {
+impl Job {
     /// The name under which the table keeps this kind of work.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotifyOfMessage { .. } => "NotifyOfMessage",
             Self::EraseConversation { .. } => "EraseConversation",
-            Self::KeepHouse => "KeepHouse",
+            Self::Cleanup => "Cleanup",
         }
     }
 }
 
 /// Asks for work, to be done soon, if and only if the transaction commits.
-pub async fn enqueue_in(tx: &Tx, work: &Work, now: DateTime<Utc>) -> Result<(), Error> {
+pub async fn enqueue_in(tx: &Tx, work: &Job, now: DateTime<Utc>) -> Result<(), Error> {
     enqueue_all_in(tx, std::slice::from_ref(work), now).await
 }
 
 /// The same for several at once.
-pub async fn enqueue_all_in(tx: &Tx, works: &[Work], now: DateTime<Utc>) -> Result<(), Error> {
+pub async fn enqueue_all_in(tx: &Tx, works: &[Job], now: DateTime<Utc>) -> Result<(), Error> {
     if works.is_empty() {
         return Ok(());
     }
@@ -74,7 +75,7 @@ pub async fn enqueue_all_in(tx: &Tx, works: &[Work], now: DateTime<Utc>) -> Resu
 
 fn row(
     id: JobId,
-    work: &Work,
+    work: &Job,
     now: DateTime<Utc>,
     run_at: DateTime<Utc>,
 ) -> Result<[Value; 5], Error> {

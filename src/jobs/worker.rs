@@ -10,7 +10,7 @@ use crate::{
     domain::{conversations, notifications},
     entity::job,
     error::Error,
-    jobs::{Work, housekeeping, queue},
+    jobs::{Job, cleanup, queue},
 };
 
 /// Jobs that one process works on at once.
@@ -26,7 +26,7 @@ pub fn start(app: &App) {
     }
     let app = app.clone();
     app.tasks.clone().spawn(async move {
-        if let Err(error) = housekeeping::ensure(&app).await {
+        if let Err(error) = cleanup::ensure(&app).await {
             tracing::error!(%error, "housekeeping cannot be planned");
         }
     });
@@ -111,14 +111,14 @@ async fn outcome(app: &App, job: &job::Model) -> Outcome {
 /// Does a job's work; tells when it is to be done again, if it is.
 async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTime<Utc>>, Error> {
     match serde_json::from_str(&job.payload).map_err(Error::internal)? {
-        Work::NotifyOfMessage { message } => {
+        Job::NotifyOfMessage { message } => {
             notifications::notify_of_message(app, message).await?;
             Ok(None)
         }
-        Work::EraseConversation { conversation } => {
+        Job::EraseConversation { conversation } => {
             conversations::erase(app, conversation).await?;
             Ok(None)
         }
-        Work::KeepHouse => housekeeping::run(app).await.map(Some),
+        Job::Cleanup => cleanup::run(app).await.map(Some),
     }
 }

@@ -23,7 +23,7 @@ impl Cursor {
     pub fn seal(&self, keys: &Keys, owner: UserId) -> String {
         let mut bytes = self.place.to_bytes();
         write_number(&mut bytes, self.at.timestamp().cast_unsigned());
-        keys.seal(owner, &bytes)
+        keys.sign_opaque(owner, &bytes)
     }
 
     /// What a cursor says; `None` when it is not ours or not theirs.
@@ -32,7 +32,7 @@ impl Cursor {
         if text.len() > MAX_BYTES {
             return None;
         }
-        let bytes = keys.unseal(owner, text)?;
+        let bytes = keys.verify_opaque(owner, text)?;
         let mut rest = bytes.as_slice();
         let place = Place::read(&mut rest)?;
         let at = DateTime::from_timestamp(read_number(&mut rest)?.cast_signed(), 0)?;

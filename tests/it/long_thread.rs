@@ -26,7 +26,7 @@ const PAGE: usize = 100;
 
 /// The work of the ordinary way is what is counted; the statements are the same.
 fn ordinary(config: &mut Config) {
-    config.read_in_place = false;
+    config.sqlite_inline_reads = false;
 }
 
 #[tokio::test]

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::failure::Failure;
+use super::error::CliError;
 use crate::config::Config;
 
-pub mod letter;
-mod mail;
 pub mod mbox;
+pub mod message;
+mod run;
 pub mod threading;
 
 /// What to import.
@@ -34,11 +34,11 @@ enum What {
     },
 }
 
-pub(super) async fn run(config: &Config, args: Args) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, args: Args) -> Result<(), CliError> {
     let What::Mbox {
         file,
         conversation,
         owner,
     } = args.what;
-    mail::run(config, &file, conversation.trim(), &owner).await
+    run::run(config, &file, conversation.trim(), &owner).await
 }

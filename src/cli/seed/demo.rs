@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::{
-    cli::failure::Failure,
+    cli::error::CliError,
     clock::Clock,
     config::Config,
     db::Db,
@@ -106,7 +106,7 @@ pub(super) fn people(password_hash: &str) -> Vec<Person> {
         .collect()
 }
 
-pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result<(), Failure> {
+pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result<(), CliError> {
     let start = Clock::default().now() - TimeDelta::hours(5);
     let depth = config.thread_depth;
     db.write(|tx| async move {

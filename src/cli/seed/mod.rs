@@ -6,8 +6,8 @@ use std::time::Instant;
 use clap::builder::RangedU64ValueParser;
 
 use super::{
-    failure::{Exit, Failure},
-    migrate, out,
+    error::{CliError, Exit},
+    migrate, output,
 };
 use crate::{
     auth::password::Passwords,
@@ -17,10 +17,10 @@ use crate::{
 };
 
 mod demo;
-mod story;
-mod words;
+mod generate;
+mod lorem;
 
-use story::Scale;
+use generate::Scale;
 
 /// Everybody who is made up has this password. Production refuses to make anybody up.
 const PASSWORD: &str = "over-under-over-under";
@@ -50,10 +50,10 @@ fn many() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=100_000_000)
 }
 
-pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     if config.mode == Mode::Production {
         let reason = "made-up people have a password that everybody knows: not in production";
-        return Err(Failure::new(Exit::Configuration, reason));
+        return Err(CliError::new(Exit::Configuration, reason));
     }
     let db = migrate::ready(config).await?;
     let outcome = match (args.users, args.conversations, args.messages) {
@@ -72,7 +72,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), Failure> {
     outcome
 }
 
-async fn show(config: &Config, db: &Db) -> Result<(), Failure> {
+async fn show(config: &Config, db: &Db) -> Result<(), CliError> {
     let people = demo::people(&Passwords::default().hash(PASSWORD).await?);
     let mut missing = Vec::new();
     for person in &people {
@@ -80,7 +80,7 @@ async fn show(config: &Config, db: &Db) -> Result<(), Failure> {
             Some(found) if found.id == person.id => {}
             Some(_) => {
                 let reason = format!("somebody else is called {}", person.username);
-                return Err(Failure::because(reason));
+                return Err(CliError::because(reason));
             }
             None => missing.push(person.clone()),
         }
@@ -88,33 +88,33 @@ async fn show(config: &Config, db: &Db) -> Result<(), Failure> {
     if missing.len() == people.len() {
         demo::write(config, db, &people).await?;
     } else {
-        out::line("The people of the demo are here already.");
+        output::line("The people of the demo are here already.");
     }
-    out::line("Sign in with:");
+    output::line("Sign in with:");
     for person in &people {
-        out::line(format!("  {:8} password {PASSWORD}", person.username));
+        output::line(format!("  {:8} password {PASSWORD}", person.username));
     }
     Ok(())
 }
 
-async fn measure(config: &Config, db: &Db, scale: Scale) -> Result<(), Failure> {
+async fn measure(config: &Config, db: &Db, scale: Scale) -> Result<(), CliError> {
     let hash = Passwords::default().hash(PASSWORD).await?;
-    let people = story::people(scale, &hash);
+    let people = generate::people(scale, &hash);
     if let Some(first) = people.first()
         && users::by_username(db, &first.username).await?.is_some()
     {
         let seed = scale.seed;
         let reason = format!("the people of --seed {seed} are here already; choose another number");
-        return Err(Failure::because(reason));
+        return Err(CliError::because(reason));
     }
     let some = &people;
     db.write(|tx| async move { bulk::people_in(&tx, some).await })
         .await?;
     let start = Instant::now();
-    story::write(config, db, scale, &people).await?;
+    generate::write(config, db, scale, &people).await?;
     let seconds = start.elapsed().as_secs_f64();
     let count = u32::try_from(scale.messages).map_or(f64::from(u32::MAX), f64::from);
-    out::line(format!(
+    output::line(format!(
         "{} people, {} conversations, {} messages in {seconds:.1} s: {:.0} messages a second",
         scale.users,
         scale.conversations,
@@ -123,7 +123,7 @@ async fn measure(config: &Config, db: &Db, scale: Scale) -> Result<(), Failure> 
     ));
     if let (Some(first), Some(last)) = (people.first(), people.last()) {
         let (first, last) = (&first.username, &last.username);
-        out::line(format!("Sign in as {first} … {last}, password {PASSWORD}"));
+        output::line(format!("Sign in as {first} … {last}, password {PASSWORD}"));
     }
     Ok(())
 }

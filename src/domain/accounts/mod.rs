@@ -54,7 +54,7 @@ pub async fn register(app: &App, new: Registration, device: &Device) -> Result<S
             "Only people who are invited can register here.",
         ));
     }
-    app.throttles.registrations.take(device.ip_address)?;
+    app.rate_limits.registrations.take(device.ip_address)?;
     let new = check(app, new).await?;
     let hash = app.passwords.hash(&new.password).await?;
     let (new, hash) = (&new, &hash);

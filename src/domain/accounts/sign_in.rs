@@ -22,14 +22,14 @@ pub async fn sign_in(
     password: &str,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    app.throttles.failed_sign_ins.look(device.ip_address)?;
+    app.rate_limits.failed_sign_ins.look(device.ip_address)?;
     let login = users::key(login.trim());
     let found = by_login(app, &login).await?;
     let target = Target::of(app, found.as_ref(), &login);
     let is_right = try_password(app, &target, found.as_ref(), password).await?;
     let Some(user) = found.filter(|_| is_right) else {
         // What this answers matters at the next try.
-        let _ = app.throttles.failed_sign_ins.take(device.ip_address);
+        let _ = app.rate_limits.failed_sign_ins.take(device.ip_address);
         return Err(wrong("The name or the password is wrong."));
     };
     let rehashed = match user.password_hash.as_deref() {

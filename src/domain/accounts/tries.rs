@@ -38,7 +38,7 @@ impl Target {
     pub(super) fn of(app: &App, account: Option<&user::Model>, login: &str) -> Self {
         match account {
             Some(user) => Self::Account(user.id),
-            None => Self::Unknown(app.keys.blind(login)),
+            None => Self::Unknown(app.keys.blind_index(login)),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     error::Error,
     id::ConversationId,
-    jobs::{self, Work},
+    jobs::{self, Job},
     live::log::{self, Change},
 };
 
@@ -43,7 +43,7 @@ pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result
         .exec(tx)
         .await?;
     if !erase_some_in(tx, id).await? {
-        jobs::enqueue_in(tx, &Work::EraseConversation { conversation: id }, at).await?;
+        jobs::enqueue_in(tx, &Job::EraseConversation { conversation: id }, at).await?;
     }
     let left = Change::ConversationLeft { conversation: id };
     log::append_to_users(tx, &people, at, &left).await

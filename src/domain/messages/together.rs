@@ -155,7 +155,7 @@ pub(super) async fn send(app: &App, letter: Letter) -> Result<Sent, Error> {
 
 /// Sends all that wait in a queue, until nobody does.
 async fn serve(app: App, place: usize) {
-    let next = || app.sends.queue(place)?.take(app.config.sends_together);
+    let next = || app.sends.queue(place)?.take(app.config.send_batch_size);
     while let Some(waiting) = next() {
         for (conversation, waiting) in send_all(&app, waiting, Lock::AtOnce).await {
             wait_for(&app, conversation, waiting);

@@ -14,7 +14,7 @@ use crate::{
     entity::{message, notification::NotificationType},
     error::Error,
     id::{self, ConversationId, MessageId, NotificationId, UserId},
-    jobs::{self, Work},
+    jobs::{self, Job},
     live::log::{self, Change, Stream},
 };
 
@@ -87,7 +87,7 @@ pub async fn messages_sent_to_crowds_in(
     messages: &[MessageId],
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let work = |&message: &MessageId| Work::NotifyOfMessage { message };
+    let work = |&message: &MessageId| Job::NotifyOfMessage { message };
     let work: Vec<_> = messages.iter().map(work).collect();
     jobs::enqueue_all_in(tx, &work, now).await
 }

@@ -5,7 +5,7 @@ use sea_orm::FromQueryResult;
 
 use crate::{
     app::App,
-    auth::{known::Known, token::Access},
+    auth::{session_cache::CachedSession, token::Access},
     db,
     domain::sessions::Viewer,
     entity::user::ServerRole,
@@ -43,7 +43,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Viewer, Error> {
         let last_used_at = now;
         app.sessions.remember(
             access.session,
-            Known {
+            CachedSession {
                 last_used_at,
                 ..known
             },
@@ -57,7 +57,7 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Viewer, Error> {
     })
 }
 
-async fn look_up(app: &App, access: &Access, endings: u64) -> Result<Known, Error> {
+async fn look_up(app: &App, access: &Access, endings: u64) -> Result<CachedSession, Error> {
     let found: Option<Holder> = db::fetch_one(
         app.db.read(),
         r#"SELECT u.role, s.last_used_at, s.expires_at FROM session s JOIN "user" u ON u.id = s.user_id
@@ -66,7 +66,7 @@ async fn look_up(app: &App, access: &Access, endings: u64) -> Result<Known, Erro
     )
     .await?;
     let holder = found.ok_or_else(Error::unauthenticated)?;
-    let known = Known {
+    let known = CachedSession {
         user: access.user,
         role: holder.role,
         last_used_at: holder.last_used_at,

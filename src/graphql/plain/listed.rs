@@ -107,7 +107,7 @@ impl<T: Send + Sync + 'static, U: Plain> OutputType for Listed<T, U> {
 impl<T: Send + Sync, U: Plain> Listed<T, U> {
     /// None where it cannot be.
     async fn at_once(&self, ctx: &ContextSelectionSet<'_>) -> Option<Result<Value, Refusal>> {
-        if !app(ctx).config.lists_at_once {
+        if !app(ctx).config.list_fast_path {
             return None;
         }
         let plan = {

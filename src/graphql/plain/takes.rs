@@ -62,7 +62,7 @@ pub(crate) fn takes_of<E: Plain, N: Plain>(
     field: &Positioned<Field>,
     lineage: bool,
 ) -> Option<Takes> {
-    if !app(ctx).config.lists_at_once {
+    if !app(ctx).config.list_fast_path {
         return None;
     }
     let takes = RefCell::default();

@@ -161,7 +161,7 @@ async fn many_who_ask_alike_cost_one_execution_an_event(app: TestApp) {
 
 #[tokio::test]
 async fn nothing_is_shared_where_that_is_turned_off() {
-    let app = TestApp::sqlite_with(|config| config.share_answers = false).await;
+    let app = TestApp::sqlite_with(|config| config.share_subscription_payloads = false).await;
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
     let query = "subscription { events(filter: { categories: [MESSAGES] }) { __typename } }";

@@ -30,7 +30,7 @@ const TALKS: usize = 10;
 fn shallow(together: usize) -> impl FnOnce(&mut Config) {
     move |config| {
         config.thread_depth = 3;
-        config.sends_together = together;
+        config.send_batch_size = together;
     }
 }
 

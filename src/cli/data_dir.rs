@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::failure::{Exit, Failure};
+use super::error::{CliError, Exit};
 use crate::{auth::token::Keys, config::Config};
 
 /// Readable and writable by the owner alone.
@@ -17,7 +17,7 @@ const PRIVATE_FOLDER: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 
 /// Makes the data folder if there is none.
-pub fn prepare(config: &Config) -> Result<(), Failure> {
+pub fn prepare(config: &Config) -> Result<(), CliError> {
     let path = &config.data_dir;
     DirBuilder::new()
         .recursive(true)
@@ -28,7 +28,7 @@ pub fn prepare(config: &Config) -> Result<(), Failure> {
 
 /// The secret from which tokens are sealed: what the settings say, or else made at the first start
 /// and kept from then on.
-pub fn secret(config: &Config) -> Result<Vec<u8>, Failure> {
+pub fn secret(config: &Config) -> Result<Vec<u8>, CliError> {
     prepare(config)?;
     if let Some(text) = &config.secret_key {
         return Ok(Keys::from_text(text)?);
@@ -61,7 +61,7 @@ pub fn is_open_to_others(path: &Path) -> io::Result<bool> {
 
 /// Written beside its place and linked into it: of two processes that start at once one wins, and
 /// nobody ever reads half a key.
-fn create(path: &Path) -> Result<Vec<u8>, Failure> {
+fn create(path: &Path) -> Result<Vec<u8>, CliError> {
     let secret = Keys::generate()?;
     let unfinished = path.with_extension(format!("key-{}", std::process::id()));
     let written = write(&unfinished, &secret).and_then(|()| fs::hard_link(&unfinished, path));
@@ -84,10 +84,10 @@ fn write(path: &Path, secret: &[u8]) -> io::Result<()> {
     file.sync_all()
 }
 
-fn unusable(path: &Path, reason: &str) -> Failure {
+fn unusable(path: &Path, reason: &str) -> CliError {
     let hint =
         "choose another folder with --data-dir, or give this one to the user that runs heddle";
-    Failure::new(
+    CliError::new(
         Exit::Configuration,
         format!("{}: {reason} ({hint})", path.display()),
     )

@@ -3,9 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
-use super::words;
+use super::lorem;
 use crate::{
-    cli::failure::Failure,
+    cli::error::CliError,
     config::Config,
     db::Db,
     domain::bulk::{self, Group, History, Member, Past, Person},
@@ -49,7 +49,7 @@ pub(super) fn people(scale: Scale, password_hash: &str) -> Vec<Person> {
     let at = beginning();
     (1..=scale.users)
         .map(|number| {
-            let (first, last) = words::name(&mut rng);
+            let (first, last) = lorem::name(&mut rng);
             let username = format!("{}{number}.s{}", first.to_lowercase(), scale.seed);
             Person {
                 id: UserId(id::made_at(at, rng.random())),
@@ -69,7 +69,7 @@ pub(super) async fn write(
     db: &Db,
     scale: Scale,
     people: &[Person],
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     let deepest = DEEPEST.min(config.thread_depth);
     let mut waiting: Vec<Chapter> = Vec::new();
     let mut count = 0;
@@ -143,7 +143,7 @@ fn chapter(seed: u32, number: usize, size: usize, people: &[Person]) -> Chapter 
     let at = beginning();
     let group = Group {
         id: ConversationId(id::made_at(at, rng.random())),
-        title: words::title(&mut rng),
+        title: lorem::title(&mut rng),
         topic: None,
         at,
     };
@@ -197,14 +197,14 @@ fn messages(rng: &mut StdRng, size: usize, members: &[Member]) -> Vec<Past> {
     (0..size)
         .filter_map(|number| {
             at += TimeDelta::milliseconds(rng.random_range(0..step));
-            let sender = members.get(words::skewed(rng, members.len()))?;
+            let sender = members.get(lorem::skewed(rng, members.len()))?;
             let is_reply = number > 0 && rng.random();
             Some(Past {
                 id: MessageId(id::made_at(at, rng.random())),
                 sender: sender.user,
                 parent: is_reply.then(|| parent(rng, number)),
                 at,
-                body: words::sentence(rng),
+                body: lorem::sentence(rng),
                 key: None,
             })
         })
@@ -218,7 +218,7 @@ fn parent(rng: &mut StdRng, number: usize) -> usize {
     } else {
         number.min(RECENT)
     };
-    number - 1 - words::skewed(rng, back)
+    number - 1 - lorem::skewed(rng, back)
 }
 
 /// How many messages each conversation gets: the n-th a share of 1/n.

@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     /// It did not work.
-    Failure = 1,
+    CliError = 1,
     /// The settings cannot be used.
     Configuration = 3,
     /// The database cannot be reached or used.
@@ -23,7 +23,7 @@ pub enum Exit {
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
-            Exit::Failure => 1,
+            Exit::CliError => 1,
             Exit::Configuration => 3,
             Exit::Database => 4,
             Exit::MigrationNeeded => 5,
@@ -33,13 +33,13 @@ impl From<Exit> for ExitCode {
 
 /// Why a command ended, in words.
 #[derive(Debug)]
-pub struct Failure {
+pub struct CliError {
     /// The exit code.
     pub exit: Exit,
     message: String,
 }
 
-impl Failure {
+impl CliError {
     /// A failure with this exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
@@ -50,23 +50,23 @@ impl Failure {
 
     /// An ordinary failure.
     pub fn because(message: impl Into<String>) -> Self {
-        Self::new(Exit::Failure, message)
+        Self::new(Exit::CliError, message)
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl From<Error> for Failure {
+impl From<Error> for CliError {
     fn from(error: Error) -> Self {
         let database = matches!(error.cause(), Some(cause) if cause.is::<sea_orm::DbErr>());
         let exit = if database || error.code() == Code::Unavailable {
             Exit::Database
         } else {
-            Exit::Failure
+            Exit::CliError
         };
         // The sentence meant for clients hides what the operator needs to know.
         let message = match error.cause() {
@@ -84,19 +84,19 @@ impl From<Error> for Failure {
     }
 }
 
-impl From<sea_orm::DbErr> for Failure {
+impl From<sea_orm::DbErr> for CliError {
     fn from(error: sea_orm::DbErr) -> Self {
         Self::new(Exit::Database, error.to_string())
     }
 }
 
-impl From<Problems> for Failure {
+impl From<Problems> for CliError {
     fn from(problems: Problems) -> Self {
         Self::new(Exit::Configuration, problems.to_string())
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for CliError {
     fn from(error: io::Error) -> Self {
         Self::because(error.to_string())
     }

@@ -29,21 +29,21 @@ const HOST_BITS: u32 = 64;
 
 /// The throttles of one node.
 #[derive(Debug)]
-pub struct Throttles {
+pub struct RateLimits {
     /// Failed sign-ins; successful ones are free.
-    pub failed_sign_ins: Throttle,
+    pub failed_sign_ins: RateLimit,
     /// Registrations.
-    pub registrations: Throttle,
+    pub registrations: RateLimit,
 }
 
-impl Throttles {
+impl RateLimits {
     /// In development one's own machine is not throttled: everybody there has the same address.
     #[must_use]
     pub fn new(clock: &Clock, mode: Mode) -> Self {
         let spare_loopback = mode == Mode::Development;
         Self {
-            failed_sign_ins: Throttle::new(FAILED_SIGN_INS, clock, spare_loopback),
-            registrations: Throttle::new(REGISTRATIONS, clock, spare_loopback),
+            failed_sign_ins: RateLimit::new(FAILED_SIGN_INS, clock, spare_loopback),
+            registrations: RateLimit::new(REGISTRATIONS, clock, spare_loopback),
         }
     }
 }
@@ -51,18 +51,18 @@ impl Throttles {
 type Limiter = RateLimiter<(IpAddr, Ask), Store, Ticks, NoOpMiddleware<Duration>>;
 
 /// A quota for each network address.
-pub struct Throttle {
+pub struct RateLimit {
     limiter: Limiter,
     spare_loopback: bool,
 }
 
-impl fmt::Debug for Throttle {
+impl fmt::Debug for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Throttle").finish_non_exhaustive()
     }
 }
 
-impl Throttle {
+impl RateLimit {
     fn new(burst: NonZeroU32, clock: &Clock, spare_loopback: bool) -> Self {
         let quota = Quota::per_minute(REFILL_PER_MINUTE).allow_burst(burst);
         let cache = Cache::builder()
@@ -169,7 +169,7 @@ mod tests {
     #[test]
     fn six_register_and_then_one_in_half_a_minute() {
         let clock = Clock::default();
-        let throttle = Throttles::new(&clock, Mode::Production).registrations;
+        let throttle = RateLimits::new(&clock, Mode::Production).registrations;
         let one = Some(address("203.0.113.9"));
         for _ in 0..6 {
             throttle.look(one).unwrap();
@@ -186,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_counts_as_one_address() {
-        let throttle = Throttles::new(&Clock::default(), Mode::Production).registrations;
+        let throttle = RateLimits::new(&Clock::default(), Mode::Production).registrations;
         for host in 1..=6 {
             throttle
                 .take(Some(address(&format!("2001:db8::{host}"))))
@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn ones_own_machine_is_spared_in_development_only() {
         for (mode, is_spared) in [(Mode::Development, true), (Mode::Production, false)] {
-            let throttle = Throttles::new(&Clock::default(), mode).registrations;
+            let throttle = RateLimits::new(&Clock::default(), mode).registrations;
             let tries = (0..7).filter(|_| throttle.take(Some(address("127.0.0.1"))).is_ok());
             assert_eq!(tries.count() == 7, is_spared);
         }

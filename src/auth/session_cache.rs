@@ -16,11 +16,11 @@ use crate::{
 /// Sessions remembered; beyond them the least used are forgotten.
 const SESSIONS: u64 = 100_000;
 /// However quiet it is, nothing older is believed: news from other nodes can be lost with the connection to them.
-const BELIEVED_FOR: Duration = Duration::from_secs(5);
+const MAX_AGE: Duration = Duration::from_secs(5);
 
 /// A session as it was looked up.
 #[derive(Clone, Copy, Debug)]
-pub struct Known {
+pub struct CachedSession {
     /// Whose it is.
     pub user: UserId,
     /// What they may do on this server.
@@ -35,28 +35,28 @@ pub struct Known {
 
 /// The sessions that this process remembers.
 #[derive(Clone, Debug)]
-pub struct Sessions(Cache<SessionId, Known>);
+pub struct SessionCache(Cache<SessionId, CachedSession>);
 
-impl Default for Sessions {
+impl Default for SessionCache {
     fn default() -> Self {
         let cache = Cache::builder()
             .max_capacity(SESSIONS)
-            .time_to_live(BELIEVED_FOR);
+            .time_to_live(MAX_AGE);
         Self(cache.build())
     }
 }
 
-impl Sessions {
+impl SessionCache {
     /// What is known of a session, if no session has ended since.
     #[must_use]
-    pub fn get(&self, session: SessionId, endings: u64) -> Option<Known> {
+    pub fn get(&self, session: SessionId, endings: u64) -> Option<CachedSession> {
         self.0
             .get(&session)
             .filter(|known| known.endings == endings)
     }
 
     /// Remembers a session.
-    pub fn remember(&self, session: SessionId, known: Known) {
+    pub fn remember(&self, session: SessionId, known: CachedSession) {
         self.0.insert(session, known);
     }
 }

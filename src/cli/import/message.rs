@@ -26,7 +26,7 @@ pub struct Sender {
 
 /// One mail, understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct ImportedMail {
     /// The name it can be referred to by: its Message-ID, or one made from its content.
     pub message_id: String,
     /// Mails it may be an answer to, the likeliest first.
@@ -43,7 +43,7 @@ pub struct Letter {
     pub attachments: usize,
 }
 
-impl Letter {
+impl ImportedMail {
     /// The text to show: a mail that opens a thread starts with its subject.
     #[must_use]
     pub fn body(&self, opens_thread: bool) -> String {
@@ -60,7 +60,7 @@ impl Letter {
 pub fn read(
     raw: &[u8],
     believable: &RangeInclusive<DateTime<Utc>>,
-) -> Result<Letter, &'static str> {
+) -> Result<ImportedMail, &'static str> {
     let mail = MessageParser::default()
         .parse(raw)
         .filter(|mail| {
@@ -75,7 +75,7 @@ pub fn read(
         .find_map(sender)
         .or_else(|| mail.header_raw("From").and_then(hidden_sender))
         .ok_or("no sender")?;
-    Ok(Letter {
+    Ok(ImportedMail {
         message_id: mail
             .message_id()
             .map(clean_id)
@@ -221,7 +221,7 @@ mod tests {
         time("1970-01-01T00:00:00Z")..=time("2027-01-01T00:00:00Z")
     }
 
-    fn letter(raw: &str) -> Letter {
+    fn letter(raw: &str) -> ImportedMail {
         read(raw.as_bytes(), &believable()).expect("a letter")
     }
 

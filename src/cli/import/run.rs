@@ -13,12 +13,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    letter::{self, Letter},
     mbox::{Entry, Mbox},
+    message::{self, ImportedMail},
     threading::{self, Card, Placed},
 };
 use crate::{
-    cli::{failure::Failure, migrate, out},
+    cli::{error::CliError, migrate, output},
     clock::Clock,
     config::Config,
     db::Db,
@@ -53,9 +53,9 @@ pub(super) async fn run(
     file: &Path,
     title: &str,
     owners: &[String],
-) -> Result<(), Failure> {
+) -> Result<(), CliError> {
     if title.is_empty() || title.chars().count() > 100 {
-        return Err(Failure::because(
+        return Err(CliError::because(
             "--conversation needs a title of 1 to 100 characters",
         ));
     }
@@ -63,7 +63,7 @@ pub(super) async fn run(
     let believable = DateTime::UNIX_EPOCH + TimeDelta::days(1)..=now + TimeDelta::days(1);
     let found = scan(file, &believable)?;
     if found.cards.is_empty() {
-        return Err(Failure::because(format!(
+        return Err(CliError::because(format!(
             "{}: no mails found",
             file.display()
         )));
@@ -84,15 +84,15 @@ pub(super) async fn run(
     db.close().await?;
     let stored = outcome?;
     for broken in &found.broken {
-        out::line(format!("broken: {broken}"));
+        output::line(format!("broken: {broken}"));
     }
-    out::line(report(&found, &placed, stored));
+    output::line(report(&found, &placed, stored));
     Ok(())
 }
 
 /// Reads every mail for what threading needs.
-fn scan(path: &Path, believable: &RangeInclusive<DateTime<Utc>>) -> Result<Found, Failure> {
-    let unreadable = |error: io::Error| Failure::because(format!("{}: {error}", path.display()));
+fn scan(path: &Path, believable: &RangeInclusive<DateTime<Utc>>) -> Result<Found, CliError> {
+    let unreadable = |error: io::Error| CliError::because(format!("{}: {error}", path.display()));
     let file = File::open(path).map_err(unreadable)?;
     let bar = bar(
         file.metadata().map_err(unreadable)?.len(),
@@ -120,7 +120,7 @@ fn scan(path: &Path, believable: &RangeInclusive<DateTime<Utc>>) -> Result<Found
                 let author = *authors
                     .entry(letter.sender.address.clone())
                     .or_insert_with(|| {
-                        let letter::Sender { name, address } = letter.sender;
+                        let message::Sender { name, address } = letter.sender;
                         found.authors.push(Author { name, address });
                         found.authors.len() - 1
                     });
@@ -143,9 +143,9 @@ fn understand(
     entry: &Entry,
     believable: &RangeInclusive<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
-) -> Result<(Letter, DateTime<Utc>), &'static str> {
+) -> Result<(ImportedMail, DateTime<Utc>), &'static str> {
     let raw = entry.content.as_ref().map_err(|reason| *reason)?;
-    let letter = letter::read(raw, believable)?;
+    let letter = message::read(raw, believable)?;
     let delivered = entry.delivered_at.filter(|time| believable.contains(time));
     let time = letter
         .written_at
@@ -175,7 +175,7 @@ async fn store(
     placed: &[Placed],
     title: &str,
     owners: &[String],
-) -> Result<Stored, Failure> {
+) -> Result<Stored, CliError> {
     let owners = owner_ids(db, owners).await?;
     let cards = placed.iter().filter_map(|mail| found.cards.get(mail.card));
     let start = cards.map(|card| card.written_at).min().unwrap_or_default();
@@ -261,8 +261,8 @@ fn past(
     believable: &RangeInclusive<DateTime<Utc>>,
     archive: &Archive,
     mail: &Todo<'_>,
-) -> Result<Past, Failure> {
-    let changed = || Failure::because("the file changed while it was read");
+) -> Result<Past, CliError> {
+    let changed = || CliError::because("the file changed while it was read");
     file.seek(SeekFrom::Start(mail.offset))?;
     let entry = Mbox::new(BufReader::new(file), mail.offset)
         .next()
@@ -270,7 +270,7 @@ fn past(
     let letter = entry
         .content
         .ok()
-        .and_then(|raw| letter::read(&raw, believable).ok());
+        .and_then(|raw| message::read(&raw, believable).ok());
     let letter = letter.ok_or_else(changed)?;
     Ok(Past {
         id: MessageId::mint(),
@@ -294,11 +294,11 @@ fn shortened(mut text: String) -> String {
     text
 }
 
-async fn owner_ids(db: &Db, names: &[String]) -> Result<Vec<UserId>, Failure> {
+async fn owner_ids(db: &Db, names: &[String]) -> Result<Vec<UserId>, CliError> {
     let mut ids = Vec::with_capacity(names.len());
     for name in names {
         let found = users::by_username(db, name).await?;
-        let missing = || Failure::because(format!("there is nobody called {name}"));
+        let missing = || CliError::because(format!("there is nobody called {name}"));
         ids.push(found.ok_or_else(missing)?.id);
     }
     Ok(ids)

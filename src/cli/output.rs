@@ -16,6 +16,6 @@ pub fn text(text: &str) {
 }
 
 /// What went wrong.
-pub fn complain(text: impl Display) {
+pub fn print_error(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "heddle: {text}");
 }

@@ -8,7 +8,7 @@ use crate::{
     db,
     error::Error,
     id::JobId,
-    jobs::{Work, row},
+    jobs::{Job, row},
 };
 
 /// The one job that comes back; it has an id of its own so that no two processes plan it twice.
@@ -27,7 +27,7 @@ const ROWS: u64 = 1000;
 /// Plans the first round, unless it is planned already, or failed for good.
 pub(super) async fn ensure(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
-    let values = &row(ID, &Work::KeepHouse, now, now + FIRST)?;
+    let values = &row(ID, &Job::Cleanup, now, now + FIRST)?;
     let text = "INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
         VALUES (?, ?, ?, 'QUEUED', 0, ?, ?)
         ON CONFLICT (id) DO UPDATE SET status = 'QUEUED', attempts = 0, run_at = excluded.run_at

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use super::{
-    problem::{Problem, suggestion},
+    error::{Problem, suggestion},
     settings::{self, SETTINGS, Setting},
     sources::Origin,
 };
