@@ -22,7 +22,7 @@ use axum::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rust_embed::RustEmbed;
 
-use super::{answer::Answer, headers, media::Media};
+use super::{headers, negotiation::MediaType, response::GraphqlResponse};
 use crate::error::Code;
 
 /// Nothing from elsewhere, and no code that is not a file of ours. The editor writes its style sheets into the page, so
@@ -135,7 +135,10 @@ fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
 }
 
 fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
-    headers::respond(&Answer::rejected(status, code, message), Media::Json)
+    headers::respond(
+        &GraphqlResponse::rejected(status, code, message),
+        MediaType::Json,
+    )
 }
 
 /// For the few clients that do not read what the files are kept in. Browsers all do.
@@ -147,7 +150,7 @@ fn plain(compressed: &[u8]) -> io::Result<Vec<u8>> {
 
 fn broken(error: &io::Error) -> Response {
     tracing::error!(%error, "a file of this binary cannot be unpacked");
-    headers::respond(&Answer::internal(), Media::Json)
+    headers::respond(&GraphqlResponse::internal(), MediaType::Json)
 }
 
 fn takes_brotli(headers: &HeaderMap) -> bool {

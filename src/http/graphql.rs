@@ -18,13 +18,13 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    Door,
-    answer::Answer,
-    call::Call,
-    caller, headers,
-    media::{Media, Streaming, is_json},
+    AppState, client, headers,
+    negotiation::{MediaType, Streaming, is_json},
     operation::{self, Operation},
-    origin, socket, sse,
+    origin,
+    request::GraphqlRequest,
+    response::GraphqlResponse,
+    socket, sse,
 };
 use crate::{error::Code, graphql::context::Caller};
 
@@ -34,22 +34,22 @@ const BODY: usize = 256 * 1024;
 const BODY_TIME: Duration = Duration::from_secs(20);
 
 /// Answers whatever comes to `/graphql`.
-pub(super) async fn handle(State(door): State<Door>, request: Request) -> Response {
+pub(super) async fn handle(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if socket::is_asked_for(&parts) {
-        return Box::pin(socket::upgrade(door, parts)).await;
+        return Box::pin(socket::upgrade(state, parts)).await;
     }
-    let accepted = Media::accepted(&parts.headers);
-    let media = accepted.unwrap_or(Media::Json);
+    let accepted = MediaType::accepted(&parts.headers);
+    let media = accepted.unwrap_or(MediaType::Json);
     let streaming = Streaming::accepted(&parts.headers);
     let answered = if accepted.is_none() && streaming == Streaming::Never {
-        Err(Failed::from(Answer::rejected(
+        Err(Failed::from(GraphqlResponse::rejected(
             StatusCode::NOT_ACCEPTABLE,
             Code::BadUserInput,
             "Accept `application/graphql-response+json`, `application/json` or `text/event-stream`.",
         )))
     } else {
-        answer(&door, &parts, body, (media, streaming)).await
+        answer(&state, &parts, body, (media, streaming)).await
     };
     match answered {
         Ok(response) => response,
@@ -67,12 +67,12 @@ pub(super) async fn handle(State(door): State<Door>, request: Request) -> Respon
 
 /// An operation that did not run.
 struct Failed {
-    answer: Answer,
+    answer: GraphqlResponse,
     allow: Option<&'static str>,
 }
 
-impl From<Answer> for Failed {
-    fn from(answer: Answer) -> Self {
+impl From<GraphqlResponse> for Failed {
+    fn from(answer: GraphqlResponse) -> Self {
         Self {
             answer,
             allow: None,
@@ -81,13 +81,13 @@ impl From<Answer> for Failed {
 }
 
 async fn answer(
-    door: &Door,
+    state: &AppState,
     parts: &Parts,
     body: Body,
-    (media, streaming): (Media, Streaming),
+    (media, streaming): (MediaType, Streaming),
 ) -> Result<Response, Failed> {
-    if origin::is_foreign(parts, &door.origins) {
-        return Err(Answer::rejected(
+    if origin::is_foreign(parts, &state.origins) {
+        return Err(GraphqlResponse::rejected(
             StatusCode::FORBIDDEN,
             Code::Forbidden,
             "Pages of other sites may not call this API.",
@@ -96,7 +96,7 @@ async fn answer(
     }
     let call = match parts.method {
         Method::GET => {
-            Call::from_query_string(parts.uri.query().unwrap_or_default()).map_err(bad)?
+            GraphqlRequest::from_query_string(parts.uri.query().unwrap_or_default()).map_err(bad)?
         }
         Method::POST => post(parts, body).await?,
         _ => {
@@ -106,15 +106,15 @@ async fn answer(
             ));
         }
     };
-    let viewer = door
-        .authenticate(caller::bearer(&parts.headers))
+    let viewer = state
+        .authenticate(client::bearer(&parts.headers))
         .await
         .map_err(|error| operation::unavailable(&error))?;
     let caller = Caller {
         viewer: viewer.clone(),
-        ..caller::of(parts, &door.app.config.trusted_proxies)
+        ..client::of(parts, &state.app.config.trusted_proxies)
     };
-    let operation = door.prepare(&call, caller);
+    let operation = state.prepare(&call, caller);
     let kind = operation.as_ref().ok().map(Operation::kind);
     if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
         return Err(not_allowed("POST", "A mutation is sent by POST."));
@@ -122,21 +122,21 @@ async fn answer(
     match (streaming, kind) {
         // Each apart: whoever asks for one thing need not move the room for all of them.
         (Streaming::Always, _) | (Streaming::Subscriptions, Some(OperationType::Subscription)) => {
-            Ok(Box::pin(sse::respond(door, parts, viewer, operation)).await?)
+            Ok(Box::pin(sse::respond(state, parts, viewer, operation)).await?)
         }
-        (_, Some(OperationType::Subscription)) => Err(Answer::refused(
+        (_, Some(OperationType::Subscription)) => Err(GraphqlResponse::refused(
             StatusCode::UNPROCESSABLE_ENTITY,
             Code::BadUserInput,
             "Subscribe over a WebSocket (graphql-transport-ws), or accept `text/event-stream`.",
         )
         .into()),
-        _ => Ok(Box::pin(run(door, operation?, media)).await),
+        _ => Ok(Box::pin(run(state, operation?, media)).await),
     }
 }
 
 /// Runs a query or a mutation and answers with JSON.
-async fn run(door: &Door, operation: Operation, media: Media) -> Response {
-    let (answer, record) = door.run(operation).await;
+async fn run(state: &AppState, operation: Operation, media: MediaType) -> Response {
+    let (answer, record) = state.run(operation).await;
     let mut response = headers::respond(&answer, media);
     if let Ok(value) = HeaderValue::from_str(&record.server_timing()) {
         response
@@ -146,22 +146,22 @@ async fn run(door: &Door, operation: Operation, media: Media) -> Response {
     response
 }
 
-async fn post(parts: &Parts, body: Body) -> Result<Call, Failed> {
+async fn post(parts: &Parts, body: Body) -> Result<GraphqlRequest, Failed> {
     if !is_json(&parts.headers) {
-        return Err(Answer::rejected(
+        return Err(GraphqlResponse::rejected(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::BadUserInput,
             "Send JSON with the header `Content-Type: application/json`.",
         )
         .into());
     }
-    Call::from_body(&read(body).await?).map_err(bad)
+    GraphqlRequest::from_body(&read(body).await?).map_err(bad)
 }
 
 /// Reads a body that is neither too large nor too slow, whether or not it tells its length.
-async fn read(body: Body) -> Result<Bytes, Answer> {
+async fn read(body: Body) -> Result<Bytes, GraphqlResponse> {
     let too_large = || {
-        Answer::rejected(
+        GraphqlResponse::rejected(
             StatusCode::PAYLOAD_TOO_LARGE,
             Code::TooComplex,
             "The body is larger than 256 KiB.",
@@ -174,12 +174,12 @@ async fn read(body: Body) -> Result<Bytes, Answer> {
     match whole.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_broken)) => Err(Answer::rejected(
+        Ok(Err(_broken)) => Err(GraphqlResponse::rejected(
             StatusCode::BAD_REQUEST,
             Code::BadUserInput,
             "The body ended too early.",
         )),
-        Err(_elapsed) => Err(Answer::rejected(
+        Err(_elapsed) => Err(GraphqlResponse::rejected(
             StatusCode::REQUEST_TIMEOUT,
             Code::Timeout,
             "The body took too long to arrive.",
@@ -188,12 +188,16 @@ async fn read(body: Body) -> Result<Bytes, Answer> {
 }
 
 fn bad(reason: &'static str) -> Failed {
-    Answer::rejected(StatusCode::BAD_REQUEST, Code::BadUserInput, reason).into()
+    GraphqlResponse::rejected(StatusCode::BAD_REQUEST, Code::BadUserInput, reason).into()
 }
 
 fn not_allowed(allow: &'static str, message: &str) -> Failed {
     Failed {
-        answer: Answer::rejected(StatusCode::METHOD_NOT_ALLOWED, Code::BadUserInput, message),
+        answer: GraphqlResponse::rejected(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Code::BadUserInput,
+            message,
+        ),
         allow: Some(allow),
     }
 }

@@ -17,7 +17,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{Door, answer::Answer, media::Media};
+use super::{AppState, negotiation::MediaType, response::GraphqlResponse};
 use crate::{config::Mode, error::Code};
 
 /// Longest request target, in bytes.
@@ -35,7 +35,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(super) struct RequestId(pub(super) String);
 
 /// The answer as a response.
-pub(super) fn respond(answer: &Answer, media: Media) -> Response {
+pub(super) fn respond(answer: &GraphqlResponse, media: MediaType) -> Response {
     let mut response = Response::new(Body::from(answer.encode()));
     *response.headers_mut() = HeaderMap::with_capacity(USUAL_HEADERS);
     *response.status_mut() = answer.status(media);
@@ -49,7 +49,11 @@ pub(super) fn respond(answer: &Answer, media: Media) -> Response {
 }
 
 /// Gives the request its id, and the answer that id and the headers that browsers heed.
-pub(super) async fn dress(State(door): State<Door>, mut request: Request, next: Next) -> Response {
+pub(super) async fn add_standard_headers(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let id = request_id(request.headers());
     let value = HeaderValue::from_str(&id);
     request.extensions_mut().insert(RequestId(id));
@@ -58,7 +62,7 @@ pub(super) async fn dress(State(door): State<Door>, mut request: Request, next: 
     if let Ok(value) = value {
         headers.insert(REQUEST_ID, value);
     }
-    secure(headers, door.app.config.mode == Mode::Production);
+    secure(headers, state.app.config.mode == Mode::Production);
     response
 }
 
@@ -97,19 +101,19 @@ fn secure(headers: &mut HeaderMap, production: bool) {
 }
 
 /// Refuses what no client of ours sends.
-pub(super) async fn refuse_the_unusual(request: Request, next: Next) -> Response {
+pub(super) async fn reject_oversized_requests(request: Request, next: Next) -> Response {
     const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
     let length = request
         .uri()
         .path_and_query()
         .map_or(0, |target| target.as_str().len());
     if length > URL {
-        let answer = Answer::rejected(
+        let answer = GraphqlResponse::rejected(
             StatusCode::URI_TOO_LONG,
             Code::TooComplex,
             "The address is longer than 8 KiB: use POST.",
         );
-        return respond(&answer, Media::Json);
+        return respond(&answer, MediaType::Json);
     }
     let headers = request.headers().iter();
     if headers
@@ -117,12 +121,12 @@ pub(super) async fn refuse_the_unusual(request: Request, next: Next) -> Response
         .sum::<usize>()
         > HEADERS
     {
-        let answer = Answer::rejected(
+        let answer = GraphqlResponse::rejected(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Code::TooComplex,
             "The headers are larger than 32 KiB.",
         );
-        return respond(&answer, Media::Json);
+        return respond(&answer, MediaType::Json);
     }
     if !METHODS.contains(request.method()) {
         return method_not_allowed("GET, POST");
@@ -132,12 +136,12 @@ pub(super) async fn refuse_the_unusual(request: Request, next: Next) -> Response
 
 /// The answer to a method that an address does not have.
 pub(super) fn method_not_allowed(allow: &'static str) -> Response {
-    let answer = Answer::rejected(
+    let answer = GraphqlResponse::rejected(
         StatusCode::METHOD_NOT_ALLOWED,
         Code::BadUserInput,
         "This method is not allowed here.",
     );
-    let mut response = respond(&answer, Media::Json);
+    let mut response = respond(&answer, MediaType::Json);
     response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allow));
@@ -157,7 +161,7 @@ pub(super) fn contain_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Res
 
 fn answer_panic(_panic: Box<dyn Any + Send>) -> Response {
     // The panic hook has written what and where.
-    respond(&Answer::internal(), Media::Json)
+    respond(&GraphqlResponse::internal(), MediaType::Json)
 }
 
 /// The id that came with the request when it is a sane one, or a new one.

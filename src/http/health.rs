@@ -11,7 +11,7 @@ use axum::{
 use migration::{Migrator, MigratorTrait};
 use serde_json::json;
 
-use super::{Door, headers};
+use super::{AppState, headers};
 
 /// A database that does not answer within this time is not reachable.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -23,17 +23,17 @@ pub(super) async fn healthz(method: Method) -> Response {
 
 /// The database is reachable, has every table that this version needs, and the server is not about to stop. Without
 /// its Redis a node serves as well, only later, so that is told and no reason to take it out.
-pub(super) async fn readyz(State(door): State<Door>, method: Method) -> Response {
+pub(super) async fn readyz(State(state): State<AppState>, method: Method) -> Response {
     if let Some(refused) = headers::only_reading(&method) {
         return refused;
     }
-    if door.shutdown.is_cancelled() {
+    if state.shutdown.is_cancelled() {
         return tell(StatusCode::SERVICE_UNAVAILABLE, "stopping");
     }
-    let pending = Migrator::get_pending_migrations(door.app.db.read());
+    let pending = Migrator::get_pending_migrations(state.app.db.read());
     match tokio::time::timeout(PATIENCE, pending).await {
         Ok(Ok(pending)) if pending.is_empty() => {
-            let told = match door.app.hub.is_linked() {
+            let told = match state.app.hub.is_linked() {
                 None => json!({ "status": "ready" }),
                 Some(true) => json!({ "status": "ready", "redis": "connected" }),
                 Some(false) => json!({ "status": "ready", "redis": "away" }),

@@ -1,23 +1,23 @@
 //! The door: HTTP, WebSocket and server-sent events in front of the schema, and what protects them. Everything that knows axum lives here,
 //! and nothing else does.
 
-mod answer;
 mod assets;
-mod call;
-mod caller;
+mod client;
 mod graphql;
 pub mod guard;
 mod headers;
 mod health;
-mod media;
+mod negotiation;
 mod operation;
 mod origin;
-mod places;
+mod request;
+mod response;
 mod server;
 mod socket;
 mod sse;
+mod stream_limit;
 mod welcome;
-mod wire;
+mod write_timeout;
 
 use std::sync::Arc;
 
@@ -32,7 +32,10 @@ use axum::{
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{answer::Answer, guard::Guard, media::Media, origin::Origins, places::Places};
+use self::{
+    guard::Guard, negotiation::MediaType, origin::Origins, response::GraphqlResponse,
+    stream_limit::StreamLimit,
+};
 use crate::{
     app::App,
     config::Mode,
@@ -42,29 +45,29 @@ use crate::{
 
 /// What every request needs. Cheap to clone.
 #[derive(Clone)]
-struct Door(Arc<Rooms>);
+struct AppState(Arc<Inner>);
 
-struct Rooms {
+struct Inner {
     app: App,
     schema: Schema,
     guard: Guard,
     origins: Origins,
-    places: Places,
+    stream_limit: StreamLimit,
     /// Cancelled when connections are to end.
     shutdown: CancellationToken,
     /// Connections and sockets, which shutdown waits for.
     connections: TaskTracker,
 }
 
-impl std::ops::Deref for Door {
-    type Target = Rooms;
+impl std::ops::Deref for AppState {
+    type Target = Inner;
 
-    fn deref(&self) -> &Rooms {
+    fn deref(&self) -> &Inner {
         &self.0
     }
 }
 
-impl Door {
+impl AppState {
     fn new(app: App, shutdown: CancellationToken) -> Self {
         let schema = schema(&app);
         #[expect(
@@ -73,7 +76,7 @@ impl Door {
         )]
         let guard = Guard::new(&schema.sdl(), guard::Limits::default())
             .expect("the schema's own text can be read");
-        Self(Arc::new(Rooms {
+        Self(Arc::new(Inner {
             // Behind a proxy that rewrites `Host`, the public address is what browsers call our own.
             origins: Origins::new(
                 app.config
@@ -84,7 +87,7 @@ impl Door {
             app,
             schema,
             guard,
-            places: Places::default(),
+            stream_limit: StreamLimit::default(),
             shutdown,
             connections: TaskTracker::new(),
         }))
@@ -108,16 +111,16 @@ impl Door {
         };
         let routes = routes.fallback(unknown).with_state(self.clone());
         origin::allow(routes, &self.origins)
-            .layer(from_fn(headers::refuse_the_unusual))
+            .layer(from_fn(headers::reject_oversized_requests))
             .layer(headers::contain_panics())
-            .layer(from_fn_with_state(self, headers::dress))
+            .layer(from_fn_with_state(self, headers::add_standard_headers))
     }
 }
 
 /// Everything that the server answers.
 pub fn router(app: App) -> Router {
     let shutdown = app.shutdown.clone();
-    Door::new(app, shutdown).router()
+    AppState::new(app, shutdown).router()
 }
 
 /// Serves connections until told to stop, and then until they are finished, within a bound.
@@ -127,16 +130,16 @@ pub async fn serve(
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
     app.hub.start().await?;
-    server::serve(Door::new(app, shutdown), listener).await;
+    server::serve(AppState::new(app, shutdown), listener).await;
     Ok(())
 }
 
 async fn unknown(request: Request) -> Response {
-    let answer = Answer::rejected(
+    let answer = GraphqlResponse::rejected(
         StatusCode::NOT_FOUND,
         Code::NotFound,
         "There is nothing here.",
     );
-    let media = Media::accepted(request.headers()).unwrap_or(Media::Json);
+    let media = MediaType::accepted(request.headers()).unwrap_or(MediaType::Json);
     headers::respond(&answer, media)
 }

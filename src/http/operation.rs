@@ -16,10 +16,10 @@ use futures_util::{
 use serde_json::{Map, Value as Json};
 
 use super::{
-    Door,
-    answer::{Answer, Outcome},
-    call::Call,
+    AppState,
     guard::{Admitted, Document},
+    request::GraphqlRequest,
+    response::{GraphqlResponse, Outcome},
 };
 use crate::{
     db::{self, QueryStats},
@@ -38,10 +38,10 @@ use crate::{
 /// Longest that an operation may take; a subscription, to begin.
 pub(super) const TIME: Duration = Duration::from_secs(10);
 /// Time for what was asked before to be answered, once the session is over.
-pub(super) const PARTING: Duration = Duration::from_secs(1);
+pub(super) const SESSION_END_GRACE: Duration = Duration::from_secs(1);
 /// Longest that a subscription is waited for to say its last word, once the session or the token is over. It says
 /// nothing else then, so this only has to be long enough for a machine that is out of breath.
-pub(super) const LAST_WORD: Duration = Duration::from_secs(5);
+pub(super) const FINAL_EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much of an operation's name is logged, in characters.
 const NAME_LENGTH: usize = 64;
@@ -49,13 +49,13 @@ const NAME_LENGTH: usize = 64;
 /// An operation that the guard let through, ready to run.
 pub(super) struct Operation {
     request: Request,
-    record: Record,
+    record: OperationLog,
     sharing: Option<Sharing>,
 }
 
 /// What the log and `Server-Timing` tell of an operation.
 #[derive(Clone)]
-pub(super) struct Record {
+pub(super) struct OperationLog {
     name: Option<String>,
     kind: OperationType,
     request_id: String,
@@ -63,9 +63,13 @@ pub(super) struct Record {
     meter: Arc<QueryStats>,
 }
 
-impl Door {
+impl AppState {
     /// Reads, checks and prepares what the caller asks for.
-    pub(super) fn prepare(&self, call: &Call, caller: Caller) -> Result<Operation, Answer> {
+    pub(super) fn prepare(
+        &self,
+        call: &GraphqlRequest,
+        caller: Caller,
+    ) -> Result<Operation, GraphqlResponse> {
         let request_id = caller.request_id.clone();
         let prepared = self.admit(call, caller);
         if let Err(answer) = &prepared {
@@ -81,18 +85,18 @@ impl Door {
         prepared
     }
 
-    fn admit(&self, call: &Call, caller: Caller) -> Result<Operation, Answer> {
+    fn admit(&self, call: &GraphqlRequest, caller: Caller) -> Result<Operation, GraphqlResponse> {
         let text = self
             .guard
             .read(&call.query)
-            .map_err(|refusal| Answer::guarded(vec![refusal]))?;
+            .map_err(|refusal| GraphqlResponse::guarded(vec![refusal]))?;
         let admitted = self
             .guard
             .admit(&text, call.operation_name.as_deref(), &call.variables)
-            .map_err(Answer::guarded)?;
+            .map_err(GraphqlResponse::guarded)?;
         if admitted.introspects && caller.viewer.is_none() && !self.app.config.public_introspection
         {
-            return Err(Answer::refused(
+            return Err(GraphqlResponse::refused(
                 StatusCode::FORBIDDEN,
                 Code::Disabled,
                 "Sign in to look at the schema.",
@@ -105,7 +109,7 @@ impl Door {
             kind,
             ..
         } = admitted;
-        let record = Record {
+        let record = OperationLog {
             name: name
                 .as_ref()
                 .map(|name| name.chars().take(NAME_LENGTH).collect()),
@@ -121,8 +125,8 @@ impl Door {
         request.set_parsed_query(document);
         let mut request = graphql::prepare(&self.app, caller, request);
         let mut sharing = None;
-        if let Some((share, asked)) = share {
-            sharing = Some((share.handed.clone(), asked));
+        if let Some((share, call)) = share {
+            sharing = Some((share.handed.clone(), call));
             request = request.data(share);
         }
         Ok(Operation {
@@ -133,7 +137,7 @@ impl Door {
     }
 
     /// Runs a query or a mutation to its end.
-    pub(super) async fn run(&self, operation: Operation) -> (Answer, Record) {
+    pub(super) async fn run(&self, operation: Operation) -> (GraphqlResponse, OperationLog) {
         let Operation {
             request, record, ..
         } = operation;
@@ -150,12 +154,12 @@ impl Door {
             Ok(work.await)
         };
         let answer = match ended {
-            Ok(Ok(Ok(response))) => Answer::executed(response),
+            Ok(Ok(Ok(response))) => GraphqlResponse::executed(response),
             Ok(Err(_elapsed)) => {
                 db::note_timeout();
                 too_slow()
             }
-            Ok(Ok(Err(_))) | Err(_) => Answer::internal(),
+            Ok(Ok(Err(_))) | Err(_) => GraphqlResponse::internal(),
         };
         let answer = answer.with_request_id(&record.request_id);
         record.log(answer.code());
@@ -165,27 +169,27 @@ impl Door {
     /// What the subscription needs to share answers, when it can.
     fn share(
         &self,
-        call: &Call,
+        call: &GraphqlRequest,
         caller: &Caller,
         text: &Arc<Document>,
         document: &ExecutableDocument,
-    ) -> Option<(Share, Arc<Asked>)> {
+    ) -> Option<(Share, Arc<SubscriptionCall>)> {
         if !self.app.config.share_subscription_payloads {
             return None;
         }
         let plan = Plan::of(document)?;
-        let asked = Arc::new(Asked {
-            door: self.clone(),
+        let subscription = Arc::new(SubscriptionCall {
+            state: self.clone(),
             caller: caller.clone(),
             text: Arc::clone(text),
             name: call.operation_name.clone(),
             variables: call.variables.clone(),
         });
-        let renders = Arc::clone(&asked);
+        let renders = Arc::clone(&subscription);
         let render = move |given| {
-            let asked = Arc::clone(&renders);
+            let subscription = Arc::clone(&renders);
             let answer = async move {
-                let answer = asked.execute(given).await?;
+                let answer = subscription.execute(given).await?;
                 answer.errors.is_empty().then(|| answer.encode())
             };
             answer.boxed()
@@ -196,18 +200,18 @@ impl Door {
             render: Arc::new(render),
             handed: Handed::default(),
         };
-        Some((share, asked))
+        Some((share, subscription))
     }
 
     /// Begins a subscription.
-    pub(super) fn begin(&self, operation: Operation) -> Running {
+    pub(super) fn begin(&self, operation: Operation) -> RunningSubscription {
         let Operation {
             request,
             record,
             sharing,
         } = operation;
         let responses = self.schema.execute_stream(request);
-        Running {
+        RunningSubscription {
             source: Source::Executor(responses, sharing),
             record,
         }
@@ -216,18 +220,18 @@ impl Door {
 
 /// What a subscription that shares its answers asks for: the call, and not what it was made into. There is one such
 /// text for all who send it, and only what is executed needs the rest.
-struct Asked {
-    door: Door,
+struct SubscriptionCall {
+    state: AppState,
     caller: Caller,
     text: Arc<Document>,
     name: Option<String>,
     variables: Map<String, Json>,
 }
 
-impl Asked {
+impl SubscriptionCall {
     /// The answer that tells of one event.
-    async fn execute(&self, given: Given) -> Option<Answer> {
-        let guard = &self.door.guard;
+    async fn execute(&self, given: Given) -> Option<GraphqlResponse> {
+        let guard = &self.state.guard;
         let admitted = guard.admit(&self.text, self.name.as_deref(), &self.variables);
         let Admitted {
             document,
@@ -238,60 +242,60 @@ impl Asked {
         let mut request = Request::new("").variables(variables);
         request.operation_name = name;
         request.set_parsed_query(document);
-        let request = graphql::prepare(&self.door.app, self.caller.clone(), request);
-        let mut responses = self.door.schema.execute_stream(request.data(given));
-        responses.next().await.map(Answer::executed)
+        let request = graphql::prepare(&self.state.app, self.caller.clone(), request);
+        let mut responses = self.state.schema.execute_stream(request.data(given));
+        responses.next().await.map(GraphqlResponse::executed)
     }
 }
 
 /// What a subscription says next.
-pub(super) enum Said {
+pub(super) enum Delivery {
     /// What many are told, executed and encoded before.
     Shared(Shared),
     /// An answer of its own.
-    Own(Answer),
+    Own(GraphqlResponse),
 }
 
 /// A subscription.
-pub(super) struct Running {
+pub(super) struct RunningSubscription {
     source: Source,
-    record: Record,
+    record: OperationLog,
 }
 
 enum Source {
     /// The executor, which opens the stream; where answers are shared it leaves the rest to others.
     Executor(BoxStream<'static, Response>, Option<Sharing>),
     /// What it opened.
-    Feed(Feed, Arc<Asked>),
+    Feed(Feed, Arc<SubscriptionCall>),
 }
 
 /// Where the executor leaves what it opened, and how single events of it are executed.
-type Sharing = (Handed, Arc<Asked>);
+type Sharing = (Handed, Arc<SubscriptionCall>);
 
-impl Running {
+impl RunningSubscription {
     /// The next thing that it says; none when the stream ends. A panic is an answer. What this future was in the middle
     /// of is lost when it is dropped.
-    pub(super) async fn next(&mut self) -> Option<Said> {
+    pub(super) async fn next(&mut self) -> Option<Delivery> {
         let meter = Arc::clone(&self.record.meter);
         let next = AssertUnwindSafe(meter.measure(self.source.next())).catch_unwind();
         let answer = match next.await {
-            Ok(Some(Said::Own(answer))) => answer,
+            Ok(Some(Delivery::Own(answer))) => answer,
             Ok(Some(shared)) => return Some(shared),
             Ok(None) => {
                 self.record.log(None);
                 return None;
             }
-            Err(_panic) => Answer::internal(),
+            Err(_panic) => GraphqlResponse::internal(),
         };
         let answer = answer.with_request_id(&self.record.request_id);
         if answer.outcome != Outcome::Executed {
             self.record.log(answer.code());
         }
-        Some(Said::Own(answer))
+        Some(Delivery::Own(answer))
     }
 
     /// The same for whoever may stop waiting in the middle.
-    pub(super) fn stream(self) -> impl Stream<Item = Said> + Send {
+    pub(super) fn stream(self) -> impl Stream<Item = Delivery> + Send {
         unfold(self, |mut running| async move {
             let said = running.next().await?;
             Some((said, running))
@@ -300,23 +304,25 @@ impl Running {
 }
 
 impl Source {
-    async fn next(&mut self) -> Option<Said> {
+    async fn next(&mut self) -> Option<Delivery> {
         if let Self::Executor(responses, sharing) = self {
             if let Some(response) = responses.next().await {
-                return Some(Said::Own(Answer::executed(response)));
+                return Some(Delivery::Own(GraphqlResponse::executed(response)));
             }
-            let (handed, asked) = sharing.take()?;
+            let (handed, call) = sharing.take()?;
             // What only opens a stream is not kept beside it.
-            *self = Self::Feed(handed.take()?, asked);
+            *self = Self::Feed(handed.take()?, call);
         }
-        let Self::Feed(feed, asked) = self else {
+        let Self::Feed(feed, call) = self else {
             return None;
         };
         match feed.next().await? {
-            Fed::Shared(shared) => Some(Said::Shared(shared)),
+            Fed::Shared(shared) => Some(Delivery::Shared(shared)),
             Fed::Alone(given) => {
-                let answer = Box::pin(asked.execute(given)).await;
-                Some(Said::Own(answer.unwrap_or_else(Answer::internal)))
+                let answer = Box::pin(call.execute(given)).await;
+                Some(Delivery::Own(
+                    answer.unwrap_or_else(GraphqlResponse::internal),
+                ))
             }
         }
     }
@@ -335,7 +341,7 @@ impl Operation {
     }
 }
 
-impl Record {
+impl OperationLog {
     /// One line for each operation: never its text, its variables, or who sent it.
     fn log(&self, code: Option<&str>) {
         tracing::info!(
@@ -365,21 +371,21 @@ impl Record {
 }
 
 /// The answer when it cannot even be found out who asks.
-pub(super) fn unavailable(error: &Error) -> Answer {
+pub(super) fn unavailable(error: &Error) -> GraphqlResponse {
     tracing::error!(%error, "a caller could not be identified");
     match error.code() {
-        Code::Unavailable => Answer::refused(
+        Code::Unavailable => GraphqlResponse::refused(
             StatusCode::SERVICE_UNAVAILABLE,
             Code::Unavailable,
             error.message(),
         ),
-        _ => Answer::internal(),
+        _ => GraphqlResponse::internal(),
     }
 }
 
-fn too_slow() -> Answer {
+fn too_slow() -> GraphqlResponse {
     let message = "The operation took longer than allowed and was stopped.";
-    Answer::refused(StatusCode::SERVICE_UNAVAILABLE, Code::Timeout, message)
+    GraphqlResponse::refused(StatusCode::SERVICE_UNAVAILABLE, Code::Timeout, message)
 }
 
 fn millis(duration: Duration) -> f64 {

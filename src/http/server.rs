@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use super::{Door, caller::Peer, wire::Wire};
+use super::{AppState, client::ConnectionInfo, write_timeout::WriteTimeout};
 
 /// Connections at once from one address, but for this machine's own.
 const PER_ADDRESS: usize = 64;
@@ -28,9 +28,9 @@ const DRAIN: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves until the door's shutdown, then lets what runs finish.
-pub(super) async fn serve(door: Door, listener: TcpListener) {
-    let router = door.clone().router();
-    let room = Arc::new(Semaphore::new(door.app.config.connections));
+pub(super) async fn serve(state: AppState, listener: TcpListener) {
+    let router = state.clone().router();
+    let room = Arc::new(Semaphore::new(state.app.config.connections));
     let addresses = Addresses::default();
     let accepting = async {
         while let Ok(permit) = Arc::clone(&room).acquire_owned().await {
@@ -43,7 +43,7 @@ pub(super) async fn serve(door: Door, listener: TcpListener) {
                 }
             };
             // A proxy of ours brings everybody's connections.
-            let is_ours = door
+            let is_ours = state
                 .app
                 .config
                 .trusted_proxies
@@ -52,29 +52,30 @@ pub(super) async fn serve(door: Door, listener: TcpListener) {
             let Some(slot) = addresses.take(network, permit) else {
                 continue;
             };
-            let peer = Peer::new(address, slot);
-            door.connections
-                .spawn(connection(door.clone(), router.clone(), stream, peer));
+            let peer = ConnectionInfo::new(address, slot);
+            state
+                .connections
+                .spawn(connection(state.clone(), router.clone(), stream, peer));
         }
     };
     tokio::select! {
         () = accepting => {}
-        () = door.shutdown.cancelled() => {}
+        () = state.shutdown.cancelled() => {}
     }
     drop(listener);
-    door.connections.close();
-    if tokio::time::timeout(DRAIN, door.connections.wait())
+    state.connections.close();
+    if tokio::time::timeout(DRAIN, state.connections.wait())
         .await
         .is_err()
     {
         tracing::warn!(
-            connections.left = door.connections.len(),
+            connections.left = state.connections.len(),
             "connections did not end in time"
         );
     }
 }
 
-async fn connection(door: Door, router: Router, stream: TcpStream, peer: Peer) {
+async fn connection(state: AppState, router: Router, stream: TcpStream, peer: ConnectionInfo) {
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(peer.clone());
@@ -86,7 +87,7 @@ async fn connection(door: Door, router: Router, stream: TcpStream, peer: Peer) {
         .header_read_timeout(HEADER_TIME)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(
-            TokioIo::new(Wire::accepted(stream)),
+            TokioIo::new(WriteTimeout::accepted(stream)),
             TowerToHyperService::new(service),
         )
         .with_upgrades();
@@ -94,7 +95,7 @@ async fn connection(door: Door, router: Router, stream: TcpStream, peer: Peer) {
     // What ends badly is the client's going away, or its breaking HTTP: neither is news.
     tokio::select! {
         _ = connection.as_mut() => {}
-        () = door.shutdown.cancelled() => {
+        () = state.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = tokio::time::timeout(DRAIN, connection).await;
         }
@@ -107,14 +108,18 @@ struct Addresses(Arc<Mutex<HashMap<IpAddr, usize>>>);
 
 /// One connection's place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(super) struct ConnectionPermit {
     addresses: Addresses,
     network: Option<IpAddr>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Addresses {
-    fn take(&self, network: Option<IpAddr>, permit: OwnedSemaphorePermit) -> Option<Slot> {
+    fn take(
+        &self,
+        network: Option<IpAddr>,
+        permit: OwnedSemaphorePermit,
+    ) -> Option<ConnectionPermit> {
         if let Some(network) = network {
             let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let count = counts.entry(network).or_default();
@@ -123,7 +128,7 @@ impl Addresses {
             }
             *count += 1;
         }
-        Some(Slot {
+        Some(ConnectionPermit {
             addresses: self.clone(),
             network,
             _permit: permit,
@@ -131,7 +136,7 @@ impl Addresses {
     }
 }
 
-impl Drop for Slot {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let Some(network) = self.network else { return };
         let mut counts = self

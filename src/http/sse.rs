@@ -21,12 +21,12 @@ use futures_util::{Stream, StreamExt, stream::unfold};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    Door,
-    answer::{Answer, Outcome, Part},
-    caller::{self, Peer},
-    operation::{self, LAST_WORD, Operation, Said},
-    places::Place,
+    AppState,
+    client::{self, ConnectionInfo},
+    operation::{self, Delivery, FINAL_EVENT_TIMEOUT, Operation},
+    response::{GraphqlResponse, Outcome, Part},
     socket::PING,
+    stream_limit::StreamPermit,
 };
 use crate::{
     domain::sessions::Viewer, error::Code, graphql::context::Resume, live::hub::SessionWatch,
@@ -39,17 +39,17 @@ const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
 
 /// Answers with a stream of events. Why an operation does not run is one of them.
 pub(super) async fn respond(
-    door: &Door,
+    state: &AppState,
     parts: &Parts,
     viewer: Option<Viewer>,
-    operation: Result<Operation, Answer>,
-) -> Result<Response, Answer> {
+    operation: Result<Operation, GraphqlResponse>,
+) -> Result<Response, GraphqlResponse> {
     let answer = match operation {
         Ok(operation) if operation.kind() == OperationType::Subscription => {
-            let telling = Telling::begin(door, parts, viewer, operation).await?;
+            let telling = EventStream::begin(state, parts, viewer, operation).await?;
             return Ok(stream(Body::from_stream(telling.parts())));
         }
-        Ok(operation) => door.run(operation).await.0,
+        Ok(operation) => state.run(operation).await.0,
         Err(answer) if matches!(answer.outcome, Outcome::Rejected(_)) => return Err(answer),
         Err(answer) => answer,
     };
@@ -105,9 +105,9 @@ enum Stage {
 }
 
 /// One subscription on its way to one client.
-struct Telling {
-    door: Door,
-    answers: Pin<Box<dyn Stream<Item = Said> + Send>>,
+struct EventStream {
+    state: AppState,
+    answers: Pin<Box<dyn Stream<Item = Delivery> + Send>>,
     resume: Resume,
     session: Option<SessionWatch>,
     /// When the token lapses.
@@ -117,49 +117,49 @@ struct Telling {
     quiet_since: Instant,
     is_first: bool,
     stage: Stage,
-    _place: Option<Place>,
-    _peer: Option<Peer>,
+    _place: Option<StreamPermit>,
+    _peer: Option<ConnectionInfo>,
 }
 
-impl Telling {
+impl EventStream {
     async fn begin(
-        door: &Door,
+        state: &AppState,
         parts: &Parts,
         viewer: Option<Viewer>,
         operation: Operation,
-    ) -> Result<Self, Answer> {
+    ) -> Result<Self, GraphqlResponse> {
         let now = Instant::now();
         let (mut session, mut lapses, mut place) = (None, None, None);
         if let Some(viewer) = viewer {
-            place = door.places.take(viewer.user);
+            place = state.stream_limit.take(viewer.user);
             if place.is_none() {
                 // As a status, not as an event: the client is to come back later.
                 let message = "You have as many streams as one person may have.";
-                return Err(Answer::rejected(
+                return Err(GraphqlResponse::rejected(
                     StatusCode::TOO_MANY_REQUESTS,
                     Code::LimitReached,
                     message,
                 ));
             }
-            let watch = door.app.hub.watch(viewer.session).await;
+            let watch = state.app.hub.watch(viewer.session).await;
             session = Some(watch.map_err(|error| operation::unavailable(&error))?);
-            let left = viewer.token_expires_at - door.app.clock.now();
+            let left = viewer.token_expires_at - state.app.clock.now();
             lapses = Some(now + left.to_std().unwrap_or_default());
         }
         let resume = Resume::after(last_event_id(&parts.headers));
         let operation = operation.resumed_by(resume.clone());
         Ok(Self {
-            door: door.clone(),
-            answers: Box::pin(door.begin(operation).stream()),
+            state: state.clone(),
+            answers: Box::pin(state.begin(operation).stream()),
             resume,
             session,
             lapses,
-            cut: lapses.map(|lapses| lapses + LAST_WORD),
+            cut: lapses.map(|lapses| lapses + FINAL_EVENT_TIMEOUT),
             quiet_since: now,
             is_first: true,
             stage: Stage::Opening,
             _place: place,
-            _peer: parts.extensions.get::<Peer>().cloned(),
+            _peer: parts.extensions.get::<ConnectionInfo>().cloned(),
         })
     }
 
@@ -185,14 +185,14 @@ impl Telling {
         }
         loop {
             let now = Instant::now();
-            let cut = self.cut.unwrap_or(now + PING + LAST_WORD);
+            let cut = self.cut.unwrap_or(now + PING + FINAL_EVENT_TIMEOUT);
             tokio::select! {
                 biased;
-                () = self.door.shutdown.cancelled() => return None,
+                () = self.state.shutdown.cancelled() => return None,
                 () = sleep_until(cut) => return None,
-                () = caller::over(&mut self.session) => {
+                () = client::over(&mut self.session) => {
                     self.session = None;
-                    self.cut = Some(cut.min(now + LAST_WORD));
+                    self.cut = Some(cut.min(now + FINAL_EVENT_TIMEOUT));
                 }
                 said = self.answers.next() => return self.told(said),
                 () = sleep_until(self.quiet_since + PING) => return Some(COMMENT),
@@ -200,10 +200,10 @@ impl Telling {
         }
     }
 
-    fn told(&mut self, said: Option<Said>) -> Option<Bytes> {
+    fn told(&mut self, said: Option<Delivery>) -> Option<Bytes> {
         let mut answer = match said {
-            Some(Said::Own(answer)) => answer,
-            Some(Said::Shared(shared)) => {
+            Some(Delivery::Own(answer)) => answer,
+            Some(Delivery::Shared(shared)) => {
                 self.is_first = false;
                 let mut json = String::with_capacity(shared.size());
                 shared.write_to(&mut json);
@@ -213,7 +213,7 @@ impl Telling {
                 self.stage = Stage::Ending { completed: false };
                 // With a new token, or on a server that does not stop, it goes on.
                 let lapsed = self.lapses.is_some_and(|lapses| lapses <= Instant::now());
-                let resumes = lapsed || self.door.shutdown.is_cancelled();
+                let resumes = lapsed || self.state.shutdown.is_cancelled();
                 return (!resumes).then_some(COMPLETE);
             }
         };

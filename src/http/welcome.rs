@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{Door, headers};
+use super::{AppState, headers};
 use crate::config::Mode;
 
 /// The page holds its style sheet, and nothing else that could act.
@@ -20,11 +20,11 @@ const PAGE: &str = include_str!("../../web/welcome.html");
 const EXPLORE: &str = r#"<p><a href="/graphiql">Explore the API in GraphiQL</a></p>"#;
 
 /// Answers at the server's own address.
-pub(super) async fn welcome(State(door): State<Door>, method: Method) -> Response {
+pub(super) async fn welcome(State(state): State<AppState>, method: Method) -> Response {
     if let Some(refused) = headers::only_reading(&method) {
         return refused;
     }
-    let config = &door.app.config;
+    let config = &state.app.config;
     let explore = match config.mode {
         Mode::Development => EXPLORE,
         Mode::Production => "",
@@ -32,11 +32,12 @@ pub(super) async fn welcome(State(door): State<Door>, method: Method) -> Respons
     let page = PAGE
         .replace("%explore%", explore)
         .replace("%name%", &ammonia::clean_text(&config.server_name));
-    let dress = |(name, value): (HeaderName, _)| (name, HeaderValue::from_static(value));
+    let add_standard_headers =
+        |(name, value): (HeaderName, _)| (name, HeaderValue::from_static(value));
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-cache"),
         (CONTENT_SECURITY_POLICY, POLICY),
     ];
-    (headers.map(dress), page).into_response()
+    (headers.map(add_standard_headers), page).into_response()
 }

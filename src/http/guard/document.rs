@@ -10,9 +10,9 @@ use async_graphql::parser::types::{
 use async_graphql::parser::{self, parse_query};
 use async_graphql::{Name, Positioned};
 
+use super::error::{GuardError, Stage};
 use super::lexer::lex;
 use super::limits::Limits;
-use super::refusal::{Refusal, Stage};
 
 /// A document that can be read, of a size that can be worked with.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ pub struct Selected<'a> {
 impl Document {
     /// Reads `text`, cheapest checks first: the parser recurses on brackets, so it sees none before the lexer has
     /// counted them.
-    pub fn read(text: &str, limits: &Limits) -> Result<Self, Refusal> {
+    pub fn read(text: &str, limits: &Limits) -> Result<Self, GuardError> {
         lex(text, limits)?;
         let parsed = parse_query(text).map_err(|error| reworded(&error))?;
         at_most(
@@ -62,11 +62,11 @@ impl Document {
     }
 
     /// The operation called `name`, or the only one.
-    pub fn select(&self, name: Option<&str>) -> Result<Selected<'_>, Refusal> {
+    pub fn select(&self, name: Option<&str>) -> Result<Selected<'_>, GuardError> {
         let (name, operation) = match (name, &self.parsed.operations) {
             (None, DocumentOperations::Single(only)) => (None, only),
             (Some(_), DocumentOperations::Single(_)) => {
-                return Err(Refusal::invalid(
+                return Err(GuardError::invalid(
                     "The document's only operation has no name.",
                     None,
                 ));
@@ -76,12 +76,12 @@ impl Document {
                 .find(|(name, _)| name.as_str() == wanted)
                 .map(|(name, operation)| (Some(name), operation))
                 .ok_or_else(|| {
-                    Refusal::invalid("The document has no operation of that name.", None)
+                    GuardError::invalid("The document has no operation of that name.", None)
                 })?,
             (None, DocumentOperations::Multiple(all)) => match all.iter().next() {
                 Some((name, operation)) if all.len() == 1 => (Some(name), operation),
                 _ => {
-                    return Err(Refusal::invalid(
+                    return Err(GuardError::invalid(
                         "The document has several operations: name one in `operationName`.",
                         None,
                     ));
@@ -117,7 +117,7 @@ impl Document {
         reached
     }
 
-    fn refuse_unused_fragments(&self) -> Result<(), Refusal> {
+    fn refuse_unused_fragments(&self) -> Result<(), GuardError> {
         let mut used: HashSet<&Name> = HashSet::new();
         for (_, operation) in self.parsed.operations.iter() {
             used.extend(self.reached_from(&operation.node.selection_set.node));
@@ -131,7 +131,7 @@ impl Document {
             .min()
         {
             None => Ok(()),
-            Some(pos) => Err(Refusal::invalid("A fragment is never used.", Some(pos))),
+            Some(pos) => Err(GuardError::invalid("A fragment is never used.", Some(pos))),
         }
     }
 
@@ -215,7 +215,7 @@ fn spread_in(set: &SelectionSet) -> Vec<Name> {
 }
 
 /// Sorts fragments so that each follows all it spreads; a cycle leaves some that never can.
-fn leaves_first(spreads: &HashMap<Name, Vec<Name>>) -> Result<Vec<Name>, Refusal> {
+fn leaves_first(spreads: &HashMap<Name, Vec<Name>>) -> Result<Vec<Name>, GuardError> {
     let mut missing: HashMap<&Name, usize> = HashMap::new();
     let mut users: HashMap<&Name, Vec<&Name>> = HashMap::new();
     for (user, used) in spreads {
@@ -243,21 +243,21 @@ fn leaves_first(spreads: &HashMap<Name, Vec<Name>>) -> Result<Vec<Name>, Refusal
         }
     }
     if order.len() < spreads.len() {
-        return Err(Refusal::invalid("A fragment spreads itself.", None));
+        return Err(GuardError::invalid("A fragment spreads itself.", None));
     }
     Ok(order)
 }
 
-fn at_most(maximum: u64, found: usize, limit: &'static str) -> Result<(), Refusal> {
+fn at_most(maximum: u64, found: usize, limit: &'static str) -> Result<(), GuardError> {
     let found = u64::try_from(found).unwrap_or(u64::MAX);
     if found > maximum {
-        return Err(Refusal::excess(Stage::Checking, limit, maximum, found));
+        return Err(GuardError::excess(Stage::Checking, limit, maximum, found));
     }
     Ok(())
 }
 
 /// The parser's complaint without the line of source that it quotes.
-fn reworded(error: &parser::Error) -> Refusal {
+fn reworded(error: &parser::Error) -> GuardError {
     let at = error.positions().next();
     match error {
         parser::Error::Syntax { message, .. } => {
@@ -268,7 +268,7 @@ fn reworded(error: &parser::Error) -> Refusal {
                 .and_then(|line| line.trim().strip_prefix("= "))
                 .filter(|line| line.starts_with("expected") || line.starts_with("unexpected"))
                 .map(|line| format!(": {}", line.replace('_', " ").trim_end()));
-            Refusal::syntax(
+            GuardError::syntax(
                 format!(
                     "The document is not valid GraphQL{}.",
                     wanted.unwrap_or_default()
@@ -277,15 +277,17 @@ fn reworded(error: &parser::Error) -> Refusal {
             )
         }
         parser::Error::MultipleOperations { .. } => {
-            Refusal::invalid("An anonymous operation must be the only one.", at)
+            GuardError::invalid("An anonymous operation must be the only one.", at)
         }
         parser::Error::OperationDuplicated { .. } => {
-            Refusal::invalid("Two operations have the same name.", at)
+            GuardError::invalid("Two operations have the same name.", at)
         }
         parser::Error::FragmentDuplicated { .. } => {
-            Refusal::invalid("Two fragments have the same name.", at)
+            GuardError::invalid("Two fragments have the same name.", at)
         }
-        parser::Error::MissingOperation => Refusal::invalid("The document has no operation.", at),
-        _ => Refusal::syntax("The document is not valid GraphQL.", at),
+        parser::Error::MissingOperation => {
+            GuardError::invalid("The document has no operation.", at)
+        }
+        _ => GuardError::syntax("The document is not valid GraphQL.", at),
     }
 }

@@ -3,8 +3,8 @@
 
 use async_graphql::Pos;
 
+use super::error::{GuardError, Stage};
 use super::limits::Limits;
-use super::refusal::{Refusal, Stage};
 
 /// What one pass over the text found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,10 +20,10 @@ pub struct Lexed {
 }
 
 /// Reads `text` as tokens and refuses it when it goes over a limit.
-pub fn lex(text: &str, limits: &Limits) -> Result<Lexed, Refusal> {
+pub fn lex(text: &str, limits: &Limits) -> Result<Lexed, GuardError> {
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
     if bytes > limits.bytes {
-        return Err(Refusal::excess(
+        return Err(GuardError::excess(
             Stage::Reading,
             "documentBytes",
             limits.bytes,
@@ -56,7 +56,7 @@ struct Lexer<'a> {
 }
 
 impl Lexer<'_> {
-    fn step(&mut self, byte: u8) -> Result<(), Refusal> {
+    fn step(&mut self, byte: u8) -> Result<(), GuardError> {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b',' => self.advance(1),
             b'#' => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
@@ -71,7 +71,7 @@ impl Lexer<'_> {
                 self.found.directives += 1;
                 let (allowed, found) = (self.limits.directives, self.found.directives);
                 if found > allowed {
-                    return Err(Refusal::excess(
+                    return Err(GuardError::excess(
                         Stage::Reading,
                         "directives",
                         allowed,
@@ -96,12 +96,12 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    fn opens(&mut self, closing: u8) -> Result<(), Refusal> {
+    fn opens(&mut self, closing: u8) -> Result<(), GuardError> {
         self.open.push(closing);
         let depth = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
         self.found.nesting = self.found.nesting.max(depth);
         if depth > self.limits.nesting {
-            return Err(Refusal::excess(
+            return Err(GuardError::excess(
                 Stage::Reading,
                 "nesting",
                 self.limits.nesting,
@@ -111,14 +111,14 @@ impl Lexer<'_> {
         self.token(1)
     }
 
-    fn closes(&mut self, byte: u8) -> Result<(), Refusal> {
+    fn closes(&mut self, byte: u8) -> Result<(), GuardError> {
         if self.open.pop() != Some(byte) {
             return Err(self.syntax("A bracket closes what was not opened."));
         }
         self.token(1)
     }
 
-    fn string(&mut self) -> Result<(), Refusal> {
+    fn string(&mut self) -> Result<(), GuardError> {
         let opened = self.at;
         if self.looks_at("\"\"\"") {
             self.token(3)?;
@@ -150,11 +150,11 @@ impl Lexer<'_> {
         Err(self.syntax("A string is never closed."))
     }
 
-    fn token(&mut self, length: usize) -> Result<(), Refusal> {
+    fn token(&mut self, length: usize) -> Result<(), GuardError> {
         self.found.tokens += 1;
         self.advance(length);
         if self.found.tokens > self.limits.tokens {
-            return Err(Refusal::excess(
+            return Err(GuardError::excess(
                 Stage::Reading,
                 "tokens",
                 self.limits.tokens,
@@ -186,8 +186,8 @@ impl Lexer<'_> {
             .is_some_and(|rest| rest.starts_with(what.as_bytes()))
     }
 
-    fn syntax(&self, message: &str) -> Refusal {
-        Refusal::syntax(message, Some(position(self.text, self.at)))
+    fn syntax(&self, message: &str) -> GuardError {
+        GuardError::syntax(message, Some(position(self.text, self.at)))
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
     use crate::error::Code;
 
-    fn of(text: &str) -> Result<Lexed, Refusal> {
+    fn of(text: &str) -> Result<Lexed, GuardError> {
         lex(text, &Limits::default())
     }
 

@@ -1,15 +1,15 @@
 //! What stands before the executor: every document and its variables are read, measured and pruned here, in time that
 //! grows with their length and with nothing else. Pure: no axum, no database, no clock.
 
+mod cost;
 mod document;
-mod inputs;
+mod error;
 mod lexer;
 mod limits;
-mod measure;
 mod prune;
-mod refusal;
 #[cfg(test)]
 mod tests;
+mod variables;
 
 use std::sync::Arc;
 
@@ -18,12 +18,12 @@ use async_graphql::{Positioned, Variables, parser};
 use moka::sync::Cache;
 use serde_json::{Map, Value as Json};
 
+pub use cost::{CostMeter, measure};
 pub use document::{Document, Selected};
-pub use inputs::{Coerced, Inputs};
+pub use error::{Excess, GuardError, Stage};
 pub use lexer::{Lexed, lex};
 pub use limits::Limits;
-pub use measure::{Measure, measure};
-pub use refusal::{Excess, Refusal, Stage};
+pub use variables::{Coerced, VariableTypes};
 
 /// Errors that one answer holds at most.
 pub const MOST_ERRORS: usize = 10;
@@ -59,7 +59,7 @@ const ALONE: [&str; 17] = [
 #[derive(Debug)]
 pub struct Guard {
     limits: Limits,
-    inputs: Inputs,
+    inputs: VariableTypes,
     read: Cache<String, Arc<Document>>,
 }
 
@@ -83,7 +83,7 @@ impl Guard {
     pub fn new(sdl: &str, limits: Limits) -> Result<Self, parser::Error> {
         Ok(Self {
             limits,
-            inputs: Inputs::read(sdl)?,
+            inputs: VariableTypes::read(sdl)?,
             read: Cache::builder()
                 .weigher(|text: &String, _| {
                     u32::try_from(text.len())
@@ -96,7 +96,7 @@ impl Guard {
     }
 
     /// Reads a document, or finds it read before.
-    pub fn read(&self, text: &str) -> Result<Arc<Document>, Refusal> {
+    pub fn read(&self, text: &str) -> Result<Arc<Document>, GuardError> {
         if let Some(known) = self.read.get(text) {
             return Ok(known);
         }
@@ -111,7 +111,7 @@ impl Guard {
         document: &Document,
         operation_name: Option<&str>,
         variables: &Map<String, Json>,
-    ) -> Result<Admitted, Vec<Refusal>> {
+    ) -> Result<Admitted, Vec<GuardError>> {
         let selected = document.select(operation_name).map_err(one)?;
         self.check_depth(variables).map_err(one)?;
         let coerced = self
@@ -134,7 +134,7 @@ impl Guard {
     }
 
     /// Bounds the variables' depth without recursing on them.
-    fn check_depth(&self, variables: &Map<String, Json>) -> Result<(), Refusal> {
+    fn check_depth(&self, variables: &Map<String, Json>) -> Result<(), GuardError> {
         let mut waiting: Vec<(&Json, u64)> = variables.values().map(|value| (value, 0)).collect();
         while let Some((value, above)) = waiting.pop() {
             let depth = above + 1;
@@ -150,7 +150,7 @@ impl Guard {
                 _ => false,
             };
             if deeper && depth > self.limits.variables {
-                return Err(Refusal::excess(
+                return Err(GuardError::excess(
                     Stage::Checking,
                     "variableDepth",
                     self.limits.variables,
@@ -167,14 +167,14 @@ fn check_roots(
     roots: &[&Positioned<Field>],
     document: &Document,
     selected: &Selected<'_>,
-) -> Result<(), Refusal> {
+) -> Result<(), GuardError> {
     let at = Some(selected.operation.pos);
     match kind {
         OperationType::Query => Ok(()),
         OperationType::Mutation => {
             let named = |field: &&Positioned<Field>| ALONE.contains(&field.node.name.node.as_str());
             if roots.len() > 1 && roots.iter().any(named) {
-                return Err(Refusal::invalid(
+                return Err(GuardError::invalid(
                     "A mutation about accounts and secrets stands alone in its operation.",
                     at,
                 ));
@@ -187,13 +187,13 @@ fn check_roots(
                     .iter()
                     .any(|root| root.node.name.node.starts_with("__"))
             {
-                return Err(Refusal::invalid(
+                return Err(GuardError::invalid(
                     "A subscription has exactly one root field.",
                     at,
                 ));
             }
             if document.root_has_directives(selected) {
-                return Err(Refusal::invalid(
+                return Err(GuardError::invalid(
                     "A subscription's root field cannot be skipped or included.",
                     at,
                 ));
@@ -203,6 +203,6 @@ fn check_roots(
     }
 }
 
-fn one(refusal: Refusal) -> Vec<Refusal> {
+fn one(refusal: GuardError) -> Vec<GuardError> {
     vec![refusal]
 }

@@ -30,11 +30,11 @@ fn guard() -> Guard {
     Guard::new(SDL, Limits::default()).unwrap()
 }
 
-fn admit(text: &str) -> Result<Admitted, Refusal> {
+fn admit(text: &str) -> Result<Admitted, GuardError> {
     admit_with(text, &json!({}))
 }
 
-fn admit_with(text: &str, variables: &Json) -> Result<Admitted, Refusal> {
+fn admit_with(text: &str, variables: &Json) -> Result<Admitted, GuardError> {
     let guard = guard();
     let document = guard.read(text)?;
     guard

@@ -1,8 +1,8 @@
 //! `/graphql` over WebSocket: carries the protocol's machine between the wire and the executor.
 
-mod outbox;
+mod frame_queue;
+mod messages;
 mod protocol;
-mod say;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -24,18 +24,18 @@ use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use self::outbox::{Frame, Outbox};
+use self::frame_queue::{Frame, FrameQueue};
 pub(super) use self::protocol::PING;
 use self::protocol::{Close, Machine, Step};
 use super::{
-    Door,
-    answer::{Answer, Outcome, Part},
-    call::Call,
-    caller::{self, Peer},
+    AppState,
+    client::{self, ConnectionInfo},
     headers,
-    media::Media,
-    operation::{self, LAST_WORD, PARTING, Running, Said},
-    places::Place,
+    negotiation::MediaType,
+    operation::{self, Delivery, FINAL_EVENT_TIMEOUT, RunningSubscription, SESSION_END_GRACE},
+    request::GraphqlRequest,
+    response::{GraphqlResponse, Outcome, Part},
+    stream_limit::StreamPermit,
 };
 use crate::{
     domain::sessions::Viewer, error::Code, graphql::context::Caller, live::hub::SessionWatch,
@@ -64,23 +64,24 @@ pub(super) fn is_asked_for(parts: &Parts) -> bool {
 }
 
 /// Turns a request into a socket.
-pub(super) async fn upgrade(door: Door, mut parts: Parts) -> Response {
-    if !door.origins.allow(&parts.headers) {
+pub(super) async fn upgrade(state: AppState, mut parts: Parts) -> Response {
+    if !state.origins.allow(&parts.headers) {
         let message = "Pages of other sites may not open sockets.";
-        let answer = Answer::rejected(StatusCode::FORBIDDEN, Code::Forbidden, message);
-        return headers::respond(&answer, Media::Json);
+        let answer = GraphqlResponse::rejected(StatusCode::FORBIDDEN, Code::Forbidden, message);
+        return headers::respond(&answer, MediaType::Json);
     }
-    let caller = caller::of(&parts, &door.app.config.trusted_proxies);
-    let peer = parts.extensions.get::<Peer>().cloned();
+    let caller = client::of(&parts, &state.app.config.trusted_proxies);
+    let peer = parts.extensions.get::<ConnectionInfo>().cloned();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => {
             let message = "This is not a WebSocket handshake.";
-            let answer = Answer::rejected(rejection.into_status(), Code::BadUserInput, message);
-            return headers::respond(&answer, Media::Json);
+            let answer =
+                GraphqlResponse::rejected(rejection.into_status(), Code::BadUserInput, message);
+            return headers::respond(&answer, MediaType::Json);
         }
     };
-    let connections = door.connections.clone();
+    let connections = state.connections.clone();
     upgrade
         .protocols([protocol::NAME])
         .max_message_size(MESSAGE)
@@ -89,9 +90,9 @@ pub(super) async fn upgrade(door: Door, mut parts: Parts) -> Response {
         .write_buffer_size(WRITE_BUFFER)
         .on_upgrade(move |socket| {
             let speaks = socket.protocol().is_some_and(|name| name == protocol::NAME);
-            let outbox = Outbox::new(socket);
+            let queue = FrameQueue::new(socket);
             connections.track_future(async move {
-                serve(door, outbox, caller, speaks).await;
+                serve(state, queue, caller, speaks).await;
                 drop(peer);
             })
         })
@@ -107,21 +108,21 @@ impl<T: axum::response::IntoResponse> IntoStatus for T {
     }
 }
 
-async fn serve(door: Door, outbox: Outbox, caller: Caller, speaks: bool) {
-    let mut talk = Talk {
+async fn serve(state: AppState, queue: FrameQueue, caller: Caller, speaks: bool) {
+    let mut talk = Connection {
         machine: Machine::new(Instant::now()),
-        outbox: outbox.clone(),
+        queue: queue.clone(),
         tasks: JoinSet::new(),
         running: HashMap::new(),
         caller,
         token: None,
         session: None,
-        parting: None,
+        session_end_deadline: None,
         recheck: None,
         place: None,
-        door,
+        state,
     };
-    let mut sending = pin!(outbox.send());
+    let mut sending = pin!(queue.send());
     let close = tokio::select! {
         close = async { if speaks { talk.talk().await } else { Some(Close::SUBPROTOCOL) } } => close,
         () = sending.as_mut() => None,
@@ -129,11 +130,11 @@ async fn serve(door: Door, outbox: Outbox, caller: Caller, speaks: bool) {
     // Whatever still runs for this socket ends here.
     drop(talk);
     let Some(close) = close else { return };
-    outbox.push(Frame::Close(close));
+    queue.push(Frame::Close(close));
     if timeout(CLOSING, sending).await.is_ok() {
         // Hanging up with something unread would take the close frame back.
         let _ = timeout(CLOSING, async {
-            while let Some(Ok(_)) = outbox.hear().await {}
+            while let Some(Ok(_)) = queue.hear().await {}
         })
         .await;
     }
@@ -150,10 +151,10 @@ enum End {
 }
 
 /// One socket's conversation.
-struct Talk {
-    door: Door,
+struct Connection {
+    state: AppState,
     machine: Machine,
-    outbox: Outbox,
+    queue: FrameQueue,
     tasks: JoinSet<End>,
     running: HashMap<String, AbortHandle>,
     caller: Caller,
@@ -161,38 +162,38 @@ struct Talk {
     /// Tells when the session is over.
     session: Option<SessionWatch>,
     /// The session is over; until when its subscriptions may say so.
-    parting: Option<Instant>,
+    session_end_deadline: Option<Instant>,
     /// When the session is to be looked up again.
     recheck: Option<Instant>,
-    place: Option<Place>,
+    place: Option<StreamPermit>,
 }
 
-impl Talk {
+impl Connection {
     /// Until there is a reason to close, or nobody is left to close for.
     async fn talk(&mut self) -> Option<Close> {
         loop {
             let now = Instant::now();
             let is_over = |until| until <= now || self.running.is_empty();
-            if self.parting.is_some_and(is_over) {
+            if self.session_end_deadline.is_some_and(is_over) {
                 return Some(Close::SESSION_ENDED);
             }
             let pause = self.machine.pause().filter(|until| *until > now);
-            let wake = [self.recheck, pause, self.parting]
+            let wake = [self.recheck, pause, self.session_end_deadline]
                 .into_iter()
                 .flatten()
                 .fold(self.machine.deadline(), Instant::min);
             let step = tokio::select! {
                 biased;
-                () = self.door.shutdown.cancelled() => return Some(Close::RESTART),
-                () = self.outbox.overflowed() => return Some(Close::TOO_SLOW),
+                () = self.state.shutdown.cancelled() => return Some(Close::RESTART),
+                () = self.queue.overflowed() => return Some(Close::TOO_SLOW),
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => self.ended(ended),
-                () = caller::over(&mut self.session) => {
+                () = client::over(&mut self.session) => {
                     self.session = None;
-                    self.parting = Some(now + LAST_WORD);
+                    self.session_end_deadline = Some(now + FINAL_EVENT_TIMEOUT);
                     Step::Nothing
                 }
                 () = sleep_until(wake) => self.tick(),
-                message = self.outbox.hear(), if pause.is_none() => match message {
+                message = self.queue.hear(), if pause.is_none() => match message {
                     None => return None,
                     Some(Err(error)) => return Some(broken(&error)),
                     Some(Ok(message)) => self.hear(message),
@@ -221,10 +222,10 @@ impl Talk {
         let now = Instant::now();
         if self.recheck.is_some_and(|at| at <= now) {
             self.recheck = Some(now + RECHECK);
-            let (door, token) = (self.door.clone(), self.token.clone());
+            let (state, token) = (self.state.clone(), self.token.clone());
             self.tasks.spawn(async move {
                 // A database that is away ends nobody's session.
-                let viewer = door.authenticate(token.as_deref()).await;
+                let viewer = state.authenticate(token.as_deref()).await;
                 End::Session {
                     stands: !matches!(viewer, Ok(None)),
                 }
@@ -236,16 +237,19 @@ impl Talk {
     async fn take(&mut self, step: Step) -> Option<Close> {
         match step {
             Step::Nothing => {}
-            Step::Reply(text) => self.outbox.push(Frame::Text(text)),
-            Step::Ping => self.outbox.push(Frame::Ping),
+            Step::Reply(text) => self.queue.push(Frame::Text(text)),
+            Step::Ping => self.queue.push(Frame::Ping),
             // Apart: it happens once, and its room would be kept.
             Step::Authenticate(payload) => return Box::pin(self.begin(&payload)).await,
             Step::Start { id, call } => self.start(id, call),
             Step::TooMany { id, maximum } => {
                 let message = format!("A socket runs at most {maximum} operations at once.");
-                let refused =
-                    Answer::refused(StatusCode::TOO_MANY_REQUESTS, Code::LimitReached, message);
-                self.outbox.push(Frame::Text(error(&id, &refused)));
+                let refused = GraphqlResponse::refused(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    Code::LimitReached,
+                    message,
+                );
+                self.queue.push(Frame::Text(error(&id, &refused)));
             }
             Step::Stop { id } => {
                 if let Some(task) = self.running.remove(&id) {
@@ -260,7 +264,7 @@ impl Talk {
     /// Finds out who this is, from the payload of the first message.
     async fn begin(&mut self, payload: &Map<String, Json>) -> Option<Close> {
         self.token = token(payload);
-        let viewer = match self.door.authenticate(self.token.as_deref()).await {
+        let viewer = match self.state.authenticate(self.token.as_deref()).await {
             Ok(None) if self.token.is_some() => return Some(Close::FORBIDDEN),
             Ok(viewer) => viewer,
             Err(_unavailable) => return Some(Close::UNAVAILABLE),
@@ -268,15 +272,15 @@ impl Talk {
         let now = Instant::now();
         let mut expires = None;
         if let Some(viewer) = &viewer {
-            self.place = self.door.places.take(viewer.user);
+            self.place = self.state.stream_limit.take(viewer.user);
             if self.place.is_none() {
                 return Some(Close::TOO_MANY);
             }
-            let left = viewer.token_expires_at - self.door.app.clock.now();
+            let left = viewer.token_expires_at - self.state.app.clock.now();
             // Its subscriptions end with the token, and say so first.
-            expires = Some(now + left.to_std().unwrap_or_default() + LAST_WORD);
+            expires = Some(now + left.to_std().unwrap_or_default() + FINAL_EVENT_TIMEOUT);
             self.recheck = Some(now + RECHECK);
-            self.session = match self.door.app.hub.watch(viewer.session).await {
+            self.session = match self.state.app.hub.watch(viewer.session).await {
                 Ok(watch) => Some(watch),
                 Err(_unavailable) => return Some(Close::UNAVAILABLE),
             };
@@ -284,17 +288,17 @@ impl Talk {
         self.caller.viewer = viewer;
         let step = self.machine.accept(expires);
         if let Step::Reply(text) = step {
-            self.outbox.push(Frame::Text(text));
+            self.queue.push(Frame::Text(text));
         }
         None
     }
 
-    fn start(&mut self, id: String, call: Call) {
-        let (door, caller) = (self.door.clone(), self.caller.clone());
+    fn start(&mut self, id: String, call: GraphqlRequest) {
+        let (state, caller) = (self.state.clone(), self.caller.clone());
         // Apart, so that subscriptions, which stay, do not keep the room for it.
-        let beginning = Box::pin(begin(door, caller, self.token.clone(), call));
-        let (session, outbox) = (self.session.clone(), self.outbox.clone());
-        let work = operate(beginning, id.clone(), session, outbox);
+        let beginning = Box::pin(begin(state, caller, self.token.clone(), call));
+        let (session, queue) = (self.session.clone(), self.queue.clone());
+        let work = operate(beginning, id.clone(), session, queue);
         let task = self.tasks.spawn(work);
         self.running.insert(id, task);
     }
@@ -307,7 +311,7 @@ impl Talk {
             Ok(End::Operation { id, silent }) => {
                 self.running.remove(&id);
                 if self.machine.finish(&id) && !silent {
-                    Step::Reply(say::complete(&id))
+                    Step::Reply(messages::complete(&id))
                 } else {
                     Step::Nothing
                 }
@@ -323,7 +327,7 @@ impl Talk {
                 };
                 self.running.remove(&id);
                 self.machine.finish(&id);
-                let masked = Answer::internal().with_request_id(&self.caller.request_id);
+                let masked = GraphqlResponse::internal().with_request_id(&self.caller.request_id);
                 Step::Reply(error(&id, &masked))
             }
         }
@@ -331,53 +335,58 @@ impl Talk {
 }
 
 /// How an operation began.
-enum Begun {
+enum Started {
     /// Not at all: the session is over.
     Never,
     /// Not at all, and why.
-    Refused(Answer),
+    Refused(GraphqlResponse),
     /// As a subscription.
-    Stream(Box<Running>),
+    Stream(Box<RunningSubscription>),
     /// As a query or a mutation.
-    Work(BoxFuture<'static, Answer>),
+    Work(BoxFuture<'static, GraphqlResponse>),
 }
 
-async fn begin(door: Door, caller: Caller, token: Option<String>, call: Call) -> Begun {
-    let prepared = match identify(&door, caller, token).await {
-        Ok(None) => return Begun::Never,
-        Ok(Some(caller)) => door.prepare(&call, caller),
+async fn begin(
+    state: AppState,
+    caller: Caller,
+    token: Option<String>,
+    call: GraphqlRequest,
+) -> Started {
+    let prepared = match identify(&state, caller, token).await {
+        Ok(None) => return Started::Never,
+        Ok(Some(caller)) => state.prepare(&call, caller),
         Err(answer) => Err(answer),
     };
     match prepared {
-        Err(answer) => Begun::Refused(answer),
+        Err(answer) => Started::Refused(answer),
         Ok(operation) if operation.kind() == OperationType::Subscription => {
-            Begun::Stream(Box::new(door.begin(operation)))
+            Started::Stream(Box::new(state.begin(operation)))
         }
-        Ok(operation) => Begun::Work(Box::pin(async move { door.run(operation).await.0 })),
+        Ok(operation) => Started::Work(Box::pin(async move { state.run(operation).await.0 })),
     }
 }
 
 /// Runs one operation and puts what it answers in the outbox.
 async fn operate(
-    beginning: impl Future<Output = Begun>,
+    beginning: impl Future<Output = Started>,
     id: String,
     session: Option<SessionWatch>,
-    outbox: Outbox,
+    queue: FrameQueue,
 ) -> End {
     let silent = match beginning.await {
-        Begun::Never => return End::Session { stands: false },
-        Begun::Refused(answer) => {
-            outbox.push(told(&id, &answer));
+        Started::Never => return End::Session { stands: false },
+        Started::Refused(answer) => {
+            queue.push(told(&id, &answer));
             true
         }
-        Begun::Stream(running) => match follow(running, &id, &outbox).await {
+        Started::Stream(running) => match follow(running, &id, &queue).await {
             Followed::Broken => return End::Broken,
             Followed::Failed => true,
             Followed::Completed => false,
         },
-        Begun::Work(work) => tokio::select! {
+        Started::Work(work) => tokio::select! {
             answer = work => {
-                outbox.push(told(&id, &answer));
+                queue.push(told(&id, &answer));
                 answer.outcome != Outcome::Executed
             }
             () = parted(session) => true,
@@ -388,8 +397,8 @@ async fn operate(
 
 /// Ends some time after the session: what was asked in it is then answered no more.
 async fn parted(mut session: Option<SessionWatch>) {
-    caller::over(&mut session).await;
-    sleep(PARTING).await;
+    client::over(&mut session).await;
+    sleep(SESSION_END_GRACE).await;
 }
 
 /// How a subscription ended.
@@ -403,12 +412,12 @@ enum Followed {
 }
 
 /// Passes a subscription's answers on, each when there is room for it.
-async fn follow(mut running: Box<Running>, id: &str, outbox: &Outbox) -> Followed {
+async fn follow(mut running: Box<RunningSubscription>, id: &str, queue: &FrameQueue) -> Followed {
     let mut first = true;
-    while let Some(said) = next(&mut running, outbox).await {
+    while let Some(said) = next(&mut running, queue).await {
         let (frame, part) = match said {
-            Said::Shared(shared) => (Frame::Text(say::shared(id, &shared)), Part::Event),
-            Said::Own(mut answer) => {
+            Delivery::Shared(shared) => (Frame::Text(messages::shared(id, &shared)), Part::Event),
+            Delivery::Own(mut answer) => {
                 let part = answer.part(first);
                 if part == Part::Break {
                     return Followed::Broken;
@@ -416,9 +425,9 @@ async fn follow(mut running: Box<Running>, id: &str, outbox: &Outbox) -> Followe
                 (told(id, &answer), part)
             }
         };
-        outbox.push_in_turn(frame).await;
+        queue.push_in_turn(frame).await;
         if part == Part::Refusal {
-            outbox.flush();
+            queue.flush();
             return Followed::Failed;
         }
         first = false;
@@ -427,12 +436,12 @@ async fn follow(mut running: Box<Running>, id: &str, outbox: &Outbox) -> Followe
 }
 
 /// Waits for what comes next, and sends what was made before it has to.
-async fn next(running: &mut Running, outbox: &Outbox) -> Option<Said> {
+async fn next(running: &mut RunningSubscription, queue: &FrameQueue) -> Option<Delivery> {
     let mut next = pin!(running.next());
     poll_fn(|context| {
         let next = next.as_mut().poll(context);
         if next.is_pending() {
-            outbox.flush();
+            queue.flush();
         }
         next
     })
@@ -441,12 +450,12 @@ async fn next(running: &mut Running, outbox: &Outbox) -> Option<Said> {
 
 /// Looks the session up again for each operation, as every request does. None when it is over.
 async fn identify(
-    door: &Door,
+    state: &AppState,
     mut caller: Caller,
     token: Option<String>,
-) -> Result<Option<Caller>, Answer> {
+) -> Result<Option<Caller>, GraphqlResponse> {
     if token.is_some() {
-        let viewer: Option<Viewer> = door
+        let viewer: Option<Viewer> = state
             .authenticate(token.as_deref())
             .await
             .map_err(|error| operation::unavailable(&error))?;
@@ -466,21 +475,21 @@ fn token(payload: &Map<String, Json>) -> Option<String> {
     let text = |name: &str| payload.get(name).and_then(Json::as_str);
     text("authorization")
         .or_else(|| text("Authorization"))
-        .map(|text| caller::bearer_in(text).unwrap_or(text))
+        .map(|text| client::bearer_in(text).unwrap_or(text))
         .or_else(|| text("token"))
         .map(str::to_owned)
 }
 
-fn told(id: &str, answer: &Answer) -> Frame {
+fn told(id: &str, answer: &GraphqlResponse) -> Frame {
     Frame::Text(match answer.outcome {
-        Outcome::Executed => say::next(id, &String::from_utf8_lossy(&answer.encode())),
+        Outcome::Executed => messages::next(id, &String::from_utf8_lossy(&answer.encode())),
         _ => error(id, answer),
     })
 }
 
-fn error(id: &str, answer: &Answer) -> String {
+fn error(id: &str, answer: &GraphqlResponse) -> String {
     let errors = serde_json::to_value(&answer.errors).unwrap_or_default();
-    say::error(id, &errors)
+    messages::error(id, &errors)
 }
 
 /// Which close answers a frame that could not be read.

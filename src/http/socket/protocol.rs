@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
-use super::super::call::Call;
+use super::super::request::GraphqlRequest;
 
 /// The name of the only protocol spoken.
 pub(super) const NAME: &str = "graphql-transport-ws";
@@ -90,7 +90,7 @@ pub(super) enum Step {
         /// Its id.
         id: String,
         /// What it asks for.
-        call: Call,
+        call: GraphqlRequest,
     },
     /// Refuse this operation: too many run already.
     TooMany {
@@ -214,7 +214,7 @@ impl Machine {
         if self.operations.contains(&id) {
             return Step::Close(Close::DUPLICATE);
         }
-        let Ok(call) = Call::from_json(payload) else {
+        let Ok(call) = GraphqlRequest::from_json(payload) else {
             return Step::Close(Close::INVALID);
         };
         if self.operations.len() >= OPERATIONS {

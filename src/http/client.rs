@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::http::{HeaderMap, header::AUTHORIZATION, header::USER_AGENT, request::Parts};
 
-use super::{Door, headers::RequestId, server::Slot};
+use super::{AppState, headers::RequestId, server::ConnectionPermit};
 use crate::{
     db::with_timeout,
     domain::sessions::{self, Viewer},
@@ -21,16 +21,16 @@ const USER_AGENT_LENGTH: usize = 256;
 
 /// The connection that a request came over.
 #[derive(Clone, Debug)]
-pub(super) struct Peer {
+pub(super) struct ConnectionInfo {
     /// The other end's address.
     pub(super) address: SocketAddr,
     /// Its place among the connections, kept for as long as anything uses the connection.
-    _slot: Arc<Slot>,
+    _slot: Arc<ConnectionPermit>,
 }
 
-impl Peer {
+impl ConnectionInfo {
     /// The other end of a connection that was just accepted.
-    pub(super) fn new(address: SocketAddr, slot: Slot) -> Self {
+    pub(super) fn new(address: SocketAddr, slot: ConnectionPermit) -> Self {
         Self {
             address,
             _slot: Arc::new(slot),
@@ -38,7 +38,7 @@ impl Peer {
     }
 }
 
-impl Door {
+impl AppState {
     /// The person behind an access token. A token that is not good, any more or at all, is nobody's.
     pub(super) async fn authenticate(&self, token: Option<&str>) -> Result<Option<Viewer>, Error> {
         let Some(token) = token.filter(|token| token.len() <= TOKEN_LENGTH) else {
@@ -78,7 +78,12 @@ pub(super) fn of(parts: &Parts, proxies: &[IpAddr]) -> Caller {
 }
 
 fn address(parts: &Parts, proxies: &[IpAddr]) -> Option<IpAddr> {
-    let peer = parts.extensions.get::<Peer>()?.address.ip().to_canonical();
+    let peer = parts
+        .extensions
+        .get::<ConnectionInfo>()?
+        .address
+        .ip()
+        .to_canonical();
     Some(behind(peer, &parts.headers, proxies))
 }
 

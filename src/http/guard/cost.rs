@@ -7,13 +7,13 @@ use async_graphql::{Name, Variables};
 use async_graphql_value::Value;
 
 use super::document::{Document, Selected};
-use super::inputs::Inputs;
+use super::error::{GuardError, Stage};
 use super::limits::Limits;
-use super::refusal::{Refusal, Stage};
+use super::variables::VariableTypes;
 
 /// The figures of a selection set or of a whole operation. All saturate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Measure {
+pub struct CostMeter {
     /// Fields, once fragments are spread.
     pub fields: u64,
     /// Fields within each other.
@@ -28,9 +28,9 @@ pub struct Measure {
     pub steps: u64,
 }
 
-impl Measure {
+impl CostMeter {
     /// Refuses what goes over a limit, naming it.
-    pub fn check(&self, limits: &Limits) -> Result<(), Refusal> {
+    pub fn check(&self, limits: &Limits) -> Result<(), GuardError> {
         let figures = [
             ("aliases", limits.aliases, self.aliases),
             ("fields", limits.fields, self.fields),
@@ -44,7 +44,7 @@ impl Measure {
         {
             None => Ok(()),
             Some((limit, maximum, found)) => {
-                Err(Refusal::excess(Stage::Checking, limit, maximum, found))
+                Err(GuardError::excess(Stage::Checking, limit, maximum, found))
             }
         }
     }
@@ -96,14 +96,14 @@ pub fn measure(
     document: &Document,
     selected: &Selected<'_>,
     variables: &Variables,
-    inputs: &Inputs,
-) -> Measure {
+    inputs: &VariableTypes,
+) -> CostMeter {
     let mut scale = Scale {
         variables,
         inputs,
         fragments: HashMap::new(),
     };
-    let mut written = Measure::default();
+    let mut written = CostMeter::default();
     for name in &selected.fragments {
         if let Some(fragment) = document.parsed.fragments.get(*name) {
             let measured = scale.of(&fragment.node.selection_set.node);
@@ -119,14 +119,14 @@ pub fn measure(
 
 struct Scale<'a> {
     variables: &'a Variables,
-    inputs: &'a Inputs,
+    inputs: &'a VariableTypes,
     /// Leaves come first, so a spread always finds its fragment here, unless there is none.
-    fragments: HashMap<&'a str, Measure>,
+    fragments: HashMap<&'a str, CostMeter>,
 }
 
 impl Scale<'_> {
     /// Recurses on selection sets as they are written, which the lexer bounds; never through a spread.
-    fn of(&self, set: &SelectionSet) -> Measure {
+    fn of(&self, set: &SelectionSet) -> CostMeter {
         set.items
             .iter()
             .map(|selection| match &selection.node {
@@ -145,7 +145,7 @@ impl Scale<'_> {
                     .unwrap_or_default()
                     .spread(),
             })
-            .fold(Measure::default(), Measure::beside)
+            .fold(CostMeter::default(), CostMeter::beside)
     }
 
     /// How many items the field may answer with: what `first` and `last` ask for, or the page that it gives unasked,

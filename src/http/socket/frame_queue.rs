@@ -61,18 +61,18 @@ impl From<Frame> for Message {
 
 /// The room that a frame takes until it was sent, in bytes.
 #[derive(Clone, Copy, Debug)]
-enum Room {
-    Answer(usize),
+enum Budget {
+    GraphqlResponse(usize),
     Event(usize),
 }
 
 /// A socket that many may write to.
 #[derive(Debug)]
-pub(super) struct Outbox<S = WebSocket>(Arc<Shared<S>>);
+pub(super) struct FrameQueue<S = WebSocket>(Arc<Shared<S>>);
 
 #[derive(Debug)]
 struct Shared<S> {
-    line: Mutex<Line<S>>,
+    line: Mutex<Queue<S>>,
     /// What is left for events.
     room: Semaphore,
     /// Rung when something waits to be sent.
@@ -81,14 +81,14 @@ struct Shared<S> {
 }
 
 #[derive(Debug)]
-struct Line<S> {
+struct Queue<S> {
     socket: S,
-    waiting: VecDeque<(Frame, Room)>,
+    waiting: VecDeque<(Frame, Budget)>,
     /// The room of what the socket was given and has not sent yet.
-    sending: Option<Room>,
+    sending: Option<Budget>,
     /// Bytes of answers that wait.
     answers: usize,
-    pace: Pace,
+    pace: Backpressure,
     /// Whether more came than may wait. From then on nothing is put there: what came after a gap would move the
     /// client's cursor over it.
     is_full: bool,
@@ -98,7 +98,7 @@ struct Line<S> {
 
 /// How far the socket keeps up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Pace {
+enum Backpressure {
     /// It has sent everything that it was given.
     Idle,
     /// It was given events that it may not have sent yet.
@@ -107,20 +107,20 @@ enum Pace {
     Blocked,
 }
 
-impl<S> Clone for Outbox<S> {
+impl<S> Clone for FrameQueue<S> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S: Sink<Message> + Unpin> Outbox<S> {
+impl<S: Sink<Message> + Unpin> FrameQueue<S> {
     pub(super) fn new(socket: S) -> Self {
-        let line = Line {
+        let line = Queue {
             socket,
             waiting: VecDeque::new(),
             sending: None,
             answers: 0,
-            pace: Pace::Idle,
+            pace: Backpressure::Idle,
             is_full: false,
             is_over: false,
         };
@@ -132,7 +132,7 @@ impl<S: Sink<Message> + Unpin> Outbox<S> {
         }))
     }
 
-    fn line(&self) -> MutexGuard<'_, Line<S>> {
+    fn line(&self) -> MutexGuard<'_, Queue<S>> {
         let line = &self.0.line;
         line.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -149,12 +149,13 @@ impl<S: Sink<Message> + Unpin> Outbox<S> {
             self.0.overflow.notify_one();
         } else {
             line.answers += size;
-            line.waiting.push_back((frame, Room::Answer(size)));
+            line.waiting
+                .push_back((frame, Budget::GraphqlResponse(size)));
         }
         self.0.waits.notify_one();
     }
 
-    /// Gives the socket an event, when there is room for it. It may keep it until [`Outbox::flush`].
+    /// Gives the socket an event, when there is room for it. It may keep it until [`FrameQueue::flush`].
     pub(super) async fn push_in_turn(&self, frame: Frame) {
         let Some(frame) = self.give(frame) else {
             return;
@@ -169,7 +170,7 @@ impl<S: Sink<Message> + Unpin> Outbox<S> {
         }
         let mut line = self.line();
         if !line.is_full {
-            line.waiting.push_back((frame, Room::Event(size)));
+            line.waiting.push_back((frame, Budget::Event(size)));
             self.0.waits.notify_one();
         }
     }
@@ -180,16 +181,16 @@ impl<S: Sink<Message> + Unpin> Outbox<S> {
         if line.is_full || line.is_over {
             return None;
         }
-        if line.pace == Pace::Blocked || !line.waiting.is_empty() {
+        if line.pace == Backpressure::Blocked || !line.waiting.is_empty() {
             return Some(frame);
         }
-        line.pace = Pace::Given;
+        line.pace = Backpressure::Given;
         let given = Pin::new(&mut line.socket).start_send(frame.into());
         let mut context = Context::from_waker(Waker::noop());
         let ready = Pin::new(&mut line.socket).poll_ready(&mut context);
         if given.is_err() || !matches!(ready, Poll::Ready(Ok(()))) {
             // The socket's own task waits for room, or finds out that there is no socket any more.
-            line.pace = Pace::Blocked;
+            line.pace = Backpressure::Blocked;
             self.0.waits.notify_one();
         }
         None
@@ -198,15 +199,15 @@ impl<S: Sink<Message> + Unpin> Outbox<S> {
     /// Sends the events that the socket was given.
     pub(super) fn flush(&self) {
         let mut line = self.line();
-        if line.pace != Pace::Given {
+        if line.pace != Backpressure::Given {
             return;
         }
         let mut context = Context::from_waker(Waker::noop());
         let flushed = Pin::new(&mut line.socket).poll_flush(&mut context);
         if let Poll::Ready(Ok(())) = flushed {
-            line.pace = Pace::Idle;
+            line.pace = Backpressure::Idle;
         } else {
-            line.pace = Pace::Blocked;
+            line.pace = Backpressure::Blocked;
             self.0.waits.notify_one();
         }
     }
@@ -228,7 +229,7 @@ impl<S: Sink<Message> + Unpin> Outbox<S> {
     }
 }
 
-impl<S: Stream + Unpin> Outbox<S> {
+impl<S: Stream + Unpin> FrameQueue<S> {
     /// What comes next from the other side.
     pub(super) async fn hear(&self) -> Option<S::Item> {
         poll_fn(|context| {
@@ -239,16 +240,16 @@ impl<S: Stream + Unpin> Outbox<S> {
     }
 }
 
-impl<S: Sink<Message> + Unpin> Line<S> {
+impl<S: Sink<Message> + Unpin> Queue<S> {
     /// Sends all that waits, and then tells whether it is over. Whoever is given up is still sent what had found room,
     /// so that they resume further on each time, however slowly they read.
     fn poll_send(&mut self, context: &mut Context<'_>, room: &Semaphore) -> Poll<bool> {
-        self.pace = Pace::Blocked;
+        self.pace = Backpressure::Blocked;
         loop {
             let flushed = ready!(Pin::new(&mut self.socket).poll_flush(context));
             match self.sending.take() {
-                Some(Room::Answer(size)) => self.answers -= size,
-                Some(Room::Event(size)) => room.add_permits(size),
+                Some(Budget::GraphqlResponse(size)) => self.answers -= size,
+                Some(Budget::Event(size)) => room.add_permits(size),
                 None => {}
             }
             if flushed.is_err() || self.is_over {
@@ -257,7 +258,7 @@ impl<S: Sink<Message> + Unpin> Line<S> {
             }
             let (frame, room) = match self.waiting.pop_front() {
                 Some(next) => next,
-                None if self.is_full => (Frame::Close(Close::TOO_SLOW), Room::Answer(0)),
+                None if self.is_full => (Frame::Close(Close::TOO_SLOW), Budget::GraphqlResponse(0)),
                 None => break,
             };
             self.is_over = matches!(frame, Frame::Close(_));
@@ -267,7 +268,7 @@ impl<S: Sink<Message> + Unpin> Line<S> {
                 return Poll::Ready(true);
             }
         }
-        self.pace = Pace::Idle;
+        self.pace = Backpressure::Idle;
         Poll::Ready(false)
     }
 }
@@ -328,12 +329,12 @@ mod tests {
         }
     }
 
-    impl Outbox<Tap> {
+    impl FrameQueue<Tap> {
         /// One whose socket has no room from the beginning.
         fn blocked() -> Self {
             let outbox = Self::new(Tap::default());
             assert_eq!(outbox.push_in_turn(Frame::Ping).now_or_never(), Some(()));
-            assert_eq!(outbox.line().pace, Pace::Blocked);
+            assert_eq!(outbox.line().pace, Backpressure::Blocked);
             outbox
         }
 
@@ -360,7 +361,7 @@ mod tests {
 
     #[tokio::test]
     async fn while_nothing_waits_events_are_sent_by_whoever_has_them() {
-        let outbox = Outbox::new(Tap {
+        let outbox = FrameQueue::new(Tap {
             room: 1,
             ..Tap::default()
         });
@@ -383,7 +384,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_gives_the_socket_up() {
-        let outbox = Outbox::blocked();
+        let outbox = FrameQueue::blocked();
         for _ in 0..256 {
             outbox.push(text(1));
         }
@@ -404,7 +405,7 @@ mod tests {
 
     #[tokio::test]
     async fn bytes_count_until_they_are_sent() {
-        let outbox = Outbox::blocked();
+        let outbox = FrameQueue::blocked();
         outbox.reads(1);
         for _ in 0..5 {
             outbox.push(text(ANSWERS));
@@ -419,7 +420,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_message_may_be_larger_than_the_queue() {
-        let outbox = Outbox::blocked();
+        let outbox = FrameQueue::blocked();
         outbox.push(text(3 * ANSWERS));
         outbox.push_in_turn(text(3 * EVENTS)).await;
         let sent = [Frame::Ping, text(3 * ANSWERS), text(3 * EVENTS)];
@@ -430,7 +431,7 @@ mod tests {
 
     #[tokio::test]
     async fn events_wait_for_room_and_answers_pass_them() {
-        let outbox = Outbox::blocked();
+        let outbox = FrameQueue::blocked();
         outbox.push_in_turn(text(EVENTS - 1)).await;
         let mut next = Box::pin(outbox.push_in_turn(text(EVENT)));
         assert_eq!((&mut next).now_or_never(), None);
@@ -446,7 +447,7 @@ mod tests {
 
     #[tokio::test]
     async fn many_small_events_leave_room_for_answers() {
-        let outbox = Outbox::blocked();
+        let outbox = FrameQueue::blocked();
         let mut events = 0;
         while let Some(()) = unconstrained(outbox.push_in_turn(text(1))).now_or_never() {
             events += 1;

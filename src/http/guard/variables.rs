@@ -13,11 +13,11 @@ use async_graphql::{Name, Positioned, Value, Variables, parser};
 use serde_json::{Map, Value as Json};
 
 use super::MOST_ERRORS;
-use super::refusal::Refusal;
+use super::error::GuardError;
 
 /// The input side of a schema.
 #[derive(Debug)]
-pub struct Inputs {
+pub struct VariableTypes {
     types: HashMap<String, Shape>,
     /// Items that a paged field gives when it is not asked for a number.
     pages: HashMap<String, u64>,
@@ -55,7 +55,7 @@ pub struct Coerced {
     pub omitted: HashSet<Name>,
 }
 
-impl Inputs {
+impl VariableTypes {
     /// Reads the schema definition language.
     pub fn read(sdl: &str) -> Result<Self, parser::Error> {
         let mut inputs = Self {
@@ -142,7 +142,7 @@ impl Inputs {
         &self,
         declared: &[Positioned<VariableDefinition>],
         given: &Map<String, Json>,
-    ) -> Result<Coerced, Vec<Refusal>> {
+    ) -> Result<Coerced, Vec<GuardError>> {
         let mut coerced = Coerced::default();
         let mut problems = Vec::new();
         for definition in declared {
@@ -174,7 +174,7 @@ impl Inputs {
                 Ok(value) => {
                     coerced.values.insert(name.clone(), value);
                 }
-                Err(reason) => problems.push(Refusal::invalid(
+                Err(reason) => problems.push(GuardError::invalid(
                     format!("Variable `${name}`: {reason}"),
                     Some(definition.pos),
                 )),

@@ -26,7 +26,7 @@ pub struct Excess {
 
 /// One reason for not running a document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct GuardError {
     /// How far the document came.
     pub stage: Stage,
     /// The code that clients read.
@@ -39,7 +39,7 @@ pub struct Refusal {
     pub excess: Option<Excess>,
 }
 
-impl Refusal {
+impl GuardError {
     /// The document cannot be read.
     #[must_use]
     pub fn syntax(message: impl Into<String>, at: Option<Pos>) -> Self {

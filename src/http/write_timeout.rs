@@ -15,14 +15,14 @@ const STALLED: Duration = Duration::from_secs(30);
 
 /// A connection whose writes fail when the client takes nothing for too long.
 #[derive(Debug)]
-pub(super) struct Wire<S> {
+pub(super) struct WriteTimeout<S> {
     stream: S,
     patience: Duration,
     /// Runs while the client has no room.
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl Wire<TcpStream> {
+impl WriteTimeout<TcpStream> {
     /// A connection that was just accepted.
     pub(super) fn accepted(stream: TcpStream) -> Self {
         // An answer is one small write: waiting for more would only delay it.
@@ -35,7 +35,7 @@ impl Wire<TcpStream> {
     }
 }
 
-impl<S> Wire<S> {
+impl<S> WriteTimeout<S> {
     fn new(stream: S, patience: Duration) -> Self {
         Self {
             stream,
@@ -63,7 +63,7 @@ impl<S> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -73,7 +73,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -118,7 +118,7 @@ mod tests {
     async fn whoever_takes_nothing_is_given_up() {
         let patience = Duration::from_millis(50);
         let (ours, _theirs) = duplex(4);
-        let mut wire = Wire::new(ours, patience);
+        let mut wire = WriteTimeout::new(ours, patience);
         let begun = Instant::now();
         let failed = wire.write_all(b"more than there is room for").await;
         assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::TimedOut);
@@ -129,7 +129,7 @@ mod tests {
     async fn whoever_takes_a_little_at_a_time_is_waited_for() {
         let patience = Duration::from_millis(200);
         let (ours, mut theirs) = duplex(4);
-        let mut wire = Wire::new(ours, patience);
+        let mut wire = WriteTimeout::new(ours, patience);
         let begun = Instant::now();
         let writes = async { wire.write_all(&[0; 40]).await };
         let reads = async {

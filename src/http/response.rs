@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::guard::{MOST_ERRORS, Refusal, Stage};
-use super::media::Media;
+use super::guard::{GuardError, MOST_ERRORS, Stage};
+use super::negotiation::MediaType;
 use crate::error::Code;
 
 /// Longest error message, in characters.
@@ -42,7 +42,7 @@ pub(super) enum Part {
 
 /// One error of an answer.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub(super) struct Told {
+pub(super) struct ResponseError {
     /// One sentence.
     pub(super) message: String,
     /// Places in the document.
@@ -57,16 +57,16 @@ pub(super) struct Told {
 
 /// A whole answer.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct GraphqlResponse {
     /// How far the request came.
     pub(super) outcome: Outcome,
     /// Absent unless the operation ran.
     pub(super) data: Option<Value>,
     /// What went wrong.
-    pub(super) errors: Vec<Told>,
+    pub(super) errors: Vec<ResponseError>,
 }
 
-impl Told {
+impl ResponseError {
     /// An error of ours about the request as a whole.
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
@@ -118,7 +118,7 @@ impl Told {
                 ..Self::internal()
             },
             None if !executed || message.starts_with("Failed to parse \"") => {
-                Self::new(Code::BadUserInput, shortened(&message))
+                Self::new(Code::BadUserInput, truncate(&message))
             }
             None => {
                 tracing::error!(error.message = %message, "a field failed without a code");
@@ -128,15 +128,15 @@ impl Told {
         Self {
             locations,
             path,
-            message: shortened(&told.message),
+            message: truncate(&told.message),
             ..told
         }
     }
 }
 
-impl From<Refusal> for Told {
-    fn from(refusal: Refusal) -> Self {
-        let mut told = Self::new(refusal.code, shortened(&refusal.message));
+impl From<GuardError> for ResponseError {
+    fn from(refusal: GuardError) -> Self {
+        let mut told = Self::new(refusal.code, truncate(&refusal.message));
         told.locations.extend(refusal.at);
         if let Some(excess) = refusal.excess {
             let figures = [
@@ -151,13 +151,13 @@ impl From<Refusal> for Told {
     }
 }
 
-impl Answer {
+impl GraphqlResponse {
     /// The request is none.
     pub(super) fn rejected(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self {
             outcome: Outcome::Rejected(status),
             data: None,
-            errors: vec![Told::new(code, message)],
+            errors: vec![ResponseError::new(code, message)],
         }
     }
 
@@ -171,7 +171,7 @@ impl Answer {
 
     /// The guard turned the document away.
     #[must_use]
-    pub(super) fn guarded(refusals: Vec<Refusal>) -> Self {
+    pub(super) fn guarded(refusals: Vec<GuardError>) -> Self {
         let reading = refusals
             .iter()
             .any(|refusal| refusal.stage == Stage::Reading);
@@ -186,7 +186,7 @@ impl Answer {
             errors: refusals
                 .into_iter()
                 .take(MOST_ERRORS)
-                .map(Told::from)
+                .map(ResponseError::from)
                 .collect(),
         }
     }
@@ -197,7 +197,7 @@ impl Answer {
         Self {
             outcome: Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR),
             data: None,
-            errors: vec![Told::internal()],
+            errors: vec![ResponseError::internal()],
         }
     }
 
@@ -218,7 +218,7 @@ impl Answer {
                 .errors
                 .into_iter()
                 .take(MOST_ERRORS)
-                .map(|error| Told::from_executor(error, ran))
+                .map(|error| ResponseError::from_executor(error, ran))
                 .collect(),
         }
     }
@@ -239,7 +239,7 @@ impl Answer {
     /// The first error's code.
     #[must_use]
     pub(super) fn code(&self) -> Option<&str> {
-        self.errors.first().map(Told::code)
+        self.errors.first().map(ResponseError::code)
     }
 
     /// What this is to its stream, of which it may be the first.
@@ -262,12 +262,11 @@ impl Answer {
 
     /// The status for a client that accepts `media`.
     #[must_use]
-    pub(super) fn status(&self, media: Media) -> StatusCode {
+    pub(super) fn status(&self, media: MediaType) -> StatusCode {
         match (self.outcome, media) {
-            (Outcome::Rejected(status), _) | (Outcome::Refused(status), Media::GraphqlResponse) => {
-                status
-            }
-            (Outcome::Refused(_), Media::Json) | (Outcome::Executed, _) => StatusCode::OK,
+            (Outcome::Rejected(status), _)
+            | (Outcome::Refused(status), MediaType::GraphqlResponse) => status,
+            (Outcome::Refused(_), MediaType::Json) | (Outcome::Executed, _) => StatusCode::OK,
         }
     }
 
@@ -285,7 +284,7 @@ impl Answer {
         if write_body(&mut out, &self.errors, self.data.as_ref()).is_ok() {
             return out.bytes.into();
         }
-        let mut told = Told::new(
+        let mut told = ResponseError::new(
             Code::TooComplex,
             "The answer is larger than one request may have: ask for fewer items or fields.",
         );
@@ -299,7 +298,11 @@ impl Answer {
     }
 }
 
-fn write_body(out: &mut impl Write, errors: &[Told], data: Option<&Value>) -> io::Result<()> {
+fn write_body(
+    out: &mut impl Write,
+    errors: &[ResponseError],
+    data: Option<&Value>,
+) -> io::Result<()> {
     out.write_all(b"{")?;
     if !errors.is_empty() {
         out.write_all(b"\"errors\":")?;
@@ -361,7 +364,7 @@ impl Write for Bounded {
     }
 }
 
-fn shortened(message: &str) -> String {
+fn truncate(message: &str) -> String {
     match message.char_indices().nth(MESSAGE_LENGTH) {
         None => message.to_owned(),
         Some(_) => message
@@ -379,7 +382,7 @@ mod tests {
 
     use super::*;
 
-    fn json(answer: &Answer) -> Json {
+    fn json(answer: &GraphqlResponse) -> Json {
         serde_json::from_slice(&answer.encode()).unwrap()
     }
 
@@ -395,14 +398,15 @@ mod tests {
 
     #[test]
     fn validation_errors_have_no_data_and_a_code() {
-        let answer = Answer::executed(Response::from_errors(vec![failed("Unknown field.", false)]));
+        let answer =
+            GraphqlResponse::executed(Response::from_errors(vec![failed("Unknown field.", false)]));
         assert_eq!(
             answer.outcome,
             Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY)
         );
-        assert_eq!(answer.status(Media::Json), StatusCode::OK);
+        assert_eq!(answer.status(MediaType::Json), StatusCode::OK);
         assert_eq!(
-            answer.status(Media::GraphqlResponse),
+            answer.status(MediaType::GraphqlResponse),
             StatusCode::UNPROCESSABLE_ENTITY
         );
         assert_eq!(
@@ -414,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_failed_root_still_counts_as_run() {
-        let answer = Answer::executed(Response::from_errors(vec![failed("secret", true)]));
+        let answer = GraphqlResponse::executed(Response::from_errors(vec![failed("secret", true)]));
         assert_eq!(answer.outcome, Outcome::Executed);
         assert_eq!(json(&answer)["data"], Json::Null);
         assert!(json(&answer).as_object().unwrap().contains_key("data"));
@@ -422,8 +426,9 @@ mod tests {
 
     #[test]
     fn what_has_no_code_is_masked_and_can_be_found() {
-        let answer = Answer::executed(Response::from_errors(vec![failed("db at 10.0.0.1", true)]))
-            .with_request_id("abc");
+        let answer =
+            GraphqlResponse::executed(Response::from_errors(vec![failed("db at 10.0.0.1", true)]))
+                .with_request_id("abc");
         let error = &json(&answer)["errors"][0];
         assert_eq!(
             error["extensions"],
@@ -441,7 +446,7 @@ mod tests {
         error.extensions = Some(extensions);
         let mut response = Response::new(value!({"a": null}));
         response.errors.push(error);
-        let told = &json(&Answer::executed(response))["errors"][0];
+        let told = &json(&GraphqlResponse::executed(response))["errors"][0];
         assert_eq!(
             told["extensions"],
             json!({"code": "CONFLICT", "retryAfterMs": 5})
@@ -455,14 +460,14 @@ mod tests {
     #[test]
     fn arguments_that_cannot_be_parsed_are_the_clients_fault() {
         let error = failed("Failed to parse \"DateTime\": bad", true);
-        let answer = Answer::executed(Response::from_errors(vec![error]));
+        let answer = GraphqlResponse::executed(Response::from_errors(vec![error]));
         assert_eq!(answer.code(), Some("BAD_USER_INPUT"));
     }
 
     #[test]
     fn errors_are_few_and_short() {
         let errors = (0..50).map(|_| failed(&"ü".repeat(5000), false)).collect();
-        let answer = Answer::executed(Response::from_errors(errors));
+        let answer = GraphqlResponse::executed(Response::from_errors(errors));
         assert_eq!(answer.errors.len(), MOST_ERRORS);
         assert!(
             answer
@@ -474,7 +479,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_too_large_says_so() {
-        let answer = Answer::executed(Response::new(value!({"a": "0123456789"})));
+        let answer = GraphqlResponse::executed(Response::new(value!({"a": "0123456789"})));
         assert_eq!(
             answer.encode_within(100).as_ref(),
             br#"{"data":{"a":"0123456789"}}"#

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json};
 
 /// The parameters of one GraphQL request.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Call {
+pub(super) struct GraphqlRequest {
     /// The document.
     pub(super) query: String,
     /// Which of its operations.
@@ -16,7 +16,7 @@ pub(super) struct Call {
 /// Why parameters do not make a request: one sentence that quotes nothing.
 pub(super) type Reason = &'static str;
 
-impl Call {
+impl GraphqlRequest {
     /// From a JSON body.
     pub(super) fn from_body(body: &[u8]) -> Result<Self, Reason> {
         let json = serde_json::from_slice(body).map_err(|_error| "The body is not valid JSON.")?;
@@ -89,8 +89,8 @@ mod tests {
     #[test]
     fn a_body_and_a_query_string_say_the_same() {
         let body = json!({"query": "{ a }", "operationName": "A", "variables": {"x": [1]}, "extensions": {}});
-        let from_body = Call::from_body(body.to_string().as_bytes()).unwrap();
-        let from_query = Call::from_query_string(
+        let from_body = GraphqlRequest::from_body(body.to_string().as_bytes()).unwrap();
+        let from_query = GraphqlRequest::from_query_string(
             "query=%7B+a+%7D&operationName=A&variables=%7B%22x%22%3A%5B1%5D%7D&other=1",
         )
         .unwrap();
@@ -100,12 +100,12 @@ mod tests {
 
     #[test]
     fn absent_and_null_parameters_are_the_same() {
-        let short = Call::from_body(b"{\"query\":\"{ a }\"}").unwrap();
+        let short = GraphqlRequest::from_body(b"{\"query\":\"{ a }\"}").unwrap();
         let long =
             json!({"query": "{ a }", "operationName": null, "variables": null, "extensions": null});
-        assert_eq!(Call::from_json(long).unwrap(), short);
+        assert_eq!(GraphqlRequest::from_json(long).unwrap(), short);
         assert_eq!(
-            Call::from_query_string("query=%7B+a+%7D&operationName=&variables=").unwrap(),
+            GraphqlRequest::from_query_string("query=%7B+a+%7D&operationName=&variables=").unwrap(),
             short
         );
     }
@@ -129,17 +129,21 @@ mod tests {
             ("{\"query\":\"{ a }\",\"extensions\":0}", "`extensions`"),
         ];
         for (body, named) in cases {
-            let reason = Call::from_body(body.as_bytes()).unwrap_err();
+            let reason = GraphqlRequest::from_body(body.as_bytes()).unwrap_err();
             assert!(reason.contains(named), "{body}: {reason}");
         }
-        assert!(Call::from_query_string("").unwrap_err().contains("`query`"));
         assert!(
-            Call::from_query_string("query=a&variables=%7B")
+            GraphqlRequest::from_query_string("")
+                .unwrap_err()
+                .contains("`query`")
+        );
+        assert!(
+            GraphqlRequest::from_query_string("query=a&variables=%7B")
                 .unwrap_err()
                 .contains("`variables`")
         );
         assert!(
-            Call::from_query_string("query=a&query=b")
+            GraphqlRequest::from_query_string("query=a&query=b")
                 .unwrap_err()
                 .contains("twice")
         );
@@ -149,7 +153,7 @@ mod tests {
     fn json_that_nests_without_end_is_refused() {
         let body = format!("{{\"query\":\"\",\"variables\":{}", "[".repeat(100_000));
         assert!(
-            Call::from_body(body.as_bytes())
+            GraphqlRequest::from_body(body.as_bytes())
                 .unwrap_err()
                 .contains("JSON")
         );

@@ -6,14 +6,14 @@ use http::header::{ACCEPT, CONTENT_TYPE};
 
 /// The types in which a GraphQL answer can be given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Media {
+pub(super) enum MediaType {
     /// `application/json`: a well-formed request is answered 200 whatever became of it.
     Json,
     /// `application/graphql-response+json`: the status tells whether the operation ran.
     GraphqlResponse,
 }
 
-impl Media {
+impl MediaType {
     /// As it stands in `Content-Type`.
     #[must_use]
     pub(super) fn content_type(self) -> &'static str {
@@ -202,41 +202,44 @@ mod tests {
 
     use super::*;
 
-    fn accepted(text: &str) -> Option<Media> {
+    fn accepted(text: &str) -> Option<MediaType> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_str(text).unwrap());
-        Media::accepted(&headers)
+        MediaType::accepted(&headers)
     }
 
     #[test]
     fn the_named_type_wins_by_quality_and_then_the_newer_one() {
         let cases = [
-            ("application/json", Some(Media::Json)),
+            ("application/json", Some(MediaType::Json)),
             (
                 "application/graphql-response+json",
-                Some(Media::GraphqlResponse),
+                Some(MediaType::GraphqlResponse),
             ),
             (
                 "application/graphql-response+json, application/json;q=0.9",
-                Some(Media::GraphqlResponse),
+                Some(MediaType::GraphqlResponse),
             ),
             (
                 "application/json, application/graphql-response+json",
-                Some(Media::GraphqlResponse),
+                Some(MediaType::GraphqlResponse),
             ),
             (
                 "application/json;q=0.9, application/graphql-response+json;q=0.8",
-                Some(Media::Json),
+                Some(MediaType::Json),
             ),
-            ("Application/JSON; charset=UTF-8", Some(Media::Json)),
-            ("*/*", Some(Media::Json)),
-            ("application/*", Some(Media::Json)),
+            ("Application/JSON; charset=UTF-8", Some(MediaType::Json)),
+            ("*/*", Some(MediaType::Json)),
+            ("application/*", Some(MediaType::Json)),
             (
                 "application/graphql-response+json;q=0.5, */*;q=0.1",
-                Some(Media::GraphqlResponse),
+                Some(MediaType::GraphqlResponse),
             ),
-            ("application/json;q=0, */*", Some(Media::GraphqlResponse)),
-            ("text/html, */*;q=0.1", Some(Media::Json)),
+            (
+                "application/json;q=0, */*",
+                Some(MediaType::GraphqlResponse),
+            ),
+            ("text/html, */*;q=0.1", Some(MediaType::Json)),
             ("text/event-stream", None),
             ("application/json;q=0", None),
             ("application/json; charset=latin1", None),
@@ -246,7 +249,10 @@ mod tests {
         for (text, wanted) in cases {
             assert_eq!(accepted(text), wanted, "{text}");
         }
-        assert_eq!(Media::accepted(&HeaderMap::new()), Some(Media::Json));
+        assert_eq!(
+            MediaType::accepted(&HeaderMap::new()),
+            Some(MediaType::Json)
+        );
     }
 
     #[test]
