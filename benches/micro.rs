@@ -16,7 +16,7 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     domain::{
-        bulk::{self, Group, History, Member, Past, Person},
+        bulk::{self, History, Member, Past, Person, ShareKey},
         messages::tree,
         reads::unread::{self, Scope},
         sessions::{self, Viewer},
@@ -27,11 +27,11 @@ use heddle::{
     id::{ConversationId, MessageId, ParticipantId, UserId},
     live::{
         cursor::Cursor,
-        follow::Since,
         log::{self, Change, Stream},
-        place::Place,
-        read::Entry,
-        share::{AtHand, Shares},
+        log_reader::Entry,
+        payload_cache::{AtHand, Shares},
+        position::LogPosition,
+        resume::Since,
     },
 };
 use migration::{Migrator, MigratorTrait};
@@ -101,7 +101,7 @@ fn path_read(bencher: Bencher<'_, '_>) {
 fn cursor() -> (Keys, UserId, Cursor) {
     let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
     let cursor = Cursor {
-        place: Place::Position(1 << 40),
+        place: LogPosition::Position(1 << 40),
         at: DateTime::UNIX_EPOCH,
     };
     (keys, UserId::mint(), cursor)
@@ -160,7 +160,7 @@ fn shared_answer_found(bencher: Bencher<'_, '_>) {
         position: 1,
         at: DateTime::UNIX_EPOCH,
         change: None,
-        place: Place::Position(1),
+        place: LogPosition::Position(1),
         at_hand: AtHand::default(),
     };
     runtime.block_on(async {
@@ -169,7 +169,7 @@ fn shared_answer_found(bencher: Bencher<'_, '_>) {
         let make = || async { Some(Arc::from([Box::from("{}")])) };
         shares.form(&entry, group, make).await.unwrap();
     });
-    bencher.bench_local(|| shares.at_hand(&entry, group, user).unwrap());
+    bencher.bench_local(|| shares.cached(&entry, group, user).unwrap());
     assert_eq!(shares.made(), 1);
 }
 
@@ -268,7 +268,7 @@ async fn fill(app: &App, reader: UserId, id: ConversationId) {
         password_hash: None,
         at,
     };
-    let group = Group {
+    let group = ShareKey {
         id,
         title: "Loom".to_owned(),
         topic: None,

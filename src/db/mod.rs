@@ -190,7 +190,7 @@ impl Db {
         let count = |count: &mut u64| *count = count.wrapping_add(1);
         match wakeup {
             Wakeup::Readers => self.wakeups.send_modify(count),
-            Wakeup::Fleeting => self.ephemeral_wakeups.send_modify(count),
+            Wakeup::Ephemeral => self.ephemeral_wakeups.send_modify(count),
             Wakeup::Workers => self.job_wakeup.notify_one(),
             Wakeup::Sessions => self.note_session_endings(),
         }

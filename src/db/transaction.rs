@@ -34,7 +34,7 @@ pub struct Tx {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wakeup {
     Readers,
-    Fleeting,
+    Ephemeral,
     Workers,
     Sessions,
 }
@@ -47,7 +47,7 @@ impl Tx {
 
     /// Rings the doorbell of fleeting changes once this transaction is committed.
     pub fn notify_ephemeral_on_commit(&self) {
-        self.add_wakeup(Wakeup::Fleeting);
+        self.add_wakeup(Wakeup::Ephemeral);
     }
 
     /// Wakes a worker once this transaction is committed: it asked for background work.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::place::{Place, read_number, write_number};
+use super::position::{LogPosition, read_number, write_number};
 use crate::{auth::token::Keys, id::UserId};
 
 /// Longer ones are not looked at. A place with 300 running transactions takes about a kilobyte.
@@ -12,7 +12,7 @@ const MAX_BYTES: usize = 16 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     /// What has been delivered.
-    pub place: Place,
+    pub place: LogPosition,
     /// All that is not delivered happened after this.
     pub at: DateTime<Utc>,
 }
@@ -34,7 +34,7 @@ impl Cursor {
         }
         let bytes = keys.verify_opaque(owner, text)?;
         let mut rest = bytes.as_slice();
-        let place = Place::read(&mut rest)?;
+        let place = LogPosition::read(&mut rest)?;
         let at = DateTime::from_timestamp(read_number(&mut rest)?.cast_signed(), 0)?;
         rest.is_empty().then_some(Self { place, at })
     }
@@ -53,7 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::live::place::{Snapshot, tests::places};
+    use crate::live::position::{Snapshot, tests::places};
 
     proptest! {
         #[test]
@@ -78,7 +78,7 @@ mod tests {
         let running: Vec<_> = (0..40).map(|n| (first + n * 20_000).to_string()).collect();
         let snapshot = format!("{first}:{}:{}", first + 800_000, running.join(","));
         let snapshot = Arc::new(Snapshot::parse(&snapshot).unwrap());
-        let place = Place::Inside {
+        let place = LogPosition::Inside {
             seen: Arc::clone(&snapshot),
             next: snapshot,
             position: 1 << 40,
@@ -93,7 +93,7 @@ mod tests {
         let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
         let owner = UserId::mint();
         let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
-        let place = Place::Position(300);
+        let place = LogPosition::Position(300);
         let text = Cursor { place, at }.seal(&keys, owner);
         for index in 0..text.len() {
             let mut changed = text.clone().into_bytes();

@@ -193,7 +193,7 @@ impl Change {
 
     /// Whether it is told to those who listen now, and never again.
     #[must_use]
-    pub fn is_fleeting(&self) -> bool {
+    pub fn is_ephemeral(&self) -> bool {
         matches!(
             self,
             Self::PresenceChanged { .. } | Self::TypingChanged { .. }

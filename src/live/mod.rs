@@ -1,18 +1,18 @@
 //! The stream: the event log, the hub that dispatches it on this node, cursors. No GraphQL, no HTTP.
 
+mod backend;
 pub mod bus;
 pub mod cursor;
-mod fleeting;
-pub mod follow;
-mod ground;
+mod ephemeral;
 pub mod hub;
 pub mod installation;
 pub mod log;
-pub mod place;
+pub mod log_reader;
+mod log_sql;
+pub mod payload_cache;
+pub mod position;
 mod presence;
-pub mod prune;
-pub mod read;
-pub mod share;
+pub mod resume;
+pub mod retention;
 #[cfg(test)]
 mod simulation;
-mod statements;

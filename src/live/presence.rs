@@ -34,7 +34,7 @@ const TYPED: TimeDelta = TimeDelta::minutes(1);
 const CHUNK: usize = 1000;
 
 /// Somebody's first socket on this node opened (true), or their last one closed.
-pub(super) type Passing = (UserId, bool);
+pub(super) type PresenceSignal = (UserId, bool);
 
 /// The people of one node.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub(super) struct Presence {
     db: Db,
     clock: Clock,
     node: Uuid,
-    passing: mpsc::UnboundedReceiver<Passing>,
+    passing: mpsc::UnboundedReceiver<PresenceSignal>,
     here: HashSet<UserId>,
     leaving: HashMap<UserId, Instant>,
     is_failing: bool,
@@ -50,7 +50,11 @@ pub(super) struct Presence {
 
 impl Presence {
     /// Of a node that nobody is on yet.
-    pub(super) fn new(db: &Db, clock: &Clock, passing: mpsc::UnboundedReceiver<Passing>) -> Self {
+    pub(super) fn new(
+        db: &Db,
+        clock: &Clock,
+        passing: mpsc::UnboundedReceiver<PresenceSignal>,
+    ) -> Self {
         Self {
             db: db.clone(),
             clock: clock.clone(),
@@ -110,7 +114,7 @@ impl Presence {
         self.db.write(write).await
     }
 
-    async fn pass(&mut self, passing: Vec<Passing>) -> Result<(), Error> {
+    async fn pass(&mut self, passing: Vec<PresenceSignal>) -> Result<(), Error> {
         let mut came = vec![];
         for (user, is_here) in passing {
             if is_here {

@@ -31,7 +31,7 @@ use crate::{
         users::loader::UserKey,
     },
     id::{ConversationId, MessageId, NotificationId, ThreadId, UserId},
-    live::{log::Change, read::Entry},
+    live::{log::Change, log_reader::Entry},
 };
 
 /// The event; none when it is not wanted, when the viewer may not see what it is about, or when that

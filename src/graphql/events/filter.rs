@@ -6,7 +6,7 @@ use async_graphql::{Enum, InputObject};
 
 use crate::{
     id::ConversationId,
-    live::{hub::Wants, log::Change},
+    live::{hub::ChangeFilter, log::Change},
 };
 
 /// Groups of events.
@@ -48,10 +48,10 @@ impl EventFilter {
     }
 
     /// The changes to hear; none for all.
-    pub(super) fn wants_only(&self) -> Option<Wants> {
+    pub(super) fn wants_only(&self) -> Option<ChangeFilter> {
         self.categories.as_ref()?;
         let filter = self.clone();
-        Some(Wants::new(move |change| filter.wants(change)))
+        Some(ChangeFilter::new(move |change| filter.wants(change)))
     }
 
     /// Whether an event of this conversation is wanted.

@@ -7,7 +7,7 @@ use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, Sel
 use async_graphql_value::Value;
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::live::share::Group;
+use crate::live::payload_cache::ShareKey;
 
 /// What a field has inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Plan {
         text: &str,
         operation: Option<&str>,
         variables: &serde_json::Map<String, serde_json::Value>,
-    ) -> Group {
+    ) -> ShareKey {
         let values: Vec<_> = self
             .variables
             .iter()

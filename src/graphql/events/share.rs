@@ -21,8 +21,8 @@ use crate::{
     id::{MessageId, UserId},
     live::{
         log::Change,
-        read::Entry,
-        share::{Form, Group},
+        log_reader::Entry,
+        payload_cache::{RenderedPayload, ShareKey},
     },
 };
 
@@ -53,7 +53,7 @@ impl Given {
 /// An answer that was executed once for many, on its way to one subscriber.
 #[derive(Debug)]
 pub struct Shared {
-    pub(super) form: Form,
+    pub(super) form: RenderedPayload,
     /// Where the subscriber goes on from.
     pub cursor: Option<String>,
 }
@@ -97,7 +97,7 @@ pub struct Share {
     /// Which events.
     pub plan: Arc<Plan>,
     /// With whom.
-    pub group: Group,
+    pub group: ShareKey,
     /// How an answer is made.
     pub render: Render,
     /// Where the stream that was opened is left for the transport.
@@ -106,11 +106,11 @@ pub struct Share {
 
 impl Share {
     /// This event in the form that was made for the group, if that is at hand and the subscriber may see it.
-    pub(super) fn at_hand(&self, telling: &Telling, entry: &Entry) -> Option<Form> {
+    pub(super) fn at_hand(&self, telling: &Telling, entry: &Entry) -> Option<RenderedPayload> {
         self.news(entry)?;
         let who = &telling.who;
         let shares = who.app.hub.shares();
-        let form = shares.at_hand(entry, self.group, who.viewer.user)?;
+        let form = shares.cached(entry, self.group, who.viewer.user)?;
         telling.is_over().is_none().then_some(form)
     }
 
@@ -121,7 +121,7 @@ impl Share {
         telling: &Telling,
         entry: &Entry,
         load: impl FnOnce(String) -> F,
-    ) -> Option<Form>
+    ) -> Option<RenderedPayload>
     where
         F: Future<Output = Option<Item>>,
     {
@@ -137,7 +137,7 @@ impl Share {
         who: &Listener,
         entry: &Entry,
         load: impl FnOnce(String) -> F,
-    ) -> Result<Option<Form>>
+    ) -> Result<Option<RenderedPayload>>
     where
         F: Future<Output = Option<Item>>,
     {
@@ -180,7 +180,7 @@ impl Share {
     }
 }
 
-fn pieces(body: &[u8]) -> Form {
+fn pieces(body: &[u8]) -> RenderedPayload {
     let text = String::from_utf8_lossy(body);
     text.split(PLACEHOLDER.as_str()).map(Box::from).collect()
 }

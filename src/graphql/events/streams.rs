@@ -21,10 +21,10 @@ use crate::{
     id::{ConversationId, MessageId},
     live::{
         cursor::Cursor,
-        hub::Making,
+        hub::Prerender,
         log::{Change, EndReason},
-        read::Entry,
-        share::Form,
+        log_reader::Entry,
+        payload_cache::RenderedPayload,
     },
 };
 
@@ -54,9 +54,13 @@ pub(super) struct Events {
 
 impl Events {
     /// Makes an event for all who ask alike, before they hear of it.
-    pub(super) fn making(who: &Arc<Listener>, filter: &Arc<EventFilter>, share: Share) -> Making {
+    pub(super) fn making(
+        who: &Arc<Listener>,
+        filter: &Arc<EventFilter>,
+        share: Share,
+    ) -> Prerender {
         let (who, filter, share) = (Arc::clone(who), Arc::clone(filter), Arc::new(share));
-        Making::new(share.group, move |entry| {
+        Prerender::new(share.group, move |entry| {
             let (who, filter, share) = (Arc::clone(&who), Arc::clone(&filter), Arc::clone(&share));
             async move {
                 let wants = |change| filter.wants(change);
@@ -134,7 +138,7 @@ impl Events {
         Some(self.shared(form, Cursor::after(entry)))
     }
 
-    fn shared(&mut self, form: Form, cursor: Cursor) -> Told<Event> {
+    fn shared(&mut self, form: RenderedPayload, cursor: Cursor) -> Told<Event> {
         let (keys, owner) = (&self.telling.who.app.keys, self.telling.who.viewer.user);
         // Most ask for none, and sealing one takes longer than all the rest.
         let is_asked_for = form.len() > 1 || self.resume.is_some();
@@ -148,8 +152,8 @@ impl Events {
 
     /// What this subscriber is told; nothing when they do not hear of it.
     async fn tell(&mut self, entry: &Entry) -> Option<Told<Event>> {
-        let is_fleeting = entry.change.as_ref().is_some_and(Change::is_fleeting);
-        let cursor = if is_fleeting {
+        let is_ephemeral = entry.change.as_ref().is_some_and(Change::is_ephemeral);
+        let cursor = if is_ephemeral {
             self.last.clone()
         } else {
             Cursor::after(entry)
@@ -176,7 +180,7 @@ impl Events {
     }
 
     /// The answer that others share, if this event has one.
-    async fn form(&self, entry: &Entry) -> Option<Form> {
+    async fn form(&self, entry: &Entry) -> Option<RenderedPayload> {
         let share = self.share.as_ref()?;
         let change = entry.change.as_ref();
         change.filter(|change| self.filter.wants(change))?;
@@ -232,9 +236,9 @@ pub(super) struct Messages {
 
 impl Messages {
     /// Makes a message for all who ask alike, before they hear of it.
-    pub(super) fn making(who: &Arc<Listener>, share: Share) -> Making {
+    pub(super) fn making(who: &Arc<Listener>, share: Share) -> Prerender {
         let (who, share) = (Arc::clone(who), Arc::new(share));
-        Making::new(share.group, move |entry| {
+        Prerender::new(share.group, move |entry| {
             let (who, share) = (Arc::clone(&who), Arc::clone(&share));
             async move {
                 if let Some(Change::MessageSent { message }) = entry.change {
@@ -322,7 +326,7 @@ impl Messages {
     }
 
     /// The answer that others share, if this message has one.
-    async fn form(&self, entry: &Entry, id: MessageId) -> Option<Form> {
+    async fn form(&self, entry: &Entry, id: MessageId) -> Option<RenderedPayload> {
         let load = |_| load_shared(&self.telling.who, id);
         let share = self.share.as_ref()?;
         share.form(&self.telling, entry, load).await

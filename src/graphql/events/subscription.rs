@@ -26,9 +26,9 @@ use crate::{
     id::ConversationId,
     live::{
         cursor::Cursor,
-        follow::Since,
-        hub::{Wanted, Wants},
+        hub::{ChangeFilter, SubscribeOptions},
         log::Change,
+        resume::Since,
     },
 };
 
@@ -63,7 +63,7 @@ impl EventSubscription {
         let who = Listener::new(app, caller(ctx), viewer);
         let share = share(ctx).cloned();
         let making = |share| Events::making(&who, &filter, share);
-        let wanted = Wanted {
+        let wanted = SubscribeOptions {
             only: filter.conversations(),
             changes: filter.wants_only(),
             making: share.clone().map(making),
@@ -93,13 +93,13 @@ impl EventSubscription {
         let who = Listener::new(app(ctx), caller(ctx), viewer(ctx)?);
         let share = share(ctx).cloned();
         let sent = |change: &Change| matches!(change, Change::MessageSent { .. });
-        let wanted = Wanted {
+        let wanted = SubscribeOptions {
             only: Some(HashSet::from([conversation_id])),
-            changes: Some(Wants::new(sent)),
+            changes: Some(ChangeFilter::new(sent)),
             making: share.clone().map(|share| Messages::making(&who, share)),
         };
         let telling = Telling::begin(&who, Since::Now, wanted).await?;
-        if !telling.following.hears(conversation_id) {
+        if !telling.following.is_member_of(conversation_id) {
             return Err(Error::not_found("conversation").into());
         }
         let handed = share.as_ref().map(|share| share.handed.clone());

@@ -19,10 +19,10 @@ use crate::{
         errors::{Refusal, Result},
     },
     live::{
-        follow::{Following, Since},
-        hub::{SessionWatch, Wanted},
+        hub::{SessionWatch, SubscribeOptions},
         log::{Change, EndReason},
-        read::Entry,
+        log_reader::Entry,
+        resume::{ResumedStream, Since},
     },
 };
 
@@ -63,7 +63,7 @@ impl Listener {
 /// One subscriber.
 pub(super) struct Telling {
     pub(super) who: Arc<Listener>,
-    pub(super) following: Following,
+    pub(super) following: ResumedStream,
     session: SessionWatch,
     lapses: Instant,
     /// Ends when the session does, or its token. Kept, so that waiting for each event sets no clock of its own.
@@ -83,7 +83,7 @@ impl Telling {
     pub(super) async fn begin(
         who: &Arc<Listener>,
         since: Since,
-        wanted: Wanted,
+        wanted: SubscribeOptions,
     ) -> std::result::Result<Self, Error> {
         let Listener { app, viewer, .. } = &**who;
         let session = app.hub.watch(viewer.session).await?;

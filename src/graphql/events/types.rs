@@ -9,7 +9,7 @@ use crate::{
         reads::types::UnreadTotals, scalars::DateTime, threads::types::Thread, users::types::User,
     },
     id::{ConversationId, MessageId, NotificationId},
-    live::{follow::Opening, log::EndReason},
+    live::{log::EndReason, resume::Opening},
 };
 
 /// How a stream began.

@@ -11,27 +11,27 @@ use crate::db::Db;
 
 /// Where to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bell {
+pub enum Wakeup {
     /// The event log has grown.
     Log,
     /// Somebody came, went, or types.
-    Fleeting,
+    Ephemeral,
 }
 
-impl Bell {
-    const ALL: [Self; 2] = [Self::Log, Self::Fleeting];
+impl Wakeup {
+    const ALL: [Self; 2] = [Self::Log, Self::Ephemeral];
 }
 
 /// Listens to the rings of one side: this process, or the other nodes.
 #[derive(Clone, Debug)]
 pub(super) struct Side {
     log: watch::Receiver<u64>,
-    fleeting: watch::Receiver<u64>,
+    ephemeral: watch::Receiver<u64>,
 }
 
 impl Side {
-    pub(super) fn new(log: watch::Receiver<u64>, fleeting: watch::Receiver<u64>) -> Self {
-        Self { log, fleeting }
+    pub(super) fn new(log: watch::Receiver<u64>, ephemeral: watch::Receiver<u64>) -> Self {
+        Self { log, ephemeral }
     }
 
     fn near(db: &Db) -> Self {
@@ -45,10 +45,10 @@ impl Side {
     }
 
     /// The next ring. Rings since the last call are one. For ever when nobody can ring any more.
-    async fn rung(&mut self) -> Bell {
+    async fn notified(&mut self) -> Wakeup {
         tokio::select! {
-            Ok(()) = self.log.changed() => Bell::Log,
-            Ok(()) = self.fleeting.changed() => Bell::Fleeting,
+            Ok(()) = self.log.changed() => Wakeup::Log,
+            Ok(()) = self.ephemeral.changed() => Wakeup::Ephemeral,
             else => std::future::pending().await,
         }
     }
@@ -76,14 +76,14 @@ impl Bus {
     ///
     /// Whoever hears any ring reads the log, so the log's own bell can come last and never go unheard;
     /// the other way round a busy log would drown what is fleeting.
-    pub async fn rung(&mut self) -> Bell {
+    pub async fn notified(&mut self) -> Wakeup {
         let Self { near, far } = self;
         tokio::select! {
             biased;
-            Ok(()) = near.fleeting.changed() => Bell::Fleeting,
-            Ok(()) = far.fleeting.changed() => Bell::Fleeting,
-            Ok(()) = near.log.changed() => Bell::Log,
-            Ok(()) = far.log.changed() => Bell::Log,
+            Ok(()) = near.ephemeral.changed() => Wakeup::Ephemeral,
+            Ok(()) = far.ephemeral.changed() => Wakeup::Ephemeral,
+            Ok(()) = near.log.changed() => Wakeup::Log,
+            Ok(()) = far.log.changed() => Wakeup::Log,
             else => std::future::pending().await,
         }
     }

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Bell, Side};
+use super::{Side, Wakeup};
 use crate::{db::Db, error::Error};
 
 /// How long Redis may take to answer before it counts as gone.
@@ -35,7 +35,7 @@ const LONGEST_REST: Duration = Duration::from_secs(2);
 /// What the names of our channels begin with.
 const CHANNELS: &str = "heddle:";
 /// What goes over the wire beside the node's id: one letter for each bell.
-const LETTERS: [(Bell, &str); 2] = [(Bell::Log, "l"), (Bell::Fleeting, "f")];
+const LETTERS: [(Wakeup, &str); 2] = [(Wakeup::Log, "l"), (Wakeup::Ephemeral, "f")];
 
 /// The link of one node to the others.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub struct Link {
     node: Uuid,
     near: Side,
     log: watch::Sender<u64>,
-    fleeting: watch::Sender<u64>,
+    ephemeral: watch::Sender<u64>,
     /// Whether rings are carried at this moment, for others to ask.
     carries: Arc<AtomicBool>,
     is_gone: bool,
@@ -68,7 +68,7 @@ impl Link {
             node: crate::id::mint(),
             near: Side::near(db),
             log: watch::Sender::new(0),
-            fleeting: watch::Sender::new(0),
+            ephemeral: watch::Sender::new(0),
             carries: Arc::clone(carries),
             is_gone: false,
             failures: 0,
@@ -79,7 +79,7 @@ impl Link {
     pub(super) fn listen(&self) -> Side {
         Side {
             log: self.log.subscribe(),
-            fleeting: self.fleeting.subscribe(),
+            ephemeral: self.ephemeral.subscribe(),
         }
     }
 
@@ -118,9 +118,9 @@ impl Link {
         connection.subscribe(self.channel.as_str()).await?;
         // What rang before is not told again, neither here nor to the others. And a Redis that lets us in but not
         // ring is still away: it would be back, and away, with every ring.
-        for bell in Bell::ALL {
-            self.heard(bell);
-            self.publish(&mut connection, bell).await?;
+        for wakeup in Wakeup::ALL {
+            self.heard(wakeup);
+            self.publish(&mut connection, wakeup).await?;
         }
         self.failures = 0;
         self.carries.store(true, Ordering::Release);
@@ -132,7 +132,7 @@ impl Link {
         loop {
             tokio::select! {
                 // Whatever is committed while this is on its way is one more ring, not many.
-                bell = self.near.rung() => self.publish(&mut connection, bell).await?,
+                wakeup = self.near.notified() => self.publish(&mut connection, wakeup).await?,
                 Some(push) = pushes.recv() => self.pushed(push)?,
                 _ = beat.tick() => Cmd::new().arg("PING").exec_async(&mut connection).await?,
             }
@@ -142,9 +142,9 @@ impl Link {
     async fn publish(
         &self,
         connection: &mut MultiplexedConnection,
-        bell: Bell,
+        wakeup: Wakeup,
     ) -> Result<(), RedisError> {
-        let letter = LETTERS.iter().find(|(known, _)| *known == bell);
+        let letter = LETTERS.iter().find(|(known, _)| *known == wakeup);
         let (_, letter) = letter.unwrap_or(&LETTERS[0]);
         let mut publish = Cmd::new();
         publish
@@ -166,16 +166,16 @@ impl Link {
             return Ok(());
         }
         // A newer version may ring bells that this one does not have.
-        for (bell, _) in LETTERS.iter().filter(|(_, letter)| text.ends_with(letter)) {
-            self.heard(*bell);
+        for (wakeup, _) in LETTERS.iter().filter(|(_, letter)| text.ends_with(letter)) {
+            self.heard(*wakeup);
         }
         Ok(())
     }
 
-    fn heard(&self, bell: Bell) {
-        let side = match bell {
-            Bell::Log => &self.log,
-            Bell::Fleeting => &self.fleeting,
+    fn heard(&self, wakeup: Wakeup) {
+        let side = match wakeup {
+            Wakeup::Log => &self.log,
+            Wakeup::Ephemeral => &self.ephemeral,
         };
         side.send_modify(|count| *count = count.wrapping_add(1));
     }

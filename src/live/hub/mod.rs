@@ -1,7 +1,7 @@
 //! The hub of one node: reads the log once for everybody here and hands each event to those who hear
 //! its stream. Whether somebody may still see what an event is about is asked at delivery, not here.
 
-mod reader;
+mod dispatcher;
 mod sessions;
 mod subscribers;
 
@@ -20,13 +20,13 @@ use tokio::sync::{OnceCell, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
-    reader::{Reader, Request},
+    dispatcher::{Dispatcher, Request},
     sessions::Sessions,
     subscribers::{QUEUE, Subscriber},
 };
 pub use self::{
     sessions::SessionWatch,
-    subscribers::{Making, Wanted, Wants},
+    subscribers::{ChangeFilter, Prerender, SubscribeOptions},
 };
 use crate::{
     clock::Clock,
@@ -34,11 +34,11 @@ use crate::{
     error::{Code, Error},
     id::{ConversationId, SessionId, UserId},
     live::{
+        backend::HubBackend,
         cursor::Cursor,
-        ground::Ground,
-        place::Place,
-        read::{Entry, Log},
-        share::Shares,
+        log_reader::{Entry, Log},
+        payload_cache::PayloadCache,
+        position::LogPosition,
     },
 };
 
@@ -47,11 +47,11 @@ use crate::{
 pub struct Hub(Arc<Shared>);
 
 struct Shared {
-    ground: Arc<dyn Ground>,
+    backend: Arc<dyn HubBackend>,
     clock: Clock,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-    keeps: TimeDelta,
+    retention: TimeDelta,
     redis_url: Option<String>,
     /// Whether rings come and go over Redis at this moment.
     is_linked: Arc<AtomicBool>,
@@ -60,7 +60,7 @@ struct Shared {
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Request>>>,
     reached: watch::Sender<Option<Cursor>>,
     sessions: Sessions,
-    shares: Shares,
+    shares: PayloadCache,
 }
 
 impl fmt::Debug for Hub {
@@ -73,7 +73,7 @@ impl fmt::Debug for Hub {
 #[derive(Debug)]
 pub(super) struct Subscription {
     /// Everything up to here happened before; everything after comes through [`Subscription::next`].
-    pub(super) place: Place,
+    pub(super) place: LogPosition,
     /// The conversations that the person took part in at that place.
     pub(super) conversations: HashSet<ConversationId>,
     id: u64,
@@ -108,7 +108,7 @@ fn behind() -> Error {
 }
 
 impl Hub {
-    /// The hub of a node that uses this database, whose log `keeps` events for this long, and hears
+    /// The hub of a node that uses this database, whose log `retention` events for this long, and hears
     /// other nodes over this Redis. Reads nothing yet.
     #[must_use]
     pub fn new(
@@ -116,7 +116,7 @@ impl Hub {
         clock: &Clock,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
-        keeps: Duration,
+        retention: Duration,
         redis_url: Option<String>,
     ) -> Self {
         Self::over(
@@ -124,27 +124,27 @@ impl Hub {
             clock,
             tasks,
             shutdown,
-            keeps,
+            retention,
             redis_url,
         )
     }
 
     /// A hub that stands on this.
     pub(super) fn over(
-        ground: Arc<dyn Ground>,
+        backend: Arc<dyn HubBackend>,
         clock: &Clock,
         tasks: &TaskTracker,
         shutdown: &CancellationToken,
-        keeps: Duration,
+        retention: Duration,
         redis_url: Option<String>,
     ) -> Self {
         let (requests, inbox) = mpsc::unbounded_channel();
         Self(Arc::new(Shared {
-            ground,
+            backend,
             clock: clock.clone(),
             tasks: tasks.clone(),
             shutdown: shutdown.clone(),
-            keeps: TimeDelta::from_std(keeps).unwrap_or(TimeDelta::MAX),
+            retention: TimeDelta::from_std(retention).unwrap_or(TimeDelta::MAX),
             redis_url,
             is_linked: Arc::default(),
             started: OnceCell::new(),
@@ -152,7 +152,7 @@ impl Hub {
             inbox: Mutex::new(Some(inbox)),
             reached: watch::Sender::new(None),
             sessions: Sessions::default(),
-            shares: Shares::default(),
+            shares: PayloadCache::default(),
         }))
     }
 
@@ -160,7 +160,7 @@ impl Hub {
     /// [`Hub::reached`] has an answer for each of them.
     pub async fn start(&self) -> Result<(), Error> {
         let begin = || async {
-            let reader = Reader::new(&self.0).await?;
+            let reader = Dispatcher::new(&self.0).await?;
             self.0.tasks.spawn(reader.run());
             Ok(())
         };
@@ -183,7 +183,7 @@ impl Hub {
 
     /// What the subscribers of this node share.
     #[must_use]
-    pub fn shares(&self) -> &Shares {
+    pub fn shares(&self) -> &PayloadCache {
         &self.0.shares
     }
 
@@ -197,7 +197,7 @@ impl Hub {
     }
 
     pub(super) fn log(&self) -> Arc<dyn Log> {
-        Arc::<dyn Ground>::clone(&self.0.ground)
+        Arc::<dyn HubBackend>::clone(&self.0.backend)
     }
 
     pub(super) fn now(&self) -> DateTime<Utc> {
@@ -205,15 +205,15 @@ impl Hub {
     }
 
     /// How old a cursor may be.
-    pub(super) fn keeps(&self) -> TimeDelta {
-        self.0.keeps
+    pub(super) fn retention(&self) -> TimeDelta {
+        self.0.retention
     }
 
     /// Begins to hear what this person hears.
     pub(super) async fn subscribe(
         &self,
         user: UserId,
-        wanted: Wanted,
+        wanted: SubscribeOptions,
     ) -> Result<Subscription, Error> {
         self.start().await?;
         let (queue, events) = mpsc::channel(QUEUE);

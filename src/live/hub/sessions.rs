@@ -12,7 +12,7 @@ use crate::{
     entity::session,
     error::Error,
     id::SessionId,
-    live::{ground::Ground, log::EndReason},
+    live::{backend::HubBackend, log::EndReason},
 };
 
 /// Sessions looked up by one statement.
@@ -76,12 +76,12 @@ impl Sessions {
     /// time, or before the watch began.
     pub(super) async fn check(
         &self,
-        ground: &dyn Ground,
+        backend: &dyn HubBackend,
         now: DateTime<Utc>,
         all: bool,
     ) -> Result<(), Error> {
         for ids in self.to_check(all).chunks(CHUNK) {
-            let rows = ground.sessions(ids).await?;
+            let rows = backend.sessions(ids).await?;
             let found: HashMap<_, _> = rows.into_iter().map(|row| (row.id, row)).collect();
             for id in ids {
                 match found.get(id).map(|row| over(row, now)) {

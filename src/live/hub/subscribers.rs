@@ -17,9 +17,9 @@ use crate::{
     id::{ConversationId, UserId},
     live::{
         log::Change,
-        presence::Passing,
-        read::Entry,
-        share::{AT_HAND, Group},
+        log_reader::Entry,
+        payload_cache::{PAYLOAD_SLOTS, ShareKey},
+        presence::PresenceSignal,
     },
 };
 
@@ -32,42 +32,42 @@ const CROWD: usize = 16;
 
 /// What a subscriber wants of the hub.
 #[derive(Debug, Default)]
-pub struct Wanted {
+pub struct SubscribeOptions {
     /// Which conversations to hear; none for all.
     pub only: Option<HashSet<ConversationId>>,
     /// Which changes; none for all.
-    pub changes: Option<Wants>,
+    pub changes: Option<ChangeFilter>,
     /// What is made for all who ask alike.
-    pub making: Option<Making>,
+    pub making: Option<Prerender>,
 }
 
 /// Which changes a subscriber wants to hear, beside those of their own memberships and sessions: nobody else is woken
 /// for the others.
 #[derive(Clone)]
-pub struct Wants(Arc<dyn Fn(&Change) -> bool + Send + Sync>);
+pub struct ChangeFilter(Arc<dyn Fn(&Change) -> bool + Send + Sync>);
 
-impl Wants {
+impl ChangeFilter {
     /// Those of which this is true.
     pub fn new(wants: impl Fn(&Change) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(wants))
     }
 }
 
-impl fmt::Debug for Wants {
+impl fmt::Debug for ChangeFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Wants").finish_non_exhaustive()
     }
 }
 
 /// Makes what those who ask alike share of an event.
-pub struct Making {
-    group: Group,
+pub struct Prerender {
+    group: ShareKey,
     make: Box<dyn Fn(Arc<Entry>) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
-impl Making {
+impl Prerender {
     /// What is made in this way for this group.
-    pub fn new<F>(group: Group, make: impl Fn(Arc<Entry>) -> F + Send + Sync + 'static) -> Self
+    pub fn new<F>(group: ShareKey, make: impl Fn(Arc<Entry>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -78,7 +78,7 @@ impl Making {
     }
 }
 
-impl fmt::Debug for Making {
+impl fmt::Debug for Prerender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Making").finish_non_exhaustive()
     }
@@ -88,7 +88,7 @@ impl fmt::Debug for Making {
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) user: UserId,
-    pub(super) wanted: Wanted,
+    pub(super) wanted: SubscribeOptions,
     pub(super) queue: mpsc::Sender<Arc<Entry>>,
     /// Set when the subscriber was let go because it fell behind.
     pub(super) is_behind: Arc<AtomicBool>,
@@ -106,7 +106,7 @@ impl Subscriber {
                     | Change::SessionEnded { .. },
                 ),
             ) => true,
-            (Some(Wants(wants)), Some(change)) => wants(change),
+            (Some(ChangeFilter(wants)), Some(change)) => wants(change),
             // Nobody here knows how to tell of it.
             (Some(_), None) => false,
         }
@@ -117,7 +117,7 @@ impl Subscriber {
 #[derive(Debug)]
 pub(super) struct Subscribers {
     /// Told when somebody's first subscriber comes and their last one goes.
-    passing: mpsc::UnboundedSender<Passing>,
+    passing: mpsc::UnboundedSender<PresenceSignal>,
     last: u64,
     all: HashMap<u64, (Subscriber, HashSet<Uuid>)>,
     by_stream: HashMap<Uuid, BTreeSet<u64>>,
@@ -125,7 +125,7 @@ pub(super) struct Subscribers {
 
 impl Subscribers {
     /// Nobody yet.
-    pub(super) fn new(passing: mpsc::UnboundedSender<Passing>) -> Self {
+    pub(super) fn new(passing: mpsc::UnboundedSender<PresenceSignal>) -> Self {
         Self {
             passing,
             last: 0,
@@ -177,7 +177,7 @@ impl Subscribers {
     }
 
     /// Hands something fleeting to whoever hears one of these streams, once. Those who lag miss it.
-    pub(super) fn dispatch_fleeting(&mut self, entry: Entry, streams: &[Uuid]) {
+    pub(super) fn dispatch_ephemeral(&mut self, entry: Entry, streams: &[Uuid]) {
         let listeners: BTreeSet<u64> = streams
             .iter()
             .filter_map(|stream| self.by_stream.get(stream))
@@ -202,7 +202,7 @@ impl Subscribers {
         entry: &Arc<Entry>,
         streams: &[Uuid],
     ) -> Vec<BoxFuture<'static, ()>> {
-        let mut groups: Vec<(&Making, usize)> = vec![];
+        let mut groups: Vec<(&Prerender, usize)> = vec![];
         let heard = streams
             .iter()
             .filter_map(|stream| self.by_stream.get(stream));
@@ -213,7 +213,7 @@ impl Subscribers {
             };
             if let Some((_, count)) = groups.iter_mut().find(|(of, _)| of.group == making.group) {
                 *count += 1;
-            } else if groups.len() < AT_HAND {
+            } else if groups.len() < PAYLOAD_SLOTS {
                 groups.push((making, 1));
             }
         }

@@ -9,8 +9,8 @@ use crate::{
     id::{ConversationId, UserId},
     live::{
         log::{Change, Stream},
-        place::{Place, Snapshot},
-        read::{Row, Scope},
+        log_reader::{Row, Scope},
+        position::{LogPosition, Snapshot},
     },
 };
 
@@ -161,12 +161,12 @@ impl Database {
         format!("{xmin}:{xmax}:{}", running.join(","))
     }
 
-    pub(super) fn end_of_log(&self) -> Place {
+    pub(super) fn end_of_log(&self) -> LogPosition {
         match self.kind {
-            Kind::Sqlite => Place::Position(self.visible_position),
+            Kind::Sqlite => LogPosition::Position(self.visible_position),
             Kind::Postgres => {
                 let snapshot = Snapshot::parse(&self.snapshot()).unwrap();
-                Place::Snapshot(snapshot.into())
+                LogPosition::Snapshot(snapshot.into())
             }
         }
     }

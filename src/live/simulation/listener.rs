@@ -8,17 +8,17 @@ use tokio::time::{Instant, sleep_until};
 use uuid::Uuid;
 
 use super::{
+    harness::{Harness, Phase, State},
     network::{KEEPS, Node},
-    promise::Hearing,
-    world::{Phase, State, World},
+    oracle::Hearing,
 };
 use crate::{
     id::UserId,
     live::{
         cursor::Cursor,
-        follow::{Following, Opening, Since},
-        place::Place,
-        read::Entry,
+        log_reader::Entry,
+        position::LogPosition,
+        resume::{Opening, ResumedStream, Since},
     },
 };
 
@@ -102,18 +102,18 @@ impl State {
 
 /// A device at work.
 pub(super) struct Device {
-    world: Arc<World>,
+    harness: Arc<Harness>,
     number: usize,
     name: String,
     user: UserId,
 }
 
 impl Device {
-    pub(super) fn new(world: &Arc<World>, number: usize) -> Self {
-        let state = world.state();
+    pub(super) fn new(harness: &Arc<Harness>, number: usize) -> Self {
+        let state = harness.state();
         let listener = &state.listeners[number];
         Self {
-            world: Arc::clone(world),
+            harness: Arc::clone(harness),
             number,
             name: listener.name.clone(),
             user: listener.user,
@@ -124,35 +124,39 @@ impl Device {
     pub(super) async fn listens(self) {
         loop {
             if let Err(broken) = self.connects().await {
-                return self.world.fails(&self.name, &broken);
+                return self.harness.fails(&self.name, &broken);
             }
             self.with(|listener| listener.is_connected = false);
-            let forgets = if self.world.once_in(4) { 0..KEPT } else { 0..1 };
-            let forgets = self.world.number(forgets);
+            let forgets = if self.harness.once_in(4) {
+                0..KEPT
+            } else {
+                0..1
+            };
+            let forgets = self.harness.number(forgets);
             self.with(|listener| {
                 if let Some(known) = &mut listener.known {
                     known.forgets(forgets);
                 }
             });
             self.step(format_args!("is away and forgets {forgets} events"));
-            let pause = match (self.world.phase(), self.world.number(0..8)) {
+            let pause = match (self.harness.phase(), self.harness.number(0..8)) {
                 (Phase::Calm, _) => 0..200,
                 (_, 0) => 2000..12_000,
                 _ => 0..1500,
             };
-            self.world.pause(pause).await;
-            while self.world.phase() == Phase::Night {
-                self.world.pause(500..1000).await;
+            self.harness.pause(pause).await;
+            while self.harness.phase() == Phase::Night {
+                self.harness.pause(500..1000).await;
             }
         }
     }
 
     /// One connection, until it is cut.
     async fn connects(&self) -> Result<(), String> {
-        let world = &self.world;
-        let (at, node) = world.some_node();
+        let harness = &self.harness;
+        let (at, node) = harness.some_node();
         let since = self.since(&node)?;
-        let (asked, asked_at) = (world.state().promise.moment(), world.clock.now());
+        let (asked, asked_at) = (harness.state().promise.moment(), harness.clock.now());
         let following = tokio::select! {
             biased;
             () = node.killed.cancelled() => return Ok(()),
@@ -165,7 +169,7 @@ impl Device {
         let opening = following.opening();
         self.step(format_args!("begins on node {at}: {opening:?}"));
         self.opens(&following, &since, asked_at)?;
-        let stood = world.state().promise.moment();
+        let stood = harness.state().promise.moment();
         self.with(|listener| {
             listener.is_connected = true;
             if let Some(known) = &mut listener.known {
@@ -178,14 +182,14 @@ impl Device {
     /// From where to go on: after the cursor that was kept, sealed and opened as between clients and servers. At
     /// first, from now, or from what a node had read when this device loaded all that it shows.
     fn since(&self, node: &Node) -> Result<Since, String> {
-        let keys = &self.world.keys;
+        let keys = &self.harness.keys;
         let kept = self.with(|listener| {
             let known = listener.known.as_ref();
             known.map(|known| known.cursor().clone())
         });
         let kept = match kept {
             Some(kept) => kept,
-            None if self.world.once_in(2) => return Ok(Since::Now),
+            None if self.harness.once_in(2) => return Ok(Since::Now),
             None => match node.hub.reached() {
                 Some(reached) => {
                     let known = Known::new(self.user, reached.clone());
@@ -195,8 +199,8 @@ impl Device {
                 None => return Ok(Since::Now),
             },
         };
-        if self.world.once_in(80) {
-            let &(_, other) = self.world.one_of(&self.world.people);
+        if self.harness.once_in(80) {
+            let &(_, other) = self.harness.one_of(&self.harness.people);
             let text = kept.seal(keys, other);
             let opened = Cursor::open(keys, self.user, &text);
             return match opened {
@@ -214,7 +218,7 @@ impl Device {
     /// Whether the stream began as it had to.
     fn opens(
         &self,
-        following: &Following,
+        following: &ResumedStream,
         since: &Since,
         asked_at: DateTime<Utc>,
     ) -> Result<(), String> {
@@ -226,19 +230,19 @@ impl Device {
             (Since::Cursor(cursor), Opening::Resumed) => {
                 *cursor == start && cursor.at + keeps >= asked_at
             }
-            (Since::Cursor(cursor), Opening::Reset) => cursor.at + keeps < self.world.clock.now(),
+            (Since::Cursor(cursor), Opening::Reset) => cursor.at + keeps < self.harness.clock.now(),
             _ => false,
         };
         if !is_right {
             return Err(format!("asks for {since:?} and is told {opening:?}"));
         }
         if opening == Opening::Resumed {
-            self.world.counts("streams resumed");
-            if matches!(start.place, Place::Inside { .. }) {
-                self.world.counts("streams resumed inside a batch");
+            self.harness.counts("streams resumed");
+            if matches!(start.place, LogPosition::Inside { .. }) {
+                self.harness.counts("streams resumed inside a batch");
             }
         } else {
-            self.world.counts(match opening {
+            self.harness.counts(match opening {
                 Opening::Reset => "streams reset",
                 _ => "streams started",
             });
@@ -248,9 +252,9 @@ impl Device {
         Ok(())
     }
 
-    async fn hears(&self, mut following: Following, node: &Node) -> Result<(), String> {
-        let world = &self.world;
-        let slowness = match world.number(0..12) {
+    async fn hears(&self, mut following: ResumedStream, node: &Node) -> Result<(), String> {
+        let harness = &self.harness;
+        let slowness = match harness.number(0..12) {
             0 => 2..40,
             1..6 => 0..3,
             _ => 0..1,
@@ -261,7 +265,7 @@ impl Device {
                 biased;
                 () = node.killed.cancelled() => None,
                 () = sleep_until(leaves_at) => {
-                    if world.phase() != Phase::Calm && world.once_in(3) {
+                    if harness.phase() != Phase::Calm && harness.once_in(3) {
                         return Ok(());
                     }
                     leaves_at = self.leaves_at();
@@ -273,7 +277,7 @@ impl Device {
                 Some(Ok(entry)) => self.takes(&entry)?,
                 Some(Err(error)) => {
                     let is_slow = error.to_string().contains("Events come faster");
-                    world.counts(if is_slow {
+                    harness.counts(if is_slow {
                         "listeners fell behind"
                     } else {
                         "replays failed"
@@ -282,11 +286,11 @@ impl Device {
                 }
                 None => return Ok(()),
             }
-            if world.phase() != Phase::Calm {
-                let stalls = world.once_in(1000);
+            if harness.phase() != Phase::Calm {
+                let stalls = harness.once_in(1000);
                 let pause = if stalls { 2000..9000 } else { slowness.clone() };
                 if pause.end > 1 {
-                    world.pause(pause).await;
+                    harness.pause(pause).await;
                 }
             }
         }
@@ -294,7 +298,7 @@ impl Device {
 
     fn takes(&self, entry: &Entry) -> Result<(), String> {
         let outcome = {
-            let state = &mut *self.world.state();
+            let state = &mut *self.harness.state();
             match &mut state.listeners[self.number].known {
                 Some(known) => {
                     let step = state.promise.hears(&mut known.hearing, entry);
@@ -304,20 +308,20 @@ impl Device {
             }
         };
         self.step(format_args!("hears {}", entry.position));
-        self.world.counts("events heard");
+        self.harness.counts("events heard");
         outcome.map_err(|what| format!("hears {entry:?}, which {what}"))
     }
 
     fn leaves_at(&self) -> Instant {
-        let millis = u64::try_from(self.world.number(100..4000)).unwrap();
+        let millis = u64::try_from(self.harness.number(100..4000)).unwrap();
         Instant::now() + Duration::from_millis(millis)
     }
 
     fn step(&self, does: fmt::Arguments<'_>) {
-        self.world.step(&self.name, does);
+        self.harness.step(&self.name, does);
     }
 
     fn with<T>(&self, ask: impl FnOnce(&mut Listener) -> T) -> T {
-        ask(&mut self.world.state().listeners[self.number])
+        ask(&mut self.harness.state().listeners[self.number])
     }
 }

@@ -8,12 +8,12 @@
 //! what each of them must hear.
 
 mod database;
+mod faults;
+mod harness;
 mod listener;
 mod network;
-mod promise;
-mod weather;
-mod world;
-mod writers;
+mod oracle;
+mod workload;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -24,11 +24,11 @@ use tokio::{
 
 use self::{
     database::Kind,
+    harness::{Harness, Phase},
     listener::{Device, Listener},
     network::Node,
-    world::{Phase, World},
 };
-use crate::live::follow::Since;
+use crate::live::resume::Since;
 
 /// Steps of one history.
 const STEPS: usize = 20_000;
@@ -47,8 +47,8 @@ fn the_stream_keeps_its_promise_on_sqlite() {
 #[test]
 fn the_stream_keeps_its_promise_on_postgres() {
     let also = [
-        "doorbells lost",
-        "nodes killed between commit and doorbell",
+        "wake-ups lost",
+        "nodes killed between commit and wake-up",
         "streams resumed inside a batch",
     ];
     keeps_its_promise(Kind::Postgres, &also);
@@ -69,18 +69,18 @@ fn a_seed_repeats_every_step() {
 #[test]
 fn the_sweep_comes_while_the_log_rings_all_the_time() {
     runtime().block_on(async {
-        let world = World::new(Kind::Postgres, 1);
-        let node = Node::starts(&world, 0);
-        world.state().nodes.push(node.clone());
-        world.state().is_busy = true;
-        let (_, ann) = world.people[0];
-        world.state().phase = Phase::Calm;
+        let harness = Harness::new(Kind::Postgres, 1);
+        let node = Node::starts(&harness, 0);
+        harness.state().nodes.push(node.clone());
+        harness.state().is_busy = true;
+        let (_, ann) = harness.people[0];
+        harness.state().phase = Phase::Calm;
         let hears = node.hub.follow(ann, Since::Now, None).await.unwrap();
         sleep(Duration::from_secs(10)).await;
         drop(hears);
-        let looks = world.state().tally["looks at what is fleeting"];
+        let looks = harness.state().tally["ephemeral checks"];
         assert!(looks > 5, "looked {looks} times in ten seconds");
-        world.state().nodes.clear();
+        harness.state().nodes.clear();
     });
 }
 
@@ -116,32 +116,36 @@ fn keeps_its_promise(kind: Kind, also: &[&str]) {
 /// Lives through one history. Returns what stands for all of its steps, and what happened how often.
 fn simulate(kind: Kind, seed: u64, steps: usize) -> (u64, BTreeMap<&'static str, u64>) {
     let runtime = runtime();
-    let world = runtime.block_on(async {
-        let world = World::new(kind, seed);
-        let nodes: Vec<_> = (0..weather::nodes(kind))
-            .map(|number| Node::starts(&world, number))
+    let harness = runtime.block_on(async {
+        let harness = Harness::new(kind, seed);
+        let nodes: Vec<_> = (0..faults::nodes(kind))
+            .map(|number| Node::starts(&harness, number))
             .collect();
-        world.state().nodes = nodes;
-        for (number, (name, user)) in (0..).zip([&world.people[..], &world.people[..2]].concat()) {
-            let device = number / world.people.len() + 1;
+        harness.state().nodes = nodes;
+        for (number, (name, user)) in
+            (0..).zip([&harness.people[..], &harness.people[..2]].concat())
+        {
+            let device = number / harness.people.len() + 1;
             let listener = Listener::new(name, device, user);
-            world.state().listeners.push(listener);
-            world.tasks.spawn(Device::new(&world, number).listens());
+            harness.state().listeners.push(listener);
+            harness.tasks.spawn(Device::new(&harness, number).listens());
         }
         for number in 0..WRITERS {
-            world.tasks.spawn(writers::writes(world.clone(), number));
+            harness
+                .tasks
+                .spawn(workload::writes(harness.clone(), number));
         }
-        world.tasks.spawn(weather::breaks(world.clone()));
-        if let Err(failure) = weather::passes(&world, steps).await {
+        harness.tasks.spawn(faults::breaks(harness.clone()));
+        if let Err(failure) = faults::passes(&harness, steps).await {
             panic!("{failure}\n{kind:?}; repeat it with {VARIABLE}={seed}");
         }
-        world
+        harness
     });
     drop(runtime);
-    let tally = std::mem::take(&mut world.state().tally);
-    let trace = world.trace();
+    let tally = std::mem::take(&mut harness.state().tally);
+    let trace = harness.trace();
     // They hold the world, and it holds them.
-    world.state().nodes.clear();
+    harness.state().nodes.clear();
     (trace, tally)
 }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{
     database::{Database, Kind},
-    world::{Phase, World},
+    harness::{Harness, Phase},
 };
 use crate::{
     clock::Clock,
@@ -22,14 +22,14 @@ use crate::{
     error::{Code, Error},
     id::{ConversationId, SessionId, UserId},
     live::{
+        backend::HubBackend,
         bus::{Bus, Link, Side},
-        fleeting::{Fleeting, Recent},
-        ground::Ground,
+        ephemeral::{Ephemeral, SeenEphemeral},
         hub::Hub,
-        place::{Place, Snapshot},
-        presence::{Passing, Presence},
-        prune,
-        read::{Log, Row, Scope},
+        log_reader::{Log, Row, Scope},
+        position::{LogPosition, Snapshot},
+        presence::{Presence, PresenceSignal},
+        retention,
     },
 };
 
@@ -41,7 +41,7 @@ pub(super) const KEEPS: Duration = Duration::from_mins(90);
 pub(super) struct Node {
     pub(super) hub: Hub,
     pub(super) killed: CancellationToken,
-    bells: Arc<Bells>,
+    wakeups: Arc<Wakeups>,
     /// The database is away until then.
     pub(super) fails_until: Duration,
     /// Redis is away until then.
@@ -50,28 +50,28 @@ pub(super) struct Node {
 
 /// The bells that one node hears.
 #[derive(Debug, Default)]
-struct Bells {
+struct Wakeups {
     near: watch::Sender<u64>,
     far: watch::Sender<u64>,
-    fleeting: watch::Sender<u64>,
+    ephemeral: watch::Sender<u64>,
 }
 
 impl Node {
     /// A new node at this place.
-    pub(super) fn starts(world: &Arc<World>, number: usize) -> Self {
-        let (killed, bells) = (CancellationToken::new(), Arc::new(Bells::default()));
+    pub(super) fn starts(harness: &Arc<Harness>, number: usize) -> Self {
+        let (killed, wakeups) = (CancellationToken::new(), Arc::new(Wakeups::default()));
         let connection = Connection {
-            world: Arc::clone(world),
+            harness: Arc::clone(harness),
             number,
             name: format!("node {number}"),
-            bells: Arc::clone(&bells),
+            wakeups: Arc::clone(&wakeups),
         };
-        let (clock, tasks) = (&world.clock, &world.tasks);
-        let ground = Arc::new(connection);
+        let (clock, tasks) = (&harness.clock, &harness.tasks);
+        let backend = Arc::new(connection);
         Self {
-            hub: Hub::over(ground, clock, tasks, &killed, KEEPS, None),
+            hub: Hub::over(backend, clock, tasks, &killed, KEEPS, None),
             killed,
-            bells,
+            wakeups,
             fails_until: Duration::ZERO,
             cut_until: Duration::ZERO,
         }
@@ -79,39 +79,39 @@ impl Node {
 }
 
 /// A node is no more; another takes its place.
-pub(super) fn kill(world: &Arc<World>, number: usize) {
-    world.step("a fault", format_args!("kills node {number}"));
-    world.counts("nodes killed");
-    let next = Node::starts(world, number);
-    let node = std::mem::replace(&mut world.state().nodes[number], next);
+pub(super) fn kill(harness: &Arc<Harness>, number: usize) {
+    harness.step("a fault", format_args!("kills node {number}"));
+    harness.counts("nodes killed");
+    let next = Node::starts(harness, number);
+    let node = std::mem::replace(&mut harness.state().nodes[number], next);
     node.killed.cancel();
 }
 
 /// A commit of this node rings here, and everywhere else if the network likes.
-pub(super) fn ring(world: &Arc<World>, from: usize) {
-    let nodes = world.state().nodes.clone();
-    nodes[from].bells.near.send_modify(|count| *count += 1);
-    let now = world.now();
+pub(super) fn notify(harness: &Arc<Harness>, from: usize) {
+    let nodes = harness.state().nodes.clone();
+    nodes[from].wakeups.near.send_modify(|count| *count += 1);
+    let now = harness.now();
     for (to, node) in nodes.iter().enumerate() {
         if to == from {
             continue;
         }
-        if nodes[from].cut_until > now || node.cut_until > now || world.once_in(4) {
-            world.counts("doorbells lost");
+        if nodes[from].cut_until > now || node.cut_until > now || harness.once_in(4) {
+            harness.counts("wake-ups lost");
             continue;
         }
-        let times = if world.once_in(8) { 2 } else { 1 };
+        let times = if harness.once_in(8) { 2 } else { 1 };
         for _ in 0..times {
-            let delay = match world.number(0..20) {
+            let delay = match harness.number(0..20) {
                 0 => 300..6000,
                 1..4 => 20..300,
                 _ => 0..20,
             };
-            let (world, node) = (Arc::clone(world), node.clone());
-            world.tasks.clone().spawn(async move {
-                world.pause(delay).await;
-                world.step("the network", format_args!("rings at node {to}"));
-                node.bells.far.send_modify(|count| *count += 1);
+            let (harness, node) = (Arc::clone(harness), node.clone());
+            harness.tasks.clone().spawn(async move {
+                harness.pause(delay).await;
+                harness.step("the network", format_args!("rings at node {to}"));
+                node.wakeups.far.send_modify(|count| *count += 1);
             });
         }
     }
@@ -120,10 +120,10 @@ pub(super) fn ring(world: &Arc<World>, from: usize) {
 /// One node's way to the database.
 #[derive(Debug)]
 struct Connection {
-    world: Arc<World>,
+    harness: Arc<Harness>,
     number: usize,
     name: String,
-    bells: Arc<Bells>,
+    wakeups: Arc<Wakeups>,
 }
 
 impl Connection {
@@ -133,42 +133,42 @@ impl Connection {
         what: &str,
         read: impl FnOnce(&Database) -> T + Send,
     ) -> Result<T, Error> {
-        let world = &self.world;
-        if world.state().is_busy {
-            self.bells.near.send_modify(|count| *count += 1);
+        let harness = &self.harness;
+        if harness.state().is_busy {
+            self.wakeups.near.send_modify(|count| *count += 1);
         }
-        let is_slow = world.phase() == Phase::Storm && world.once_in(40);
-        world.pause(if is_slow { 10..400 } else { 0..2 }).await;
+        let is_slow = harness.phase() == Phase::Storm && harness.once_in(40);
+        harness.pause(if is_slow { 10..400 } else { 0..2 }).await;
         let outcome = {
-            let state = world.state();
+            let state = harness.state();
             (state.nodes[self.number].fails_until <= state.clock_at).then(|| read(&state.database))
         };
-        let is_lost = world.phase() == Phase::Storm && world.once_in(100);
+        let is_lost = harness.phase() == Phase::Storm && harness.once_in(100);
         let outcome = outcome.filter(|_| !is_lost);
         let answer = if outcome.is_some() {
             "reads"
         } else {
             "cannot read"
         };
-        world.step(&self.name, format_args!("{answer} {what}"));
+        harness.step(&self.name, format_args!("{answer} {what}"));
         if outcome.is_none() {
-            world.counts("statements failed");
+            harness.counts("statements failed");
         }
-        world.pause(0..2).await;
+        harness.pause(0..2).await;
         outcome.ok_or_else(|| Error::new(Code::Unavailable, "The database is away."))
     }
 }
 
 #[async_trait]
 impl Log for Connection {
-    async fn end(&self) -> Result<Place, Error> {
+    async fn end(&self) -> Result<LogPosition, Error> {
         self.states("the end", Database::end_of_log).await
     }
 
     async fn memberships(
         &self,
         people: &[UserId],
-    ) -> Result<(Vec<(UserId, ConversationId)>, Place), Error> {
+    ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error> {
         let read = |database: &Database| (database.memberships(people), database.end_of_log());
         self.states("memberships", read).await
     }
@@ -185,7 +185,7 @@ impl Log for Connection {
         scope: Scope,
         limit: usize,
     ) -> Result<Vec<Row>, Error> {
-        assert_eq!(self.world.kind, Kind::Sqlite);
+        assert_eq!(self.harness.kind, Kind::Sqlite);
         let read = |database: &Database| database.between(from, until, scope, limit);
         self.states("events", read).await
     }
@@ -198,7 +198,7 @@ impl Log for Connection {
         scope: Scope,
         limit: usize,
     ) -> Result<(Arc<Snapshot>, Vec<Row>), Error> {
-        assert_eq!(self.world.kind, Kind::Postgres);
+        assert_eq!(self.harness.kind, Kind::Postgres);
         let until = until.map(|until| &**until);
         let read = |database: &Database| database.unseen(seen, until, position, scope, limit);
         let (next, rows) = self.states("events", read).await?;
@@ -207,28 +207,33 @@ impl Log for Connection {
 }
 
 #[async_trait]
-impl Ground for Connection {
+impl HubBackend for Connection {
     fn is_shared(&self) -> bool {
-        self.world.kind == Kind::Postgres
+        self.harness.kind == Kind::Postgres
     }
 
     async fn listen(
         &self,
         _: Option<(&str, &Arc<AtomicBool>)>,
     ) -> Result<(Bus, Option<Link>), Error> {
-        let side =
-            |log: &watch::Sender<u64>| Side::new(log.subscribe(), self.bells.fleeting.subscribe());
-        let bus = Bus::between(side(&self.bells.near), side(&self.bells.far));
+        let side = |log: &watch::Sender<u64>| {
+            Side::new(log.subscribe(), self.wakeups.ephemeral.subscribe())
+        };
+        let bus = Bus::between(side(&self.wakeups.near), side(&self.wakeups.far));
         Ok((bus, None))
     }
 
-    fn presence(&self, _: &Clock, _: mpsc::UnboundedReceiver<Passing>) -> Option<Presence> {
+    fn presence(&self, _: &Clock, _: mpsc::UnboundedReceiver<PresenceSignal>) -> Option<Presence> {
         None
     }
 
-    async fn fleeting(&self, _: &mut Recent, _: DateTime<Utc>) -> Result<Vec<Fleeting>, Error> {
-        self.world.counts("looks at what is fleeting");
-        self.states("what is fleeting", |_| vec![]).await
+    async fn ephemeral(
+        &self,
+        _: &mut SeenEphemeral,
+        _: DateTime<Utc>,
+    ) -> Result<Vec<Ephemeral>, Error> {
+        self.harness.counts("ephemeral checks");
+        self.states("ephemeral events", |_| vec![]).await
     }
 
     async fn sessions(&self, _: &[SessionId]) -> Result<Vec<session::Model>, Error> {
@@ -238,11 +243,11 @@ impl Ground for Connection {
     fn note_session_endings(&self) {}
 
     async fn prune(&self, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
-        let before = prune::horizon(keeps, now);
-        let count = self.world.state().database.prune(before);
+        let before = retention::horizon(keeps, now);
+        let count = self.harness.state().database.prune(before);
         if count > 0 {
-            self.world.counts("events forgotten");
-            self.world
+            self.harness.counts("events forgotten");
+            self.harness
                 .step(&self.name, format_args!("forgets {count} events"));
         }
         Ok(count)

@@ -7,10 +7,10 @@ use heddle::{
     id::{ConversationId, MessageId, UserId},
     live::{
         cursor::Cursor,
-        follow::{Following, Opening, Since},
         log::{self, Change, Stream},
-        prune,
-        read::Entry,
+        log_reader::Entry,
+        resume::{Opening, ResumedStream, Since},
+        retention,
     },
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
@@ -237,7 +237,7 @@ async fn what_is_too_old_is_forgotten(app: TestApp) {
     let keeps = chrono::TimeDelta::days(7);
     let forget = async || {
         let now = app.clock.now();
-        prune::prune(&app.db, keeps, now).await.unwrap()
+        retention::prune(&app.db, keeps, now).await.unwrap()
     };
     let live = app.hub.follow(ann, Since::Now, None).await.unwrap();
     let old = live.start().clone();
@@ -335,18 +335,18 @@ fn sent() -> Change {
     }
 }
 
-async fn next(following: &mut Following) -> Entry {
+async fn next(following: &mut ResumedStream) -> Entry {
     loop {
         let next = tokio::time::timeout(PATIENCE, following.next());
         let entry = (*next.await.unwrap().unwrap().unwrap()).clone();
         // Who is around is not in the log.
-        if !entry.change.as_ref().is_some_and(Change::is_fleeting) {
+        if !entry.change.as_ref().is_some_and(Change::is_ephemeral) {
             return entry;
         }
     }
 }
 
-async fn kinds(following: &mut Following, count: usize) -> Vec<&'static str> {
+async fn kinds(following: &mut ResumedStream, count: usize) -> Vec<&'static str> {
     let mut kinds = vec![];
     for _ in 0..count {
         kinds.push(match next(following).await.change {

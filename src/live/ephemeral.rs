@@ -21,7 +21,7 @@ const CHUNK: usize = 500;
 
 /// Something fleeting, and the streams whose listeners are told.
 #[derive(Debug)]
-pub(super) struct Fleeting {
+pub(super) struct Ephemeral {
     pub(super) change: Change,
     pub(super) at: DateTime<Utc>,
     pub(super) streams: Vec<Uuid>,
@@ -29,15 +29,15 @@ pub(super) struct Fleeting {
 
 /// What was told already.
 #[derive(Debug, Default)]
-pub(super) struct Recent(HashMap<(UserId, Option<Uuid>), DateTime<Utc>>);
+pub(super) struct SeenEphemeral(HashMap<(UserId, Option<Uuid>), DateTime<Utc>>);
 
-impl Recent {
+impl SeenEphemeral {
     /// What changed since the last look.
     pub(super) async fn look(
         &mut self,
         db: &Db,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Fleeting>, Error> {
+    ) -> Result<Vec<Ephemeral>, Error> {
         let since = now - WINDOW;
         self.0.retain(|_, at| *at >= since);
         // Told is what the whole look found: one that fails half way, or is given up, is made again.
@@ -52,7 +52,7 @@ impl Recent {
         self.0.insert(key, at) != Some(at)
     }
 
-    async fn presence(&mut self, db: &Db, since: DateTime<Utc>) -> Result<Vec<Fleeting>, Error> {
+    async fn presence(&mut self, db: &Db, since: DateTime<Utc>) -> Result<Vec<Ephemeral>, Error> {
         #[derive(FromQueryResult)]
         struct Row {
             user_id: UserId,
@@ -64,7 +64,7 @@ impl Recent {
         rows.retain(|row| self.is_new((row.user_id, None), row.changed_at));
         let people: Vec<_> = rows.iter().map(|row| row.user_id).collect();
         let mut streams = streams(db, &people).await?;
-        let found = rows.into_iter().map(|row| Fleeting {
+        let found = rows.into_iter().map(|row| Ephemeral {
             change: Change::PresenceChanged { user: row.user_id },
             at: row.changed_at,
             streams: streams.remove(&row.user_id).unwrap_or_default(),
@@ -72,7 +72,7 @@ impl Recent {
         Ok(found.collect())
     }
 
-    async fn typing(&mut self, db: &Db, since: DateTime<Utc>) -> Result<Vec<Fleeting>, Error> {
+    async fn typing(&mut self, db: &Db, since: DateTime<Utc>) -> Result<Vec<Ephemeral>, Error> {
         #[derive(FromQueryResult)]
         struct Row {
             place_id: Uuid,
@@ -94,7 +94,7 @@ impl Recent {
                     user: row.user_id,
                     expires_at: Some(row.expires_at).filter(|at| *at > row.changed_at),
                 };
-                found.push(Fleeting {
+                found.push(Ephemeral {
                     change,
                     at: row.changed_at,
                     streams: vec![row.conversation_id.0],

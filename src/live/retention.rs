@@ -18,13 +18,13 @@ const SLACK: TimeDelta = TimeDelta::hours(1);
 const BATCH: u64 = 5000;
 
 /// What happened before this is after no cursor that is still good.
-pub(super) fn horizon(keeps: TimeDelta, now: DateTime<Utc>) -> DateTime<Utc> {
-    now - keeps - SLACK
+pub(super) fn horizon(retention: TimeDelta, now: DateTime<Utc>) -> DateTime<Utc> {
+    now - retention - SLACK
 }
 
 /// Forgets what happened before all cursors that are still good, and tells how much it was.
-pub async fn prune(db: &Db, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
-    let before = horizon(keeps, now);
+pub async fn prune(db: &Db, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
+    let before = horizon(retention, now);
     let limit = i64::try_from(BATCH).map_err(Error::internal)?;
     let mut forgotten = 0;
     loop {

@@ -8,10 +8,10 @@ use std::{
 
 use super::{
     cursor::Cursor,
-    hub::{Hub, Subscription, Wanted},
+    hub::{Hub, SubscribeOptions, Subscription},
     log::Change,
-    place::Place,
-    read::{self, Entry, Log, Scope},
+    log_reader::{self, Entry, Log, Scope},
+    position::LogPosition,
 };
 use crate::{
     db::with_timeout,
@@ -46,7 +46,7 @@ pub enum Opening {
 
 /// Events of one person, one after the other.
 #[derive(Debug)]
-pub struct Following {
+pub struct ResumedStream {
     opening: Opening,
     start: Cursor,
     user: UserId,
@@ -59,8 +59,8 @@ pub struct Following {
 struct Replay {
     log: Arc<dyn Log>,
     user: UserId,
-    from: Place,
-    until: Place,
+    from: LogPosition,
+    until: LogPosition,
     is_read: bool,
     waiting: VecDeque<Entry>,
     /// The conversations whose events are theirs at this point of the log.
@@ -78,10 +78,10 @@ impl Hub {
         user: UserId,
         since: Since,
         only: Option<HashSet<ConversationId>>,
-    ) -> Result<Following, Error> {
-        let wanted = Wanted {
+    ) -> Result<ResumedStream, Error> {
+        let wanted = SubscribeOptions {
             only,
-            ..Wanted::default()
+            ..SubscribeOptions::default()
         };
         self.follow_wanted(user, since, wanted).await
     }
@@ -91,8 +91,8 @@ impl Hub {
         &self,
         user: UserId,
         since: Since,
-        wanted: Wanted,
-    ) -> Result<Following, Error> {
+        wanted: SubscribeOptions,
+    ) -> Result<ResumedStream, Error> {
         let only = wanted.only.clone();
         // The hub first: what happens while the log is read then waits in its queue.
         let subscription = self.subscribe(user, wanted).await?;
@@ -101,7 +101,7 @@ impl Hub {
             place: subscription.place.clone(),
             at: now,
         };
-        let mut following = Following {
+        let mut following = ResumedStream {
             opening: Opening::Started,
             start: begins_now,
             user,
@@ -111,7 +111,7 @@ impl Hub {
         match since {
             Since::Now => {}
             Since::Cursor(cursor)
-                if !cursor.is_older_than(self.keeps(), now)
+                if !cursor.is_older_than(self.retention(), now)
                     && !cursor.place.is_beyond(&following.start.place) =>
             {
                 let until = following.start.place.clone();
@@ -125,7 +125,7 @@ impl Hub {
     }
 }
 
-impl Following {
+impl ResumedStream {
     /// How it began.
     #[must_use]
     pub fn opening(&self) -> Opening {
@@ -140,7 +140,7 @@ impl Following {
 
     /// Whether the person takes part in this conversation, as far as this stream has come.
     #[must_use]
-    pub fn hears(&self, conversation: ConversationId) -> bool {
+    pub fn is_member_of(&self, conversation: ConversationId) -> bool {
         self.subscription.conversations.contains(&conversation)
     }
 
@@ -166,7 +166,7 @@ impl Following {
     async fn resume(
         &mut self,
         log: Arc<dyn Log>,
-        until: Place,
+        until: LogPosition,
         only: Option<HashSet<ConversationId>>,
     ) -> Result<(), Error> {
         let from = self.start.place.clone();
@@ -230,8 +230,10 @@ impl Replay {
             }
             let scope = Scope::Heard(self.user);
             let until = Some(&self.until);
-            let batch =
-                with_timeout(read::after(&*self.log, &self.from, until, scope, BATCH)).await?;
+            let batch = with_timeout(log_reader::after(
+                &*self.log, &self.from, until, scope, BATCH,
+            ))
+            .await?;
             self.from = batch.place;
             self.is_read = batch.is_last;
             for mut entry in batch.entries {
@@ -250,14 +252,14 @@ impl Replay {
 async fn first_known(
     log: &dyn Log,
     user: UserId,
-    from: &Place,
-    until: &Place,
+    from: &LogPosition,
+    until: &LogPosition,
 ) -> Result<HashMap<ConversationId, bool>, Error> {
     let mut known = HashMap::new();
     let mut place = from.clone();
     loop {
         let scope = Scope::Memberships(user);
-        let batch = with_timeout(read::after(log, &place, Some(until), scope, BATCH)).await?;
+        let batch = with_timeout(log_reader::after(log, &place, Some(until), scope, BATCH)).await?;
         for entry in batch.entries {
             let (conversation, took_part) = match entry.change {
                 Some(Change::ConversationJoined { conversation }) => (conversation, false),

@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::{
     log::Change,
-    place::{Place, Snapshot},
-    share::AtHand,
+    payload_cache::EntryCache,
+    position::{LogPosition, Snapshot},
 };
 use crate::{
     error::Error,
@@ -30,9 +30,9 @@ pub struct Entry {
     /// not know.
     pub change: Option<Change>,
     /// The place just after it.
-    pub place: Place,
+    pub place: LogPosition,
     /// What those who hear it share.
-    pub at_hand: AtHand,
+    pub cached: EntryCache,
 }
 
 /// Which part of the log to read.
@@ -53,7 +53,7 @@ pub(super) struct Batch {
     /// The events, in order.
     pub(super) entries: Vec<Entry>,
     /// The place after them.
-    pub(super) place: Place,
+    pub(super) place: LogPosition,
     /// Whether the place is where reading was to end.
     pub(super) is_last: bool,
 }
@@ -68,14 +68,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn entry(self, place: Place) -> Entry {
+    fn entry(self, place: LogPosition) -> Entry {
         Entry {
             stream: self.stream_id,
             position: self.position,
             at: self.created_at,
             change: serde_json::from_str(&self.payload).ok(),
             place,
-            at_hand: AtHand::default(),
+            cached: EntryCache::default(),
         }
     }
 }
@@ -84,14 +84,14 @@ impl Row {
 #[async_trait]
 pub(super) trait Log: fmt::Debug + Send + Sync {
     /// The place of a reader who has read everything.
-    async fn end(&self) -> Result<Place, Error>;
+    async fn end(&self) -> Result<LogPosition, Error>;
 
     /// Which conversations each of these people takes part in, and the place in the log at which exactly
     /// that is true: both come from one statement, so from one moment. Sorted.
     async fn memberships(
         &self,
         people: &[UserId],
-    ) -> Result<(Vec<(UserId, ConversationId)>, Place), Error>;
+    ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error>;
 
     /// The streams of everybody who shares a conversation with this person: they hear of a new profile,
     /// without an event for each of them.
@@ -122,27 +122,27 @@ pub(super) trait Log: fmt::Debug + Send + Sync {
 /// place until it says that it is the last.
 pub(super) async fn after(
     log: &dyn Log,
-    from: &Place,
-    until: Option<&Place>,
+    from: &LogPosition,
+    until: Option<&LogPosition>,
     scope: Scope,
     limit: usize,
 ) -> Result<Batch, Error> {
     match from {
-        Place::Position(position) => {
+        LogPosition::Position(position) => {
             let until = match until {
-                Some(Place::Position(until)) => *until,
+                Some(LogPosition::Position(until)) => *until,
                 _ => i64::MAX,
             };
             by_position(log, *position, until, scope, limit).await
         }
-        Place::Snapshot(seen) => {
+        LogPosition::Snapshot(seen) => {
             let until = match until {
-                Some(Place::Snapshot(until)) => Some(until),
+                Some(LogPosition::Snapshot(until)) => Some(until),
                 _ => None,
             };
             by_snapshot(log, seen, None, until, scope, limit).await
         }
-        Place::Inside {
+        LogPosition::Inside {
             seen,
             next,
             position,
@@ -168,7 +168,7 @@ async fn by_position(
     let entries: Vec<_> = rows
         .into_iter()
         .map(|row| {
-            let place = Place::Position(row.position);
+            let place = LogPosition::Position(row.position);
             row.entry(place)
         })
         .collect();
@@ -180,7 +180,7 @@ async fn by_position(
     };
     Ok(Batch {
         entries,
-        place: Place::Position(place),
+        place: LogPosition::Position(place),
         is_last,
     })
 }
@@ -200,7 +200,7 @@ async fn by_snapshot(
     let mut entries: Vec<_> = rows
         .into_iter()
         .map(|row| {
-            let place = Place::Inside {
+            let place = LogPosition::Inside {
                 seen: Arc::clone(seen),
                 next: Arc::clone(&next),
                 position: row.position,
@@ -210,7 +210,7 @@ async fn by_snapshot(
         .collect();
     let place = match entries.last() {
         Some(entry) if !is_last => entry.place.clone(),
-        _ => Place::Snapshot(Arc::clone(&next)),
+        _ => LogPosition::Snapshot(Arc::clone(&next)),
     };
     if let (true, Some(last)) = (is_last, entries.last_mut()) {
         // Shorter, and as true.

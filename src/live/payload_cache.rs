@@ -13,7 +13,7 @@ use std::{
 use moka::sync::Cache;
 use tokio::sync::OnceCell;
 
-use super::read::Entry;
+use super::log_reader::Entry;
 use crate::{error::Error, id::UserId};
 
 /// How long something is kept. Events reach all who keep up within milliseconds.
@@ -24,27 +24,27 @@ const BYTES: u64 = 16 * 1024 * 1024;
 const AUDIENCES: u64 = 256;
 
 /// Subscribers whose answers are alike: a checksum of what they ask.
-pub type Group = [u8; 32];
+pub type ShareKey = [u8; 32];
 
 /// An answer in pieces: between each two belongs the cursor of whoever it is for.
-pub type Form = Arc<[Box<str>]>;
+pub type RenderedPayload = Arc<[Box<str>]>;
 
 type Shared<T> = Arc<OnceCell<T>>;
 type Audience = Arc<HashSet<UserId>>;
 
 /// Groups of an event whose answers are found without a look into the caches.
-pub(super) const AT_HAND: usize = 4;
+pub(super) const PAYLOAD_SLOTS: usize = 4;
 
 /// What is shared of one event, at hand for all who are handed the event itself. Owned by the caches, which bound it.
 #[derive(Debug, Default)]
-pub struct AtHand {
+pub struct EntryCache {
     audience: OnceLock<(u64, Weak<OnceCell<Audience>>)>,
-    forms: [OnceLock<FormAtHand>; AT_HAND],
+    forms: [OnceLock<PayloadSlot>; PAYLOAD_SLOTS],
 }
 
-type FormAtHand = (Group, u64, Weak<OnceCell<Form>>);
+type PayloadSlot = (ShareKey, u64, Weak<OnceCell<RenderedPayload>>);
 
-impl Clone for AtHand {
+impl Clone for EntryCache {
     fn clone(&self) -> Self {
         Self::default()
     }
@@ -52,17 +52,17 @@ impl Clone for AtHand {
 
 /// What the subscribers of one node share.
 #[derive(Debug)]
-pub struct Shares {
+pub struct PayloadCache {
     /// Grows when somebody or everybody sees less: nothing from before counts then.
-    losses: AtomicU64,
+    access_epoch: AtomicU64,
     audiences: Cache<(i64, u64), Shared<Audience>>,
-    forms: Cache<(Group, i64, u64), Shared<Form>>,
+    forms: Cache<(ShareKey, i64, u64), Shared<RenderedPayload>>,
     made: AtomicU64,
 }
 
-impl Default for Shares {
+impl Default for PayloadCache {
     fn default() -> Self {
-        let weigh = |_: &_, form: &Shared<Form>| {
+        let weigh = |_: &_, form: &Shared<RenderedPayload>| {
             // A form that is being made is weighed when it is used again.
             let bytes = form
                 .get()
@@ -70,7 +70,7 @@ impl Default for Shares {
             u32::try_from(bytes).unwrap_or(u32::MAX).max(1024)
         };
         Self {
-            losses: AtomicU64::new(0),
+            access_epoch: AtomicU64::new(0),
             audiences: Cache::builder()
                 .max_capacity(AUDIENCES)
                 .time_to_live(KEPT)
@@ -85,7 +85,7 @@ impl Default for Shares {
     }
 }
 
-impl Shares {
+impl PayloadCache {
     /// How many shared answers were made. Tests compare it with how many were told.
     #[must_use]
     pub fn made(&self) -> u64 {
@@ -93,25 +93,25 @@ impl Shares {
     }
 
     /// Somebody sees less from here on.
-    pub(super) fn lose(&self) {
-        self.losses.fetch_add(1, Ordering::AcqRel);
+    pub(super) fn bump_access_epoch(&self) {
+        self.access_epoch.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What this event looks like to somebody of the group; none when that has yet to be made, or to be looked up
     /// whether they may see it.
     #[must_use]
-    pub fn at_hand(&self, entry: &Entry, group: Group, user: UserId) -> Option<Form> {
-        let losses = self.losses.load(Ordering::Acquire);
+    pub fn cached(&self, entry: &Entry, group: ShareKey, user: UserId) -> Option<RenderedPayload> {
+        let access_epoch = self.access_epoch.load(Ordering::Acquire);
         let (_, audience) = entry
-            .at_hand
+            .cached
             .audience
             .get()
-            .filter(|(at, _)| *at == losses)?;
+            .filter(|(at, _)| *at == access_epoch)?;
         if !audience.upgrade()?.get()?.contains(&user) {
             return None;
         }
-        let mut forms = entry.at_hand.forms.iter().map_while(OnceLock::get);
-        let (.., form) = forms.find(|(of, at, _)| *of == group && *at == losses)?;
+        let mut forms = entry.cached.forms.iter().map_while(OnceLock::get);
+        let (.., form) = forms.find(|(of, at, _)| *of == group && *at == access_epoch)?;
         form.upgrade()?.get().cloned()
     }
 
@@ -124,15 +124,15 @@ impl Shares {
     where
         F: Future<Output = Result<HashSet<UserId>, Error>>,
     {
-        let losses = self.losses.load(Ordering::Acquire);
+        let access_epoch = self.access_epoch.load(Ordering::Acquire);
         let cell = self
             .audiences
-            .get_with((entry.position, losses), Shared::default);
+            .get_with((entry.position, access_epoch), Shared::default);
         // Apart, here and below: of a thousand who ask, one looks it up, and the others only wait for it.
         let look_up = || async { Box::pin(look_up()).await.map(Arc::new) };
         let audience = cell.get_or_try_init(look_up).await.cloned();
-        let weak = || (losses, Arc::downgrade(&cell));
-        entry.at_hand.audience.get_or_init(weak);
+        let weak = || (access_epoch, Arc::downgrade(&cell));
+        entry.cached.audience.get_or_init(weak);
         audience
     }
 
@@ -141,24 +141,24 @@ impl Shares {
     pub async fn form<F>(
         &self,
         entry: &Entry,
-        group: Group,
+        group: ShareKey,
         make: impl FnOnce() -> F,
-    ) -> Option<Form>
+    ) -> Option<RenderedPayload>
     where
-        F: Future<Output = Option<Form>>,
+        F: Future<Output = Option<RenderedPayload>>,
     {
-        let losses = self.losses.load(Ordering::Acquire);
+        let access_epoch = self.access_epoch.load(Ordering::Acquire);
         let cell = self
             .forms
-            .get_with((group, entry.position, losses), Shared::default);
+            .get_with((group, entry.position, access_epoch), Shared::default);
         let make = || async {
             self.made.fetch_add(1, Ordering::Relaxed);
             Box::pin(make()).await.ok_or(())
         };
         let form = cell.get_or_try_init(make).await.ok().cloned()?;
-        for at_hand in &entry.at_hand.forms {
-            let (of, at, _) = at_hand.get_or_init(|| (group, losses, Arc::downgrade(&cell)));
-            if *of == group && *at == losses {
+        for cached in &entry.cached.forms {
+            let (of, at, _) = cached.get_or_init(|| (group, access_epoch, Arc::downgrade(&cell)));
+            if *of == group && *at == access_epoch {
                 break;
             }
         }

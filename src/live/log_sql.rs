@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Value};
 use uuid::Uuid;
 
 use super::{
-    place::{Place, Snapshot},
-    read::{Log, Row, Scope},
+    log_reader::{Log, Row, Scope},
+    position::{LogPosition, Snapshot},
 };
 use crate::{
     db::{self, Db},
@@ -27,7 +27,7 @@ macro_rules! contacts {
 
 #[async_trait]
 impl Log for Db {
-    async fn end(&self) -> Result<Place, Error> {
+    async fn end(&self) -> Result<LogPosition, Error> {
         let text = format!("SELECT {}", end_of_log(self.backend()));
         let row = self
             .read()
@@ -40,7 +40,7 @@ impl Log for Db {
     async fn memberships(
         &self,
         people: &[UserId],
-    ) -> Result<(Vec<(UserId, ConversationId)>, Place), Error> {
+    ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error> {
         let backend = self.backend();
         let text = format!(
             "SELECT s.place, p.user_id, p.conversation_id FROM (SELECT {} AS place) s
@@ -185,11 +185,11 @@ fn end_of_log(backend: DbBackend) -> &'static str {
     }
 }
 
-fn place(backend: DbBackend, row: &QueryResult) -> Result<Place, Error> {
+fn place(backend: DbBackend, row: &QueryResult) -> Result<LogPosition, Error> {
     if backend == DbBackend::Postgres {
-        Ok(Place::Snapshot(snapshot(row)?))
+        Ok(LogPosition::Snapshot(snapshot(row)?))
     } else {
-        Ok(Place::Position(row.try_get_by_index(0)?))
+        Ok(LogPosition::Position(row.try_get_by_index(0)?))
     }
 }
 

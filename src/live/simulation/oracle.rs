@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::database::{Sight, Stored};
 use crate::{
     id::{ConversationId, UserId},
-    live::{log::Change, place::Place, read::Entry},
+    live::{log::Change, log_reader::Entry, position::LogPosition},
 };
 
 /// A committed event, in its stream.
@@ -35,7 +35,7 @@ struct Stay {
 
 /// The log as it truly is, and who was where.
 #[derive(Debug, Default)]
-pub(super) struct Promise {
+pub(super) struct Oracle {
     moment: u64,
     streams: BTreeMap<Uuid, Vec<Fact>>,
     by_position: BTreeMap<i64, (Uuid, usize)>,
@@ -47,7 +47,7 @@ pub(super) struct Promise {
 pub(super) struct Hearing {
     user: UserId,
     /// Nothing from before is awaited.
-    start: Place,
+    start: LogPosition,
     /// For each stream, its first event that was not heard.
     next: BTreeMap<Uuid, usize>,
     /// Commits there were when this connection was asked for, and when it stood.
@@ -56,7 +56,7 @@ pub(super) struct Hearing {
 }
 
 impl Hearing {
-    pub(super) fn new(user: UserId, start: Place) -> Self {
+    pub(super) fn new(user: UserId, start: LogPosition) -> Self {
         Self {
             user,
             start,
@@ -72,7 +72,7 @@ impl Hearing {
         self.stood = stood;
     }
 
-    /// Forgets the last event heard, which [`Promise::hears`] answered with this.
+    /// Forgets the last event heard, which [`Oracle::hears`] answered with this.
     pub(super) fn forgets(&mut self, (stream, next): (Uuid, Option<usize>)) {
         match next {
             Some(next) => self.next.insert(stream, next),
@@ -81,7 +81,7 @@ impl Hearing {
     }
 }
 
-impl Promise {
+impl Oracle {
     pub(super) fn moment(&self) -> u64 {
         self.moment
     }
@@ -349,11 +349,11 @@ fn is_for(user: UserId, change: &Change) -> bool {
 }
 
 /// Whether somebody at this place has been told of it.
-fn covers(place: &Place, fact: &Fact) -> bool {
+fn covers(place: &LogPosition, fact: &Fact) -> bool {
     match place {
-        Place::Position(position) => fact.position <= *position,
-        Place::Snapshot(seen) => Sight::of(&seen.to_sql()).sees(fact.xid),
-        Place::Inside {
+        LogPosition::Position(position) => fact.position <= *position,
+        LogPosition::Snapshot(seen) => Sight::of(&seen.to_sql()).sees(fact.xid),
+        LogPosition::Inside {
             seen,
             next,
             position,

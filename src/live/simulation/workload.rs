@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use super::{
     database::{Kind, Tx},
-    network::{kill, ring},
-    world::{Phase, World},
+    harness::{Harness, Phase},
+    network::{kill, notify},
 };
 use crate::{
     id::{ConversationId, MessageId, NotificationId, ThreadId, UserId},
@@ -27,50 +27,50 @@ struct Act {
 }
 
 /// Writes as long as it storms.
-pub(super) async fn writes(world: Arc<World>, number: usize) {
+pub(super) async fn writes(harness: Arc<Harness>, number: usize) {
     let who = format!("writer {number}");
     loop {
-        world.pause(0..400).await;
-        if world.phase() == Phase::Storm {
-            write(&world, &who).await;
+        harness.pause(0..400).await;
+        if harness.phase() == Phase::Storm {
+            write(&harness, &who).await;
         }
     }
 }
 
-async fn write(world: &Arc<World>, who: &str) {
-    let (at, node) = world.some_node();
+async fn write(harness: &Arc<Harness>, who: &str) {
+    let (at, node) = harness.some_node();
     let killed = node.killed;
-    let act = act(world);
-    let Some(mut tx) = begins(world).await else {
+    let act = act(harness);
+    let Some(mut tx) = begins(harness).await else {
         return;
     };
-    world.step(who, format_args!("begins {} on node {at}", act.name));
+    harness.step(who, format_args!("begins {} on node {at}", act.name));
     let written = tokio::select! {
         biased;
         () = killed.cancelled() => false,
-        () = fills(world, &mut tx, &act) => true,
+        () = fills(harness, &mut tx, &act) => true,
     };
-    if !written || world.once_in(12) {
-        world.step(who, format_args!("takes {} back", act.name));
-        world.counts("transactions rolled back");
-        return world.roll_back(&tx);
+    if !written || harness.once_in(12) {
+        harness.step(who, format_args!("takes {} back", act.name));
+        harness.counts("transactions rolled back");
+        return harness.roll_back(&tx);
     }
-    let count = world.commit(tx);
-    world.step(who, format_args!("commits {}, {count} events", act.name));
-    if world.once_in(100) && !killed.is_cancelled() {
-        kill(world, at);
+    let count = harness.commit(tx);
+    harness.step(who, format_args!("commits {}, {count} events", act.name));
+    if harness.once_in(100) && !killed.is_cancelled() {
+        kill(harness, at);
     }
     if killed.is_cancelled() {
-        world.counts("nodes killed between commit and doorbell");
+        harness.counts("nodes killed between commit and wake-up");
     } else {
-        ring(world, at);
+        notify(harness, at);
     }
 }
 
 /// Says something in every conversation, and no bell rings.
-pub(super) async fn says_last_words(world: &Arc<World>) {
-    for &conversation in &world.conversations {
-        let message = MessageId(id(world));
+pub(super) async fn says_last_words(harness: &Arc<Harness>) {
+    for &conversation in &harness.conversations {
+        let message = MessageId(id(harness));
         let act = Act {
             name: "last words",
             told: vec![(
@@ -79,52 +79,52 @@ pub(super) async fn says_last_words(world: &Arc<World>) {
             )],
             membership: None,
         };
-        if let Some(mut tx) = begins(world).await {
-            fills(world, &mut tx, &act).await;
-            world.commit(tx);
-            world.step("somebody", format_args!("says last words"));
+        if let Some(mut tx) = begins(harness).await {
+            fills(harness, &mut tx, &act).await;
+            harness.commit(tx);
+            harness.step("somebody", format_args!("says last words"));
         }
     }
 }
 
-async fn begins(world: &Arc<World>) -> Option<Tx> {
+async fn begins(harness: &Arc<Harness>) -> Option<Tx> {
     for _ in 0..50 {
-        let tx = world.state().database.begin();
+        let tx = harness.state().database.begin();
         if tx.is_some() {
             return tx;
         }
-        world.pause(1..20).await;
+        harness.pause(1..20).await;
     }
     None
 }
 
-async fn fills(world: &Arc<World>, tx: &mut Tx, act: &Act) {
+async fn fills(harness: &Arc<Harness>, tx: &mut Tx, act: &Act) {
     if act.told.is_empty() {
         // A report: nothing to tell, and in the way of every snapshot.
-        return world.pause(500..15_000).await;
+        return harness.pause(500..15_000).await;
     }
-    let at = world.clock.now();
+    let at = harness.clock.now();
     for (stream, changes) in &act.told {
-        while !world.state().database.lock(tx, *stream) {
-            world.pause(1..10).await;
+        while !harness.state().database.lock(tx, *stream) {
+            harness.pause(1..10).await;
         }
         let changes = match act.membership {
-            Some(membership) => turns(world, tx, *stream, membership),
+            Some(membership) => turns(harness, tx, *stream, membership),
             None => changes
                 .iter()
-                .map(|change| notifies(world, *stream, change))
+                .map(|change| notifies(harness, *stream, change))
                 .collect(),
         };
-        let dawdles = world.number(0..60) == 0;
+        let dawdles = harness.number(0..60) == 0;
         for change in changes {
-            world.state().database.write(tx, *stream, change, at);
-            if dawdles || world.once_in(10) {
-                world.pause(0..3).await;
+            harness.state().database.write(tx, *stream, change, at);
+            if dawdles || harness.once_in(10) {
+                harness.pause(0..3).await;
             }
         }
-        match world.number(0..150) {
-            0 => world.pause(100..4000).await,
-            1..40 => world.pause(0..10).await,
+        match harness.number(0..150) {
+            0 => harness.pause(100..4000).await,
+            1..40 => harness.pause(0..10).await,
             _ => {}
         }
     }
@@ -132,12 +132,12 @@ async fn fills(world: &Arc<World>, tx: &mut Tx, act: &Act) {
 
 /// Whoever is there leaves, whoever is not joins: known for certain only under the conversation's lock.
 fn turns(
-    world: &World,
+    harness: &Harness,
     tx: &mut Tx,
     stream: Stream,
     (user, conversation): (UserId, ConversationId),
 ) -> Vec<Change> {
-    let is_there = world
+    let is_there = harness
         .state()
         .database
         .participants
@@ -154,28 +154,30 @@ fn turns(
 
 /// Some of those who are there get a notification, where the act is to give them: who is there is known for certain
 /// only under the conversation's lock.
-fn notifies(world: &World, stream: Stream, change: &Change) -> Change {
+fn notifies(harness: &Harness, stream: Stream, change: &Change) -> Change {
     if !matches!(change, Change::NotificationsAdded { .. }) {
         return change.clone();
     }
     let conversation = ConversationId(stream.id());
     let is_there = |user| {
-        let database = &world.state().database;
+        let database = &harness.state().database;
         database.participants.contains(&(user, conversation))
     };
-    let people = world.people.iter().map(|&(_, user)| user);
-    let some = people.filter(|&user| is_there(user) && world.once_in(3));
+    let people = harness.people.iter().map(|&(_, user)| user);
+    let some = people.filter(|&user| is_there(user) && harness.once_in(3));
     Change::NotificationsAdded {
-        to: some.map(|user| (user, NotificationId(id(world)))).collect(),
+        to: some
+            .map(|user| (user, NotificationId(id(harness))))
+            .collect(),
     }
 }
 
-fn act(world: &World) -> Act {
-    let &(_, user) = world.one_of(&world.people);
-    let &conversation = world.one_of(&world.conversations);
+fn act(harness: &Harness) -> Act {
+    let &(_, user) = harness.one_of(&harness.people);
+    let &conversation = harness.one_of(&harness.conversations);
     let messages = |count: usize| {
         let sent = |_| Change::MessageSent {
-            message: MessageId(id(world)),
+            message: MessageId(id(harness)),
         };
         (0..count).map(sent).collect::<Vec<_>>()
     };
@@ -185,15 +187,15 @@ fn act(world: &World) -> Act {
         membership: None,
     };
     let own = |change| vec![(Stream::User(user), vec![change])];
-    match world.number(0..400) {
-        0..2 if world.kind == Kind::Postgres => told("a report", vec![]),
+    match harness.number(0..400) {
+        0..2 if harness.kind == Kind::Postgres => told("a report", vec![]),
         2..4 => {
-            let all = messages(world.number(150..700));
+            let all = messages(harness.number(150..700));
             told("an import", vec![(Stream::Conversation(conversation), all)])
         }
         4..40 => {
             // The first conversation is the one where people stay.
-            let &conversation = world.one_of(&world.conversations[1..]);
+            let &conversation = harness.one_of(&harness.conversations[1..]);
             let streams = [Stream::Conversation(conversation), Stream::User(user)];
             Act {
                 name: "coming or going",
@@ -202,11 +204,11 @@ fn act(world: &World) -> Act {
             }
         }
         40..60 => told("a profile", own(Change::UserChanged { user })),
-        60..90 => told("a mark", own(mark(conversation, user, world.once_in(2)))),
+        60..90 => told("a mark", own(mark(conversation, user, harness.once_in(2)))),
         _ => {
             let mut changes = messages(1);
-            if world.once_in(3) {
-                let thread = ThreadId(id(world));
+            if harness.once_in(3) {
+                let thread = ThreadId(id(harness));
                 changes.push(Change::ThreadChanged { thread });
             }
             let to = BTreeMap::new();
@@ -230,7 +232,7 @@ fn mark(conversation: ConversationId, user: UserId, is_shared: bool) -> Change {
 }
 
 /// An id from the seed.
-fn id(world: &World) -> Uuid {
-    let number = world.number(1..usize::MAX);
+fn id(harness: &Harness) -> Uuid {
+    let number = harness.number(1..usize::MAX);
     Uuid::from_u128(u128::try_from(number).unwrap())
 }

@@ -10,17 +10,17 @@ use tokio::sync::mpsc;
 
 use super::{
     bus::{Bus, Link},
-    fleeting::{Fleeting, Recent},
+    ephemeral::{Ephemeral, SeenEphemeral},
     installation,
-    presence::{Passing, Presence},
-    prune,
-    read::Log,
+    log_reader::Log,
+    presence::{Presence, PresenceSignal},
+    retention,
 };
 use crate::{clock::Clock, db::Db, entity::session, error::Error, id::SessionId};
 
 /// A database, as a hub sees it.
 #[async_trait]
-pub(super) trait Ground: Log {
+pub(super) trait HubBackend: Log {
     /// Whether other processes change it too, whose rings may not be heard.
     fn is_shared(&self) -> bool;
 
@@ -35,15 +35,15 @@ pub(super) trait Ground: Log {
     fn presence(
         &self,
         clock: &Clock,
-        passing: mpsc::UnboundedReceiver<Passing>,
+        passing: mpsc::UnboundedReceiver<PresenceSignal>,
     ) -> Option<Presence>;
 
     /// What is fleeting and was not told yet.
-    async fn fleeting(
+    async fn ephemeral(
         &self,
-        recent: &mut Recent,
+        recent: &mut SeenEphemeral,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Fleeting>, Error>;
+    ) -> Result<Vec<Ephemeral>, Error>;
 
     /// Those of these sessions that are known.
     async fn sessions(&self, ids: &[SessionId]) -> Result<Vec<session::Model>, Error>;
@@ -52,11 +52,11 @@ pub(super) trait Ground: Log {
     fn note_session_endings(&self);
 
     /// Forgets events that nobody can ask for any more, and tells how many.
-    async fn prune(&self, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error>;
+    async fn prune(&self, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error>;
 }
 
 #[async_trait]
-impl Ground for Db {
+impl HubBackend for Db {
     fn is_shared(&self) -> bool {
         self.backend() == DbBackend::Postgres
     }
@@ -78,16 +78,16 @@ impl Ground for Db {
     fn presence(
         &self,
         clock: &Clock,
-        passing: mpsc::UnboundedReceiver<Passing>,
+        passing: mpsc::UnboundedReceiver<PresenceSignal>,
     ) -> Option<Presence> {
         Some(Presence::new(self, clock, passing))
     }
 
-    async fn fleeting(
+    async fn ephemeral(
         &self,
-        recent: &mut Recent,
+        recent: &mut SeenEphemeral,
         now: DateTime<Utc>,
-    ) -> Result<Vec<Fleeting>, Error> {
+    ) -> Result<Vec<Ephemeral>, Error> {
         recent.look(self, now).await
     }
 
@@ -103,7 +103,7 @@ impl Ground for Db {
         Self::note_session_endings(self);
     }
 
-    async fn prune(&self, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
-        prune::prune(self, keeps, now).await
+    async fn prune(&self, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
+        retention::prune(self, retention, now).await
     }
 }

@@ -23,14 +23,14 @@ use crate::{
     error::Error,
     id::{ConversationId, UserId},
     live::{
-        bus::{Bell, Bus},
+        bus::{Bus, Wakeup},
         cursor::Cursor,
-        fleeting::Recent,
+        ephemeral::SeenEphemeral,
         log::Change,
-        place::Place,
-        prune,
-        read::{self, Entry, Log, Scope},
-        share::AtHand,
+        log_reader::{self, Entry, Log, Scope},
+        payload_cache::EntryCache,
+        position::LogPosition,
+        retention,
     },
 };
 
@@ -61,7 +61,7 @@ pub(super) enum Request {
 /// A subscriber's beginning.
 pub(super) struct Joined {
     pub(super) id: u64,
-    pub(super) place: Place,
+    pub(super) place: LogPosition,
     pub(super) conversations: HashSet<ConversationId>,
 }
 
@@ -104,14 +104,14 @@ fn heard_on(entry: &Entry, contacts: &HashMap<UserId, BTreeSet<Uuid>>) -> Vec<Uu
 }
 
 /// Reads the log from where it began to now, and on.
-pub(super) struct Reader {
+pub(super) struct Dispatcher {
     shared: Arc<Shared>,
     inbox: mpsc::UnboundedReceiver<Request>,
     bus: Bus,
-    place: Place,
+    place: LogPosition,
     subscribers: Subscribers,
-    recent: Recent,
-    looks_at_fleeting: bool,
+    recent: SeenEphemeral,
+    checks_ephemeral: bool,
     joiners: Vec<Joiner>,
     checks_sessions: bool,
     sessions_checked_at: Instant,
@@ -119,7 +119,7 @@ pub(super) struct Reader {
     is_failing: bool,
 }
 
-impl Reader {
+impl Dispatcher {
     /// A reader who has read everything up to now.
     pub(super) async fn new(shared: &Arc<Shared>) -> Result<Self, Error> {
         // Listen first: what rings while the end is looked up is then looked at.
@@ -127,21 +127,21 @@ impl Reader {
             .redis_url
             .as_deref()
             .map(|url| (url, &shared.is_linked));
-        let (bus, link) = shared.ground.listen(redis).await?;
-        let place = shared.ground.end().await?;
+        let (bus, link) = shared.backend.listen(redis).await?;
+        let place = shared.backend.end().await?;
         let Some(inbox) = shared.take_inbox() else {
             return Err(Error::internal("the log is already being read"));
         };
         let (passing, passed) = mpsc::unbounded_channel();
-        let presence = shared.ground.presence(&shared.clock, passed);
+        let presence = shared.backend.presence(&shared.clock, passed);
         let reader = Self {
             shared: Arc::clone(shared),
             inbox,
             bus,
             place,
             subscribers: Subscribers::new(passing),
-            recent: Recent::default(),
-            looks_at_fleeting: true,
+            recent: SeenEphemeral::default(),
+            checks_ephemeral: true,
             joiners: vec![],
             checks_sessions: false,
             sessions_checked_at: Instant::now(),
@@ -168,9 +168,9 @@ impl Reader {
                 biased;
                 () = shutdown.cancelled() => return,
                 // What other nodes changed may have rung nowhere. Before the bell: a busy log rings all the time.
-                _ = sweep.tick() => self.looks_at_fleeting |= self.shared.ground.is_shared(),
+                _ = sweep.tick() => self.checks_ephemeral |= self.shared.backend.is_shared(),
                 Some(request) = self.inbox.recv() => self.hear(request),
-                bell = self.bus.rung() => self.looks_at_fleeting |= bell == Bell::Fleeting,
+                wakeup = self.bus.notified() => self.checks_ephemeral |= wakeup == Wakeup::Ephemeral,
             }
             while let Ok(request) = self.inbox.try_recv() {
                 self.hear(request);
@@ -219,12 +219,12 @@ impl Reader {
             self.take_in().await?;
         }
         self.publish();
-        self.look_at_fleeting().await?;
+        self.check_ephemeral().await?;
         let is_due = self.sessions_checked_at.elapsed() >= SESSION_SWEEP;
         if is_due || self.checks_sessions {
             let shared = &self.shared;
             let now = shared.clock.now();
-            with_timeout(shared.sessions.check(&*shared.ground, now, is_due)).await?;
+            with_timeout(shared.sessions.check(&*shared.backend, now, is_due)).await?;
             self.checks_sessions = false;
             if is_due {
                 self.sessions_checked_at = Instant::now();
@@ -235,10 +235,10 @@ impl Reader {
     }
 
     /// Reads and dispatches up to `until`, or up to now.
-    async fn advance(&mut self, until: Option<&Place>) -> Result<(), Error> {
+    async fn advance(&mut self, until: Option<&LogPosition>) -> Result<(), Error> {
         loop {
-            let log: &dyn Log = &*self.shared.ground;
-            let reading = read::after(log, &self.place, until, Scope::Everything, BATCH);
+            let log: &dyn Log = &*self.shared.backend;
+            let reading = log_reader::after(log, &self.place, until, Scope::Everything, BATCH);
             let batch = with_timeout(reading).await?;
             let contacts = contacts(log, &batch.entries).await?;
             let with_streams = |entry| {
@@ -252,7 +252,7 @@ impl Reader {
             for (entry, streams) in entries {
                 match entry.change {
                     Some(Change::SessionEnded { session, reason }) => {
-                        self.shared.ground.note_session_endings();
+                        self.shared.backend.note_session_endings();
                         self.shared.sessions.end(session, reason);
                     }
                     Some(
@@ -260,7 +260,7 @@ impl Reader {
                         | Change::MessageDeleted { .. }
                         | Change::UserChanged { .. },
                     ) => {
-                        self.shared.shares.lose();
+                        self.shared.shares.bump_access_epoch();
                     }
                     _ => {}
                 }
@@ -284,27 +284,28 @@ impl Reader {
     }
 
     /// Tells those who listen now what is not kept.
-    async fn look_at_fleeting(&mut self) -> Result<(), Error> {
-        if !self.looks_at_fleeting {
+    async fn check_ephemeral(&mut self) -> Result<(), Error> {
+        if !self.checks_ephemeral {
             return Ok(());
         }
         let mut found = vec![];
         if !self.subscribers.is_empty() {
             let now = self.shared.clock.now();
-            found = with_timeout(self.shared.ground.fleeting(&mut self.recent, now)).await?;
+            found = with_timeout(self.shared.backend.ephemeral(&mut self.recent, now)).await?;
         }
         // Not before: what could not be looked at is looked at again.
-        self.looks_at_fleeting = false;
-        for fleeting in found {
+        self.checks_ephemeral = false;
+        for ephemeral in found {
             let entry = Entry {
-                stream: fleeting.streams.first().copied().unwrap_or_default(),
+                stream: ephemeral.streams.first().copied().unwrap_or_default(),
                 position: 0,
-                at: fleeting.at,
-                change: Some(fleeting.change),
+                at: ephemeral.at,
+                change: Some(ephemeral.change),
                 place: self.place.clone(),
-                at_hand: AtHand::default(),
+                cached: EntryCache::default(),
             };
-            self.subscribers.dispatch_fleeting(entry, &fleeting.streams);
+            self.subscribers
+                .dispatch_ephemeral(entry, &ephemeral.streams);
         }
         Ok(())
     }
@@ -321,7 +322,7 @@ impl Reader {
             .collect();
         people.sort_unstable();
         people.dedup();
-        let (memberships, place) = with_timeout(self.shared.ground.memberships(&people)).await?;
+        let (memberships, place) = with_timeout(self.shared.backend.memberships(&people)).await?;
         self.advance(Some(&place)).await?;
         for (subscriber, answer) in self.joiners.drain(..count) {
             let user = subscriber.user;
@@ -349,14 +350,17 @@ impl Reader {
 
     /// Forgets old events from time to time, beside the reading.
     fn prune(&mut self) {
-        if self.pruned_at.is_some_and(|at| at.elapsed() < prune::EVERY) {
+        if self
+            .pruned_at
+            .is_some_and(|at| at.elapsed() < retention::EVERY)
+        {
             return;
         }
         self.pruned_at = Some(Instant::now());
         let shared = Arc::clone(&self.shared);
         self.shared.tasks.spawn(async move {
             let now = shared.clock.now();
-            match shared.ground.prune(shared.keeps, now).await {
+            match shared.backend.prune(shared.retention, now).await {
                 Ok(0) => {}
                 Ok(events) => tracing::info!(events, "forgot events that are too old to replay"),
                 Err(error) => tracing::warn!(%error, "old events could not be forgotten"),

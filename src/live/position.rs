@@ -62,7 +62,7 @@ impl Snapshot {
 /// How far somebody has read the log. PostgreSQL commits in another order than it numbers rows, so
 /// there a number cannot say it, but a snapshot can: everything it sees was delivered, nothing else.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum LogPosition {
     /// SQLite has one writer: everything up to this position.
     Position(i64),
     /// PostgreSQL: everything that this snapshot sees.
@@ -78,7 +78,7 @@ pub enum Place {
     },
 }
 
-impl Place {
+impl LogPosition {
     /// Whether a reader who is at `now` cannot have come past this place: it belongs to another
     /// database, or to a time that a restored backup has undone.
     #[must_use]
@@ -119,7 +119,7 @@ impl Place {
         to
     }
 
-    /// Reads [`Place::to_bytes`] back and moves `from` past it.
+    /// Reads [`LogPosition::to_bytes`] back and moves `from` past it.
     #[must_use]
     pub fn read(from: &mut &[u8]) -> Option<Self> {
         let (kind, rest) = from.split_first()?;
@@ -206,12 +206,12 @@ pub(super) mod tests {
         })
     }
 
-    pub(in crate::live) fn places() -> impl Strategy<Value = Place> {
+    pub(in crate::live) fn places() -> impl Strategy<Value = LogPosition> {
         prop_oneof![
-            (0..i64::MAX).prop_map(Place::Position),
-            snapshots().prop_map(Place::Snapshot),
+            (0..i64::MAX).prop_map(LogPosition::Position),
+            snapshots().prop_map(LogPosition::Snapshot),
             (snapshots(), snapshots(), 0..i64::MAX).prop_map(|(seen, next, position)| {
-                Place::Inside {
+                LogPosition::Inside {
                     seen,
                     next,
                     position,
@@ -225,7 +225,7 @@ pub(super) mod tests {
         fn places_survive_their_compact_form(place in places()) {
             let bytes = place.to_bytes();
             let mut rest = bytes.as_slice();
-            prop_assert_eq!(Place::read(&mut rest), Some(place));
+            prop_assert_eq!(LogPosition::read(&mut rest), Some(place));
             prop_assert!(rest.is_empty());
         }
 
@@ -236,9 +236,9 @@ pub(super) mod tests {
 
         #[test]
         fn what_is_no_place_is_none(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            if let Some(place) = Place::read(&mut bytes.as_slice()) {
+            if let Some(place) = LogPosition::read(&mut bytes.as_slice()) {
                 let again = place.to_bytes();
-                prop_assert_eq!(Place::read(&mut again.as_slice()), Some(place));
+                prop_assert_eq!(LogPosition::read(&mut again.as_slice()), Some(place));
             }
         }
     }

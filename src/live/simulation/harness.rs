@@ -20,7 +20,7 @@ use super::{
     database::{Database, Kind, Stored, Tx},
     listener::Listener,
     network::Node,
-    promise::Promise,
+    oracle::Oracle,
 };
 use crate::{
     auth::token::Keys,
@@ -44,7 +44,7 @@ pub(super) enum Phase {
 
 /// A seeded world.
 #[derive(Debug)]
-pub(super) struct World {
+pub(super) struct Harness {
     pub(super) kind: Kind,
     pub(super) clock: Clock,
     pub(super) keys: Keys,
@@ -58,7 +58,7 @@ pub(super) struct World {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) database: Database,
-    pub(super) promise: Promise,
+    pub(super) promise: Oracle,
     pub(super) nodes: Vec<Node>,
     pub(super) listeners: Vec<Listener>,
     pub(super) phase: Phase,
@@ -75,7 +75,7 @@ pub(super) struct State {
     pub(super) clock_at: Duration,
 }
 
-impl World {
+impl Harness {
     pub(super) fn new(kind: Kind, seed: u64) -> Arc<Self> {
         let names = ["Ann", "Bob", "Cem", "Dora", "Eva", "Finn"];
         let people = (1..).zip(names);
@@ -84,7 +84,7 @@ impl World {
             .collect();
         let conversations = (101..105).map(|number| ConversationId(Uuid::from_u128(number)));
         let conversations: Vec<_> = conversations.collect();
-        let (mut database, mut promise) = (Database::new(kind), Promise::default());
+        let (mut database, mut promise) = (Database::new(kind), Oracle::default());
         for (place, conversation) in conversations.iter().enumerate() {
             for (_, user) in people.iter().skip(place).take(3) {
                 database.participants.insert((*user, *conversation));
