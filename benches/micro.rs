@@ -16,8 +16,8 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     domain::{
-        bulk::{self, History, Member, Past, Person, ShareKey},
-        messages::tree,
+        import::{self, Group, History, ImportedMessage, Member, Person},
+        messages::path,
         reads::unread::{self, Scope},
         sessions::{self, Viewer},
     },
@@ -29,7 +29,7 @@ use heddle::{
         cursor::Cursor,
         log::{self, Change, Stream},
         log_reader::Entry,
-        payload_cache::{AtHand, Shares},
+        payload_cache::{EntryCache, PayloadCache},
         position::LogPosition,
         resume::Since,
     },
@@ -83,19 +83,19 @@ fn operation_admitted(bencher: Bencher<'_, '_>) {
 }
 
 fn deep() -> Vec<u8> {
-    (1..LEVELS).fold(vec![], |parent, seq| tree::path(&parent, seq))
+    (1..LEVELS).fold(vec![], |parent, seq| path::path(&parent, seq))
 }
 
 #[divan::bench]
 fn path_made(bencher: Bencher<'_, '_>) {
     let parent = deep();
-    bencher.bench(|| tree::path(black_box(&parent), LEVELS));
+    bencher.bench(|| path::path(black_box(&parent), LEVELS));
 }
 
 #[divan::bench]
 fn path_read(bencher: Bencher<'_, '_>) {
     let path = deep();
-    bencher.bench(|| tree::places(black_box(&path)));
+    bencher.bench(|| path::places(black_box(&path)));
 }
 
 fn cursor() -> (Keys, UserId, Cursor) {
@@ -153,7 +153,7 @@ fn page_of_50_to_json(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn shared_answer_found(bencher: Bencher<'_, '_>) {
     let runtime = runtime();
-    let shares = Shares::default();
+    let shares = PayloadCache::default();
     let (group, user) = ([7; 32], UserId::mint());
     let entry = Entry {
         stream: user.0,
@@ -161,7 +161,7 @@ fn shared_answer_found(bencher: Bencher<'_, '_>) {
         at: DateTime::UNIX_EPOCH,
         change: None,
         place: LogPosition::Position(1),
-        at_hand: AtHand::default(),
+        cached: EntryCache::default(),
     };
     runtime.block_on(async {
         let look_up = || async { Ok(HashSet::from([user])) };
@@ -268,7 +268,7 @@ async fn fill(app: &App, reader: UserId, id: ConversationId) {
         password_hash: None,
         at,
     };
-    let group = ShareKey {
+    let group = Group {
         id,
         title: "Loom".to_owned(),
         topic: None,
@@ -281,7 +281,7 @@ async fn fill(app: &App, reader: UserId, id: ConversationId) {
         read_floor_seq: 0,
     });
     let messages: Vec<_> = (0..UNREAD)
-        .map(|number| Past {
+        .map(|number| ImportedMessage {
             id: MessageId::mint(),
             sender: writer.id,
             parent: None,
@@ -294,9 +294,9 @@ async fn fill(app: &App, reader: UserId, id: ConversationId) {
     let (writer, group, members) = (&[writer], &group, &members);
     let (history, messages) = (&history, &messages);
     let filling = app.db.write(|tx| async move {
-        bulk::people_in(&tx, writer).await?;
-        bulk::group_in(&tx, group).await?;
-        bulk::members_in(&tx, id, members, at).await?;
+        import::people_in(&tx, writer).await?;
+        import::group_in(&tx, group).await?;
+        import::members_in(&tx, id, members, at).await?;
         history.append_in(&tx, messages).await
     });
     filling.await.unwrap();

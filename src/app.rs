@@ -10,7 +10,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
-    domain::messages::Sends,
+    domain::messages::SendQueue,
     error::Error,
     live::hub::Hub,
 };
@@ -31,7 +31,7 @@ pub struct App {
     /// Password hashing.
     pub passwords: Passwords,
     /// Messages that wait to be sent together.
-    pub sends: Sends,
+    pub sends: SendQueue,
     /// How often one network address may try things.
     pub rate_limits: Arc<RateLimits>,
     /// The event stream of this node.
@@ -63,7 +63,7 @@ impl App {
             ),
             config: Arc::new(config),
             clock,
-            sends: Sends::new(db.backend()),
+            sends: SendQueue::new(db.backend()),
             db,
             keys: Arc::new(Keys::new(secret)?),
             sessions: SessionCache::default(),

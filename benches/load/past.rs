@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use heddle::{
     db::{Db, Tx},
-    domain::bulk::{self, Group, History, Member, Past},
+    domain::import::{self, Group, History, ImportedMessage, Member},
     entity::{
         job::{self, JobStatus},
         participant::{self, ParticipantRole},
@@ -107,8 +107,8 @@ impl Chronicle {
             let before = &history;
             let written = self.db.write(|tx| async move {
                 if before.is_empty() {
-                    bulk::group_in(&tx, group).await?;
-                    bulk::members_in(&tx, group.id, &members(people), group.at).await?;
+                    import::group_in(&tx, group).await?;
+                    import::members_in(&tx, group.id, &members(people), group.at).await?;
                 }
                 before.append_in(&tx, some).await
             });
@@ -121,10 +121,15 @@ impl Chronicle {
 }
 
 /// Writes a group with these people and root messages.
-async fn group_in(tx: &Tx, title: &str, people: &[Reads], roots: &[Past]) -> Result<(), Error> {
+async fn group_in(
+    tx: &Tx,
+    title: &str,
+    people: &[Reads],
+    roots: &[ImportedMessage],
+) -> Result<(), Error> {
     let group = group(title);
-    bulk::group_in(tx, &group).await?;
-    bulk::members_in(tx, group.id, &members(people), group.at).await?;
+    import::group_in(tx, &group).await?;
+    import::members_in(tx, group.id, &members(people), group.at).await?;
     let history = History::new(group.id, DEEPEST);
     history.append_in(tx, roots).await.map(drop)
 }
@@ -156,8 +161,8 @@ fn said(
     sender: impl Fn(usize) -> UserId,
     count: usize,
     parent: impl Fn(usize) -> Option<usize>,
-) -> Vec<Past> {
-    let message = |number| Past {
+) -> Vec<ImportedMessage> {
+    let message = |number| ImportedMessage {
         id: MessageId::mint(),
         sender: sender(number),
         parent: parent(number),

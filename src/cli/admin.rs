@@ -14,7 +14,7 @@ use super::{data_dir, error::CliError, migrate, output};
 use crate::{
     app::App,
     config::Config,
-    domain::{accounts::Registration, administration},
+    domain::{accounts::Registration, admin},
     entity::user::ServerRole,
 };
 
@@ -141,7 +141,7 @@ async fn act(app: &App, what: What, password: String) -> Result<(), CliError> {
                 Role::Moderator => ServerRole::Moderator,
                 Role::Admin => ServerRole::Admin,
             };
-            let user = administration::create(app, new, role).await?;
+            let user = admin::create(app, new, role).await?;
             output::line(format!("{} can sign in ({})", user.username, user.id));
         }
         What::List { all } => {
@@ -150,14 +150,14 @@ async fn act(app: &App, what: What, password: String) -> Result<(), CliError> {
             } else {
                 ServerRole::Moderator
             };
-            for user in administration::list(&app.db, least).await? {
+            for user in admin::list(&app.db, least).await? {
                 let role = format!("{:?}", user.role).to_uppercase();
                 let email = user.email.unwrap_or_default();
                 output::line(format!("{role:9}  {:32}  {email}", user.username));
             }
         }
         What::ResetPassword { username, .. } => {
-            let ended = administration::reset_password(app, &username, &password).await?;
+            let ended = admin::reset_password(app, &username, &password).await?;
             output::line(format!(
                 "{username} has a new password; {ended} sessions were ended"
             ));

@@ -15,7 +15,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::{self, Db},
-    domain::recount,
+    domain::integrity,
     error::Error,
     live::{bus, installation},
 };
@@ -165,7 +165,7 @@ async fn database(
     findings.push(Finding::good("tables", "up to date"));
     findings.extend(keys(db, config).await?);
     if args.repair {
-        recount::repair(db).await?;
+        integrity::repair(db).await?;
     }
     if args.recount {
         findings.push(counts(db).await?);
@@ -283,15 +283,15 @@ async fn redis(url: &str) -> Finding {
 }
 
 async fn counts(db: &Db) -> Result<Finding, CliError> {
-    let wrong = recount::prove(db).await?;
-    let recount::Wrong {
+    let wrong = integrity::prove(db).await?;
+    let integrity::Wrong {
         counts,
         roots,
         places,
         threads,
         conversations,
     } = wrong;
-    if wrong == recount::Wrong::default() {
+    if wrong == integrity::Wrong::default() {
         return Ok(Finding::good("counts", "every one is what its tree says"));
     }
     let told = format!(

@@ -90,12 +90,12 @@ pub async fn conversation(
 
 /// What became of asking for one of several conversations.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub enum AccessCheck {
     /// The person takes part.
     In {
         /// The proof.
         place: Box<InConversation>,
-        /// Whether more than [`CROWD`] people take part.
+        /// Whether more than [`LARGE_CONVERSATION`] people take part.
         is_crowded: bool,
         /// How many root messages the person has sent there, deleted ones counted.
         sent: i32,
@@ -108,23 +108,23 @@ pub enum Entry {
 
 /// Whether to wait for what other transactions work on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lock {
+pub enum LockWait {
     /// For one conversation: whoever has others locked meanwhile holds them up.
-    Waits,
+    Block,
     /// For several.
-    AtOnce,
+    SkipLocked,
 }
 
 /// Most people who are not yet a crowd.
-pub const CROWD: u64 = 200;
+pub const LARGE_CONVERSATION: u64 = 200;
 
 /// Proves for each of these people that they take part in a conversation, and locks those conversations until the
 /// commit.
 pub async fn conversations(
     tx: &Tx,
     asked: &[(ConversationId, UserId)],
-    lock: Lock,
-) -> Result<Vec<Entry>, Error> {
+    lock: LockWait,
+) -> Result<Vec<AccessCheck>, Error> {
     #[derive(FromQueryResult)]
     struct Found {
         #[sea_orm(nested)]
@@ -139,7 +139,7 @@ pub async fn conversations(
     // Not in the same statement: PostgreSQL shows this one what was committed while the lock was waited for.
     let text = format!(
         "WITH {} SELECT p.*, EXISTS (SELECT 1 FROM participant o
-             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {CROWD}) AS is_crowded,
+             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {LARGE_CONVERSATION}) AS is_crowded,
              (SELECT m.sender_root_count FROM message m WHERE m.sender_id = p.user_id
                  AND m.conversation_id = p.conversation_id ORDER BY m.seq DESC LIMIT 1) AS sent
          FROM v CROSS JOIN participant p
@@ -150,7 +150,7 @@ pub async fn conversations(
     let key = |found: &Found| (found.participant.conversation_id, found.participant.user_id);
     let found: HashMap<_, _> = found.iter().map(|found| (key(found), found)).collect();
     let entry = |asked: &(ConversationId, UserId)| match (locked.get(&asked.0), found.get(asked)) {
-        (Some(conversation), Some(found)) => Entry::In {
+        (Some(conversation), Some(found)) => AccessCheck::In {
             place: Box::new(InConversation {
                 conversation: conversation.clone(),
                 participant: found.participant.clone(),
@@ -158,7 +158,7 @@ pub async fn conversations(
             is_crowded: found.is_crowded,
             sent: found.sent.unwrap_or_default(),
         },
-        (Some(_), None) => Entry::Hidden,
+        (Some(_), None) => AccessCheck::Hidden,
         (None, _) => absent.clone(),
     };
     Ok(asked.iter().map(entry).collect())
@@ -168,14 +168,16 @@ pub async fn conversations(
 async fn lock_in(
     tx: &Tx,
     asked: &[(ConversationId, UserId)],
-    lock: Lock,
-) -> Result<(HashMap<ConversationId, conversation::Model>, Entry), Error> {
+    lock: LockWait,
+) -> Result<(HashMap<ConversationId, conversation::Model>, AccessCheck), Error> {
     let ids: BTreeSet<_> = asked.iter().map(|&(id, _)| id).collect();
     // What only refers to a conversation may go on meanwhile. SQLite has one writer and nothing to lock.
     let (lock, absent) = match (tx.get_database_backend(), lock) {
-        (DbBackend::Postgres, Lock::AtOnce) => ("FOR NO KEY UPDATE OF c SKIP LOCKED", Entry::Busy),
-        (DbBackend::Postgres, Lock::Waits) => ("FOR NO KEY UPDATE OF c", Entry::Hidden),
-        _ => ("", Entry::Hidden),
+        (DbBackend::Postgres, LockWait::SkipLocked) => {
+            ("FOR NO KEY UPDATE OF c SKIP LOCKED", AccessCheck::Busy)
+        }
+        (DbBackend::Postgres, LockWait::Block) => ("FOR NO KEY UPDATE OF c", AccessCheck::Hidden),
+        _ => ("", AccessCheck::Hidden),
     };
     let table = ValuesCte::new("v (id)", ids.into_iter().map(|id| [id.into()]));
     let text = format!(

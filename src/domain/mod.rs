@@ -3,16 +3,16 @@
 
 pub mod access;
 pub mod accounts;
-pub mod administration;
-pub mod bulk;
+pub mod admin;
 pub mod conversations;
+pub mod import;
+pub mod integrity;
 pub mod messages;
 pub mod notifications;
-pub mod page;
+pub mod pagination;
 pub mod participants;
 pub mod presence;
 pub mod reads;
-pub mod recount;
 pub mod sessions;
 pub mod text;
 pub mod threads;

@@ -40,8 +40,8 @@ pub fn searchable(viewer: &Viewer) -> Select<user::Entity> {
 
 /// Whose name or username contains this text.
 #[must_use]
-pub fn named(text: &str) -> Condition {
-    let contains = |column: user::Column| column.into_expr().like(containing(text));
+pub fn name_matches(text: &str) -> Condition {
+    let contains = |column: user::Column| column.into_expr().like(like_pattern(text));
     Condition::any()
         .add(contains(user::Column::DisplayNameKey))
         .add(contains(user::Column::UsernameKey))
@@ -49,7 +49,7 @@ pub fn named(text: &str) -> Condition {
 
 /// The pattern of a [`key`] that contains this text, in which no letter means anything but itself.
 #[must_use]
-pub fn containing(text: &str) -> LikeExpr {
+pub fn like_pattern(text: &str) -> LikeExpr {
     let text: String = key(text.trim())
         .chars()
         .filter(|letter| !letter.is_control())

@@ -12,9 +12,9 @@ use crate::{
     domain::sessions::{Device, Viewer},
     error::Error,
     graphql::{
-        batch::{Batch, Loaders},
-        errors::Refusal,
-        events::share::{Given, Share},
+        errors::FieldError,
+        events::shared_payload::{PreloadedEvent, Share},
+        loaders::{LoaderHandle, Loaders},
     },
     live::cursor::Cursor,
 };
@@ -102,33 +102,33 @@ pub(crate) fn share<'a>(ctx: &Context<'a>) -> Option<&'a Share> {
 
 /// What this request is to execute, when it is not to open a stream.
 #[must_use]
-pub(crate) fn given<'a>(ctx: &Context<'a>) -> Option<&'a Given> {
-    ctx.data_opt::<Given>()
+pub(crate) fn given<'a>(ctx: &Context<'a>) -> Option<&'a PreloadedEvent> {
+    ctx.data_opt::<PreloadedEvent>()
 }
 
 /// How far this node had read the event log when the request came; none while it starts.
 #[derive(Clone, Debug)]
-pub struct Reached(pub Option<Cursor>);
+pub struct ReadWatermark(pub Option<Cursor>);
 
 /// The place in the event log that everything this request loads is at least as new as.
 #[must_use]
 pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a Cursor> {
-    ctx.data_unchecked::<Reached>().0.as_ref()
+    ctx.data_unchecked::<ReadWatermark>().0.as_ref()
 }
 
 /// What may happen to fields of this request.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Repeats {
+pub(crate) struct DocumentShape {
     /// They may be executed more than once outside of lists.
-    pub(crate) repeats: bool,
+    pub(crate) may_repeat_fields: bool,
     /// What is executed apart may be one field of the answer.
-    pub(crate) merges: bool,
+    pub(crate) has_mergeable_fields: bool,
 }
 
 /// Whether what fields of this request answer may have to be merged.
 #[must_use]
-pub(crate) fn merges<T>(ctx: &ContextBase<'_, T>) -> bool {
-    ctx.data_unchecked::<Repeats>().merges
+pub(crate) fn has_mergeable_fields<T>(ctx: &ContextBase<'_, T>) -> bool {
+    ctx.data_unchecked::<DocumentShape>().has_mergeable_fields
 }
 
 /// The running server.
@@ -144,20 +144,26 @@ pub fn caller<'a>(ctx: &Context<'a>) -> &'a Caller {
 }
 
 /// The signed-in person; UNAUTHENTICATED when there is none.
-pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer, Refusal> {
+pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer, FieldError> {
     let viewer = caller(ctx).viewer();
-    viewer.ok_or_else(|| Refusal::from(Error::unauthenticated()))
+    viewer.ok_or_else(|| FieldError::from(Error::unauthenticated()))
 }
 
 /// The loaders of this request.
 #[must_use]
-pub(crate) fn batch<'a, T>(ctx: &ContextBase<'a, T>) -> Loaders<'a> {
-    Loaders::shared(ctx.data_unchecked::<DataLoader<Batch>>())
+pub(crate) fn loaders<'a, T>(ctx: &ContextBase<'a, T>) -> LoaderHandle<'a> {
+    LoaderHandle::shared(ctx.data_unchecked::<DataLoader<Loaders>>())
 }
 
 /// The loaders of this request for a question that only this field asks, and only here.
 #[must_use]
-pub(crate) fn once<'a, T>(ctx: &ContextBase<'a, T>) -> Loaders<'a> {
-    let Repeats { repeats, .. } = *ctx.data_unchecked::<Repeats>();
-    Loaders::once(ctx, ctx.data_unchecked::<DataLoader<Batch>>(), repeats)
+pub(crate) fn unbatched<'a, T>(ctx: &ContextBase<'a, T>) -> LoaderHandle<'a> {
+    let DocumentShape {
+        may_repeat_fields, ..
+    } = *ctx.data_unchecked::<DocumentShape>();
+    LoaderHandle::unbatched(
+        ctx,
+        ctx.data_unchecked::<DataLoader<Loaders>>(),
+        may_repeat_fields,
+    )
 }

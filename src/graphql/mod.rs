@@ -5,21 +5,21 @@ use async_graphql::{
     MergedObject, MergedSubscription, Request, SDLExportOptions, dataloader::DataLoader,
 };
 
-use crate::{app::App, graphql::batch::Batch};
+use crate::{app::App, graphql::loaders::Loaders};
 
 pub mod accounts;
-mod ahead;
-pub mod batch;
 pub mod context;
 pub mod conversations;
 pub mod errors;
 pub mod events;
+pub mod list_plan;
+pub mod loaders;
+mod lookahead;
 pub mod messages;
 pub mod nodes;
 pub mod notifications;
-pub mod page;
+pub mod pagination;
 pub mod participants;
-pub mod plain;
 pub mod presence;
 pub mod reads;
 pub mod scalars;
@@ -84,19 +84,20 @@ pub fn sdl() -> String {
 pub fn prepare(app: &App, caller: context::Caller, mut request: Request) -> Request {
     // What cannot be read is not executed.
     let document = request.parsed_query().ok();
-    let repeats = context::Repeats {
-        repeats: document.is_some_and(batch::repeats),
-        merges: document.is_some_and(batch::merges),
+    let may_repeat_fields = context::DocumentShape {
+        may_repeat_fields: document.is_some_and(loaders::may_repeat_fields),
+        has_mergeable_fields: document.is_some_and(loaders::has_mergeable_fields),
     };
-    let batch = Batch::new(app, caller.clone());
-    let loader = DataLoader::new(batch, crate::db::spawn_with_stats).delay(app.config.loader_delay);
+    let loaders = Loaders::new(app, caller.clone());
+    let loader =
+        DataLoader::new(loaders, crate::db::spawn_with_stats).delay(app.config.loader_delay);
     // Looked up before anything is loaded: what is loaded is then at least as new.
-    let reached = context::Reached(app.hub.reached());
+    let reached = context::ReadWatermark(app.hub.reached());
     request
         .data(caller)
         .data(loader)
         .data(reached)
-        .data(repeats)
+        .data(may_repeat_fields)
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {

@@ -12,9 +12,9 @@ use crate::{
     error::{Error, Problem},
     graphql::{
         accounts::{preferences::Preferences, types::Viewer},
-        context::{app, batch, viewer},
+        context::{app, loaders, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         messages::{
             loader::{MessageKey, RevisionKey},
             types::{Message, MessageRevision},
@@ -80,7 +80,7 @@ pub struct NodeQuery;
 impl NodeQuery {
     /// Any object by id.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Node>> {
-        maybe(async {
+        nullable(async {
             viewer(ctx)?;
             find(ctx, &id).await
         })
@@ -103,35 +103,35 @@ impl NodeQuery {
 }
 
 async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
-    let batch = batch(ctx);
+    let loaders = loaders(ctx);
     let Some(id) = AnyId::from_text(id) else {
         return Ok(None);
     };
     Ok(match id {
-        AnyId::UserId(id) => batch.load_one(UserKey(id)).await?.map(Node::User),
-        AnyId::ConversationId(id) => batch
+        AnyId::UserId(id) => loaders.load_one(UserKey(id)).await?.map(Node::User),
+        AnyId::ConversationId(id) => loaders
             .load_one(ConversationKey(id))
             .await?
             .map(Node::Conversation),
-        AnyId::ParticipantId(id) => batch
+        AnyId::ParticipantId(id) => loaders
             .load_one(ParticipantKey(id))
             .await?
             .map(|row| Node::Participant(Participant(row))),
         AnyId::MembershipId(id) => membership(ctx, ParticipantId(id.0)).await?,
-        AnyId::MessageId(id) => batch.load_one(MessageKey(id)).await?.map(Node::Message),
-        AnyId::RevisionId(id) => batch
+        AnyId::MessageId(id) => loaders.load_one(MessageKey(id)).await?.map(Node::Message),
+        AnyId::RevisionId(id) => loaders
             .load_one(RevisionKey(id))
             .await?
             .map(Node::MessageRevision),
-        AnyId::ThreadId(id) => batch.load_one(ThreadKey(id)).await?.map(Node::Thread),
-        AnyId::SessionId(id) => batch.load_one(SessionKey(id)).await?.map(Node::Session),
+        AnyId::ThreadId(id) => loaders.load_one(ThreadKey(id)).await?.map(Node::Thread),
+        AnyId::SessionId(id) => loaders.load_one(SessionKey(id)).await?.map(Node::Session),
         AnyId::ViewerId(id) => own(ctx, id.0)?.map(Node::Viewer),
         AnyId::PreferencesId(id) => match own(ctx, id.0)? {
             Some(viewer) => Some(Node::Preferences(viewer.preferences(ctx).await?)),
             None => None,
         },
         AnyId::ServerId(ServerId(id)) if id.is_nil() => Some(Node::Server(Server::of(app(ctx)))),
-        AnyId::NotificationId(id) => batch
+        AnyId::NotificationId(id) => loaders
             .load_one(NotificationKey(id))
             .await?
             .map(Node::Notification),
@@ -151,13 +151,13 @@ fn own(ctx: &Context<'_>, id: Uuid) -> Result<Option<Viewer>> {
 
 /// The viewer's own membership: nobody else's can be seen as one.
 async fn membership(ctx: &Context<'_>, id: ParticipantId) -> Result<Option<Node>> {
-    let Some(participant) = batch(ctx).load_one(ParticipantKey(id)).await? else {
+    let Some(participant) = loaders(ctx).load_one(ParticipantKey(id)).await? else {
         return Ok(None);
     };
     if participant.user_id != viewer(ctx)?.user {
         return Ok(None);
     }
-    let conversation = batch(ctx)
+    let conversation = loaders(ctx)
         .load_one(ConversationKey(participant.conversation_id))
         .await?;
     Ok(conversation.map(|Conversation(conversation)| {

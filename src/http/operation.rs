@@ -28,9 +28,9 @@ use crate::{
         self,
         context::{Caller, Resume},
         events::{
-            feed::{Fed, Feed, Handed},
-            plan::Plan,
-            share::{Given, Share, Shared},
+            shareable_fields::Plan,
+            shared_payload::{PreloadedEvent, Share, Shared},
+            stream::{Delivery, Feed, StreamSlot},
         },
     },
 };
@@ -198,7 +198,7 @@ impl AppState {
             group: plan.group(&call.query, call.operation_name.as_deref(), &call.variables),
             plan: Arc::new(plan),
             render: Arc::new(render),
-            handed: Handed::default(),
+            handed: StreamSlot::default(),
         };
         Some((share, subscription))
     }
@@ -230,7 +230,7 @@ struct SubscriptionCall {
 
 impl SubscriptionCall {
     /// The answer that tells of one event.
-    async fn execute(&self, given: Given) -> Option<GraphqlResponse> {
+    async fn execute(&self, given: PreloadedEvent) -> Option<GraphqlResponse> {
         let guard = &self.state.guard;
         let admitted = guard.admit(&self.text, self.name.as_deref(), &self.variables);
         let Admitted {
@@ -249,7 +249,7 @@ impl SubscriptionCall {
 }
 
 /// What a subscription says next.
-pub(super) enum Delivery {
+pub(super) enum Payload {
     /// What many are told, executed and encoded before.
     Shared(Shared),
     /// An answer of its own.
@@ -270,16 +270,16 @@ enum Source {
 }
 
 /// Where the executor leaves what it opened, and how single events of it are executed.
-type Sharing = (Handed, Arc<SubscriptionCall>);
+type Sharing = (StreamSlot, Arc<SubscriptionCall>);
 
 impl RunningSubscription {
     /// The next thing that it says; none when the stream ends. A panic is an answer. What this future was in the middle
     /// of is lost when it is dropped.
-    pub(super) async fn next(&mut self) -> Option<Delivery> {
+    pub(super) async fn next(&mut self) -> Option<Payload> {
         let meter = Arc::clone(&self.record.meter);
         let next = AssertUnwindSafe(meter.measure(self.source.next())).catch_unwind();
         let answer = match next.await {
-            Ok(Some(Delivery::Own(answer))) => answer,
+            Ok(Some(Payload::Own(answer))) => answer,
             Ok(Some(shared)) => return Some(shared),
             Ok(None) => {
                 self.record.log(None);
@@ -291,11 +291,11 @@ impl RunningSubscription {
         if answer.outcome != Outcome::Executed {
             self.record.log(answer.code());
         }
-        Some(Delivery::Own(answer))
+        Some(Payload::Own(answer))
     }
 
     /// The same for whoever may stop waiting in the middle.
-    pub(super) fn stream(self) -> impl Stream<Item = Delivery> + Send {
+    pub(super) fn stream(self) -> impl Stream<Item = Payload> + Send {
         unfold(self, |mut running| async move {
             let said = running.next().await?;
             Some((said, running))
@@ -304,10 +304,10 @@ impl RunningSubscription {
 }
 
 impl Source {
-    async fn next(&mut self) -> Option<Delivery> {
+    async fn next(&mut self) -> Option<Payload> {
         if let Self::Executor(responses, sharing) = self {
             if let Some(response) = responses.next().await {
-                return Some(Delivery::Own(GraphqlResponse::executed(response)));
+                return Some(Payload::Own(GraphqlResponse::executed(response)));
             }
             let (handed, call) = sharing.take()?;
             // What only opens a stream is not kept beside it.
@@ -317,10 +317,10 @@ impl Source {
             return None;
         };
         match feed.next().await? {
-            Fed::Shared(shared) => Some(Delivery::Shared(shared)),
-            Fed::Alone(given) => {
+            Delivery::Shared(shared) => Some(Payload::Shared(shared)),
+            Delivery::Execute(given) => {
                 let answer = Box::pin(call.execute(given)).await;
-                Some(Delivery::Own(
+                Some(Payload::Own(
                     answer.unwrap_or_else(GraphqlResponse::internal),
                 ))
             }

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     AppState,
     client::{self, ConnectionInfo},
-    operation::{self, Delivery, FINAL_EVENT_TIMEOUT, Operation},
+    operation::{self, FINAL_EVENT_TIMEOUT, Operation, Payload},
     response::{GraphqlResponse, Outcome, Part},
     socket::PING,
     stream_limit::StreamPermit,
@@ -107,7 +107,7 @@ enum Stage {
 /// One subscription on its way to one client.
 struct EventStream {
     state: AppState,
-    answers: Pin<Box<dyn Stream<Item = Delivery> + Send>>,
+    answers: Pin<Box<dyn Stream<Item = Payload> + Send>>,
     resume: Resume,
     session: Option<SessionWatch>,
     /// When the token lapses.
@@ -200,10 +200,10 @@ impl EventStream {
         }
     }
 
-    fn told(&mut self, said: Option<Delivery>) -> Option<Bytes> {
+    fn told(&mut self, said: Option<Payload>) -> Option<Bytes> {
         let mut answer = match said {
-            Some(Delivery::Own(answer)) => answer,
-            Some(Delivery::Shared(shared)) => {
+            Some(Payload::Own(answer)) => answer,
+            Some(Payload::Shared(shared)) => {
                 self.is_first = false;
                 let mut json = String::with_capacity(shared.size());
                 shared.write_to(&mut json);

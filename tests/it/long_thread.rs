@@ -4,8 +4,8 @@
 use heddle::{
     config::Config,
     domain::{
-        bulk::{self, Group, History, Member, Past},
-        recount::{self, Wrong},
+        import::{self, Group, History, ImportedMessage, Member},
+        integrity::{self, Wrong},
     },
     entity::participant::ParticipantRole,
     id::{ConversationId, MessageId, ParticipantId, UserId},
@@ -42,7 +42,10 @@ async fn a_thread_of_ten_thousand_is_read_from_end_to_end_on_postgres() {
 async fn read_from_end_to_end(app: TestApp) {
     let ann = app.person("Ann").await;
     let tree = Tree::grown(&app, &ann).await;
-    assert_eq!(recount::prove(&app.app.db).await.unwrap(), Wrong::default());
+    assert_eq!(
+        integrity::prove(&app.app.db).await.unwrap(),
+        Wrong::default()
+    );
     let work = Work::watch(&app.app.db).await;
     let reading = Reading {
         tree: &tree,
@@ -134,7 +137,7 @@ impl Tree {
             .parents
             .iter()
             .enumerate()
-            .map(|(place, &parent)| Past {
+            .map(|(place, &parent)| ImportedMessage {
                 id: MessageId::mint(),
                 sender: user,
                 parent: (place > 0).then_some(parent),
@@ -146,8 +149,8 @@ impl Tree {
         app.app
             .db
             .write(|tx| async move {
-                bulk::group_in(&tx, group).await?;
-                bulk::members_in(&tx, group.id, &[member], at).await?;
+                import::group_in(&tx, group).await?;
+                import::members_in(&tx, group.id, &[member], at).await?;
                 let history = History::new(group.id, app.app.config.thread_depth);
                 history.append_in(&tx, past).await
             })

@@ -23,8 +23,8 @@ use crate::{
     config::Config,
     db::Db,
     domain::{
-        bulk::{
-            Past,
+        import::{
+            ImportedMessage,
             archive::{self, Archive, Author},
         },
         users,
@@ -261,7 +261,7 @@ fn past(
     believable: &RangeInclusive<DateTime<Utc>>,
     archive: &Archive,
     mail: &Todo<'_>,
-) -> Result<Past, CliError> {
+) -> Result<ImportedMessage, CliError> {
     let changed = || CliError::because("the file changed while it was read");
     file.seek(SeekFrom::Start(mail.offset))?;
     let entry = Mbox::new(BufReader::new(file), mail.offset)
@@ -272,7 +272,7 @@ fn past(
         .ok()
         .and_then(|raw| message::read(&raw, believable).ok());
     let letter = letter.ok_or_else(changed)?;
-    Ok(Past {
+    Ok(ImportedMessage {
         id: MessageId::mint(),
         sender: archive
             .people

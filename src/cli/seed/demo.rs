@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
-    domain::bulk::{self, Group, History, Member, Past, Person},
+    domain::import::{self, Group, History, ImportedMessage, Member, Person},
     entity::participant::ParticipantRole,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
@@ -110,7 +110,7 @@ pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result
     let start = Clock::default().now() - TimeDelta::hours(5);
     let depth = config.thread_depth;
     db.write(|tx| async move {
-        bulk::people_in(&tx, people).await?;
+        import::people_in(&tx, people).await?;
         for (title, topic, lines) in [
             (
                 "Workshop",
@@ -125,8 +125,8 @@ pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result
                 topic: topic.map(str::to_owned),
                 at: start,
             };
-            bulk::group_in(&tx, &group).await?;
-            bulk::members_in(&tx, group.id, &members(people), start).await?;
+            import::group_in(&tx, &group).await?;
+            import::members_in(&tx, group.id, &members(people), start).await?;
             let messages = messages(people, lines, start);
             History::new(group.id, depth)
                 .append_in(&tx, &messages)
@@ -158,12 +158,12 @@ fn members(people: &[Person]) -> Vec<Member> {
         .collect()
 }
 
-fn messages(people: &[Person], lines: &[Line], start: DateTime<Utc>) -> Vec<Past> {
+fn messages(people: &[Person], lines: &[Line], start: DateTime<Utc>) -> Vec<ImportedMessage> {
     lines
         .iter()
         .zip(1_i32..)
         .filter_map(|((sender, parent, body), number)| {
-            Some(Past {
+            Some(ImportedMessage {
                 id: MessageId::mint(),
                 sender: people.get(*sender)?.id,
                 parent: *parent,

@@ -8,7 +8,7 @@ use crate::{
     cli::error::CliError,
     config::Config,
     db::Db,
-    domain::bulk::{self, Group, History, Member, Past, Person},
+    domain::import::{self, Group, History, ImportedMessage, Member, Person},
     entity::participant::ParticipantRole,
     error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
@@ -40,7 +40,7 @@ pub(super) struct Scale {
 struct Chapter {
     group: Group,
     members: Vec<Member>,
-    messages: Vec<Past>,
+    messages: Vec<ImportedMessage>,
 }
 
 /// The people, all with the same password.
@@ -102,8 +102,8 @@ async fn write_short(db: &Db, deepest: i32, chapters: &[Chapter]) -> Result<(), 
             messages,
         } in chapters
         {
-            bulk::group_in(&tx, group).await?;
-            bulk::members_in(&tx, group.id, members, group.at).await?;
+            import::group_in(&tx, group).await?;
+            import::members_in(&tx, group.id, members, group.at).await?;
             History::new(group.id, deepest)
                 .append_in(&tx, messages)
                 .await?;
@@ -125,8 +125,8 @@ async fn write_long(db: &Db, deepest: i32, chapter: &Chapter) -> Result<(), Erro
         let known = db
             .write(|tx| async move {
                 if before.is_empty() {
-                    bulk::group_in(&tx, group).await?;
-                    bulk::members_in(&tx, group.id, members, group.at).await?;
+                    import::group_in(&tx, group).await?;
+                    import::members_in(&tx, group.id, members, group.at).await?;
                 }
                 before.append_in(&tx, some).await
             })
@@ -190,7 +190,7 @@ fn members(
         .collect()
 }
 
-fn messages(rng: &mut StdRng, size: usize, members: &[Member]) -> Vec<Past> {
+fn messages(rng: &mut StdRng, size: usize, members: &[Member]) -> Vec<ImportedMessage> {
     let steps = i64::try_from(size).unwrap_or(i64::MAX).max(1);
     let step = (TimeDelta::days(DAYS).num_milliseconds() / steps).max(1);
     let mut at = beginning();
@@ -199,7 +199,7 @@ fn messages(rng: &mut StdRng, size: usize, members: &[Member]) -> Vec<Past> {
             at += TimeDelta::milliseconds(rng.random_range(0..step));
             let sender = members.get(lorem::skewed(rng, members.len()))?;
             let is_reply = number > 0 && rng.random();
-            Some(Past {
+            Some(ImportedMessage {
                 id: MessageId(id::made_at(at, rng.random())),
                 sender: sender.user,
                 parent: is_reply.then(|| parent(rng, number)),

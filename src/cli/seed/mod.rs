@@ -13,7 +13,7 @@ use crate::{
     auth::password::Passwords,
     config::{Config, Mode},
     db::Db,
-    domain::{bulk, users},
+    domain::{import, users},
 };
 
 mod demo;
@@ -108,7 +108,7 @@ async fn measure(config: &Config, db: &Db, scale: Scale) -> Result<(), CliError>
         return Err(CliError::because(reason));
     }
     let some = &people;
-    db.write(|tx| async move { bulk::people_in(&tx, some).await })
+    db.write(|tx| async move { import::people_in(&tx, some).await })
         .await?;
     let start = Instant::now();
     generate::write(config, db, scale, &people).await?;

@@ -1,11 +1,11 @@
 //! Accounts: signing up, signing in, changing what one is and going away.
 
 mod deletion;
-mod fields;
+mod lockout;
 mod password;
 mod profile;
 mod sign_in;
-mod tries;
+mod validation;
 
 pub use deletion::{DeletionPreview, Disposal, Farewell, delete, deletion_preview};
 pub use password::change_password;
@@ -69,11 +69,11 @@ pub async fn register(app: &App, new: Registration, device: &Device) -> Result<S
 /// The registration as it is stored, when nothing is wrong with it. All that is wrong is told at once.
 pub async fn check(app: &App, new: Registration) -> Result<Registration, Error> {
     let mut problems = vec![];
-    let username = fields::username(&new.username, &mut problems);
-    let email = fields::email(&new.email, &mut problems);
+    let username = validation::username(&new.username, &mut problems);
+    let email = validation::email(&new.email, &mut problems);
     let display_name = new
         .display_name
-        .map(|name| fields::display_name(&name, &mut problems));
+        .map(|name| validation::display_name(&name, &mut problems));
     problems.extend(taken(app, &username, Some(&email)).await?);
     let shown = display_name.as_deref().unwrap_or_default();
     let words = words(app, &[&username, &email, shown]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sea_orm::{ActiveModelTrait, Set};
 
-use super::{fields, taken, taken_meanwhile};
+use super::{taken, taken_meanwhile, validation};
 use crate::{
     app::App,
     db::Tx,
@@ -55,7 +55,7 @@ pub async fn update_profile(
     let mut problems = vec![];
     let mut row = <user::ActiveModel as Default>::default();
     if let Some(username) = required("username", changes.username, &mut problems) {
-        let username = fields::username(&username, &mut problems);
+        let username = validation::username(&username, &mut problems);
         let own = users::own(app, viewer).await?;
         if users::key(&username) != own.username_key {
             problems.extend(taken(app, &username, None).await?);
@@ -64,22 +64,24 @@ pub async fn update_profile(
         row.username = Set(username);
     }
     if let Some(name) = required("displayName", changes.display_name, &mut problems) {
-        let name = fields::display_name(&name, &mut problems);
+        let name = validation::display_name(&name, &mut problems);
         row.display_name_key = Set(users::key(&name));
         row.display_name = Set(name);
     }
     let problems_of = &mut problems;
     if let Some(name) = optional(changes.first_name) {
-        row.first_name = Set(name.and_then(|name| fields::name("firstName", &name, problems_of)));
+        row.first_name =
+            Set(name.and_then(|name| validation::name("firstName", &name, problems_of)));
     }
     if let Some(name) = optional(changes.last_name) {
-        row.last_name = Set(name.and_then(|name| fields::name("lastName", &name, problems_of)));
+        row.last_name = Set(name.and_then(|name| validation::name("lastName", &name, problems_of)));
     }
     if let Some(number) = optional(changes.phone_number) {
-        row.phone_number = Set(number.and_then(|text| fields::phone_number(&text, problems_of)));
+        row.phone_number =
+            Set(number.and_then(|text| validation::phone_number(&text, problems_of)));
     }
     if let Some(bio) = optional(changes.bio) {
-        row.bio = Set(bio.and_then(|text| fields::bio(&text, problems_of)));
+        row.bio = Set(bio.and_then(|text| validation::bio(&text, problems_of)));
     }
     Error::check(problems)?;
     save(app, viewer, row).await
@@ -115,10 +117,10 @@ pub async fn update_preferences(
     let mut problems = vec![];
     let mut row = <user::ActiveModel as Default>::default();
     if let Some(locale) = changes.locale {
-        row.locale = Set(fields::locale(&locale, &mut problems));
+        row.locale = Set(validation::locale(&locale, &mut problems));
     }
     if let Some(zone) = changes.time_zone {
-        row.time_zone = Set(fields::time_zone(&zone, &mut problems));
+        row.time_zone = Set(validation::time_zone(&zone, &mut problems));
     }
     if let Some(level) = changes.notification_level {
         row.notification_level = Set(level);

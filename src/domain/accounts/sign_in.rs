@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::tries::{self, Target};
+use super::lockout::{self, Target};
 use crate::{
     app::App,
     auth::password,
@@ -76,11 +76,11 @@ async fn try_password(
     user: Option<&user::Model>,
     password: &str,
 ) -> Result<bool, Error> {
-    tries::count(app, target).await?;
+    lockout::count(app, target).await?;
     let stored = user.and_then(|user| user.password_hash.as_deref());
     let verdict = app.passwords.verify(password, stored).await;
     if verdict.is_err() {
-        tries::take_back(app, target).await?;
+        lockout::take_back(app, target).await?;
     }
     verdict
 }

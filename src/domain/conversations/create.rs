@@ -6,7 +6,7 @@ use crate::{
     app::App,
     db::Tx,
     domain::{
-        conversations::{self, words},
+        conversations::{self, validation},
         messages::notice::{self, Notice, NoticeType},
         notifications,
         participants::{self, Joining},
@@ -44,9 +44,9 @@ pub async fn create(
 ) -> Result<conversation::Model, Error> {
     let mut problems = vec![];
     let title = new.title.as_deref();
-    let title = title.map(|title| words::title(title, &mut problems));
+    let title = title.map(|title| validation::title(title, &mut problems));
     let topic = new.topic.as_deref();
-    let topic = topic.and_then(|topic| words::topic(topic, &mut problems));
+    let topic = topic.and_then(|topic| validation::topic(topic, &mut problems));
     let people = participants::people(&app.db, viewer, "participantIds", &new.participants).await;
     let people = match people {
         Ok(people) => people,
@@ -107,5 +107,5 @@ async fn create_in(
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
     notifications::added_in(tx, app, viewer.user, id, &ids).await?;
-    conversations::again(tx, id).await
+    conversations::reload(tx, id).await
 }

@@ -10,7 +10,7 @@ use crate::{
     db::{self, PageSource, RowRef},
     domain::{
         conversations::visible,
-        reads::{tally, unread::UNREAD},
+        reads::{count, unread::UNREAD},
         sessions::Viewer,
         users,
     },
@@ -24,7 +24,7 @@ use crate::{
 
 /// Which conversations of the list are wanted. Conditions add up.
 #[derive(Clone, Debug, Default)]
-pub struct Narrowing {
+pub struct ConversationFilter {
     /// Only this kind.
     pub kind: Option<ConversationKind>,
     /// Only those with something unread, replies included.
@@ -73,7 +73,7 @@ pub struct Row {
 pub async fn list<C: PageSource>(
     db: &C,
     viewer: &Viewer,
-    narrowing: &Narrowing,
+    narrowing: &ConversationFilter,
     after: Option<(DateTime<Utc>, ConversationId)>,
     limit: u64,
     columns: &Columns,
@@ -88,7 +88,7 @@ pub async fn list<C: PageSource>(
         select = select.expr(Expr::col((participant::Entity, column)));
     }
     if columns.unread {
-        let count = tally::timeline(db.get_database_backend(), "conversation", "participant");
+        let count = count::timeline(db.get_database_backend(), "conversation", "participant");
         // Up to the floor everything is read.
         select = select.expr(Expr::cust(format!(
             "CASE WHEN conversation.last_root_seq > participant.read_floor_seq THEN {count} ELSE 0 END"
@@ -113,7 +113,7 @@ pub async fn list<C: PageSource>(
 
 fn select(
     viewer: &Viewer,
-    narrowing: &Narrowing,
+    narrowing: &ConversationFilter,
     after: Option<(DateTime<Utc>, ConversationId)>,
 ) -> Select<conversation::Entity> {
     let mut list = visible(viewer)
@@ -168,10 +168,10 @@ fn contains(viewer: &Viewer, text: &str) -> Condition {
         .inner_join(user::Entity, who)
         .and_where(of_this)
         .and_where(not_viewer)
-        .cond_where(users::named(text))
+        .cond_where(users::name_matches(text))
         .to_owned();
     let title = conversation::Column::TitleKey.into_expr();
     Condition::any()
-        .add(title.like(users::containing(text)))
+        .add(title.like(users::like_pattern(text)))
         .add(Expr::exists(others))
 }

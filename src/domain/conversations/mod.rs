@@ -2,16 +2,16 @@
 
 mod create;
 mod delete;
+mod direct;
 mod list;
-mod open;
 mod settings;
 mod update;
-mod words;
+mod validation;
 
 pub use create::{NewGroup, create};
 pub use delete::{delete, delete_in, erase};
-pub use list::{Columns, Narrowing, Row, list};
-pub use open::{Opened, direct_key, open_direct};
+pub use direct::{Opened, direct_key, open_direct};
+pub use list::{Columns, ConversationFilter, Row, list};
 pub use settings::{Settings, update_settings};
 pub use update::{Edits, update};
 
@@ -47,7 +47,7 @@ pub fn direct(
 }
 
 /// The row of a conversation as it is after changes in this transaction.
-pub(super) async fn again(tx: &Tx, id: ConversationId) -> Result<conversation::Model, Error> {
+pub(super) async fn reload(tx: &Tx, id: ConversationId) -> Result<conversation::Model, Error> {
     let found = conversation::Entity::find_by_id(id).one(tx).await?;
     found.ok_or_else(|| Error::not_found("conversation"))
 }

@@ -8,7 +8,7 @@ use crate::{
     db::Tx,
     domain::{
         access::{self, InConversation},
-        conversations::words,
+        conversations::validation,
         messages::notice::{self, Notice, NoticeType},
         sessions::Viewer,
         users,
@@ -44,10 +44,10 @@ pub async fn update(
     let edits = &Edits {
         title: edits
             .title
-            .map(|title| title.map(|title| words::title(&title, &mut problems))),
+            .map(|title| title.map(|title| validation::title(&title, &mut problems))),
         topic: edits
             .topic
-            .map(|topic| topic.and_then(|topic| words::topic(&topic, &mut problems))),
+            .map(|topic| topic.and_then(|topic| validation::topic(&topic, &mut problems))),
         ..edits
     };
     Error::check(problems)?;
@@ -57,7 +57,7 @@ pub async fn update(
             place.group()?;
             place.at_least(ParticipantRole::Moderator)?;
             update_in(&tx, viewer, &place, edits, app.clock.now()).await?;
-            super::again(&tx, id).await
+            super::reload(&tx, id).await
         })
         .await
 }

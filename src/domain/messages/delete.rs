@@ -10,7 +10,7 @@ use crate::{
     db::{self, Tx},
     domain::{
         access,
-        messages::{self, post::count_in, rights, tree},
+        messages::{self, path, permissions, reply_counts},
         notifications,
         sessions::Viewer,
         threads,
@@ -43,7 +43,7 @@ async fn delete_in(tx: &Tx, app: &App, viewer: &Viewer, id: MessageId) -> Result
     // Read again under the conversation's lock: another deletion may have come first.
     let message = messages::find(tx, viewer, id).await?;
     let now = app.clock.now();
-    rights::delete(&app.config, viewer, place.role(), &message, now)?;
+    permissions::delete(&app.config, viewer, place.role(), &message, now)?;
     let marker = erase_in(tx, message, now).await?;
     Ok(Deleted {
         id,
@@ -74,7 +74,7 @@ pub async fn erase_in(
             .one(tx)
             .await?
             .ok_or_else(|| Error::internal("a reply whose parent is gone"))?;
-        count_in(tx, [&parent], -1).await?;
+        reply_counts::add_in(tx, [&parent], -1).await?;
         threads::reply_deleted_in(tx, &message).await?;
         changes.extend(vanished_in(tx, &parent).await?);
         changes.push(Change::ThreadChanged {
@@ -97,7 +97,7 @@ async fn vanished_in(tx: &Tx, parent: &message::Model) -> Result<Vec<Change>, Er
     }
     let gone = message::Entity::find()
         .filter(message::Column::ConversationId.eq(parent.conversation_id))
-        .filter(message::Column::Seq.is_in(tree::places(&parent.path)))
+        .filter(message::Column::Seq.is_in(path::places(&parent.path)))
         .filter(message::Column::DeletedAt.is_not_null())
         .filter(message::Column::DescendantCount.eq(0))
         .order_by_desc(message::Column::Depth)

@@ -10,7 +10,7 @@ use crate::{
     db::Tx,
     domain::{
         access,
-        messages::{self, mentions, rights, send::check_body},
+        messages::{self, mentions, permissions, send::check_body},
         notifications,
         sessions::Viewer,
     },
@@ -64,7 +64,7 @@ async fn edit_in(
     // Read again under the conversation's lock: a deletion may have come first.
     let message = messages::find(tx, viewer, edit.message).await?;
     let now = app.clock.now();
-    rights::edit(&app.config, viewer, place.role(), &message, now)?;
+    permissions::edit(&app.config, viewer, place.role(), &message, now)?;
     if edit
         .expected_edited_at
         .is_some_and(|expected| expected != message.edited_at)

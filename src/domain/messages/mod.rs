@@ -1,19 +1,17 @@
 //! Messages: sending, editing, deleting, and the trees they form.
 
-pub mod columns;
 mod delete;
 mod edit;
-pub mod history;
-mod judge;
 mod mentions;
 pub mod notice;
-mod post;
-pub mod rights;
+pub mod path;
+pub mod permissions;
+pub mod projection;
+mod reply_counts;
+pub mod revisions;
 mod send;
 pub mod sequence;
 pub mod timeline;
-mod together;
-pub mod tree;
 
 use std::collections::HashSet;
 
@@ -24,8 +22,7 @@ use sea_orm::{
 
 pub use delete::{Deleted, delete, erase_in};
 pub use edit::{Edit, edit};
-pub use send::{NewMessage, Sent, send};
-pub use together::Sends;
+pub use send::{NewMessage, SendQueue, Sent, send};
 
 use crate::{
     db,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     db::Tx,
-    domain::messages::sequence::{self, Next},
+    domain::messages::sequence::{self, Allocation},
     entity::message::{self, MessageKind, MessagePriority},
     error::Error,
     id::{ConversationId, MessageId, UserId},
@@ -96,7 +96,7 @@ pub async fn write_in(
     changes.extend_from_slice(others);
     let events = u32::try_from(changes.len()).map_err(Error::internal)?;
     let next = sequence::next_for_notice_in(tx, conversation, events, at).await?;
-    let Next {
+    let Allocation {
         seq,
         root_count,
         sender_root_count,

@@ -14,7 +14,7 @@ use crate::{
 
 /// Numbers taken for one message and the events about it.
 #[derive(Clone, Copy, Debug)]
-pub struct Next {
+pub struct Allocation {
     /// The message's place in its conversation.
     pub seq: i32,
     /// How many root messages there are with it, without notices.
@@ -32,7 +32,7 @@ pub async fn next_for_notice_in(
     conversation: ConversationId,
     events: u32,
     at: DateTime<Utc>,
-) -> Result<Next, Error> {
+) -> Result<Allocation, Error> {
     let text = "UPDATE conversation SET last_seq = last_seq + 1, last_root_seq = last_seq + 1,
              event_seq = event_seq + ?, last_activity_at = ?
          WHERE id = ? RETURNING last_seq, root_count, event_seq";
@@ -41,7 +41,7 @@ pub async fn next_for_notice_in(
     let row = tx.query_one_raw(statement).await?;
     let row = row.ok_or_else(|| Error::not_found("conversation"))?;
     let last_event: i64 = row.try_get_by_index(2)?;
-    Ok(Next {
+    Ok(Allocation {
         seq: row.try_get_by_index(0)?,
         root_count: row.try_get_by_index(1)?,
         sender_root_count: None,
@@ -51,7 +51,7 @@ pub async fn next_for_notice_in(
 
 /// How far a conversation has come: places are taken in it one after the other, and all of them written at once.
 #[derive(Clone, Debug)]
-pub struct Line {
+pub struct SequenceAllocator {
     conversation: ConversationId,
     last: i32,
     last_root: i32,
@@ -61,7 +61,7 @@ pub struct Line {
     last_event: i64,
 }
 
-impl Line {
+impl SequenceAllocator {
     /// Where the conversation stands, whose row this transaction has locked.
     #[must_use]
     pub fn of(conversation: &conversation::Model) -> Self {
@@ -77,7 +77,12 @@ impl Line {
 
     /// The next place, for this person, who had sent so many root messages before all of this, and numbers for this
     /// many events.
-    pub fn next(&mut self, (sender, sent): (UserId, i32), is_root: bool, events: u32) -> Next {
+    pub fn next(
+        &mut self,
+        (sender, sent): (UserId, i32),
+        is_root: bool,
+        events: u32,
+    ) -> Allocation {
         self.last += 1;
         let sent = self.senders.entry(sender).or_insert(sent);
         *sent += i32::from(is_root);
@@ -88,7 +93,7 @@ impl Line {
         }
         let event_before = self.last_event;
         self.last_event += i64::from(events);
-        Next {
+        Allocation {
             seq: self.last,
             root_count: self.roots,
             sender_root_count,
@@ -100,10 +105,10 @@ impl Line {
 /// Writes down how far these conversations have come.
 pub async fn advance_in(
     tx: &Tx,
-    lines: impl IntoIterator<Item = Line>,
+    lines: impl IntoIterator<Item = SequenceAllocator>,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let row = |line: Line| -> [Value; 5] {
+    let row = |line: SequenceAllocator| -> [Value; 5] {
         [
             line.conversation.into(),
             line.last.into(),

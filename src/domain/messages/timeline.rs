@@ -10,11 +10,10 @@ use crate::{
     domain::{
         conversations,
         messages::{
-            SHOWN, VISIBLE_FROM,
-            columns::{Columns, Row},
-            find,
+            SHOWN, VISIBLE_FROM, find,
+            projection::{Columns, Row},
         },
-        page::{End, Part, Span, beside, union_of},
+        pagination::{Direction, PageRequest, Slice, fetch_with_parent, union_all_with},
         reads::unread::UNREAD,
         sessions::Viewer,
     },
@@ -44,10 +43,10 @@ pub async fn pages<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
-    span: &Span<i32>,
+    span: &PageRequest<i32>,
     include_replies: bool,
     columns: &Columns,
-) -> Result<HashMap<ConversationId, Part<Row>>, Error> {
+) -> Result<HashMap<ConversationId, Slice<Row>>, Error> {
     let columns = columns.with(LISTED);
     let selects = conversations.iter().map(|&conversation| {
         let text = columns.select(db.get_database_backend());
@@ -55,7 +54,7 @@ pub async fn pages<C: PageSource>(
     });
     let read = |row: &RowRef<'_>| columns.read(row, 0);
     let mut lists: HashMap<ConversationId, Vec<Row>> = HashMap::new();
-    for row in union_of(db, selects.collect(), read).await? {
+    for row in union_all_with(db, selects.collect(), read).await? {
         let list = lists.entry(row.message.conversation_id);
         list.or_default().push(row);
     }
@@ -70,9 +69,9 @@ pub async fn with_conversation<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     (id, of_conversation): (ConversationId, &[&'static str]),
-    (span, include_replies): (&Span<i32>, bool),
+    (span, include_replies): (&PageRequest<i32>, bool),
     columns: &Columns,
-) -> Result<Option<(conversation::Model, Part<Row>)>, Error> {
+) -> Result<Option<(conversation::Model, Slice<Row>)>, Error> {
     let columns = columns.with(LISTED);
     let found = conversations::visible(viewer).filter(conversation::Column::Id.eq(id));
     let text = columns.select(db.get_database_backend());
@@ -82,7 +81,7 @@ pub async fn with_conversation<C: PageSource>(
         |row: &RowRef<'_>| conversation::Model::partly(row, of_conversation, 0),
         |row: &RowRef<'_>| columns.read(row, of_conversation.len()),
     );
-    let found = beside(db, head, list, columns.width(), read).await?;
+    let found = fetch_with_parent(db, head, list, columns.width(), read).await?;
     Ok(found.map(|(conversation, rows)| (conversation, span.part(rows))))
 }
 
@@ -90,7 +89,7 @@ fn select(
     columns: &str,
     viewer: &Viewer,
     conversation: ConversationId,
-    span: &Span<i32>,
+    span: &PageRequest<i32>,
     include_replies: bool,
 ) -> (String, Vec<Value>) {
     let list = ("m.conversation_id", conversation.into());
@@ -129,9 +128,9 @@ pub async fn place<C: PageSource>(
         }
         Anchor::Time(time) => {
             let since = since(db, conversation, time).await?;
-            let span = Span {
+            let span = PageRequest {
                 after: Some(since.saturating_sub(1)),
-                ..Span::end(End::First, 1)
+                ..PageRequest::end(Direction::First, 1)
             };
             first(db, viewer, conversation, &span, include_replies).await
         }
@@ -186,7 +185,7 @@ async fn first_unread<C: PageSource>(
     if let Some(seq) = unread.and_then(|place| place.seq) {
         return Ok(Some(seq));
     }
-    let newest = Span::end(End::Last, 1);
+    let newest = PageRequest::end(Direction::Last, 1);
     first(db, viewer, conversation, &newest, include_replies).await
 }
 
@@ -195,7 +194,7 @@ async fn first<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
-    span: &Span<i32>,
+    span: &PageRequest<i32>,
     include_replies: bool,
 ) -> Result<Option<i32>, Error> {
     let places = Columns::some([], []);

@@ -1,7 +1,7 @@
 //! Notifications: what wants a person's attention, why, and whether they saw it.
 
-mod notify;
-mod settle;
+mod create;
+mod update;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -10,11 +10,11 @@ use sea_orm::{
     sea_query::{Expr, Func},
 };
 
-pub use notify::{
+pub use create::{
     added_in, message_edited_in, messages_sent_in, messages_sent_to_crowds_in, notify_of_message,
     role_changed_in,
 };
-pub use settle::{
+pub use update::{
     Selection, dismiss, forget_conversation_in, forget_deleted_in, forget_message_in,
     forget_sender_in, mark_read, read_in,
 };

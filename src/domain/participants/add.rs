@@ -57,7 +57,7 @@ pub async fn add(
             let joining = joining(&place, role, viewer, app.clock.now());
             let participants = join_in(&tx, app, &place, &new, &joining).await?;
             Ok(Added {
-                conversation: conversations::again(&tx, id).await?,
+                conversation: conversations::reload(&tx, id).await?,
                 participants,
             })
         })

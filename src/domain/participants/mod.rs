@@ -1,12 +1,12 @@
 //! Participants: who takes part in a conversation, and as what.
 
 mod add;
-mod read;
+mod queries;
 mod remove;
 mod role;
 
 pub use add::{Added, add};
-pub use read::{Heads, Listed, Names, Place, heads, names, pages};
+pub use queries::{Listed, Names, ParticipantCounts, Place, heads, names, pages};
 pub use remove::{Removed, leave, remove};
 pub use role::{change_role, succeed_in};
 

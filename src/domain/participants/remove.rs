@@ -62,7 +62,7 @@ pub async fn remove(
             let participant = target.id;
             end_in(&tx, target, &notice.about([user]), app.clock.now()).await?;
             Ok(Removed {
-                conversation: conversations::again(&tx, id).await?,
+                conversation: conversations::reload(&tx, id).await?,
                 participant,
             })
         })

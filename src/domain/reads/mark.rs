@@ -10,7 +10,9 @@ use crate::{
     domain::{
         reads::{
             announce_in,
-            lane::{Lane, Mark, ends_in, except_in, lock_in, raise_in, settle_in},
+            scope::{
+                ReadScope, ScopedSeq, compact_marks_in, ends_in, except_in, lock_in, raise_in,
+            },
             unread::{UNREAD, with},
         },
         sessions::Viewer,
@@ -43,9 +45,9 @@ struct Place {
 }
 
 impl Place {
-    fn mark(self) -> Mark {
-        Mark {
-            lane: Lane::of(self.conversation_id, self.root_id),
+    fn mark(self) -> ScopedSeq {
+        ScopedSeq {
+            lane: ReadScope::of(self.conversation_id, self.root_id),
             seq: self.seq,
         }
     }
@@ -89,7 +91,7 @@ async fn mark_conversations_in(
     );
     values.extend(with(viewer.user, &ids));
     db::execute(tx, &text, values).await?;
-    settle_in(tx, viewer, &ids).await?;
+    compact_marks_in(tx, viewer, &ids).await?;
     announce_in(tx, app, viewer, &lanes).await?;
     Ok(count)
 }
@@ -163,7 +165,7 @@ async fn below_in(
     tx: &Tx,
     viewer: &Viewer,
     places: &BTreeMap<ConversationId, i32>,
-) -> Result<(i64, Vec<Lane>), Error> {
+) -> Result<(i64, Vec<ReadScope>), Error> {
     let (cases, ids, up_to) = cases(places);
     let text = format!(
         "SELECT m.conversation_id, m.root_id, COUNT(*) AS count FROM participant p
@@ -178,7 +180,7 @@ async fn below_in(
     let rows: Vec<Removed> = db::fetch_all(tx, &text, values).await?;
     let lanes = rows
         .iter()
-        .map(|row| Lane::of(row.conversation_id, row.root_id));
+        .map(|row| ReadScope::of(row.conversation_id, row.root_id));
     Ok((rows.iter().map(|row| row.count).sum(), lanes.collect()))
 }
 
@@ -226,7 +228,7 @@ async fn mark_thread_in(
     let conversation = found
         .ok_or_else(|| Error::not_found("thread"))?
         .conversation_id;
-    let lane = Lane::of(conversation, Some(root));
+    let lane = ReadScope::of(conversation, Some(root));
     lock_in(tx, viewer, &[conversation]).await?;
     let seq = match up_to {
         None => ends_of_thread_in(tx, root).await?,
@@ -246,8 +248,8 @@ async fn mark_thread_in(
         .await?
         .map_or(0, |found| found.count);
     if count > 0 {
-        raise_in(tx, viewer, &[Mark { lane, seq }]).await?;
-        settle_in(tx, viewer, &[conversation]).await?;
+        raise_in(tx, viewer, &[ScopedSeq { lane, seq }]).await?;
+        compact_marks_in(tx, viewer, &[conversation]).await?;
         announce_in(tx, app, viewer, &[lane]).await?;
     }
     Ok(count)
@@ -283,7 +285,7 @@ async fn mark_messages_in(
     let conversations: BTreeSet<_> = places.values().map(|place| place.conversation_id).collect();
     let conversations: Vec<_> = conversations.into_iter().collect();
     lock_in(tx, viewer, &conversations).await?;
-    let marks: Vec<Mark> = unread_in(tx, viewer, ids)
+    let marks: Vec<ScopedSeq> = unread_in(tx, viewer, ids)
         .await?
         .into_iter()
         .map(Place::mark)
@@ -292,8 +294,8 @@ async fn mark_messages_in(
         return Ok(0);
     }
     except_in(tx, viewer, &marks).await?;
-    let lanes: BTreeSet<Lane> = marks.iter().map(|mark| mark.lane).collect();
-    let lanes: Vec<Lane> = lanes.into_iter().collect();
+    let lanes: BTreeSet<ReadScope> = marks.iter().map(|mark| mark.lane).collect();
+    let lanes: Vec<ReadScope> = lanes.into_iter().collect();
     let ends = ends_in(tx, viewer, &lanes).await?;
     // Only lanes whose exceptions now touch what is read without a gap.
     let folded = lanes.iter().filter_map(|&lane| {
@@ -301,10 +303,10 @@ async fn mark_messages_in(
         let touches = marks
             .iter()
             .any(|mark| mark.lane == lane && mark.seq <= seq);
-        touches.then_some(Mark { lane, seq })
+        touches.then_some(ScopedSeq { lane, seq })
     });
     raise_in(tx, viewer, &folded.collect::<Vec<_>>()).await?;
-    settle_in(tx, viewer, &conversations).await?;
+    compact_marks_in(tx, viewer, &conversations).await?;
     announce_in(tx, app, viewer, &lanes).await?;
     i64::try_from(marks.len()).map_err(Error::internal)
 }

@@ -3,21 +3,21 @@
 //! Everything up to a participant's floor is read, in every lane; in each lane everything up to its
 //! mark; and above the marks what exceptions name. Every change first locks the participant's row.
 
-mod back;
-mod lane;
+pub mod count;
 mod mark;
+mod mark_unread;
 pub mod position;
 pub mod receipts;
-pub mod tally;
+mod scope;
 pub mod unread;
 
-pub use back::mark_unread_from;
 pub use mark::{UpTo, mark_conversations, mark_messages, mark_thread};
+pub use mark_unread::mark_unread_from;
 
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use lane::Lane;
+use scope::ReadScope;
 use sea_orm::Value;
 
 use crate::{
@@ -58,7 +58,12 @@ pub async fn forget_in(
 
 /// Tells the viewer's own devices, and the others where the viewer shares it, where they now stand in these lanes, and
 /// that notifications of what was read there are done with.
-async fn announce_in(tx: &Tx, app: &App, viewer: &Viewer, lanes: &[Lane]) -> Result<(), Error> {
+async fn announce_in(
+    tx: &Tx,
+    app: &App,
+    viewer: &Viewer,
+    lanes: &[ReadScope],
+) -> Result<(), Error> {
     if lanes.is_empty() {
         return Ok(());
     }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     db,
     domain::{
-        page::{Part, Span},
-        reads::tally,
+        pagination::{PageRequest, Slice},
+        reads::count,
         sessions::Viewer,
     },
     entity::message,
@@ -61,7 +61,7 @@ pub async fn totals<C: ConnectionTrait>(
     viewer: &Viewer,
     now: DateTime<Utc>,
 ) -> Result<Totals, Error> {
-    let count = tally::all(db.get_database_backend(), "c", "p");
+    let count = count::all(db.get_database_backend(), "c", "p");
     // A mention stands above the floor when it is unread, and so does a thread's last reply.
     let text = format!(
         "WITH counted AS MATERIALIZED (SELECT {count} AS unread
@@ -135,7 +135,7 @@ pub async fn count<C: ConnectionTrait>(
         "SELECT COALESCE(CAST(SUM({}) AS BIGINT), 0) AS count
          FROM participant p JOIN conversation c ON c.id = p.conversation_id
          WHERE p.user_id = ? AND {narrowed} AND c.last_seq > p.read_floor_seq",
-        tally::all(db.get_database_backend(), "c", "p")
+        count::all(db.get_database_backend(), "c", "p")
     );
     let found: Option<Count> = db::fetch_one(db, &text, [viewer.user.into(), value]).await?;
     Ok(found.map_or(0, |found| found.count))
@@ -165,8 +165,8 @@ pub async fn list_in<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
-    span: &Span<i32>,
-) -> Result<Part<message::Model>, Error> {
+    span: &PageRequest<i32>,
+) -> Result<Slice<message::Model>, Error> {
     // As Span::sql has it, from behind the floor or the cursor on, whichever is later.
     let rest = "AND (m.conversation_id, m.seq) > (p.conversation_id,
             CASE WHEN p.read_floor_seq > ? THEN p.read_floor_seq ELSE ? END)
@@ -218,7 +218,7 @@ pub async fn of_conversations<C: ConnectionTrait>(
     let text = format!(
         "SELECT c.id, {} AS count FROM participant p JOIN conversation c ON c.id = p.conversation_id
          WHERE p.user_id = ? AND p.conversation_id IN ({}) AND c.last_root_seq > p.read_floor_seq",
-        tally::timeline(db.get_database_backend(), "c", "p"),
+        count::timeline(db.get_database_backend(), "c", "p"),
         db::placeholders(conversations.len())
     );
     let values = with(viewer.user, conversations);

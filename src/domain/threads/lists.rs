@@ -9,7 +9,7 @@ use crate::{
     db,
     domain::{
         messages::{SHOWN, VISIBLE},
-        page::{Part, Span, union},
+        pagination::{PageRequest, Slice, union_all},
         reads::unread::UNREAD,
         sessions::Viewer,
     },
@@ -26,8 +26,8 @@ pub async fn of_conversations<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
-    span: &Span<Place>,
-) -> Result<HashMap<ConversationId, Part<thread::Model>>, Error> {
+    span: &PageRequest<Place>,
+) -> Result<HashMap<ConversationId, Slice<thread::Model>>, Error> {
     let select = |&conversation: &ConversationId| {
         let (rest, more) = rest(span);
         let text = format!(
@@ -38,7 +38,8 @@ pub async fn of_conversations<C: ConnectionTrait>(
         values.extend(more);
         (text, values)
     };
-    let rows: Vec<thread::Model> = union(db, conversations.iter().map(select).collect()).await?;
+    let rows: Vec<thread::Model> =
+        union_all(db, conversations.iter().map(select).collect()).await?;
     let mut lists: HashMap<ConversationId, Vec<thread::Model>> = HashMap::new();
     for row in rows {
         lists.entry(row.conversation_id).or_default().push(row);
@@ -54,8 +55,8 @@ pub async fn followed<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     unread_only: bool,
-    span: &Span<Place>,
-) -> Result<Part<thread::Model>, Error> {
+    span: &PageRequest<Place>,
+) -> Result<Slice<thread::Model>, Error> {
     let (rest, more) = rest(span);
     let unread = if unread_only {
         format!("AND EXISTS (SELECT 1 FROM message m WHERE m.root_id = t.id AND {UNREAD})")
@@ -74,7 +75,7 @@ pub async fn followed<C: ConnectionTrait>(
     Ok(span.part(db::fetch_all(db, &text, values).await?))
 }
 
-fn rest(span: &Span<Place>) -> (&'static str, Vec<Value>) {
+fn rest(span: &PageRequest<Place>) -> (&'static str, Vec<Value>) {
     let mut values: Vec<Value> = vec![];
     let text = match span.after {
         Some((time, id)) => {

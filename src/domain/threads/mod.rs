@@ -1,7 +1,7 @@
 //! Threads: a root message and everything below it, and who follows it.
 
+pub mod followers;
 pub mod lists;
-pub mod people;
 pub mod replies;
 
 use std::collections::{BTreeMap, HashMap};
@@ -52,16 +52,16 @@ pub async fn find<C: ConnectionTrait>(
 }
 
 /// Who began to follow which threads, and with which reply.
-pub(super) type Begun = HashMap<(ThreadId, UserId), i32>;
+pub(super) type NewFollowers = HashMap<(ThreadId, UserId), i32>;
 
 /// Replies to these parents were written, in this order: threads begin or grow. Whoever writes in a thread follows it,
 /// and so does the author of its root, unless they had stopped following.
 pub(super) async fn replied_in(
     tx: &Tx,
     replies: &[(&message::Model, &message::Model)],
-) -> Result<Begun, Error> {
+) -> Result<NewFollowers, Error> {
     if replies.is_empty() {
-        return Ok(Begun::new());
+        return Ok(NewFollowers::new());
     }
     grow_in(tx, replies).await?;
     let mut followers = BTreeMap::new();
@@ -107,7 +107,7 @@ async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Res
 async fn follow_in(
     tx: &Tx,
     followers: &BTreeMap<(ThreadId, UserId), &message::Model>,
-) -> Result<Begun, Error> {
+) -> Result<NewFollowers, Error> {
     #[derive(FromQueryResult)]
     struct Following {
         thread_id: ThreadId,

@@ -8,11 +8,10 @@ use crate::{
     db::{PageSource, RowRef},
     domain::{
         messages::{
-            self, SHOWN, VISIBLE,
-            columns::{Columns, Row},
-            tree,
+            self, SHOWN, VISIBLE, path,
+            projection::{Columns, Row},
         },
-        page::{Part, Span, beside, union, union_of},
+        pagination::{PageRequest, Slice, fetch_with_parent, union_all, union_all_with},
         sessions::Viewer,
         threads,
     },
@@ -23,16 +22,16 @@ use crate::{
 
 /// Orders for the replies of a thread, with the part of the list that is wanted.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Listing {
+pub enum ReplyOrder {
     /// Each reply straight after its parent, siblings oldest first; keyed by path.
-    Tree(Span<Vec<u8>>),
+    Tree(PageRequest<Vec<u8>>),
     /// By time, oldest first; keyed by place.
-    OldestFirst(Span<i32>),
+    OldestFirst(PageRequest<i32>),
     /// By time, newest first; keyed by place.
-    NewestFirst(Span<i32>),
+    NewestFirst(PageRequest<i32>),
 }
 
-impl Listing {
+impl ReplyOrder {
     /// Columns without which there is no such list.
     fn columns(&self) -> &'static [&'static str] {
         match self {
@@ -43,7 +42,7 @@ impl Listing {
         }
     }
 
-    fn part(&self, rows: Vec<Row>) -> Part<Row> {
+    fn part(&self, rows: Vec<Row>) -> Slice<Row> {
         match self {
             Self::Tree(span) => span.part(rows),
             Self::OldestFirst(span) | Self::NewestFirst(span) => span.part(rows),
@@ -94,9 +93,9 @@ pub async fn pages<C: PageSource>(
     viewer: &Viewer,
     threads: &[ThreadId],
     scope: &Scope,
-    listing: &Listing,
+    listing: &ReplyOrder,
     columns: &Columns,
-) -> Result<HashMap<ThreadId, Part<Row>>, Error> {
+) -> Result<HashMap<ThreadId, Slice<Row>>, Error> {
     let columns = columns.with(listing.columns());
     let backend = db.get_database_backend();
     let selects = threads
@@ -104,7 +103,7 @@ pub async fn pages<C: PageSource>(
         .map(|&thread| select(backend, viewer, thread, (scope, listing), &columns))
         .collect();
     let mut lists: HashMap<ThreadId, Vec<Row>> = HashMap::new();
-    for row in union_of(db, selects, |row: &RowRef<'_>| columns.read(row, 0)).await? {
+    for row in union_all_with(db, selects, |row: &RowRef<'_>| columns.read(row, 0)).await? {
         let list = lists.entry(ThreadId::from(row.message.thread_root()));
         list.or_default().push(row);
     }
@@ -119,9 +118,9 @@ pub async fn with_thread<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     (id, of_thread): (ThreadId, &[&'static str]),
-    (scope, listing): (&Scope, &Listing),
+    (scope, listing): (&Scope, &ReplyOrder),
     columns: &Columns,
-) -> Result<Option<(thread::Model, Part<Row>)>, Error> {
+) -> Result<Option<(thread::Model, Slice<Row>)>, Error> {
     let columns = columns.with(listing.columns());
     let found = threads::visible(viewer).filter(thread::Column::Id.eq(id));
     let list = select(
@@ -135,7 +134,7 @@ pub async fn with_thread<C: PageSource>(
         |row: &RowRef<'_>| thread::Model::partly(row, of_thread, 0),
         |row: &RowRef<'_>| columns.read(row, of_thread.len()),
     );
-    let found = beside(db, (found, of_thread), list, columns.width(), read).await?;
+    let found = fetch_with_parent(db, (found, of_thread), list, columns.width(), read).await?;
     Ok(found.map(|(thread, rows)| (thread, listing.part(rows))))
 }
 
@@ -143,7 +142,7 @@ fn select(
     backend: DbBackend,
     viewer: &Viewer,
     thread: ThreadId,
-    (scope, listing): (&Scope, &Listing),
+    (scope, listing): (&Scope, &ReplyOrder),
     columns: &Columns,
 ) -> (String, Vec<Value>) {
     // From where on the viewer sees the thread is looked up once: all of it is in one conversation.
@@ -160,12 +159,12 @@ fn select(
     }
     let list = ("m.root_id", thread.into());
     let (rest, more) = match (&scope.under, listing) {
-        (None, Listing::Tree(span)) => span.sql(list, "m.path", false),
-        (Some(under), Listing::Tree(span)) => below(under, span).sql(list, "m.path", false),
-        (None, Listing::OldestFirst(span)) => span.sql(list, "m.seq", false),
-        (None, Listing::NewestFirst(span)) => span.sql(list, "m.seq", true),
-        (Some(under), Listing::OldestFirst(span)) => sorted(thread, under, span, false),
-        (Some(under), Listing::NewestFirst(span)) => sorted(thread, under, span, true),
+        (None, ReplyOrder::Tree(span)) => span.sql(list, "m.path", false),
+        (Some(under), ReplyOrder::Tree(span)) => below(under, span).sql(list, "m.path", false),
+        (None, ReplyOrder::OldestFirst(span)) => span.sql(list, "m.seq", false),
+        (None, ReplyOrder::NewestFirst(span)) => span.sql(list, "m.seq", true),
+        (Some(under), ReplyOrder::OldestFirst(span)) => sorted(thread, under, span, false),
+        (Some(under), ReplyOrder::NewestFirst(span)) => sorted(thread, under, span, true),
     };
     text.push_str(&rest);
     values.extend(more);
@@ -173,11 +172,11 @@ fn select(
 }
 
 /// The part of a subtree that is a span: all of it lies between two paths, and these are already the narrowest.
-fn below(under: &[u8], span: &Span<Vec<u8>>) -> Span<Vec<u8>> {
-    let (start, end) = (under.to_vec(), tree::end(under));
+fn below(under: &[u8], span: &PageRequest<Vec<u8>>) -> PageRequest<Vec<u8>> {
+    let (start, end) = (under.to_vec(), path::end(under));
     let after = span.after.clone().unwrap_or_default();
     let before = span.before.clone().unwrap_or_else(|| end.clone());
-    Span {
+    PageRequest {
         after: Some(start.max(after)),
         before: Some(end.min(before)),
         ..span.clone()
@@ -188,7 +187,7 @@ fn below(under: &[u8], span: &Span<Vec<u8>>) -> Span<Vec<u8>> {
 fn sorted(
     thread: ThreadId,
     under: &[u8],
-    span: &Span<i32>,
+    span: &PageRequest<i32>,
     descending: bool,
 ) -> (String, Vec<Value>) {
     let (rest, more) = span.sorted("m.seq", descending);
@@ -196,7 +195,7 @@ fn sorted(
     let mut values: Vec<Value> = vec![
         thread.into(),
         under.to_vec().into(),
-        tree::end(under).into(),
+        path::end(under).into(),
     ];
     values.extend(more);
     (text, values)
@@ -207,8 +206,8 @@ pub async fn direct<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     parents: &[MessageId],
-    span: &Span<i32>,
-) -> Result<HashMap<MessageId, Part<message::Model>>, Error> {
+    span: &PageRequest<i32>,
+) -> Result<HashMap<MessageId, Slice<message::Model>>, Error> {
     let select = |&parent: &MessageId| {
         let (rest, more) = span.sql(("m.parent_id", parent.into()), "m.seq", false);
         let text = format!(
@@ -218,7 +217,7 @@ pub async fn direct<C: ConnectionTrait>(
         values.extend(more);
         (text, values)
     };
-    let rows: Vec<message::Model> = union(db, parents.iter().map(select).collect()).await?;
+    let rows: Vec<message::Model> = union_all(db, parents.iter().map(select).collect()).await?;
     let mut lists: HashMap<MessageId, Vec<message::Model>> = HashMap::new();
     for row in rows {
         if let Some(parent) = row.parent_id {

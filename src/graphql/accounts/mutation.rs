@@ -15,7 +15,7 @@ use crate::{
             types::{AuthResult, Viewer},
         },
         context::{app, caller, viewer},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
     },
 };
 
@@ -31,7 +31,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         input: RegisterInput,
     ) -> Option<Result<RegisterPayload>> {
-        maybe(async {
+        nullable(async {
             let device = caller(ctx).device();
             let signed_in = accounts::register(app(ctx), input.into(), &device).await?;
             Ok(Some(RegisterPayload {
@@ -47,7 +47,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         input: SignInInput,
     ) -> Option<Result<SignInPayload>> {
-        maybe(async {
+        nullable(async {
             let device = caller(ctx).device();
             let signed_in =
                 accounts::sign_in(app(ctx), &input.login, &input.password, &device).await?;
@@ -64,7 +64,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         input: ChangePasswordInput,
     ) -> Option<Result<ChangePasswordPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             let (current, new) = (input.current_password.as_deref(), &input.new_password);
             accounts::change_password(app(ctx), viewer, current, new).await?;
@@ -81,7 +81,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         input: UpdateProfileInput,
     ) -> Option<Result<UpdateProfilePayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             accounts::update_profile(app(ctx), viewer, input.into()).await?;
             Ok(Some(UpdateProfilePayload {
@@ -97,7 +97,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         input: UpdatePreferencesInput,
     ) -> Option<Result<UpdatePreferencesPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             accounts::update_preferences(app(ctx), viewer, input.into()).await?;
             Ok(Some(UpdatePreferencesPayload {
@@ -113,7 +113,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         input: DeleteAccountInput,
     ) -> Option<Result<DeleteAccountPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             accounts::delete(app(ctx), viewer, &input.into()).await?;
             Ok(Some(DeleteAccountPayload {

@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, Object};
 use crate::{
     entity::user,
     graphql::{
-        context::batch, errors::Result, participants::types::NotificationLevel,
+        context::loaders, errors::Result, participants::types::NotificationLevel,
         presence::loader::PresenceOf,
     },
     id::PreferencesId,
@@ -45,7 +45,7 @@ impl Preferences {
 
     /// Whether others see when the viewer is around.
     async fn shares_presence(&self, ctx: &Context<'_>) -> Result<bool> {
-        let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+        let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
         Ok(seen.is_none_or(|presence| presence.is_shared))
     }
 

@@ -10,14 +10,14 @@ use crate::{
     entity::user,
     graphql::{
         accounts::{deletion::AccountDeletionPreview, preferences::Preferences},
-        context::{app, batch, caller},
+        context::{app, caller, loaders},
         conversations::{
             self,
             types::{ConversationConnection, ConversationFilter},
         },
         errors::Result,
         notifications::{self, types::NotificationConnection},
-        page::Forward,
+        pagination::Forward,
         reads::{
             self,
             types::{UnreadMessageConnection, UnreadTotals},
@@ -44,7 +44,7 @@ impl Viewer {
 
     /// The viewer as others see them.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        let found = batch(ctx).load_one(UserKey(self.0.user)).await?;
+        let found = loaders(ctx).load_one(UserKey(self.0.user)).await?;
         Ok(found.ok_or_else(crate::error::Error::unauthenticated)?)
     }
 

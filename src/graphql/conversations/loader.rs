@@ -9,9 +9,9 @@ use crate::{
     domain::conversations,
     entity::conversation,
     graphql::{
-        batch::{Batch, by_key},
         conversations::types::Conversation,
-        errors::Refusal,
+        errors::FieldError,
+        loaders::{Loaders, by_key},
     },
     id::{ConversationId, UserId},
 };
@@ -20,14 +20,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConversationKey(pub ConversationId);
 
-impl Loader<ConversationKey> for Batch {
+impl Loader<ConversationKey> for Loaders {
     type Value = Conversation;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[ConversationKey],
-    ) -> Result<HashMap<ConversationKey, Conversation>, Refusal> {
+    ) -> Result<HashMap<ConversationKey, Conversation>, FieldError> {
         let ids = keys.iter().map(|key| key.0);
         let found = conversations::visible(self.viewer()?)
             .filter(conversation::Column::Id.is_in(ids))
@@ -44,14 +44,14 @@ impl Loader<ConversationKey> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DirectWith(pub UserId);
 
-impl Loader<DirectWith> for Batch {
+impl Loader<DirectWith> for Loaders {
     type Value = Conversation;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[DirectWith],
-    ) -> Result<HashMap<DirectWith, Conversation>, Refusal> {
+    ) -> Result<HashMap<DirectWith, Conversation>, FieldError> {
         let viewer = self.viewer()?;
         let by_pair: HashMap<_, _> = keys
             .iter()

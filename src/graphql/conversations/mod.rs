@@ -1,9 +1,9 @@
 //! Who talks with whom.
 
 pub mod inputs;
+mod list_fields;
 pub mod loader;
 mod mutation;
-mod plain;
 pub mod query;
 pub mod types;
 

@@ -15,7 +15,7 @@ use crate::{
             },
             types::Conversation,
         },
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         scalars::DateTime,
     },
 };
@@ -32,7 +32,7 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         input: OpenDirectConversationInput,
     ) -> Option<Result<OpenDirectConversationPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             let opened = conversations::open_direct(app(ctx), viewer, &input.user_ids).await?;
             Ok(Some(OpenDirectConversationPayload {
@@ -49,7 +49,7 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         input: CreateConversationInput,
     ) -> Option<Result<CreateConversationPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             let new = NewGroup {
                 title: input.title,
@@ -71,7 +71,7 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         input: UpdateConversationInput,
     ) -> Option<Result<UpdateConversationPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             let edits = Edits {
                 title: input.title.into(),
@@ -93,7 +93,7 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         input: DeleteConversationInput,
     ) -> Option<Result<DeleteConversationPayload>> {
-        maybe(async {
+        nullable(async {
             let id = input.conversation_id;
             conversations::delete(app(ctx), viewer(ctx)?, id).await?;
             Ok(Some(DeleteConversationPayload {
@@ -109,7 +109,7 @@ impl ConversationMutation {
         ctx: &Context<'_>,
         input: UpdateConversationSettingsInput,
     ) -> Option<Result<UpdateConversationSettingsPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             let until: Option<Option<DateTime>> = input.muted_until.into();
             let settings = Settings {

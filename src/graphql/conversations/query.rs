@@ -3,13 +3,12 @@
 use crate::{
     db::with_timeout,
     domain::{
-        conversations::{self, Columns, Narrowing},
+        conversations::{self, Columns},
         messages, sessions,
     },
     entity::conversation,
     graphql::{
-        ahead,
-        context::{app, once, viewer},
+        context::{app, unbatched, viewer},
         conversations::{
             loader::ConversationKey,
             types::{
@@ -17,10 +16,11 @@ use crate::{
                 ConversationPlace,
             },
         },
-        errors::{Result, maybe},
+        errors::{Result, nullable},
+        list_plan::{self, Preloaded, RequiredColumns},
+        lookahead,
         messages::timeline,
-        page::{Forward, Page},
-        plain::{self, AtHand, Takes},
+        pagination::{Forward, Page},
     },
     id::ConversationId,
 };
@@ -41,19 +41,19 @@ impl ConversationQuery {
         ctx: &Context<'_>,
         id: ConversationId,
     ) -> Option<Result<Conversation>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
-            let loaders = once(ctx);
-            let (Some(batch), Some(key)) = (loaders.alone(), timeline::ahead(ctx, id)) else {
+            let loaders = unbatched(ctx);
+            let (Some(loaders), Some(key)) = (loaders.alone(), timeline::ahead(ctx, id)) else {
                 return loaders.load_one(ConversationKey(id)).await;
             };
             let (db, columns) = (app(ctx).db.read(), &key.columns);
             let span = (&key.span, key.include_replies);
             let all = conversation::Model::COLUMNS;
-            let which = (id, ahead::columns_beside(ctx, "messages", all));
+            let which = (id, lookahead::columns_beside(ctx, "messages", all));
             let found = messages::timeline::with_conversation(db, viewer, which, span, columns);
             Ok(with_timeout(found).await?.map(|(conversation, part)| {
-                batch.keep_timeline(key, part);
+                loaders.keep_timeline(key, part);
                 Conversation(conversation)
             }))
         })
@@ -71,22 +71,22 @@ pub async fn list(
 ) -> Result<ConversationConnection> {
     let request: Forward<ConversationPlace> = Forward::read(first, PAGE, after)?;
     let filter = filter.unwrap_or_default();
-    let narrowing = Narrowing {
+    let narrowing = conversations::ConversationFilter {
         kind: filter.kind.map(Into::into),
         unread_only: filter.unread_only == Some(true),
         is_archived: filter.is_archived,
         text: filter.text.filter(|text| !text.trim().is_empty()),
     };
     let after = request.after.map(|(at, id)| (at.0, id));
-    let asked =
-        plain::takes::<ConversationEdge, Conversation>(ctx, false).map(Takes::conversations);
+    let asked = list_plan::required_columns::<ConversationEdge, Conversation>(ctx, false)
+        .map(RequiredColumns::conversations);
     let columns = asked.clone().unwrap_or_else(Columns::all);
     let db = app(ctx).db.read();
     let rows =
         conversations::list(db, viewer, &narrowing, after, request.limit(), &columns).await?;
-    let mut at_hand = AtHand {
+    let mut at_hand = Preloaded {
         is_partial: asked.is_some(),
-        ..AtHand::default()
+        ..Preloaded::default()
     };
     let rows = rows.into_iter().map(|row| {
         if !columns.participant.is_empty() {

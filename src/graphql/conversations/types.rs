@@ -6,14 +6,14 @@ use crate::{
     domain::participants::Names,
     entity::conversation,
     graphql::{
-        context::batch,
-        errors::{Result, maybe},
+        context::loaders,
+        errors::{Result, nullable},
         messages::{
             loader::TimelineOf,
             timeline::{self, TimelineAnchor},
             types::{Message, MessageConnection},
         },
-        page::{Both, Cursor, Forward, Instant, Page, connection},
+        pagination::{Both, Cursor, Forward, Instant, Page, connection},
         participants::{
             loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
@@ -94,7 +94,7 @@ impl Conversation {
         if let Some(title) = &self.0.title {
             return Ok(title.clone());
         }
-        let names = batch(ctx).load_one(NamesOf(self.0.id)).await?;
+        let names = loaders(ctx).load_one(NamesOf(self.0.id)).await?;
         Ok(names_together(&names.unwrap_or_default()))
     }
 
@@ -110,9 +110,9 @@ impl Conversation {
 
     /// Who created it; null if that account is gone.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             match self.0.created_by {
-                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -131,7 +131,7 @@ impl Conversation {
 
     /// Number of participants.
     async fn participant_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let heads = batch(ctx).load_one(HeadsOf(self.0.id)).await?;
+        let heads = loaders(ctx).load_one(HeadsOf(self.0.id)).await?;
         Ok(heads.map_or(0, |heads| int(heads.people)))
     }
 
@@ -150,7 +150,7 @@ impl Conversation {
             limit: request.limit(),
         };
         let key = ParticipantsOf(self.0.id, wanted);
-        let rows = batch(ctx).load_one(key).await?.unwrap_or_default();
+        let rows = loaders(ctx).load_one(key).await?.unwrap_or_default();
         let page = Page::forward(rows, &request, |row| row.place.clone());
         Ok(page.map(|row| Participant(row.participant)).into())
     }
@@ -189,8 +189,8 @@ impl Conversation {
 
     /// Newest message in the timeline.
     async fn last_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
-            let newest = batch(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
+        nullable(async {
+            let newest = loaders(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
             Ok(newest
                 .and_then(|part| part.items.into_iter().next())
                 .map(|row| Message(row.message)))
@@ -210,16 +210,16 @@ impl Conversation {
 
     /// Who is typing now, outside threads; the viewer is left out.
     async fn typing(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
-        let found = batch(ctx).load_one(TypingIn(self.0.id)).await?;
+        let found = loaders(ctx).load_one(TypingIn(self.0.id)).await?;
         let keys: Vec<_> = found.unwrap_or_default().into_iter().map(UserKey).collect();
-        let mut people = batch(ctx).load_many(keys.iter().copied()).await?;
+        let mut people = loaders(ctx).load_many(keys.iter().copied()).await?;
         Ok(keys.iter().filter_map(|key| people.remove(key)).collect())
     }
 
     /// The viewer's own state here; null for an administrator who is not a participant.
     async fn viewer_membership(&self, ctx: &Context<'_>) -> Option<Result<Membership>> {
-        maybe(async {
-            let found = batch(ctx).load_one(MembershipOf(self.0.id)).await?;
+        nullable(async {
+            let found = loaders(ctx).load_one(MembershipOf(self.0.id)).await?;
             Ok(found.map(|participant| Membership {
                 participant,
                 conversation: self.0.clone(),

@@ -1,15 +1,15 @@
 //! The event stream as clients see it.
 
-mod build;
-pub mod feed;
+mod event_builder;
 pub mod filter;
 pub mod interface;
-pub mod plan;
 mod query;
-pub mod share;
+pub mod shareable_fields;
+pub mod shared_payload;
+pub mod stream;
 mod streams;
+mod subscriber_stream;
 mod subscription;
-mod telling;
 pub mod types;
 
 pub use query::EventQuery;

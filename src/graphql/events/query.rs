@@ -6,7 +6,7 @@ use crate::{
     error::{Code, Error},
     graphql::{
         context::{app, caller, reached},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
     },
 };
 
@@ -20,7 +20,7 @@ impl EventQuery {
     /// then subscribe to `events(after:)` with it: nothing falls between, and repeats are harmless. Null when
     /// signed out.
     async fn event_cursor(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        maybe(async {
+        nullable(async {
             let Some(viewer) = caller(ctx).viewer() else {
                 return Ok(None);
             };

@@ -7,13 +7,13 @@ use async_graphql::dataloader::Loader;
 use crate::{
     graphql::{
         context::Resume,
-        errors::{Refusal, Result},
+        errors::{FieldError, Result},
         events::{
-            build::build,
+            event_builder::build,
             filter::EventFilter,
             interface::Event,
-            share::{Item, Share, Shared},
-            telling::{Heard, Listener, Telling},
+            shared_payload::{Item, Share, Shared},
+            subscriber_stream::{Incoming, SubscriberContext, SubscriberStream},
             types::{SessionEndedEvent, StreamOpenedEvent},
         },
         messages::{loader::MessageKey, types::Message},
@@ -35,16 +35,16 @@ enum Stage {
 }
 
 /// What a subscriber is told.
-pub(super) enum Told<T> {
+pub(super) enum Outgoing<T> {
     /// An answer that was executed for all who ask alike.
     Shared(Shared),
     /// Something that is executed for them alone, or why it cannot be.
-    Alone(Result<T>),
+    Execute(Result<T>),
 }
 
 /// Everything that the subscriber may see.
 pub(super) struct Events {
-    telling: Telling,
+    stream: SubscriberStream,
     filter: Arc<EventFilter>,
     resume: Option<Resume>,
     share: Option<Share>,
@@ -55,7 +55,7 @@ pub(super) struct Events {
 impl Events {
     /// Makes an event for all who ask alike, before they hear of it.
     pub(super) fn making(
-        who: &Arc<Listener>,
+        who: &Arc<SubscriberContext>,
         filter: &Arc<EventFilter>,
         share: Share,
     ) -> Prerender {
@@ -74,14 +74,14 @@ impl Events {
     }
 
     pub(super) fn new(
-        telling: Telling,
+        stream: SubscriberStream,
         filter: Arc<EventFilter>,
         resume: Option<Resume>,
         share: Option<Share>,
     ) -> Self {
         Self {
-            last: telling.following.start().clone(),
-            telling,
+            last: stream.following.start().clone(),
+            stream,
             filter,
             resume,
             share,
@@ -92,24 +92,24 @@ impl Events {
     /// The next event of somebody who shares nothing.
     pub(super) async fn alone(&mut self) -> Option<Result<Event>> {
         loop {
-            if let Told::Alone(event) = self.next().await? {
+            if let Outgoing::Execute(event) = self.next().await? {
                 return Some(event);
             }
         }
     }
 
-    pub(super) async fn next(&mut self) -> Option<Told<Event>> {
+    pub(super) async fn next(&mut self) -> Option<Outgoing<Event>> {
         match self.stage {
             Stage::Opening => {
                 self.stage = Stage::Open;
-                return Some(Told::Alone(Ok(self.opened())));
+                return Some(Outgoing::Execute(Ok(self.opened())));
             }
             Stage::Open => {}
             Stage::Over => return None,
         }
         loop {
-            match self.telling.next().await {
-                Heard::Entry(entry) => {
+            match self.stream.next().await {
+                Incoming::Entry(entry) => {
                     if let Some(told) = self.at_hand(&entry) {
                         return Some(told);
                     }
@@ -118,9 +118,11 @@ impl Events {
                         return Some(told);
                     }
                 }
-                Heard::SessionEnded(reason) => return Some(Told::Alone(Ok(self.ended(reason)))),
-                Heard::Failed(refusal) => return Some(Told::Alone(self.failed(refusal))),
-                Heard::Nothing => {
+                Incoming::SessionEnded(reason) => {
+                    return Some(Outgoing::Execute(Ok(self.ended(reason))));
+                }
+                Incoming::Failed(refusal) => return Some(Outgoing::Execute(self.failed(refusal))),
+                Incoming::Nothing => {
                     self.stage = Stage::Over;
                     return None;
                 }
@@ -129,29 +131,29 @@ impl Events {
     }
 
     /// What others were told already.
-    fn at_hand(&mut self, entry: &Entry) -> Option<Told<Event>> {
+    fn at_hand(&mut self, entry: &Entry) -> Option<Outgoing<Event>> {
         let (share, change) = (self.share.as_ref()?, entry.change.as_ref()?);
         if !self.filter.wants(change) {
             return None;
         }
-        let form = share.at_hand(&self.telling, entry)?;
+        let form = share.at_hand(&self.stream, entry)?;
         Some(self.shared(form, Cursor::after(entry)))
     }
 
-    fn shared(&mut self, form: RenderedPayload, cursor: Cursor) -> Told<Event> {
-        let (keys, owner) = (&self.telling.who.app.keys, self.telling.who.viewer.user);
+    fn shared(&mut self, form: RenderedPayload, cursor: Cursor) -> Outgoing<Event> {
+        let (keys, owner) = (&self.stream.who.app.keys, self.stream.who.viewer.user);
         // Most ask for none, and sealing one takes longer than all the rest.
         let is_asked_for = form.len() > 1 || self.resume.is_some();
         let sealed = is_asked_for.then(|| cursor.seal(keys, owner));
         self.last = cursor;
-        Told::Shared(Shared {
+        Outgoing::Shared(Shared {
             form,
             cursor: sealed,
         })
     }
 
     /// What this subscriber is told; nothing when they do not hear of it.
-    async fn tell(&mut self, entry: &Entry) -> Option<Told<Event>> {
+    async fn tell(&mut self, entry: &Entry) -> Option<Outgoing<Event>> {
         let is_ephemeral = entry.change.as_ref().is_some_and(Change::is_ephemeral);
         let cursor = if is_ephemeral {
             self.last.clone()
@@ -161,21 +163,21 @@ impl Events {
         if let Some(form) = self.form(entry).await {
             return Some(self.shared(form, cursor));
         }
-        let sealed = cursor.seal(&self.telling.who.app.keys, self.telling.who.viewer.user);
-        let batch = self.telling.who.batch();
+        let sealed = cursor.seal(&self.stream.who.app.keys, self.stream.who.viewer.user);
+        let loaders = self.stream.who.loaders();
         // Apart again, from the little that it takes to tell what others were told.
-        let building = Box::pin(build(&batch, &self.filter, entry, sealed.clone()));
-        match self.telling.unless_over(building).await {
+        let building = Box::pin(build(&loaders, &self.filter, entry, sealed.clone()));
+        match self.stream.unless_over(building).await {
             Ok(Ok(None)) => None,
             Ok(Ok(Some(event))) => {
                 self.last = cursor;
                 if let Some(resume) = &self.resume {
                     resume.tell(sealed);
                 }
-                Some(Told::Alone(Ok(event)))
+                Some(Outgoing::Execute(Ok(event)))
             }
-            Ok(Err(refusal)) => Some(Told::Alone(self.failed(refusal))),
-            Err(reason) => Some(Told::Alone(Ok(self.ended(reason)))),
+            Ok(Err(refusal)) => Some(Outgoing::Execute(self.failed(refusal))),
+            Err(reason) => Some(Outgoing::Execute(Ok(self.ended(reason)))),
         }
     }
 
@@ -184,18 +186,18 @@ impl Events {
         let share = self.share.as_ref()?;
         let change = entry.change.as_ref();
         change.filter(|change| self.filter.wants(change))?;
-        let load = |placeholder| load(&self.telling.who, &self.filter, entry, placeholder);
-        share.form(&self.telling, entry, load).await
+        let load = |placeholder| load(&self.stream.who, &self.filter, entry, placeholder);
+        share.form(&self.stream, entry, load).await
     }
 
     /// Nothing may be left out: what cannot be told now is told after resuming.
-    fn failed(&mut self, refusal: Refusal) -> Result<Event> {
+    fn failed(&mut self, refusal: FieldError) -> Result<Event> {
         self.stage = Stage::Over;
         Err(refusal)
     }
 
     fn cursor(&self) -> String {
-        let (keys, owner) = (&self.telling.who.app.keys, self.telling.who.viewer.user);
+        let (keys, owner) = (&self.stream.who.app.keys, self.stream.who.viewer.user);
         let sealed = self.last.seal(keys, owner);
         if let Some(resume) = &self.resume {
             resume.tell(sealed.clone());
@@ -206,8 +208,8 @@ impl Events {
     fn opened(&self) -> Event {
         Event::StreamOpened(StreamOpenedEvent {
             cursor: self.cursor(),
-            occurred_at: self.telling.who.app.clock.now().into(),
-            outcome: self.telling.following.opening().into(),
+            occurred_at: self.stream.who.app.clock.now().into(),
+            outcome: self.stream.following.opening().into(),
         })
     }
 
@@ -215,20 +217,25 @@ impl Events {
         self.stage = Stage::Over;
         Event::SessionEnded(SessionEndedEvent {
             cursor: self.cursor(),
-            occurred_at: self.telling.who.app.clock.now().into(),
+            occurred_at: self.stream.who.app.clock.now().into(),
             reason: reason.into(),
         })
     }
 }
 
-async fn load(who: &Listener, filter: &EventFilter, entry: &Entry, cursor: String) -> Option<Item> {
-    let event = build(&who.batch(), filter, entry, cursor).await.ok()??;
+async fn load(
+    who: &SubscriberContext,
+    filter: &EventFilter,
+    entry: &Entry,
+    cursor: String,
+) -> Option<Item> {
+    let event = build(&who.loaders(), filter, entry, cursor).await.ok()??;
     Some(Item::Event(Ok(Box::new(event))))
 }
 
 /// New messages of one conversation.
 pub(super) struct Messages {
-    telling: Telling,
+    stream: SubscriberStream,
     conversation: ConversationId,
     share: Option<Share>,
     is_over: bool,
@@ -236,7 +243,7 @@ pub(super) struct Messages {
 
 impl Messages {
     /// Makes a message for all who ask alike, before they hear of it.
-    pub(super) fn making(who: &Arc<Listener>, share: Share) -> Prerender {
+    pub(super) fn making(who: &Arc<SubscriberContext>, share: Share) -> Prerender {
         let (who, share) = (Arc::clone(who), Arc::new(share));
         Prerender::new(share.group, move |entry| {
             let (who, share) = (Arc::clone(&who), Arc::clone(&share));
@@ -251,12 +258,12 @@ impl Messages {
     }
 
     pub(super) fn new(
-        telling: Telling,
+        stream: SubscriberStream,
         conversation: ConversationId,
         share: Option<Share>,
     ) -> Self {
         Self {
-            telling,
+            stream,
             conversation,
             share,
             is_over: false,
@@ -266,36 +273,36 @@ impl Messages {
     /// The next message of somebody who shares nothing.
     pub(super) async fn alone(&mut self) -> Option<Result<Message>> {
         loop {
-            if let Told::Alone(message) = self.next().await? {
+            if let Outgoing::Execute(message) = self.next().await? {
                 return Some(message);
             }
         }
     }
 
-    pub(super) async fn next(&mut self) -> Option<Told<Message>> {
+    pub(super) async fn next(&mut self) -> Option<Outgoing<Message>> {
         if self.is_over {
             return None;
         }
         loop {
-            let entry = match self.telling.next().await {
-                Heard::Entry(entry) => entry,
-                Heard::Failed(refusal) => {
+            let entry = match self.stream.next().await {
+                Incoming::Entry(entry) => entry,
+                Incoming::Failed(refusal) => {
                     self.is_over = true;
-                    return Some(Told::Alone(Err(refusal)));
+                    return Some(Outgoing::Execute(Err(refusal)));
                 }
-                Heard::SessionEnded(_) | Heard::Nothing => return None,
+                Incoming::SessionEnded(_) | Incoming::Nothing => return None,
             };
             match entry.change {
                 Some(Change::MessageSent { message }) => {
                     let share = self.share.as_ref();
-                    if let Some(form) = share.and_then(|share| share.at_hand(&self.telling, &entry))
+                    if let Some(form) = share.and_then(|share| share.at_hand(&self.stream, &entry))
                     {
-                        return Some(Told::Shared(Shared { form, cursor: None }));
+                        return Some(Outgoing::Shared(Shared { form, cursor: None }));
                     }
                     match Box::pin(self.tell(&entry, message)).await {
                         Ok(None) => {}
                         Ok(Some(told)) => {
-                            self.is_over = matches!(told, Told::Alone(Err(_)));
+                            self.is_over = matches!(told, Outgoing::Execute(Err(_)));
                             return Some(told);
                         }
                         Err(_reason) => return None,
@@ -316,29 +323,29 @@ impl Messages {
         &self,
         entry: &Entry,
         id: MessageId,
-    ) -> std::result::Result<Option<Told<Message>>, EndReason> {
+    ) -> std::result::Result<Option<Outgoing<Message>>, EndReason> {
         if let Some(form) = self.form(entry, id).await {
-            return Ok(Some(Told::Shared(Shared { form, cursor: None })));
+            return Ok(Some(Outgoing::Shared(Shared { form, cursor: None })));
         }
-        let loading = Box::pin(load_message(&self.telling.who, id));
-        let loaded = self.telling.unless_over(loading).await?;
-        Ok(loaded.transpose().map(Told::Alone))
+        let loading = Box::pin(load_message(&self.stream.who, id));
+        let loaded = self.stream.unless_over(loading).await?;
+        Ok(loaded.transpose().map(Outgoing::Execute))
     }
 
     /// The answer that others share, if this message has one.
     async fn form(&self, entry: &Entry, id: MessageId) -> Option<RenderedPayload> {
-        let load = |_| load_shared(&self.telling.who, id);
+        let load = |_| load_shared(&self.stream.who, id);
         let share = self.share.as_ref()?;
-        share.form(&self.telling, entry, load).await
+        share.form(&self.stream, entry, load).await
     }
 }
 
-async fn load_message(who: &Listener, id: MessageId) -> Result<Option<Message>> {
+async fn load_message(who: &SubscriberContext, id: MessageId) -> Result<Option<Message>> {
     let key = MessageKey(id);
-    Ok(who.batch().load(&[key]).await?.remove(&key))
+    Ok(who.loaders().load(&[key]).await?.remove(&key))
 }
 
-async fn load_shared(who: &Listener, id: MessageId) -> Option<Item> {
+async fn load_shared(who: &SubscriberContext, id: MessageId) -> Option<Item> {
     let message = load_message(who, id).await.ok()??;
     Some(Item::Message(Ok(Box::new(message))))
 }

@@ -17,9 +17,9 @@ use crate::{
         events::{
             filter::EventFilter,
             interface::Event,
-            share::{Given, Item},
+            shared_payload::{Item, PreloadedEvent},
             streams::{Events, Messages},
-            telling::{Listener, Telling},
+            subscriber_stream::{SubscriberContext, SubscriberStream},
         },
         messages::types::Message,
     },
@@ -47,7 +47,7 @@ impl EventSubscription {
         #[graphql(desc = "Resume after this cursor; omit to start now.")] after: Option<String>,
         #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
     ) -> Result<impl Stream<Item = Result<Event>>> {
-        if let Some(Item::Event(event)) = given(ctx).and_then(Given::take) {
+        if let Some(Item::Event(event)) = given(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(event.map(|event| *event)))));
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
@@ -60,7 +60,7 @@ impl EventSubscription {
                 Cursor::open(&app.keys, viewer.user, &text).map_or(Since::Unknown, Since::Cursor)
             }
         };
-        let who = Listener::new(app, caller(ctx), viewer);
+        let who = SubscriberContext::new(app, caller(ctx), viewer);
         let share = share(ctx).cloned();
         let making = |share| Events::making(&who, &filter, share);
         let wanted = SubscribeOptions {
@@ -68,9 +68,9 @@ impl EventSubscription {
             changes: filter.wants_only(),
             making: share.clone().map(making),
         };
-        let telling = Telling::begin(&who, since, wanted).await?;
+        let stream = SubscriberStream::begin(&who, since, wanted).await?;
         let handed = share.as_ref().map(|share| share.handed.clone());
-        let events = Events::new(telling, filter, resume, share);
+        let events = Events::new(stream, filter, resume, share);
         if let Some(handed) = handed {
             handed.hand(events.into());
             return Ok(Either::Left(iter(None)));
@@ -87,10 +87,10 @@ impl EventSubscription {
         ctx: &Context<'_>,
         conversation_id: ConversationId,
     ) -> Result<impl Stream<Item = Result<Message>>> {
-        if let Some(Item::Message(message)) = given(ctx).and_then(Given::take) {
+        if let Some(Item::Message(message)) = given(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(message.map(|message| *message)))));
         }
-        let who = Listener::new(app(ctx), caller(ctx), viewer(ctx)?);
+        let who = SubscriberContext::new(app(ctx), caller(ctx), viewer(ctx)?);
         let share = share(ctx).cloned();
         let sent = |change: &Change| matches!(change, Change::MessageSent { .. });
         let wanted = SubscribeOptions {
@@ -98,12 +98,12 @@ impl EventSubscription {
             changes: Some(ChangeFilter::new(sent)),
             making: share.clone().map(|share| Messages::making(&who, share)),
         };
-        let telling = Telling::begin(&who, Since::Now, wanted).await?;
-        if !telling.following.is_member_of(conversation_id) {
+        let stream = SubscriberStream::begin(&who, Since::Now, wanted).await?;
+        if !stream.following.is_member_of(conversation_id) {
             return Err(Error::not_found("conversation").into());
         }
         let handed = share.as_ref().map(|share| share.handed.clone());
-        let messages = Messages::new(telling, conversation_id, share);
+        let messages = Messages::new(stream, conversation_id, share);
         if let Some(handed) = handed {
             handed.hand(messages.into());
             return Ok(Either::Left(iter(None)));

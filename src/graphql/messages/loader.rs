@@ -9,17 +9,17 @@ use crate::{
     domain::{
         messages::{
             self,
-            columns::{Columns, Row},
-            history, timeline,
+            projection::{Columns, Row},
+            revisions, timeline,
         },
-        page::{End, Part, Span},
+        pagination::{Direction, PageRequest, Slice},
         threads::replies,
     },
     entity::{message, message_revision},
     graphql::{
-        batch::{Batch, by_key},
-        context::batch,
-        errors::{self, Refusal},
+        context::loaders,
+        errors::{self, FieldError},
+        loaders::{Loaders, by_key},
         messages::types::{Message, MessageRevision},
     },
     id::{ConversationId, MessageId, RevisionId, UserId},
@@ -29,11 +29,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageKey(pub MessageId);
 
-impl Loader<MessageKey> for Batch {
+impl Loader<MessageKey> for Loaders {
     type Value = Message;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Message>, Refusal> {
+    async fn load(&self, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Message>, FieldError> {
         let rows = messages::visible(self.viewer()?)
             .filter(message::Column::Id.is_in(keys.iter().map(|key| key.0)))
             .all(self.app().db.read())
@@ -51,7 +51,7 @@ pub(crate) async fn message(
     id: Option<MessageId>,
 ) -> errors::Result<Option<Message>> {
     match id {
-        Some(id) => batch(ctx).load_one(MessageKey(id)).await,
+        Some(id) => loaders(ctx).load_one(MessageKey(id)).await,
         None => Ok(None),
     }
 }
@@ -62,18 +62,21 @@ pub struct TimelineOf {
     /// Whose timeline.
     pub conversation: ConversationId,
     /// Which part.
-    pub span: Span<i32>,
+    pub span: PageRequest<i32>,
     /// Whether replies stand in it too.
     pub include_replies: bool,
     /// What of them is read.
     pub columns: Columns,
 }
 
-impl Loader<TimelineOf> for Batch {
-    type Value = Part<Row>;
-    type Error = Refusal;
+impl Loader<TimelineOf> for Loaders {
+    type Value = Slice<Row>;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[TimelineOf]) -> Result<HashMap<TimelineOf, Self::Value>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[TimelineOf],
+    ) -> Result<HashMap<TimelineOf, Self::Value>, FieldError> {
         if let Some(kept) = self.kept_timeline(keys) {
             return Ok(HashMap::from([kept]));
         }
@@ -103,10 +106,10 @@ impl TimelineOf {
     /// Only the newest root message.
     #[must_use]
     pub fn newest(conversation: ConversationId) -> Self {
-        let span = Span {
+        let span = PageRequest {
             after: None,
             before: None,
-            end: End::Last,
+            end: Direction::Last,
             size: 1,
         };
         Self {
@@ -124,14 +127,17 @@ pub struct RepliesOf {
     /// The message being answered.
     pub parent: MessageId,
     /// Which part, by place.
-    pub span: Span<i32>,
+    pub span: PageRequest<i32>,
 }
 
-impl Loader<RepliesOf> for Batch {
-    type Value = Part<message::Model>;
-    type Error = Refusal;
+impl Loader<RepliesOf> for Loaders {
+    type Value = Slice<message::Model>;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[RepliesOf]) -> Result<HashMap<RepliesOf, Self::Value>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[RepliesOf],
+    ) -> Result<HashMap<RepliesOf, Self::Value>, FieldError> {
         let mut found = HashMap::new();
         for (span, parents) in group(keys, |key| (key.span.clone(), key.parent)) {
             let db = self.app().db.read();
@@ -156,21 +162,21 @@ pub struct RevisionsOf {
     /// The message.
     pub message: MessageId,
     /// Which part, by number.
-    pub span: Span<i32>,
+    pub span: PageRequest<i32>,
 }
 
-impl Loader<RevisionsOf> for Batch {
-    type Value = Part<message_revision::Model>;
-    type Error = Refusal;
+impl Loader<RevisionsOf> for Loaders {
+    type Value = Slice<message_revision::Model>;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[RevisionsOf],
-    ) -> Result<HashMap<RevisionsOf, Self::Value>, Refusal> {
+    ) -> Result<HashMap<RevisionsOf, Self::Value>, FieldError> {
         let mut found = HashMap::new();
         for (span, messages) in group(keys, |key| (key.span.clone(), key.message)) {
             let db = self.app().db.read();
-            let pages = history::revisions(db, self.viewer()?, &messages, &span).await?;
+            let pages = revisions::revisions(db, self.viewer()?, &messages, &span).await?;
             found.extend(pages.into_iter().map(|(message, part)| {
                 (
                     RevisionsOf {
@@ -189,16 +195,16 @@ impl Loader<RevisionsOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RevisionKey(pub RevisionId);
 
-impl Loader<RevisionKey> for Batch {
+impl Loader<RevisionKey> for Loaders {
     type Value = MessageRevision;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[RevisionKey],
-    ) -> Result<HashMap<RevisionKey, MessageRevision>, Refusal> {
+    ) -> Result<HashMap<RevisionKey, MessageRevision>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = history::by_id(self.app().db.read(), self.viewer()?, &ids).await?;
+        let rows = revisions::by_id(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(by_key(rows, |row| RevisionKey(row.id), MessageRevision))
     }
 }
@@ -207,13 +213,16 @@ impl Loader<RevisionKey> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MentionsOf(pub MessageId);
 
-impl Loader<MentionsOf> for Batch {
+impl Loader<MentionsOf> for Loaders {
     type Value = Vec<UserId>;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[MentionsOf]) -> Result<HashMap<MentionsOf, Vec<UserId>>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[MentionsOf],
+    ) -> Result<HashMap<MentionsOf, Vec<UserId>>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let people = history::mentioned(self.app().db.read(), self.viewer()?, &ids).await?;
+        let people = revisions::mentioned(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(people
             .into_iter()
             .map(|(message, people)| (MentionsOf(message), people))
@@ -225,16 +234,16 @@ impl Loader<MentionsOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MentionsViewer(pub MessageId);
 
-impl Loader<MentionsViewer> for Batch {
+impl Loader<MentionsViewer> for Loaders {
     type Value = bool;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[MentionsViewer],
-    ) -> Result<HashMap<MentionsViewer, bool>, Refusal> {
+    ) -> Result<HashMap<MentionsViewer, bool>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = history::mentioning(self.app().db.read(), self.viewer()?, &ids).await?;
+        let found = revisions::mentioning(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(found
             .into_iter()
             .map(|message| (MentionsViewer(message), true))
@@ -246,13 +255,13 @@ impl Loader<MentionsViewer> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PairIn(pub ConversationId);
 
-impl Loader<PairIn> for Batch {
+impl Loader<PairIn> for Loaders {
     type Value = Vec<UserId>;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[PairIn]) -> Result<HashMap<PairIn, Vec<UserId>>, Refusal> {
+    async fn load(&self, keys: &[PairIn]) -> Result<HashMap<PairIn, Vec<UserId>>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let pairs = history::pairs(self.app().db.read(), self.viewer()?, &ids).await?;
+        let pairs = revisions::pairs(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(pairs
             .into_iter()
             .map(|(id, pair)| (PairIn(id), pair))

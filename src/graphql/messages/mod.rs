@@ -1,10 +1,10 @@
 //! Messages and their earlier texts.
 
 pub mod inputs;
+mod list_fields;
 pub mod loader;
 mod mutation;
 pub mod notice;
-mod plain;
 mod query;
 pub mod timeline;
 pub mod types;

@@ -7,7 +7,7 @@ use crate::{
     entity::message,
     graphql::{
         context::{app, viewer},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         messages::{
             inputs::{
                 DeleteMessageInput, DeleteMessagePayload, EditMessageInput, EditMessagePayload,
@@ -15,7 +15,7 @@ use crate::{
             },
             types::{Message, MessageEdge},
         },
-        page::Cursor,
+        pagination::Cursor,
         threads::types::ThreadReplyEdge,
     },
 };
@@ -33,7 +33,7 @@ impl MessageMutation {
         ctx: &Context<'_>,
         input: SendMessageInput,
     ) -> Option<Result<SendMessagePayload>> {
-        maybe(async {
+        nullable(async {
             let new = NewMessage {
                 conversation: input.conversation_id,
                 parent: input.parent_id,
@@ -59,7 +59,7 @@ impl MessageMutation {
         ctx: &Context<'_>,
         input: EditMessageInput,
     ) -> Option<Result<EditMessagePayload>> {
-        maybe(async {
+        nullable(async {
             let edit = Edit {
                 message: input.message_id,
                 body: input.body,
@@ -84,7 +84,7 @@ impl MessageMutation {
         ctx: &Context<'_>,
         input: DeleteMessageInput,
     ) -> Option<Result<DeleteMessagePayload>> {
-        maybe(async {
+        nullable(async {
             let deleted = messages::delete(app(ctx), viewer(ctx)?, input.message_id).await?;
             Ok(Some(DeleteMessagePayload {
                 deleted_message_id: Some(deleted.id),

@@ -5,8 +5,8 @@ use async_graphql::{Context, Enum, Object};
 use crate::{
     domain::messages::notice,
     graphql::{
-        context::batch,
-        errors::{Result, maybe},
+        context::loaders,
+        errors::{Result, nullable},
         users::{loader::UserKey, types::User},
     },
 };
@@ -47,9 +47,9 @@ impl Notice {
     /// Who did it; null if that account is gone, or if nobody did, as when a group outlives its owner's
     /// account and passes to the next.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             match self.0.actor {
-                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -59,7 +59,7 @@ impl Notice {
     /// Whom it concerned: at most 100 of them, without those whose account is gone.
     async fn subjects(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         let keys = self.0.subjects.iter().map(|&id| UserKey(id));
-        let mut found = batch(ctx).load_many(keys.clone()).await?;
+        let mut found = loaders(ctx).load_many(keys.clone()).await?;
         Ok(keys.filter_map(|key| found.remove(&key)).collect())
     }
 

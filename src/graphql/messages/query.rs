@@ -4,8 +4,8 @@ use async_graphql::{Context, Object};
 
 use crate::{
     graphql::{
-        context::{once, viewer},
-        errors::{Result, maybe},
+        context::{unbatched, viewer},
+        errors::{Result, nullable},
         messages::{loader::MessageKey, types::Message},
     },
     id::MessageId,
@@ -19,9 +19,9 @@ pub struct MessageQuery;
 impl MessageQuery {
     /// One message in a conversation the viewer takes part in.
     async fn message(&self, ctx: &Context<'_>, id: MessageId) -> Option<Result<Message>> {
-        maybe(async {
+        nullable(async {
             viewer(ctx)?;
-            once(ctx).load_one(MessageKey(id)).await
+            unbatched(ctx).load_one(MessageKey(id)).await
         })
         .await
     }

@@ -5,23 +5,23 @@ use async_graphql::{Context, Enum, OneofObject};
 use crate::{
     domain::{
         messages::{
-            columns::{Columns, Row},
+            projection::{Columns, Row},
             timeline::{self, Anchor},
         },
-        page::{End, Part, Span},
+        pagination::{Direction, PageRequest, Slice},
     },
     entity::message,
     error::{Error, Problem},
     graphql::{
-        ahead,
-        context::{app, once, viewer},
+        context::{app, unbatched, viewer},
         errors::Result,
+        list_plan::{self, Preloaded, RequiredColumns},
+        lookahead,
         messages::{
             loader::TimelineOf,
             types::{Message, MessageConnection, MessageEdge},
         },
-        page::{Both, Cursor, Page, size},
-        plain::{self, AtHand, Takes},
+        pagination::{Both, Cursor, Page, size},
         scalars::DateTime,
         users::{loader::UserKey, types::User},
     },
@@ -66,20 +66,20 @@ impl From<TimelineAnchor> for Anchor {
 
 /// The page of its timeline that is asked of this conversation, the field being resolved: found ahead.
 pub(crate) fn ahead(ctx: &Context<'_>, conversation: ConversationId) -> Option<TimelineOf> {
-    let asked = ahead::only(ctx, "messages").filter(|asked| asked.is_without("around"))?;
+    let asked = lookahead::only(ctx, "messages").filter(|asked| asked.is_without("around"))?;
     Some(TimelineOf {
         conversation,
-        span: asked.both()?.read(PAGE, End::Last).ok()?,
+        span: asked.both()?.read(PAGE, Direction::Last).ok()?,
         include_replies: asked
             .argument::<Option<bool>>("includeReplies")?
             .unwrap_or_default(),
-        columns: columns(asked.takes::<MessageEdge, Message>(false)),
+        columns: columns(asked.required_columns::<MessageEdge, Message>(false)),
     })
 }
 
 /// What is read of messages, when this is what telling them takes: all, where they are not told at once.
-pub(crate) fn columns(takes: Option<Takes>) -> Columns {
-    takes.map_or_else(Columns::all, Takes::messages)
+pub(crate) fn columns(required_columns: Option<RequiredColumns>) -> Columns {
+    required_columns.map_or_else(Columns::all, RequiredColumns::messages)
 }
 
 /// A page of a conversation's timeline.
@@ -93,18 +93,18 @@ pub(crate) async fn page(
     if let Some(anchor) = around {
         return self::around(ctx, conversation, both, anchor.into(), include_replies).await;
     }
-    let span: Span<i32> = both.read(PAGE, End::Last)?;
-    let takes = plain::takes::<MessageEdge, Message>(ctx, false);
-    let is_partial = takes.is_some();
+    let span: PageRequest<i32> = both.read(PAGE, Direction::Last)?;
+    let required_columns = list_plan::required_columns::<MessageEdge, Message>(ctx, false);
+    let is_partial = required_columns.is_some();
     let key = TimelineOf {
         conversation,
         span: span.clone(),
         include_replies,
-        columns: columns(takes),
+        columns: columns(required_columns),
     };
-    let part = once(ctx).load_one(key).await?.unwrap_or_default();
+    let part = unbatched(ctx).load_one(key).await?.unwrap_or_default();
     let (rows, at_hand) = at_hand(part.items, is_partial);
-    let part = Part {
+    let part = Slice {
         items: rows,
         has_more: part.has_more,
     };
@@ -113,10 +113,10 @@ pub(crate) async fn page(
 }
 
 /// The messages of these rows, and who sent them.
-pub(crate) fn at_hand(rows: Vec<Row>, is_partial: bool) -> (Vec<message::Model>, AtHand) {
-    let mut at_hand = AtHand {
+pub(crate) fn at_hand(rows: Vec<Row>, is_partial: bool) -> (Vec<message::Model>, Preloaded) {
+    let mut at_hand = Preloaded {
         is_partial,
-        ..AtHand::default()
+        ..Preloaded::default()
     };
     let messages = rows.into_iter().map(|row| {
         if let Some(sender) = row.sender {
@@ -139,31 +139,42 @@ async fn around(
     let place = timeline::place(db, viewer, conversation, anchor, include_replies).await?;
     // Nothing was sent since the asked time: the place is behind the newest message.
     let place = place.unwrap_or(i32::MAX);
-    let takes = plain::takes::<MessageEdge, Message>(ctx, false);
-    let is_partial = takes.is_some();
-    let columns = columns(takes);
-    let load = async |span: Span<i32>| {
+    let required_columns = list_plan::required_columns::<MessageEdge, Message>(ctx, false);
+    let is_partial = required_columns.is_some();
+    let columns = columns(required_columns);
+    let load = async |span: PageRequest<i32>| {
         let key = TimelineOf {
             conversation,
             span,
             include_replies,
             columns: columns.clone(),
         };
-        once(ctx).load_one(key).await.map(Option::unwrap_or_default)
+        unbatched(ctx)
+            .load_one(key)
+            .await
+            .map(Option::unwrap_or_default)
     };
-    let span = |end, after, before, size| Span {
+    let span = |end, after, before, size| PageRequest {
         after,
         before,
         end,
         size,
     };
     let earlier = match before {
-        0 => Part::default(),
-        size => load(span(End::Last, None, Some(place), size)).await?,
+        0 => Slice::default(),
+        size => load(span(Direction::Last, None, Some(place), size)).await?,
     };
     let later = match from {
-        0 => Part::default(),
-        size => load(span(End::First, Some(place.saturating_sub(1)), None, size)).await?,
+        0 => Slice::default(),
+        size => {
+            load(span(
+                Direction::First,
+                Some(place.saturating_sub(1)),
+                None,
+                size,
+            ))
+            .await?
+        }
     };
     let (has_previous, has_next) = (earlier.has_more, later.has_more);
     let rows = earlier.items.into_iter().chain(later.items).collect();

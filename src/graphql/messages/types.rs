@@ -4,22 +4,22 @@ use async_graphql::{Context, Enum, Object};
 
 use crate::{
     domain::{
-        messages::{notice, rights},
-        page::Span,
+        messages::{notice, permissions},
+        pagination::PageRequest,
         text,
     },
     entity::{message, message_revision, participant::ParticipantRole},
     graphql::{
-        context::{app, batch, caller, viewer},
+        context::{app, caller, loaders, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
+        list_plan::PlannedObject,
         messages::{
             loader::{MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf},
             notice::Notice,
         },
-        page::{Forward, Page, connection},
+        pagination::{Forward, Page, connection},
         participants::loader::MembershipOf,
-        plain::Plain,
         reads::loader::IsUnread,
         scalars::{DateTime, Html},
         threads::{loader::ThreadKey, types::Thread},
@@ -64,7 +64,7 @@ impl Message {
 
     /// Where it was sent.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        let found = batch(ctx)
+        let found = loaders(ctx)
             .load_one(ConversationKey(self.0.conversation_id))
             .await?;
         Ok(found.ok_or_else(|| crate::error::Error::not_found("conversation"))?)
@@ -72,9 +72,9 @@ impl Message {
 
     /// Who sent it; null for notices and for erased accounts.
     async fn sender(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             match self.0.sender_id {
-                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -83,14 +83,16 @@ impl Message {
 
     /// The other person in a direct conversation of two; null elsewhere.
     async fn receiver(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             let Some(sender) = self.0.sender_id else {
                 return Ok(None);
             };
-            let pair = batch(ctx).load_one(PairIn(self.0.conversation_id)).await?;
+            let pair = loaders(ctx)
+                .load_one(PairIn(self.0.conversation_id))
+                .await?;
             let other = pair.and_then(|pair| pair.into_iter().find(|&user| user != sender));
             match other {
-                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -124,11 +126,11 @@ impl Message {
 
     /// People mentioned.
     async fn mentions(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
-        let ids = batch(ctx)
+        let ids = loaders(ctx)
             .load_one(MentionsOf(self.0.id))
             .await?
             .unwrap_or_default();
-        let mut people = batch(ctx)
+        let mut people = loaders(ctx)
             .load_many(ids.iter().map(|&id| UserKey(id)))
             .await?;
         Ok(ids
@@ -178,7 +180,7 @@ impl Message {
             message: self.0.id,
             span: span.clone(),
         };
-        let part = batch(ctx).load_one(key).await?.unwrap_or_default();
+        let part = loaders(ctx).load_one(key).await?.unwrap_or_default();
         Ok(Page::of(part, &span, |row| row.number)
             .map(MessageRevision)
             .into())
@@ -186,9 +188,9 @@ impl Message {
 
     /// The message this one answers directly; null for a root message.
     async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
+        nullable(async {
             match self.0.parent_id {
-                Some(id) => batch(ctx).load_one(MessageKey(id)).await,
+                Some(id) => loaders(ctx).load_one(MessageKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -197,8 +199,8 @@ impl Message {
 
     /// The thread it started or belongs to; null while nobody has replied.
     async fn thread(&self, ctx: &Context<'_>) -> Option<Result<Thread>> {
-        maybe(async {
-            batch(ctx)
+        nullable(async {
+            loaders(ctx)
                 .load_one(ThreadKey(ThreadId::from(self.0.thread_root())))
                 .await
         })
@@ -227,12 +229,12 @@ impl Message {
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<MessageConnection> {
-        let span: Span<i32> = Forward::read(first, 20, after.as_deref())?.span();
+        let span: PageRequest<i32> = Forward::read(first, 20, after.as_deref())?.span();
         // What has no replies need not ask for them.
         let part = if self.0.descendant_count == 0 {
             None
         } else {
-            batch(ctx)
+            loaders(ctx)
                 .load_one(RepliesOf {
                     parent: self.0.id,
                     span: span.clone(),
@@ -246,12 +248,12 @@ impl Message {
 
     /// Whether the viewer has read it.
     async fn viewer_has_read(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(batch(ctx).load_one(IsUnread(self.0.id)).await?.is_none())
+        Ok(loaders(ctx).load_one(IsUnread(self.0.id)).await?.is_none())
     }
 
     /// Whether it mentions the viewer.
     async fn mentions_viewer(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(batch(ctx)
+        Ok(loaders(ctx)
             .load_one(MentionsViewer(self.0.id))
             .await?
             .unwrap_or_default())
@@ -260,15 +262,16 @@ impl Message {
     /// Whether the viewer may edit it now.
     async fn viewer_can_edit(&self, ctx: &Context<'_>) -> Result<bool> {
         let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-        Ok(rights::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
+        Ok(permissions::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
     }
 
     /// Until when the viewer may edit it; null when never or without limit, as viewerCanEdit says.
     async fn editable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
-        maybe(async {
+        nullable(async {
             let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-            let can = rights::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
-            Ok(rights::closes(&self.0, app.config.edit_window)
+            let can =
+                permissions::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
+            Ok(permissions::closes(&self.0, app.config.edit_window)
                 .filter(|_| can)
                 .map(DateTime))
         })
@@ -278,17 +281,18 @@ impl Message {
     /// Whether the viewer may delete it now.
     async fn viewer_can_delete(&self, ctx: &Context<'_>) -> Result<bool> {
         let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-        Ok(rights::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
+        Ok(permissions::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
     }
 
     /// Until when the viewer may delete it; null when never or without limit, as viewerCanDelete says.
     async fn deletable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
-        maybe(async {
+        nullable(async {
             let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-            let can = rights::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
+            let can =
+                permissions::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
             // Moderators may delete at any time.
             let is_limited = can && role < ParticipantRole::Moderator;
-            Ok(rights::closes(&self.0, app.config.delete_window)
+            Ok(permissions::closes(&self.0, app.config.delete_window)
                 .filter(|_| is_limited)
                 .map(DateTime))
         })
@@ -297,14 +301,14 @@ impl Message {
 
     /// Whether the viewer may reply to it.
     async fn viewer_can_reply(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(rights::reply(&self.0, self.role(ctx).await?).is_ok())
+        Ok(permissions::reply(&self.0, self.role(ctx).await?).is_ok())
     }
 }
 
 impl Message {
     /// The viewer's role where the message was sent.
     async fn role(&self, ctx: &Context<'_>) -> Result<ParticipantRole> {
-        let membership = batch(ctx)
+        let membership = loaders(ctx)
             .load_one(MembershipOf(self.0.conversation_id))
             .await?;
         Ok(membership.map_or(ParticipantRole::Observer, |row| row.role))
@@ -340,9 +344,9 @@ impl MessageRevision {
 
     /// Who replaced it; null if that account is gone.
     async fn editor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             match self.0.editor_id {
-                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -355,7 +359,7 @@ impl MessageRevision {
     }
 }
 
-impl Plain for MessageRevision {}
+impl PlannedObject for MessageRevision {}
 
 connection!(
     MessageConnection,

@@ -10,7 +10,7 @@ use crate::{
         context::app,
         errors::Result,
         notifications::types::{Notification, NotificationConnection},
-        page::{Forward, Instant, Page},
+        pagination::{Forward, Instant, Page},
     },
     id::NotificationId,
 };

@@ -9,8 +9,8 @@ use crate::{
     domain::notifications,
     entity::notification,
     graphql::{
-        batch::{Batch, by_key},
-        errors::Refusal,
+        errors::FieldError,
+        loaders::{Loaders, by_key},
         notifications::types::Notification,
     },
     id::NotificationId,
@@ -20,14 +20,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NotificationKey(pub NotificationId);
 
-impl Loader<NotificationKey> for Batch {
+impl Loader<NotificationKey> for Loaders {
     type Value = Notification;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[NotificationKey],
-    ) -> Result<HashMap<NotificationKey, Notification>, Refusal> {
+    ) -> Result<HashMap<NotificationKey, Notification>, FieldError> {
         let found = notifications::visible(self.viewer()?)
             .filter(notification::Column::Id.is_in(keys.iter().map(|key| key.0)))
             .all(self.app().db.read())

@@ -6,7 +6,7 @@ use crate::{
     domain::notifications,
     graphql::{
         context::{app, viewer},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         notifications::types::{
             DismissNotificationsInput, DismissNotificationsPayload, MarkNotificationsReadInput,
             MarkNotificationsReadPayload,
@@ -26,7 +26,7 @@ impl NotificationMutation {
         ctx: &Context<'_>,
         input: MarkNotificationsReadInput,
     ) -> Option<Result<MarkNotificationsReadPayload>> {
-        maybe(async {
+        nullable(async {
             let which = input.notifications.into();
             let count = notifications::mark_read(app(ctx), viewer(ctx)?, &which).await?;
             Ok(Some(MarkNotificationsReadPayload {
@@ -42,7 +42,7 @@ impl NotificationMutation {
         ctx: &Context<'_>,
         input: DismissNotificationsInput,
     ) -> Option<Result<DismissNotificationsPayload>> {
-        maybe(async {
+        nullable(async {
             let which = input.notifications.into();
             let gone = notifications::dismiss(app(ctx), viewer(ctx)?, &which).await?;
             Ok(Some(DismissNotificationsPayload {

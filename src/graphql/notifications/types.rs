@@ -6,12 +6,12 @@ use crate::{
     domain::notifications::Selection,
     entity::notification,
     graphql::{
-        context::batch,
+        context::loaders,
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
+        list_plan::PlannedObject,
         messages::{loader::MessageKey, types::Message},
-        page::connection,
-        plain::Plain,
+        pagination::connection,
         reads::types::UnreadTotals,
         scalars::DateTime,
         users::{loader::UserKey, types::User},
@@ -55,9 +55,9 @@ impl Notification {
 
     /// Who caused it; null for the server and for erased accounts.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             match self.0.actor_id {
-                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -66,9 +66,9 @@ impl Notification {
 
     /// The message it is about, if it still exists.
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
+        nullable(async {
             match self.0.message_id {
-                Some(id) => batch(ctx).load_one(MessageKey(id)).await,
+                Some(id) => loaders(ctx).load_one(MessageKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -77,9 +77,9 @@ impl Notification {
 
     /// The conversation it is about, if the viewer still takes part in it.
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
-        maybe(async {
+        nullable(async {
             match self.0.conversation_id {
-                Some(id) => batch(ctx).load_one(ConversationKey(id)).await,
+                Some(id) => loaders(ctx).load_one(ConversationKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -97,7 +97,7 @@ impl Notification {
     }
 }
 
-impl Plain for Notification {}
+impl PlannedObject for Notification {}
 
 connection!(
     NotificationConnection,

@@ -6,11 +6,11 @@ use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
-    domain::participants::{self, Heads, Listed, Names, Place},
+    domain::participants::{self, Listed, Names, ParticipantCounts, Place},
     entity::participant::{self, ParticipantRole},
     graphql::{
-        batch::{Batch, by_key},
-        errors::Refusal,
+        errors::FieldError,
+        loaders::{Loaders, by_key},
     },
     id::{ConversationId, ParticipantId},
 };
@@ -19,14 +19,14 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ParticipantKey(pub ParticipantId);
 
-impl Loader<ParticipantKey> for Batch {
+impl Loader<ParticipantKey> for Loaders {
     type Value = participant::Model;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[ParticipantKey],
-    ) -> Result<HashMap<ParticipantKey, participant::Model>, Refusal> {
+    ) -> Result<HashMap<ParticipantKey, participant::Model>, FieldError> {
         let ids = keys.iter().map(|key| key.0);
         let found = participants::visible(self.viewer()?)
             .filter(participant::Column::Id.is_in(ids))
@@ -43,14 +43,14 @@ impl Loader<ParticipantKey> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MembershipOf(pub ConversationId);
 
-impl Loader<MembershipOf> for Batch {
+impl Loader<MembershipOf> for Loaders {
     type Value = participant::Model;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[MembershipOf],
-    ) -> Result<HashMap<MembershipOf, participant::Model>, Refusal> {
+    ) -> Result<HashMap<MembershipOf, participant::Model>, FieldError> {
         let viewer = self.viewer()?;
         let ids = keys.iter().map(|key| key.0);
         let found = participants::own(viewer)
@@ -65,11 +65,14 @@ impl Loader<MembershipOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HeadsOf(pub ConversationId);
 
-impl Loader<HeadsOf> for Batch {
-    type Value = Heads;
-    type Error = Refusal;
+impl Loader<HeadsOf> for Loaders {
+    type Value = ParticipantCounts;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[HeadsOf]) -> Result<HashMap<HeadsOf, Heads>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[HeadsOf],
+    ) -> Result<HashMap<HeadsOf, ParticipantCounts>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let found = participants::heads(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(found
@@ -83,11 +86,11 @@ impl Loader<HeadsOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NamesOf(pub ConversationId);
 
-impl Loader<NamesOf> for Batch {
+impl Loader<NamesOf> for Loaders {
     type Value = Names;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[NamesOf]) -> Result<HashMap<NamesOf, Names>, Refusal> {
+    async fn load(&self, keys: &[NamesOf]) -> Result<HashMap<NamesOf, Names>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let found = participants::names(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(found
@@ -112,14 +115,14 @@ pub struct Wanted {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ParticipantsOf(pub ConversationId, pub Wanted);
 
-impl Loader<ParticipantsOf> for Batch {
+impl Loader<ParticipantsOf> for Loaders {
     type Value = Vec<Listed>;
-    type Error = Refusal;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[ParticipantsOf],
-    ) -> Result<HashMap<ParticipantsOf, Vec<Listed>>, Refusal> {
+    ) -> Result<HashMap<ParticipantsOf, Vec<Listed>>, FieldError> {
         // One field of a list asks the same page of every conversation: one statement.
         let mut questions: HashMap<&Wanted, Vec<ConversationId>> = HashMap::new();
         for ParticipantsOf(conversation, wanted) in keys {

@@ -7,7 +7,7 @@ use crate::{
     graphql::{
         context::{app, viewer},
         conversations::types::Conversation,
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         participants::{
             inputs::{
                 AddParticipantsInput, AddParticipantsPayload, ChangeParticipantRoleInput,
@@ -31,7 +31,7 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         input: AddParticipantsInput,
     ) -> Option<Result<AddParticipantsPayload>> {
-        maybe(async {
+        nullable(async {
             let (app, viewer) = (app(ctx), viewer(ctx)?);
             let AddParticipantsInput {
                 conversation_id,
@@ -54,7 +54,7 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         input: RemoveParticipantInput,
     ) -> Option<Result<RemoveParticipantPayload>> {
-        maybe(async {
+        nullable(async {
             let (app, viewer) = (app(ctx), viewer(ctx)?);
             let removed = participants::remove(app, viewer, input.conversation_id, input.user_id);
             let removed = removed.await?;
@@ -73,7 +73,7 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         input: ChangeParticipantRoleInput,
     ) -> Option<Result<ChangeParticipantRolePayload>> {
-        maybe(async {
+        nullable(async {
             let (app, viewer) = (app(ctx), viewer(ctx)?);
             let ChangeParticipantRoleInput {
                 conversation_id,
@@ -95,7 +95,7 @@ impl ParticipantMutation {
         ctx: &Context<'_>,
         input: LeaveConversationInput,
     ) -> Option<Result<LeaveConversationPayload>> {
-        maybe(async {
+        nullable(async {
             let id = input.conversation_id;
             participants::leave(app(ctx), viewer(ctx)?, id).await?;
             Ok(Some(LeaveConversationPayload {

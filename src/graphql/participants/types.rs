@@ -3,20 +3,20 @@
 use async_graphql::{Context, Enum, Object};
 
 use crate::{
-    domain::{participants::Heads, reads::position::Position},
+    domain::{participants::ParticipantCounts, reads::position::Position},
     entity::{
         conversation::{self, ConversationKind},
         participant,
     },
     error::Error,
     graphql::{
-        context::{app, batch},
+        context::{app, loaders},
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
+        list_plan::PlannedObject,
         messages::{loader::message, types::Message},
-        page::connection,
+        pagination::connection,
         participants::loader::HeadsOf,
-        plain::Plain,
         reads::{
             loader::{LastReadBy, MentionsIn, PositionIn, UnreadIn},
             types::int,
@@ -67,14 +67,14 @@ impl Participant {
 
     /// Who.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        let found = batch(ctx).load_one(UserKey(self.0.user_id)).await?;
+        let found = loaders(ctx).load_one(UserKey(self.0.user_id)).await?;
         Ok(found.ok_or_else(|| Error::not_found("person"))?)
     }
 
     /// Of which conversation.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         let key = ConversationKey(self.0.conversation_id);
-        let found = batch(ctx).load_one(key).await?;
+        let found = loaders(ctx).load_one(key).await?;
         Ok(found.ok_or_else(|| Error::not_found("conversation"))?)
     }
 
@@ -90,9 +90,9 @@ impl Participant {
 
     /// Who added them; null if they created it or that account is gone.
     async fn added_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             match self.0.added_by {
-                Some(id) => batch(ctx).load_one(UserKey(id)).await,
+                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
                 None => Ok(None),
             }
         })
@@ -102,15 +102,15 @@ impl Participant {
     /// Last root message they have read; null when they do not share it, and for everybody in a conversation of more
     /// than 100 people.
     async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
-            let id = batch(ctx).load_one(LastReadBy(self.0.id)).await?;
+        nullable(async {
+            let id = loaders(ctx).load_one(LastReadBy(self.0.id)).await?;
             message(ctx, id).await
         })
         .await
     }
 }
 
-impl Plain for Participant {}
+impl PlannedObject for Participant {}
 
 connection!(
     ParticipantConnection,
@@ -132,7 +132,7 @@ pub struct Membership {
 impl Membership {
     async fn position(&self, ctx: &Context<'_>) -> Result<Position> {
         let key = PositionIn(self.conversation.id);
-        Ok(batch(ctx).load_one(key).await?.unwrap_or_default())
+        Ok(loaders(ctx).load_one(key).await?.unwrap_or_default())
     }
 
     pub(super) fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
@@ -155,13 +155,15 @@ impl Membership {
 
     /// Unread root messages.
     async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = batch(ctx).load_one(UnreadIn(self.conversation.id)).await?;
+        let count = loaders(ctx)
+            .load_one(UnreadIn(self.conversation.id))
+            .await?;
         Ok(count.map_or(0, int))
     }
 
     /// Unread messages, replies included, that mention the viewer.
     async fn mention_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = batch(ctx)
+        let count = loaders(ctx)
             .load_one(MentionsIn(self.conversation.id))
             .await?;
         Ok(count.map_or(0, int))
@@ -169,7 +171,7 @@ impl Membership {
 
     /// Last root message the viewer has read.
     async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
+        nullable(async {
             let place = self.position(ctx).await?;
             message(ctx, place.last_read).await
         })
@@ -178,7 +180,7 @@ impl Membership {
 
     /// First root message the viewer has not read; anchor for opening the timeline.
     async fn first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
+        nullable(async {
             let place = self.position(ctx).await?;
             message(ctx, place.first_unread).await
         })
@@ -246,8 +248,8 @@ impl Membership {
         if !self.in_group_at_least(participant::ParticipantRole::Owner) {
             return Ok(self.conversation.kind == ConversationKind::Group);
         }
-        let heads = batch(ctx).load_one(HeadsOf(self.conversation.id)).await?;
-        let Heads { people, owners } = heads.unwrap_or_default();
+        let heads = loaders(ctx).load_one(HeadsOf(self.conversation.id)).await?;
+        let ParticipantCounts { people, owners } = heads.unwrap_or_default();
         Ok(owners > 1 || people <= 1)
     }
 }

@@ -6,7 +6,7 @@ use async_graphql::dataloader::Loader;
 
 use crate::{
     domain::presence::{self, Presence, typing},
-    graphql::{batch::Batch, errors::Refusal},
+    graphql::{errors::FieldError, loaders::Loaders},
     id::{ConversationId, UserId},
 };
 
@@ -14,11 +14,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PresenceOf(pub UserId);
 
-impl Loader<PresenceOf> for Batch {
+impl Loader<PresenceOf> for Loaders {
     type Value = Presence;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[PresenceOf]) -> Result<HashMap<PresenceOf, Presence>, Refusal> {
+    async fn load(&self, keys: &[PresenceOf]) -> Result<HashMap<PresenceOf, Presence>, FieldError> {
         let people: Vec<_> = keys.iter().map(|key| key.0).collect();
         let seen = presence::seen(self.app(), self.viewer()?, &people).await?;
         Ok(seen
@@ -32,11 +32,11 @@ impl Loader<PresenceOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TypingIn(pub ConversationId);
 
-impl Loader<TypingIn> for Batch {
+impl Loader<TypingIn> for Loaders {
     type Value = Vec<UserId>;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[TypingIn]) -> Result<HashMap<TypingIn, Vec<UserId>>, Refusal> {
+    async fn load(&self, keys: &[TypingIn]) -> Result<HashMap<TypingIn, Vec<UserId>>, FieldError> {
         let conversations: Vec<_> = keys.iter().map(|key| key.0).collect();
         let mut found: HashMap<_, Vec<_>> = HashMap::new();
         for (conversation, user) in typing::of(self.app(), self.viewer()?, &conversations).await? {

@@ -5,8 +5,8 @@ use async_graphql::{Context, Object};
 use crate::{
     domain::presence::{self, typing},
     graphql::{
-        context::{app, batch, viewer},
-        errors::{Result, maybe},
+        context::{app, loaders, viewer},
+        errors::{Result, nullable},
         presence::types::{SetPresenceInput, SetPresencePayload, SetTypingInput, SetTypingPayload},
         users::loader::UserKey,
     },
@@ -24,10 +24,10 @@ impl PresenceMutation {
         ctx: &Context<'_>,
         input: SetPresenceInput,
     ) -> Option<Result<SetPresencePayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             presence::set(app(ctx), viewer, input.into()).await?;
-            let user = batch(ctx).load_one(UserKey(viewer.user)).await?;
+            let user = loaders(ctx).load_one(UserKey(viewer.user)).await?;
             Ok(Some(SetPresencePayload { user }))
         })
         .await
@@ -39,7 +39,7 @@ impl PresenceMutation {
         ctx: &Context<'_>,
         input: SetTypingInput,
     ) -> Option<Result<SetTypingPayload>> {
-        maybe(async {
+        nullable(async {
             let (place, thread) = (input.conversation_id, input.thread_id);
             let viewer = viewer(ctx)?;
             let until = typing::set(app(ctx), viewer, place, thread, input.is_typing).await?;

@@ -12,7 +12,7 @@ use crate::{
         context::app,
         errors::Result,
         messages::types::{Message, MessageConnection},
-        page::{Forward, Instant, Page},
+        pagination::{Forward, Instant, Page},
         reads::types::UnreadMessageConnection,
     },
     id::ConversationId,

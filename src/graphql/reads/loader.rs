@@ -9,7 +9,7 @@ use crate::{
         position::{self, Position},
         receipts, unread,
     },
-    graphql::{batch::Batch, errors::Refusal},
+    graphql::{errors::FieldError, loaders::Loaders},
     id::{ConversationId, MessageId, ParticipantId, ThreadId},
 };
 
@@ -17,11 +17,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnreadIn(pub ConversationId);
 
-impl Loader<UnreadIn> for Batch {
+impl Loader<UnreadIn> for Loaders {
     type Value = i64;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[UnreadIn]) -> Result<HashMap<UnreadIn, i64>, Refusal> {
+    async fn load(&self, keys: &[UnreadIn]) -> Result<HashMap<UnreadIn, i64>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let counts = unread::of_conversations(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(keyed(counts, UnreadIn))
@@ -32,11 +32,11 @@ impl Loader<UnreadIn> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MentionsIn(pub ConversationId);
 
-impl Loader<MentionsIn> for Batch {
+impl Loader<MentionsIn> for Loaders {
     type Value = i64;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[MentionsIn]) -> Result<HashMap<MentionsIn, i64>, Refusal> {
+    async fn load(&self, keys: &[MentionsIn]) -> Result<HashMap<MentionsIn, i64>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let counts = unread::mentions(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(keyed(counts, MentionsIn))
@@ -47,11 +47,11 @@ impl Loader<MentionsIn> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PositionIn(pub ConversationId);
 
-impl Loader<PositionIn> for Batch {
+impl Loader<PositionIn> for Loaders {
     type Value = Position;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[PositionIn]) -> Result<HashMap<PositionIn, Position>, Refusal> {
+    async fn load(&self, keys: &[PositionIn]) -> Result<HashMap<PositionIn, Position>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let db = self.app().db.read();
         let places = position::in_conversations(db, self.viewer()?, &ids).await?;
@@ -63,11 +63,14 @@ impl Loader<PositionIn> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LastReadBy(pub ParticipantId);
 
-impl Loader<LastReadBy> for Batch {
+impl Loader<LastReadBy> for Loaders {
     type Value = MessageId;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[LastReadBy]) -> Result<HashMap<LastReadBy, MessageId>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[LastReadBy],
+    ) -> Result<HashMap<LastReadBy, MessageId>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let db = self.app().db.read();
         let found = receipts::of_participants(db, self.viewer()?, &ids).await?;
@@ -79,11 +82,11 @@ impl Loader<LastReadBy> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UnreadOf(pub ThreadId);
 
-impl Loader<UnreadOf> for Batch {
+impl Loader<UnreadOf> for Loaders {
     type Value = i64;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[UnreadOf]) -> Result<HashMap<UnreadOf, i64>, Refusal> {
+    async fn load(&self, keys: &[UnreadOf]) -> Result<HashMap<UnreadOf, i64>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let counts = unread::of_threads(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(keyed(counts, UnreadOf))
@@ -94,11 +97,11 @@ impl Loader<UnreadOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PositionOf(pub ThreadId);
 
-impl Loader<PositionOf> for Batch {
+impl Loader<PositionOf> for Loaders {
     type Value = Position;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[PositionOf]) -> Result<HashMap<PositionOf, Position>, Refusal> {
+    async fn load(&self, keys: &[PositionOf]) -> Result<HashMap<PositionOf, Position>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let places = position::in_threads(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(keyed(places, PositionOf))
@@ -109,11 +112,11 @@ impl Loader<PositionOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IsUnread(pub MessageId);
 
-impl Loader<IsUnread> for Batch {
+impl Loader<IsUnread> for Loaders {
     type Value = bool;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[IsUnread]) -> Result<HashMap<IsUnread, bool>, Refusal> {
+    async fn load(&self, keys: &[IsUnread]) -> Result<HashMap<IsUnread, bool>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
         let found = unread::among(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(found.into_iter().map(|id| (IsUnread(id), true)).collect())

@@ -5,9 +5,9 @@ use async_graphql::{Context, Object};
 use crate::{
     domain::reads::{self, UpTo},
     graphql::{
-        context::{app, batch, viewer},
+        context::{app, loaders, viewer},
         conversations::loader::ConversationKey,
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         messages::{loader::MessageKey, types::Message},
         reads::types::{
             MarkConversationsReadInput, MarkConversationsReadPayload, MarkMessagesReadInput,
@@ -31,7 +31,7 @@ impl ReadMutation {
         ctx: &Context<'_>,
         input: MarkConversationsReadInput,
     ) -> Option<Result<MarkConversationsReadPayload>> {
-        maybe(async {
+        nullable(async {
             let to: Vec<UpTo> = input
                 .conversations
                 .iter()
@@ -42,7 +42,7 @@ impl ReadMutation {
                 .collect();
             let count = reads::mark_conversations(app(ctx), viewer(ctx)?, &to).await?;
             let keys = to.iter().map(|up_to| ConversationKey(up_to.conversation));
-            let mut found = batch(ctx).load_many(keys.clone()).await?;
+            let mut found = loaders(ctx).load_many(keys.clone()).await?;
             Ok(Some(MarkConversationsReadPayload {
                 conversations: keys.filter_map(|key| found.remove(&key)).collect(),
                 marked_count: int(count),
@@ -57,11 +57,11 @@ impl ReadMutation {
         ctx: &Context<'_>,
         input: MarkThreadReadInput,
     ) -> Option<Result<MarkThreadReadPayload>> {
-        maybe(async {
+        nullable(async {
             let (id, up_to) = (input.thread_id, input.up_to_message_id);
             let count = reads::mark_thread(app(ctx), viewer(ctx)?, id, up_to).await?;
             Ok(Some(MarkThreadReadPayload {
-                thread: batch(ctx).load_one(ThreadKey(id)).await?,
+                thread: loaders(ctx).load_one(ThreadKey(id)).await?,
                 marked_count: int(count),
             }))
         })
@@ -74,7 +74,7 @@ impl ReadMutation {
         ctx: &Context<'_>,
         input: MarkMessagesReadInput,
     ) -> Option<Result<MarkMessagesReadPayload>> {
-        maybe(async {
+        nullable(async {
             let ids = input.message_ids;
             let count = reads::mark_messages(app(ctx), viewer(ctx)?, &ids).await?;
             Ok(Some(MarkMessagesReadPayload {
@@ -91,10 +91,10 @@ impl ReadMutation {
         ctx: &Context<'_>,
         input: MarkUnreadFromInput,
     ) -> Option<Result<MarkUnreadFromPayload>> {
-        maybe(async {
+        nullable(async {
             reads::mark_unread_from(app(ctx), viewer(ctx)?, input.message_id).await?;
             Ok(Some(MarkUnreadFromPayload {
-                message: batch(ctx).load_one(MessageKey(input.message_id)).await?,
+                message: loaders(ctx).load_one(MessageKey(input.message_id)).await?,
             }))
         })
         .await
@@ -104,6 +104,6 @@ impl ReadMutation {
 /// Those of these messages that the viewer sees, each once.
 async fn messages(ctx: &Context<'_>, ids: &[MessageId]) -> Result<Vec<Message>> {
     let keys = ids.iter().map(|&id| MessageKey(id));
-    let mut found = batch(ctx).load_many(keys.clone()).await?;
+    let mut found = loaders(ctx).load_many(keys.clone()).await?;
     Ok(keys.filter_map(|key| found.remove(&key)).collect())
 }

@@ -11,10 +11,10 @@ use crate::{
     graphql::{
         context::{app, viewer},
         conversations::types::Conversation,
-        errors::{Result, maybe},
+        errors::{Result, nullable},
+        list_plan::PlannedList,
         messages::types::{Message, MessageEdge},
-        page::PageInfo,
-        plain::Listed,
+        pagination::PageInfo,
         threads::types::Thread,
     },
     id::{ConversationId, MessageId, ThreadId, UnreadTotalsId, UserId},
@@ -41,7 +41,7 @@ impl UnreadTotals {
 
     /// The viewer's totals after a change; an error stays in its field.
     pub async fn afterwards(ctx: &Context<'_>) -> Option<Result<Self>> {
-        maybe(async { Ok(Some(Self::load(ctx, viewer(ctx)?).await?)) }).await
+        nullable(async { Ok(Some(Self::load(ctx, viewer(ctx)?).await?)) }).await
     }
 
     /// The same outside a request.
@@ -93,9 +93,9 @@ impl UnreadTotals {
 #[graphql(complex)]
 pub struct UnreadMessageConnection {
     /// The items with their cursors.
-    pub edges: Listed<MessageEdge>,
+    pub edges: PlannedList<MessageEdge>,
     /// The items alone.
-    pub nodes: Listed<MessageEdge, Message>,
+    pub nodes: PlannedList<MessageEdge, Message>,
     /// Where the page sits.
     pub page_info: PageInfo,
     /// Where the messages were looked for.

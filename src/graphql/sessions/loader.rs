@@ -9,8 +9,8 @@ use crate::{
     domain::sessions,
     entity::session,
     graphql::{
-        batch::{Batch, by_key},
-        errors::Refusal,
+        errors::FieldError,
+        loaders::{Loaders, by_key},
         sessions::types::Session,
     },
     id::SessionId,
@@ -20,11 +20,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionKey(pub SessionId);
 
-impl Loader<SessionKey> for Batch {
+impl Loader<SessionKey> for Loaders {
     type Value = Session;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[SessionKey]) -> Result<HashMap<SessionKey, Session>, Refusal> {
+    async fn load(&self, keys: &[SessionKey]) -> Result<HashMap<SessionKey, Session>, FieldError> {
         let ids = keys.iter().map(|key| key.0);
         let found = sessions::live(self.viewer()?, self.app().clock.now())
             .filter(session::Column::Id.is_in(ids))

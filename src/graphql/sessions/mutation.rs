@@ -7,7 +7,7 @@ use crate::{
     graphql::{
         accounts::types::AuthResult,
         context::{app, caller, viewer},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         sessions::types::{
             RefreshSessionInput, RefreshSessionPayload, RevokeOtherSessionsPayload,
             RevokeSessionsInput, RevokeSessionsPayload, SignOutPayload,
@@ -27,7 +27,7 @@ impl SessionMutation {
         ctx: &Context<'_>,
         input: RefreshSessionInput,
     ) -> Option<Result<RefreshSessionPayload>> {
-        maybe(async {
+        nullable(async {
             let device = caller(ctx).device();
             let renewed = sessions::refresh(app(ctx), &input.refresh_token, &device).await?;
             Ok(Some(RefreshSessionPayload {
@@ -39,7 +39,7 @@ impl SessionMutation {
 
     /// End the current session.
     async fn sign_out(&self, ctx: &Context<'_>) -> Option<Result<SignOutPayload>> {
-        maybe(async {
+        nullable(async {
             let ended = sessions::sign_out(app(ctx), viewer(ctx)?).await?;
             Ok(Some(SignOutPayload {
                 ended_session_id: Some(ended),
@@ -54,7 +54,7 @@ impl SessionMutation {
         ctx: &Context<'_>,
         input: RevokeSessionsInput,
     ) -> Option<Result<RevokeSessionsPayload>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             let revoked_session_ids =
                 sessions::revoke(app(ctx), viewer, &input.session_ids).await?;
@@ -70,7 +70,7 @@ impl SessionMutation {
         &self,
         ctx: &Context<'_>,
     ) -> Option<Result<RevokeOtherSessionsPayload>> {
-        maybe(async {
+        nullable(async {
             let revoked_session_ids = sessions::revoke_others(app(ctx), viewer(ctx)?).await?;
             Ok(Some(RevokeOtherSessionsPayload {
                 revoked_session_ids,

@@ -12,8 +12,8 @@ use crate::{
         accounts::types::AuthResult,
         context::{app, caller},
         errors::Result,
-        page::{Forward, Page, connection},
-        plain::Plain,
+        list_plan::PlannedObject,
+        pagination::{Forward, Page, connection},
         scalars::DateTime,
     },
     id::SessionId,
@@ -63,7 +63,7 @@ impl Session {
     }
 }
 
-impl Plain for Session {}
+impl PlannedObject for Session {}
 
 connection!(
     SessionConnection,

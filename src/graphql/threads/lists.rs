@@ -4,14 +4,14 @@ use async_graphql::Context;
 
 use crate::{
     domain::{
-        page::{End, Part, Span},
+        pagination::{Direction, PageRequest, Slice},
         threads::lists::{self, Place},
     },
     entity::thread,
     graphql::{
-        context::{app, once, viewer},
+        context::{app, unbatched, viewer},
         errors::Result,
-        page::{Forward, Instant, Page},
+        pagination::{Forward, Instant, Page},
         threads::{
             loader::ThreadsOf,
             types::{Thread, ThreadConnection},
@@ -36,7 +36,7 @@ pub(crate) async fn of_conversation(
         span: span.clone(),
     };
     Ok(connection(
-        once(ctx).load_one(key).await?.unwrap_or_default(),
+        unbatched(ctx).load_one(key).await?.unwrap_or_default(),
         &span,
     ))
 }
@@ -53,18 +53,18 @@ pub(crate) async fn followed(
     Ok(connection(part, &span))
 }
 
-fn span(first: Option<i32>, after: Option<&str>) -> Result<Span<Place>> {
+fn span(first: Option<i32>, after: Option<&str>) -> Result<PageRequest<Place>> {
     let Forward { size, after } = Forward::<(Instant, ThreadId)>::read(first, PAGE, after)?;
     let after = after.map(|(Instant(time), id)| (time, id));
-    Ok(Span {
+    Ok(PageRequest {
         after,
         before: None,
-        end: End::First,
+        end: Direction::First,
         size,
     })
 }
 
-fn connection(part: Part<thread::Model>, span: &Span<Place>) -> ThreadConnection {
+fn connection(part: Slice<thread::Model>, span: &PageRequest<Place>) -> ThreadConnection {
     let key = |row: &thread::Model| (Instant(row.last_activity_at), row.id);
     Page::of(part, span, key).map(Thread).into()
 }

@@ -7,18 +7,19 @@ use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
     domain::{
-        messages::columns::{Columns, Row},
-        page::{Part, Span},
+        messages::projection::{Columns, Row},
+        pagination::{PageRequest, Slice},
         threads::{
-            self, lists,
-            people::{self, Writer},
-            replies::{self, Listing, Scope},
+            self,
+            followers::{self, Writer},
+            lists,
+            replies::{self, ReplyOrder, Scope},
         },
     },
     entity::thread,
     graphql::{
-        batch::{Batch, by_key},
-        errors::Refusal,
+        errors::FieldError,
+        loaders::{Loaders, by_key},
         messages::{loader::group, types::Message},
         threads::types::Thread,
     },
@@ -29,11 +30,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadKey(pub ThreadId);
 
-impl Loader<ThreadKey> for Batch {
+impl Loader<ThreadKey> for Loaders {
     type Value = Thread;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[ThreadKey]) -> Result<HashMap<ThreadKey, Thread>, Refusal> {
+    async fn load(&self, keys: &[ThreadKey]) -> Result<HashMap<ThreadKey, Thread>, FieldError> {
         let found = threads::visible(self.viewer()?)
             .filter(thread::Column::Id.is_in(keys.iter().map(|key| key.0)))
             .all(self.app().db.read());
@@ -49,19 +50,19 @@ pub struct ThreadRepliesOf {
     /// Where in it.
     pub scope: Scope,
     /// In which order, and which part.
-    pub listing: Listing,
+    pub listing: ReplyOrder,
     /// What of them is read.
     pub columns: Columns,
 }
 
-impl Loader<ThreadRepliesOf> for Batch {
-    type Value = Part<Row>;
-    type Error = Refusal;
+impl Loader<ThreadRepliesOf> for Loaders {
+    type Value = Slice<Row>;
+    type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[ThreadRepliesOf],
-    ) -> Result<HashMap<ThreadRepliesOf, Self::Value>, Refusal> {
+    ) -> Result<HashMap<ThreadRepliesOf, Self::Value>, FieldError> {
         if let Some(kept) = self.kept_replies(keys) {
             return Ok(HashMap::from([kept]));
         }
@@ -93,14 +94,17 @@ pub struct ThreadsOf {
     /// Which conversation.
     pub conversation: ConversationId,
     /// Which part.
-    pub span: Span<lists::Place>,
+    pub span: PageRequest<lists::Place>,
 }
 
-impl Loader<ThreadsOf> for Batch {
-    type Value = Part<thread::Model>;
-    type Error = Refusal;
+impl Loader<ThreadsOf> for Loaders {
+    type Value = Slice<thread::Model>;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[ThreadsOf]) -> Result<HashMap<ThreadsOf, Self::Value>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[ThreadsOf],
+    ) -> Result<HashMap<ThreadsOf, Self::Value>, FieldError> {
         let mut found = HashMap::new();
         for (span, ids) in group(keys, |key| (key.span.clone(), key.conversation)) {
             let db = self.app().db.read();
@@ -125,18 +129,21 @@ pub struct WritersOf {
     /// Which thread.
     pub thread: ThreadId,
     /// Which part, by the place of what they wrote last.
-    pub span: Span<i32>,
+    pub span: PageRequest<i32>,
 }
 
-impl Loader<WritersOf> for Batch {
-    type Value = Part<Writer>;
-    type Error = Refusal;
+impl Loader<WritersOf> for Loaders {
+    type Value = Slice<Writer>;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[WritersOf]) -> Result<HashMap<WritersOf, Part<Writer>>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[WritersOf],
+    ) -> Result<HashMap<WritersOf, Slice<Writer>>, FieldError> {
         let mut found = HashMap::new();
         for (span, threads) in group(keys, |key| (key.span.clone(), key.thread)) {
             let db = self.app().db.read();
-            let writers = people::writers(db, self.viewer()?, &threads, &span).await?;
+            let writers = followers::writers(db, self.viewer()?, &threads, &span).await?;
             found.extend(writers.into_iter().map(|(thread, part)| {
                 (
                     WritersOf {
@@ -155,13 +162,16 @@ impl Loader<WritersOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LastReplyOf(pub ThreadId);
 
-impl Loader<LastReplyOf> for Batch {
+impl Loader<LastReplyOf> for Loaders {
     type Value = Message;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[LastReplyOf]) -> Result<HashMap<LastReplyOf, Message>, Refusal> {
+    async fn load(
+        &self,
+        keys: &[LastReplyOf],
+    ) -> Result<HashMap<LastReplyOf, Message>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = people::last_replies(self.app().db.read(), self.viewer()?, &ids).await?;
+        let rows = followers::last_replies(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(rows
             .into_iter()
             .map(|(thread, row)| (LastReplyOf(thread), Message(row)))
@@ -173,13 +183,13 @@ impl Loader<LastReplyOf> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IsFollowing(pub ThreadId);
 
-impl Loader<IsFollowing> for Batch {
+impl Loader<IsFollowing> for Loaders {
     type Value = bool;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[IsFollowing]) -> Result<HashMap<IsFollowing, bool>, Refusal> {
+    async fn load(&self, keys: &[IsFollowing]) -> Result<HashMap<IsFollowing, bool>, FieldError> {
         let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let followed = people::followed(self.app().db.read(), self.viewer()?, &ids).await?;
+        let followed = followers::followed(self.app().db.read(), self.viewer()?, &ids).await?;
         Ok(followed
             .into_iter()
             .map(|thread| (IsFollowing(thread), true))

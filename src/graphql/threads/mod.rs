@@ -1,9 +1,9 @@
 //! Threads: a root message and everything below it.
 
+mod list_fields;
 pub mod lists;
 pub mod loader;
 mod mutation;
-mod plain;
 mod query;
 pub mod replies;
 pub mod types;

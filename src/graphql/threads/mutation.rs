@@ -6,7 +6,7 @@ use crate::{
     domain::threads,
     graphql::{
         context::{app, viewer},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
         threads::types::{
             FollowThreadInput, FollowThreadPayload, Thread, UnfollowThreadInput,
             UnfollowThreadPayload,
@@ -26,7 +26,7 @@ impl ThreadMutation {
         ctx: &Context<'_>,
         input: FollowThreadInput,
     ) -> Option<Result<FollowThreadPayload>> {
-        maybe(async {
+        nullable(async {
             let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, true).await?;
             Ok(Some(FollowThreadPayload {
                 thread: Some(Thread(thread)),
@@ -41,7 +41,7 @@ impl ThreadMutation {
         ctx: &Context<'_>,
         input: UnfollowThreadInput,
     ) -> Option<Result<UnfollowThreadPayload>> {
-        maybe(async {
+        nullable(async {
             let thread = threads::follow(app(ctx), viewer(ctx)?, input.thread_id, false).await?;
             Ok(Some(UnfollowThreadPayload {
                 thread: Some(Thread(thread)),

@@ -7,9 +7,9 @@ use crate::{
     domain::threads,
     entity::thread,
     graphql::{
-        ahead,
-        context::{app, once, viewer},
-        errors::{Result, maybe},
+        context::{app, unbatched, viewer},
+        errors::{Result, nullable},
+        lookahead,
         threads::{loader::ThreadKey, replies, types::Thread},
     },
     id::ThreadId,
@@ -23,21 +23,21 @@ pub struct ThreadQuery;
 impl ThreadQuery {
     /// One thread in a conversation the viewer takes part in.
     async fn thread(&self, ctx: &Context<'_>, id: ThreadId) -> Option<Result<Thread>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
-            let loaders = once(ctx);
-            let (Some(batch), Some(key)) = (loaders.alone(), replies::ahead(ctx, id)) else {
+            let loaders = unbatched(ctx);
+            let (Some(loaders), Some(key)) = (loaders.alone(), replies::ahead(ctx, id)) else {
                 return loaders.load_one(ThreadKey(id)).await;
             };
             let db = app(ctx).db.read();
             let which = (
                 id,
-                ahead::columns_beside(ctx, "replies", thread::Model::COLUMNS),
+                lookahead::columns_beside(ctx, "replies", thread::Model::COLUMNS),
             );
             let part = (&key.scope, &key.listing);
             let found = threads::replies::with_thread(db, viewer, which, part, &key.columns);
             Ok(with_timeout(found).await?.map(|(thread, part)| {
-                batch.keep_replies(key, part);
+                loaders.keep_replies(key, part);
                 Thread(thread)
             }))
         })

@@ -6,21 +6,21 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     domain::{
-        page::{End, Part, Span},
-        threads::replies::{self, Listing, Scope},
+        pagination::{Direction, PageRequest, Slice},
+        threads::replies::{self, ReplyOrder, Scope},
     },
     entity::message,
     error::{Error, Problem},
     graphql::{
-        ahead,
-        context::{app, once, viewer},
+        context::{app, unbatched, viewer},
         errors::Result,
+        list_plan::{self, PlannedList, Preloaded},
+        lookahead,
         messages::{
             timeline::{at_hand, columns},
             types::Message,
         },
-        page::{Both, Cursor, Page},
-        plain::{self, AtHand, Listed},
+        pagination::{Both, Cursor, Page},
         threads::{
             loader::ThreadRepliesOf,
             types::{ThreadOrder, ThreadReplyConnection, ThreadReplyEdge},
@@ -62,7 +62,7 @@ impl Serialize for TreeKey {
 
 /// The page of its replies that is asked of this thread, the field being resolved: found ahead.
 pub(crate) fn ahead(ctx: &Context<'_>, thread: ThreadId) -> Option<ThreadRepliesOf> {
-    let asked = ahead::only(ctx, "replies").filter(|asked| asked.is_without("under"))?;
+    let asked = lookahead::only(ctx, "replies").filter(|asked| asked.is_without("under"))?;
     let order = asked.argument::<Option<ThreadOrder>>("order")?;
     Some(ThreadRepliesOf {
         thread,
@@ -72,7 +72,7 @@ pub(crate) fn ahead(ctx: &Context<'_>, thread: ThreadId) -> Option<ThreadReplies
             max_depth: asked.argument("maxDepth")?,
         },
         listing: listing(&asked.both()?, order.unwrap_or(ThreadOrder::Tree)).ok()?,
-        columns: columns(asked.takes::<ThreadReplyEdge, Message>(true)),
+        columns: columns(asked.required_columns::<ThreadReplyEdge, Message>(true)),
     })
 }
 
@@ -102,24 +102,24 @@ pub(crate) async fn page(
         max_depth.map(|levels| scope.level.saturating_add(levels)),
     );
     let listing = listing(&both, order)?;
-    let takes = plain::takes::<ThreadReplyEdge, Message>(ctx, true);
-    let is_partial = takes.is_some();
+    let required_columns = list_plan::required_columns::<ThreadReplyEdge, Message>(ctx, true);
+    let is_partial = required_columns.is_some();
     let key = ThreadRepliesOf {
         thread,
         scope,
         listing: listing.clone(),
-        columns: columns(takes),
+        columns: columns(required_columns),
     };
-    let part = once(ctx).load_one(key).await?.unwrap_or_default();
+    let part = unbatched(ctx).load_one(key).await?.unwrap_or_default();
     let (rows, mut at_hand) = at_hand(part.items, is_partial);
-    at_hand.lineage = true;
-    let part = Part {
+    at_hand.ancestors_visible = true;
+    let part = Slice {
         items: rows,
         has_more: part.has_more,
     };
     let page = match &listing {
-        Listing::Tree(span) => Page::of(part, span, |row| TreeKey(row.path.clone())),
-        Listing::OldestFirst(span) | Listing::NewestFirst(span) => {
+        ReplyOrder::Tree(span) => Page::of(part, span, |row| TreeKey(row.path.clone())),
+        ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
             Page::of(part, span, |row: &message::Model| row.seq)
         }
     };
@@ -129,7 +129,7 @@ pub(crate) async fn page(
 fn connection(
     page: Page<message::Model>,
     (level, deepest): (i32, Option<i32>),
-    at_hand: AtHand,
+    at_hand: Preloaded,
 ) -> ThreadReplyConnection {
     let page_info = page.info();
     let edge = |(cursor, row): (Cursor, message::Model)| ThreadReplyEdge {
@@ -142,7 +142,7 @@ fn connection(
         },
         node: Message(row),
     };
-    let edges = Listed::new(page.items.into_iter().map(edge)).with(at_hand);
+    let edges = PlannedList::new(page.items.into_iter().map(edge)).with(at_hand);
     ThreadReplyConnection {
         nodes: edges.part(|edge| &edge.node),
         edges,
@@ -150,12 +150,12 @@ fn connection(
     }
 }
 
-fn listing(both: &Both, order: ThreadOrder) -> Result<Listing> {
+fn listing(both: &Both, order: ThreadOrder) -> Result<ReplyOrder> {
     match order {
-        ThreadOrder::OldestFirst => Ok(Listing::OldestFirst(both.read(PAGE, End::First)?)),
-        ThreadOrder::NewestFirst => Ok(Listing::NewestFirst(both.read(PAGE, End::First)?)),
+        ThreadOrder::OldestFirst => Ok(ReplyOrder::OldestFirst(both.read(PAGE, Direction::First)?)),
+        ThreadOrder::NewestFirst => Ok(ReplyOrder::NewestFirst(both.read(PAGE, Direction::First)?)),
         ThreadOrder::Tree => {
-            let span: Span<String> = both.read(PAGE, End::First)?;
+            let span: PageRequest<String> = both.read(PAGE, Direction::First)?;
             let mut problems = vec![];
             let mut path = |argument: &str, text: Option<String>| {
                 let text = text?;
@@ -171,7 +171,7 @@ fn listing(both: &Both, order: ThreadOrder) -> Result<Listing> {
             };
             let (after, before) = (path("after", span.after), path("before", span.before));
             Error::check(problems)?;
-            Ok(Listing::Tree(Span {
+            Ok(ReplyOrder::Tree(PageRequest {
                 after,
                 before,
                 end: span.end,

@@ -6,15 +6,18 @@ use crate::{
     entity::{message, thread},
     error::Error,
     graphql::{
-        context::batch,
+        context::loaders,
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::{Result, maybe},
+        errors::{Result, nullable},
+        list_plan::{
+            ChildObject, LoadedValues, NestedField, PendingKeys, PlannedList, PlannedObject,
+            Selection,
+        },
         messages::{
             loader::{MessageKey, message},
             types::Message,
         },
-        page::{Both, Cursor, Forward, Page, PageInfo, connection},
-        plain::{Found, Inside, Listed, Part, Plain, Set, Wanted},
+        pagination::{Both, Cursor, Forward, Page, PageInfo, connection},
         reads::{
             loader::{PositionOf, UnreadOf},
             types::int,
@@ -43,7 +46,7 @@ impl Thread {
 
     /// Where it is.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        let found = batch(ctx)
+        let found = loaders(ctx)
             .load_one(ConversationKey(self.0.conversation_id))
             .await?;
         Ok(found.ok_or_else(|| Error::not_found("conversation"))?)
@@ -51,7 +54,7 @@ impl Thread {
 
     /// The message it started from.
     async fn root(&self, ctx: &Context<'_>) -> Result<Message> {
-        let found = batch(ctx).load_one(MessageKey(self.0.id.into())).await?;
+        let found = loaders(ctx).load_one(MessageKey(self.0.id.into())).await?;
         Ok(found.ok_or_else(|| Error::not_found("message"))?)
     }
 
@@ -67,7 +70,7 @@ impl Thread {
 
     /// Newest reply; null when all were deleted.
     async fn last_reply(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async { batch(ctx).load_one(LastReplyOf(self.0.id)).await }).await
+        nullable(async { loaders(ctx).load_one(LastReplyOf(self.0.id)).await }).await
     }
 
     /// People who wrote in it, most recent first.
@@ -82,9 +85,9 @@ impl Thread {
             thread: self.0.id,
             span: span.clone(),
         };
-        let part = batch(ctx).load_one(key).await?.unwrap_or_default();
+        let part = loaders(ctx).load_one(key).await?.unwrap_or_default();
         let ids = part.items.iter().map(|writer| UserKey(writer.user_id));
-        let mut people = batch(ctx).load_many(ids).await?;
+        let mut people = loaders(ctx).load_many(ids).await?;
         let page = Page::of(part, &span, |writer| writer.last_seq);
         let Page {
             items,
@@ -140,14 +143,14 @@ impl Thread {
 
     /// Replies the viewer has not read.
     async fn viewer_unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = batch(ctx).load_one(UnreadOf(self.0.id)).await?;
+        let count = loaders(ctx).load_one(UnreadOf(self.0.id)).await?;
         Ok(count.map_or(0, int))
     }
 
     /// Last reply the viewer has read.
     async fn viewer_last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
-            let place = batch(ctx).load_one(PositionOf(self.0.id)).await?;
+        nullable(async {
+            let place = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
             message(ctx, place.and_then(|place| place.last_read)).await
         })
         .await
@@ -155,8 +158,8 @@ impl Thread {
 
     /// First reply the viewer has not read.
     async fn viewer_first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        maybe(async {
-            let place = batch(ctx).load_one(PositionOf(self.0.id)).await?;
+        nullable(async {
+            let place = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
             message(ctx, place.and_then(|place| place.first_unread)).await
         })
         .await
@@ -164,7 +167,7 @@ impl Thread {
 
     /// Whether new replies notify the viewer.
     async fn viewer_is_following(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(batch(ctx)
+        Ok(loaders(ctx)
             .load_one(IsFollowing(self.0.id))
             .await?
             .unwrap_or_default())
@@ -186,9 +189,9 @@ pub enum ThreadOrder {
 #[derive(SimpleObject)]
 pub struct ThreadReplyConnection {
     /// The items with their cursors and places in the tree.
-    pub edges: Listed<ThreadReplyEdge>,
+    pub edges: PlannedList<ThreadReplyEdge>,
     /// The items alone.
-    pub nodes: Listed<ThreadReplyEdge, Message>,
+    pub nodes: PlannedList<ThreadReplyEdge, Message>,
     /// Where the page sits.
     pub page_info: PageInfo,
 }
@@ -219,7 +222,7 @@ impl ThreadReplyEdge {
     }
 }
 
-impl Plain for ThreadReplyEdge {
+impl PlannedObject for ThreadReplyEdge {
     fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
         Some(match name {
             "cursor" => |of| of.cursor.to_string().into(),
@@ -229,14 +232,14 @@ impl Plain for ThreadReplyEdge {
         })
     }
 
-    fn inside(name: &str, set: Set<'_>) -> Option<Box<dyn Inside<Self>>> {
+    fn inside(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
         if name != "node" {
             return None;
         }
-        Some(Box::new(Part::new(|of: &Self| &of.node, set)?))
+        Some(Box::new(ChildObject::new(|of: &Self| &of.node, set)?))
     }
 
-    fn answer<'a>(&'a self, wanted: &mut Wanted, found: &mut Found<'a>) {
+    fn answer<'a>(&'a self, wanted: &mut PendingKeys, found: &mut LoadedValues<'a>) {
         self.node.answer(wanted, found);
     }
 }

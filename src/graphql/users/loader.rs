@@ -9,8 +9,8 @@ use crate::{
     domain::users,
     entity::{participant, user},
     graphql::{
-        batch::{Batch, by_key},
-        errors::Refusal,
+        errors::FieldError,
+        loaders::{Loaders, by_key},
         users::types::User,
     },
     id::UserId,
@@ -20,11 +20,11 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct UserKey(pub UserId);
 
-impl Loader<UserKey> for Batch {
+impl Loader<UserKey> for Loaders {
     type Value = User;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[UserKey]) -> Result<HashMap<UserKey, User>, Refusal> {
+    async fn load(&self, keys: &[UserKey]) -> Result<HashMap<UserKey, User>, FieldError> {
         let ids = keys.iter().map(|key| key.0);
         let found = users::visible(self.viewer()?)
             .filter(user::Column::Id.is_in(ids))
@@ -37,11 +37,11 @@ impl Loader<UserKey> for Batch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IsContact(pub UserId);
 
-impl Loader<IsContact> for Batch {
+impl Loader<IsContact> for Loaders {
     type Value = bool;
-    type Error = Refusal;
+    type Error = FieldError;
 
-    async fn load(&self, keys: &[IsContact]) -> Result<HashMap<IsContact, bool>, Refusal> {
+    async fn load(&self, keys: &[IsContact]) -> Result<HashMap<IsContact, bool>, FieldError> {
         let ids = keys.iter().map(|key| key.0);
         let found: Vec<UserId> = users::contacts(self.viewer()?)
             .select_only()

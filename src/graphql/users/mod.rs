@@ -1,7 +1,7 @@
 //! People as others see them.
 
+mod list_fields;
 pub mod loader;
-mod plain;
 mod query;
 pub mod types;
 

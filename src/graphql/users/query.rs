@@ -7,9 +7,9 @@ use crate::{
     domain::{presence, users},
     entity::user,
     graphql::{
-        context::{app, once, viewer},
-        errors::{Result, maybe},
-        page::{Forward, Page},
+        context::{app, unbatched, viewer},
+        errors::{Result, nullable},
+        pagination::{Forward, Page},
         users::{
             loader::UserKey,
             types::{User, UserConnection, UserFilter, UserLookup},
@@ -30,10 +30,10 @@ impl UserQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Whom to find.")] by: UserLookup,
     ) -> Option<Result<User>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             match by {
-                UserLookup::Id(id) => once(ctx).load_one(UserKey(id)).await,
+                UserLookup::Id(id) => unbatched(ctx).load_one(UserKey(id)).await,
                 UserLookup::Username(name) => {
                     let key = users::key(name.trim());
                     let found = users::visible(viewer).filter(user::Column::UsernameKey.eq(key));
@@ -52,7 +52,7 @@ impl UserQuery {
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
     ) -> Option<Result<UserConnection>> {
-        maybe(async {
+        nullable(async {
             let viewer = viewer(ctx)?;
             let request = Forward::<(String, UserId)>::read(first, 20, after.as_deref())?;
             let app = app(ctx);
@@ -66,7 +66,7 @@ impl UserQuery {
                     .add(same_name.and(user::Column::Id.gt(*id)))
             });
             let rows = users::searchable(viewer)
-                .filter(Condition::all().add_option(text.map(|text| users::named(&text))))
+                .filter(Condition::all().add_option(text.map(|text| users::name_matches(&text))))
                 .filter(Condition::all().add_option(online))
                 .filter(Condition::all().add_option(after))
                 .order_by_asc(user::Column::DisplayNameKey)

@@ -6,10 +6,10 @@ use crate::{
     domain::presence::Status,
     entity::user::{self, Visibility},
     graphql::{
-        context::{batch, caller},
+        context::{caller, loaders},
         conversations::{loader::DirectWith, types::Conversation},
-        errors::{Result, maybe},
-        page::connection,
+        errors::{Result, nullable},
+        pagination::connection,
         presence::{loader::PresenceOf, types::PresenceStatus},
         scalars::DateTime,
         users::loader::IsContact,
@@ -34,7 +34,7 @@ impl User {
             Visibility::Everyone => true,
             Visibility::Nobody => false,
             Visibility::Contacts => {
-                let found = batch(ctx).load_one(IsContact(self.0.id)).await?;
+                let found = loaders(ctx).load_one(IsContact(self.0.id)).await?;
                 found.unwrap_or(false)
             }
         })
@@ -75,7 +75,7 @@ impl User {
 
     /// Given name; null when not set or not shared with the viewer.
     async fn first_name(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
-        maybe(async {
+        nullable(async {
             let part = self.0.first_name.as_deref();
             self.shared(ctx, self.0.profile_visibility, part).await
         })
@@ -84,7 +84,7 @@ impl User {
 
     /// Family name; null when not set or not shared with the viewer.
     async fn last_name(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
-        maybe(async {
+        nullable(async {
             let part = self.0.last_name.as_deref();
             self.shared(ctx, self.0.profile_visibility, part).await
         })
@@ -93,7 +93,7 @@ impl User {
 
     /// Telephone number in E.164 form; null when not set or not shared with the viewer.
     async fn phone_number(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
-        maybe(async {
+        nullable(async {
             let part = self.0.phone_number.as_deref();
             self.shared(ctx, self.0.phone_visibility, part).await
         })
@@ -102,7 +102,7 @@ impl User {
 
     /// Short text about themselves; null when not set or not shared with the viewer.
     async fn bio(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
-        maybe(async {
+        nullable(async {
             let part = self.0.bio.as_deref();
             self.shared(ctx, self.0.profile_visibility, part).await
         })
@@ -116,15 +116,15 @@ impl User {
 
     /// Whether they are around; OFFLINE when they do not share it.
     async fn presence(&self, ctx: &Context<'_>) -> Result<PresenceStatus> {
-        let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+        let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
         let status = seen.map_or(Status::Offline, |presence| presence.status);
         Ok(status.into())
     }
 
     /// Their own words about that, e.g. In a meeting.
     async fn status_text(&self, ctx: &Context<'_>) -> Option<Result<String>> {
-        maybe(async {
-            let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+        nullable(async {
+            let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
             Ok(seen.and_then(|presence| presence.text))
         })
         .await
@@ -132,8 +132,8 @@ impl User {
 
     /// When they were last active; null when they do not share it.
     async fn last_active_at(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
-        maybe(async {
-            let seen = batch(ctx).load_one(PresenceOf(self.0.id)).await?;
+        nullable(async {
+            let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
             let at = seen.and_then(|presence| presence.last_active_at);
             Ok(at.map(Into::into))
         })
@@ -159,7 +159,7 @@ impl User {
 
     /// The direct conversation between the two, if one exists.
     async fn viewer_conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
-        maybe(async { batch(ctx).load_one(DirectWith(self.0.id)).await }).await
+        nullable(async { loaders(ctx).load_one(DirectWith(self.0.id)).await }).await
     }
 }
 

@@ -102,7 +102,7 @@ enum Backpressure {
     /// It has sent everything that it was given.
     Idle,
     /// It was given events that it may not have sent yet.
-    Given,
+    PreloadedEvent,
     /// It has no room. What waits for it is sent by its own task.
     Blocked,
 }
@@ -184,7 +184,7 @@ impl<S: Sink<Message> + Unpin> FrameQueue<S> {
         if line.pace == Backpressure::Blocked || !line.waiting.is_empty() {
             return Some(frame);
         }
-        line.pace = Backpressure::Given;
+        line.pace = Backpressure::PreloadedEvent;
         let given = Pin::new(&mut line.socket).start_send(frame.into());
         let mut context = Context::from_waker(Waker::noop());
         let ready = Pin::new(&mut line.socket).poll_ready(&mut context);
@@ -199,7 +199,7 @@ impl<S: Sink<Message> + Unpin> FrameQueue<S> {
     /// Sends the events that the socket was given.
     pub(super) fn flush(&self) {
         let mut line = self.line();
-        if line.pace != Backpressure::Given {
+        if line.pace != Backpressure::PreloadedEvent {
             return;
         }
         let mut context = Context::from_waker(Waker::noop());

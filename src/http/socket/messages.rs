@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use crate::graphql::events::share::Shared;
+use crate::graphql::events::shared_payload::Shared;
 
 /// An answer of an operation.
 #[must_use]

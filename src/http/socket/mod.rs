@@ -32,7 +32,7 @@ use super::{
     client::{self, ConnectionInfo},
     headers,
     negotiation::MediaType,
-    operation::{self, Delivery, FINAL_EVENT_TIMEOUT, RunningSubscription, SESSION_END_GRACE},
+    operation::{self, FINAL_EVENT_TIMEOUT, Payload, RunningSubscription, SESSION_END_GRACE},
     request::GraphqlRequest,
     response::{GraphqlResponse, Outcome, Part},
     stream_limit::StreamPermit,
@@ -416,8 +416,8 @@ async fn follow(mut running: Box<RunningSubscription>, id: &str, queue: &FrameQu
     let mut first = true;
     while let Some(said) = next(&mut running, queue).await {
         let (frame, part) = match said {
-            Delivery::Shared(shared) => (Frame::Text(messages::shared(id, &shared)), Part::Event),
-            Delivery::Own(mut answer) => {
+            Payload::Shared(shared) => (Frame::Text(messages::shared(id, &shared)), Part::Event),
+            Payload::Own(mut answer) => {
                 let part = answer.part(first);
                 if part == Part::Break {
                     return Followed::Broken;
@@ -436,7 +436,7 @@ async fn follow(mut running: Box<RunningSubscription>, id: &str, queue: &FrameQu
 }
 
 /// Waits for what comes next, and sends what was made before it has to.
-async fn next(running: &mut RunningSubscription, queue: &FrameQueue) -> Option<Delivery> {
+async fn next(running: &mut RunningSubscription, queue: &FrameQueue) -> Option<Payload> {
     let mut next = pin!(running.next());
     poll_fn(|context| {
         let next = next.as_mut().poll(context);

@@ -183,7 +183,7 @@ impl Hub {
 
     /// What the subscribers of this node share.
     #[must_use]
-    pub fn shares(&self) -> &PayloadCache {
+    pub fn payload_cache(&self) -> &PayloadCache {
         &self.0.shares
     }
 

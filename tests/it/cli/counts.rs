@@ -5,8 +5,8 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     domain::{
-        bulk::{self, Group, History, Member, Past, Person},
-        recount::{self, Wrong},
+        import::{self, Group, History, ImportedMessage, Member, Person},
+        integrity::{self, Wrong},
     },
     entity::participant::ParticipantRole,
     id::{ConversationId, MessageId, ParticipantId, UserId},
@@ -45,7 +45,7 @@ fn told(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
     let mut portions = vec![vec![]];
     for (number, (back, ends)) in shape.iter().enumerate() {
         let portion = portions.last_mut().unwrap();
-        portion.push(Past {
+        portion.push(ImportedMessage {
             id: MessageId::mint(),
             sender: user,
             parent: number.checked_sub(*back).filter(|_| *back > 0),
@@ -61,9 +61,9 @@ fn told(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
         let (person, group) = (&person, &group);
         app.db
             .write(|tx| async move {
-                bulk::people_in(&tx, std::slice::from_ref(person)).await?;
-                bulk::group_in(&tx, group).await?;
-                bulk::members_in(&tx, group.id, &[member], at).await
+                import::people_in(&tx, std::slice::from_ref(person)).await?;
+                import::group_in(&tx, group).await?;
+                import::members_in(&tx, group.id, &[member], at).await
             })
             .await
             .unwrap();
@@ -101,7 +101,7 @@ async fn any_history_is_counted_right(machine: Machine) {
         runner
             .run(&shapes, |(shape, deepest)| {
                 runtime.block_on(told(app, &shape, deepest));
-                let wrong = runtime.block_on(recount::prove(&app.db)).unwrap();
+                let wrong = runtime.block_on(integrity::prove(&app.db)).unwrap();
                 prop_assert_eq!(wrong, Wrong::default());
                 Ok(())
             })

@@ -1,6 +1,6 @@
 //! Migrations go up, down and up again, with rows in the tables.
 
-use heddle::domain::recount;
+use heddle::domain::integrity;
 use migration::{Migrator, MigratorTrait};
 
 use crate::support::{app::TestApp, both, dump::dump, groups::Groups, talk::Talk};
@@ -60,6 +60,6 @@ async fn a_step_made_late_counts_what_is_there(app: TestApp) {
     let db = app.app.db.migrate();
     Migrator::down(db, Some(steps)).await.unwrap();
     Migrator::up(db, None).await.unwrap();
-    let wrong = recount::prove(&app.app.db).await.unwrap();
-    assert_eq!(wrong, recount::Wrong::default());
+    let wrong = integrity::prove(&app.app.db).await.unwrap();
+    assert_eq!(wrong, integrity::Wrong::default());
 }

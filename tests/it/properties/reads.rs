@@ -9,7 +9,7 @@ use heddle::{
     domain::{
         messages::{self, NewMessage},
         notifications,
-        page::{End, Span},
+        pagination::{Direction, PageRequest},
         reads::{
             self, UpTo,
             position::{self, Position},
@@ -393,9 +393,14 @@ impl World {
             .filter(|message| message.conversation == place)
             .collect();
         here.sort_by_key(|message| message.seq);
-        let listed = unread::list_in(db, viewer, conversation, &Span::end(End::First, 1000))
-            .await
-            .unwrap();
+        let listed = unread::list_in(
+            db,
+            viewer,
+            conversation,
+            &PageRequest::end(Direction::First, 1000),
+        )
+        .await
+        .unwrap();
         let listed: Vec<_> = listed.items.iter().map(|message| message.id).collect();
         let expected: Vec<_> = here.iter().map(|message| message.id).collect();
         assert_eq!(listed, expected, "{about}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use heddle::{
-    domain::bulk::{History, Past},
+    domain::import::{History, ImportedMessage},
     entity::{
         participant::{self, NotificationLevel, ParticipantRole},
         user,
@@ -59,7 +59,7 @@ impl TestApp {
         count: usize,
     ) {
         let mut history = History::new(ConversationId::from_text(conversation), 50);
-        let past = |number: usize| Past {
+        let past = |number: usize| ImportedMessage {
             id: MessageId::mint(),
             sender: UserId::from_text(sender),
             parent: (!number.is_multiple_of(size)).then(|| number - 1),

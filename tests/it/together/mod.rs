@@ -6,7 +6,7 @@ mod picture;
 use std::collections::BTreeSet;
 
 use futures_util::{FutureExt, future::join_all};
-use heddle::{config::Config, domain::recount};
+use heddle::{config::Config, domain::integrity};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 use serde_json::{Value, json};
@@ -68,8 +68,8 @@ async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: Tes
         }
         let (mine, theirs) = (picture::of(&here).await, picture::of(&there).await);
         assert_eq!(mine, theirs);
-        let wrong = recount::prove(&together.app.db).await.unwrap();
-        assert_eq!(wrong, recount::Wrong::default());
+        let wrong = integrity::prove(&together.app.db).await.unwrap();
+        assert_eq!(wrong, integrity::Wrong::default());
     }
 }
 
@@ -128,8 +128,8 @@ async fn a_poisonous_message_harms_no_other(app: TestApp) {
         };
         assert_eq!(*code, expected, "{answer:#}");
     }
-    let wrong = recount::prove(&app.app.db).await.unwrap();
-    assert_eq!(wrong, recount::Wrong::default());
+    let wrong = integrity::prove(&app.app.db).await.unwrap();
+    assert_eq!(wrong, integrity::Wrong::default());
     assert_eq!(app.db_count("message WHERE body = 'food'").await, 39);
 }
 

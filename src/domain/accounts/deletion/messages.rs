@@ -8,7 +8,7 @@ use sea_orm::{FromQueryResult, Value};
 use super::Disposal;
 use crate::{
     db::{self, Tx},
-    domain::{messages::tree, notifications},
+    domain::{messages::path, notifications},
     error::Error,
     id::{ConversationId, MessageId, ThreadId, UserId},
     live::log::Change,
@@ -115,7 +115,7 @@ async fn uncount_in(
     let mut losses: BTreeMap<i32, Loss> = BTreeMap::new();
     let mut threads: BTreeMap<ThreadId, i32> = BTreeMap::new();
     for message in deleted {
-        let places = tree::places(&message.path);
+        let places = path::places(&message.path);
         let Some((_, above)) = places.split_last() else {
             continue;
         };

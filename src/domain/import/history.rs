@@ -1,0 +1,437 @@
+//! Messages of the past, appended to one conversation: places, paths and counts are worked out in memory
+//! and written in a few wide statements.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+
+use super::ROWS;
+use crate::{
+    db::{self, Tx, ValuesCte},
+    domain::messages::path,
+    error::Error,
+    id::{ConversationId, MessageId, UserId},
+};
+
+/// A message to append.
+#[derive(Clone, Debug)]
+pub struct ImportedMessage {
+    /// Its id.
+    pub id: MessageId,
+    /// Who sent it.
+    pub sender: UserId,
+    /// The message it answers: its number in the history, counted from the first one known.
+    pub parent: Option<usize>,
+    /// When it was sent.
+    pub at: DateTime<Utc>,
+    /// Its text.
+    pub body: String,
+    /// A key that no other message of the sender has here.
+    pub key: Option<String>,
+}
+
+/// A message that is there, and can be answered.
+#[derive(Clone, Debug)]
+pub struct ImportedRef {
+    /// Its id.
+    pub id: MessageId,
+    /// Who sent it, if that account is still there.
+    pub sender: Option<UserId>,
+    /// The message it answers: its number in the history.
+    pub parent: Option<usize>,
+    /// The root above it.
+    pub root: MessageId,
+    /// Its level below the root.
+    pub depth: i32,
+    /// Its path.
+    pub path: Vec<u8>,
+}
+
+/// One conversation's messages, as far as they matter for what is appended.
+#[derive(Clone, Debug)]
+pub struct History {
+    conversation: ConversationId,
+    deepest: i32,
+    known: Vec<ImportedRef>,
+}
+
+/// A message with its place.
+struct Row {
+    seq: i32,
+    root_count: i32,
+    sender_root_count: i32,
+    known: ImportedRef,
+    replies: i32,
+    descendants: i32,
+}
+
+/// What appending adds to a thread.
+struct Growth {
+    replies: i32,
+    last_seq: i32,
+    last_at: DateTime<Utc>,
+}
+
+/// Everything that one call writes.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<Row>,
+    /// Replies and descendants added to messages of earlier calls.
+    counts: BTreeMap<usize, (i32, i32)>,
+    threads: BTreeMap<MessageId, Growth>,
+    follows: HashSet<(UserId, MessageId)>,
+}
+
+impl History {
+    /// The history of a conversation of which nothing is known yet. Answers deeper than `deepest`
+    /// attach there, as they do when people send them.
+    #[must_use]
+    pub const fn new(conversation: ConversationId, deepest: i32) -> Self {
+        Self {
+            conversation,
+            deepest,
+            known: Vec::new(),
+        }
+    }
+
+    /// Adds a message that is there already, so that it can be answered.
+    pub fn remember(&mut self, known: ImportedRef) {
+        self.known.push(known);
+    }
+
+    /// How many messages are known: the number of the next one.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether no message is known.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Appends messages in this order. Gives what is known of them, to be remembered once the
+    /// transaction is committed.
+    pub async fn append_in(
+        &self,
+        tx: &Tx,
+        messages: &[ImportedMessage],
+    ) -> Result<Vec<ImportedRef>, Error> {
+        let Some(latest) = messages.iter().map(|message| message.at).max() else {
+            return Ok(vec![]);
+        };
+        let count = i32::try_from(messages.len()).map_err(Error::internal)?;
+        // Nobody waits for it, and a disk that is busy with what was written before may take its time.
+        tx.extend_timeout().await?;
+        let is_root = |message: &ImportedMessage| message.parent.is_none();
+        let last_root = messages.iter().rposition(is_root);
+        let last_root = last_root.map_or(0, |index| i32::try_from(index + 1).unwrap_or(count));
+        let roots = messages.iter().filter(|message| is_root(message)).count();
+        let roots = i32::try_from(roots).map_err(Error::internal)?;
+        let before = self
+            .take_places(tx, count, (last_root, roots), latest)
+            .await?;
+        let sent = self.sent_in(tx, messages).await?;
+        let batch = self.plan(before, sent, messages)?;
+        self.insert(tx, &batch.rows, messages).await?;
+        self.count(tx, &batch.counts).await?;
+        self.grow_threads(tx, &batch.threads).await?;
+        self.follow(tx, batch.follows).await?;
+        Ok(batch.rows.into_iter().map(|row| row.known).collect())
+    }
+
+    /// Takes so many places, this one the last of a root message, for so many root messages. Tells the last place before
+    /// them and how many root messages there were. The conversation stays locked until the commit.
+    async fn take_places(
+        &self,
+        tx: &Tx,
+        count: i32,
+        (last_root, roots): (i32, i32),
+        latest: DateTime<Utc>,
+    ) -> Result<(i32, i32), Error> {
+        let text = "UPDATE conversation SET last_seq = last_seq + ?,
+                 last_root_seq = CASE WHEN ? > 0 THEN last_seq + ? ELSE last_root_seq END,
+                 root_count = root_count + ?,
+                 last_activity_at = CASE WHEN last_activity_at < ? THEN ? ELSE last_activity_at END
+             WHERE id = ? RETURNING last_seq, root_count";
+        let values = [
+            count.into(),
+            last_root.into(),
+            last_root.into(),
+            roots.into(),
+            latest.into(),
+            latest.into(),
+            self.conversation.into(),
+        ];
+        let row = tx
+            .query_one_raw(db::sql(tx.get_database_backend(), text, values))
+            .await?;
+        let row = row.ok_or_else(|| Error::not_found("conversation"))?;
+        let (last, all): (i32, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        Ok((last - count, all - roots))
+    }
+
+    /// How many root messages these senders have sent before.
+    async fn sent_in(
+        &self,
+        tx: &Tx,
+        messages: &[ImportedMessage],
+    ) -> Result<HashMap<UserId, i32>, Error> {
+        #[derive(FromQueryResult)]
+        struct Row {
+            sender: Option<UserId>,
+            sent: Option<i32>,
+        }
+        let senders: BTreeSet<_> = messages.iter().map(|message| message.sender).collect();
+        let table = ValuesCte::new("v (sender)", senders.into_iter().map(|id| [id.into()]));
+        // One look for each: a join might be taken for a reason to read all messages there are.
+        let text = format!(
+            "WITH {} SELECT v.sender, (SELECT m.sender_root_count FROM message m
+                 WHERE m.sender_id = v.sender AND m.conversation_id = ? ORDER BY m.seq DESC LIMIT 1)
+                 AS sent FROM v",
+            table.text
+        );
+        let rows: Vec<Row> =
+            db::fetch_all(tx, &text, table.and([self.conversation.into()])).await?;
+        let sent = |row: Row| Some((row.sender?, row.sent?));
+        Ok(rows.into_iter().filter_map(sent).collect())
+    }
+
+    /// Where every message goes, behind this place and so many root messages, and what that adds to the messages
+    /// above it.
+    fn plan(
+        &self,
+        (last, mut roots): (i32, i32),
+        mut sent: HashMap<UserId, i32>,
+        messages: &[ImportedMessage],
+    ) -> Result<Batch, Error> {
+        let mut batch = Batch::default();
+        batch.rows.reserve(messages.len());
+        for (message, seq) in messages.iter().zip(last + 1..) {
+            let parent = match message.parent {
+                Some(parent) => Some(self.attach(&batch, parent)?),
+                None => None,
+            };
+            let known = match &parent {
+                None => ImportedRef {
+                    id: message.id,
+                    sender: Some(message.sender),
+                    parent: None,
+                    root: message.id,
+                    depth: 0,
+                    path: path::path(&[], seq),
+                },
+                Some((number, above)) => ImportedRef {
+                    id: message.id,
+                    sender: Some(message.sender),
+                    parent: Some(*number),
+                    root: above.root,
+                    depth: above.depth + 1,
+                    path: path::path(&above.path, seq),
+                },
+            };
+            if let Some((number, above)) = parent {
+                let author = above.sender.filter(|_| above.parent.is_none());
+                for follower in [Some(message.sender), author].into_iter().flatten() {
+                    batch.follows.insert((follower, known.root));
+                }
+                self.add(&mut batch, number, seq, known.root, message.at);
+            }
+            let is_root = known.parent.is_none();
+            roots += i32::from(is_root);
+            let of_sender = sent.entry(message.sender).or_default();
+            *of_sender += i32::from(is_root);
+            batch.rows.push(Row {
+                seq,
+                root_count: roots,
+                sender_root_count: *of_sender,
+                known,
+                replies: 0,
+                descendants: 0,
+            });
+        }
+        Ok(batch)
+    }
+
+    /// The message to hang an answer below: the one answered, or above the deepest level its nearest
+    /// ancestor.
+    fn attach(&self, batch: &Batch, mut number: usize) -> Result<(usize, ImportedRef), Error> {
+        loop {
+            let known = self.find(batch, number);
+            let known = known.ok_or_else(|| Error::internal("an answer to a later message"))?;
+            match known.parent {
+                Some(above) if known.depth >= self.deepest => number = above,
+                _ => return Ok((number, known.clone())),
+            }
+        }
+    }
+
+    fn find<'a>(&'a self, batch: &'a Batch, number: usize) -> Option<&'a ImportedRef> {
+        match number.checked_sub(self.known.len()) {
+            None => self.known.get(number),
+            Some(number) => batch.rows.get(number).map(|row| &row.known),
+        }
+    }
+
+    /// Counts an answer at everything above it.
+    fn add(&self, batch: &mut Batch, parent: usize, seq: i32, root: MessageId, at: DateTime<Utc>) {
+        let growth = batch.threads.entry(root).or_insert(Growth {
+            replies: 0,
+            last_seq: seq,
+            last_at: at,
+        });
+        growth.replies += 1;
+        growth.last_seq = seq;
+        growth.last_at = growth.last_at.max(at);
+        let mut replies = 1;
+        let mut above = Some(parent);
+        while let Some(number) = above {
+            above = match number.checked_sub(self.known.len()) {
+                None => {
+                    let counts = batch.counts.entry(number).or_default();
+                    *counts = (counts.0 + replies, counts.1 + 1);
+                    self.known.get(number).and_then(|known| known.parent)
+                }
+                Some(number) => batch.rows.get_mut(number).and_then(|row| {
+                    row.replies += replies;
+                    row.descendants += 1;
+                    row.known.parent
+                }),
+            };
+            replies = 0;
+        }
+    }
+
+    async fn insert(
+        &self,
+        tx: &Tx,
+        rows: &[Row],
+        messages: &[ImportedMessage],
+    ) -> Result<(), Error> {
+        const COLUMNS: usize = 17;
+        let pairs: Vec<(&Row, &ImportedMessage)> = rows.iter().zip(messages).collect();
+        for some in pairs.chunks(ROWS) {
+            let mut values: Vec<Value> = Vec::with_capacity(some.len() * COLUMNS);
+            for (row, message) in some {
+                let parent = row.known.parent.and_then(|number| self.id_of(rows, number));
+                values.extend([
+                    message.id.into(),
+                    self.conversation.into(),
+                    row.seq.into(),
+                    message.sender.into(),
+                    parent.into(),
+                    parent.map(|_| row.known.root).into(),
+                    row.known.depth.into(),
+                    row.known.path.clone().into(),
+                    row.replies.into(),
+                    row.descendants.into(),
+                    row.root_count.into(),
+                    row.sender_root_count.into(),
+                    "USER".into(),
+                    "NORMAL".into(),
+                    message.body.clone().into(),
+                    message.key.clone().into(),
+                    message.at.into(),
+                ]);
+            }
+            let text = format!(
+                "INSERT INTO message (id, conversation_id, seq, sender_id, parent_id, root_id, depth, path,
+                     reply_count, descendant_count, root_count, sender_root_count, kind, priority, body,
+                     client_message_id, created_at)
+                 VALUES {}",
+                tuples(some.len(), COLUMNS)
+            );
+            db::execute(tx, &text, values).await?;
+        }
+        Ok(())
+    }
+
+    fn id_of(&self, rows: &[Row], number: usize) -> Option<MessageId> {
+        match number.checked_sub(self.known.len()) {
+            None => self.known.get(number).map(|known| known.id),
+            Some(number) => rows.get(number).map(|row| row.known.id),
+        }
+    }
+
+    async fn count(&self, tx: &Tx, counts: &BTreeMap<usize, (i32, i32)>) -> Result<(), Error> {
+        let counts: Vec<_> = counts
+            .iter()
+            .filter_map(|(number, counts)| Some((self.known.get(*number)?.id, counts)))
+            .collect();
+        for some in counts.chunks(ROWS) {
+            let text = format!(
+                "WITH added (id, replies, descendants) AS (VALUES {})
+                 UPDATE message SET reply_count = reply_count + added.replies,
+                     descendant_count = descendant_count + added.descendants
+                 FROM added WHERE message.id = added.id",
+                tuples(some.len(), 3)
+            );
+            let values = some
+                .iter()
+                .flat_map(|(id, counts)| [(*id).into(), counts.0.into(), counts.1.into()]);
+            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
+        }
+        Ok(())
+    }
+
+    async fn grow_threads(
+        &self,
+        tx: &Tx,
+        threads: &BTreeMap<MessageId, Growth>,
+    ) -> Result<(), Error> {
+        let threads: Vec<_> = threads.iter().collect();
+        for some in threads.chunks(ROWS) {
+            let text = format!(
+                "INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
+                 VALUES {}
+                 ON CONFLICT (id) DO UPDATE SET
+                     reply_count = thread.reply_count + excluded.reply_count,
+                     last_reply_seq = excluded.last_reply_seq,
+                     last_activity_at = CASE WHEN thread.last_activity_at < excluded.last_activity_at
+                         THEN excluded.last_activity_at ELSE thread.last_activity_at END",
+                tuples(some.len(), 5)
+            );
+            let values = some.iter().flat_map(|(root, growth)| {
+                [
+                    (**root).into(),
+                    self.conversation.into(),
+                    growth.replies.into(),
+                    growth.last_seq.into(),
+                    growth.last_at.into(),
+                ]
+            });
+            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
+        }
+        Ok(())
+    }
+
+    /// Whoever writes in a thread follows it, and so does the author of its root.
+    async fn follow(&self, tx: &Tx, follows: HashSet<(UserId, MessageId)>) -> Result<(), Error> {
+        let mut follows: Vec<_> = follows.into_iter().collect();
+        follows.sort_unstable();
+        for some in follows.chunks(ROWS) {
+            let text = format!(
+                "WITH wanted (user_id, thread_id) AS (VALUES {})
+                 INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
+                 SELECT w.user_id, w.thread_id, p.conversation_id, ?
+                 FROM wanted w JOIN participant p ON p.user_id = w.user_id AND p.conversation_id = ?
+                 WHERE true ON CONFLICT (user_id, thread_id) DO NOTHING",
+                tuples(some.len(), 2)
+            );
+            let pairs = some
+                .iter()
+                .flat_map(|(user, root)| [(*user).into(), (*root).into()]);
+            let values = pairs.chain([true.into(), self.conversation.into()]);
+            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// `(?, ?), (?, ?)` for this many rows of this many columns.
+fn tuples(rows: usize, columns: usize) -> String {
+    let tuple = format!("({})", db::placeholders(columns));
+    vec![tuple.as_str(); rows].join(", ")
+}

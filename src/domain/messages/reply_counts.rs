@@ -1,0 +1,45 @@
+//! The reply counts that every message keeps of the tree below it.
+
+use std::collections::HashMap;
+
+use sea_orm::Value;
+
+use crate::{
+    db::{self, Tx, ValuesCte},
+    domain::messages::path,
+    entity::message,
+    error::Error,
+    id::ConversationId,
+};
+
+/// Adds `step` for each of these parents, once per reply: to the direct replies of the parent and to the descendants
+/// of the parent and all its ancestors.
+pub(super) async fn add_in(
+    tx: &Tx,
+    parents: impl IntoIterator<Item = &message::Model>,
+    step: i32,
+) -> Result<(), Error> {
+    let mut steps: HashMap<(ConversationId, i32), [i32; 2]> = HashMap::new();
+    for parent in parents {
+        for seq in path::places(&parent.path) {
+            let [direct, below] = steps.entry((parent.conversation_id, seq)).or_default();
+            *below += step;
+            *direct += if seq == parent.seq { step } else { 0 };
+        }
+    }
+    if steps.is_empty() {
+        return Ok(());
+    }
+    let row = |((place, seq), [direct, below]): ((ConversationId, i32), [i32; 2])| -> [Value; 4] {
+        [place.into(), seq.into(), direct.into(), below.into()]
+    };
+    let table = ValuesCte::new("v (place, seq, direct, below)", steps.into_iter().map(row));
+    let text = format!(
+        "WITH {} UPDATE message SET reply_count = reply_count + v.direct,
+             descendant_count = descendant_count + v.below
+         FROM v WHERE message.conversation_id = v.place AND message.seq = v.seq",
+        table.text
+    );
+    db::execute(tx, &text, table.values).await?;
+    Ok(())
+}

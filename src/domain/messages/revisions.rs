@@ -1,0 +1,143 @@
+//! What belongs to many messages at once: earlier texts, people mentioned, whether the viewer is.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Value,
+};
+
+use crate::{
+    db,
+    domain::{
+        messages::VISIBLE,
+        pagination::{PageRequest, Slice},
+        sessions::Viewer,
+    },
+    entity::{mention, message_revision},
+    error::Error,
+    id::{ConversationId, MessageId, RevisionId, UserId},
+};
+
+/// The first earlier texts of several messages, newest first, below this number in each.
+pub async fn revisions<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    messages: &[MessageId],
+    span: &PageRequest<i32>,
+) -> Result<HashMap<MessageId, Slice<message_revision::Model>>, Error> {
+    let text = format!(
+        "SELECT * FROM (
+             SELECT r.*, ROW_NUMBER() OVER (PARTITION BY r.message_id ORDER BY r.number DESC) AS place
+             FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
+             AND r.message_id IN ({}) AND r.number < ?
+         ) AS list WHERE place <= ? ORDER BY number DESC",
+        db::placeholders(messages.len())
+    );
+    let mut values: Vec<Value> = vec![viewer.user.into()];
+    values.extend(messages.iter().map(|&message| Value::from(message)));
+    values.extend([span.after.unwrap_or(i32::MAX).into(), span.limit().into()]);
+    let rows: Vec<message_revision::Model> = db::fetch_all(db, &text, values).await?;
+    let mut lists: HashMap<MessageId, Vec<message_revision::Model>> = HashMap::new();
+    for row in rows {
+        lists.entry(row.message_id).or_default().push(row);
+    }
+    Ok(lists
+        .into_iter()
+        .map(|(message, rows)| (message, span.part(rows)))
+        .collect())
+}
+
+/// The earlier texts with these ids, of messages that the viewer may see.
+pub async fn by_id<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    ids: &[RevisionId],
+) -> Result<Vec<message_revision::Model>, Error> {
+    let text = format!(
+        "SELECT r.* FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
+         AND r.id IN ({})",
+        db::placeholders(ids.len())
+    );
+    let mut values: Vec<Value> = vec![viewer.user.into()];
+    values.extend(ids.iter().map(|&id| Value::from(id)));
+    db::fetch_all(db, &text, values).await
+}
+
+#[derive(FromQueryResult)]
+struct Mentioned {
+    message_id: MessageId,
+    user_id: UserId,
+}
+
+/// The people that several messages mention, by when they signed up.
+pub async fn mentioned<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    messages: &[MessageId],
+) -> Result<HashMap<MessageId, Vec<UserId>>, Error> {
+    let text = format!(
+        "SELECT n.message_id, n.user_id
+         FROM mention n JOIN message m ON m.id = n.message_id {VISIBLE}
+         AND n.message_id IN ({}) ORDER BY n.user_id",
+        db::placeholders(messages.len())
+    );
+    let mut values: Vec<Value> = vec![viewer.user.into()];
+    values.extend(messages.iter().map(|&message| Value::from(message)));
+    let mut people: HashMap<MessageId, Vec<UserId>> = HashMap::new();
+    for row in db::fetch_all::<Mentioned, _, _>(db, &text, values).await? {
+        people.entry(row.message_id).or_default().push(row.user_id);
+    }
+    Ok(people)
+}
+
+/// Which of these messages mention the viewer.
+pub async fn mentioning<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    messages: &[MessageId],
+) -> Result<HashSet<MessageId>, Error> {
+    let rows = mention::Entity::find()
+        .filter(mention::Column::UserId.eq(viewer.user))
+        .filter(mention::Column::MessageId.is_in(messages.iter().copied()))
+        .order_by_asc(mention::Column::MessageId)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.message_id).collect())
+}
+
+#[derive(FromQueryResult)]
+struct Member {
+    conversation_id: ConversationId,
+    user_id: UserId,
+}
+
+/// The two people of those of these conversations that are direct and between two.
+pub async fn pairs<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+) -> Result<HashMap<ConversationId, Vec<UserId>>, Error> {
+    let text = format!(
+        "SELECT o.conversation_id, o.user_id
+         FROM conversation c
+         JOIN participant p ON p.conversation_id = c.id AND p.user_id = ?
+         JOIN participant o ON o.conversation_id = c.id
+         WHERE c.kind = 'DIRECT' AND c.id IN ({})",
+        db::placeholders(conversations.len())
+    );
+    let mut values: Vec<Value> = vec![viewer.user.into()];
+    values.extend(
+        conversations
+            .iter()
+            .map(|&conversation| Value::from(conversation)),
+    );
+    let mut people: HashMap<ConversationId, Vec<UserId>> = HashMap::new();
+    for row in db::fetch_all::<Member, _, _>(db, &text, values).await? {
+        people
+            .entry(row.conversation_id)
+            .or_default()
+            .push(row.user_id);
+    }
+    people.retain(|_, people| people.len() == 2);
+    Ok(people)
+}

@@ -1,0 +1,89 @@
+//! A message on its way: what is sent, by whom, and the result.
+
+use aws_lc_rs::digest;
+
+use crate::{
+    domain::sessions::Viewer,
+    entity::message::{self, MessagePriority},
+    error::Error,
+    id::{ConversationId, MessageId, UserId},
+};
+
+/// A message to send.
+#[derive(Clone, Debug)]
+pub struct NewMessage {
+    /// Where to.
+    pub conversation: ConversationId,
+    /// The message being answered; none for a root message.
+    pub parent: Option<MessageId>,
+    /// Markdown text.
+    pub body: String,
+    /// How strongly to flag it.
+    pub priority: MessagePriority,
+    /// A key chosen by the client.
+    pub client_message_id: Option<String>,
+}
+
+/// A message that was sent.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The message.
+    pub message: message::Model,
+    /// Whether an earlier request with the same key had sent it already.
+    pub was_duplicate: bool,
+}
+
+/// Somebody's message on its way.
+#[derive(Clone, Debug)]
+pub(super) struct SendRequest {
+    pub(super) viewer: Viewer,
+    pub(super) new: NewMessage,
+}
+
+impl SendRequest {
+    /// Where it is sent, and by whom.
+    pub(super) fn place(&self) -> (ConversationId, UserId) {
+        (self.new.conversation, self.viewer.user)
+    }
+
+    /// What it shares with its repetitions.
+    pub(super) fn key(&self) -> Option<Key> {
+        let (conversation, sender) = self.place();
+        let key = self.new.client_message_id.clone()?;
+        Some((conversation, sender, key))
+    }
+
+    /// This message, which was sent with the same key, if it is the same.
+    pub(super) fn same(&self, message: &message::Model) -> Result<message::Model, Error> {
+        // A deleted message keeps its key and nothing else.
+        let hash = message.content_hash.as_ref();
+        if hash.is_none_or(|hash| *hash == self.new.content_hash()) {
+            return Ok(message.clone());
+        }
+        Err(Error::conflict(
+            "Another message was sent with this clientMessageId.",
+        ))
+    }
+}
+
+impl NewMessage {
+    /// Tells contents apart without keeping them: an edit changes the body but not what was sent.
+    pub(super) fn content_hash(&self) -> Vec<u8> {
+        let mut context = digest::Context::new(&digest::SHA256);
+        context.update(
+            self.parent
+                .map_or([0; 16], |id| *id.0.as_bytes())
+                .as_slice(),
+        );
+        context.update(match self.priority {
+            MessagePriority::Normal => b"N",
+            MessagePriority::Important => b"I",
+            MessagePriority::Urgent => b"U",
+        });
+        context.update(self.body.as_bytes());
+        context.finish().as_ref().to_vec()
+    }
+}
+
+/// Identifies a message that is sent only once: conversation, sender and `clientMessageId`.
+pub(super) type Key = (ConversationId, UserId, String);

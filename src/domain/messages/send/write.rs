@@ -1,0 +1,210 @@
+//! Writing several messages that may be sent, and all that follows from each, as if they were sent one after the
+//! other.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use sea_orm::Value;
+
+use crate::{
+    app::App,
+    db::{self, Tx, ValuesCte},
+    domain::{
+        access::LockWait,
+        messages::{
+            mentions, path, reply_counts,
+            send::check::{AcceptedSend, Admission, check_sends},
+            send::types::{SendRequest, Sent},
+            sequence::{self, Allocation, SequenceAllocator},
+        },
+        notifications, threads,
+    },
+    entity::message::{self, MessageKind},
+    error::Error,
+    id::{ConversationId, MessageId, ThreadId, UserId},
+    live::log::{self, Change, Stream},
+};
+
+/// What became of a send; none when it is to be tried again when that is over.
+pub(super) type Outcome = Option<Result<Sent, Error>>;
+
+/// Sends what may be sent of these, in this order.
+pub(super) async fn send_in(
+    tx: &Tx,
+    app: &App,
+    letters: &[SendRequest],
+    lock: LockWait,
+) -> Result<Vec<Outcome>, Error> {
+    let verdicts = check_sends(tx, app, letters, lock).await?;
+    let at = app.clock.now();
+    let (mut lines, mut drafts, mut outcomes) = (BTreeMap::new(), vec![], vec![]);
+    for (letter, verdict) in letters.iter().zip(verdicts) {
+        outcomes.push(match verdict {
+            Admission::Accepted(allowed) => {
+                let draft = Draft::new(letter, *allowed, &mut lines, at);
+                let message = draft.message.clone();
+                drafts.push(draft);
+                let was_duplicate = false;
+                Some(Ok(Sent {
+                    message,
+                    was_duplicate,
+                }))
+            }
+            Admission::Duplicate(sent) => Some(Ok(*sent)),
+            Admission::Rejected(error) => Some(Err(error)),
+            Admission::Locked => None,
+        });
+    }
+    if !drafts.is_empty() {
+        sequence::advance_in(tx, lines.into_values(), at).await?;
+        write_in(tx, &drafts, at).await?;
+    }
+    Ok(outcomes)
+}
+
+/// A message with its place, which is yet to be written.
+struct Draft {
+    message: message::Model,
+    parent: Option<message::Model>,
+    is_crowded: bool,
+    event_before: i64,
+}
+
+impl Draft {
+    /// Takes the next place of the conversation.
+    fn new(
+        letter: &SendRequest,
+        allowed: AcceptedSend,
+        lines: &mut BTreeMap<ConversationId, SequenceAllocator>,
+        at: DateTime<Utc>,
+    ) -> Self {
+        let AcceptedSend {
+            place,
+            is_crowded,
+            sent,
+            parent,
+        } = allowed;
+        let (conversation, new) = (place.conversation(), &letter.new);
+        let line = lines
+            .entry(conversation.id)
+            .or_insert_with(|| SequenceAllocator::of(conversation));
+        let events = 1 + u32::from(parent.is_some()) + u32::from(!is_crowded);
+        let Allocation {
+            seq,
+            root_count,
+            sender_root_count,
+            event_before,
+        } = line.next((letter.viewer.user, sent), parent.is_none(), events);
+        let above = parent.as_ref();
+        let message = message::Model {
+            id: MessageId::mint(),
+            conversation_id: conversation.id,
+            seq,
+            sender_id: Some(letter.viewer.user),
+            parent_id: above.map(|parent| parent.id),
+            root_id: above.map(message::Model::thread_root),
+            depth: above.map_or(0, |parent| parent.depth + 1),
+            path: path::path(above.map_or(&[], |parent| &parent.path), seq),
+            reply_count: 0,
+            descendant_count: 0,
+            root_count,
+            sender_root_count,
+            kind: MessageKind::User,
+            priority: new.priority,
+            body: Some(new.body.clone()),
+            notice: None,
+            client_message_id: new.client_message_id.clone(),
+            content_hash: new.client_message_id.as_ref().map(|_| new.content_hash()),
+            created_at: at,
+            edited_at: None,
+            deleted_at: None,
+        };
+        Self {
+            message,
+            parent,
+            is_crowded,
+            event_before,
+        }
+    }
+}
+
+async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Error> {
+    insert_in(tx, drafts, at).await?;
+    let replies = drafts.iter();
+    let replies: Vec<_> = replies
+        .filter_map(|draft| Some((&draft.message, draft.parent.as_ref()?)))
+        .collect();
+    reply_counts::add_in(tx, replies.iter().map(|&(_, parent)| parent), 1).await?;
+    let begun = threads::replied_in(tx, &replies).await?;
+    mentions::write_in(tx, drafts.iter().map(|draft| &draft.message)).await?;
+    let (crowds, few): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.is_crowded);
+    let ids = |drafts: Vec<&Draft>| {
+        drafts
+            .iter()
+            .map(|draft| draft.message.id)
+            .collect::<Vec<_>>()
+    };
+    let early = early(&few, &begun);
+    let mut notified = notifications::messages_sent_in(tx, &ids(few), &early, at).await?;
+    notifications::messages_sent_to_crowds_in(tx, &ids(crowds), at).await?;
+    let events = drafts.iter().flat_map(|draft| {
+        let to = notified.remove(&draft.message.id).unwrap_or_default();
+        let added = (!draft.is_crowded).then_some(Change::NotificationsAdded { to });
+        let message = draft.message.id;
+        let thread = ThreadId::from(draft.message.thread_root());
+        let grown = draft
+            .parent
+            .is_some()
+            .then_some(Change::ThreadChanged { thread });
+        let changes = [Some(Change::MessageSent { message }), grown, added];
+        let stream = Stream::Conversation(draft.message.conversation_id);
+        log::numbered(stream, draft.event_before, changes.into_iter().flatten())
+    });
+    log::write(tx, at, &events.collect::<Vec<_>>()).await
+}
+
+/// Who follows a message's thread by now, but began with a later reply.
+fn early(drafts: &[&Draft], begun: &threads::NewFollowers) -> Vec<(MessageId, UserId)> {
+    let mut early = vec![];
+    for message in drafts.iter().map(|draft| &draft.message) {
+        let thread = ThreadId::from(message.thread_root());
+        let later = begun
+            .iter()
+            .filter(|((begun, _), since)| *begun == thread && **since > message.seq);
+        early.extend(later.map(|(&(_, user), _)| (message.id, user)));
+    }
+    early
+}
+
+async fn insert_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Error> {
+    let row = |draft: &Draft| -> [Value; 14] {
+        let message = &draft.message;
+        [
+            message.id.into(),
+            message.conversation_id.into(),
+            message.seq.into(),
+            message.sender_id.into(),
+            message.parent_id.into(),
+            message.root_id.into(),
+            message.depth.into(),
+            message.path.clone().into(),
+            message.root_count.into(),
+            message.sender_root_count.into(),
+            message.priority.into(),
+            message.body.clone().into(),
+            message.client_message_id.clone().into(),
+            message.content_hash.clone().into(),
+        ]
+    };
+    let columns =
+        "id, conversation_id, seq, sender_id, parent_id, root_id, depth, path, root_count,
+        sender_root_count, priority, body, client_message_id, content_hash";
+    let table = ValuesCte::new(&format!("v ({columns})"), drafts.iter().map(row));
+    let text = format!(
+        "WITH {} INSERT INTO message ({columns}, kind, created_at)
+         SELECT {columns}, 'USER', ? FROM v WHERE id IS NOT NULL",
+        table.text
+    );
+    db::execute(tx, &text, table.and([at.into()])).await?;
+    Ok(())
+}

@@ -1,0 +1,279 @@
+//! Writing notifications: in the transaction that causes them, or for large conversations by
+//! background work. One message notifies a person once, for the most specific reason.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    app::App,
+    db::{self, Tx, ValuesCte},
+    domain::reads::unread::UNREAD,
+    entity::{message, notification::NotificationType},
+    error::Error,
+    id::{self, ConversationId, MessageId, NotificationId, UserId},
+    jobs::{self, Job},
+    live::log::{self, Change, Stream},
+};
+
+/// People notified by one transaction of background work.
+const BATCH: i64 = 500;
+/// People named in one statement: SQLite binds at most 32,766 values.
+const NAMED_AT_ONCE: usize = 1000;
+
+/// Whether a person wants to hear of anything in a conversation now; binds the time.
+const LISTENS: &str =
+    "p.notification_level <> 'NONE' AND (p.muted_until IS NULL OR p.muted_until <= ?)";
+
+/// Whether `message m` mentions `participant p`. These are values and not joins: PostgreSQL would read all threads that
+/// somebody follows to find one.
+const MENTIONED: &str = "(SELECT n.user_id FROM mention n
+    WHERE n.message_id = m.id AND n.user_id = p.user_id) IS NOT NULL";
+
+/// Whether `participant p` follows the thread of `message m`.
+const FOLLOWS: &str = "(SELECT f.is_following FROM thread_follow f
+    WHERE f.user_id = p.user_id AND f.thread_id = m.root_id)";
+
+/// Why `participant p`, who `follows` the thread, hears of `message m`.
+fn kind(follows: &str) -> String {
+    format!(
+        "CASE WHEN {MENTIONED} THEN 'MENTION'
+             WHEN {follows} THEN 'REPLY' ELSE 'MESSAGE' END AS kind"
+    )
+}
+
+/// Whether `participant p`, who `follows` the thread, is to hear of `message m`.
+fn wants(follows: &str) -> String {
+    format!(
+        "p.conversation_id = m.conversation_id AND (p.notification_level = 'ALL'
+             OR m.priority = 'URGENT' OR {MENTIONED} OR {follows})"
+    )
+}
+
+/// Whom a message notifies.
+pub(super) type Notified = BTreeMap<UserId, NotificationId>;
+
+/// Messages were sent: notifies the readers of each. What tells of it is for the caller to write, with the other events
+/// of the messages. `early` names those who follow a message's thread, but do so since a later one of these.
+pub async fn messages_sent_in(
+    tx: &Tx,
+    messages: &[MessageId],
+    early: &[(MessageId, UserId)],
+    now: DateTime<Utc>,
+) -> Result<HashMap<MessageId, Notified>, Error> {
+    if messages.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut sent = ValuesCte::new("v (id)", messages.iter().map(|&id| [id.into()]));
+    let mut follows = FOLLOWS.to_owned();
+    if !early.is_empty() {
+        let rows = early.iter().map(|&(id, user)| [id.into(), user.into()]);
+        sent = sent.with(ValuesCte::new("early (message_id, user_id)", rows));
+        follows.push_str(
+            " AND NOT EXISTS (SELECT 1 FROM early e
+                WHERE e.message_id = m.id AND e.user_id = p.user_id)",
+        );
+    }
+    // Nobody has read it, and nobody was notified of it.
+    let whom = "p.user_id <> m.sender_id AND p.visible_from_seq <= m.seq";
+    insert_in(tx, now, sent, &follows, (whom, vec![])).await
+}
+
+/// The same for messages whose readers are many: asks for it to be done.
+pub async fn messages_sent_to_crowds_in(
+    tx: &Tx,
+    messages: &[MessageId],
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let work = |&message: &MessageId| Job::NotifyOfMessage { message };
+    let work: Vec<_> = messages.iter().map(work).collect();
+    jobs::enqueue_all_in(tx, &work, now).await
+}
+
+/// A message was edited: people it newly mentions are notified, unless they were told of it before.
+pub async fn message_edited_in(tx: &Tx, app: &App, message: &message::Model) -> Result<(), Error> {
+    let now = app.clock.now();
+    notify_message_in(tx, now, message, (MENTIONED, vec![])).await
+}
+
+/// Notifies the readers of a message in a large conversation, some hundred in each transaction.
+/// Repeating it changes nothing, and nobody who has read the message meanwhile hears of it.
+pub async fn notify_of_message(app: &App, id: MessageId) -> Result<(), Error> {
+    let mut after = Some(UserId(Uuid::nil()));
+    while let Some(person) = after {
+        after = app
+            .db
+            .write(|tx| async move { notify_some_in(&tx, app, id, person).await })
+            .await?;
+    }
+    Ok(())
+}
+
+/// Notifies the next few of those who take part; tells who is the last of them, unless nobody is left.
+async fn notify_some_in(
+    tx: &Tx,
+    app: &App,
+    id: MessageId,
+    after: UserId,
+) -> Result<Option<UserId>, Error> {
+    #[derive(FromQueryResult)]
+    struct Last {
+        user_id: UserId,
+    }
+    let text = "SELECT * FROM message WHERE id = ?";
+    let Some(message) = db::fetch_one::<message::Model, _, _>(tx, text, [id.into()]).await? else {
+        return Ok(None);
+    };
+    let text = "SELECT user_id FROM participant WHERE conversation_id = ? AND user_id > ?
+                ORDER BY user_id LIMIT 1 OFFSET ?";
+    let values: [Value; 3] = [
+        message.conversation_id.into(),
+        after.into(),
+        (BATCH - 1).into(),
+    ];
+    let last: Option<Last> = db::fetch_one(tx, text, values).await?;
+    let last = last.map(|last| last.user_id);
+    let until = last.unwrap_or(UserId(Uuid::max()));
+    // The conversation by its id, or PostgreSQL would take these people's places everywhere.
+    let some = "p.conversation_id = ? AND p.user_id > ? AND p.user_id <= ?";
+    let place = message.conversation_id.into();
+    let some = (some, vec![place, after.into(), until.into()]);
+    notify_message_in(tx, app.clock.now(), &message, some).await?;
+    Ok(last)
+}
+
+/// Notifies some of those to whom a message is unread and who were not notified of it before, and writes the event.
+async fn notify_message_in(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    message: &message::Model,
+    (some, values): (&str, Vec<Value>),
+) -> Result<(), Error> {
+    let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
+    // A value, not a join: see [`MENTIONED`].
+    let is_unread = format!("({UNREAD}) IS TRUE");
+    let whom = format!("{some} AND {is_unread} ON CONFLICT (message_id, user_id) DO NOTHING");
+    let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
+    let to = notified.remove(&message.id).unwrap_or_default();
+    added_to_in(tx, now, message.conversation_id, to).await
+}
+
+/// Notifies whom messages are for, of those who take part where they were sent. `sent` has a column of ids `v.id`; `whom`
+/// says of which `participant p`, with what it binds.
+async fn insert_in(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    sent: ValuesCte,
+    follows: &str,
+    (whom, values): (&str, Vec<Value>),
+) -> Result<HashMap<MessageId, Notified>, Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: NotificationId,
+        message_id: MessageId,
+        user_id: UserId,
+    }
+    let (kind, wants) = (kind(follows), wants(follows));
+    let id = id::minted_in(tx.get_database_backend());
+    let text = format!(
+        "WITH {} INSERT INTO notification
+             (id, user_id, kind, message_id, conversation_id, created_at)
+         SELECT {id}, p.user_id, {kind}, m.id, m.conversation_id, ?
+         FROM v CROSS JOIN message m CROSS JOIN participant p
+         WHERE m.id = v.id AND {LISTENS} AND {wants} AND {whom}
+         RETURNING id, message_id, user_id",
+        sent.text
+    );
+    let values = [id::stem().into(), now.into(), now.into()]
+        .into_iter()
+        .chain(values);
+    let rows: Vec<Row> = db::fetch_all(tx, &text, sent.and(values)).await?;
+    let mut notified: HashMap<MessageId, Notified> = HashMap::new();
+    for row in rows {
+        let to = notified.entry(row.message_id).or_default();
+        to.insert(row.user_id, row.id);
+    }
+    Ok(notified)
+}
+
+/// People were added to a group.
+pub async fn added_in(
+    tx: &Tx,
+    app: &App,
+    actor: UserId,
+    conversation: ConversationId,
+    people: &[UserId],
+) -> Result<(), Error> {
+    let kind = NotificationType::AddedToConversation;
+    notify_in(tx, app, kind, actor, conversation, people).await
+}
+
+/// Somebody's role changed.
+pub async fn role_changed_in(
+    tx: &Tx,
+    app: &App,
+    actor: UserId,
+    conversation: ConversationId,
+    person: UserId,
+) -> Result<(), Error> {
+    let kind = NotificationType::RoleChanged;
+    notify_in(tx, app, kind, actor, conversation, &[person]).await
+}
+
+/// Notifies people of something that is not a message, whoever of them listens and did not do it.
+async fn notify_in(
+    tx: &Tx,
+    app: &App,
+    kind: NotificationType,
+    actor: UserId,
+    conversation: ConversationId,
+    people: &[UserId],
+) -> Result<(), Error> {
+    #[derive(FromQueryResult)]
+    struct Row {
+        id: NotificationId,
+        user_id: UserId,
+    }
+    let now = app.clock.now();
+    let id = id::minted_in(tx.get_database_backend());
+    let mut to = Notified::new();
+    for some in people.chunks(NAMED_AT_ONCE) {
+        let text = format!(
+            "INSERT INTO notification (id, user_id, kind, actor_id, conversation_id, created_at)
+             SELECT {id}, p.user_id, ?, ?, p.conversation_id, ? FROM participant p
+             WHERE p.conversation_id = ? AND p.user_id <> ? AND {LISTENS}
+                 AND p.user_id IN ({})
+             RETURNING id, user_id",
+            db::placeholders(some.len())
+        );
+        let mut values: Vec<Value> = vec![
+            id::stem().into(),
+            kind.into(),
+            actor.into(),
+            now.into(),
+            conversation.into(),
+            actor.into(),
+            now.into(),
+        ];
+        values.extend(some.iter().map(|&user| Value::from(user)));
+        let rows: Vec<Row> = db::fetch_all(tx, &text, values).await?;
+        to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
+    }
+    added_to_in(tx, now, conversation, to).await
+}
+
+/// Writes the event that tells of new notifications.
+async fn added_to_in(
+    tx: &Tx,
+    now: DateTime<Utc>,
+    conversation: ConversationId,
+    to: Notified,
+) -> Result<(), Error> {
+    if to.is_empty() {
+        return Ok(());
+    }
+    let added = Change::NotificationsAdded { to };
+    log::append(tx, Stream::Conversation(conversation), now, &[added]).await
+}

@@ -1,0 +1,208 @@
+//! Lanes: where read marks are kept, and how they are tidied. Runs inside transactions that hold the
+//! lock of [`lock_in`].
+
+use std::collections::HashMap;
+
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
+use uuid::Uuid;
+
+use crate::{
+    db::{self, Tx},
+    domain::{
+        reads::{
+            position::{REPLIES, TIMELINE, first_unread},
+            unread::{UNREAD, with},
+        },
+        sessions::Viewer,
+    },
+    error::Error,
+    id::{ConversationId, MessageId, ThreadId},
+};
+
+/// A conversation's timeline, or one of its threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct ReadScope {
+    pub(super) conversation: ConversationId,
+    pub(super) thread: Option<ThreadId>,
+}
+
+impl ReadScope {
+    pub(super) fn of(conversation: ConversationId, root: Option<MessageId>) -> Self {
+        Self {
+            conversation,
+            thread: root.map(ThreadId::from),
+        }
+    }
+
+    /// The id under which marks are kept.
+    pub(super) fn id(self) -> Uuid {
+        self.thread.map_or(self.conversation.0, |thread| thread.0)
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Floor {
+    conversation_id: ConversationId,
+    read_floor_seq: i32,
+}
+
+/// Locks the viewer's read state in these conversations until the commit and tells the floors: up to
+/// there everything is read. Conversations they take no part in are left out.
+pub(super) async fn lock_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+) -> Result<HashMap<ConversationId, i32>, Error> {
+    if conversations.is_empty() {
+        return Ok(HashMap::new());
+    }
+    // In one order everywhere, so that two transactions never wait for each other. SQLite has one
+    // writer and nothing to lock.
+    let lock = match tx.get_database_backend() {
+        DbBackend::Postgres => "ORDER BY conversation_id FOR NO KEY UPDATE",
+        _ => "",
+    };
+    let text = format!(
+        "SELECT conversation_id, read_floor_seq FROM participant
+         WHERE user_id = ? AND conversation_id IN ({}) {lock}",
+        db::placeholders(conversations.len())
+    );
+    let rows: Vec<Floor> = db::fetch_all(tx, &text, with(viewer.user, conversations)).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (row.conversation_id, row.read_floor_seq))
+        .collect())
+}
+
+/// Everything up to a lane's mark is read there.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScopedSeq {
+    pub(super) lane: ReadScope,
+    pub(super) seq: i32,
+}
+
+/// Raises marks; those that are higher already stay. Exceptions that a mark covers go.
+pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[ScopedSeq]) -> Result<(), Error> {
+    if marks.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "INSERT INTO read_mark (user_id, lane_id, conversation_id, seq) VALUES {}
+         ON CONFLICT (user_id, lane_id) DO UPDATE SET seq = excluded.seq
+         WHERE read_mark.seq < excluded.seq",
+        vec!["(?, ?, ?, ?)"; marks.len()].join(", ")
+    );
+    let values = marks.iter().flat_map(|mark| row(viewer, *mark));
+    db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
+    let lanes: Vec<Uuid> = marks.iter().map(|mark| mark.lane.id()).collect();
+    let text = format!(
+        "DELETE FROM read_exception WHERE user_id = ? AND lane_id IN ({})
+         AND seq <= (SELECT k.seq FROM read_mark k WHERE k.user_id = read_exception.user_id
+             AND k.lane_id = read_exception.lane_id)",
+        db::placeholders(lanes.len())
+    );
+    db::execute(tx, &text, with(viewer.user, &lanes)).await?;
+    Ok(())
+}
+
+/// Excepts single messages, named by their lane and place, from what is unread.
+pub(super) async fn except_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    messages: &[ScopedSeq],
+) -> Result<(), Error> {
+    let text = format!(
+        "INSERT INTO read_exception (user_id, lane_id, conversation_id, seq) VALUES {}
+         ON CONFLICT (user_id, lane_id, seq) DO NOTHING",
+        vec!["(?, ?, ?, ?)"; messages.len()].join(", ")
+    );
+    let values = messages.iter().flat_map(|message| row(viewer, *message));
+    db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
+    Ok(())
+}
+
+fn row(viewer: &Viewer, mark: ScopedSeq) -> [Value; 4] {
+    [
+        viewer.user.into(),
+        mark.lane.id().into(),
+        mark.lane.conversation.into(),
+        mark.seq.into(),
+    ]
+}
+
+#[derive(FromQueryResult)]
+struct End {
+    lane: Uuid,
+    seq: Option<i32>,
+}
+
+/// How far each lane is read without a gap: to before its first unread message, or to its end.
+pub(super) async fn ends_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    lanes: &[ReadScope],
+) -> Result<HashMap<Uuid, i32>, Error> {
+    let ids: Vec<Uuid> = lanes.iter().map(|lane| lane.id()).collect();
+    let marks = db::placeholders(ids.len());
+    // The ends come first: a message that arrives between the two statements is then unread and
+    // beyond the end.
+    let text = format!(
+        "SELECT id AS lane, last_root_seq AS seq FROM conversation WHERE id IN ({marks})
+         UNION ALL
+         SELECT root_id AS lane, MAX(seq) AS seq FROM message WHERE root_id IN ({marks})
+         GROUP BY root_id"
+    );
+    let twice = ids.iter().chain(&ids).map(|&id| Value::from(id));
+    let rows: Vec<End> = db::fetch_all(tx, &text, twice.collect::<Vec<_>>()).await?;
+    let mut ends: HashMap<Uuid, i32> = rows
+        .into_iter()
+        .filter_map(|row| Some((row.lane, row.seq?)))
+        .collect();
+    let text = format!(
+        "SELECT p.conversation_id AS lane, {} AS seq FROM participant p
+         WHERE p.user_id = ? AND p.conversation_id IN ({marks})
+         UNION ALL
+         SELECT r.id AS lane, {} AS seq FROM message r
+         JOIN participant p ON p.conversation_id = r.conversation_id
+         WHERE p.user_id = ? AND r.id IN ({marks})",
+        first_unread("m.seq", TIMELINE),
+        first_unread("m.seq", REPLIES),
+    );
+    let mut values = with(viewer.user, &ids);
+    values.extend(with(viewer.user, &ids));
+    let rows: Vec<End> = db::fetch_all(tx, &text, values).await?;
+    for row in rows {
+        if let Some(first) = row.seq {
+            ends.insert(row.lane, first - 1);
+        }
+    }
+    Ok(ends)
+}
+
+/// Raises each floor to before the first message that is unread in any lane, and forgets the marks
+/// and exceptions that it covers. Changes nothing about what is read: it keeps counting short.
+pub(super) async fn compact_marks_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    conversations: &[ConversationId],
+) -> Result<(), Error> {
+    let marks = db::placeholders(conversations.len());
+    let text = format!(
+        "UPDATE participant AS p SET read_floor_seq = COALESCE(
+             (SELECT m.seq - 1 FROM message m WHERE m.conversation_id = p.conversation_id
+                 AND {UNREAD} ORDER BY m.seq LIMIT 1),
+             (SELECT c.last_seq FROM conversation c WHERE c.id = p.conversation_id))
+         WHERE p.user_id = ? AND p.conversation_id IN ({marks})"
+    );
+    db::execute(tx, &text, with(viewer.user, conversations)).await?;
+    for table in ["read_mark", "read_exception"] {
+        let text = format!(
+            "DELETE FROM {table} WHERE user_id = ? AND conversation_id IN ({marks})
+             AND seq <= (SELECT p.read_floor_seq FROM participant p
+                 WHERE p.user_id = {table}.user_id
+                     AND p.conversation_id = {table}.conversation_id)"
+        );
+        db::execute(tx, &text, with(viewer.user, conversations)).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! Who wrote in threads, who follows them, and their newest replies.
+
+use std::collections::{HashMap, HashSet};
+
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, Value};
+
+use crate::{
+    db,
+    domain::{
+        messages::VISIBLE,
+        pagination::{Direction, PageRequest, Slice, union_all},
+        sessions::Viewer,
+    },
+    entity::{message, thread_follow},
+    error::Error,
+    id::{ThreadId, UserId},
+};
+
+/// Somebody who wrote in a thread.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Writer {
+    /// The thread.
+    pub thread_id: ThreadId,
+    /// Who.
+    pub user_id: UserId,
+    /// The place of the last message they wrote in it.
+    pub last_seq: i32,
+}
+
+/// The people who wrote in several threads, most recent first; keyed by the place of the last message
+/// each of them wrote.
+pub async fn writers<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    threads: &[ThreadId],
+    span: &PageRequest<i32>,
+) -> Result<HashMap<ThreadId, Slice<Writer>>, Error> {
+    let marks = db::placeholders(threads.len());
+    let text = format!(
+        "SELECT thread_id, user_id, last_seq FROM (
+             SELECT w.*, ROW_NUMBER() OVER (PARTITION BY thread_id ORDER BY last_seq DESC) AS place
+             FROM (
+                 SELECT COALESCE(m.root_id, m.id) AS thread_id, m.sender_id AS user_id,
+                        MAX(m.seq) AS last_seq
+                 FROM message m {VISIBLE}
+                 AND (m.root_id IN ({marks}) OR m.id IN ({marks}))
+                     AND m.deleted_at IS NULL AND m.sender_id IS NOT NULL
+                 GROUP BY 1, 2
+             ) AS w WHERE last_seq < ?
+         ) AS list WHERE place <= ? ORDER BY last_seq DESC"
+    );
+    let ids = threads.iter().map(|&thread| Value::from(thread));
+    let mut values: Vec<Value> = vec![viewer.user.into()];
+    values.extend(ids.clone().chain(ids));
+    values.extend([span.after.unwrap_or(i32::MAX).into(), span.limit().into()]);
+    let mut lists: HashMap<ThreadId, Vec<Writer>> = HashMap::new();
+    for row in db::fetch_all::<Writer, _, _>(db, &text, values).await? {
+        lists.entry(row.thread_id).or_default().push(row);
+    }
+    Ok(lists
+        .into_iter()
+        .map(|(thread, rows)| (thread, span.part(rows)))
+        .collect())
+}
+
+/// Which of these threads the viewer follows.
+pub async fn followed<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    threads: &[ThreadId],
+) -> Result<HashSet<ThreadId>, Error> {
+    let rows = thread_follow::Entity::find()
+        .filter(thread_follow::Column::UserId.eq(viewer.user))
+        .filter(thread_follow::Column::ThreadId.is_in(threads.iter().copied()))
+        .filter(thread_follow::Column::IsFollowing.eq(true))
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.thread_id).collect())
+}
+
+/// The newest reply of several threads that still exists.
+pub async fn last_replies<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    threads: &[ThreadId],
+) -> Result<HashMap<ThreadId, message::Model>, Error> {
+    let select = |&thread: &ThreadId| {
+        // One row: the one that would tell that there is more than nothing.
+        let (rest, more) = PageRequest::<i32>::end(Direction::Last, 0).sql(
+            ("m.root_id", thread.into()),
+            "m.seq",
+            false,
+        );
+        let text = format!(
+            "SELECT m.* FROM message m {VISIBLE} AND m.root_id IS NOT NULL AND m.deleted_at IS NULL {rest}"
+        );
+        let mut values: Vec<Value> = vec![viewer.user.into()];
+        values.extend(more);
+        (text, values)
+    };
+    let rows: Vec<message::Model> = union_all(db, threads.iter().map(select).collect()).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| (ThreadId::from(row.thread_root()), row))
+        .collect())
+}
