@@ -38,4 +38,4 @@ bench-docs *RESULTS:
 
 # Storms over several nodes, optimised, SECONDS long each; tells seeds, counts and faults.
 soak SECONDS="3600":
-    HEDDLE_TEST_SOAK={{SECONDS}} cargo test --profile profiling --locked --test it -- live::nodes:: live::crowd:: --nocapture --test-threads 1
+    HEDDLE_TEST_SOAK={{SECONDS}} cargo test --profile profiling --locked --test it -- live::nodes:: live::slow_consumer:: --nocapture --test-threads 1

@@ -4,9 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
-    both,
+    both, event_rows,
     groups::Groups,
-    log,
     person::{Person, text},
 };
 
@@ -271,7 +270,7 @@ async fn a_group_is_renamed_and_what_is_already_so_is_no_news(app: TestApp) {
         let now = json!([now["title"], now["topic"], now["historyVisibility"]]);
         assert_eq!(now, after);
     }
-    let told = log::notices(&app, &id).await;
+    let told = event_rows::notices(&app, &id).await;
     let told: Vec<_> = told
         .iter()
         .map(|told| (&told["type"], &told["value"]))
@@ -287,7 +286,7 @@ async fn a_group_is_renamed_and_what_is_already_so_is_no_news(app: TestApp) {
         ])
     );
     assert_eq!(
-        log::events(&app, &id).await,
+        event_rows::events(&app, &id).await,
         [
             "MessageSent",
             "MessageSent",
@@ -331,10 +330,10 @@ async fn a_deleted_group_leaves_nothing(app: TestApp) {
     for person in [&ann, &bob] {
         let seen = person.asks(SEE, json!({ "id": id })).await;
         assert_eq!(seen["conversation"], Value::Null);
-        let heard = log::events(&app, &person.id).await;
+        let heard = event_rows::events(&app, &person.id).await;
         assert_eq!(heard, ["ConversationJoined", "ConversationLeft"]);
     }
-    assert!(log::notices(&app, &id).await.is_empty());
+    assert!(event_rows::notices(&app, &id).await.is_empty());
     // What was between two people stays between them.
     let direct = open(&ann, &[&bob]).await;
     let input = json!({ "input": { "conversationId": direct["conversation"]["id"] } });
@@ -379,7 +378,7 @@ async fn settings_are_the_viewers_own(app: TestApp) {
     );
     // Four changes besides joining; asking for what is already so is none.
     assert_eq!(
-        log::events(&app, &ann.id).await,
+        event_rows::events(&app, &ann.id).await,
         [
             "ConversationJoined",
             "ConversationChanged",
@@ -392,7 +391,10 @@ async fn settings_are_the_viewers_own(app: TestApp) {
         .await;
     let seen = bob.asks(SEE, json!({ "id": id })).await;
     assert_eq!(seen["conversation"]["viewerMembership"]["isPinned"], false);
-    assert_eq!(log::events(&app, &bob.id).await, ["ConversationJoined"]);
+    assert_eq!(
+        event_rows::events(&app, &bob.id).await,
+        ["ConversationJoined"]
+    );
     let eve = app.person("Eve").await;
     let input = json!({ "input": { "conversationId": id, "isPinned": true } });
     eve.is_refused("NOT_FOUND", SETTINGS, input).await;

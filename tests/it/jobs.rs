@@ -8,7 +8,7 @@ use heddle::{
 };
 use sea_orm::{ActiveModelTrait, EntityTrait, Set};
 
-use crate::support::{app::TestApp, both, talk::Talk};
+use crate::support::{app::TestApp, both, messaging::Messaging};
 
 both!(
     a_job_whose_worker_died_is_done_by_another,

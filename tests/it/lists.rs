@@ -14,9 +14,9 @@ use crate::support::{
     app::TestApp,
     both,
     groups::Groups,
+    messaging::Messaging,
     person::{PASSWORD, Person},
     seed::seed,
-    talk::Talk,
 };
 
 both!(

@@ -16,8 +16,8 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     person::{Person, text},
+    query_cost::QueryCost,
     seed::seed,
-    work::Work,
 };
 
 const REPLIES: usize = 10_000;
@@ -46,7 +46,7 @@ async fn read_from_end_to_end(app: TestApp) {
         integrity::prove(&app.app.db).await.unwrap(),
         Wrong::default()
     );
-    let work = Work::watch(&app.app.db).await;
+    let work = QueryCost::watch(&app.app.db).await;
     let reading = Reading {
         tree: &tree,
         ann: &ann,
@@ -181,7 +181,7 @@ impl Tree {
 struct Reading<'a> {
     tree: &'a Tree,
     ann: &'a Person,
-    work: &'a Work,
+    work: &'a QueryCost,
 }
 
 /// What a page took.

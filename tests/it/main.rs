@@ -9,13 +9,13 @@
 )]
 
 mod accounts;
+mod architecture;
 mod cli;
 mod clients;
 mod conversations;
 mod crash;
 mod deletion;
 mod failed_commits;
-mod house;
 mod jobs;
 mod lists;
 mod live;
@@ -28,9 +28,9 @@ mod properties;
 mod readme;
 mod reads;
 mod receipts;
+mod send_batching;
 mod sessions;
 mod support;
 mod threads;
-mod together;
 mod transport;
 mod users;

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, both, dump::dump, talk::Talk};
+use crate::support::{app::TestApp, both, dump::dump, messaging::Messaging};
 
 both!(
     bob_reads_what_ann_sent,

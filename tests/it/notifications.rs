@@ -5,7 +5,10 @@ use serde_json::{Value, json};
 
 use crate::{
     reads::group,
-    support::{app::TestApp, both, groups::Groups, person::Person, talk::Talk, work::Work},
+    support::{
+        app::TestApp, both, groups::Groups, messaging::Messaging, person::Person,
+        query_cost::QueryCost,
+    },
 };
 
 const LIST: &str = "query($unreadOnly: Boolean!) { viewer { unread { notifications }
@@ -160,7 +163,7 @@ const SOME: i64 = 1000;
 /// What it costs to send to a group whose people have notifications, of which this table is read on PostgreSQL; and how
 /// much more an equal piece of work may cost, in percent.
 async fn cost(app: &TestApp, table: &'static str, sender: &Person, group: &str) -> (i64, i64) {
-    let work = Work::watch_writes(&app.app.db, table).await;
+    let work = QueryCost::watch_writes(&app.app.db, table).await;
     let told = app.db_count("participant").await - 1;
     let send = async || {
         let notifications = app.db_count("notification").await;

@@ -18,11 +18,10 @@ use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
-    both,
+    both, event_rows,
     groups::{ADD, CHANGE_ROLE, Groups, LEAVE, REMOVE},
-    log,
+    messaging::Messaging,
     person::text,
-    talk::Talk,
 };
 
 const SEE: &str = "query($id: ID!) { conversation(id: $id) { id displayTitle participantCount } }";
@@ -68,7 +67,7 @@ async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
     // Nobody new: nothing happens.
     let again = ann.asks(ADD, json!({ "input": input })).await;
     assert_eq!(again["addParticipants"]["participants"], json!([]));
-    let told = log::notices(&app, &id).await;
+    let told = event_rows::notices(&app, &id).await;
     assert_eq!(
         told,
         [
@@ -77,10 +76,16 @@ async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
                 "value": null }),
         ]
     );
-    let heard = log::events(&app, &id).await;
+    let heard = event_rows::events(&app, &id).await;
     assert_eq!(heard, ["MessageSent", "MessageSent", "ParticipantChanged"]);
-    assert_eq!(log::events(&app, &cid.id).await, ["ConversationJoined"]);
-    assert_eq!(log::events(&app, &bob.id).await, ["ConversationJoined"]);
+    assert_eq!(
+        event_rows::events(&app, &cid.id).await,
+        ["ConversationJoined"]
+    );
+    assert_eq!(
+        event_rows::events(&app, &bob.id).await,
+        ["ConversationJoined"]
+    );
 }
 
 async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
@@ -104,13 +109,13 @@ async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
     let list = bob.asks(list, Value::Null).await;
     assert_eq!(list["viewer"]["conversations"]["nodes"], json!([]));
     assert_eq!(
-        log::events(&app, &bob.id).await,
+        event_rows::events(&app, &bob.id).await,
         ["ConversationJoined", "ConversationLeft"]
     );
     let left = "SELECT count(*) FROM read_mark WHERE user_id = ?";
     let row = db::fetch_one::<Count, _, _>(app.app.db.read(), left, [user.into()]).await;
     assert_eq!(row.unwrap().unwrap().count, 0);
-    let told = log::notices(&app, &id).await;
+    let told = event_rows::notices(&app, &id).await;
     assert_eq!(
         told[1],
         json!({ "type": "PARTICIPANT_REMOVED", "actor": ann.id, "subjects": [bob.id],
@@ -289,7 +294,7 @@ async fn ownership_is_handed_over(app: TestApp) {
             { "role": "MODERATOR", "user": { "username": "ann" } },
         ])
     );
-    let told = log::notices(&app, &id).await;
+    let told = event_rows::notices(&app, &id).await;
     let told: Vec<_> = told[1..]
         .iter()
         .map(|told| (&told["subjects"][0], &told["value"]))
@@ -300,7 +305,7 @@ async fn ownership_is_handed_over(app: TestApp) {
     );
     // What is already so is no news.
     bob.makes(&id, &bob, "OWNER").await;
-    assert_eq!(log::notices(&app, &id).await.len(), 3);
+    assert_eq!(event_rows::notices(&app, &id).await.len(), 3);
 }
 
 async fn the_only_owner_cannot_walk_away(app: TestApp) {
@@ -313,10 +318,10 @@ async fn the_only_owner_cannot_walk_away(app: TestApp) {
     ann.adds(&id, &bob, "MEMBER").await;
     ann.makes(&id, &bob, "OWNER").await;
     ann.leaves(&id).await;
-    let told = log::notices(&app, &id).await;
+    let told = event_rows::notices(&app, &id).await;
     assert_eq!(told.last().unwrap()["type"], "PARTICIPANT_LEFT");
     assert_eq!(
-        log::events(&app, &ann.id).await,
+        event_rows::events(&app, &ann.id).await,
         ["ConversationJoined", "ConversationLeft"]
     );
 }
@@ -332,7 +337,7 @@ async fn the_last_one_takes_the_group_along(app: TestApp) {
     let row = db::fetch_one::<Count, _, _>(app.app.db.read(), rows, [of.into()]).await;
     assert_eq!(row.unwrap().unwrap().count, 0);
     assert_eq!(
-        log::events(&app, &ann.id).await,
+        event_rows::events(&app, &ann.id).await,
         ["ConversationJoined", "ConversationLeft"]
     );
 }
@@ -477,7 +482,7 @@ async fn changes_at_once_leave_one_owner(app: TestApp) {
         .unwrap();
     assert_eq!(owners.len(), 1);
     // Created, given and stepped down: three notices, without a gap.
-    assert_eq!(log::notices(&app, &id).await.len(), 3);
+    assert_eq!(event_rows::notices(&app, &id).await.len(), 3);
 }
 
 async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
@@ -521,14 +526,14 @@ async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
         seen["conversation"]["displayTitle"],
         "Ann, Ann, Ann, Ann, Ann and 9994 more"
     );
-    let told = &log::notices(&app, &id).await[0];
+    let told = &event_rows::notices(&app, &id).await[0];
     assert_eq!(told["subjects"].as_array().unwrap().len(), 100);
     let meter = Arc::new(QueryStats::default());
     let deleted = conversations::delete(&app.app, &viewer, made.id);
     Arc::clone(&meter).measure(deleted).await.unwrap();
     assert!(meter.statements() < 60, "{}", meter.statements());
     for person in [crowd[0], crowd[CROWD - 1], own] {
-        let heard = log::events(&app, &person.to_string()).await;
+        let heard = event_rows::events(&app, &person.to_string()).await;
         assert_eq!(heard, ["ConversationJoined", "ConversationLeft"]);
     }
 }
@@ -555,7 +560,7 @@ async fn a_group_outlives_its_owners_account(app: TestApp) {
     let seen = bob.asks(owners, json!({ "id": id })).await;
     let owners = &seen["conversation"]["participants"]["nodes"];
     assert_eq!(*owners, json!([{ "user": { "username": "cid" } }]));
-    let told = log::notices(&app, &id).await;
+    let told = event_rows::notices(&app, &id).await;
     let told = told.last().unwrap();
     assert_eq!(
         *told,

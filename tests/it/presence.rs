@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     both,
+    messaging::Messaging,
     person::{Person, text},
     socket::Subscription,
-    talk::Talk,
 };
 
 both!(

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     both,
+    messaging::Messaging,
     person::{Person, text},
-    talk::Talk,
 };
 
 const TOTALS: &str =

@@ -6,9 +6,9 @@ use crate::support::{
     app::TestApp,
     both,
     groups::Groups,
+    messaging::Messaging,
     person::{Person, text},
-    talk::Talk,
-    work::Work,
+    query_cost::QueryCost,
 };
 
 both!(
@@ -260,7 +260,7 @@ async fn a_page_takes_no_longer_for_somebody_in_many_groups(app: TestApp) {
         let thread = "query($id: ID!) { message(id: $id) { thread { id } } }";
         let data = bob.asks(thread, json!({ "id": root })).await;
         let page = json!({ "id": data["message"]["thread"]["id"], "first": 10 });
-        let work = Work::watch_reads(&app.app.db, "participant").await;
+        let work = QueryCost::watch_reads(&app.app.db, "participant").await;
         let read = async || drop(bob.asks(REPLIES, page.clone()).await);
         (work.least(read).await, work.spread_percent())
     };

@@ -4,7 +4,7 @@ use heddle::db::Db;
 use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, person::text, socket::Subscription, talk::Talk};
+use crate::support::{app::TestApp, messaging::Messaging, person::text, socket::Subscription};
 
 /// As long as a cursor may become.
 const LONGEST: usize = 512;

@@ -1,13 +1,13 @@
 //! The event stream: nothing lost, nothing twice, in order, and silence when access ends.
 
-mod crowd;
+mod chaos;
 mod cursors;
-mod cuts;
-mod endings;
+mod delivery;
 mod log;
 mod nodes;
+mod partitions;
 mod redis;
 mod rows;
+mod session_end;
 mod share;
-mod stories;
-mod storm;
+mod slow_consumer;

@@ -8,14 +8,14 @@ use std::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::storm::{self, Fault};
+use super::chaos::{self, Fault};
 use crate::support::{
     cluster::Cluster,
     groups::{Groups, LEAVE},
+    messaging::Messaging,
     network::Cable,
     person::{PASSWORD, Person, text},
     socket::{Said, Subscription},
-    talk::Talk,
 };
 
 /// What a person hears who has lost something.
@@ -33,23 +33,23 @@ const LOOKED: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn one_node_on_sqlite_that_is_killed() {
-    storm::rages(Cluster::embedded().await, &[Fault::NodeKilled]).await;
+    chaos::rages(Cluster::embedded().await, &[Fault::NodeKilled]).await;
 }
 
 #[tokio::test]
 async fn one_node_on_postgres_that_nothing_happens_to() {
-    storm::rages(Cluster::without_redis(1).await, &[]).await;
+    chaos::rages(Cluster::without_redis(1).await, &[]).await;
 }
 
 #[tokio::test]
 async fn two_nodes_and_redis_that_comes_and_goes() {
     let faults = [Fault::RedisRestarted, Fault::RedisAway(3)];
-    storm::rages(Cluster::with_redis(2).await, &faults).await;
+    chaos::rages(Cluster::with_redis(2).await, &faults).await;
 }
 
 #[tokio::test]
 async fn two_nodes_without_redis() {
-    storm::rages(Cluster::without_redis(2).await, &[Fault::NodeKilled]).await;
+    chaos::rages(Cluster::without_redis(2).await, &[Fault::NodeKilled]).await;
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn three_nodes_and_everything_breaks() {
         Fault::NodeKilled,
         Fault::PostgresRestarted,
     ];
-    storm::rages(Cluster::with_redis(3).await, &faults).await;
+    chaos::rages(Cluster::with_redis(3).await, &faults).await;
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn nodes_whose_cables_are_cut() {
         Fault::Cut(&[Cable::Postgres, Cable::Redis]),
         Fault::Cut(&[Cable::People]),
     ];
-    storm::rages(Cluster::with_cables().await, &faults).await;
+    chaos::rages(Cluster::with_cables().await, &faults).await;
 }
 
 /// What one node gave is good at another: they share no folder, only the secret key.
@@ -329,7 +329,7 @@ async fn without_redis_events_are_a_second_late_and_no_more() {
         let median = second.get(second.len() / 2).copied().unwrap_or(0);
         medians.push((median, second.last().copied().unwrap_or(0)));
     }
-    storm::tell(&format!(
+    chaos::tell(&format!(
         "median and longest milliseconds, by second: {medians:?}"
     ));
     assert!(

@@ -10,12 +10,12 @@ use tokio::{
 
 use crate::support::{
     app::TestApp,
+    captured_logs,
     cluster::{self, Cluster},
-    logs,
+    messaging::Messaging,
     person::Person,
     redis::{Asks, Redis},
     socket::Subscription,
-    talk::Talk,
 };
 
 /// Nothing takes this long unless it never happens.
@@ -176,7 +176,7 @@ async fn is_ready(app: &TestApp, redis: &str) {
 
 /// How often this process told that Redis is away, and that it is back.
 fn told() -> (usize, usize) {
-    let log = logs::written();
+    let log = captured_logs::written();
     (log.matches(AWAY).count(), log.matches(BACK).count())
 }
 

@@ -7,9 +7,9 @@ use crate::support::{
     app::TestApp,
     both,
     groups::Groups,
+    messaging::Messaging,
     person::{Person, text},
     socket::Subscription,
-    talk::Talk,
 };
 
 both!(

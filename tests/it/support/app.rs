@@ -6,7 +6,7 @@ use heddle::{app::App, auth::token::Keys, config::Config, http, jobs};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{logs, person::Person, postgres, sqlite};
+use super::{captured_logs, person::Person, postgres, sqlite};
 
 /// A server of a test's own, on a database of its own. It ends with the test.
 pub(crate) struct TestApp {
@@ -46,7 +46,7 @@ impl TestApp {
         folder: TempDir,
         settings: impl FnOnce(&mut Config),
     ) -> Self {
-        logs::start();
+        captured_logs::start();
         let mut config = Config {
             database_url,
             data_dir: folder.path().to_owned(),

@@ -2,16 +2,18 @@
 
 pub(crate) mod app;
 pub(crate) mod binary;
+pub(crate) mod captured_logs;
 pub(crate) mod cluster;
 pub(crate) mod disk_faults;
 pub(crate) mod dump;
+pub(crate) mod event_rows;
 pub(crate) mod groups;
-pub(crate) mod log;
-pub(crate) mod logs;
+pub(crate) mod messaging;
 pub(crate) mod network;
 pub(crate) mod person;
 pub(crate) mod postgres;
 pub(crate) mod postgres_proxy;
+pub(crate) mod query_cost;
 pub(crate) mod redis;
 pub(crate) mod rows;
 pub(crate) mod seed;
@@ -19,8 +21,6 @@ pub(crate) mod socket;
 pub(crate) mod sqlite;
 pub(crate) mod sse;
 pub(crate) mod statements;
-pub(crate) mod talk;
-pub(crate) mod work;
 
 /// Tells each story twice: `both!(story)` makes the tests `story::sqlite` and `story::postgres` of
 /// `async fn story(app: TestApp)`.

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::support::{
     binary::Binary,
     groups::Groups,
+    messaging::Messaging,
     person::{PASSWORD, Person},
-    talk::Talk,
 };
 
 #[tokio::test]

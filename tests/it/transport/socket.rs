@@ -19,7 +19,7 @@ use tokio_tungstenite::{
 };
 
 use crate::support::{
-    app::TestApp, groups::Groups, person::Person, socket::Subscription, talk::Talk,
+    app::TestApp, groups::Groups, messaging::Messaging, person::Person, socket::Subscription,
 };
 
 struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);

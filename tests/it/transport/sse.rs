@@ -17,10 +17,10 @@ use crate::support::{
     app::TestApp,
     both,
     groups::Groups,
+    messaging::Messaging,
     person::{PASSWORD, Person, text},
     socket,
     sse::{Said, Stream},
-    talk::Talk,
 };
 
 both!(

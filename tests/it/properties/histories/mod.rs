@@ -4,9 +4,9 @@
 //!
 //! `HEDDLE_TEST_SEED` repeats what each person tries; who comes first it cannot repeat.
 
-mod acts;
-mod known;
-mod ledger;
+mod invariants;
+mod model;
+mod operations;
 mod state;
 mod tables;
 mod views;
@@ -20,8 +20,8 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
 
 use self::{
-    acts::Actor,
-    known::Known,
+    model::Known,
+    operations::Actor,
     state::{Named, State},
     tables::Tables,
 };
@@ -115,7 +115,7 @@ async fn quiet(app: &TestApp, actors: &[Actor<'_>], states: &mut [State]) {
     }
     let tables = Tables::read(&app.app.db).await;
     let known = actors[0].known.borrow().clone();
-    ledger::check(&tables, &known);
+    invariants::check(&tables, &known);
     let bios = actors
         .iter()
         .filter_map(|actor| actor.bio.clone())

@@ -6,8 +6,8 @@ use heddle::id::{ConversationId, UserId};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::{known::Known, state::State, tables::Tables};
-use crate::support::{app::TestApp, dump::dump, logs, person::Person};
+use super::{model::Known, state::State, tables::Tables};
+use crate::support::{app::TestApp, captured_logs, dump::dump, person::Person};
 
 /// The words that only tests use.
 fn canaries(text: &str) -> BTreeSet<String> {
@@ -156,7 +156,7 @@ pub(super) async fn what_is_gone_is_nowhere(app: &TestApp, tables: &Tables, know
     let left: Vec<_> = gone.iter().filter(|word| held.contains(**word)).collect();
     assert!(left.is_empty(), "the tables still hold {left:?}");
     assert_eq!(
-        canaries(&logs::written()),
+        canaries(&captured_logs::written()),
         BTreeSet::new(),
         "a line of the log tells"
     );

@@ -10,9 +10,9 @@ use crate::support::{
     app::TestApp,
     both,
     groups::Groups,
+    messaging::Messaging,
     person::{Person, text},
     socket::{Said, Subscription},
-    talk::Talk,
 };
 
 both!(

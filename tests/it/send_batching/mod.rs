@@ -1,7 +1,7 @@
 //! Many send at the same moment, and share transactions: what becomes of each is what would have become of it alone.
 
-mod acts;
-mod picture;
+mod db_snapshot;
+mod operations;
 
 use std::collections::BTreeSet;
 
@@ -11,8 +11,10 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use sea_orm::{ConnectionTrait, Database, DatabaseTransaction, TransactionTrait};
 use serde_json::{Value, json};
 
-use self::acts::{Act, Stage};
-use crate::support::{app::TestApp, both, groups::Groups, seed::seed, talk::Talk, work::Work};
+use self::operations::{Act, Stage};
+use crate::support::{
+    app::TestApp, both, groups::Groups, messaging::Messaging, query_cost::QueryCost, seed::seed,
+};
 
 both!(
     a_poisonous_message_harms_no_other,
@@ -57,7 +59,7 @@ async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: Tes
         let acts: Vec<Act> = (0..random.random_range(2..90))
             .map(|number| Act::random(&mut random, &format!("{round}.{number}")))
             .collect();
-        let acts = acts::with_repetitions(&mut random, &acts);
+        let acts = operations::with_repetitions(&mut random, &acts);
         let sending = acts.iter().map(|act| here.plays(act)).collect::<Vec<_>>();
         let answers = at_once(&together, sending).await;
         let mut order: Vec<_> = (0..acts.len()).collect();
@@ -66,7 +68,7 @@ async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: Tes
             let answer = there.plays(&acts[act]).await;
             assert_eq!(answer, answers[act], "{:?}", acts[act]);
         }
-        let (mine, theirs) = (picture::of(&here).await, picture::of(&there).await);
+        let (mine, theirs) = (db_snapshot::of(&here).await, db_snapshot::of(&there).await);
         assert_eq!(mine, theirs);
         let wrong = integrity::prove(&together.app.db).await.unwrap();
         assert_eq!(wrong, integrity::Wrong::default());
@@ -198,7 +200,7 @@ async fn keys_are_looked_up_however_many_there_are(app: TestApp) {
         ann.direct(&bob).await,
     );
     app.db_history(&old, &ann.id, 2000).await;
-    let work = Work::watch_writes(&app.app.db, "message").await;
+    let work = QueryCost::watch_writes(&app.app.db, "message").await;
     let costs = async |round: &str| {
         let sends = (0..20).map(|number| {
             let key = format!("{round} {number}");

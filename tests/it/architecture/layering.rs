@@ -53,7 +53,7 @@ const WALLS: &[(&[&str], &[&str], &str)] = &[
 ];
 
 #[test]
-fn the_walls_stand() {
+fn imports_point_down() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut broken = vec![];
     let files = sources(&root);

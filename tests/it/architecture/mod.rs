@@ -1,11 +1,11 @@
 //! Tests of the building: its walls, its schema, its doors, and what a list costs.
 
 mod anonymous;
+mod authorization;
 mod fields;
-mod matrix;
+mod layering;
 mod migrations;
 mod plans;
 mod policy;
 mod schema;
 mod statements;
-mod walls;

@@ -6,9 +6,9 @@ use futures_util::future::join_all;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use super::storm;
+use super::chaos;
 use crate::support::{
-    binary::Binary, groups::Groups, person::Person, socket::Subscription, talk::Talk,
+    binary::Binary, groups::Groups, messaging::Messaging, person::Person, socket::Subscription,
 };
 
 /// As many as one person may have.
@@ -33,7 +33,7 @@ const LARGE: &str = "subscription {
 /// more than the 2 MiB that one who stops should cost at most.
 #[tokio::test]
 async fn one_who_stops_reading_costs_nobody_else_anything() {
-    let (people, rounds) = match storm::soak() {
+    let (people, rounds) = match chaos::soak() {
         Some(_) => (100, ROUNDS),
         None => (20, 1),
     };
@@ -43,7 +43,7 @@ async fn one_who_stops_reading_costs_nobody_else_anything() {
         usual.push(room.round(Bob::Reads).await);
         with_him.push(room.round(Bob::Stops).await);
     }
-    storm::tell(&format!(
+    chaos::tell(&format!(
         "{} sockets; most memory in rounds in which all read {usual:?} KiB, and all but one {with_him:?} KiB",
         room.crowd.len()
     ));

@@ -4,7 +4,7 @@ use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 use serde_json::json;
 
 use super::SEND;
-use crate::support::{app::TestApp, groups::Groups, person::Person, talk::Talk};
+use crate::support::{app::TestApp, groups::Groups, messaging::Messaging, person::Person};
 
 /// The last is a stranger to every conversation, the one before only reads.
 const PEOPLE: [&str; 6] = ["Ann", "Bob", "Cem", "Dora", "Eva", "Zoe"];

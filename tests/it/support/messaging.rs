@@ -8,7 +8,7 @@ const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $in
     message { id } } }";
 
 /// People who talk. Every call must succeed and gives the id of what it made.
-pub(crate) trait Talk {
+pub(crate) trait Messaging {
     /// The direct conversation with somebody.
     async fn direct(&self, other: &Person) -> String;
     /// A root message.
@@ -21,7 +21,7 @@ pub(crate) trait Talk {
     async fn deletes(&self, message: &str);
 }
 
-impl Talk for Person {
+impl Messaging for Person {
     async fn direct(&self, other: &Person) -> String {
         let open = "mutation($input: OpenDirectConversationInput!) {
             openDirectConversation(input: $input) { conversation { id } } }";

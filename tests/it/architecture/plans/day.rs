@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::{
-    house::statements::{CONVERSATION, MESSAGE},
+    architecture::statements::{CONVERSATION, MESSAGE},
     support::{
         app::TestApp,
         groups::Groups,
+        messaging::Messaging,
         person::{Person, text},
         socket::Subscription,
         statements::Statements,
-        talk::Talk,
     },
 };
 

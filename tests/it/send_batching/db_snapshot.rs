@@ -7,7 +7,7 @@ use sea_orm::FromQueryResult;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::acts::Stage;
+use super::operations::Stage;
 
 const LINES: [&str; 6] = [
     "SELECT c.title || ' has ' || c.last_seq || ' ' || c.last_root_seq || ' ' || c.event_seq AS line

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 use serde_json::{Value, json};
 
-use super::known::{Known, Message, Place, mutates};
+use super::model::{Known, Message, Place, mutates};
 use crate::support::person::{PASSWORD, Person, text};
 
 const SENT: &str = "message { id } wasDuplicate";

@@ -3,7 +3,7 @@
 use heddle::domain::integrity;
 use migration::{Migrator, MigratorTrait};
 
-use crate::support::{app::TestApp, both, dump::dump, groups::Groups, talk::Talk};
+use crate::support::{app::TestApp, both, dump::dump, groups::Groups, messaging::Messaging};
 
 /// The last step that fills in what is counted.
 const COUNTING: &str = "m0015_root_counts";

@@ -10,11 +10,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::{
     cluster::Cluster,
+    messaging::Messaging,
     network::Cable,
     person::Person,
     socket::{Said, Subscription},
     sse::Stream,
-    talk::Talk,
 };
 
 /// By then TCP sends what it did not get through only after as long again.

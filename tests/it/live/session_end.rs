@@ -8,9 +8,9 @@ use tokio::time::timeout;
 use crate::support::{
     app::TestApp,
     both,
+    messaging::Messaging,
     person::{PASSWORD, text},
     socket::{Said, Subscription},
-    talk::Talk,
 };
 
 both!(

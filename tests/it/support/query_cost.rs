@@ -10,13 +10,13 @@ use heddle::db::Db;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 /// Counts from when it began.
-pub(crate) struct Work {
+pub(crate) struct QueryCost {
     db: Db,
     table: &'static str,
     steps: Arc<AtomicI64>,
 }
 
-impl Work {
+impl QueryCost {
     /// Begins to count what reading messages costs on this database.
     pub(crate) async fn watch(db: &Db) -> Self {
         Self::watch_reads(db, "message").await

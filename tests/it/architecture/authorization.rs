@@ -20,9 +20,9 @@ use super::{
 use crate::support::{
     app::TestApp,
     groups::Groups,
+    messaging::Messaging,
     person::{Person, text},
     socket::Subscription,
-    talk::Talk,
 };
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use heddle::{
 };
 
 use super::{
-    known::{Known, Place},
+    model::{Known, Place},
     tables::{Row, Tables},
 };
 

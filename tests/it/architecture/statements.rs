@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     groups::Groups,
+    messaging::Messaging,
     person::{Person, text},
-    talk::Talk,
 };
 
 /// Statements that send a message: two for who may, one for what was sent before, and one each for its number, itself,
