@@ -1,76 +1,30 @@
-//! What every room shares: the database, the clock, the configuration, the keys. Cheap to clone; no
-//! logic.
+//! The running server: the shared services, and the queue of the domain that sends messages. Contains no logic.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use crate::{config::Config, core::Core, domain::messages::SendQueue, error::Error};
 
-use crate::{
-    auth::{password::Passwords, rate_limit::RateLimits, session_cache::SessionCache, token::Keys},
-    clock::Clock,
-    config::Config,
-    db::Db,
-    domain::messages::SendQueue,
-    error::Error,
-    live::hub::Hub,
-};
-
-/// The running server.
+/// The running server. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct App {
-    /// Settings.
-    pub config: Arc<Config>,
-    /// The time.
-    pub clock: Clock,
-    /// The database.
-    pub db: Db,
-    /// Key material for tokens.
-    pub keys: Arc<Keys>,
-    /// Sessions that were in use a moment ago.
-    pub sessions: SessionCache,
-    /// Password hashing.
-    pub passwords: Passwords,
-    /// Messages that wait to be sent together.
+    core: Core,
+    /// Messages that wait to be sent in one transaction.
     pub sends: SendQueue,
-    /// How often one network address may try things.
-    pub rate_limits: Arc<RateLimits>,
-    /// The event stream of this node.
-    pub hub: Hub,
-    /// Detached work, which shutdown waits for.
-    pub tasks: TaskTracker,
-    /// Cancelled when the server is to stop.
-    pub shutdown: CancellationToken,
 }
 
 impl App {
-    /// Connects to the database and puts the rooms together. Does not migrate.
+    /// Connects to the database and creates the services. Does not run migrations.
     pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
-        let mut db = Db::connect(&config.database_url).await?;
-        if config.sqlite_inline_reads {
-            db = db.with_inline_reads(&config.database_url);
-        }
-        let (clock, tasks) = (Clock::default(), TaskTracker::new());
-        let shutdown = CancellationToken::new();
-        let rate_limits = RateLimits::new(&clock, config.mode);
-        Ok(Self {
-            hub: Hub::new(
-                &db,
-                &clock,
-                &tasks,
-                &shutdown,
-                config.event_replay,
-                config.redis_url.clone(),
-            ),
-            config: Arc::new(config),
-            clock,
-            sends: SendQueue::new(db.backend()),
-            db,
-            keys: Arc::new(Keys::new(secret)?),
-            sessions: SessionCache::default(),
-            passwords: Passwords::default(),
-            rate_limits: Arc::new(rate_limits),
-            tasks,
-            shutdown,
-        })
+        let core = Core::open(config, secret).await?;
+        let sends = SendQueue::new(core.db.backend());
+        Ok(Self { core, sends })
+    }
+}
+
+impl Deref for App {
+    type Target = Core;
+
+    fn deref(&self) -> &Core {
+        &self.core
     }
 }

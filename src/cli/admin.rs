@@ -115,7 +115,7 @@ pub(super) async fn run(config: Config, args: Args) -> Result<(), CliError> {
     app.tasks.close();
     // Nothing of what was done depends on it.
     let _ = timeout(PATIENCE, app.tasks.wait()).await;
-    app.db.close().await?;
+    app.db.clone().close().await?;
     outcome
 }
 

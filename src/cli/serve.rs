@@ -13,8 +13,9 @@ use super::{data_dir, error::CliError, migrate, output};
 use crate::{
     app::App,
     config::{Config, Mode},
-    http, jobs,
+    http,
     live::installation,
+    worker,
 };
 
 /// How long requests and background work may take to finish once the server is told to stop.
@@ -35,7 +36,7 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     introduce(&app).await?;
     // Before the banner: whoever reads it may want to stop the server at once.
     stop_on_signal(&app)?;
-    jobs::start(&app);
+    worker::start(&app);
     output::text(&banner(&app.config, address));
     let shutdown = app.shutdown.clone();
     let serving = http::serve(app.clone(), listener, shutdown.clone());

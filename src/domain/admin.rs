@@ -5,7 +5,7 @@ use sea_orm::{
 };
 
 use crate::{
-    app::App,
+    core::Core,
     db::Db,
     domain::{
         accounts::{self, Registration},
@@ -20,16 +20,20 @@ use crate::{
 };
 
 /// Creates an account with this role, whatever the sign-up policy says.
-pub async fn create(app: &App, new: Registration, role: ServerRole) -> Result<user::Model, Error> {
-    let new = &accounts::check(app, new).await?;
-    let hash = &app.passwords.hash(&new.password).await?;
-    app.db
+pub async fn create(
+    core: &Core,
+    new: Registration,
+    role: ServerRole,
+) -> Result<user::Model, Error> {
+    let new = &accounts::check(core, new).await?;
+    let hash = &core.passwords.hash(&new.password).await?;
+    core.db
         .write(|tx| async move {
-            let user = accounts::create_in(&tx, app, new, Some(hash)).await?;
+            let user = accounts::create_in(&tx, core, new, Some(hash)).await?;
             let mut user = user.into_active_model();
             user.role = Set(role);
             // Whoever runs the server vouches for the address.
-            user.verified_at = Set(Some(app.clock.now()));
+            user.verified_at = Set(Some(core.clock.now()));
             Ok(user.update(&*tx).await?)
         })
         .await
@@ -45,15 +49,19 @@ pub async fn list(db: &Db, least: ServerRole) -> Result<Vec<user::Model>, Error>
 }
 
 /// Sets a new password and ends every session; tells how many there were.
-pub async fn reset_password(app: &App, username: &str, password: &str) -> Result<usize, Error> {
-    let found = users::by_username(&app.db, username).await?;
+pub async fn reset_password(core: &Core, username: &str, password: &str) -> Result<usize, Error> {
+    let found = users::by_username(&core.db, username).await?;
     let user = &found.ok_or_else(|| Error::not_found("account"))?;
     let words = [user.username.as_str(), &user.display_name];
-    Error::check(app.passwords.problems("password", password, &words).await?)?;
-    let hash = &app.passwords.hash(password).await?;
-    app.db
+    Error::check(
+        core.passwords
+            .problems("password", password, &words)
+            .await?,
+    )?;
+    let hash = &core.passwords.hash(password).await?;
+    core.db
         .write(|tx| async move {
-            let now = app.clock.now();
+            let now = core.clock.now();
             let mut row = user.clone().into_active_model();
             row.password_hash = Set(Some(hash.clone()));
             row.failed_sign_ins = Set(0);

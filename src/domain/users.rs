@@ -7,7 +7,7 @@ use sea_orm::{
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
-    app::App,
+    core::Core,
     db::Db,
     domain::sessions::Viewer,
     entity::{participant, user},
@@ -73,9 +73,9 @@ pub fn contacts(viewer: &Viewer) -> Select<participant::Entity> {
 }
 
 /// The viewer's own row.
-pub async fn own(app: &App, viewer: &Viewer) -> Result<user::Model, Error> {
+pub async fn own(core: &Core, viewer: &Viewer) -> Result<user::Model, Error> {
     let found = user::Entity::find_by_id(viewer.user)
-        .one(app.db.read())
+        .one(core.db.read())
         .await?;
     found.ok_or_else(Error::unauthenticated)
 }

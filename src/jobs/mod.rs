@@ -3,15 +3,11 @@
 //! A worker claims a row with a lease and renews it while it works. A worker that dies loses its lease,
 //! and the work is done again by another: whatever a job does must be harmless to repeat.
 
-mod cleanup;
-mod queue;
-mod worker;
+pub mod queue;
 
 use chrono::{DateTime, Utc};
 use sea_orm::Value;
 use serde::{Deserialize, Serialize};
-
-pub use worker::start;
 
 use crate::{
     db::{self, Tx, ValuesCte},
@@ -73,7 +69,7 @@ pub async fn enqueue_all_in(tx: &Tx, works: &[Job], now: DateTime<Utc>) -> Resul
     Ok(())
 }
 
-fn row(
+pub(crate) fn row(
     id: JobId,
     work: &Job,
     now: DateTime<Utc>,

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use heddle::{
-    app::App,
+    core::Core,
     db::{self, QueryStats},
     domain::{
         conversations::{self, NewGroup},
@@ -417,9 +417,9 @@ async fn participants_are_paged_owners_first_then_by_name(app: TestApp) {
 async fn a_group_is_full_at_its_limit(app: TestApp) {
     let mut config = (*app.app.config).clone();
     config.participants_per_conversation = 2;
-    let small = App {
+    let small = Core {
         config: Arc::new(config),
-        ..app.app.clone()
+        ..Core::clone(&app.app)
     };
     let (ann, bob, cid) = (
         app.person("Ann").await,

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     entity::user,
     error::{Code, Error},
@@ -35,10 +35,10 @@ pub(super) enum Target {
 
 impl Target {
     /// Of what somebody typed as their name.
-    pub(super) fn of(app: &App, account: Option<&user::Model>, login: &str) -> Self {
+    pub(super) fn of(core: &Core, account: Option<&user::Model>, login: &str) -> Self {
         match account {
             Some(user) => Self::Account(user.id),
-            None => Self::Unknown(app.keys.blind_index(login)),
+            None => Self::Unknown(core.keys.blind_index(login)),
         }
     }
 }
@@ -50,9 +50,9 @@ struct Tries {
 }
 
 /// Counts one try; refuses it while a pause lasts.
-pub(super) async fn count(app: &App, target: &Target) -> Result<(), Error> {
-    let now = app.clock.now();
-    app.db
+pub(super) async fn count(core: &Core, target: &Target) -> Result<(), Error> {
+    let now = core.clock.now();
+    core.db
         .write(|tx| async move { count_in(&tx, target, now).await })
         .await
 }
@@ -110,7 +110,7 @@ fn pause(failed: i32) -> Option<TimeDelta> {
 }
 
 /// Takes a try back that came to no verdict, because the server was too busy to look.
-pub(super) async fn take_back(app: &App, target: &Target) -> Result<(), Error> {
+pub(super) async fn take_back(core: &Core, target: &Target) -> Result<(), Error> {
     let (text, id): (_, Value) = match target {
         Target::Account(user) => (
             r#"UPDATE "user" SET failed_sign_ins = failed_sign_ins - 1, sign_in_blocked_until = NULL
@@ -125,7 +125,7 @@ pub(super) async fn take_back(app: &App, target: &Target) -> Result<(), Error> {
         ),
     };
     let id = &id;
-    app.db
+    core.db
         .write(|tx| async move { db::execute(&*tx, text, [id.clone()]).await })
         .await?;
     Ok(())

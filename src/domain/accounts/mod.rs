@@ -18,8 +18,8 @@ use sea_orm::{
 };
 
 use crate::{
-    app::App,
     config::SignUpPolicy,
+    core::Core,
     db::Tx,
     domain::{
         sessions::{self, Device, SignedIn},
@@ -47,37 +47,37 @@ pub struct Registration {
 }
 
 /// Creates an account and signs in.
-pub async fn register(app: &App, new: Registration, device: &Device) -> Result<SignedIn, Error> {
-    if app.config.sign_up_policy != SignUpPolicy::Open {
+pub async fn register(core: &Core, new: Registration, device: &Device) -> Result<SignedIn, Error> {
+    if core.config.sign_up_policy != SignUpPolicy::Open {
         return Err(Error::new(
             Code::Disabled,
             "Only people who are invited can register here.",
         ));
     }
-    app.rate_limits.registrations.take(device.ip_address)?;
-    let new = check(app, new).await?;
-    let hash = app.passwords.hash(&new.password).await?;
+    core.rate_limits.registrations.take(device.ip_address)?;
+    let new = check(core, new).await?;
+    let hash = core.passwords.hash(&new.password).await?;
     let (new, hash) = (&new, &hash);
-    app.db
+    core.db
         .write(|tx| async move {
-            let user = create_in(&tx, app, new, Some(hash)).await?;
-            sessions::start_in(&tx, app, &user, device).await
+            let user = create_in(&tx, core, new, Some(hash)).await?;
+            sessions::start_in(&tx, core, &user, device).await
         })
         .await
 }
 
 /// The registration as it is stored, when nothing is wrong with it. All that is wrong is told at once.
-pub async fn check(app: &App, new: Registration) -> Result<Registration, Error> {
+pub async fn check(core: &Core, new: Registration) -> Result<Registration, Error> {
     let mut problems = vec![];
     let username = validation::username(&new.username, &mut problems);
     let email = validation::email(&new.email, &mut problems);
     let display_name = new
         .display_name
         .map(|name| validation::display_name(&name, &mut problems));
-    problems.extend(taken(app, &username, Some(&email)).await?);
+    problems.extend(taken(core, &username, Some(&email)).await?);
     let shown = display_name.as_deref().unwrap_or_default();
-    let words = words(app, &[&username, &email, shown]);
-    let password = app.passwords.problems("password", &new.password, &words);
+    let words = words(core, &[&username, &email, shown]);
+    let password = core.passwords.problems("password", &new.password, &words);
     problems.extend(password.await?);
     Error::check(problems)?;
     Ok(Registration {
@@ -89,15 +89,15 @@ pub async fn check(app: &App, new: Registration) -> Result<Registration, Error> 
 }
 
 /// The words of these names and of the server's, which make a password easy to guess.
-fn words<'a>(app: &'a App, names: &[&'a str]) -> Vec<&'a str> {
-    let server = app.config.server_name.as_str();
+fn words<'a>(core: &'a Core, names: &[&'a str]) -> Vec<&'a str> {
+    let server = core.config.server_name.as_str();
     let names = names.iter().chain([&server]);
     let parts = names.flat_map(|name| name.split(|char: char| !char.is_alphanumeric()));
     parts.filter(|word| !word.is_empty()).collect()
 }
 
 /// A problem for each name that somebody has already.
-async fn taken(app: &App, username: &str, email: Option<&str>) -> Result<Vec<Problem>, Error> {
+async fn taken(core: &Core, username: &str, email: Option<&str>) -> Result<Vec<Problem>, Error> {
     let (username, email) = (users::key(username), email.map(users::key));
     let found: Vec<(String, Option<String>)> = user::Entity::find()
         .select_only()
@@ -108,7 +108,7 @@ async fn taken(app: &App, username: &str, email: Option<&str>) -> Result<Vec<Pro
                 .add_option(email.as_ref().map(|email| user::Column::EmailKey.eq(email))),
         )
         .into_tuple()
-        .all(app.db.read())
+        .all(core.db.read())
         .await?;
     let mut problems = vec![];
     if found.iter().any(|(name, _)| *name == username) {
@@ -132,11 +132,11 @@ fn email_taken() -> Problem {
 /// Writes the account's row.
 pub async fn create_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     new: &Registration,
     password_hash: Option<&str>,
 ) -> Result<user::Model, Error> {
-    let now = app.clock.now();
+    let now = core.clock.now();
     let display_name = new.display_name.as_ref().unwrap_or(&new.username);
     let user = user::ActiveModel {
         id: Set(UserId::mint()),

@@ -6,7 +6,7 @@ use sea_orm::{ActiveModelTrait, Set};
 
 use super::{taken, taken_meanwhile, validation};
 use crate::{
-    app::App,
+    core::Core,
     db::Tx,
     domain::{presence, sessions::Viewer, users},
     entity::{
@@ -48,7 +48,7 @@ pub struct ProfileChanges {
 
 /// Changes the viewer's public profile.
 pub async fn update_profile(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     changes: ProfileChanges,
 ) -> Result<(), Error> {
@@ -56,9 +56,9 @@ pub async fn update_profile(
     let mut row = <user::ActiveModel as Default>::default();
     if let Some(username) = required("username", changes.username, &mut problems) {
         let username = validation::username(&username, &mut problems);
-        let own = users::own(app, viewer).await?;
+        let own = users::own(core, viewer).await?;
         if users::key(&username) != own.username_key {
-            problems.extend(taken(app, &username, None).await?);
+            problems.extend(taken(core, &username, None).await?);
         }
         row.username_key = Set(users::key(&username));
         row.username = Set(username);
@@ -84,7 +84,7 @@ pub async fn update_profile(
         row.bio = Set(bio.and_then(|text| validation::bio(&text, problems_of)));
     }
     Error::check(problems)?;
-    save(app, viewer, row).await
+    save(core, viewer, row).await
 }
 
 /// Changes of one's own settings; what is absent stays.
@@ -110,7 +110,7 @@ pub struct PreferenceChanges {
 
 /// Changes the viewer's settings.
 pub async fn update_preferences(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     changes: PreferenceChanges,
 ) -> Result<(), Error> {
@@ -141,32 +141,32 @@ pub async fn update_preferences(
     if let Some(is_shared) = changes.shares_presence {
         let row = &row;
         let work = |tx: Arc<Tx>| async move {
-            presence::share_in(&tx, viewer, is_shared, app.clock.now()).await?;
-            save_in(&tx, app, viewer, row.clone()).await
+            presence::share_in(&tx, viewer, is_shared, core.clock.now()).await?;
+            save_in(&tx, core, viewer, row.clone()).await
         };
-        return app.db.write(work).await;
+        return core.db.write(work).await;
     }
-    save(app, viewer, row).await
+    save(core, viewer, row).await
 }
 
 /// Writes what was set, with its event; nothing when nothing was.
-async fn save(app: &App, viewer: &Viewer, row: user::ActiveModel) -> Result<(), Error> {
+async fn save(core: &Core, viewer: &Viewer, row: user::ActiveModel) -> Result<(), Error> {
     if !row.is_changed() {
         return Ok(());
     }
     let row = &row;
-    app.db
-        .write(|tx| async move { save_in(&tx, app, viewer, row.clone()).await })
+    core.db
+        .write(|tx| async move { save_in(&tx, core, viewer, row.clone()).await })
         .await
 }
 
 async fn save_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     mut row: user::ActiveModel,
 ) -> Result<(), Error> {
-    let at = app.clock.now();
+    let at = core.clock.now();
     row.id = Set(viewer.user);
     row.updated_at = Set(at);
     row.update(tx).await.map_err(taken_meanwhile)?;

@@ -4,8 +4,8 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::lockout::{self, Target};
 use crate::{
-    app::App,
     auth::password,
+    core::Core,
     db::{self, Tx},
     domain::{
         sessions::{self, Device, SignedIn},
@@ -17,36 +17,36 @@ use crate::{
 
 /// Signs in with a username or an address.
 pub async fn sign_in(
-    app: &App,
+    core: &Core,
     login: &str,
     password: &str,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    app.rate_limits.failed_sign_ins.look(device.ip_address)?;
+    core.rate_limits.failed_sign_ins.look(device.ip_address)?;
     let login = users::key(login.trim());
-    let found = by_login(app, &login).await?;
-    let target = Target::of(app, found.as_ref(), &login);
-    let is_right = try_password(app, &target, found.as_ref(), password).await?;
+    let found = by_login(core, &login).await?;
+    let target = Target::of(core, found.as_ref(), &login);
+    let is_right = try_password(core, &target, found.as_ref(), password).await?;
     let Some(user) = found.filter(|_| is_right) else {
         // What this answers matters at the next try.
-        let _ = app.rate_limits.failed_sign_ins.take(device.ip_address);
+        let _ = core.rate_limits.failed_sign_ins.take(device.ip_address);
         return Err(wrong("The name or the password is wrong."));
     };
     let rehashed = match user.password_hash.as_deref() {
-        Some(hash) if password::is_outdated(hash) => Some(app.passwords.hash(password).await?),
+        Some(hash) if password::is_outdated(hash) => Some(core.passwords.hash(password).await?),
         _ => None,
     };
     let (user, rehashed) = (&user, rehashed.as_deref());
-    app.db
+    core.db
         .write(|tx| async move {
             proven_in(&tx, user, rehashed).await?;
-            sessions::start_in(&tx, app, user, device).await
+            sessions::start_in(&tx, core, user, device).await
         })
         .await
 }
 
 /// Who has this username or address, in the form in which they are compared.
-async fn by_login(app: &App, login: &str) -> Result<Option<user::Model>, Error> {
+async fn by_login(core: &Core, login: &str) -> Result<Option<user::Model>, Error> {
     let column = if login.contains('@') {
         user::Column::EmailKey
     } else {
@@ -54,16 +54,16 @@ async fn by_login(app: &App, login: &str) -> Result<Option<user::Model>, Error> 
     };
     let found = user::Entity::find()
         .filter(column.eq(login))
-        .one(app.db.read())
+        .one(core.db.read())
         .await?;
     Ok(found)
 }
 
 /// Passes when this is the person's present password; counts as a sign-in when it is not. Whoever holds
 /// a stolen session could otherwise guess for ever.
-pub(super) async fn prove(app: &App, user: &user::Model, password: &str) -> Result<(), Error> {
+pub(super) async fn prove(core: &Core, user: &user::Model, password: &str) -> Result<(), Error> {
     let target = Target::Account(user.id);
-    if try_password(app, &target, Some(user), password).await? {
+    if try_password(core, &target, Some(user), password).await? {
         Ok(())
     } else {
         Err(wrong("The password is wrong."))
@@ -71,16 +71,16 @@ pub(super) async fn prove(app: &App, user: &user::Model, password: &str) -> Resu
 }
 
 async fn try_password(
-    app: &App,
+    core: &Core,
     target: &Target,
     user: Option<&user::Model>,
     password: &str,
 ) -> Result<bool, Error> {
-    lockout::count(app, target).await?;
+    lockout::count(core, target).await?;
     let stored = user.and_then(|user| user.password_hash.as_deref());
-    let verdict = app.passwords.verify(password, stored).await;
+    let verdict = core.passwords.verify(password, stored).await;
     if verdict.is_err() {
-        lockout::take_back(app, target).await?;
+        lockout::take_back(core, target).await?;
     }
     verdict
 }

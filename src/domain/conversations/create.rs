@@ -3,7 +3,7 @@
 use sea_orm::{ActiveModelTrait, Set};
 
 use crate::{
-    app::App,
+    core::Core,
     db::Tx,
     domain::{
         conversations::{self, validation},
@@ -38,7 +38,7 @@ pub struct NewGroup {
 
 /// Creates a group; the viewer becomes its owner.
 pub async fn create(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     new: &NewGroup,
 ) -> Result<conversation::Model, Error> {
@@ -47,7 +47,7 @@ pub async fn create(
     let title = title.map(|title| validation::title(title, &mut problems));
     let topic = new.topic.as_deref();
     let topic = topic.and_then(|topic| validation::topic(topic, &mut problems));
-    let people = participants::people(&app.db, viewer, "participantIds", &new.participants).await;
+    let people = participants::people(&core.db, viewer, "participantIds", &new.participants).await;
     let people = match people {
         Ok(people) => people,
         Err(error) if error.field_problems().is_empty() => return Err(error),
@@ -57,7 +57,7 @@ pub async fn create(
         }
     };
     Error::check(problems)?;
-    participants::check_room(app, people.len())?;
+    participants::check_room(core, people.len())?;
     let group = conversation::ActiveModel {
         kind: Set(ConversationKind::Group),
         title_key: Set(title.as_deref().map(users::key)),
@@ -73,19 +73,19 @@ pub async fn create(
         ..Default::default()
     };
     let (group, people) = (&group, &people);
-    app.db
-        .write(|tx| async move { create_in(&tx, app, viewer, group.clone(), people).await })
+    core.db
+        .write(|tx| async move { create_in(&tx, core, viewer, group.clone(), people).await })
         .await
 }
 
 async fn create_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     mut group: conversation::ActiveModel,
     people: &[user::Model],
 ) -> Result<conversation::Model, Error> {
-    let at = app.clock.now();
+    let at = core.clock.now();
     let id = ConversationId::mint();
     group.id = Set(id);
     group.created_at = Set(at);
@@ -106,6 +106,6 @@ async fn create_in(
     let ids: Vec<_> = people.iter().map(|user| user.id).collect();
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
-    notifications::added_in(tx, app, viewer.user, id, &ids).await?;
+    notifications::added_in(tx, core, viewer.user, id, &ids).await?;
     conversations::reload(tx, id).await
 }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{access, notifications, participants, sessions::Viewer},
     entity::{
@@ -22,13 +22,13 @@ use crate::{
 const MESSAGES: u64 = 1000;
 
 /// Deletes a group for everyone, with all that was said in it.
-pub async fn delete(app: &App, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
-    app.db
+pub async fn delete(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
+    core.db
         .write(|tx| async move {
             let place = access::conversation(&tx, viewer, id).await?;
             place.group()?;
             place.at_least(ParticipantRole::Owner)?;
-            delete_in(&tx, id, app.clock.now()).await
+            delete_in(&tx, id, core.clock.now()).await
         })
         .await
 }
@@ -50,9 +50,9 @@ pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result
 }
 
 /// Erases what is left of a deleted conversation.
-pub async fn erase(app: &App, id: ConversationId) -> Result<(), Error> {
+pub async fn erase(core: &Core, id: ConversationId) -> Result<(), Error> {
     let erase_some = || {
-        app.db
+        core.db
             .write(|tx| async move { erase_some_in(&tx, id).await })
     };
     while !erase_some().await? {}

@@ -3,7 +3,7 @@
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, TryInsertResult};
 
 use crate::{
-    app::App,
+    core::Core,
     db::Tx,
     domain::{
         participants::{self, Joining},
@@ -44,8 +44,8 @@ pub fn direct_key(people: &[UserId]) -> String {
 
 /// Finds or creates the direct conversation between the viewer and these people. The viewer among
 /// them, and anybody named twice, counts once.
-pub async fn open_direct(app: &App, viewer: &Viewer, others: &[UserId]) -> Result<Opened, Error> {
-    let people = participants::people(&app.db, viewer, "userIds", others).await?;
+pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Result<Opened, Error> {
+    let people = participants::people(&core.db, viewer, "userIds", others).await?;
     let others = people.iter().filter(|user| user.id != viewer.user).count();
     if !(1..=OTHERS_MAX).contains(&others) {
         return Err(Error::problems(vec![Problem::new(
@@ -56,26 +56,26 @@ pub async fn open_direct(app: &App, viewer: &Viewer, others: &[UserId]) -> Resul
     }
     let ids: Vec<_> = people.iter().map(|user| user.id).collect();
     let key = &direct_key(&ids);
-    if let Some(conversation) = with_key(app.db.read(), key).await? {
+    if let Some(conversation) = with_key(core.db.read(), key).await? {
         return Ok(Opened {
             conversation,
             was_created: false,
         });
     }
     let people = &people;
-    app.db
-        .write(|tx| async move { open_in(&tx, app, viewer, key, people).await })
+    core.db
+        .write(|tx| async move { open_in(&tx, core, viewer, key, people).await })
         .await
 }
 
 async fn open_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     key: &str,
     people: &[user::Model],
 ) -> Result<Opened, Error> {
-    let at = app.clock.now();
+    let at = core.clock.now();
     let id = ConversationId::mint();
     let row = conversation::ActiveModel {
         id: Set(id),

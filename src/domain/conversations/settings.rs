@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
 use crate::{
-    app::App,
+    core::Core,
     domain::{access, sessions::Viewer},
     entity::{conversation, participant::NotificationLevel},
     error::Error,
@@ -30,18 +30,18 @@ pub struct Settings {
 
 /// Changes the viewer's own settings for a conversation; the viewer's other devices hear of it.
 pub async fn update_settings(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     id: ConversationId,
     settings: &Settings,
 ) -> Result<conversation::Model, Error> {
-    let now = app.clock.now();
+    let now = core.clock.now();
     let until = settings.muted_until.flatten();
     if until.is_some_and(|until| until.year() > LAST_YEAR) {
         let message = format!("Name a time before the year {}.", LAST_YEAR + 1);
         return Err(Error::invalid("mutedUntil", "OUT_OF_RANGE", message));
     }
-    app.db
+    core.db
         .write(|tx| async move {
             let place = access::conversation(&tx, viewer, id).await?;
             let (old, last_seq) = (place.participant(), place.conversation().last_seq);

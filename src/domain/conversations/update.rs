@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
 use crate::{
-    app::App,
+    core::Core,
     db::Tx,
     domain::{
         access::{self, InConversation},
@@ -35,7 +35,7 @@ pub struct Edits {
 
 /// Changes a group. What is already so changes nothing and tells nobody.
 pub async fn update(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     id: ConversationId,
     edits: Edits,
@@ -51,12 +51,12 @@ pub async fn update(
         ..edits
     };
     Error::check(problems)?;
-    app.db
+    core.db
         .write(|tx| async move {
             let place = access::conversation(&tx, viewer, id).await?;
             place.group()?;
             place.at_least(ParticipantRole::Moderator)?;
-            update_in(&tx, viewer, &place, edits, app.clock.now()).await?;
+            update_in(&tx, viewer, &place, edits, core.clock.now()).await?;
             super::reload(&tx, id).await
         })
         .await

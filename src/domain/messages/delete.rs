@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{
         access,
@@ -31,19 +31,19 @@ pub struct Deleted {
 }
 
 /// Deletes a message.
-pub async fn delete(app: &App, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
-    app.db
-        .write(|tx| async move { delete_in(&tx, app, viewer, id).await })
+pub async fn delete(core: &Core, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
+    core.db
+        .write(|tx| async move { delete_in(&tx, core, viewer, id).await })
         .await
 }
 
-async fn delete_in(tx: &Tx, app: &App, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
+async fn delete_in(tx: &Tx, core: &Core, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
     let conversation = messages::find(tx, viewer, id).await?.conversation_id;
     let place = access::conversation(tx, viewer, conversation).await?;
     // Read again under the conversation's lock: another deletion may have come first.
     let message = messages::find(tx, viewer, id).await?;
-    let now = app.clock.now();
-    permissions::delete(&app.config, viewer, place.role(), &message, now)?;
+    let now = core.clock.now();
+    permissions::delete(&core.config, viewer, place.role(), &message, now)?;
     let marker = erase_in(tx, message, now).await?;
     Ok(Deleted {
         id,

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use crate::{
-    app::App,
+    core::Core,
     db::Tx,
     domain::{
         access,
@@ -37,23 +37,23 @@ pub struct Edit {
 }
 
 /// Replaces a message's text.
-pub async fn edit(app: &App, viewer: &Viewer, edit: &Edit) -> Result<message::Model, Error> {
+pub async fn edit(core: &Core, viewer: &Viewer, edit: &Edit) -> Result<message::Model, Error> {
     let mut problems = vec![];
-    check_body(app, &edit.body, &mut problems);
+    check_body(core, &edit.body, &mut problems);
     let reason = edit.reason.as_deref().unwrap_or_default();
     if reason.chars().count() > REASON_LENGTH || reason.contains('\0') {
         let message = format!("Use at most {REASON_LENGTH} characters.");
         problems.push(Problem::new("reason", "TOO_LONG", message));
     }
     Error::check(problems)?;
-    app.db
-        .write(|tx| async move { edit_in(&tx, app, viewer, edit).await })
+    core.db
+        .write(|tx| async move { edit_in(&tx, core, viewer, edit).await })
         .await
 }
 
 async fn edit_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     edit: &Edit,
 ) -> Result<message::Model, Error> {
@@ -63,8 +63,8 @@ async fn edit_in(
     let place = access::conversation(tx, viewer, conversation).await?;
     // Read again under the conversation's lock: a deletion may have come first.
     let message = messages::find(tx, viewer, edit.message).await?;
-    let now = app.clock.now();
-    permissions::edit(&app.config, viewer, place.role(), &message, now)?;
+    let now = core.clock.now();
+    permissions::edit(&core.config, viewer, place.role(), &message, now)?;
     if edit
         .expected_edited_at
         .is_some_and(|expected| expected != message.edited_at)
@@ -85,7 +85,7 @@ async fn edit_in(
     let message = changed.update(tx).await?;
     mentions::clear_in(tx, &message).await?;
     mentions::write_in(tx, [&message]).await?;
-    notifications::message_edited_in(tx, app, &message).await?;
+    notifications::message_edited_in(tx, core, &message).await?;
     let change = Change::MessageEdited {
         message: message.id,
     };

@@ -8,7 +8,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use uuid::Uuid;
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx, ValuesCte},
     domain::reads::unread::UNREAD,
     entity::{message, notification::NotificationType},
@@ -93,19 +93,23 @@ pub async fn messages_sent_to_crowds_in(
 }
 
 /// A message was edited: people it newly mentions are notified, unless they were told of it before.
-pub async fn message_edited_in(tx: &Tx, app: &App, message: &message::Model) -> Result<(), Error> {
-    let now = app.clock.now();
+pub async fn message_edited_in(
+    tx: &Tx,
+    core: &Core,
+    message: &message::Model,
+) -> Result<(), Error> {
+    let now = core.clock.now();
     notify_message_in(tx, now, message, (MENTIONED, vec![])).await
 }
 
 /// Notifies the readers of a message in a large conversation, some hundred in each transaction.
 /// Repeating it changes nothing, and nobody who has read the message meanwhile hears of it.
-pub async fn notify_of_message(app: &App, id: MessageId) -> Result<(), Error> {
+pub async fn notify_of_message(core: &Core, id: MessageId) -> Result<(), Error> {
     let mut after = Some(UserId(Uuid::nil()));
     while let Some(person) = after {
-        after = app
+        after = core
             .db
-            .write(|tx| async move { notify_some_in(&tx, app, id, person).await })
+            .write(|tx| async move { notify_some_in(&tx, core, id, person).await })
             .await?;
     }
     Ok(())
@@ -114,7 +118,7 @@ pub async fn notify_of_message(app: &App, id: MessageId) -> Result<(), Error> {
 /// Notifies the next few of those who take part; tells who is the last of them, unless nobody is left.
 async fn notify_some_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     id: MessageId,
     after: UserId,
 ) -> Result<Option<UserId>, Error> {
@@ -140,7 +144,7 @@ async fn notify_some_in(
     let some = "p.conversation_id = ? AND p.user_id > ? AND p.user_id <= ?";
     let place = message.conversation_id.into();
     let some = (some, vec![place, after.into(), until.into()]);
-    notify_message_in(tx, app.clock.now(), &message, some).await?;
+    notify_message_in(tx, core.clock.now(), &message, some).await?;
     Ok(last)
 }
 
@@ -201,31 +205,31 @@ async fn insert_in(
 /// People were added to a group.
 pub async fn added_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     actor: UserId,
     conversation: ConversationId,
     people: &[UserId],
 ) -> Result<(), Error> {
     let kind = NotificationType::AddedToConversation;
-    notify_in(tx, app, kind, actor, conversation, people).await
+    notify_in(tx, core, kind, actor, conversation, people).await
 }
 
 /// Somebody's role changed.
 pub async fn role_changed_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     actor: UserId,
     conversation: ConversationId,
     person: UserId,
 ) -> Result<(), Error> {
     let kind = NotificationType::RoleChanged;
-    notify_in(tx, app, kind, actor, conversation, &[person]).await
+    notify_in(tx, core, kind, actor, conversation, &[person]).await
 }
 
 /// Notifies people of something that is not a message, whoever of them listens and did not do it.
 async fn notify_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     kind: NotificationType,
     actor: UserId,
     conversation: ConversationId,
@@ -236,7 +240,7 @@ async fn notify_in(
         id: NotificationId,
         user_id: UserId,
     }
-    let now = app.clock.now();
+    let now = core.clock.now();
     let id = id::minted_in(tx.get_database_backend());
     let mut to = Notified::new();
     for some in people.chunks(NAMED_AT_ONCE) {

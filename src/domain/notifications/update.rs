@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{FromQueryResult, Value};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{reads::unread::UNREAD, sessions::Viewer},
     error::{Error, Problem},
@@ -61,7 +61,7 @@ struct Touched {
 }
 
 /// Marks notifications read. Tells how many became read.
-pub async fn mark_read(app: &App, viewer: &Viewer, which: &Selection) -> Result<usize, Error> {
+pub async fn mark_read(core: &Core, viewer: &Viewer, which: &Selection) -> Result<usize, Error> {
     which.check()?;
     let Some((condition, more)) = &which.sql() else {
         return Ok(0);
@@ -70,18 +70,18 @@ pub async fn mark_read(app: &App, viewer: &Viewer, which: &Selection) -> Result<
         "UPDATE notification SET read_at = ?
          WHERE user_id = ? AND read_at IS NULL AND {condition} RETURNING id"
     );
-    let now = app.clock.now();
-    let changed = app.db.write(|tx| async move {
+    let now = core.clock.now();
+    let changed = core.db.write(|tx| async move {
         let mut values = vec![now.into(), viewer.user.into()];
         values.extend(more.iter().cloned());
-        touch_in(&tx, app, viewer, text, values).await
+        touch_in(&tx, core, viewer, text, values).await
     });
     Ok(changed.await?.len())
 }
 
 /// Removes notifications from the viewer's list. Tells which are gone.
 pub async fn dismiss(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     which: &Selection,
 ) -> Result<Vec<NotificationId>, Error> {
@@ -90,17 +90,17 @@ pub async fn dismiss(
         return Ok(vec![]);
     };
     let text = &format!("DELETE FROM notification WHERE user_id = ? AND {condition} RETURNING id");
-    let gone = app.db.write(|tx| async move {
+    let gone = core.db.write(|tx| async move {
         let mut values = vec![viewer.user.into()];
         values.extend(more.iter().cloned());
-        touch_in(&tx, app, viewer, text, values).await
+        touch_in(&tx, core, viewer, text, values).await
     });
     gone.await
 }
 
 async fn touch_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     text: &str,
     values: Vec<Value>,
@@ -108,7 +108,7 @@ async fn touch_in(
     let rows: Vec<Touched> = db::fetch_all(tx, text, values).await?;
     let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
     let stream = Stream::User(viewer.user);
-    log::append(tx, stream, app.clock.now(), &changes(&ids)).await?;
+    log::append(tx, stream, core.clock.now(), &changes(&ids)).await?;
     Ok(ids)
 }
 
@@ -124,7 +124,7 @@ fn changes(ids: &[NotificationId]) -> Vec<Change> {
 /// unread any more becomes read too. The caller writes the events.
 pub async fn read_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     conversations: &[ConversationId],
 ) -> Result<Vec<Change>, Error> {
@@ -139,7 +139,7 @@ pub async fn read_in(
          RETURNING id",
         db::placeholders(conversations.len())
     );
-    let mut values: Vec<Value> = vec![app.clock.now().into(), viewer.user.into()];
+    let mut values: Vec<Value> = vec![core.clock.now().into(), viewer.user.into()];
     values.extend(conversations.iter().map(|&id| Value::from(id)));
     let rows: Vec<Touched> = db::fetch_all(tx, &text, values).await?;
     let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
-    app::App,
+    core::Core,
     db::Tx,
     domain::{
         access::{self, InConversation},
@@ -37,14 +37,14 @@ pub struct Added {
 
 /// Adds people to a group. Those who already take part are left as they are.
 pub async fn add(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     id: ConversationId,
     users: &[UserId],
     role: ParticipantRole,
 ) -> Result<Added, Error> {
-    let people = &participants::people(&app.db, viewer, "userIds", users).await?;
-    app.db
+    let people = &participants::people(&core.db, viewer, "userIds", users).await?;
+    core.db
         .write(|tx| async move {
             let place = access::conversation(&tx, viewer, id).await?;
             place.group()?;
@@ -53,9 +53,9 @@ pub async fn add(
             let present: HashSet<_> = participants::ids_in(&tx, id).await?.into_iter().collect();
             let new = people.iter().filter(|user| !present.contains(&user.id));
             let new: Vec<_> = new.cloned().collect();
-            participants::check_room(app, present.len() + new.len())?;
-            let joining = joining(&place, role, viewer, app.clock.now());
-            let participants = join_in(&tx, app, &place, &new, &joining).await?;
+            participants::check_room(core, present.len() + new.len())?;
+            let joining = joining(&place, role, viewer, core.clock.now());
+            let participants = join_in(&tx, core, &place, &new, &joining).await?;
             Ok(Added {
                 conversation: conversations::reload(&tx, id).await?,
                 participants,
@@ -101,7 +101,7 @@ fn joining(
 
 async fn join_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     place: &InConversation,
     people: &[user::Model],
     joining: &Joining,
@@ -121,7 +121,7 @@ async fn join_in(
     notice::write_in(tx, id, &notice.about(ids.iter().copied()), at, &changed).await?;
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
-    notifications::added_in(tx, app, place.participant().user_id, id, &ids).await?;
+    notifications::added_in(tx, core, place.participant().user_id, id, &ids).await?;
     let mut added = Vec::with_capacity(ids.len());
     for some in ids.chunks(participants::IDS_PER_SELECT) {
         let rows = participant::Entity::find()

@@ -18,7 +18,7 @@ use sea_orm::{
 };
 
 use crate::{
-    app::App,
+    core::Core,
     db::{Db, Tx},
     domain::{access::InConversation, sessions::Viewer, users},
     entity::{
@@ -82,8 +82,8 @@ pub async fn people(
 }
 
 /// Passes when one conversation may have this many people.
-pub fn check_room(app: &App, people: usize) -> Result<(), Error> {
-    let most = app.config.participants_per_conversation;
+pub fn check_room(core: &Core, people: usize) -> Result<(), Error> {
+    let most = core.config.participants_per_conversation;
     if people <= most {
         return Ok(());
     }

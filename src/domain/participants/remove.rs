@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ModelTrait, Value};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{
         access::{self, InConversation},
@@ -37,12 +37,12 @@ pub struct Removed {
 
 /// Removes someone from a group. Moderators can remove anybody but owners.
 pub async fn remove(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     id: ConversationId,
     user: UserId,
 ) -> Result<Removed, Error> {
-    app.db
+    core.db
         .write(|tx| async move {
             let place = access::conversation(&tx, viewer, id).await?;
             place.group()?;
@@ -60,7 +60,7 @@ pub async fn remove(
             }
             let notice = Notice::by(viewer.user, NoticeType::ParticipantRemoved);
             let participant = target.id;
-            end_in(&tx, target, &notice.about([user]), app.clock.now()).await?;
+            end_in(&tx, target, &notice.about([user]), core.clock.now()).await?;
             Ok(Removed {
                 conversation: conversations::reload(&tx, id).await?,
                 participant,
@@ -71,12 +71,12 @@ pub async fn remove(
 
 /// Takes the viewer out of a group. The last one takes the group along; the only owner of a group
 /// with others in it hands it over first.
-pub async fn leave(app: &App, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
-    app.db
+pub async fn leave(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
+    core.db
         .write(|tx| async move {
             let place = access::conversation(&tx, viewer, id).await?;
             place.group()?;
-            let at = app.clock.now();
+            let at = core.clock.now();
             if may_leave_in(&tx, viewer, &place).await? {
                 let own = place.participant().clone();
                 let notice = Notice::by(viewer.user, NoticeType::ParticipantLeft);

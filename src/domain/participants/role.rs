@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use crate::{
-    app::App,
+    core::Core,
     db::Tx,
     domain::{
         access::{self, InConversation},
@@ -23,13 +23,13 @@ use crate::{
 
 /// Changes what someone may do in a group. Giving OWNER hands it over: the viewer becomes MODERATOR.
 pub async fn change_role(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     id: ConversationId,
     user: UserId,
     role: ParticipantRole,
 ) -> Result<participant::Model, Error> {
-    app.db
+    core.db
         .write(|tx| async move {
             let place = access::conversation(&tx, viewer, id).await?;
             place.group()?;
@@ -42,9 +42,9 @@ pub async fn change_role(
             if target.role == role {
                 return Ok(target);
             }
-            let at = app.clock.now();
+            let at = core.clock.now();
             let changed = set_in(&tx, Some(viewer.user), target, role, at).await?;
-            notifications::role_changed_in(&tx, app, viewer.user, id, user).await?;
+            notifications::role_changed_in(&tx, core, viewer.user, id, user).await?;
             if role == ParticipantRole::Owner {
                 let own = place.participant().clone();
                 set_in(&tx, Some(viewer.user), own, ParticipantRole::Moderator, at).await?;

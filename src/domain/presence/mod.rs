@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{Condition, DbBackend, FromQueryResult, Value, sea_query::Expr};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::sessions::Viewer,
     error::{Error, Problem},
@@ -102,11 +102,11 @@ impl Row {
 
 /// Each of these people, as the viewer sees them.
 pub async fn seen(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     people: &[UserId],
 ) -> Result<Vec<(UserId, Presence)>, Error> {
-    let now = app.clock.now();
+    let now = core.clock.now();
     let text = format!(
         r#"SELECT u.id, u.last_active_at, p.is_shared, p.status, p.status_text, p.lapses_at,
                EXISTS (SELECT 1 FROM connected c JOIN node n ON n.id = c.node_id
@@ -119,7 +119,8 @@ pub async fn seen(
     );
     let values: [Value; 2] = [now.into(), viewer.user.into()];
     let ids = people.iter().map(|&user| Value::from(user));
-    let rows: Vec<Row> = db::fetch_all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
+    let rows: Vec<Row> =
+        db::fetch_all(core.db.read(), &text, values.into_iter().chain(ids)).await?;
     let seen = rows
         .into_iter()
         .map(|row| (row.id, row.seen_by(viewer, now)));
@@ -154,8 +155,8 @@ pub struct NewPresence {
 }
 
 /// The viewer says whether they are around.
-pub async fn set(app: &App, viewer: &Viewer, new: NewPresence) -> Result<(), Error> {
-    let now = app.clock.now();
+pub async fn set(core: &Core, viewer: &Viewer, new: NewPresence) -> Result<(), Error> {
+    let now = core.clock.now();
     let mut problems = vec![];
     let text = new.text.map(|text| {
         text.map(|text| text.trim().to_owned())
@@ -174,7 +175,7 @@ pub async fn set(app: &App, viewer: &Viewer, new: NewPresence) -> Result<(), Err
     let status = new.status.as_str();
     let (keeps_text, text) = (text.is_none(), text.flatten());
     let text = &text;
-    app.db
+    core.db
         .write(|tx| async move {
             let statement =
                 "INSERT INTO presence (user_id, status, status_text, lapses_at, changed_at)

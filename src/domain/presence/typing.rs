@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{FromQueryResult, Value};
 
 use crate::{
-    app::App,
+    core::Core,
     db,
     domain::{access, sessions::Viewer, threads},
     error::Error,
@@ -18,7 +18,7 @@ const FRESH: TimeDelta = TimeDelta::seconds(5);
 
 /// The viewer types, or has stopped; tells when it lapses.
 pub async fn set(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     conversation: ConversationId,
     thread: Option<ThreadId>,
@@ -28,14 +28,14 @@ pub async fn set(
     struct Row {
         expires_at: DateTime<Utc>,
     }
-    let db = app.db.read();
+    let db = core.db.read();
     access::conversation_read(db, viewer, conversation).await?;
     if let Some(id) = thread
         && threads::find(db, viewer, id).await?.conversation_id != conversation
     {
         return Err(Error::not_found("thread"));
     }
-    let now = app.clock.now();
+    let now = core.clock.now();
     let place = thread.map_or(conversation.0, |thread| thread.0);
     let text = "SELECT expires_at FROM typing WHERE place_id = ? AND user_id = ?";
     let found: Option<Row> = db::fetch_one(db, text, [place.into(), viewer.user.into()]).await?;
@@ -46,7 +46,7 @@ pub async fn set(
         _ => {}
     }
     let expires_at = if is_typing { now + LEASE } else { now };
-    app.db
+    core.db
         .write(|tx| async move {
             let text = "INSERT INTO typing
                     (place_id, user_id, conversation_id, thread_id, expires_at, changed_at)
@@ -72,7 +72,7 @@ pub async fn set(
 /// Who else is typing in each of these conversations, outside threads, longest first. The caller sees
 /// the conversations.
 pub async fn of(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     conversations: &[ConversationId],
 ) -> Result<Vec<(ConversationId, UserId)>, Error> {
@@ -88,9 +88,10 @@ pub async fn of(
             AND t.conversation_id IN ({}) ORDER BY t.changed_at, t.user_id",
         db::placeholders(conversations.len())
     );
-    let values: [Value; 2] = [app.clock.now().into(), viewer.user.into()];
+    let values: [Value; 2] = [core.clock.now().into(), viewer.user.into()];
     let ids = conversations.iter().map(|&id| Value::from(id));
-    let rows: Vec<Row> = db::fetch_all(app.db.read(), &text, values.into_iter().chain(ids)).await?;
+    let rows: Vec<Row> =
+        db::fetch_all(core.db.read(), &text, values.into_iter().chain(ids)).await?;
     let found = rows
         .into_iter()
         .map(|row| (row.conversation_id, row.user_id));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use sea_orm::{FromQueryResult, Value};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{
         reads::{
@@ -55,16 +55,16 @@ impl Place {
 
 /// Marks conversations read up to a message each, replies included. Never moves back. Tells how many
 /// messages became read.
-pub async fn mark_conversations(app: &App, viewer: &Viewer, to: &[UpTo]) -> Result<i64, Error> {
+pub async fn mark_conversations(core: &Core, viewer: &Viewer, to: &[UpTo]) -> Result<i64, Error> {
     at_most("conversations", to.len(), CONVERSATIONS_MAX)?;
-    app.db
-        .write(|tx| async move { mark_conversations_in(&tx, app, viewer, to).await })
+    core.db
+        .write(|tx| async move { mark_conversations_in(&tx, core, viewer, to).await })
         .await
 }
 
 async fn mark_conversations_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     to: &[UpTo],
 ) -> Result<i64, Error> {
@@ -92,7 +92,7 @@ async fn mark_conversations_in(
     values.extend(with(viewer.user, &ids));
     db::execute(tx, &text, values).await?;
     compact_marks_in(tx, viewer, &ids).await?;
-    announce_in(tx, app, viewer, &lanes).await?;
+    announce_in(tx, core, viewer, &lanes).await?;
     Ok(count)
 }
 
@@ -203,19 +203,19 @@ struct Count {
 
 /// Marks a thread read up to a reply, or whole. Never moves back. Tells how many replies became read.
 pub async fn mark_thread(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     thread: ThreadId,
     up_to: Option<MessageId>,
 ) -> Result<i64, Error> {
-    app.db
-        .write(|tx| async move { mark_thread_in(&tx, app, viewer, thread, up_to).await })
+    core.db
+        .write(|tx| async move { mark_thread_in(&tx, core, viewer, thread, up_to).await })
         .await
 }
 
 async fn mark_thread_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     thread: ThreadId,
     up_to: Option<MessageId>,
@@ -250,7 +250,7 @@ async fn mark_thread_in(
     if count > 0 {
         raise_in(tx, viewer, &[ScopedSeq { lane, seq }]).await?;
         compact_marks_in(tx, viewer, &[conversation]).await?;
-        announce_in(tx, app, viewer, &[lane]).await?;
+        announce_in(tx, core, viewer, &[lane]).await?;
     }
     Ok(count)
 }
@@ -268,16 +268,16 @@ async fn ends_of_thread_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
 
 /// Marks single messages read. Ids the viewer cannot see are passed over, and so are messages that
 /// are not unread. Tells how many became read.
-pub async fn mark_messages(app: &App, viewer: &Viewer, ids: &[MessageId]) -> Result<i64, Error> {
+pub async fn mark_messages(core: &Core, viewer: &Viewer, ids: &[MessageId]) -> Result<i64, Error> {
     at_most("messageIds", ids.len(), MESSAGES_MAX)?;
-    app.db
-        .write(|tx| async move { mark_messages_in(&tx, app, viewer, ids).await })
+    core.db
+        .write(|tx| async move { mark_messages_in(&tx, core, viewer, ids).await })
         .await
 }
 
 async fn mark_messages_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     ids: &[MessageId],
 ) -> Result<i64, Error> {
@@ -307,7 +307,7 @@ async fn mark_messages_in(
     });
     raise_in(tx, viewer, &folded.collect::<Vec<_>>()).await?;
     compact_marks_in(tx, viewer, &conversations).await?;
-    announce_in(tx, app, viewer, &lanes).await?;
+    announce_in(tx, core, viewer, &lanes).await?;
     i64::try_from(marks.len()).map_err(Error::internal)
 }
 

@@ -3,7 +3,7 @@
 use sea_orm::{FromQueryResult, Value};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{
         reads::{
@@ -25,15 +25,15 @@ struct Place {
 
 /// Moves the viewer's read position in the message's lane so that the message is the first unread
 /// one there. The other lanes stay as they are.
-pub async fn mark_unread_from(app: &App, viewer: &Viewer, id: MessageId) -> Result<(), Error> {
-    app.db
-        .write(|tx| async move { mark_unread_from_in(&tx, app, viewer, id).await })
+pub async fn mark_unread_from(core: &Core, viewer: &Viewer, id: MessageId) -> Result<(), Error> {
+    core.db
+        .write(|tx| async move { mark_unread_from_in(&tx, core, viewer, id).await })
         .await
 }
 
 async fn mark_unread_from_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     id: MessageId,
 ) -> Result<(), Error> {
@@ -64,7 +64,7 @@ async fn mark_unread_from_in(
     if floor < below {
         raise_in(tx, viewer, &[ScopedSeq { lane, seq: below }]).await?;
     }
-    announce_in(tx, app, viewer, &[lane]).await
+    announce_in(tx, core, viewer, &[lane]).await
 }
 
 /// Gives the floor to the other lanes of the conversation as their mark, as far as they have messages

@@ -21,7 +21,7 @@ use scope::ReadScope;
 use sea_orm::Value;
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{notifications, sessions::Viewer},
     error::Error,
@@ -60,7 +60,7 @@ pub async fn forget_in(
 /// that notifications of what was read there are done with.
 async fn announce_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     lanes: &[ReadScope],
 ) -> Result<(), Error> {
@@ -91,6 +91,6 @@ async fn announce_in(
             }
         }));
     }
-    changes.extend(notifications::read_in(tx, app, viewer, &read).await?);
-    log::append(tx, Stream::User(viewer.user), app.clock.now(), &changes).await
+    changes.extend(notifications::read_in(tx, core, viewer, &read).await?);
+    log::append(tx, Stream::User(viewer.user), core.clock.now(), &changes).await
 }

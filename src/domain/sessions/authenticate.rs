@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::FromQueryResult;
 
 use crate::{
-    app::App,
     auth::{session_cache::CachedSession, token::Access},
+    core::Core,
     db,
     domain::sessions::Viewer,
     entity::user::ServerRole,
@@ -25,23 +25,23 @@ struct Holder {
 
 /// Who sent this access token. The session behind it is looked up, or was a moment ago and none has ended since, so
 /// that ending one works at once.
-pub async fn authenticate(app: &App, token: &str) -> Result<Viewer, Error> {
-    let now = app.clock.now();
-    let access = app.keys.read_access(token, now);
+pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
+    let now = core.clock.now();
+    let access = core.keys.read_access(token, now);
     let access = access.ok_or_else(Error::unauthenticated)?;
     // Asked for first: what ends while the row is read makes it old.
-    let endings = app.db.session_endings();
-    let known = match app.sessions.get(access.session, endings) {
+    let endings = core.db.session_endings();
+    let known = match core.sessions.get(access.session, endings) {
         Some(known) => known,
-        None => look_up(app, &access, endings).await?,
+        None => look_up(core, &access, endings).await?,
     };
     if known.user != access.user || known.expires_at <= now {
         return Err(Error::unauthenticated());
     }
     if now - known.last_used_at >= TOUCH_EVERY {
-        touch(app, access.session, now);
+        touch(core, access.session, now);
         let last_used_at = now;
-        app.sessions.remember(
+        core.sessions.remember(
             access.session,
             CachedSession {
                 last_used_at,
@@ -57,9 +57,9 @@ pub async fn authenticate(app: &App, token: &str) -> Result<Viewer, Error> {
     })
 }
 
-async fn look_up(app: &App, access: &Access, endings: u64) -> Result<CachedSession, Error> {
+async fn look_up(core: &Core, access: &Access, endings: u64) -> Result<CachedSession, Error> {
     let found: Option<Holder> = db::fetch_one(
-        app.db.read(),
+        core.db.read(),
         r#"SELECT u.role, s.last_used_at, s.expires_at FROM session s JOIN "user" u ON u.id = s.user_id
            WHERE s.id = ? AND s.user_id = ? AND s.ended_at IS NULL"#,
         [access.session.into(), access.user.into()],
@@ -73,14 +73,14 @@ async fn look_up(app: &App, access: &Access, endings: u64) -> Result<CachedSessi
         expires_at: holder.expires_at,
         endings,
     };
-    app.sessions.remember(access.session, known);
+    core.sessions.remember(access.session, known);
     Ok(known)
 }
 
 /// Notes that the session is in use, without the request waiting for it.
-fn touch(app: &App, session: SessionId, now: DateTime<Utc>) {
-    let db = app.db.clone();
-    app.tasks.spawn(async move {
+fn touch(core: &Core, session: SessionId, now: DateTime<Utc>) {
+    let db = core.db.clone();
+    core.tasks.spawn(async move {
         let values = [now.into(), session.into(), (now - TOUCH_EVERY).into()];
         let text = "UPDATE session SET last_used_at = ? WHERE id = ? AND last_used_at <= ?";
         let written = db.write(|tx| {

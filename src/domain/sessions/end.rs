@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::sessions::Viewer,
     entity::session::SessionEndReason,
@@ -79,14 +79,14 @@ pub async fn end_in(
 }
 
 /// Ends the viewer's own session.
-pub async fn sign_out(app: &App, viewer: &Viewer) -> Result<SessionId, Error> {
-    end(app, viewer, Which::These(&[viewer.session])).await?;
+pub async fn sign_out(core: &Core, viewer: &Viewer) -> Result<SessionId, Error> {
+    end(core, viewer, Which::These(&[viewer.session])).await?;
     Ok(viewer.session)
 }
 
 /// Ends these sessions of the viewer, and tells which of them were still running.
 pub async fn revoke(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     sessions: &[SessionId],
 ) -> Result<Vec<SessionId>, Error> {
@@ -95,17 +95,17 @@ pub async fn revoke(
         let problem = Problem::new("sessionIds", "TOO_MANY", message);
         return Err(Error::problems(vec![problem]));
     }
-    end(app, viewer, Which::These(sessions)).await
+    end(core, viewer, Which::These(sessions)).await
 }
 
 /// Ends every session of the viewer but the one they ask with.
-pub async fn revoke_others(app: &App, viewer: &Viewer) -> Result<Vec<SessionId>, Error> {
-    end(app, viewer, Which::AllBut(viewer.session)).await
+pub async fn revoke_others(core: &Core, viewer: &Viewer) -> Result<Vec<SessionId>, Error> {
+    end(core, viewer, Which::AllBut(viewer.session)).await
 }
 
-async fn end(app: &App, viewer: &Viewer, which: Which<'_>) -> Result<Vec<SessionId>, Error> {
-    let at = app.clock.now();
-    app.db
+async fn end(core: &Core, viewer: &Viewer, which: Which<'_>) -> Result<Vec<SessionId>, Error> {
+    let at = core.clock.now();
+    core.db
         .write(|tx| async move {
             end_in(&tx, viewer.user, which, SessionEndReason::SignedOut, at).await
         })

@@ -11,8 +11,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Select, Set};
 
 use crate::{
-    app::App,
     auth::token::Refresh,
+    core::Core,
     db::Tx,
     entity::{session, user, user::ServerRole},
     error::Error,
@@ -85,11 +85,11 @@ pub fn live(viewer: &Viewer, now: DateTime<Utc>) -> Select<session::Entity> {
 /// Begins a session in the transaction that proved who it is for.
 pub async fn start_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     user: &user::Model,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    let now = app.clock.now();
+    let now = core.clock.now();
     let session = session::ActiveModel {
         id: Set(SessionId::mint()),
         user_id: Set(user.id),
@@ -104,7 +104,7 @@ pub async fn start_in(
         end_reason: Set(None),
     };
     let session = session.insert(tx).await?;
-    tokens(app, user.role, &session)
+    tokens(core, user.role, &session)
 }
 
 /// When a session ends unless it is renewed.
@@ -114,11 +114,11 @@ pub fn lapses_at(session: &session::Model) -> DateTime<Utc> {
 }
 
 /// The tokens of a session as it stands now.
-fn tokens(app: &App, role: ServerRole, session: &session::Model) -> Result<SignedIn, Error> {
-    let now = app.clock.now();
-    let lifetime = app.config.access_token_lifetime;
+fn tokens(core: &Core, role: ServerRole, session: &session::Model) -> Result<SignedIn, Error> {
+    let now = core.clock.now();
+    let lifetime = core.config.access_token_lifetime;
     let (access_token, access_token_expires_at) =
-        app.keys
+        core.keys
             .access(session.user_id, session.id, now, lifetime)?;
     let refresh = Refresh {
         session: session.id,
@@ -133,7 +133,7 @@ fn tokens(app: &App, role: ServerRole, session: &session::Model) -> Result<Signe
         },
         access_token,
         access_token_expires_at,
-        refresh_token: app.keys.refresh(refresh),
+        refresh_token: core.keys.refresh(refresh),
         refresh_token_expires_at: lapses_at(session),
     })
 }

@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QuerySelect, Set};
 
 use crate::{
-    app::App,
     auth::token::Refresh,
+    core::Core,
     db::Tx,
     domain::sessions::{Device, SignedIn, Which, end_in, label::label, lapses_at, tokens},
     entity::{
@@ -21,11 +21,11 @@ const GRACE: TimeDelta = TimeDelta::seconds(10);
 
 /// Exchanges a refresh token for fresh tokens. A token older than the newest ends the session: either
 /// its owner or a thief holds a copy, and only signing in again tells which.
-pub async fn refresh(app: &App, token: &str, device: &Device) -> Result<SignedIn, Error> {
-    let asked = app.keys.read_refresh(token).ok_or_else(no_good)?;
-    let renewed = app
+pub async fn refresh(core: &Core, token: &str, device: &Device) -> Result<SignedIn, Error> {
+    let asked = core.keys.read_refresh(token).ok_or_else(no_good)?;
+    let renewed = core
         .db
-        .write(|tx| async move { refresh_in(&tx, app, asked, device).await })
+        .write(|tx| async move { refresh_in(&tx, core, asked, device).await })
         .await?;
     // The end of a session is committed, so it is no error inside.
     renewed.ok_or_else(no_good)
@@ -38,7 +38,7 @@ fn no_good() -> Error {
 
 async fn refresh_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     asked: Refresh,
     device: &Device,
 ) -> Result<Option<SignedIn>, Error> {
@@ -52,7 +52,7 @@ async fn refresh_in(
     let Some(user) = user::Entity::find_by_id(session.user_id).one(tx).await? else {
         return Ok(None);
     };
-    let now = app.clock.now();
+    let now = core.clock.now();
     let session = match judge(&session, asked.generation, now) {
         Verdict::Renew => {
             let generation = session.refresh_generation.saturating_add(1);
@@ -71,7 +71,7 @@ async fn refresh_in(
             return Ok(None);
         }
     };
-    tokens(app, user.role, &session).map(Some)
+    tokens(core, user.role, &session).map(Some)
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx, ValuesCte},
     domain::{access, messages, sessions::Viewer},
     entity::{message, thread},
@@ -142,12 +142,12 @@ pub(super) async fn reply_deleted_in(tx: &Tx, reply: &message::Model) -> Result<
 
 /// Follows a thread, or stops following it. Repeating it changes nothing.
 pub async fn follow(
-    app: &App,
+    core: &Core,
     viewer: &Viewer,
     id: ThreadId,
     is_following: bool,
 ) -> Result<thread::Model, Error> {
-    app.db
+    core.db
         .write(|tx| async move {
             let thread = find(&*tx, viewer, id).await?;
             // Locked, so that nobody follows what they are leaving.
@@ -168,7 +168,7 @@ pub async fn follow(
                 return Ok(thread);
             }
             let change = Change::ThreadChanged { thread: id };
-            log::append(&tx, Stream::User(viewer.user), app.clock.now(), &[change]).await?;
+            log::append(&tx, Stream::User(viewer.user), core.clock.now(), &[change]).await?;
             Ok(thread)
         })
         .await

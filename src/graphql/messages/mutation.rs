@@ -41,7 +41,7 @@ impl MessageMutation {
                 priority: input.priority.into(),
                 client_message_id: input.client_message_id,
             };
-            let sent = messages::send(app(ctx), viewer(ctx)?, &new).await?;
+            let sent = messages::send(app(ctx), &app(ctx).sends, viewer(ctx)?, &new).await?;
             let is_root = sent.message.root_id.is_none();
             Ok(Some(SendMessagePayload {
                 message_edge: is_root.then(|| edge(&sent.message)),

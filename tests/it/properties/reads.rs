@@ -146,7 +146,13 @@ impl World {
             priority: MessagePriority::Normal,
             client_message_id: None,
         };
-        let sent = messages::send(&self.app.app, &self.people[sender], &new).await;
+        let sent = messages::send(
+            &self.app.app,
+            &self.app.app.sends,
+            &self.people[sender],
+            &new,
+        )
+        .await;
         let message = sent.unwrap().message;
         let is_told = named != sender && self.members.contains_key(&(named, place));
         self.messages.push(Message {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use heddle::{app::App, auth::token::Keys, config::Config, http, jobs};
+use heddle::{app::App, auth::token::Keys, config::Config, http, worker};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -56,7 +56,7 @@ impl TestApp {
         };
         settings(&mut config);
         let app = App::open(config, &Keys::generate().unwrap()).await.unwrap();
-        jobs::start(&app);
+        worker::start(&app);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let serving = http::serve(app.clone(), listener, app.shutdown.clone());

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
 
 use super::sign_in;
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx},
     domain::{
         conversations,
@@ -48,8 +48,8 @@ pub struct Farewell {
 }
 
 /// Deletes the viewer's account and data, at once.
-pub async fn delete(app: &App, viewer: &Viewer, farewell: &Farewell) -> Result<(), Error> {
-    let user = users::own(app, viewer).await?;
+pub async fn delete(core: &Core, viewer: &Viewer, farewell: &Farewell) -> Result<(), Error> {
+    let user = users::own(core, viewer).await?;
     let mut problems = vec![];
     if users::key(farewell.confirm_username.trim()) != user.username_key {
         let message = "Type your own username to confirm.";
@@ -62,11 +62,11 @@ pub async fn delete(app: &App, viewer: &Viewer, farewell: &Farewell) -> Result<(
     }
     Error::check(problems)?;
     if let Some(password) = password.filter(|_| user.password_hash.is_some()) {
-        sign_in::prove(app, &user, password).await?;
+        sign_in::prove(core, &user, password).await?;
     }
     let (user, disposal) = (&user, farewell.messages);
-    app.db
-        .write(|tx| async move { delete_in(&tx, user, disposal, app.clock.now()).await })
+    core.db
+        .write(|tx| async move { delete_in(&tx, user, disposal, core.clock.now()).await })
         .await
 }
 

@@ -4,7 +4,7 @@ use sea_orm::{FromQueryResult, Value};
 
 use super::places;
 use crate::{
-    app::App, db, domain::sessions::Viewer, entity::conversation::ConversationKind, error::Error,
+    core::Core, db, domain::sessions::Viewer, entity::conversation::ConversationKind, error::Error,
 };
 
 /// What deleting an account would remove, counted.
@@ -53,9 +53,9 @@ const COUNTS: &str = "SELECT
     (SELECT COUNT(*) FROM notification WHERE user_id = ?) AS notifications";
 
 /// Counts what deleting the viewer's account would remove now.
-pub async fn deletion_preview(app: &App, viewer: &Viewer) -> Result<DeletionPreview, Error> {
+pub async fn deletion_preview(core: &Core, viewer: &Viewer) -> Result<DeletionPreview, Error> {
     let user: Value = viewer.user.into();
-    let db = app.db.read();
+    let db = core.db.read();
     let counts: Option<Counts> = db::fetch_one(db, COUNTS, vec![user; 5]).await?;
     let counts = counts.ok_or_else(|| Error::internal("a SELECT of counts gave no row"))?;
     let places = places(db, viewer.user).await?;

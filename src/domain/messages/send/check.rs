@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use sea_orm::Value;
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx, ValuesCte},
     domain::{
         access::{self, AccessCheck, InConversation, LockWait},
@@ -44,7 +44,7 @@ pub(super) struct AcceptedSend {
 /// Locks the conversations of these sends and tells of each what becomes of it.
 pub(super) async fn check_sends(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     letters: &[SendRequest],
     lock: LockWait,
 ) -> Result<Vec<Admission>, Error> {
@@ -53,7 +53,7 @@ pub(super) async fn check_sends(
     // Under the lock: what is found is there until the commit.
     let before = ExistingState {
         sent: earlier_in(tx, letters).await?,
-        above: Parents::read_in(tx, app, letters).await?,
+        above: Parents::read_in(tx, core, letters).await?,
     };
     let verdict = |(letter, entry)| match entry {
         AccessCheck::In {
@@ -136,7 +136,7 @@ struct Parents {
 }
 
 impl Parents {
-    async fn read_in(tx: &Tx, app: &App, letters: &[SendRequest]) -> Result<Self, Error> {
+    async fn read_in(tx: &Tx, core: &Core, letters: &[SendRequest]) -> Result<Self, Error> {
         let ids: BTreeSet<_> = letters
             .iter()
             .filter_map(|letter| letter.new.parent)
@@ -144,7 +144,7 @@ impl Parents {
         let mut above = Self {
             answered: HashMap::new(),
             ancestors: HashMap::new(),
-            depth: app.config.thread_depth,
+            depth: core.config.thread_depth,
         };
         let rows = ids.into_iter().map(|id| [id.into()]);
         let found = messages_in(tx, "v (id)", rows, "m.id = v.id").await?;

@@ -6,7 +6,7 @@ mod types;
 mod write;
 
 use crate::{
-    app::App,
+    core::Core,
     domain::sessions::Viewer,
     error::{Error, Problem},
 };
@@ -22,19 +22,24 @@ const CLIENT_KEY_LENGTH: usize = 64;
 
 /// Sends a message. Repeating it with the same key and content gives the first message again; the
 /// same key with other content is a CONFLICT.
-pub async fn send(app: &App, viewer: &Viewer, new: &NewMessage) -> Result<Sent, Error> {
-    check(app, new)?;
+pub async fn send(
+    core: &Core,
+    queue: &SendQueue,
+    viewer: &Viewer,
+    new: &NewMessage,
+) -> Result<Sent, Error> {
+    check(core, new)?;
     let letter = SendRequest {
         viewer: viewer.clone(),
         new: new.clone(),
     };
-    queue::send(app, letter).await
+    queue::send(core, queue, letter).await
 }
 
 /// All that is wrong with the input, whoever sends it.
-fn check(app: &App, new: &NewMessage) -> Result<(), Error> {
+fn check(core: &Core, new: &NewMessage) -> Result<(), Error> {
     let mut problems = vec![];
-    check_body(app, &new.body, &mut problems);
+    check_body(core, &new.body, &mut problems);
     if let Some(key) = &new.client_message_id {
         let length = key.chars().count();
         if length == 0 || length > CLIENT_KEY_LENGTH || key.contains('\0') {
@@ -46,8 +51,12 @@ fn check(app: &App, new: &NewMessage) -> Result<(), Error> {
 }
 
 /// What is wrong with a text.
-pub(in crate::domain::messages) fn check_body(app: &App, body: &str, problems: &mut Vec<Problem>) {
-    let longest = app.config.message_length;
+pub(in crate::domain::messages) fn check_body(
+    core: &Core,
+    body: &str,
+    problems: &mut Vec<Problem>,
+) {
+    let longest = core.config.message_length;
     if body.trim().is_empty() {
         problems.push(Problem::new("body", "REQUIRED", "Write something."));
     } else if body.chars().count() > longest {

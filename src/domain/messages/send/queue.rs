@@ -12,7 +12,7 @@ use sea_orm::DbBackend;
 use tokio::sync::oneshot;
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, QueryStats},
     domain::{
         access::LockWait,
@@ -132,52 +132,60 @@ impl Queue {
 }
 
 /// Sends a letter with the others that wait. It is sent even when its caller does not wait any more.
-pub(super) async fn send(app: &App, letter: SendRequest) -> Result<Sent, Error> {
+pub(super) async fn send(
+    core: &Core,
+    sends: &SendQueue,
+    letter: SendRequest,
+) -> Result<Sent, Error> {
     let (answer, answered) = oneshot::channel();
     let meter = QueryStats::current();
-    let place = app.sends.place(letter.new.conversation);
+    let place = sends.place(letter.new.conversation);
     let caller = Waiter {
         answer,
         meter,
-        _waits: Arc::clone(&app.sends.0.waiting),
+        _waits: Arc::clone(&sends.0.waiting),
     };
     let waiting = PendingSend { letter, caller };
-    if app
-        .sends
+    if sends
         .queue(place)
         .is_some_and(|mut queue| queue.join(waiting))
     {
-        app.tasks.spawn(serve(app.clone(), place));
+        let serving = serve(core.clone(), sends.clone(), place);
+        core.tasks.spawn(serving);
     }
     let lost = |_| Error::internal("a send was left without an answer");
     answered.await.map_err(lost)?
 }
 
 /// Sends all that wait in a queue, until nobody does.
-async fn serve(app: App, place: usize) {
-    let next = || app.sends.queue(place)?.take(app.config.send_batch_size);
+async fn serve(core: Core, sends: SendQueue, place: usize) {
+    let next = || sends.queue(place)?.take(core.config.send_batch_size);
     while let Some(waiting) = next() {
-        for (conversation, waiting) in send_all(&app, waiting, LockWait::SkipLocked).await {
-            wait_for(&app, conversation, waiting);
+        for (conversation, waiting) in send_all(&core, waiting, LockWait::SkipLocked).await {
+            wait_for(&core, &sends, conversation, waiting);
         }
     }
 }
 
 /// Sends these once others are done with their conversation.
-fn wait_for(app: &App, conversation: ConversationId, waiting: Vec<PendingSend>) {
-    let place = app.sends.place(conversation);
-    if let Some(mut queue) = app.sends.queue(place) {
+fn wait_for(
+    core: &Core,
+    sends: &SendQueue,
+    conversation: ConversationId,
+    waiting: Vec<PendingSend>,
+) {
+    let place = sends.place(conversation);
+    if let Some(mut queue) = sends.queue(place) {
         queue.held_up.insert(conversation);
     }
-    let (app, tasks) = (app.clone(), app.tasks.clone());
+    let (core, tasks, sends) = (core.clone(), core.tasks.clone(), sends.clone());
     let sending: BoxFuture<'static, ()> = async move {
-        send_all(&app, waiting, LockWait::Block).await;
-        let is_unserved = app
-            .sends
+        send_all(&core, waiting, LockWait::Block).await;
+        let is_unserved = sends
             .queue(place)
             .is_some_and(|mut queue| queue.release(conversation));
         if is_unserved {
-            serve(app, place).await;
+            serve(core, sends, place).await;
         }
     }
     .boxed();
@@ -188,12 +196,12 @@ fn wait_for(app: &App, conversation: ConversationId, waiting: Vec<PendingSend>) 
 type HeldUp = BTreeMap<ConversationId, Vec<PendingSend>>;
 
 /// Sends these in one transaction. When it fails, which may be the fault of one of them, each is tried by itself.
-async fn send_all(app: &App, waiting: Vec<PendingSend>, lock: LockWait) -> HeldUp {
+async fn send_all(core: &Core, waiting: Vec<PendingSend>, lock: LockWait) -> HeldUp {
     let (letters, callers): (Vec<_>, Vec<_>) = waiting
         .into_iter()
         .map(|PendingSend { letter, caller }| (letter, caller))
         .unzip();
-    let attempt = attempt(app, &letters, &callers, lock).await;
+    let attempt = attempt(core, &letters, &callers, lock).await;
     let waiting = letters.into_iter().zip(callers);
     let waiting = waiting.map(|(letter, caller)| PendingSend { letter, caller });
     let mut held_up = HeldUp::new();
@@ -214,7 +222,7 @@ async fn send_all(app: &App, waiting: Vec<PendingSend>, lock: LockWait) -> HeldU
         }
         Err(error) => {
             tracing::warn!(%error, "messages could not be sent together and are sent one by one");
-            waiting.for_each(|waiting| send_alone(app, waiting));
+            waiting.for_each(|waiting| send_alone(core, waiting));
         }
     }
     held_up
@@ -226,25 +234,25 @@ fn is_shared(error: &Error, lock: LockWait) -> bool {
 }
 
 /// Sends this one while others go on.
-fn send_alone(app: &App, waiting: PendingSend) {
-    let (app, tasks) = (app.clone(), app.tasks.clone());
+fn send_alone(core: &Core, waiting: PendingSend) {
+    let (core, tasks) = (core.clone(), core.tasks.clone());
     let sending: BoxFuture<'static, ()> = async move {
-        send_all(&app, vec![waiting], LockWait::Block).await;
+        send_all(&core, vec![waiting], LockWait::Block).await;
     }
     .boxed();
     tasks.spawn(sending);
 }
 
 async fn attempt(
-    app: &App,
+    core: &Core,
     letters: &[SendRequest],
     callers: &[Waiter],
     lock: LockWait,
 ) -> Result<Vec<Outcome>, Error> {
     let meter = Arc::new(QueryStats::default());
-    let sending = app
+    let sending = core
         .db
-        .write(|tx| async move { send_in(&tx, app, letters, lock).await });
+        .write(|tx| async move { send_in(&tx, core, letters, lock).await });
     let sending = Arc::clone(&meter).measure(db::with_batch_timeout(sending));
     let ended = AssertUnwindSafe(sending).catch_unwind().await;
     meter.share(callers.iter().map(|caller| caller.meter.as_deref()));

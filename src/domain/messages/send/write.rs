@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::Value;
 
 use crate::{
-    app::App,
+    core::Core,
     db::{self, Tx, ValuesCte},
     domain::{
         access::LockWait,
@@ -31,12 +31,12 @@ pub(super) type Outcome = Option<Result<Sent, Error>>;
 /// Sends what may be sent of these, in this order.
 pub(super) async fn send_in(
     tx: &Tx,
-    app: &App,
+    core: &Core,
     letters: &[SendRequest],
     lock: LockWait,
 ) -> Result<Vec<Outcome>, Error> {
-    let verdicts = check_sends(tx, app, letters, lock).await?;
-    let at = app.clock.now();
+    let verdicts = check_sends(tx, core, letters, lock).await?;
+    let at = core.clock.now();
     let (mut lines, mut drafts, mut outcomes) = (BTreeMap::new(), vec![], vec![]);
     for (letter, verdict) in letters.iter().zip(verdicts) {
         outcomes.push(match verdict {

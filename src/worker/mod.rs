@@ -1,5 +1,7 @@
 //! The workers of this process: each claims what is due, one job at a time, until it is told to stop.
 
+mod cleanup;
+
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -10,7 +12,7 @@ use crate::{
     domain::{conversations, notifications},
     entity::job,
     error::Error,
-    jobs::{Job, cleanup, queue},
+    jobs::{Job, queue},
 };
 
 /// Jobs that one process works on at once.

@@ -1,0 +1,72 @@
+//! Services that every layer shares: database, clock, configuration, keys, event stream. Contains no logic and
+//! depends on nothing above it.
+
+use std::sync::Arc;
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    auth::{password::Passwords, rate_limit::RateLimits, session_cache::SessionCache, token::Keys},
+    clock::Clock,
+    config::Config,
+    db::Db,
+    error::Error,
+    live::hub::Hub,
+};
+
+/// Services that every layer of the server shares. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Core {
+    /// Settings.
+    pub config: Arc<Config>,
+    /// The time.
+    pub clock: Clock,
+    /// The database.
+    pub db: Db,
+    /// Key material for tokens.
+    pub keys: Arc<Keys>,
+    /// Sessions that were in use a moment ago.
+    pub sessions: SessionCache,
+    /// Password hashing.
+    pub passwords: Passwords,
+    /// How often one network address may try things.
+    pub rate_limits: Arc<RateLimits>,
+    /// The event stream of this node.
+    pub hub: Hub,
+    /// Detached work, which shutdown waits for.
+    pub tasks: TaskTracker,
+    /// Cancelled when the server is to stop.
+    pub shutdown: CancellationToken,
+}
+
+impl Core {
+    /// Connects to the database and creates the services. Does not run migrations.
+    pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
+        let mut db = Db::connect(&config.database_url).await?;
+        if config.sqlite_inline_reads {
+            db = db.with_inline_reads(&config.database_url);
+        }
+        let (clock, tasks) = (Clock::default(), TaskTracker::new());
+        let shutdown = CancellationToken::new();
+        let rate_limits = RateLimits::new(&clock, config.mode);
+        Ok(Self {
+            hub: Hub::new(
+                &db,
+                &clock,
+                &tasks,
+                &shutdown,
+                config.event_replay,
+                config.redis_url.clone(),
+            ),
+            config: Arc::new(config),
+            clock,
+            db,
+            keys: Arc::new(Keys::new(secret)?),
+            sessions: SessionCache::default(),
+            passwords: Passwords::default(),
+            rate_limits: Arc::new(rate_limits),
+            tasks,
+            shutdown,
+        })
+    }
+}
