@@ -44,7 +44,7 @@ impl ConversationQuery {
         nullable(async {
             let viewer = viewer(ctx)?;
             let loaders = unbatched(ctx);
-            let (Some(loaders), Some(key)) = (loaders.alone(), timeline::ahead(ctx, id)) else {
+            let (Some(loaders), Some(key)) = (loaders.direct(), timeline::ahead(ctx, id)) else {
                 return loaders.load_one(ConversationKey(id)).await;
             };
             let (db, columns) = (app(ctx).db.read(), &key.columns);
@@ -53,7 +53,7 @@ impl ConversationQuery {
             let which = (id, lookahead::columns_beside(ctx, "messages", all));
             let found = messages::timeline::with_conversation(db, viewer, which, span, columns);
             Ok(with_timeout(found).await?.map(|(conversation, part)| {
-                loaders.keep_timeline(key, part);
+                loaders.put(key, part);
                 Conversation(conversation)
             }))
         })

@@ -4,6 +4,7 @@ mod event_builder;
 pub mod filter;
 pub mod interface;
 mod query;
+mod request;
 pub mod shareable_fields;
 pub mod shared_payload;
 pub mod stream;

@@ -172,7 +172,7 @@ impl Events {
             Ok(Ok(Some(event))) => {
                 self.last = cursor;
                 if let Some(resume) = &self.resume {
-                    resume.tell(sealed);
+                    resume.record(sealed);
                 }
                 Some(Outgoing::Execute(Ok(event)))
             }
@@ -200,7 +200,7 @@ impl Events {
         let (keys, owner) = (&self.stream.who.app.keys, self.stream.who.viewer.user);
         let sealed = self.last.seal(keys, owner);
         if let Some(resume) = &self.resume {
-            resume.tell(sealed.clone());
+            resume.record(sealed.clone());
         }
         sealed
     }

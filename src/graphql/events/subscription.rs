@@ -12,11 +12,12 @@ use futures_util::{
 use crate::{
     error::Error,
     graphql::{
-        context::{Resume, app, caller, given, resume, share, viewer},
+        context::{Resume, app, caller, viewer},
         errors::Result,
         events::{
             filter::EventFilter,
             interface::Event,
+            request::{preloaded, resume, share},
             shared_payload::{Item, PreloadedEvent},
             streams::{Events, Messages},
             subscriber_stream::{SubscriberContext, SubscriberStream},
@@ -47,7 +48,7 @@ impl EventSubscription {
         #[graphql(desc = "Resume after this cursor; omit to start now.")] after: Option<String>,
         #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
     ) -> Result<impl Stream<Item = Result<Event>>> {
-        if let Some(Item::Event(event)) = given(ctx).and_then(PreloadedEvent::take) {
+        if let Some(Item::Event(event)) = preloaded(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(event.map(|event| *event)))));
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
@@ -87,7 +88,7 @@ impl EventSubscription {
         ctx: &Context<'_>,
         conversation_id: ConversationId,
     ) -> Result<impl Stream<Item = Result<Message>>> {
-        if let Some(Item::Message(message)) = given(ctx).and_then(PreloadedEvent::take) {
+        if let Some(Item::Message(message)) = preloaded(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(message.map(|message| *message)))));
         }
         let who = SubscriberContext::new(app(ctx), caller(ctx), viewer(ctx)?);

@@ -77,8 +77,8 @@ impl Loader<TimelineOf> for Loaders {
         &self,
         keys: &[TimelineOf],
     ) -> Result<HashMap<TimelineOf, Self::Value>, FieldError> {
-        if let Some(kept) = self.kept_timeline(keys) {
-            return Ok(HashMap::from([kept]));
+        if let Some(prefetched) = self.take(keys) {
+            return Ok(HashMap::from([prefetched]));
         }
         let mut found = HashMap::new();
         let alike = group(keys, |key| {

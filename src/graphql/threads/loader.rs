@@ -63,8 +63,8 @@ impl Loader<ThreadRepliesOf> for Loaders {
         &self,
         keys: &[ThreadRepliesOf],
     ) -> Result<HashMap<ThreadRepliesOf, Self::Value>, FieldError> {
-        if let Some(kept) = self.kept_replies(keys) {
-            return Ok(HashMap::from([kept]));
+        if let Some(prefetched) = self.take(keys) {
+            return Ok(HashMap::from([prefetched]));
         }
         let mut found = HashMap::new();
         let alike = group(keys, |key| {

@@ -26,7 +26,7 @@ impl ThreadQuery {
         nullable(async {
             let viewer = viewer(ctx)?;
             let loaders = unbatched(ctx);
-            let (Some(loaders), Some(key)) = (loaders.alone(), replies::ahead(ctx, id)) else {
+            let (Some(loaders), Some(key)) = (loaders.direct(), replies::ahead(ctx, id)) else {
                 return loaders.load_one(ThreadKey(id)).await;
             };
             let db = app(ctx).db.read();
@@ -37,7 +37,7 @@ impl ThreadQuery {
             let part = (&key.scope, &key.listing);
             let found = threads::replies::with_thread(db, viewer, which, part, &key.columns);
             Ok(with_timeout(found).await?.map(|(thread, part)| {
-                loaders.keep_replies(key, part);
+                loaders.put(key, part);
                 Thread(thread)
             }))
         })

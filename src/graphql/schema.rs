@@ -1,0 +1,57 @@
+//! The executable schema, its text, and the preparation of a request for it.
+
+use async_graphql::{Request, SDLExportOptions, dataloader::DataLoader};
+
+use crate::{
+    app::App,
+    graphql::{
+        Mutation, Query, Subscription, caller::Caller, context::ReadWatermark,
+        document::DocumentShape, loaders::Loaders,
+    },
+};
+
+/// The executable schema.
+pub type Schema = async_graphql::Schema<Query, Mutation, Subscription>;
+
+/// Builds the schema over a running server.
+#[must_use]
+pub fn schema(app: &App) -> Schema {
+    builder().data(app.clone()).finish()
+}
+
+/// The schema as sorted text, as stored in `schema.graphql`.
+#[must_use]
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new()
+        .sorted_fields()
+        .sorted_arguments()
+        .sorted_enum_items()
+        .include_specified_by();
+    builder().finish().sdl_with_options(options)
+}
+
+/// Attaches the data that resolvers need to a request: the caller, new loaders and the shape of the document.
+pub fn prepare(app: &App, caller: Caller, mut request: Request) -> Request {
+    // A document that cannot be parsed is not executed.
+    let document = request.parsed_query().ok();
+    let shape = document.map(DocumentShape::of).unwrap_or_default();
+    let loaders = Loaders::new(app, caller.clone());
+    let loader =
+        DataLoader::new(loaders, crate::db::spawn_with_stats).delay(app.config.loader_delay);
+    // This is read before anything is loaded, so that the loaded data is at least as new.
+    let watermark = ReadWatermark(app.hub.reached());
+    request
+        .data(caller)
+        .data(loader)
+        .data(watermark)
+        .data(shape)
+}
+
+fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
+    async_graphql::Schema::build(
+        Query::default(),
+        Mutation::default(),
+        Subscription::default(),
+    )
+    .disable_suggestions()
+}
