@@ -13,6 +13,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, timeout};
 
+use super::timeout::timed_out_recently;
 use crate::error::Error;
 
 /// SQLite before this version can corrupt a write-ahead log that two connections reset at once.
@@ -35,8 +36,6 @@ const STATEMENT_TIMEOUT: &str = "5s";
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 /// How long PostgreSQL may take for a sign of life on a connection that it does nothing on.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long connections are doubted after a statement was given up: what was asked on them before is over by then.
-const RECHECK_PERIOD: Duration = Duration::from_mins(1);
 /// How long a connection that nobody uses is believed to be good.
 const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
 
@@ -147,19 +146,6 @@ pub(super) fn postgres(url: &str, replacement: &Replacement) -> ConnectOptions {
             })
         });
     options
-}
-
-/// When a statement was last given up.
-static LAST_TIMEOUT: Mutex<Option<Instant>> = Mutex::new(None);
-
-/// A statement was given up: for a while connections that come back must show that they live.
-pub fn note_timeout() {
-    *LAST_TIMEOUT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-}
-
-fn timed_out_recently() -> bool {
-    let last = *LAST_TIMEOUT.lock().unwrap_or_else(PoisonError::into_inner);
-    last.is_some_and(|at| at.elapsed() < RECHECK_PERIOD)
 }
 
 /// Whether there is still somebody at the other end. An error closes the connection without a farewell, which nobody

@@ -1,8 +1,10 @@
 //! What reads, beside whatever writes. No rules.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+};
 
-use super::{RowRef, Tx, sqlite_reads::SqliteReads};
+use super::{row::RowRef, sqlite_reads::SqliteReads};
 use crate::error::Error;
 
 /// What reads, beside whatever writes.
@@ -69,9 +71,28 @@ pub async fn fetch_page<T, C: PageSource>(
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 
-delegate_connection!(Reader);
+#[async_trait::async_trait]
+impl ConnectionTrait for Reader {
+    fn get_database_backend(&self) -> DbBackend {
+        self.inner.get_database_backend()
+    }
 
-impl PageSource for Tx {}
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.inner.execute_raw(statement).await
+    }
+
+    async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
+        self.inner.execute_unprepared(text).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.inner.query_one_raw(statement).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.inner.query_all_raw(statement).await
+    }
+}
 
 impl PageSource for DatabaseConnection {}
 

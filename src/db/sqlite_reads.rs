@@ -20,9 +20,9 @@ use sea_orm::{DbErr, Statement, Value, sea_query::Values};
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::{
-    RowRef,
     options::{SQLITE_CACHE, SQLITE_READERS, STATEMENTS},
     query_stats,
+    row::RowRef,
 };
 
 /// Steps of SQLite's machine between two looks at how long it takes.

@@ -1,4 +1,4 @@
-//! Write transactions: they run again after a serialisation failure, and notify readers only after a commit.
+//! Write transactions: retried after a serialisation failure; wake-ups are sent only after the commit.
 
 use std::{
     future::Future,
@@ -14,13 +14,17 @@ use sea_orm::{
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 
-use super::{Db, options::Replacement};
+use super::{
+    connection::{Db, Wakeup},
+    options::Replacement,
+    reader::PageSource,
+};
 use crate::error::Error;
 
-/// Serialisation failures and deadlocks are tried again this many times.
+/// How often a transaction is retried after a serialisation failure or a deadlock.
 const RETRIES: u32 = 5;
 
-/// A transaction that may change things.
+/// An open write transaction.
 #[derive(Debug)]
 pub struct Tx {
     inner: DatabaseTransaction,
@@ -30,37 +34,28 @@ pub struct Tx {
     wakeups: Mutex<Vec<Wakeup>>,
 }
 
-/// Whom to tell once a transaction is committed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wakeup {
-    Readers,
-    Ephemeral,
-    Workers,
-    Sessions,
-}
-
 impl Tx {
-    /// Rings the doorbell once this transaction is committed: it wrote an event.
+    /// Wakes up event subscribers after the commit, because this transaction wrote an event.
     pub fn notify_on_commit(&self) {
-        self.add_wakeup(Wakeup::Readers);
+        self.add_wakeup(Wakeup::Events);
     }
 
-    /// Rings the doorbell of fleeting changes once this transaction is committed.
+    /// Wakes up subscribers of presence and typing after the commit.
     pub fn notify_ephemeral_on_commit(&self) {
         self.add_wakeup(Wakeup::Ephemeral);
     }
 
-    /// Wakes a worker once this transaction is committed: it asked for background work.
+    /// Wakes up a worker after the commit, because this transaction added a job.
     pub fn wake_worker_on_commit(&self) {
         self.add_wakeup(Wakeup::Workers);
     }
 
-    /// What is known of sessions is looked up again once this transaction is committed: it ends some.
+    /// Invalidates cached sessions after the commit, because this transaction ends some.
     pub fn invalidate_sessions_on_commit(&self) {
         self.add_wakeup(Wakeup::Sessions);
     }
 
-    /// A statement of this transaction may take longer than one of a request: up to five minutes.
+    /// Raises the time limit of this transaction's statements from that of a request to five minutes.
     pub async fn extend_timeout(&self) -> Result<(), Error> {
         if self.get_database_backend() == DbBackend::Postgres {
             let text = "SET LOCAL statement_timeout = '5min'";
@@ -69,9 +64,9 @@ impl Tx {
         Ok(())
     }
 
-    /// Runs a statement, unless an earlier one has failed. PostgreSQL refuses such a statement by itself, and answers
-    /// COMMIT with a rollback that looks like success. SQLite may have rolled back without being asked, and would
-    /// execute the statement outside any transaction.
+    /// Runs a statement, unless an earlier one has failed. PostgreSQL rejects such a statement, but its response to
+    /// COMMIT is a rollback that looks like success. SQLite may have rolled back by itself, and would run the
+    /// statement outside any transaction.
     async fn execute<T>(
         &self,
         statement: impl Future<Output = Result<T, DbErr>>,
@@ -105,7 +100,7 @@ impl Drop for SetOnDrop<'_> {
     }
 }
 
-/// Has the connections replaced, unless COMMIT or ROLLBACK has succeeded.
+/// Requests that connections are replaced, unless COMMIT or ROLLBACK has succeeded.
 struct ReplaceOnDrop<'a>(&'a Replacement);
 
 impl Drop for ReplaceOnDrop<'_> {
@@ -115,8 +110,8 @@ impl Drop for ReplaceOnDrop<'_> {
 }
 
 impl Db {
-    /// Runs `work` in one transaction: committed when it succeeds, undone when it fails, and run
-    /// again from the start when the database reports a serialisation failure or a deadlock.
+    /// Runs `work` in one transaction. Commits when it succeeds and rolls back when it fails. Runs it again from the
+    /// start when the database reports a serialisation failure or a deadlock.
     pub async fn write<T, F, Fut>(&self, mut work: F) -> Result<T, Error>
     where
         F: FnMut(Arc<Tx>) -> Fut,
@@ -136,8 +131,8 @@ impl Db {
         F: FnMut(Arc<Tx>) -> Fut,
         Fut: Future<Output = Result<T, Error>>,
     {
-        // A deferred SQLite transaction that reads and then writes fails at once when somebody else
-        // wrote meanwhile; an immediate one waits its turn.
+        // A deferred SQLite transaction that reads and then writes fails immediately when another transaction wrote
+        // meanwhile; an immediate one waits for the lock.
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
@@ -156,13 +151,13 @@ impl Db {
             Ok(_) if tx.failed.into_inner() => {
                 self.end(tx.inner.rollback()).await?;
                 let message =
-                    "the error of a statement was ignored; its transaction is rolled back";
+                    "the error of a statement was ignored, so its transaction is rolled back";
                 return Err(Error::internal(message));
             }
             Ok(value) => value,
             Err(error) => {
                 if let Err(rollback) = self.end(tx.inner.rollback()).await {
-                    // The first error says what happened; a lost connection rolls back by itself.
+                    // The first error is the cause; a lost connection rolls back by itself.
                     tracing::debug!(error = %rollback, "a transaction could not be rolled back");
                 }
                 return Err(error);
@@ -180,16 +175,16 @@ impl Db {
     }
 
     async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, Error> {
-        let begun = self.writer.begin_with_options(options).await;
-        // A connection that failed to begin may still be in a transaction that nobody will end.
-        if matches!(begun, Err(DbErr::Exec(_) | DbErr::Query(_))) {
+        let result = self.writer.begin_with_options(options).await;
+        // A connection on which BEGIN failed may still be in a transaction that nothing will end.
+        if matches!(result, Err(DbErr::Exec(_) | DbErr::Query(_))) {
             self.replacement.request();
         }
-        Ok(begun?)
+        Ok(result?)
     }
 
     /// Ends a transaction by COMMIT or ROLLBACK. When that fails or is cancelled, the state of the connection is unknown.
-    /// SQLite has then often rolled back by itself while sqlx still counts an open transaction: on that connection
+    /// SQLite has often rolled back by itself while sqlx still counts an open transaction. On such a connection
     /// the next BEGIN would become a savepoint, and no later COMMIT would reach the disk.
     async fn end(&self, end: impl Future<Output = Result<(), DbErr>>) -> Result<(), Error> {
         let unconfirmed = ReplaceOnDrop(&self.replacement);
@@ -230,3 +225,5 @@ impl ConnectionTrait for Tx {
         self.execute(self.inner.query_all_raw(statement)).await
     }
 }
+
+impl PageSource for Tx {}

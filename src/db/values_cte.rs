@@ -2,6 +2,8 @@
 
 use sea_orm::Value;
 
+use super::statement::placeholders;
+
 /// A table of values that a statement begins with.
 #[derive(Clone, Debug)]
 pub struct ValuesCte {
@@ -26,7 +28,7 @@ impl ValuesCte {
         let nothing: Vec<Value> = values.iter().take(COLUMNS).map(Value::as_null).collect();
         let missing = length.next_power_of_two() - length;
         values.extend(std::iter::repeat_n(nothing, missing).flatten());
-        let row = format!("({})", super::placeholders(COLUMNS));
+        let row = format!("({})", placeholders(COLUMNS));
         let rows = vec![row; length + missing].join(", ");
         Self {
             text: format!("{head} AS (VALUES {rows})"),

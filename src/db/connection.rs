@@ -1,0 +1,143 @@
+//! The connected database: one writer and several readers on SQLite, one pool on PostgreSQL, and the wake-ups that
+//! follow a commit.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use sea_orm::{Database, DatabaseConnection, DbBackend};
+use tokio::sync::{Notify, watch};
+
+use super::{
+    options::{Replacement, SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
+    query_stats::with_stats,
+    reader::Reader,
+};
+use crate::error::Error;
+
+/// A connected database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Db {
+    pub(super) writer: DatabaseConnection,
+    reader: Reader,
+    pub(super) replacement: Replacement,
+    /// Counts commits of this process that wrote events.
+    wakeups: Arc<watch::Sender<u64>>,
+    /// Counts commits of this process that changed ephemeral state: presence and typing.
+    ephemeral_wakeups: Arc<watch::Sender<u64>>,
+    job_wakeup: Arc<Notify>,
+    /// Counts changes that may have ended sessions. Sessions that were cached at an earlier count are loaded again.
+    session_endings: Arc<AtomicU64>,
+}
+
+/// Which component a commit wakes up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wakeup {
+    /// Subscribers of the event log.
+    Events,
+    /// Subscribers of presence and typing.
+    Ephemeral,
+    Workers,
+    Sessions,
+}
+
+impl Db {
+    /// Connects to `sqlite:PATH` or `postgres://…`. Creates a missing SQLite file.
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        let replacement = Replacement::default();
+        let (writer, reader) = if url.starts_with("sqlite:") {
+            let writer = Database::connect(sqlite(url, 1, false, &replacement)).await?;
+            let reader = sqlite(url, SQLITE_READERS, true, &replacement);
+            let reader = Database::connect(reader).await?;
+            assert_sqlite_version(&writer).await?;
+            (with_stats(writer), with_stats(reader))
+        } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            let pool = with_stats(Database::connect(postgres(url, &replacement)).await?);
+            (pool.clone(), pool)
+        } else {
+            let message = "The database URL begins with neither `sqlite:` nor `postgres:`.";
+            return Err(Error::internal(message));
+        };
+        Ok(Self {
+            writer,
+            reader: Reader::new(reader),
+            replacement,
+            wakeups: Arc::new(watch::Sender::new(0)),
+            ephemeral_wakeups: Arc::new(watch::Sender::new(0)),
+            job_wakeup: Arc::new(Notify::new()),
+            session_endings: Arc::default(),
+        })
+    }
+
+    /// On SQLite, reads pages of lists on the calling thread. The rows are the same.
+    #[must_use]
+    pub fn with_inline_reads(mut self, url: &str) -> Self {
+        self.reader = self.reader.inline_reads(url);
+        self
+    }
+
+    /// Whether this is SQLite or PostgreSQL.
+    #[must_use]
+    pub fn backend(&self) -> DbBackend {
+        self.writer.get_database_backend()
+    }
+
+    /// The connections for reading. On SQLite they cannot write.
+    #[must_use]
+    pub fn read(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// The connection for migrations.
+    #[must_use]
+    pub fn migrate(&self) -> &DatabaseConnection {
+        &self.writer
+    }
+
+    /// Changes after every commit of this process that wrote events.
+    #[must_use]
+    pub fn wakeups(&self) -> watch::Receiver<u64> {
+        self.wakeups.subscribe()
+    }
+
+    /// Changes after every commit of this process that changed presence or typing.
+    #[must_use]
+    pub fn ephemeral_wakeups(&self) -> watch::Receiver<u64> {
+        self.ephemeral_wakeups.subscribe()
+    }
+
+    /// Wakes up one waiter after every commit of this process that added a job.
+    #[must_use]
+    pub fn job_wakeup(&self) -> &Notify {
+        &self.job_wakeup
+    }
+
+    /// How many session endings this process knows of.
+    #[must_use]
+    pub fn session_endings(&self) -> u64 {
+        self.session_endings.load(Ordering::Acquire)
+    }
+
+    /// Records that sessions ended, on this node or on another one.
+    pub fn note_session_endings(&self) {
+        self.session_endings.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn notify(&self, wakeup: Wakeup) {
+        let count = |count: &mut u64| *count = count.wrapping_add(1);
+        match wakeup {
+            Wakeup::Events => self.wakeups.send_modify(count),
+            Wakeup::Ephemeral => self.ephemeral_wakeups.send_modify(count),
+            Wakeup::Workers => self.job_wakeup.notify_one(),
+            Wakeup::Sessions => self.note_session_endings(),
+        }
+    }
+
+    /// Closes every connection. SQLite then merges the write-ahead log into the database file.
+    pub async fn close(self) -> Result<(), Error> {
+        self.reader.close().await?;
+        self.writer.close().await?;
+        Ok(())
+    }
+}
