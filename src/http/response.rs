@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
 
-use super::guard::{GuardError, MOST_ERRORS, Stage};
+use super::guard::{GuardError, MAX_ERRORS, Stage};
 use super::negotiation::MediaType;
 use crate::error::Code;
 
@@ -185,7 +185,7 @@ impl GraphqlResponse {
             data: None,
             errors: refusals
                 .into_iter()
-                .take(MOST_ERRORS)
+                .take(MAX_ERRORS)
                 .map(ResponseError::from)
                 .collect(),
         }
@@ -217,7 +217,7 @@ impl GraphqlResponse {
             errors: response
                 .errors
                 .into_iter()
-                .take(MOST_ERRORS)
+                .take(MAX_ERRORS)
                 .map(|error| ResponseError::from_executor(error, ran))
                 .collect(),
         }
@@ -468,7 +468,7 @@ mod tests {
     fn errors_are_few_and_short() {
         let errors = (0..50).map(|_| failed(&"ü".repeat(5000), false)).collect();
         let answer = GraphqlResponse::executed(Response::from_errors(errors));
-        assert_eq!(answer.errors.len(), MOST_ERRORS);
+        assert_eq!(answer.errors.len(), MAX_ERRORS);
         assert!(
             answer
                 .errors

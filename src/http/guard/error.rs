@@ -4,6 +4,9 @@ use async_graphql::Pos;
 
 use crate::error::Code;
 
+/// Maximum errors in one response.
+pub const MAX_ERRORS: usize = 10;
+
 /// Where in its reading a document failed; decides the HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -37,6 +40,12 @@ pub struct GuardError {
     pub at: Option<Pos>,
     /// The limit and the figures of a `TOO_COMPLEX`.
     pub excess: Option<Excess>,
+}
+
+impl From<GuardError> for Vec<GuardError> {
+    fn from(error: GuardError) -> Self {
+        vec![error]
+    }
 }
 
 impl GuardError {

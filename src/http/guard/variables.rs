@@ -12,8 +12,7 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Positioned, Value, Variables, parser};
 use serde_json::{Map, Value as Json};
 
-use super::MOST_ERRORS;
-use super::error::GuardError;
+use super::error::{GuardError, MAX_ERRORS};
 
 /// The input side of a schema.
 #[derive(Debug)]
@@ -146,7 +145,7 @@ impl VariableTypes {
         let mut coerced = Coerced::default();
         let mut problems = Vec::new();
         for definition in declared {
-            if problems.len() >= MOST_ERRORS {
+            if problems.len() >= MAX_ERRORS {
                 break;
             }
             let name = &definition.node.name.node;
