@@ -1,11 +1,10 @@
 //! Who sends a request, and from where.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::net::IpAddr;
 
 use axum::http::{HeaderMap, header::AUTHORIZATION, header::USER_AGENT, request::Parts};
 
-use super::{AppState, headers::RequestId, server::ConnectionPermit};
+use super::{connection_limit::ConnectionInfo, headers::RequestId, state::AppState};
 use crate::{
     db::with_timeout,
     domain::sessions::{self, Viewer},
@@ -18,25 +17,6 @@ use crate::{
 const TOKEN_LENGTH: usize = 4096;
 /// How much of a client's description of itself is kept, in characters.
 const USER_AGENT_LENGTH: usize = 256;
-
-/// The connection that a request came over.
-#[derive(Clone, Debug)]
-pub(super) struct ConnectionInfo {
-    /// The other end's address.
-    pub(super) address: SocketAddr,
-    /// Its place among the connections, kept for as long as anything uses the connection.
-    _slot: Arc<ConnectionPermit>,
-}
-
-impl ConnectionInfo {
-    /// The other end of a connection that was just accepted.
-    pub(super) fn new(address: SocketAddr, slot: ConnectionPermit) -> Self {
-        Self {
-            address,
-            _slot: Arc::new(slot),
-        }
-    }
-}
 
 impl AppState {
     /// The person behind an access token. A token that is not good, any more or at all, is nobody's.

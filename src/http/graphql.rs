@@ -18,13 +18,14 @@ use http_body::Body as _;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
-    AppState, client, headers,
+    client, headers,
     negotiation::{MediaType, Streaming, is_json},
     operation::{self, Operation},
     origin,
     request::GraphqlRequest,
     response::GraphqlResponse,
     socket, sse,
+    state::AppState,
 };
 use crate::{error::Code, graphql::context::Caller};
 
@@ -36,7 +37,7 @@ const BODY_TIME: Duration = Duration::from_secs(20);
 /// Answers whatever comes to `/graphql`.
 pub(super) async fn handle(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
-    if socket::is_asked_for(&parts) {
+    if socket::is_upgrade(&parts) {
         return Box::pin(socket::upgrade(state, parts)).await;
     }
     let accepted = MediaType::accepted(&parts.headers);

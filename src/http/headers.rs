@@ -17,7 +17,7 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{AppState, negotiation::MediaType, response::GraphqlResponse};
+use super::{negotiation::MediaType, response::GraphqlResponse, state::AppState};
 use crate::{config::Mode, error::Code};
 
 /// Longest request target, in bytes.

@@ -11,7 +11,7 @@ use axum::{
 use migration::{Migrator, MigratorTrait};
 use serde_json::json;
 
-use super::{AppState, headers};
+use super::{headers, state::AppState};
 
 /// A database that does not answer within this time is not reachable.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -16,10 +16,10 @@ use futures_util::{
 use serde_json::{Map, Value as Json};
 
 use super::{
-    AppState,
     guard::{Admitted, Document},
     request::GraphqlRequest,
     response::{GraphqlResponse, Outcome},
+    state::AppState,
 };
 use crate::{
     db::{self, QueryStats},

@@ -21,11 +21,12 @@ use futures_util::{Stream, StreamExt, stream::unfold};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    AppState,
-    client::{self, ConnectionInfo},
+    client,
+    connection_limit::ConnectionInfo,
     operation::{self, FINAL_EVENT_TIMEOUT, Operation, Payload},
     response::{GraphqlResponse, Outcome, Part},
-    socket::PING,
+    socket::PING_INTERVAL,
+    state::AppState,
     stream_limit::StreamPermit,
 };
 use crate::{
@@ -131,7 +132,7 @@ impl EventStream {
         let now = Instant::now();
         let (mut session, mut lapses, mut place) = (None, None, None);
         if let Some(viewer) = viewer {
-            place = state.stream_limit.take(viewer.user);
+            place = state.stream_limit.acquire(viewer.user);
             if place.is_none() {
                 // As a status, not as an event: the client is to come back later.
                 let message = "You have as many streams as one person may have.";
@@ -185,7 +186,9 @@ impl EventStream {
         }
         loop {
             let now = Instant::now();
-            let cut = self.cut.unwrap_or(now + PING + FINAL_EVENT_TIMEOUT);
+            let cut = self
+                .cut
+                .unwrap_or(now + PING_INTERVAL + FINAL_EVENT_TIMEOUT);
             tokio::select! {
                 biased;
                 () = self.state.shutdown.cancelled() => return None,
@@ -195,7 +198,7 @@ impl EventStream {
                     self.cut = Some(cut.min(now + FINAL_EVENT_TIMEOUT));
                 }
                 said = self.answers.next() => return self.told(said),
-                () = sleep_until(self.quiet_since + PING) => return Some(COMMENT),
+                () = sleep_until(self.quiet_since + PING_INTERVAL) => return Some(COMMENT),
             }
         }
     }

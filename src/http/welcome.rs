@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{AppState, headers};
+use super::{headers, state::AppState};
 use crate::config::Mode;
 
 /// The page holds its style sheet, and nothing else that could act.

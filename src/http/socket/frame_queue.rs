@@ -1,7 +1,8 @@
-//! One socket, and what waits to be sent on it, bounded in number and size. Answers never wait: a client that asks more
-//! than it reads is cut off. Events do: a stream goes on when there is room again, since the log keeps what follows.
+//! The send queue of one socket, bounded in frames and bytes. A response never waits for room: if it does not fit, the
+//! socket is closed, because the client requests more than it reads. An event waits: its stream continues when there is
+//! room, and the log keeps the events after it.
 //!
-//! As long as the client keeps up, whoever has an event for it sends it there and then: nobody else is woken for it.
+//! While the client keeps up, the task that has an event writes it to the socket directly. No other task wakes up.
 
 use std::{
     collections::VecDeque,
@@ -17,23 +18,23 @@ use tokio::sync::{Notify, Semaphore};
 
 use super::protocol::Close;
 
-/// Messages that may wait.
-const MESSAGES: usize = 256;
-/// Bytes of answers that may wait, beside one answer of any size.
-const ANSWERS: usize = 1024 * 1024;
-/// Bytes of events that may wait, beside one event of any size.
-const EVENTS: usize = 512 * 1024;
-/// An event counts as at least so many bytes: they leave half of the messages to answers.
-const EVENT: usize = EVENTS / (MESSAGES / 2);
+/// Maximum frames in the queue.
+const MAX_FRAMES: usize = 256;
+/// Maximum bytes of queued responses. A single response may be larger.
+const RESPONSE_BYTES: usize = 1024 * 1024;
+/// Maximum bytes of queued events. A single event may be larger.
+const EVENT_BYTES: usize = 512 * 1024;
+/// Minimum bytes that an event counts as, so that events leave half of the frames to responses.
+const MIN_EVENT_BYTES: usize = EVENT_BYTES / (MAX_FRAMES / 2);
 
-/// One thing to send.
+/// A frame to send.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Frame {
     /// A message of the protocol.
     Text(String),
-    /// A ping of the WebSocket itself.
+    /// A ping of the WebSocket protocol.
     Ping,
-    /// The end.
+    /// The last frame.
     Close(Close),
 }
 
@@ -59,51 +60,51 @@ impl From<Frame> for Message {
     }
 }
 
-/// The room that a frame takes until it was sent, in bytes.
+/// The bytes that a frame reserves until it is sent.
 #[derive(Clone, Copy, Debug)]
 enum Budget {
-    GraphqlResponse(usize),
+    Response(usize),
     Event(usize),
 }
 
-/// A socket that many may write to.
+/// A socket that several tasks write to.
 #[derive(Debug)]
 pub(super) struct FrameQueue<S = WebSocket>(Arc<Shared<S>>);
 
 #[derive(Debug)]
 struct Shared<S> {
-    line: Mutex<Queue<S>>,
-    /// What is left for events.
-    room: Semaphore,
-    /// Rung when something waits to be sent.
-    waits: Notify,
+    queue: Mutex<Queue<S>>,
+    /// Bytes that events may still reserve.
+    event_budget: Semaphore,
+    /// Notified when the sending task has work.
+    pending: Notify,
     overflow: Notify,
 }
 
 #[derive(Debug)]
 struct Queue<S> {
     socket: S,
-    waiting: VecDeque<(Frame, Budget)>,
-    /// The room of what the socket was given and has not sent yet.
+    frames: VecDeque<(Frame, Budget)>,
+    /// Reserved by the frame that the socket holds and has not sent yet.
     sending: Option<Budget>,
-    /// Bytes of answers that wait.
-    answers: usize,
-    pace: Backpressure,
-    /// Whether more came than may wait. From then on nothing is put there: what came after a gap would move the
-    /// client's cursor over it.
+    /// Bytes of queued responses.
+    response_bytes: usize,
+    backpressure: Backpressure,
+    /// Whether the queue has overflowed. It then accepts no frames: an event after a gap would move the client's cursor
+    /// past the gap.
     is_full: bool,
-    /// Whether a close was sent, or nothing can be.
-    is_over: bool,
+    /// Whether a close frame was sent, or sending has failed.
+    is_closed: bool,
 }
 
-/// How far the socket keeps up.
+/// Whether the socket keeps up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Backpressure {
-    /// It has sent everything that it was given.
+    /// It has sent all its frames.
     Idle,
-    /// It was given events that it may not have sent yet.
-    PreloadedEvent,
-    /// It has no room. What waits for it is sent by its own task.
+    /// It holds events that are not flushed yet.
+    Unflushed,
+    /// It accepts no more frames. Its own task sends the queued ones.
     Blocked,
 }
 
@@ -115,160 +116,159 @@ impl<S> Clone for FrameQueue<S> {
 
 impl<S: Sink<Message> + Unpin> FrameQueue<S> {
     pub(super) fn new(socket: S) -> Self {
-        let line = Queue {
+        let queue = Queue {
             socket,
-            waiting: VecDeque::new(),
+            frames: VecDeque::new(),
             sending: None,
-            answers: 0,
-            pace: Backpressure::Idle,
+            response_bytes: 0,
+            backpressure: Backpressure::Idle,
             is_full: false,
-            is_over: false,
+            is_closed: false,
         };
         Self(Arc::new(Shared {
-            line: Mutex::new(line),
-            room: Semaphore::new(EVENTS),
-            waits: Notify::new(),
+            queue: Mutex::new(queue),
+            event_budget: Semaphore::new(EVENT_BYTES),
+            pending: Notify::new(),
             overflow: Notify::new(),
         }))
     }
 
-    fn line(&self) -> MutexGuard<'_, Queue<S>> {
-        let line = &self.0.line;
-        line.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Queue<S>> {
+        let queue = &self.0.queue;
+        queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets a frame wait to be sent, or gives the socket up when too many do.
+    /// Queues a frame. If the queue is full, the socket is closed instead.
     pub(super) fn push(&self, frame: Frame) {
-        let mut line = self.line();
-        if line.is_full {
+        let mut queue = self.lock();
+        if queue.is_full {
             return;
         }
-        let size = frame.size().min(ANSWERS);
-        line.is_full = line.answers + size > ANSWERS || line.waiting.len() >= MESSAGES;
-        if line.is_full {
+        let size = frame.size().min(RESPONSE_BYTES);
+        queue.is_full =
+            queue.response_bytes + size > RESPONSE_BYTES || queue.frames.len() >= MAX_FRAMES;
+        if queue.is_full {
             self.0.overflow.notify_one();
         } else {
-            line.answers += size;
-            line.waiting
-                .push_back((frame, Budget::GraphqlResponse(size)));
+            queue.response_bytes += size;
+            queue.frames.push_back((frame, Budget::Response(size)));
         }
-        self.0.waits.notify_one();
+        self.0.pending.notify_one();
     }
 
-    /// Gives the socket an event, when there is room for it. It may keep it until [`FrameQueue::flush`].
-    pub(super) async fn push_in_turn(&self, frame: Frame) {
-        let Some(frame) = self.give(frame) else {
+    /// Sends or queues an event, and waits for room if necessary. The socket may hold the event until
+    /// [`FrameQueue::flush`].
+    pub(super) async fn push_event(&self, frame: Frame) {
+        let Some(frame) = self.try_send(frame) else {
             return;
         };
-        let size = frame.size().clamp(EVENT, EVENTS);
-        let room = self
-            .0
-            .room
-            .acquire_many(u32::try_from(size).unwrap_or(u32::MAX));
-        if let Ok(room) = room.await {
-            room.forget();
+        let size = frame.size().clamp(MIN_EVENT_BYTES, EVENT_BYTES);
+        let budget = &self.0.event_budget;
+        let reserved = budget.acquire_many(u32::try_from(size).unwrap_or(u32::MAX));
+        if let Ok(permits) = reserved.await {
+            permits.forget();
         }
-        let mut line = self.line();
-        if !line.is_full {
-            line.waiting.push_back((frame, Budget::Event(size)));
-            self.0.waits.notify_one();
+        let mut queue = self.lock();
+        if !queue.is_full {
+            queue.frames.push_back((frame, Budget::Event(size)));
+            self.0.pending.notify_one();
         }
     }
 
-    /// Gives the socket an event if nothing else waits for it, or else back.
-    fn give(&self, frame: Frame) -> Option<Frame> {
-        let mut line = self.line();
-        if line.is_full || line.is_over {
+    /// Writes an event to the socket if the queue is empty, and returns it otherwise.
+    fn try_send(&self, frame: Frame) -> Option<Frame> {
+        let mut queue = self.lock();
+        if queue.is_full || queue.is_closed {
             return None;
         }
-        if line.pace == Backpressure::Blocked || !line.waiting.is_empty() {
+        if queue.backpressure == Backpressure::Blocked || !queue.frames.is_empty() {
             return Some(frame);
         }
-        line.pace = Backpressure::PreloadedEvent;
-        let given = Pin::new(&mut line.socket).start_send(frame.into());
+        queue.backpressure = Backpressure::Unflushed;
+        let written = Pin::new(&mut queue.socket).start_send(frame.into());
         let mut context = Context::from_waker(Waker::noop());
-        let ready = Pin::new(&mut line.socket).poll_ready(&mut context);
-        if given.is_err() || !matches!(ready, Poll::Ready(Ok(()))) {
-            // The socket's own task waits for room, or finds out that there is no socket any more.
-            line.pace = Backpressure::Blocked;
-            self.0.waits.notify_one();
+        let ready = Pin::new(&mut queue.socket).poll_ready(&mut context);
+        if written.is_err() || !matches!(ready, Poll::Ready(Ok(()))) {
+            // The socket's own task waits for room, or finds that the connection is closed.
+            queue.backpressure = Backpressure::Blocked;
+            self.0.pending.notify_one();
         }
         None
     }
 
-    /// Sends the events that the socket was given.
+    /// Flushes the events that the socket holds.
     pub(super) fn flush(&self) {
-        let mut line = self.line();
-        if line.pace != Backpressure::PreloadedEvent {
+        let mut queue = self.lock();
+        if queue.backpressure != Backpressure::Unflushed {
             return;
         }
         let mut context = Context::from_waker(Waker::noop());
-        let flushed = Pin::new(&mut line.socket).poll_flush(&mut context);
+        let flushed = Pin::new(&mut queue.socket).poll_flush(&mut context);
         if let Poll::Ready(Ok(())) = flushed {
-            line.pace = Backpressure::Idle;
+            queue.backpressure = Backpressure::Idle;
         } else {
-            line.pace = Backpressure::Blocked;
-            self.0.waits.notify_one();
+            queue.backpressure = Backpressure::Blocked;
+            self.0.pending.notify_one();
         }
     }
 
-    /// Sends what waits until a close was sent, or nothing can be.
+    /// Sends queued frames until a close frame is sent or sending fails.
     pub(super) async fn send(&self) {
         loop {
-            let sending = poll_fn(|context| self.line().poll_send(context, &self.0.room));
+            let sending = poll_fn(|context| self.lock().poll_send(context, &self.0.event_budget));
             if sending.await {
                 return;
             }
-            self.0.waits.notified().await;
+            self.0.pending.notified().await;
         }
     }
 
-    /// Waits until more came than may wait.
+    /// Completes when the queue overflows.
     pub(super) async fn overflowed(&self) {
         self.0.overflow.notified().await;
     }
 }
 
 impl<S: Stream + Unpin> FrameQueue<S> {
-    /// What comes next from the other side.
-    pub(super) async fn hear(&self) -> Option<S::Item> {
+    /// Returns the next message of the client.
+    pub(super) async fn receive(&self) -> Option<S::Item> {
         poll_fn(|context| {
-            let mut line = self.0.line.lock().unwrap_or_else(PoisonError::into_inner);
-            Pin::new(&mut line.socket).poll_next(context)
+            let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
+            Pin::new(&mut queue.socket).poll_next(context)
         })
         .await
     }
 }
 
 impl<S: Sink<Message> + Unpin> Queue<S> {
-    /// Sends all that waits, and then tells whether it is over. Whoever is given up is still sent what had found room,
-    /// so that they resume further on each time, however slowly they read.
-    fn poll_send(&mut self, context: &mut Context<'_>, room: &Semaphore) -> Poll<bool> {
-        self.pace = Backpressure::Blocked;
+    /// Sends all queued frames. Returns whether the socket is closed. After an overflow, the frames that are already
+    /// queued are still sent, so that even a very slow client resumes from a later position each time.
+    fn poll_send(&mut self, context: &mut Context<'_>, event_budget: &Semaphore) -> Poll<bool> {
+        self.backpressure = Backpressure::Blocked;
         loop {
             let flushed = ready!(Pin::new(&mut self.socket).poll_flush(context));
             match self.sending.take() {
-                Some(Budget::GraphqlResponse(size)) => self.answers -= size,
-                Some(Budget::Event(size)) => room.add_permits(size),
+                Some(Budget::Response(size)) => self.response_bytes -= size,
+                Some(Budget::Event(size)) => event_budget.add_permits(size),
                 None => {}
             }
-            if flushed.is_err() || self.is_over {
-                self.is_over = true;
+            if flushed.is_err() || self.is_closed {
+                self.is_closed = true;
                 return Poll::Ready(true);
             }
-            let (frame, room) = match self.waiting.pop_front() {
+            let (frame, budget) = match self.frames.pop_front() {
                 Some(next) => next,
-                None if self.is_full => (Frame::Close(Close::TOO_SLOW), Budget::GraphqlResponse(0)),
+                None if self.is_full => (Frame::Close(Close::TOO_SLOW), Budget::Response(0)),
                 None => break,
             };
-            self.is_over = matches!(frame, Frame::Close(_));
-            self.sending = Some(room);
+            self.is_closed = matches!(frame, Frame::Close(_));
+            self.sending = Some(budget);
             if Pin::new(&mut self.socket).start_send(frame.into()).is_err() {
-                self.is_over = true;
+                self.is_closed = true;
                 return Poll::Ready(true);
             }
         }
-        self.pace = Backpressure::Idle;
+        self.backpressure = Backpressure::Idle;
         Poll::Ready(false)
     }
 }
@@ -282,16 +282,16 @@ mod tests {
 
     use super::*;
 
-    /// A socket whose client reads when it is told to.
+    /// A socket whose client reads only as many messages as the test allows.
     #[derive(Debug, Default)]
-    struct Tap {
-        /// How many messages it has room for.
+    struct FakeSocket {
+        /// Messages that the client still reads.
         room: usize,
-        given: VecDeque<Message>,
+        buffered: VecDeque<Message>,
         sent: Vec<Message>,
     }
 
-    impl Sink<Message> for Tap {
+    impl Sink<Message> for FakeSocket {
         type Error = Infallible;
 
         fn poll_ready(
@@ -302,7 +302,7 @@ mod tests {
         }
 
         fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Infallible> {
-            self.given.push_back(message);
+            self.buffered.push_back(message);
             Ok(())
         }
 
@@ -310,11 +310,11 @@ mod tests {
             mut self: Pin<&mut Self>,
             _: &mut Context<'_>,
         ) -> Poll<Result<(), Infallible>> {
-            let count = self.room.min(self.given.len());
+            let count = self.room.min(self.buffered.len());
             self.room -= count;
-            let sent: Vec<_> = self.given.drain(..count).collect();
+            let sent: Vec<_> = self.buffered.drain(..count).collect();
             self.sent.extend(sent);
-            if self.given.is_empty() {
+            if self.buffered.is_empty() {
                 Poll::Ready(Ok(()))
             } else {
                 Poll::Pending
@@ -329,25 +329,25 @@ mod tests {
         }
     }
 
-    impl FrameQueue<Tap> {
-        /// One whose socket has no room from the beginning.
+    impl FrameQueue<FakeSocket> {
+        /// A queue whose socket accepts no frames from the start.
         fn blocked() -> Self {
-            let outbox = Self::new(Tap::default());
-            assert_eq!(outbox.push_in_turn(Frame::Ping).now_or_never(), Some(()));
-            assert_eq!(outbox.line().pace, Backpressure::Blocked);
-            outbox
+            let queue = Self::new(FakeSocket::default());
+            assert_eq!(queue.push_event(Frame::Ping).now_or_never(), Some(()));
+            assert_eq!(queue.lock().backpressure, Backpressure::Blocked);
+            queue
         }
 
-        /// The client reads so many messages; what is sent then.
+        /// Lets the client read `count` messages and returns them.
         fn reads(&self, count: usize) -> Vec<Message> {
-            self.line().socket.room = count;
+            self.lock().socket.room = count;
             let _ = unconstrained(self.send()).now_or_never();
-            self.line().socket.room = 0;
-            std::mem::take(&mut self.line().socket.sent)
+            self.lock().socket.room = 0;
+            std::mem::take(&mut self.lock().socket.sent)
         }
 
         fn is_full(&self) -> bool {
-            self.line().is_full
+            self.lock().is_full
         }
     }
 
@@ -360,102 +360,105 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn while_nothing_waits_events_are_sent_by_whoever_has_them() {
-        let outbox = FrameQueue::new(Tap {
+    async fn an_empty_queue_writes_events_to_the_socket_directly() {
+        let queue = FrameQueue::new(FakeSocket {
             room: 1,
-            ..Tap::default()
+            ..FakeSocket::default()
         });
-        outbox.push_in_turn(text(1)).await;
-        outbox.flush();
-        assert_eq!(outbox.line().socket.sent, [message(text(1))]);
-        outbox.push_in_turn(text(2)).await;
-        outbox.push_in_turn(text(3)).await;
-        outbox.push(text(4));
-        assert_eq!(outbox.reads(0), [message(text(1))]);
+        queue.push_event(text(1)).await;
+        queue.flush();
+        assert_eq!(queue.lock().socket.sent, [message(text(1))]);
+        queue.push_event(text(2)).await;
+        queue.push_event(text(3)).await;
+        queue.push(text(4));
+        assert_eq!(queue.reads(0), [message(text(1))]);
         assert_eq!(
-            outbox.reads(3),
+            queue.reads(3),
             [2, 3, 4].map(|length| message(text(length)))
         );
-        outbox.line().socket.room = 1;
-        outbox.push_in_turn(text(5)).await;
-        outbox.flush();
-        assert_eq!(outbox.line().socket.sent, [message(text(5))]);
+        queue.lock().socket.room = 1;
+        queue.push_event(text(5)).await;
+        queue.flush();
+        assert_eq!(queue.lock().socket.sent, [message(text(5))]);
     }
 
     #[tokio::test]
-    async fn a_full_queue_gives_the_socket_up() {
-        let outbox = FrameQueue::blocked();
+    async fn a_full_queue_closes_the_socket() {
+        let queue = FrameQueue::blocked();
         for _ in 0..256 {
-            outbox.push(text(1));
+            queue.push(text(1));
         }
-        assert!(!outbox.is_full());
-        outbox.push(text(1));
-        outbox.overflowed().await;
-        outbox.push(text(1));
-        outbox.push_in_turn(text(1)).await;
-        assert_eq!(outbox.reads(1), [message(Frame::Ping)]);
+        assert!(!queue.is_full());
+        queue.push(text(1));
+        queue.overflowed().await;
+        queue.push(text(1));
+        queue.push_event(text(1)).await;
+        assert_eq!(queue.reads(1), [message(Frame::Ping)]);
         for _ in 0..256 {
-            assert_eq!(outbox.reads(1), [message(text(1))]);
-            outbox.push(text(1));
-            outbox.push_in_turn(text(1)).await;
+            assert_eq!(queue.reads(1), [message(text(1))]);
+            queue.push(text(1));
+            queue.push_event(text(1)).await;
         }
         let last = message(Frame::Close(Close::TOO_SLOW));
-        assert_eq!(outbox.reads(2), [last]);
+        assert_eq!(queue.reads(2), [last]);
     }
 
     #[tokio::test]
-    async fn bytes_count_until_they_are_sent() {
-        let outbox = FrameQueue::blocked();
-        outbox.reads(1);
+    async fn responses_count_until_they_are_sent() {
+        let queue = FrameQueue::blocked();
+        queue.reads(1);
         for _ in 0..5 {
-            outbox.push(text(ANSWERS));
-            assert_eq!(outbox.reads(1), [message(text(ANSWERS))]);
+            queue.push(text(RESPONSE_BYTES));
+            assert_eq!(queue.reads(1), [message(text(RESPONSE_BYTES))]);
         }
-        outbox.push(text(ANSWERS));
-        assert_eq!(outbox.reads(0), []);
-        assert!(!outbox.is_full());
-        outbox.push(text(1));
-        assert!(outbox.is_full());
+        queue.push(text(RESPONSE_BYTES));
+        assert_eq!(queue.reads(0), []);
+        assert!(!queue.is_full());
+        queue.push(text(1));
+        assert!(queue.is_full());
     }
 
     #[tokio::test]
     async fn one_message_may_be_larger_than_the_queue() {
-        let outbox = FrameQueue::blocked();
-        outbox.push(text(3 * ANSWERS));
-        outbox.push_in_turn(text(3 * EVENTS)).await;
-        let sent = [Frame::Ping, text(3 * ANSWERS), text(3 * EVENTS)];
-        assert_eq!(outbox.reads(3), sent.map(message));
-        outbox.push(text(1));
-        assert!(!outbox.is_full());
+        let queue = FrameQueue::blocked();
+        queue.push(text(3 * RESPONSE_BYTES));
+        queue.push_event(text(3 * EVENT_BYTES)).await;
+        let sent = [Frame::Ping, text(3 * RESPONSE_BYTES), text(3 * EVENT_BYTES)];
+        assert_eq!(queue.reads(3), sent.map(message));
+        queue.push(text(1));
+        assert!(!queue.is_full());
     }
 
     #[tokio::test]
-    async fn events_wait_for_room_and_answers_pass_them() {
-        let outbox = FrameQueue::blocked();
-        outbox.push_in_turn(text(EVENTS - 1)).await;
-        let mut next = Box::pin(outbox.push_in_turn(text(EVENT)));
+    async fn events_wait_for_room_and_responses_overtake_them() {
+        let queue = FrameQueue::blocked();
+        queue.push_event(text(EVENT_BYTES - 1)).await;
+        let mut next = Box::pin(queue.push_event(text(MIN_EVENT_BYTES)));
         assert_eq!((&mut next).now_or_never(), None);
-        outbox.push(text(ANSWERS));
-        // Given to the socket is not sent.
-        assert_eq!(outbox.reads(1), [message(Frame::Ping)]);
+        queue.push(text(RESPONSE_BYTES));
+        // The socket holds the event but has not sent it.
+        assert_eq!(queue.reads(1), [message(Frame::Ping)]);
         assert_eq!((&mut next).now_or_never(), None);
-        assert_eq!(outbox.reads(1), [message(text(EVENTS - 1))]);
+        assert_eq!(queue.reads(1), [message(text(EVENT_BYTES - 1))]);
         next.await;
-        assert_eq!(outbox.reads(2), [text(ANSWERS), text(EVENT)].map(message));
-        assert!(!outbox.is_full());
+        assert_eq!(
+            queue.reads(2),
+            [text(RESPONSE_BYTES), text(MIN_EVENT_BYTES)].map(message)
+        );
+        assert!(!queue.is_full());
     }
 
     #[tokio::test]
-    async fn many_small_events_leave_room_for_answers() {
-        let outbox = FrameQueue::blocked();
+    async fn many_small_events_leave_room_for_responses() {
+        let queue = FrameQueue::blocked();
         let mut events = 0;
-        while let Some(()) = unconstrained(outbox.push_in_turn(text(1))).now_or_never() {
+        while let Some(()) = unconstrained(queue.push_event(text(1))).now_or_never() {
             events += 1;
         }
         assert_eq!(events, 128);
         for _ in 0..128 {
-            outbox.push(text(1));
+            queue.push(text(1));
         }
-        assert!(!outbox.is_full());
+        assert!(!queue.is_full());
     }
 }

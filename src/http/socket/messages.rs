@@ -1,23 +1,23 @@
-//! What a socket says in the `graphql-transport-ws` protocol.
+//! Encodes the messages of the `graphql-transport-ws` protocol that the server sends.
 
 use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use crate::graphql::events::shared_payload::Shared;
+use crate::{graphql::events::shared_payload::Shared, http::response::GraphqlResponse};
 
-/// An answer of an operation.
+/// A response of an operation, from its JSON.
 #[must_use]
 pub(super) fn next(id: &str, payload: &str) -> String {
     let id = Json::from(id);
     format!(r#"{{"id":{id},"type":"next","payload":{payload}}}"#)
 }
 
-/// The same of an answer that many are given.
+/// A response of a subscription, from a payload that several subscribers share.
 #[must_use]
 pub(super) fn shared(id: &str, shared: &Shared) -> String {
     let mut text = String::with_capacity(shared.size() + 2 * id.len() + 40);
-    // Writing to a text does not fail.
+    // Writing to a string cannot fail.
     let _ = write!(
         text,
         r#"{{"id":{},"type":"next","payload":"#,
@@ -28,13 +28,13 @@ pub(super) fn shared(id: &str, shared: &Shared) -> String {
     text
 }
 
-/// Why an operation did not run, as a JSON array of errors. It ends the operation.
+/// The errors of an operation that did not run. The message ends the operation.
 #[must_use]
-pub(super) fn error(id: &str, errors: &Json) -> String {
-    json!({"id": id, "type": "error", "payload": errors}).to_string()
+pub(super) fn error(id: &str, response: &GraphqlResponse) -> String {
+    json!({"id": id, "type": "error", "payload": response.errors}).to_string()
 }
 
-/// An operation ended.
+/// The end of an operation.
 #[must_use]
 pub(super) fn complete(id: &str) -> String {
     json!({"id": id, "type": "complete"}).to_string()
@@ -45,11 +45,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn frames_are_json_whatever_the_id_is() {
+    fn messages_are_valid_json_for_any_id() {
         let id = "\"\\\u{7}ü";
         for frame in [
             next(id, "{\"data\":1}"),
-            error(id, &json!([])),
+            error(id, &GraphqlResponse::internal()),
             complete(id),
         ] {
             let frame: Json = serde_json::from_str(&frame).unwrap();

@@ -1,5 +1,5 @@
-//! The `graphql-transport-ws` protocol as a machine without input, output or clock of its own: it is told what was
-//! heard and what time it is, and says what to do.
+//! The `graphql-transport-ws` protocol as a state machine without I/O and without a clock: it receives messages and the
+//! time, and returns the step to perform.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -8,65 +8,64 @@ use serde::Deserialize;
 use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
-use super::super::request::GraphqlRequest;
+use crate::http::request::GraphqlRequest;
 
-/// The name of the only protocol spoken.
+/// The only supported subprotocol.
 pub(super) const NAME: &str = "graphql-transport-ws";
 
-/// Time for the first `connection_init`.
-const INIT: Duration = Duration::from_secs(10);
-/// Silence of ours after which the other side is asked whether it is there.
-pub(in crate::http) const PING: Duration = Duration::from_secs(25);
-/// Silence of theirs after which nobody is there.
-const DEAD: Duration = Duration::from_mins(1);
-/// Operations at once.
-const OPERATIONS: usize = 100;
-/// Longest operation id, in bytes. Every frame of the operation repeats it.
-const ID_LENGTH: usize = 128;
-/// Messages in a row before they are slowed down.
+/// Maximum time for the `connection_init` to arrive.
+const INIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Interval between pings, which detect a client that is gone.
+pub(in crate::http) const PING_INTERVAL: Duration = Duration::from_secs(25);
+/// Time without any frame from the client after which the socket closes.
+const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Maximum concurrent operations of a socket.
+const MAX_OPERATIONS: usize = 100;
+/// Maximum length of an operation id, in bytes. Every message of the operation repeats it.
+const MAX_ID_LENGTH: usize = 128;
+/// Messages that a client may send without a pause.
 const BURST: u32 = 100;
-/// Time in which one more message is allowed: 50 each second.
-const PACE: Duration = Duration::from_millis(20);
+/// Time after which one more message is allowed: 50 per second.
+const MESSAGE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// Why a socket is closed. The code decides whether clients come back.
+/// Why a socket is closed. The code decides whether clients reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Close {
-    /// Close code.
     pub(super) code: u16,
-    /// At most 123 bytes, or the frame is not valid.
+    /// At most 123 bytes; a control frame holds no more.
     pub(super) reason: &'static str,
 }
 
 impl Close {
-    /// Not a message of the protocol.
+    /// The message is not one of the protocol.
     pub(super) const INVALID: Self = Self::new(4400, "Invalid message");
-    /// An operation before the connection is acknowledged.
+    /// An operation arrived before the connection was acknowledged.
     pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
-    /// The token is not good, or not any more. Clients renew it and come back.
+    /// The token is invalid or has expired. Clients renew it and reconnect.
     pub(super) const FORBIDDEN: Self = Self::new(4403, "Forbidden");
-    /// The session is over. Clients do not come back with it.
+    /// The session has ended. Clients do not reconnect with it.
     pub(super) const SESSION_ENDED: Self = Self::new(4401, "Session ended");
-    /// Not our protocol.
+    /// The client does not support the subprotocol.
     pub(super) const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
-    /// No `connection_init` in time.
+    /// No `connection_init` arrived in time.
     pub(super) const INIT_TIMEOUT: Self = Self::new(4408, "Connection initialisation timeout");
-    /// The id of an operation that still runs.
+    /// The id belongs to a running operation.
     pub(super) const DUPLICATE: Self = Self::new(4409, "Subscriber already exists");
-    /// A second `connection_init`.
+    /// A second `connection_init` arrived.
     pub(super) const REPEATED_INIT: Self = Self::new(4429, "Too many initialisation requests");
-    /// Nothing was heard for too long.
-    pub(super) const DEAD: Self = Self::new(1001, "Nothing was heard for too long");
-    /// A message larger than allowed.
+    /// No frame arrived for too long.
+    pub(super) const IDLE: Self = Self::new(1001, "Connection timed out");
+    /// The message is larger than allowed.
     pub(super) const TOO_BIG: Self = Self::new(1009, "Message too big");
-    /// The server stops; another one, or the same one again, takes over.
+    /// The server stops. Clients reconnect to another node, or to this one after its restart.
     pub(super) const RESTART: Self = Self::new(1012, "Service restart");
-    /// The client reads more slowly than things happen. It comes back and resumes.
+    /// The client reads more slowly than events arrive. It reconnects and resumes.
     pub(super) const TOO_SLOW: Self = Self::new(1013, "Reading too slowly");
-    /// The person has too many sockets.
+    /// The user has too many streams.
     pub(super) const TOO_MANY: Self = Self::new(1013, "Too many sockets");
-    /// The other side broke the WebSocket protocol itself.
-    pub(super) const BROKEN: Self = Self::new(1002, "Protocol error");
-    /// The database is away.
+    /// The client violated the WebSocket protocol.
+    pub(super) const PROTOCOL_ERROR: Self = Self::new(1002, "Protocol error");
+    /// The database cannot be reached.
     pub(super) const UNAVAILABLE: Self = Self::new(1013, "Try again later");
 
     const fn new(code: u16, reason: &'static str) -> Self {
@@ -74,34 +73,28 @@ impl Close {
     }
 }
 
-/// What to do next.
+/// The next action of the connection.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step {
-    /// Nothing.
     Nothing,
-    /// Send this.
+    /// Send this message.
     Reply(String),
     /// Send a ping frame.
     Ping,
-    /// Find out who this is, then call [`Machine::accept`] or close.
+    /// Authenticate the client with this payload, then call [`Machine::accept`] or close.
     Authenticate(Map<String, Json>),
     /// Run this operation, and call [`Machine::finish`] when it ends.
     Start {
-        /// Its id.
         id: String,
-        /// What it asks for.
         call: GraphqlRequest,
     },
-    /// Refuse this operation: too many run already.
+    /// Reject this operation, because the maximum is running.
     TooMany {
-        /// Its id.
         id: String,
-        /// How many may run.
         maximum: usize,
     },
     /// Stop this operation.
     Stop {
-        /// Its id.
         id: String,
     },
     /// Close the socket.
@@ -139,45 +132,45 @@ enum Phase {
     Ready,
 }
 
-/// One connection's state.
+/// The protocol state of one connection.
 #[derive(Debug)]
 pub(super) struct Machine {
     phase: Phase,
     operations: HashSet<String>,
     opened: Instant,
-    heard: Instant,
-    pinged: Instant,
+    last_received: Instant,
+    last_ping: Instant,
     expires: Option<Instant>,
-    /// When the allowance is full again; it moves on with every message.
+    /// When the allowance of messages is full again. Each message moves it by one interval.
     full_at: Instant,
 }
 
 impl Machine {
-    /// A connection that was just opened.
+    /// The state of a new connection.
     #[must_use]
     pub(super) fn new(now: Instant) -> Self {
         Self {
             phase: Phase::Opened,
             operations: HashSet::new(),
             opened: now,
-            heard: now,
-            pinged: now,
+            last_received: now,
+            last_ping: now,
             expires: None,
             full_at: now,
         }
     }
 
-    /// Something came from the other side, be it only a pong.
-    pub(super) fn hear(&mut self, now: Instant) {
-        self.heard = now;
+    /// Records that a frame of any kind arrived.
+    pub(super) fn note_activity(&mut self, now: Instant) {
+        self.last_received = now;
     }
 
-    /// A text message came.
+    /// Handles a text message.
     pub(super) fn receive(&mut self, text: &str, now: Instant) -> Step {
-        self.hear(now);
-        self.full_at = self.full_at.max(now) + PACE;
+        self.note_activity(now);
+        self.full_at = self.full_at.max(now) + MESSAGE_INTERVAL;
         match serde_json::from_str(text) {
-            Err(_not_one_of_ours) => Step::Close(Close::INVALID),
+            Err(_invalid) => Step::Close(Close::INVALID),
             Ok(Incoming::ConnectionInit { payload }) => {
                 if self.phase != Phase::Opened {
                     return Step::Close(Close::REPEATED_INIT);
@@ -197,7 +190,7 @@ impl Machine {
                 if self.operations.remove(&id) {
                     Step::Stop { id }
                 } else {
-                    // It ended by itself while the message was on its way.
+                    // The operation ended while the message was in transit.
                     Step::Nothing
                 }
             }
@@ -208,7 +201,7 @@ impl Machine {
         if self.phase != Phase::Ready {
             return Step::Close(Close::UNAUTHORIZED);
         }
-        if id.is_empty() || id.len() > ID_LENGTH {
+        if id.is_empty() || id.len() > MAX_ID_LENGTH {
             return Step::Close(Close::INVALID);
         }
         if self.operations.contains(&id) {
@@ -217,58 +210,58 @@ impl Machine {
         let Ok(call) = GraphqlRequest::from_json(payload) else {
             return Step::Close(Close::INVALID);
         };
-        if self.operations.len() >= OPERATIONS {
+        if self.operations.len() >= MAX_OPERATIONS {
             return Step::TooMany {
                 id,
-                maximum: OPERATIONS,
+                maximum: MAX_OPERATIONS,
             };
         }
         self.operations.insert(id.clone());
         Step::Start { id, call }
     }
 
-    /// The connection is accepted; its token, if there is one, lapses at `expires`.
+    /// Acknowledges the connection. The socket closes at `expires`, when its token is no longer valid.
     pub(super) fn accept(&mut self, expires: Option<Instant>) -> Step {
         self.phase = Phase::Ready;
         self.expires = expires;
         Step::Reply(json!({"type": "connection_ack"}).to_string())
     }
 
-    /// An operation ended by itself. False when the client had stopped it before and wants to hear no more.
+    /// Removes an operation that ended. False if the client has stopped it: it then receives no more messages for it.
     pub(super) fn finish(&mut self, id: &str) -> bool {
         self.operations.remove(id)
     }
 
-    /// When [`Machine::tick`] has something to do at the latest.
+    /// The time at which [`Machine::tick`] must be called at the latest.
     #[must_use]
     pub(super) fn deadline(&self) -> Instant {
-        let init = (self.phase != Phase::Ready).then(|| self.opened + INIT);
-        [init, self.expires]
-            .into_iter()
-            .flatten()
-            .fold((self.pinged + PING).min(self.heard + DEAD), Instant::min)
+        let init = (self.phase != Phase::Ready).then(|| self.opened + INIT_TIMEOUT);
+        [init, self.expires].into_iter().flatten().fold(
+            (self.last_ping + PING_INTERVAL).min(self.last_received + IDLE_TIMEOUT),
+            Instant::min,
+        )
     }
 
-    /// Time has passed.
+    /// Checks the timeouts and the ping interval.
     pub(super) fn tick(&mut self, now: Instant) -> Step {
-        if self.phase != Phase::Ready && now >= self.opened + INIT {
+        if self.phase != Phase::Ready && now >= self.opened + INIT_TIMEOUT {
             Step::Close(Close::INIT_TIMEOUT)
         } else if self.expires.is_some_and(|expires| now >= expires) {
             Step::Close(Close::FORBIDDEN)
-        } else if now >= self.heard + DEAD {
-            Step::Close(Close::DEAD)
-        } else if now >= self.pinged + PING {
-            self.pinged = now;
+        } else if now >= self.last_received + IDLE_TIMEOUT {
+            Step::Close(Close::IDLE)
+        } else if now >= self.last_ping + PING_INTERVAL {
+            self.last_ping = now;
             Step::Ping
         } else {
             Step::Nothing
         }
     }
 
-    /// Until when nothing more is to be read: a client that floods waits in its own queue.
+    /// The time until which no message is read. The messages of a client that floods wait in its own TCP connection.
     #[must_use]
-    pub(super) fn pause(&self) -> Option<Instant> {
-        self.full_at.checked_sub(PACE * BURST)
+    pub(super) fn paused_until(&self) -> Option<Instant> {
+        self.full_at.checked_sub(MESSAGE_INTERVAL * BURST)
     }
 }
 
@@ -319,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn the_payload_of_the_first_message_says_who_it_is() {
+    fn connection_init_authenticates_with_its_payload() {
         let (mut machine, now) = opened();
         let step = machine.receive(r#"{"type":"connection_init","payload":{"token":"t"}}"#, now);
         let Step::Authenticate(payload) = step else {
@@ -329,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn one_init_is_enough() {
+    fn a_second_connection_init_closes_the_socket() {
         let (mut machine, now) = opened();
         machine.receive(INIT_MESSAGE, now);
         closes(&machine.receive(INIT_MESSAGE, now), 4429);
@@ -338,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_is_closed_in_time() {
+    fn a_missing_connection_init_closes_the_socket() {
         let (mut machine, now) = opened();
         assert_eq!(machine.deadline(), now + Duration::from_secs(10));
         assert_eq!(
@@ -349,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_closes() {
+    fn invalid_messages_close_the_socket() {
         let messages = [
             "",
             "{",
@@ -376,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_taken_until_its_operation_ends() {
+    fn an_id_can_be_reused_after_its_operation_ends() {
         let (mut machine, now) = ready();
         assert!(matches!(
             machine.receive(&subscribe("1"), now),
@@ -402,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn operations_are_limited_without_closing() {
+    fn too_many_operations_do_not_close_the_socket() {
         let (mut machine, now) = ready();
         for id in 0..100 {
             assert!(matches!(
@@ -421,7 +414,7 @@ mod tests {
     }
 
     #[test]
-    fn pings_are_answered_and_sent_and_the_dead_are_dropped() {
+    fn pings_are_acknowledged_and_idle_sockets_are_closed() {
         let (mut machine, now) = ready();
         let step = machine.receive(r#"{"type":"ping","payload":{"a":1}}"#, now);
         assert_eq!(
@@ -431,21 +424,21 @@ mod tests {
         assert_eq!(machine.receive(r#"{"type":"pong"}"#, now), Step::Nothing);
         let mut time = now;
         for _ in 0..2 {
-            time += PING;
+            time += PING_INTERVAL;
             assert_eq!(machine.deadline(), time);
             assert_eq!(machine.tick(time), Step::Ping);
         }
-        assert_eq!(machine.deadline(), now + DEAD);
-        closes(&machine.tick(now + DEAD), 1001);
-        machine.hear(now + DEAD);
+        assert_eq!(machine.deadline(), now + IDLE_TIMEOUT);
+        closes(&machine.tick(now + IDLE_TIMEOUT), 1001);
+        machine.note_activity(now + IDLE_TIMEOUT);
         assert_eq!(
-            machine.tick(now + DEAD + Duration::from_secs(14)),
+            machine.tick(now + IDLE_TIMEOUT + Duration::from_secs(14)),
             Step::Nothing
         );
     }
 
     #[test]
-    fn a_lapsed_token_closes() {
+    fn an_expired_token_closes_the_socket() {
         let (mut machine, now) = opened();
         machine.receive(INIT_MESSAGE, now);
         machine.accept(Some(now + Duration::from_secs(5)));
@@ -454,15 +447,15 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_slowed_down_to_fifty_each_second() {
+    fn floods_are_limited_to_fifty_messages_per_second() {
         let (mut machine, now) = opened();
         for _ in 0..100 {
-            assert!(machine.pause().is_none_or(|until| until <= now));
+            assert!(machine.paused_until().is_none_or(|until| until <= now));
             machine.receive(r#"{"type":"pong"}"#, now);
         }
         machine.receive(r#"{"type":"pong"}"#, now);
-        assert_eq!(machine.pause(), Some(now + PACE));
-        machine.receive(r#"{"type":"pong"}"#, now + PACE * 50);
-        assert!(machine.pause().unwrap() < now + PACE * 50);
+        assert_eq!(machine.paused_until(), Some(now + MESSAGE_INTERVAL));
+        machine.receive(r#"{"type":"pong"}"#, now + MESSAGE_INTERVAL * 50);
+        assert!(machine.paused_until().unwrap() < now + MESSAGE_INTERVAL * 50);
     }
 }

@@ -1,0 +1,282 @@
+//! One socket: receives messages, starts and stops operations, and decides when the socket closes.
+
+use std::collections::HashMap;
+use std::pin::pin;
+use std::time::Duration;
+
+use axum::extract::ws::Message;
+use axum::http::StatusCode;
+use serde_json::{Map, Value as Json};
+use tokio::task::{AbortHandle, JoinError, JoinSet};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{
+    frame_queue::{Frame, FrameQueue},
+    messages,
+    operation_task::{self, TaskEnd},
+    protocol::{Close, Machine, Step},
+};
+use crate::{
+    error::Code,
+    graphql::context::Caller,
+    http::{
+        client, operation::FINAL_EVENT_TIMEOUT, request::GraphqlRequest, response::GraphqlResponse,
+        state::AppState, stream_limit::StreamPermit,
+    },
+    live::hub::SessionWatch,
+};
+
+/// Interval between checks that the session still exists, in case the notification of its end was lost.
+const SESSION_CHECK_INTERVAL: Duration = Duration::from_secs(30);
+/// Maximum time to send the close frame, and then for the client to acknowledge it.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Runs a socket until one side closes it.
+pub(super) async fn serve(state: AppState, queue: FrameQueue, caller: Caller, has_protocol: bool) {
+    let mut connection = Connection {
+        machine: Machine::new(Instant::now()),
+        queue: queue.clone(),
+        tasks: JoinSet::new(),
+        running: HashMap::new(),
+        caller,
+        token: None,
+        session: None,
+        session_end_deadline: None,
+        next_session_check: None,
+        permit: None,
+        state,
+    };
+    let mut sending = pin!(queue.send());
+    let run = async {
+        if has_protocol {
+            connection.run().await
+        } else {
+            Some(Close::SUBPROTOCOL)
+        }
+    };
+    let close = tokio::select! {
+        close = run => close,
+        () = sending.as_mut() => None,
+    };
+    // Aborts the tasks of the socket.
+    drop(connection);
+    let Some(close) = close else { return };
+    queue.push(Frame::Close(close));
+    if timeout(CLOSE_TIMEOUT, sending).await.is_ok() {
+        // Dropping a TCP connection with unread data resets it, and the client could lose the close frame.
+        let _ = timeout(CLOSE_TIMEOUT, async {
+            while let Some(Ok(_)) = queue.receive().await {}
+        })
+        .await;
+    }
+}
+
+struct Connection {
+    state: AppState,
+    machine: Machine,
+    queue: FrameQueue,
+    tasks: JoinSet<TaskEnd>,
+    /// The tasks of running operations by operation id.
+    running: HashMap<String, AbortHandle>,
+    caller: Caller,
+    token: Option<String>,
+    session: Option<SessionWatch>,
+    /// Set when the session has ended: the time until which its subscriptions may send their final event.
+    session_end_deadline: Option<Instant>,
+    next_session_check: Option<Instant>,
+    permit: Option<StreamPermit>,
+}
+
+impl Connection {
+    /// Runs until there is a reason to close the socket. `None` when the client has disconnected.
+    async fn run(&mut self) -> Option<Close> {
+        loop {
+            let now = Instant::now();
+            let is_over = |until| until <= now || self.running.is_empty();
+            if self.session_end_deadline.is_some_and(is_over) {
+                return Some(Close::SESSION_ENDED);
+            }
+            let pause = self.machine.paused_until().filter(|until| *until > now);
+            let wake = [self.next_session_check, pause, self.session_end_deadline]
+                .into_iter()
+                .flatten()
+                .fold(self.machine.deadline(), Instant::min);
+            let step = tokio::select! {
+                biased;
+                () = self.state.shutdown.cancelled() => return Some(Close::RESTART),
+                () = self.queue.overflowed() => return Some(Close::TOO_SLOW),
+                Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
+                    self.task_ended(ended)
+                }
+                () = client::over(&mut self.session) => {
+                    self.session = None;
+                    self.session_end_deadline = Some(now + FINAL_EVENT_TIMEOUT);
+                    Step::Nothing
+                }
+                () = sleep_until(wake) => self.tick(),
+                message = self.queue.receive(), if pause.is_none() => match message {
+                    None => return None,
+                    Some(Err(error)) => return Some(close_for(&error)),
+                    Some(Ok(message)) => self.receive(message),
+                },
+            };
+            if let Some(close) = self.perform(step).await {
+                return Some(close);
+            }
+        }
+    }
+
+    fn receive(&mut self, message: Message) -> Step {
+        let now = Instant::now();
+        match message {
+            Message::Text(text) => self.machine.receive(&text, now),
+            Message::Binary(_) => Step::Close(Close::INVALID),
+            // After a close frame, the next read acknowledges it and ends the stream.
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+                self.machine.note_activity(now);
+                Step::Nothing
+            }
+        }
+    }
+
+    fn tick(&mut self) -> Step {
+        let now = Instant::now();
+        if self.next_session_check.is_some_and(|at| at <= now) {
+            self.next_session_check = Some(now + SESSION_CHECK_INTERVAL);
+            let (state, token) = (self.state.clone(), self.token.clone());
+            self.tasks.spawn(async move {
+                // An unreachable database ends no session.
+                let viewer = state.authenticate(token.as_deref()).await;
+                TaskEnd::SessionChecked {
+                    is_valid: !matches!(viewer, Ok(None)),
+                }
+            });
+        }
+        self.machine.tick(now)
+    }
+
+    /// Performs a step of the protocol. Returns the reason to close the socket, if there is one.
+    async fn perform(&mut self, step: Step) -> Option<Close> {
+        match step {
+            Step::Nothing => {}
+            Step::Reply(text) => self.queue.push(Frame::Text(text)),
+            Step::Ping => self.queue.push(Frame::Ping),
+            // Boxed, so that the connection does not carry the size of a future that runs once.
+            Step::Authenticate(payload) => return Box::pin(self.authenticate(&payload)).await,
+            Step::Start { id, call } => self.start(id, call),
+            Step::TooMany { id, maximum } => {
+                let message = format!("A socket runs at most {maximum} operations at once.");
+                let refused = GraphqlResponse::refused(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    Code::LimitReached,
+                    message,
+                );
+                self.queue.push(Frame::Text(messages::error(&id, &refused)));
+            }
+            Step::Stop { id } => {
+                if let Some(task) = self.running.remove(&id) {
+                    task.abort();
+                }
+            }
+            Step::Close(close) => return Some(close),
+        }
+        None
+    }
+
+    /// Authenticates the client by the payload of `connection_init`, and acknowledges the connection.
+    async fn authenticate(&mut self, payload: &Map<String, Json>) -> Option<Close> {
+        self.token = token(payload);
+        let viewer = match self.state.authenticate(self.token.as_deref()).await {
+            Ok(None) if self.token.is_some() => return Some(Close::FORBIDDEN),
+            Ok(viewer) => viewer,
+            Err(_unavailable) => return Some(Close::UNAVAILABLE),
+        };
+        let now = Instant::now();
+        let mut expires = None;
+        if let Some(viewer) = &viewer {
+            self.permit = self.state.stream_limit.acquire(viewer.user);
+            if self.permit.is_none() {
+                return Some(Close::TOO_MANY);
+            }
+            let left = viewer.token_expires_at - self.state.app.clock.now();
+            // Subscriptions end when the token expires, and send their final event before the socket closes.
+            expires = Some(now + left.to_std().unwrap_or_default() + FINAL_EVENT_TIMEOUT);
+            self.next_session_check = Some(now + SESSION_CHECK_INTERVAL);
+            self.session = match self.state.app.hub.watch(viewer.session).await {
+                Ok(watch) => Some(watch),
+                Err(_unavailable) => return Some(Close::UNAVAILABLE),
+            };
+        }
+        self.caller.viewer = viewer;
+        let step = self.machine.accept(expires);
+        if let Step::Reply(text) = step {
+            self.queue.push(Frame::Text(text));
+        }
+        None
+    }
+
+    fn start(&mut self, id: String, call: GraphqlRequest) {
+        let (state, caller) = (self.state.clone(), self.caller.clone());
+        // Boxed, so that a subscription's task does not carry the size of its start for as long as it runs.
+        let starting = Box::pin(operation_task::start(
+            state,
+            caller,
+            self.token.clone(),
+            call,
+        ));
+        let (session, queue) = (self.session.clone(), self.queue.clone());
+        let run = operation_task::run(starting, id.clone(), session, queue);
+        let task = self.tasks.spawn(run);
+        self.running.insert(id, task);
+    }
+
+    fn task_ended(&mut self, ended: Result<TaskEnd, JoinError>) -> Step {
+        match ended {
+            Ok(TaskEnd::SessionChecked { is_valid: true }) => Step::Nothing,
+            Ok(TaskEnd::SessionChecked { is_valid: false }) => Step::Close(Close::FORBIDDEN),
+            Ok(TaskEnd::Interrupted) => Step::Close(Close::TOO_SLOW),
+            Ok(TaskEnd::Operation { id, is_reported }) => {
+                self.running.remove(&id);
+                if self.machine.finish(&id) && !is_reported {
+                    Step::Reply(messages::complete(&id))
+                } else {
+                    Step::Nothing
+                }
+            }
+            Err(failed) => {
+                let found = self
+                    .running
+                    .iter()
+                    .find(|(_, task)| task.id() == failed.id());
+                let Some(id) = found.map(|(id, _)| id.clone()) else {
+                    // The client stopped the operation, which aborted its task.
+                    return Step::Nothing;
+                };
+                self.running.remove(&id);
+                self.machine.finish(&id);
+                let masked = GraphqlResponse::internal().with_request_id(&self.caller.request_id);
+                Step::Reply(messages::error(&id, &masked))
+            }
+        }
+    }
+}
+
+/// Returns the token of `{"authorization": "Bearer …"}` or `{"token": "…"}`.
+fn token(payload: &Map<String, Json>) -> Option<String> {
+    let text = |name: &str| payload.get(name).and_then(Json::as_str);
+    text("authorization")
+        .or_else(|| text("Authorization"))
+        .map(|text| client::bearer_in(text).unwrap_or(text))
+        .or_else(|| text("token"))
+        .map(str::to_owned)
+}
+
+/// Returns the close code for a frame that could not be read.
+fn close_for(error: &axum::Error) -> Close {
+    // axum does not expose the error type of its WebSocket library. A test asserts this text.
+    if error.to_string().starts_with("Space limit exceeded") {
+        Close::TOO_BIG
+    } else {
+        Close::PROTOCOL_ERROR
+    }
+}
