@@ -9,7 +9,7 @@ use sea_orm::{
 
 use crate::{
     db::{self, Tx, ValuesCte},
-    domain::sessions::Viewer,
+    domain::{predicates, sessions::Viewer},
     entity::{
         conversation::{self, ConversationKind},
         message,
@@ -49,8 +49,7 @@ impl InConversation {
     /// Whether the viewer may see this message, as [`crate::domain::messages::visible`] has it.
     #[must_use]
     pub fn sees(&self, message: &message::Model) -> bool {
-        message.conversation_id == self.conversation.id
-            && message.seq >= self.participant.visible_from_seq
+        predicates::sees(&self.participant, message)
     }
 
     /// Passes when the viewer's role is at least this one.

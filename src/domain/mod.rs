@@ -11,6 +11,7 @@ pub mod messages;
 pub mod notifications;
 pub mod pagination;
 pub mod participants;
+pub mod predicates;
 pub mod presence;
 pub mod reads;
 pub mod sessions;

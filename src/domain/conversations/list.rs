@@ -8,12 +8,7 @@ use sea_orm::{
 
 use crate::{
     db::{self, PageSource, RowRef},
-    domain::{
-        conversations::visible,
-        reads::{count, unread::UNREAD},
-        sessions::Viewer,
-        users,
-    },
+    domain::{conversations::visible, predicates::unread, reads::count, sessions::Viewer, users},
     entity::{
         conversation::{self, ConversationKind},
         participant, user,
@@ -132,7 +127,8 @@ fn select(
         list = list.filter(Expr::cust(format!(
             "EXISTS (SELECT 1 FROM participant p
              JOIN message m ON m.conversation_id = p.conversation_id
-             WHERE p.id = participant.id AND {UNREAD})"
+             WHERE p.id = participant.id AND {})",
+            unread("m", "p")
         )));
     }
     if let Some(is_archived) = narrowing.is_archived {

@@ -4,7 +4,7 @@ use sea_orm::Value;
 
 use crate::{
     db::{self, Tx, ValuesCte},
-    domain::text,
+    domain::{predicates, text},
     entity::message,
     error::Error,
 };
@@ -37,8 +37,9 @@ pub(super) async fn write_in(
              CROSS JOIN participant p
              WHERE m.id = v.message_id AND u.username_key = v.name AND u.id <> m.sender_id
                  AND p.conversation_id = m.conversation_id AND p.user_id = u.id
-                 AND m.seq >= p.visible_from_seq",
-            table.text
+                 AND {}",
+            table.text,
+            predicates::visible_to("m", "p")
         );
         db::execute(tx, &text, table.values).await?;
     }

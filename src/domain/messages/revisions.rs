@@ -9,8 +9,8 @@ use sea_orm::{
 use crate::{
     db,
     domain::{
-        messages::VISIBLE,
         pagination::{PageRequest, Slice},
+        predicates::visible,
         sessions::Viewer,
     },
     entity::{mention, message_revision},
@@ -28,9 +28,10 @@ pub async fn revisions<C: ConnectionTrait>(
     let text = format!(
         "SELECT * FROM (
              SELECT r.*, ROW_NUMBER() OVER (PARTITION BY r.message_id ORDER BY r.number DESC) AS place
-             FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
-             AND r.message_id IN ({}) AND r.number < ?
+             FROM message_revision r JOIN message m ON m.id = r.message_id
+             WHERE {} AND r.message_id IN ({}) AND r.number < ?
          ) AS list WHERE place <= ? ORDER BY number DESC",
+        visible("m"),
         db::placeholders(messages.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
@@ -54,8 +55,9 @@ pub async fn by_id<C: ConnectionTrait>(
     ids: &[RevisionId],
 ) -> Result<Vec<message_revision::Model>, Error> {
     let text = format!(
-        "SELECT r.* FROM message_revision r JOIN message m ON m.id = r.message_id {VISIBLE}
-         AND r.id IN ({})",
+        "SELECT r.* FROM message_revision r JOIN message m ON m.id = r.message_id
+         WHERE {} AND r.id IN ({})",
+        visible("m"),
         db::placeholders(ids.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
@@ -77,8 +79,9 @@ pub async fn mentioned<C: ConnectionTrait>(
 ) -> Result<HashMap<MessageId, Vec<UserId>>, Error> {
     let text = format!(
         "SELECT n.message_id, n.user_id
-         FROM mention n JOIN message m ON m.id = n.message_id {VISIBLE}
-         AND n.message_id IN ({}) ORDER BY n.user_id",
+         FROM mention n JOIN message m ON m.id = n.message_id
+         WHERE {} AND n.message_id IN ({}) ORDER BY n.user_id",
+        visible("m"),
         db::placeholders(messages.len())
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];

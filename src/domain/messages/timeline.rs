@@ -10,11 +10,11 @@ use crate::{
     domain::{
         conversations,
         messages::{
-            SHOWN, VISIBLE_FROM, find,
+            find,
             projection::{Columns, Row},
         },
         pagination::{Direction, PageRequest, Slice, fetch_with_parent, union_all_with},
-        reads::unread::UNREAD,
+        predicates::{shown, unread, visible_from},
         sessions::Viewer,
     },
     entity::conversation,
@@ -94,10 +94,11 @@ fn select(
 ) -> (String, Vec<Value>) {
     let list = ("m.conversation_id", conversation.into());
     let here: Vec<Value> = vec![conversation.into(), viewer.user.into()];
-    let start = (VISIBLE_FROM, here.clone());
+    let (visible_from, shown) = (visible_from("?"), shown("m"));
+    let start = (visible_from.as_str(), here.clone());
     let (rest, more) = span.sql_from(list, "m.seq", false, Some(start));
     let lane = lane(include_replies);
-    let text = format!("{columns} WHERE m.seq >= {VISIBLE_FROM} {lane} AND {SHOWN}{rest}");
+    let text = format!("{columns} WHERE m.seq >= {visible_from} {lane} AND {shown}{rest}");
     (text, here.into_iter().chain(more).collect())
 }
 
@@ -175,10 +176,11 @@ async fn first_unread<C: PageSource>(
     let text = format!(
         "SELECT (SELECT m.seq FROM message m
              WHERE (m.conversation_id, m.seq) > (p.conversation_id, p.read_floor_seq + 0)
-                 AND m.conversation_id <= p.conversation_id {} AND {UNREAD}
+                 AND m.conversation_id <= p.conversation_id {} AND {}
              ORDER BY m.conversation_id, m.seq LIMIT 1) AS seq
          FROM participant p WHERE p.conversation_id = ? AND p.user_id = ?",
-        lane(include_replies)
+        lane(include_replies),
+        unread("m", "p")
     );
     let values: [Value; 2] = [conversation.into(), viewer.user.into()];
     let unread = db::fetch_one::<Place, _, _>(db, &text, values).await?;

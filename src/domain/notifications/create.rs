@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     core::Core,
     db::{self, Tx, ValuesCte},
-    domain::reads::unread::UNREAD,
+    domain::predicates::{listens, unread, visible_to},
     entity::{message, notification::NotificationType},
     error::Error,
     id::{self, ConversationId, MessageId, NotificationId, UserId},
@@ -22,10 +22,6 @@ use crate::{
 const BATCH: i64 = 500;
 /// People named in one statement: SQLite binds at most 32,766 values.
 const NAMED_AT_ONCE: usize = 1000;
-
-/// Whether a person wants to hear of anything in a conversation now; binds the time.
-const LISTENS: &str =
-    "p.notification_level <> 'NONE' AND (p.muted_until IS NULL OR p.muted_until <= ?)";
 
 /// Whether `message m` mentions `participant p`. These are values and not joins: PostgreSQL would read all threads that
 /// somebody follows to find one.
@@ -77,8 +73,8 @@ pub async fn messages_sent_in(
         );
     }
     // Nobody has read it, and nobody was notified of it.
-    let whom = "p.user_id <> m.sender_id AND p.visible_from_seq <= m.seq";
-    insert_in(tx, now, sent, &follows, (whom, vec![])).await
+    let whom = format!("p.user_id <> m.sender_id AND {}", visible_to("m", "p"));
+    insert_in(tx, now, sent, &follows, (&whom, vec![])).await
 }
 
 /// The same for messages whose readers are many: asks for it to be done.
@@ -157,7 +153,7 @@ async fn notify_message_in(
 ) -> Result<(), Error> {
     let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
     // A value, not a join: see [`MENTIONED`].
-    let is_unread = format!("({UNREAD}) IS TRUE");
+    let is_unread = format!("({}) IS TRUE", unread("m", "p"));
     let whom = format!("{some} AND {is_unread} ON CONFLICT (message_id, user_id) DO NOTHING");
     let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
     let to = notified.remove(&message.id).unwrap_or_default();
@@ -186,9 +182,10 @@ async fn insert_in(
              (id, user_id, kind, message_id, conversation_id, created_at)
          SELECT {id}, p.user_id, {kind}, m.id, m.conversation_id, ?
          FROM v CROSS JOIN message m CROSS JOIN participant p
-         WHERE m.id = v.id AND {LISTENS} AND {wants} AND {whom}
+         WHERE m.id = v.id AND {} AND {wants} AND {whom}
          RETURNING id, message_id, user_id",
-        sent.text
+        sent.text,
+        listens("p")
     );
     let values = [id::stem().into(), now.into(), now.into()]
         .into_iter()
@@ -247,9 +244,10 @@ async fn notify_in(
         let text = format!(
             "INSERT INTO notification (id, user_id, kind, actor_id, conversation_id, created_at)
              SELECT {id}, p.user_id, ?, ?, p.conversation_id, ? FROM participant p
-             WHERE p.conversation_id = ? AND p.user_id <> ? AND {LISTENS}
+             WHERE p.conversation_id = ? AND p.user_id <> ? AND {}
                  AND p.user_id IN ({})
              RETURNING id, user_id",
+            listens("p"),
             db::placeholders(some.len())
         );
         let mut values: Vec<Value> = vec![

@@ -8,7 +8,7 @@ use sea_orm::{FromQueryResult, Value};
 use crate::{
     core::Core,
     db::{self, Tx},
-    domain::{reads::unread::UNREAD, sessions::Viewer},
+    domain::{predicates::unread, sessions::Viewer},
     error::{Error, Problem},
     id::{ConversationId, MessageId, NotificationId, UserId},
     live::log::{self, Change, Stream},
@@ -135,9 +135,10 @@ pub async fn read_in(
              AND NOT EXISTS (SELECT 1 FROM message m
                  JOIN participant p ON p.conversation_id = m.conversation_id
                      AND p.user_id = notification.user_id
-                 WHERE m.id = notification.message_id AND {UNREAD})
+                 WHERE m.id = notification.message_id AND {})
          RETURNING id",
-        db::placeholders(conversations.len())
+        db::placeholders(conversations.len()),
+        unread("m", "p")
     );
     let mut values: Vec<Value> = vec![core.clock.now().into(), viewer.user.into()];
     values.extend(conversations.iter().map(|&id| Value::from(id)));

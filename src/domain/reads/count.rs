@@ -1,5 +1,5 @@
 //! How much is unread, told without looking at it. Each of these is how many messages the one predicate finds
-//! ([`UNREAD`](super::unread::UNREAD)), in another way, which takes no longer for a thousand than for one; a test drives
+//! ([`unread`](crate::domain::predicates::unread)), in another way, which takes no longer for a thousand than for one; a test drives
 //! random histories and holds them equal. Reads only.
 //!
 //! Messages are numbered without a gap, and root messages are counted as they are sent, so that behind a place there are
@@ -8,12 +8,14 @@
 
 use sea_orm::DbBackend;
 
+use crate::domain::predicates::{last_hidden, sent_by_others};
+
 /// SQL for how many root messages are unread in a conversation of `participant p`; `c` is its row, and both may have other
 /// names. It binds no values.
 #[must_use]
 pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
     const BEHIND: &str = "m.seq > lane.start AND m.root_id IS NULL";
-    let by_others = format!("(m.sender_id IS NULL OR m.sender_id <> {p}.user_id)");
+    let (by_others, last_hidden) = (sent_by_others("m", p), last_hidden(p));
     let (greatest, once) = functions(backend);
     format!(
         "(SELECT {c}.root_count
@@ -30,7 +32,7 @@ pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
                  WHERE x.user_id = {p}.user_id AND x.lane_id = {c}.id AND x.seq > lane.start
                      AND m.conversation_id = x.lane_id AND m.seq = x.seq AND {BEHIND}
                      AND m.kind = 'USER' AND m.deleted_at IS NULL AND {by_others})
-         FROM (SELECT {greatest}({p}.read_floor_seq, {p}.visible_from_seq - 1, COALESCE(
+         FROM (SELECT {greatest}({p}.read_floor_seq, {last_hidden}, COALESCE(
              (SELECT k.seq FROM read_mark k
               WHERE k.user_id = {p}.user_id AND k.lane_id = {c}.id), 0)) AS start{once}) AS lane)"
     )
@@ -41,7 +43,7 @@ pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
 pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
     const BEHIND: &str = "m.conversation_id = span.place AND m.seq > span.start";
     let (greatest, once) = functions(backend);
-    let by_others = format!("(m.sender_id IS NULL OR m.sender_id <> {p}.user_id)");
+    let (by_others, last_hidden) = (sent_by_others("m", p), last_hidden(p));
     let counts = format!("m.kind = 'USER' AND m.deleted_at IS NULL AND {by_others}");
     format!(
         "(SELECT span.last - span.start
@@ -63,7 +65,7 @@ pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
                      AND NOT EXISTS (SELECT 1 FROM read_mark k WHERE k.user_id = x.user_id
                          AND k.lane_id = x.lane_id AND k.seq >= x.seq))
          FROM (SELECT {c}.id AS place, {c}.last_seq AS last,
-             {greatest}({p}.read_floor_seq, {p}.visible_from_seq - 1) AS start{once}) AS span)"
+             {greatest}({p}.read_floor_seq, {last_hidden}) AS start{once}) AS span)"
     )
 }
 

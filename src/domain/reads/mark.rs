@@ -8,12 +8,13 @@ use crate::{
     core::Core,
     db::{self, Tx},
     domain::{
+        predicates::{unread, visible_to},
         reads::{
             announce_in,
             scope::{
                 ReadScope, ScopedSeq, compact_marks_in, ends_in, except_in, lock_in, raise_in,
             },
-            unread::{UNREAD, with},
+            unread::with,
         },
         sessions::Viewer,
     },
@@ -145,8 +146,9 @@ async fn places_in(
     let text = format!(
         "SELECT m.id, m.conversation_id, m.root_id, m.seq FROM message m
          JOIN participant p ON p.conversation_id = m.conversation_id
-             AND m.seq >= p.visible_from_seq
+             AND {}
          WHERE p.user_id = ? AND m.id IN ({})",
+        visible_to("m", "p"),
         db::placeholders(messages.len())
     );
     let rows: Vec<Place> = db::fetch_all(tx, &text, with(viewer.user, messages)).await?;
@@ -171,9 +173,10 @@ async fn below_in(
         "SELECT m.conversation_id, m.root_id, COUNT(*) AS count FROM participant p
          JOIN message m ON m.conversation_id = p.conversation_id
          WHERE p.user_id = ? AND p.conversation_id IN ({})
-             AND m.seq <= CASE p.conversation_id {cases} END AND {UNREAD}
+             AND m.seq <= CASE p.conversation_id {cases} END AND {}
          GROUP BY m.conversation_id, m.root_id",
-        db::placeholders(ids.len())
+        db::placeholders(ids.len()),
+        unread("m", "p")
     );
     let mut values = with(viewer.user, &ids);
     values.extend(up_to);
@@ -241,7 +244,8 @@ async fn mark_thread_in(
     let text = format!(
         "SELECT COUNT(*) AS count FROM participant p
          JOIN message m ON m.conversation_id = p.conversation_id
-         WHERE p.user_id = ? AND m.root_id = ? AND m.seq <= ? AND {UNREAD}"
+         WHERE p.user_id = ? AND m.root_id = ? AND m.seq <= ? AND {}",
+        unread("m", "p")
     );
     let values: [Value; 3] = [viewer.user.into(), root.into(), seq.into()];
     let count = db::fetch_one::<Count, _, _>(tx, &text, values)
@@ -318,8 +322,9 @@ async fn unread_in(tx: &Tx, viewer: &Viewer, ids: &[MessageId]) -> Result<Vec<Pl
     let text = format!(
         "SELECT m.id, m.conversation_id, m.root_id, m.seq FROM participant p
          JOIN message m ON m.conversation_id = p.conversation_id
-         WHERE p.user_id = ? AND m.id IN ({}) AND {UNREAD}",
-        db::placeholders(ids.len())
+         WHERE p.user_id = ? AND m.id IN ({}) AND {}",
+        db::placeholders(ids.len()),
+        unread("m", "p")
     );
     db::fetch_all(tx, &text, with(viewer.user, ids)).await
 }

@@ -6,6 +6,7 @@ use crate::{
     core::Core,
     db::{self, Tx},
     domain::{
+        predicates::{shown, visible_to},
         reads::{
             announce_in,
             scope::{ReadScope, ScopedSeq, lock_in, raise_in},
@@ -37,12 +38,15 @@ async fn mark_unread_from_in(
     viewer: &Viewer,
     id: MessageId,
 ) -> Result<(), Error> {
-    let text = "SELECT m.conversation_id, m.root_id, m.seq FROM message m
-        JOIN participant p ON p.conversation_id = m.conversation_id
-            AND m.seq >= p.visible_from_seq
-        WHERE p.user_id = ? AND m.id = ? AND (m.deleted_at IS NULL OR m.descendant_count > 0)";
+    let text = format!(
+        "SELECT m.conversation_id, m.root_id, m.seq FROM message m
+         JOIN participant p ON p.conversation_id = m.conversation_id AND {}
+         WHERE p.user_id = ? AND m.id = ? AND {}",
+        visible_to("m", "p"),
+        shown("m")
+    );
     let values: [Value; 2] = [viewer.user.into(), id.into()];
-    let found: Option<Place> = db::fetch_one(tx, text, values).await?;
+    let found: Option<Place> = db::fetch_one(tx, &text, values).await?;
     let missing = || Error::not_found("message");
     let place = found.ok_or_else(missing)?;
     let conversation = place.conversation_id;

@@ -8,7 +8,8 @@ use sea_orm::{ConnectionTrait, FromQueryResult, TryGetable, Value};
 use crate::{
     db,
     domain::{
-        reads::unread::{UNREAD, with},
+        predicates::{unread, visible_to},
+        reads::unread::with,
         sessions::Viewer,
     },
     error::Error,
@@ -76,9 +77,10 @@ fn columns(lane: &str) -> String {
 pub(super) fn last_read(lane: &str) -> String {
     format!(
         "(SELECT m.id FROM message m WHERE {lane}
-             AND m.kind = 'USER' AND m.deleted_at IS NULL AND m.seq >= p.visible_from_seq
+             AND m.kind = 'USER' AND m.deleted_at IS NULL AND {}
              AND m.seq < COALESCE({}, {})
              ORDER BY m.seq DESC LIMIT 1)",
+        visible_to("m", "p"),
         first_unread("m.seq", lane),
         i32::MAX,
     )
@@ -86,7 +88,8 @@ pub(super) fn last_read(lane: &str) -> String {
 
 /// SQL for the first unread message of a lane, for `participant p`.
 pub(super) fn first_unread(what: &str, lane: &str) -> String {
-    format!("(SELECT {what} FROM message m WHERE {lane} AND {UNREAD} ORDER BY m.seq LIMIT 1)")
+    let unread = unread("m", "p");
+    format!("(SELECT {what} FROM message m WHERE {lane} AND {unread} ORDER BY m.seq LIMIT 1)")
 }
 
 async fn positions<K, C>(

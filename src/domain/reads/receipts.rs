@@ -8,6 +8,7 @@ use sea_orm::{ConnectionTrait, FromQueryResult, Value};
 use crate::{
     db,
     domain::{
+        predicates::visible_to,
         reads::{position, unread::with},
         sessions::Viewer,
     },
@@ -66,8 +67,9 @@ pub async fn audience<C: ConnectionTrait>(
         "SELECT other.user_id AS id FROM message m
          JOIN participant p ON p.conversation_id = m.conversation_id AND p.user_id = ?
          JOIN participant other ON other.conversation_id = m.conversation_id
-             AND m.seq >= other.visible_from_seq
+             AND {}
          WHERE m.id = ? AND {}",
+        visible_to("m", "other"),
         shared()
     );
     let values: [Value; 2] = [user.into(), up_to.into()];

@@ -9,9 +9,10 @@ use uuid::Uuid;
 use crate::{
     db::{self, Tx},
     domain::{
+        predicates::unread,
         reads::{
             position::{REPLIES, TIMELINE, first_unread},
-            unread::{UNREAD, with},
+            unread::with,
         },
         sessions::Viewer,
     },
@@ -190,9 +191,10 @@ pub(super) async fn compact_marks_in(
     let text = format!(
         "UPDATE participant AS p SET read_floor_seq = COALESCE(
              (SELECT m.seq - 1 FROM message m WHERE m.conversation_id = p.conversation_id
-                 AND {UNREAD} ORDER BY m.seq LIMIT 1),
+                 AND {} ORDER BY m.seq LIMIT 1),
              (SELECT c.last_seq FROM conversation c WHERE c.id = p.conversation_id))
-         WHERE p.user_id = ? AND p.conversation_id IN ({marks})"
+         WHERE p.user_id = ? AND p.conversation_id IN ({marks})",
+        unread("m", "p")
     );
     db::execute(tx, &text, with(viewer.user, conversations)).await?;
     for table in ["read_mark", "read_exception"] {

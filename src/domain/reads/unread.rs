@@ -11,6 +11,7 @@ use crate::{
     db,
     domain::{
         pagination::{PageRequest, Slice},
+        predicates::{not_muted, unread, visible_to},
         reads::count,
         sessions::Viewer,
     },
@@ -19,26 +20,13 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId, UserId},
 };
 
-/// Whether `message m` is unread for the person of `participant p`, a row of `m`'s conversation. It
-/// binds no values. A message's lane is its conversation's timeline, or else its thread.
-pub const UNREAD: &str = "m.seq > p.read_floor_seq AND m.seq >= p.visible_from_seq
-    AND m.kind = 'USER' AND m.deleted_at IS NULL
-    AND (m.sender_id IS NULL OR m.sender_id <> p.user_id)
-    AND NOT EXISTS (SELECT 1 FROM read_mark k WHERE k.user_id = p.user_id
-        AND k.lane_id = COALESCE(m.root_id, m.conversation_id) AND k.seq >= m.seq)
-    AND NOT EXISTS (SELECT 1 FROM read_exception x WHERE x.user_id = p.user_id
-        AND x.lane_id = COALESCE(m.root_id, m.conversation_id) AND x.seq = m.seq)";
-
 /// Messages of the conversations somebody takes part in; binds their user id.
 const THEIRS: &str = "FROM participant p
     JOIN message m ON m.conversation_id = p.conversation_id WHERE p.user_id = ?";
 
-/// The same for messages that are named: they are looked up first ([`crate::domain::messages::visible`] says why).
+/// The same for messages that are named: they are looked up first ([`crate::domain::predicates::visible`] gives the reason).
 const NAMED: &str = "FROM message m CROSS JOIN participant p
     WHERE p.conversation_id = m.conversation_id AND p.user_id = ?";
-
-/// Whether a conversation counts for badges over all of them; binds the time.
-const AUDIBLE: &str = "(p.muted_until IS NULL OR p.muted_until <= ?)";
 
 /// Totals for badges. Muted conversations do not count.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
@@ -62,25 +50,26 @@ pub async fn totals<C: ConnectionTrait>(
     now: DateTime<Utc>,
 ) -> Result<Totals, Error> {
     let count = count::all(db.get_database_backend(), "c", "p");
+    let (audible, unread, visible) = (not_muted("p"), unread("m", "p"), visible_to("r", "p"));
     // A mention stands above the floor when it is unread, and so does a thread's last reply.
     let text = format!(
         "WITH counted AS MATERIALIZED (SELECT {count} AS unread
              FROM participant p JOIN conversation c ON c.id = p.conversation_id
-             WHERE p.user_id = ? AND {AUDIBLE} AND c.last_seq > p.read_floor_seq)
+             WHERE p.user_id = ? AND {audible} AND c.last_seq > p.read_floor_seq)
          SELECT COALESCE(CAST(SUM(counted.unread) AS BIGINT), 0) AS messages,
              COUNT(CASE WHEN counted.unread > 0 THEN 1 END) AS conversations,
              (SELECT COUNT(*) FROM participant p CROSS JOIN mention n CROSS JOIN message m
-              WHERE p.user_id = ? AND {AUDIBLE} AND n.user_id = p.user_id
+              WHERE p.user_id = ? AND {audible} AND n.user_id = p.user_id
                   AND n.conversation_id = p.conversation_id AND n.seq > p.read_floor_seq
-                  AND m.id = n.message_id AND {UNREAD}) AS mentions,
+                  AND m.id = n.message_id AND {unread}) AS mentions,
              (SELECT COUNT(*) FROM thread_follow f JOIN thread t ON t.id = f.thread_id
               JOIN message r ON r.id = f.thread_id
               JOIN participant p ON p.conversation_id = f.conversation_id AND p.user_id = f.user_id
-              WHERE f.user_id = ? AND f.is_following AND {AUDIBLE}
-                  AND t.last_reply_seq > p.read_floor_seq AND r.seq >= p.visible_from_seq
+              WHERE f.user_id = ? AND f.is_following AND {audible}
+                  AND t.last_reply_seq > p.read_floor_seq AND {visible}
                   AND EXISTS (SELECT 1 FROM message m WHERE m.root_id = r.id
                       AND m.seq > COALESCE((SELECT k.seq FROM read_mark k
-                          WHERE k.user_id = p.user_id AND k.lane_id = r.id), 0) AND {UNREAD}))
+                          WHERE k.user_id = p.user_id AND k.lane_id = r.id), 0) AND {unread}))
                  AS threads,
              (SELECT COUNT(*) FROM notification WHERE user_id = ? AND read_at IS NULL)
                  AS notifications
@@ -106,10 +95,10 @@ pub enum Scope {
 }
 
 impl Scope {
-    fn sql(self) -> (&'static str, Value) {
+    fn sql(self) -> (String, Value) {
         match self {
-            Self::Audible(now) => (AUDIBLE, now.into()),
-            Self::Conversation(id) => ("p.conversation_id = ?", id.into()),
+            Self::Audible(now) => (not_muted("p"), now.into()),
+            Self::Conversation(id) => ("p.conversation_id = ?".to_owned(), id.into()),
         }
     }
 }
@@ -149,7 +138,8 @@ pub async fn list<C: ConnectionTrait>(
     after: Option<Place>,
     limit: u64,
 ) -> Result<Vec<message::Model>, Error> {
-    let mut text = format!("SELECT m.* {THEIRS} AND {AUDIBLE} AND {UNREAD}");
+    let (audible, unread) = (not_muted("p"), unread("m", "p"));
+    let mut text = format!("SELECT m.* {THEIRS} AND {audible} AND {unread}");
     let mut values: Vec<Value> = vec![viewer.user.into(), now.into()];
     if let Some(Place(at, conversation, seq)) = after {
         text.push_str(" AND (m.created_at, m.conversation_id, m.seq) > (?, ?, ?)");
@@ -172,6 +162,7 @@ pub async fn list_in<C: ConnectionTrait>(
             CASE WHEN p.read_floor_seq > ? THEN p.read_floor_seq ELSE ? END)
         AND m.conversation_id <= p.conversation_id ORDER BY m.conversation_id, m.seq LIMIT ?";
     let after = span.after.unwrap_or(0);
+    let unread = unread("m", "p");
     let here: [Value; 2] = [viewer.user.into(), conversation.into()];
     let more: [Value; 3] = [after.into(), after.into(), span.limit().into()];
     let (text, values) = match db.get_database_backend() {
@@ -179,7 +170,7 @@ pub async fn list_in<C: ConnectionTrait>(
         DbBackend::Postgres => (
             format!(
                 "SELECT m.* FROM participant p
-                 CROSS JOIN LATERAL (SELECT m.* FROM message m WHERE {UNREAD} {rest}) AS m
+                 CROSS JOIN LATERAL (SELECT m.* FROM message m WHERE {unread} {rest}) AS m
                  WHERE p.user_id = ? AND p.conversation_id = ?"
             ),
             more.into_iter().chain(here).collect::<Vec<_>>(),
@@ -187,7 +178,7 @@ pub async fn list_in<C: ConnectionTrait>(
         _ => (
             format!(
                 "SELECT m.* FROM participant p CROSS JOIN message m
-                 WHERE p.user_id = ? AND p.conversation_id = ? AND {UNREAD} {rest}"
+                 WHERE p.user_id = ? AND p.conversation_id = ? AND {unread} {rest}"
             ),
             here.into_iter().chain(more).collect(),
         ),
@@ -238,8 +229,9 @@ pub async fn mentions<C: ConnectionTrait>(
         "FROM mention n JOIN message m ON m.id = n.message_id
          JOIN participant p ON p.conversation_id = n.conversation_id AND p.user_id = n.user_id
          WHERE n.user_id = ? AND n.conversation_id IN ({}) AND n.seq > p.read_floor_seq
-             AND {UNREAD}",
-        db::placeholders(conversations.len())
+             AND {}",
+        db::placeholders(conversations.len()),
+        unread("m", "p")
     );
     counts(db, "p.conversation_id", &rest, viewer, conversations).await
 }
@@ -251,8 +243,9 @@ pub async fn of_threads<C: ConnectionTrait>(
     threads: &[ThreadId],
 ) -> Result<HashMap<ThreadId, i64>, Error> {
     let rest = format!(
-        "{NAMED} AND m.root_id IN ({}) AND {UNREAD}",
-        db::placeholders(threads.len())
+        "{NAMED} AND m.root_id IN ({}) AND {}",
+        db::placeholders(threads.len()),
+        unread("m", "p")
     );
     counts(db, "m.root_id", &rest, viewer, threads).await
 }
@@ -291,8 +284,9 @@ pub async fn among<C: ConnectionTrait>(
         return Ok(HashSet::new());
     }
     let text = format!(
-        "SELECT m.id {NAMED} AND m.id IN ({}) AND {UNREAD}",
-        db::placeholders(messages.len())
+        "SELECT m.id {NAMED} AND m.id IN ({}) AND {}",
+        db::placeholders(messages.len()),
+        unread("m", "p")
     );
     let rows: Vec<Found> = db::fetch_all(db, &text, with(viewer.user, messages)).await?;
     Ok(rows.into_iter().map(|row| row.id).collect())

@@ -7,8 +7,8 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryF
 use crate::{
     db,
     domain::{
-        messages::VISIBLE,
         pagination::{Direction, PageRequest, Slice, union_all},
+        predicates::visible,
         sessions::Viewer,
     },
     entity::{message, thread_follow},
@@ -42,12 +42,13 @@ pub async fn writers<C: ConnectionTrait>(
              FROM (
                  SELECT COALESCE(m.root_id, m.id) AS thread_id, m.sender_id AS user_id,
                         MAX(m.seq) AS last_seq
-                 FROM message m {VISIBLE}
+                 FROM message m WHERE {}
                  AND (m.root_id IN ({marks}) OR m.id IN ({marks}))
                      AND m.deleted_at IS NULL AND m.sender_id IS NOT NULL
                  GROUP BY 1, 2
              ) AS w WHERE last_seq < ?
-         ) AS list WHERE place <= ? ORDER BY last_seq DESC"
+         ) AS list WHERE place <= ? ORDER BY last_seq DESC",
+        visible("m")
     );
     let ids = threads.iter().map(|&thread| Value::from(thread));
     let mut values: Vec<Value> = vec![viewer.user.into()];
@@ -92,7 +93,8 @@ pub async fn last_replies<C: ConnectionTrait>(
             false,
         );
         let text = format!(
-            "SELECT m.* FROM message m {VISIBLE} AND m.root_id IS NOT NULL AND m.deleted_at IS NULL {rest}"
+            "SELECT m.* FROM message m WHERE {} AND m.root_id IS NOT NULL AND m.deleted_at IS NULL {rest}",
+            visible("m")
         );
         let mut values: Vec<Value> = vec![viewer.user.into()];
         values.extend(more);

@@ -8,9 +8,8 @@ use sea_orm::{ConnectionTrait, Value};
 use crate::{
     db,
     domain::{
-        messages::{SHOWN, VISIBLE},
         pagination::{PageRequest, Slice, union_all},
-        reads::unread::UNREAD,
+        predicates::{shown, unread, visible, visible_to},
         sessions::Viewer,
     },
     entity::thread,
@@ -31,8 +30,10 @@ pub async fn of_conversations<C: ConnectionTrait>(
     let select = |&conversation: &ConversationId| {
         let (rest, more) = rest(span);
         let text = format!(
-            "SELECT t.* FROM thread t JOIN message m ON m.id = t.id {VISIBLE}
-             AND t.conversation_id = ? AND t.reply_count > 0 AND {SHOWN}{rest}"
+            "SELECT t.* FROM thread t JOIN message m ON m.id = t.id
+             WHERE {} AND t.conversation_id = ? AND t.reply_count > 0 AND {}{rest}",
+            visible("m"),
+            shown("m")
         );
         let mut values: Vec<Value> = vec![viewer.user.into(), conversation.into()];
         values.extend(more);
@@ -59,7 +60,10 @@ pub async fn followed<C: ConnectionTrait>(
 ) -> Result<Slice<thread::Model>, Error> {
     let (rest, more) = rest(span);
     let unread = if unread_only {
-        format!("AND EXISTS (SELECT 1 FROM message m WHERE m.root_id = t.id AND {UNREAD})")
+        format!(
+            "AND EXISTS (SELECT 1 FROM message m WHERE m.root_id = t.id AND {})",
+            unread("m", "p")
+        )
     } else {
         String::new()
     };
@@ -67,8 +71,10 @@ pub async fn followed<C: ConnectionTrait>(
         "SELECT t.* FROM thread_follow f
          JOIN thread t ON t.id = f.thread_id JOIN message m ON m.id = t.id
          CROSS JOIN participant p
-         WHERE p.conversation_id = m.conversation_id AND p.user_id = ? AND m.seq >= p.visible_from_seq
-         AND f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {SHOWN} {unread}{rest}"
+         WHERE p.conversation_id = m.conversation_id AND p.user_id = ? AND {}
+         AND f.user_id = ? AND f.is_following = ? AND t.reply_count > 0 AND {} {unread}{rest}",
+        visible_to("m", "p"),
+        shown("m")
     );
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into(), true.into()];
     values.extend(more);

@@ -14,7 +14,7 @@ use sea_orm::{
 use crate::{
     core::Core,
     db::{self, Tx, ValuesCte},
-    domain::{access, messages, sessions::Viewer},
+    domain::{access, predicates, sessions::Viewer},
     entity::{message, thread},
     error::Error,
     id::{MessageId, ThreadId, UserId},
@@ -24,16 +24,15 @@ use crate::{
 /// The threads this viewer may see: those whose root they may see.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<thread::Entity> {
-    let message = |column| Expr::col((message::Entity, column));
-    let is_shown = message(message::Column::DeletedAt)
-        .is_null()
-        .or(message(message::Column::DescendantCount).gt(0));
     let roots = Query::select()
         .column((message::Entity, message::Column::Id))
         .from(message::Entity)
-        .and_where(message(message::Column::Id).equals((thread::Entity, thread::Column::Id)))
-        .and_where(messages::is_visible(viewer))
-        .and_where(is_shown)
+        .and_where(
+            Expr::col((message::Entity, message::Column::Id))
+                .equals((thread::Entity, thread::Column::Id)),
+        )
+        .and_where(predicates::is_visible(viewer.user))
+        .and_where(predicates::is_shown())
         .to_owned();
     thread::Entity::find().filter(Expr::exists(roots))
 }

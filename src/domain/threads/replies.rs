@@ -8,10 +8,11 @@ use crate::{
     db::{PageSource, RowRef},
     domain::{
         messages::{
-            self, SHOWN, VISIBLE, path,
+            self, path,
             projection::{Columns, Row},
         },
         pagination::{PageRequest, Slice, fetch_with_parent, union_all, union_all_with},
+        predicates::{shown, visible, visible_from},
         sessions::Viewer,
         threads,
     },
@@ -147,10 +148,11 @@ fn select(
 ) -> (String, Vec<Value>) {
     // From where on the viewer sees the thread is looked up once: all of it is in one conversation.
     let mut text = format!(
-        "{} WHERE m.seq + 0 >= (SELECT (SELECT p.visible_from_seq FROM participant p
-                 WHERE p.conversation_id = r.conversation_id AND p.user_id = ?)
-             FROM message r WHERE r.id = ?) AND m.root_id IS NOT NULL AND {SHOWN}",
-        columns.select(backend)
+        "{} WHERE m.seq + 0 >= (SELECT {} FROM message r WHERE r.id = ?)
+             AND m.root_id IS NOT NULL AND {}",
+        columns.select(backend),
+        visible_from("r.conversation_id"),
+        shown("m")
     );
     let mut values: Vec<Value> = vec![viewer.user.into(), thread.into()];
     if let Some(levels) = scope.max_depth {
@@ -211,7 +213,9 @@ pub async fn direct<C: ConnectionTrait>(
     let select = |&parent: &MessageId| {
         let (rest, more) = span.sql(("m.parent_id", parent.into()), "m.seq", false);
         let text = format!(
-            "SELECT m.* FROM message m {VISIBLE} AND m.parent_id IS NOT NULL AND {SHOWN}{rest}"
+            "SELECT m.* FROM message m WHERE {} AND m.parent_id IS NOT NULL AND {}{rest}",
+            visible("m"),
+            shown("m")
         );
         let mut values: Vec<Value> = vec![viewer.user.into()];
         values.extend(more);

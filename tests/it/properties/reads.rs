@@ -10,6 +10,7 @@ use heddle::{
         messages::{self, NewMessage},
         notifications,
         pagination::{Direction, PageRequest},
+        predicates,
         reads::{
             self, UpTo,
             position::{self, Position},
@@ -346,7 +347,7 @@ impl World {
              JOIN message r ON r.id = f.thread_id
              WHERE p.user_id = ? AND f.is_following AND r.seq >= p.visible_from_seq
                  AND (p.muted_until IS NULL OR p.muted_until <= ?) AND {}",
-            unread::UNREAD
+            predicates::unread("m", "p")
         );
         let db = self.app.app.db.read();
         let statement = db::sql(
