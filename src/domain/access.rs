@@ -216,3 +216,9 @@ async fn participation<C: ConnectionTrait>(
         None => Err(Error::not_found("conversation")),
     }
 }
+
+/// The row of a conversation after the changes of this transaction.
+pub(super) async fn reload(tx: &Tx, id: ConversationId) -> Result<conversation::Model, Error> {
+    let found = conversation::Entity::find_by_id(id).one(tx).await?;
+    found.ok_or_else(|| Error::not_found("conversation"))
+}

@@ -552,7 +552,7 @@ async fn a_group_outlives_its_owners_account(app: TestApp) {
     let at = app.app.clock.now();
     let owned = app.app.db.write(|tx| async move {
         user::Entity::delete_by_id(gone).exec(&*tx).await?;
-        participants::succeed_in(&tx, group, at).await
+        conversations::promote_successor_in(&tx, group, at).await
     });
     owned.await.unwrap();
     let owners = "query($id: ID!) { conversation(id: $id) { participants(role: OWNER) {

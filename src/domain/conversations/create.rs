@@ -6,7 +6,8 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        conversations::{self, validation},
+        access,
+        conversations::validation,
         messages::notice::{self, Notice, NoticeType},
         notifications,
         participants::{self, Joining},
@@ -107,5 +108,5 @@ async fn create_in(
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
     notifications::added_in(tx, core, viewer.user, id, &ids).await?;
-    conversations::reload(tx, id).await
+    access::reload(tx, id).await
 }

@@ -3,14 +3,17 @@
 mod create;
 mod delete;
 mod direct;
+mod leave;
 mod list;
 mod settings;
+pub mod timeline;
 mod update;
 mod validation;
 
 pub use create::{NewGroup, create};
 pub use delete::{delete, delete_in, erase};
 pub use direct::{Opened, direct_key, open_direct};
+pub use leave::{leave, promote_successor_in};
 pub use list::{Columns, ConversationFilter, Row, list};
 pub use settings::{Settings, update_settings};
 pub use update::{Edits, update};
@@ -20,11 +23,8 @@ use sea_orm::{
 };
 
 use crate::{
-    db::Tx,
     domain::sessions::Viewer,
     entity::{conversation, participant},
-    error::Error,
-    id::ConversationId,
 };
 
 /// The conversations this viewer takes part in.
@@ -44,10 +44,4 @@ pub fn direct(
     keys: impl IntoIterator<Item = String>,
 ) -> Select<conversation::Entity> {
     visible(viewer).filter(conversation::Column::DirectKey.is_in(keys))
-}
-
-/// The row of a conversation as it is after changes in this transaction.
-pub(super) async fn reload(tx: &Tx, id: ConversationId) -> Result<conversation::Model, Error> {
-    let found = conversation::Entity::find_by_id(id).one(tx).await?;
-    found.ok_or_else(|| Error::not_found("conversation"))
 }

@@ -57,7 +57,7 @@ pub async fn update(
             place.group()?;
             place.at_least(ParticipantRole::Moderator)?;
             update_in(&tx, viewer, &place, edits, core.clock.now()).await?;
-            super::reload(&tx, id).await
+            access::reload(&tx, id).await
         })
         .await
 }

@@ -10,10 +10,9 @@ use crate::{
     db::{self, Tx},
     domain::{
         access,
-        messages::{self, path, permissions, reply_counts},
+        messages::{self, path, permissions, reply_counts, thread_state},
         notifications,
         sessions::Viewer,
-        threads,
     },
     entity::message,
     error::Error,
@@ -75,7 +74,7 @@ pub async fn erase_in(
             .await?
             .ok_or_else(|| Error::internal("a reply whose parent is gone"))?;
         reply_counts::add_in(tx, [&parent], -1).await?;
-        threads::reply_deleted_in(tx, &message).await?;
+        thread_state::reply_deleted_in(tx, &message).await?;
         changes.extend(vanished_in(tx, &parent).await?);
         changes.push(Change::ThreadChanged {
             thread: ThreadId::from(message.thread_root()),

@@ -11,7 +11,7 @@ mod reply_counts;
 pub mod revisions;
 mod send;
 pub mod sequence;
-pub mod timeline;
+mod thread_state;
 
 use std::collections::HashSet;
 

@@ -10,7 +10,6 @@ use crate::{
     db::Tx,
     domain::{
         access::{self, InConversation},
-        conversations,
         messages::notice::{self, Notice, NoticeType},
         notifications,
         participants::{self, Joining},
@@ -57,7 +56,7 @@ pub async fn add(
             let joining = joining(&place, role, viewer, core.clock.now());
             let participants = join_in(&tx, core, &place, &new, &joining).await?;
             Ok(Added {
-                conversation: conversations::reload(&tx, id).await?,
+                conversation: access::reload(&tx, id).await?,
                 participants,
             })
         })

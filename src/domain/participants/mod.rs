@@ -7,8 +7,10 @@ mod role;
 
 pub use add::{Added, add};
 pub use queries::{Listed, Names, ParticipantCounts, Place, heads, names, pages};
-pub use remove::{Removed, leave, remove};
-pub use role::{change_role, succeed_in};
+pub(in crate::domain) use remove::end_in;
+pub use remove::{Removed, remove};
+pub use role::change_role;
+pub(in crate::domain) use role::set_role_in;
 
 use std::collections::HashMap;
 

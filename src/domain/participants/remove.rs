@@ -1,4 +1,4 @@
-//! Leaving groups, and removing people from them.
+//! Removing participants from groups, and the end of a membership.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ModelTrait, Value};
@@ -7,8 +7,7 @@ use crate::{
     core::Core,
     db::{self, Tx},
     domain::{
-        access::{self, InConversation},
-        conversations,
+        access,
         messages::notice::{self, Notice, NoticeType},
         notifications, participants,
         sessions::Viewer,
@@ -62,46 +61,15 @@ pub async fn remove(
             let participant = target.id;
             end_in(&tx, target, &notice.about([user]), core.clock.now()).await?;
             Ok(Removed {
-                conversation: conversations::reload(&tx, id).await?,
+                conversation: access::reload(&tx, id).await?,
                 participant,
             })
         })
         .await
 }
 
-/// Takes the viewer out of a group. The last one takes the group along; the only owner of a group
-/// with others in it hands it over first.
-pub async fn leave(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
-    core.db
-        .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
-            let at = core.clock.now();
-            if may_leave_in(&tx, viewer, &place).await? {
-                let own = place.participant().clone();
-                let notice = Notice::by(viewer.user, NoticeType::ParticipantLeft);
-                return end_in(&tx, own, &notice.about([viewer.user]), at).await;
-            }
-            conversations::delete_in(&tx, id, at).await
-        })
-        .await
-}
-
-/// Whether the group goes on without the viewer.
-async fn may_leave_in(tx: &Tx, viewer: &Viewer, place: &InConversation) -> Result<bool, Error> {
-    let id = place.conversation().id;
-    let heads = participants::heads(tx, viewer, &[id]).await?;
-    let heads = heads.get(&id).copied().unwrap_or_default();
-    if heads.people > 1 && heads.owners == 1 && place.role() == ParticipantRole::Owner {
-        return Err(Error::forbidden(
-            "You are the only owner: give OWNER to somebody else, or delete the group.",
-        ));
-    }
-    Ok(heads.people > 1)
-}
-
 /// Ends a membership with all that is kept about it, and tells everybody concerned.
-async fn end_in(
+pub(in crate::domain) async fn end_in(
     tx: &Tx,
     target: participant::Model,
     notice: &Notice,

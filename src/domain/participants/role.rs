@@ -1,16 +1,13 @@
-//! Changing roles, and handing groups over.
+//! Changing roles.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
-};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
 use crate::{
     core::Core,
     db::Tx,
     domain::{
         access::{self, InConversation},
-        conversations,
         messages::notice::{self, Notice, NoticeType},
         notifications, participants,
         sessions::Viewer,
@@ -43,11 +40,11 @@ pub async fn change_role(
                 return Ok(target);
             }
             let at = core.clock.now();
-            let changed = set_in(&tx, Some(viewer.user), target, role, at).await?;
+            let changed = set_role_in(&tx, Some(viewer.user), target, role, at).await?;
             notifications::role_changed_in(&tx, core, viewer.user, id, user).await?;
             if role == ParticipantRole::Owner {
                 let own = place.participant().clone();
-                set_in(&tx, Some(viewer.user), own, ParticipantRole::Moderator, at).await?;
+                set_role_in(&tx, Some(viewer.user), own, ParticipantRole::Moderator, at).await?;
             }
             Ok(changed)
         })
@@ -83,7 +80,7 @@ fn check(
 }
 
 /// Writes a role and tells the conversation.
-async fn set_in(
+pub(in crate::domain) async fn set_role_in(
     tx: &Tx,
     actor: Option<UserId>,
     target: participant::Model,
@@ -103,27 +100,4 @@ async fn set_in(
     let change = Change::ParticipantChanged { conversation, user };
     notice::write_in(tx, conversation, &notice, at, &[change]).await?;
     Ok(changed)
-}
-
-/// Repairs a locked group whose owner is gone with their account: the strongest and longest-standing
-/// person owns it from now on. A group without anybody is deleted.
-pub async fn succeed_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result<(), Error> {
-    let rows = participant::Entity::find()
-        .filter(participant::Column::ConversationId.eq(id))
-        .order_by_asc(participant::Column::JoinedAt)
-        .order_by_asc(participant::Column::Id)
-        .all(tx)
-        .await?;
-    let strongest = rows.iter().map(|row| row.role).max();
-    match strongest {
-        None => conversations::delete_in(tx, id, at).await,
-        Some(ParticipantRole::Owner) => Ok(()),
-        Some(role) => match rows.into_iter().find(|row| row.role == role) {
-            Some(heir) => {
-                set_in(tx, None, heir, ParticipantRole::Owner, at).await?;
-                Ok(())
-            }
-            None => Ok(()),
-        },
-    }
 }

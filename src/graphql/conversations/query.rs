@@ -4,7 +4,7 @@ use crate::{
     db::with_timeout,
     domain::{
         conversations::{self, Columns},
-        messages, sessions,
+        sessions,
     },
     entity::conversation,
     graphql::{
@@ -51,7 +51,8 @@ impl ConversationQuery {
             let span = (&key.span, key.include_replies);
             let all = conversation::Model::COLUMNS;
             let which = (id, lookahead::columns_beside(ctx, "messages", all));
-            let found = messages::timeline::with_conversation(db, viewer, which, span, columns);
+            let found =
+                conversations::timeline::with_conversation(db, viewer, which, span, columns);
             Ok(with_timeout(found).await?.map(|(conversation, part)| {
                 loaders.put(key, part);
                 Conversation(conversation)

@@ -7,10 +7,11 @@ use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
     domain::{
+        conversations::timeline,
         messages::{
             self,
             projection::{Columns, Row},
-            revisions, timeline,
+            revisions,
         },
         pagination::{Direction, PageRequest, Slice},
         threads::replies,

@@ -4,10 +4,8 @@ use async_graphql::{Context, Enum, OneofObject};
 
 use crate::{
     domain::{
-        messages::{
-            projection::{Columns, Row},
-            timeline::{self, Anchor},
-        },
+        conversations::timeline::{self, Anchor},
+        messages::projection::{Columns, Row},
         pagination::{Direction, PageRequest, Slice},
     },
     entity::message,

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    domain::participants,
+    domain::{conversations, participants},
     graphql::{
         context::{app, viewer},
         conversations::types::Conversation,
@@ -97,7 +97,7 @@ impl ParticipantMutation {
     ) -> Option<Result<LeaveConversationPayload>> {
         nullable(async {
             let id = input.conversation_id;
-            participants::leave(app(ctx), viewer(ctx)?, id).await?;
+            conversations::leave(app(ctx), viewer(ctx)?, id).await?;
             Ok(Some(LeaveConversationPayload {
                 left_conversation_id: Some(id),
             }))

@@ -16,8 +16,9 @@ use crate::{
             send::check::{AcceptedSend, Admission, check_sends},
             send::types::{SendRequest, Sent},
             sequence::{self, Allocation, SequenceAllocator},
+            thread_state::{self, NewFollowers},
         },
-        notifications, threads,
+        notifications,
     },
     entity::message::{self, MessageKind},
     error::Error,
@@ -135,7 +136,7 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
         .filter_map(|draft| Some((&draft.message, draft.parent.as_ref()?)))
         .collect();
     reply_counts::add_in(tx, replies.iter().map(|&(_, parent)| parent), 1).await?;
-    let begun = threads::replied_in(tx, &replies).await?;
+    let begun = thread_state::replied_in(tx, &replies).await?;
     mentions::write_in(tx, drafts.iter().map(|draft| &draft.message)).await?;
     let (crowds, few): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.is_crowded);
     let ids = |drafts: Vec<&Draft>| {
@@ -164,7 +165,7 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
 }
 
 /// Who follows a message's thread by now, but began with a later reply.
-fn early(drafts: &[&Draft], begun: &threads::NewFollowers) -> Vec<(MessageId, UserId)> {
+fn early(drafts: &[&Draft], begun: &NewFollowers) -> Vec<(MessageId, UserId)> {
     let mut early = vec![];
     for message in drafts.iter().map(|draft| &draft.message) {
         let thread = ThreadId::from(message.thread_root());

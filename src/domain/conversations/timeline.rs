@@ -10,7 +10,7 @@ use crate::{
     domain::{
         conversations,
         messages::{
-            find,
+            self,
             projection::{Columns, Row},
         },
         pagination::{Direction, PageRequest, Slice, fetch_with_parent, union_all_with},
@@ -118,14 +118,16 @@ pub async fn place<C: PageSource>(
     match anchor {
         Anchor::Start => Ok(Some(0)),
         Anchor::Message(id) => {
-            let message = find(db, viewer, id).await?;
+            let message = messages::find(db, viewer, id).await?;
             if message.conversation_id != conversation {
                 return Err(Error::not_found("message"));
             }
             if include_replies || message.root_id.is_none() {
                 return Ok(Some(message.seq));
             }
-            Ok(Some(find(db, viewer, message.thread_root()).await?.seq))
+            Ok(Some(
+                messages::find(db, viewer, message.thread_root()).await?.seq,
+            ))
         }
         Anchor::Time(time) => {
             let since = since(db, conversation, time).await?;
