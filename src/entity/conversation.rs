@@ -55,6 +55,16 @@ pub struct Model {
     pub event_seq: i64,
     pub created_at: DateTime<Utc>,
     pub last_activity_at: DateTime<Utc>,
+    #[sea_orm(belongs_to, relation_enum = "Creator", from = "created_by", to = "id")]
+    pub creator: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(has_many)]
+    pub participants: HasMany<super::participant::Entity>,
+    #[sea_orm(has_many)]
+    pub messages: HasMany<super::message::Entity>,
+    #[sea_orm(has_many)]
+    pub threads: HasMany<super::thread::Entity>,
+    #[sea_orm(has_many)]
+    pub notifications: HasMany<super::notification::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -14,6 +14,12 @@ pub struct Model {
     pub user_id: UserId,
     pub conversation_id: ConversationId,
     pub seq: i32,
+    #[sea_orm(belongs_to, from = "message_id", to = "id")]
+    pub message: BelongsTo<super::message::Entity>,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<super::conversation::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -68,6 +68,34 @@ pub struct Model {
     pub deleted_at: Option<DateTime<Utc>>,
     #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
     pub conversation: BelongsTo<super::conversation::Entity>,
+    #[sea_orm(belongs_to, relation_enum = "Sender", from = "sender_id", to = "id")]
+    pub sender: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(
+        self_ref,
+        relation_enum = "Parent",
+        relation_reverse = "Replies",
+        from = "parent_id",
+        to = "id"
+    )]
+    pub parent: BelongsTo<Option<Entity>>,
+    #[sea_orm(
+        self_ref,
+        relation_enum = "Root",
+        relation_reverse = "Descendants",
+        from = "root_id",
+        to = "id"
+    )]
+    pub root: BelongsTo<Option<Entity>>,
+    #[sea_orm(has_one)]
+    pub thread: HasOne<super::thread::Entity>,
+    #[sea_orm(has_many)]
+    pub revisions: HasMany<super::message_revision::Entity>,
+    #[sea_orm(has_many)]
+    pub mentions: HasMany<super::mention::Entity>,
+    #[sea_orm(has_many)]
+    pub followers: HasMany<super::thread_follow::Entity>,
+    #[sea_orm(has_many)]
+    pub notifications: HasMany<super::notification::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -17,6 +17,10 @@ pub struct Model {
     pub reason: Option<String>,
     pub editor_id: Option<UserId>,
     pub replaced_at: DateTime<Utc>,
+    #[sea_orm(belongs_to, from = "message_id", to = "id")]
+    pub message: BelongsTo<super::message::Entity>,
+    #[sea_orm(belongs_to, relation_enum = "Editor", from = "editor_id", to = "id")]
+    pub editor: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

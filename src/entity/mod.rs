@@ -33,16 +33,23 @@ macro_rules! partly {
     };
 }
 
+pub mod connected;
 pub mod conversation;
+pub mod event;
+pub mod installation;
 pub mod job;
 pub mod mention;
 pub mod message;
 pub mod message_revision;
+pub mod node;
 pub mod notification;
 pub mod participant;
+pub mod presence;
 pub mod read_exception;
 pub mod read_mark;
 pub mod session;
 pub mod thread;
 pub mod thread_follow;
+pub mod typing;
+pub mod unknown_sign_in;
 pub mod user;

@@ -40,6 +40,14 @@ pub struct Model {
     pub conversation_id: Option<ConversationId>,
     pub created_at: DateTime<Utc>,
     pub read_at: Option<DateTime<Utc>>,
+    #[sea_orm(belongs_to, relation_enum = "User", from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(belongs_to, relation_enum = "Actor", from = "actor_id", to = "id")]
+    pub actor: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(belongs_to, from = "message_id", to = "id")]
+    pub message: BelongsTo<Option<super::message::Entity>>,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<Option<super::conversation::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

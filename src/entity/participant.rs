@@ -72,8 +72,10 @@ pub struct Model {
     pub archived_seq: Option<i32>,
     #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
     pub conversation: BelongsTo<super::conversation::Entity>,
-    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    #[sea_orm(belongs_to, relation_enum = "User", from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(belongs_to, relation_enum = "Adder", from = "added_by", to = "id")]
+    pub adder: BelongsTo<Option<super::user::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

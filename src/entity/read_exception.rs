@@ -15,6 +15,10 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub seq: i32,
     pub conversation_id: ConversationId,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<super::conversation::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

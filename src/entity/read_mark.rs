@@ -14,6 +14,10 @@ pub struct Model {
     pub lane_id: Uuid,
     pub conversation_id: ConversationId,
     pub seq: i32,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<super::conversation::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

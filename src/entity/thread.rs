@@ -15,6 +15,10 @@ pub struct Model {
     pub reply_count: i32,
     pub last_reply_seq: i32,
     pub last_activity_at: DateTime<Utc>,
+    #[sea_orm(belongs_to, from = "id", to = "id")]
+    pub root: BelongsTo<super::message::Entity>,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<super::conversation::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

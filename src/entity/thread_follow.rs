@@ -14,6 +14,12 @@ pub struct Model {
     pub thread_id: ThreadId,
     pub conversation_id: ConversationId,
     pub is_following: bool,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(belongs_to, from = "thread_id", to = "id")]
+    pub root: BelongsTo<super::message::Entity>,
+    #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
+    pub conversation: BelongsTo<super::conversation::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -74,6 +74,30 @@ pub struct Model {
     pub event_seq: i64,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    #[sea_orm(has_many)]
+    pub sessions: HasMany<super::session::Entity>,
+    #[sea_orm(has_many, relation_enum = "Participants", via_rel = "User")]
+    pub participants: HasMany<super::participant::Entity>,
+    #[sea_orm(has_many, via_rel = "Sender")]
+    pub messages: HasMany<super::message::Entity>,
+    #[sea_orm(has_many, relation_enum = "Notifications", via_rel = "User")]
+    pub notifications: HasMany<super::notification::Entity>,
+    #[sea_orm(has_many)]
+    pub mentions: HasMany<super::mention::Entity>,
+    #[sea_orm(has_many, via_rel = "Editor")]
+    pub revisions: HasMany<super::message_revision::Entity>,
+    #[sea_orm(has_many)]
+    pub follows: HasMany<super::thread_follow::Entity>,
+    #[sea_orm(has_many)]
+    pub read_marks: HasMany<super::read_mark::Entity>,
+    #[sea_orm(has_many)]
+    pub read_exceptions: HasMany<super::read_exception::Entity>,
+    #[sea_orm(has_many)]
+    pub connected: HasMany<super::connected::Entity>,
+    #[sea_orm(has_many)]
+    pub typing: HasMany<super::typing::Entity>,
+    #[sea_orm(has_one)]
+    pub presence: HasOne<super::presence::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod authorization;
+mod entities;
 mod fields;
 mod layering;
 mod migrations;

@@ -1,0 +1,42 @@
+//! Table `presence`: the status that a user has set, and whether others see it.
+
+use chrono::{DateTime, Utc};
+use sea_orm::entity::prelude::*;
+
+use crate::id::UserId;
+
+/// Whether a user is available.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[sea_orm(rs_type = "String", db_type = "Text")]
+pub enum PresenceStatus {
+    /// Active now.
+    #[sea_orm(string_value = "ONLINE")]
+    Online,
+    /// Connected but idle.
+    #[sea_orm(string_value = "AWAY")]
+    Away,
+    /// Does not want to be disturbed.
+    #[sea_orm(string_value = "BUSY")]
+    Busy,
+    /// Not connected, or not shared.
+    #[sea_orm(string_value = "OFFLINE")]
+    Offline,
+}
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "presence")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub user_id: UserId,
+    pub is_shared: bool,
+    pub status: Option<PresenceStatus>,
+    pub status_text: Option<String>,
+    /// When `status` and `status_text` expire; none if they do not.
+    pub lapses_at: Option<DateTime<Utc>>,
+    pub changed_at: DateTime<Utc>,
+    #[sea_orm(belongs_to, from = "user_id", to = "id")]
+    pub user: BelongsTo<super::user::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
