@@ -1,4 +1,5 @@
-//! Tests of the building: its walls, its schema, its doors, and what a list costs.
+//! Tests about the structure of the code: its layers, imports, vocabulary, schema and migrations, who may read which
+//! field, and how many statements a list costs.
 
 mod anonymous;
 mod authorization;
@@ -9,4 +10,5 @@ mod migrations;
 mod plans;
 mod policy;
 mod schema;
+mod sources;
 mod statements;
