@@ -3,6 +3,7 @@
 
 mod anonymous;
 mod authorization;
+mod cycles;
 mod entities;
 mod fields;
 mod layering;
