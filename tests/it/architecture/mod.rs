@@ -12,4 +12,5 @@ mod plans;
 mod policy;
 mod schema;
 mod sources;
+mod sql;
 mod statements;
