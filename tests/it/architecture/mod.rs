@@ -14,3 +14,4 @@ mod schema;
 mod sources;
 mod sql;
 mod statements;
+mod vocabulary;
