@@ -1,5 +1,5 @@
-//! What is asked inside a field before that is resolved, so that both are read by one statement. Whoever looks ahead
-//! may be wrong: what was read for nothing costs its reading, and what was not is read when it is asked for.
+//! Finds a field within the one that is being resolved, so that one statement reads both. A wrong guess is harmless: a
+//! value that was read in vain is dropped, and a missing one is loaded when its field is resolved.
 
 use async_graphql::{
     Context, InputType, Positioned, Value,
@@ -11,17 +11,17 @@ use crate::graphql::{
     pagination::Both,
 };
 
-/// A field that is asked inside the one being resolved.
+/// A field within the one that is being resolved.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestedField<'c, 'a> {
     ctx: &'c Context<'a>,
     field: &'c Positioned<Field>,
 }
 
-/// A variable that is not there.
+/// A variable without a value.
 struct Unknown;
 
-/// The field of this name, if it stands there once, by itself.
+/// Finds the field with this name, if it is selected once and outside fragments.
 pub(crate) fn only<'c, 'a>(ctx: &'c Context<'a>, name: &str) -> Option<RequestedField<'c, 'a>> {
     let items = &ctx.item.node.selection_set.node.items;
     let mut found = items.iter().filter_map(|selection| match &selection.node {
@@ -32,20 +32,21 @@ pub(crate) fn only<'c, 'a>(ctx: &'c Context<'a>, name: &str) -> Option<Requested
     Some(RequestedField { ctx, field })
 }
 
-/// The columns to read of an object that has all these, when this is the field inside it that was looked for.
-pub(crate) fn columns_beside(
+/// The columns to read of the object that is being resolved, besides the field of this name within it: only the id, if
+/// the query selects nothing else, and all columns otherwise.
+pub(crate) fn parent_columns(
     ctx: &Context<'_>,
     name: &str,
     all: &'static [&'static str],
 ) -> &'static [&'static str] {
-    let is_told_by_id = |selection: &Positioned<Selection>| match &selection.node {
+    let needs_only_id = |selection: &Positioned<Selection>| match &selection.node {
         Selection::Field(field) => {
             ["id", "__typename", name].contains(&field.node.name.node.as_str())
         }
         _ => false,
     };
-    let mut asked = ctx.item.node.selection_set.node.items.iter();
-    if asked.all(is_told_by_id) {
+    let mut selections = ctx.item.node.selection_set.node.items.iter();
+    if selections.all(needs_only_id) {
         &["id"]
     } else {
         all
@@ -53,23 +54,23 @@ pub(crate) fn columns_beside(
 }
 
 impl RequestedField<'_, '_> {
-    /// What an argument is given, if anything.
-    fn given(self, name: &str) -> Result<Option<Value>, Unknown> {
+    /// The value of an argument, if it is given.
+    fn value(self, name: &str) -> Result<Option<Value>, Unknown> {
         let variables = &self.ctx.query_env.variables;
-        let given = self.field.node.get_argument(name).map(|value| {
+        let value = self.field.node.get_argument(name).map(|value| {
             let value = value.node.clone();
             value.into_const_with(|name| variables.get(&name).cloned().ok_or(Unknown))
         });
-        given.transpose()
+        value.transpose()
     }
 
-    /// An argument's value; none where it is not one.
+    /// The parsed value of an argument; none where it is invalid.
     pub(crate) fn argument<T: InputType>(self, name: &str) -> Option<T> {
-        T::parse(self.given(name).ok()?).ok()
+        T::parse(self.value(name).ok()?).ok()
     }
 
     /// The arguments of a page.
-    pub(crate) fn both(self) -> Option<Both> {
+    pub(crate) fn page_arguments(self) -> Option<Both> {
         Some(Both {
             first: self.argument("first")?,
             after: self.argument("after")?,
@@ -78,12 +79,12 @@ impl RequestedField<'_, '_> {
         })
     }
 
-    /// Whether this argument is not given.
+    /// Whether this argument is absent or null.
     pub(crate) fn is_without(self, name: &str) -> bool {
-        matches!(self.given(name), Ok(None | Some(Value::Null)))
+        matches!(self.value(name), Ok(None | Some(Value::Null)))
     }
 
-    /// As [`list_plan::required_columns`] has it.
+    /// The columns that its lists require, as [`list_plan::required_columns`].
     pub(crate) fn required_columns<E: PlannedObject, N: PlannedObject>(
         self,
         ancestors_visible: bool,

@@ -7,6 +7,7 @@ pub use schema::{Schema, prepare, schema, sdl};
 
 pub mod accounts;
 pub mod caller;
+mod connection;
 pub mod context;
 pub mod conversations;
 mod document;
@@ -42,8 +43,8 @@ pub struct Query(
     users::UserQuery,
 );
 
-/// Changes. Each takes one `input` and returns a payload. A failed one is null and adds one request
-/// error with `extensions.code`; it changed nothing.
+/// Changes. Each takes one `input` and returns a payload. A failed one is null, adds one request error
+/// with `extensions.code`, and changes nothing.
 #[derive(MergedObject, Default, Debug)]
 pub struct Mutation(
     accounts::AccountMutation,

@@ -1,4 +1,4 @@
-//! Pages: sizes, opaque cursors and the connection types. Resolvers never see an offset.
+//! Pagination: page sizes, opaque cursors and page information. Resolvers never use offsets.
 
 use std::{borrow::Cow, fmt, sync::Arc};
 
@@ -16,11 +16,11 @@ use crate::{
     graphql::errors::Result,
 };
 
-/// Longest page.
+/// The largest page.
 pub const MAX_PAGE: i32 = 100;
 
-/// Where a page sits in its list. Take `first` with `after` to go forwards and `last` with `before` to
-/// go backwards; sizes run from 1 to 100, and an omitted size means the field's default. Cursors are
+/// The position of a page in its list. Use `first` with `after` to page forwards and `last` with `before` to
+/// page backwards. Sizes are from 1 to 100, and an omitted size means the field's default. Cursors are
 /// opaque and stay valid while the list's other arguments are unchanged.
 #[derive(SimpleObject, Clone, Debug)]
 pub struct PageInfo {
@@ -34,7 +34,7 @@ pub struct PageInfo {
     pub end_cursor: Option<String>,
 }
 
-/// A page of anything: the items with their cursors.
+/// A page of a list.
 #[derive(Clone, Debug)]
 pub struct Page<T> {
     /// The items with their cursors, in list order.
@@ -46,7 +46,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// A forward page from up to `size + 1` rows: the extra one says that more follow.
+    /// Builds a forward page from up to `size + 1` rows; the extra row shows that more follow.
     pub fn forward<K: Key>(mut rows: Vec<T>, request: &Forward<K>, key: impl Fn(&T) -> K) -> Self {
         let has_next = rows.len() > request.size;
         rows.truncate(request.size);
@@ -61,13 +61,13 @@ impl<T> Page<T> {
         }
     }
 
-    /// The page that a part of a list makes.
-    pub fn of<K: Key, S>(part: Slice<T>, span: &PageRequest<S>, key: impl Fn(&T) -> K) -> Self {
+    /// Builds the page of a slice of a list.
+    pub fn of<K: Key, S>(slice: Slice<T>, span: &PageRequest<S>, key: impl Fn(&T) -> K) -> Self {
         let (has_next, has_previous) = match span.end {
-            Direction::First => (part.has_more, span.after.is_some()),
-            Direction::Last => (span.before.is_some(), part.has_more),
+            Direction::First => (slice.has_more, span.after.is_some()),
+            Direction::Last => (span.before.is_some(), slice.has_more),
         };
-        let items = part
+        let items = slice
             .items
             .into_iter()
             .map(|item| (Cursor::new(key(&item)), item))
@@ -79,20 +79,20 @@ impl<T> Page<T> {
         }
     }
 
-    /// The same page of something made from each item.
-    pub fn map<U>(self, make: impl Fn(T) -> U) -> Page<U> {
+    /// Converts each item.
+    pub fn map<U>(self, convert: impl Fn(T) -> U) -> Page<U> {
         Page {
             items: self
                 .items
                 .into_iter()
-                .map(|(cursor, item)| (cursor, make(item)))
+                .map(|(cursor, item)| (cursor, convert(item)))
                 .collect(),
             has_next: self.has_next,
             has_previous: self.has_previous,
         }
     }
 
-    /// Where the page sits.
+    /// The position of the page in the list.
     #[must_use]
     pub fn info(&self) -> PageInfo {
         PageInfo {
@@ -104,17 +104,17 @@ impl<T> Page<T> {
     }
 }
 
-/// What `first` and `after` ask for.
+/// The parsed arguments `first` and `after`.
 #[derive(Clone, Debug)]
 pub struct Forward<K> {
-    /// How many.
+    /// The number of items.
     pub size: usize,
     /// The key of the item before the page.
     pub after: Option<K>,
 }
 
 impl<K: DeserializeOwned> Forward<K> {
-    /// Reads `first` and `after`; all that is wrong is told at once.
+    /// Parses `first` and `after`; the error contains all problems.
     pub fn read(first: Option<i32>, default: i32, after: Option<&str>) -> Result<Self> {
         let mut problems = vec![];
         let size = size("first", first.unwrap_or(default), &mut problems);
@@ -123,7 +123,7 @@ impl<K: DeserializeOwned> Forward<K> {
         Ok(Self { size, after })
     }
 
-    /// The same as a span of the list.
+    /// Converts it to a page request.
     #[must_use]
     pub fn span(self) -> PageRequest<K> {
         PageRequest {
@@ -134,28 +134,28 @@ impl<K: DeserializeOwned> Forward<K> {
         }
     }
 
-    /// Rows to ask the database for: one more than the page, to know whether more follow.
+    /// The number of rows to select: one more than the page, to find whether more follow.
     #[must_use]
     pub fn limit(&self) -> u64 {
         u64::try_from(self.size).unwrap_or(0) + 1
     }
 }
 
-/// What `first`, `after`, `last` and `before` ask for.
+/// The arguments `first`, `after`, `last` and `before`.
 #[derive(Clone, Debug, Default)]
 pub struct Both {
-    /// Items from the start on.
+    /// The number of items from the start.
     pub first: Option<i32>,
     /// The cursor before the page.
     pub after: Option<String>,
-    /// Items up to the end.
+    /// The number of items up to the end.
     pub last: Option<i32>,
-    /// The cursor behind the page.
+    /// The cursor after the page.
     pub before: Option<String>,
 }
 
 impl Both {
-    /// Reads the four arguments; all that is wrong is told at once.
+    /// Parses the four arguments; the error contains all problems.
     pub fn read<K: DeserializeOwned>(
         &self,
         default: i32,
@@ -170,7 +170,7 @@ impl Both {
                 problems.push(Problem {
                     path: vec!["last".to_owned()],
                     code: "EXCLUSIVE",
-                    message: "Ask for first or for last, not for both.".to_owned(),
+                    message: "Use either first or last, not both.".to_owned(),
                 });
                 (default_end, 1)
             }
@@ -193,12 +193,12 @@ impl Both {
     }
 }
 
-/// A page size from 1 to 100; otherwise a problem with the argument.
-pub fn size(argument: &str, asked: i32, problems: &mut Vec<Problem>) -> usize {
-    match usize::try_from(asked) {
-        Ok(size) if (1..=MAX_PAGE).contains(&asked) => size,
+/// Checks a page size from 1 to 100; adds a problem with the argument otherwise.
+pub fn size(argument: &str, requested: i32, problems: &mut Vec<Problem>) -> usize {
+    match usize::try_from(requested) {
+        Ok(size) if (1..=MAX_PAGE).contains(&requested) => size,
         _ => {
-            let message = format!("Ask for 1 to {MAX_PAGE} items.");
+            let message = format!("The page size must be from 1 to {MAX_PAGE}.");
             problems.push(Problem {
                 path: vec![argument.to_owned()],
                 code: "OUT_OF_RANGE",
@@ -209,7 +209,7 @@ pub fn size(argument: &str, asked: i32, problems: &mut Vec<Problem>) -> usize {
     }
 }
 
-/// The key inside a cursor; otherwise a problem with the argument.
+/// Decodes the key of a cursor; adds a problem with the argument otherwise.
 pub fn key<K: DeserializeOwned>(
     argument: &str,
     text: &str,
@@ -227,17 +227,17 @@ pub fn key<K: DeserializeOwned>(
     key
 }
 
-/// What sorts a list.
+/// A sort key of a list.
 pub trait Key: Serialize + Send + Sync + 'static {}
 
 impl<K: Serialize + Send + Sync + 'static> Key for K {}
 
-/// The opaque form of a key, made when it is asked for: hardly ever is it for more than the ends of a page.
+/// The opaque form of a key. It is encoded when it is used: most queries use only those at the ends of a page.
 #[derive(Clone)]
 pub struct Cursor(Arc<dyn Fn() -> Vec<u8> + Send + Sync>);
 
 impl Cursor {
-    /// The cursor of the item with this key.
+    /// Creates the cursor of the item with this key.
     pub fn new<K: Key>(key: K) -> Self {
         Self(Arc::new(move || {
             serde_json::to_vec(&key).unwrap_or_default()
@@ -275,8 +275,8 @@ impl OutputType for Cursor {
     }
 }
 
-/// An instant as a part of a cursor. It is in the range that both databases keep, whatever a client
-/// made of the cursor.
+/// An instant as a part of a cursor. It is in the range that both databases can store, even if a client
+/// changes the cursor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, serde::Deserialize)]
 #[serde(try_from = "i64", into = "i64")]
 pub struct Instant(pub chrono::DateTime<chrono::Utc>);
@@ -288,7 +288,7 @@ impl TryFrom<i64> for Instant {
         chrono::DateTime::from_timestamp_millis(millis)
             .filter(|time| (1970..10_000).contains(&time.year()))
             .map(Self)
-            .ok_or("not an instant of ours")
+            .ok_or("the instant is out of range")
     }
 }
 
@@ -297,83 +297,3 @@ impl From<Instant> for i64 {
         time.timestamp_millis()
     }
 }
-
-/// Defines `…Connection` and `…Edge` for an object type, with a `From<Page<_>>`.
-macro_rules! connection {
-    ($connection:ident, $edge:ident, $node:ty, $page_doc:literal, $edge_doc:literal) => {
-        #[doc = $page_doc]
-        #[derive(async_graphql::SimpleObject)]
-        pub struct $connection {
-            /// The items with their cursors.
-            pub edges: $crate::graphql::list_plan::PlannedList<$edge>,
-            /// The items alone.
-            pub nodes: $crate::graphql::list_plan::PlannedList<$edge, $node>,
-            /// Where the page sits.
-            pub page_info: $crate::graphql::pagination::PageInfo,
-        }
-
-        impl $connection {
-            /// The same, with what came with its items.
-            #[must_use]
-            pub fn with(self, at_hand: $crate::graphql::list_plan::Preloaded) -> Self {
-                let edges = self.edges.with(at_hand);
-                Self {
-                    nodes: edges.part(|edge| &edge.node),
-                    edges,
-                    page_info: self.page_info,
-                }
-            }
-        }
-
-        #[doc = $edge_doc]
-        #[derive(async_graphql::SimpleObject)]
-        pub struct $edge {
-            /// The item.
-            pub node: $node,
-            /// Its cursor.
-            pub cursor: $crate::graphql::pagination::Cursor,
-        }
-
-        impl From<$crate::graphql::pagination::Page<$node>> for $connection {
-            fn from(page: $crate::graphql::pagination::Page<$node>) -> Self {
-                let page_info = page.info();
-                let edge = |(cursor, node)| $edge { node, cursor };
-                let edges =
-                    $crate::graphql::list_plan::PlannedList::new(page.items.into_iter().map(edge));
-                Self {
-                    nodes: edges.part(|edge| &edge.node),
-                    edges,
-                    page_info,
-                }
-            }
-        }
-
-        impl $crate::graphql::list_plan::PlannedObject for $edge {
-            fn leaf(name: &str) -> Option<fn(&Self) -> async_graphql::Value> {
-                (name == "cursor").then_some(|of| of.cursor.to_string().into())
-            }
-
-            fn inside(
-                name: &str,
-                set: $crate::graphql::list_plan::Selection<'_>,
-            ) -> Option<Box<dyn $crate::graphql::list_plan::NestedField<Self>>> {
-                if name != "node" {
-                    return None;
-                }
-                Some(Box::new($crate::graphql::list_plan::ChildObject::new(
-                    |of: &Self| &of.node,
-                    set,
-                )?))
-            }
-
-            fn answer<'a>(
-                &'a self,
-                wanted: &mut $crate::graphql::list_plan::PendingKeys,
-                found: &mut $crate::graphql::list_plan::LoadedValues<'a>,
-            ) {
-                self.node.answer(wanted, found);
-            }
-        }
-    };
-}
-pub(crate) use connection;

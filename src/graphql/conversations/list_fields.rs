@@ -1,4 +1,4 @@
-//! What of a conversation is told at once in lists.
+//! The fields of `Conversation` that list plans serialise.
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 use crate::{
     entity::conversation,
     graphql::{
-        conversations::types::{Conversation, ConversationKind, HistoryVisibility, names_together},
+        conversations::types::{Conversation, ConversationKind, HistoryVisibility, joined_names},
         list_plan::{
             LoadedObject, LoadedValue, NestedField, PlannedObject, RequiredColumns, Selection,
         },
         messages::{loader::TimelineOf, types::Message},
         participants::{
-            loader::{HeadsOf, MembershipOf, NamesOf},
+            loader::{CountsOf, MembershipOf, NamesOf},
             types::Membership,
         },
         reads::types::int,
@@ -38,18 +38,18 @@ impl PlannedObject for Conversation {
         })
     }
 
-    fn inside(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
+    fn nested(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
         Some(match name {
             "displayTitle" => Box::new(LoadedValue::new(
                 |of: &Self| of.0.title.is_none().then_some(NamesOf(of.0.id)),
                 |of, names| match &of.0.title {
                     Some(title) => title.clone().into(),
-                    None => names.map(names_together).unwrap_or_default().into(),
+                    None => names.map(joined_names).unwrap_or_default().into(),
                 },
             )),
             "participantCount" => Box::new(LoadedValue::new(
-                |of: &Self| Some(HeadsOf(of.0.id)),
-                |_, heads| heads.map_or(0, |heads| int(heads.people)).into(),
+                |of: &Self| Some(CountsOf(of.0.id)),
+                |_, counts| counts.map_or(0, |counts| int(counts.people)).into(),
             )),
             "createdBy" => Box::new(LoadedObject::by(
                 |of: &Self| of.0.created_by.map(UserKey),
@@ -76,7 +76,7 @@ impl PlannedObject for Conversation {
 
     fn required_columns(name: &str, required_columns: &mut RequiredColumns) {
         let columns: &[&str] = match name {
-            // Of the viewer's place there is taken what is asked of it.
+            // The membership's fields add their own columns.
             "__typename" | "id" | "lastActivityAt" | "participantCount" | "lastMessage"
             | "viewerMembership" => &[],
             "kind" => &["kind"],

@@ -1,4 +1,4 @@
-//! `Query.conversation` and the viewer's list.
+//! `Query.conversation`, and the viewer's list of conversations.
 
 use crate::{
     db::with_timeout,
@@ -13,7 +13,7 @@ use crate::{
             loader::ConversationKey,
             types::{
                 Conversation, ConversationConnection, ConversationEdge, ConversationFilter,
-                ConversationPlace,
+                ConversationPosition,
             },
         },
         errors::{Result, nullable},
@@ -21,15 +21,17 @@ use crate::{
         lookahead,
         messages::timeline,
         pagination::{Forward, Page},
+        participants::loader::MembershipOf,
+        reads::loader::UnreadIn,
     },
     id::ConversationId,
 };
 use async_graphql::{Context, Object};
 
-/// Longest list page that is served unasked.
+/// The default page size.
 const PAGE: i32 = 30;
 
-/// Entry points of conversations.
+/// The conversation queries.
 #[derive(Default, Debug)]
 pub struct ConversationQuery;
 
@@ -44,17 +46,18 @@ impl ConversationQuery {
         nullable(async {
             let viewer = viewer(ctx)?;
             let loaders = unbatched(ctx);
-            let (Some(loaders), Some(key)) = (loaders.direct(), timeline::ahead(ctx, id)) else {
+            let (Some(loaders), Some(key)) = (loaders.direct(), timeline::selected_page(ctx, id))
+            else {
                 return loaders.load_one(ConversationKey(id)).await;
             };
             let (db, columns) = (app(ctx).db.read(), &key.columns);
             let span = (&key.span, key.include_replies);
             let all = conversation::Model::COLUMNS;
-            let which = (id, lookahead::columns_beside(ctx, "messages", all));
+            let parent = (id, lookahead::parent_columns(ctx, "messages", all));
             let found =
-                conversations::timeline::with_conversation(db, viewer, which, span, columns);
-            Ok(with_timeout(found).await?.map(|(conversation, part)| {
-                loaders.put(key, part);
+                conversations::timeline::with_conversation(db, viewer, parent, span, columns);
+            Ok(with_timeout(found).await?.map(|(conversation, slice)| {
+                loaders.put(key, slice);
                 Conversation(conversation)
             }))
         })
@@ -62,7 +65,7 @@ impl ConversationQuery {
     }
 }
 
-/// A page of the viewer's list.
+/// Returns a page of the viewer's conversations.
 pub async fn list(
     ctx: &Context<'_>,
     viewer: &sessions::Viewer,
@@ -70,31 +73,35 @@ pub async fn list(
     first: Option<i32>,
     after: Option<&str>,
 ) -> Result<ConversationConnection> {
-    let request: Forward<ConversationPlace> = Forward::read(first, PAGE, after)?;
+    let request: Forward<ConversationPosition> = Forward::read(first, PAGE, after)?;
     let filter = filter.unwrap_or_default();
-    let narrowing = conversations::ConversationFilter {
+    let conditions = conversations::ConversationFilter {
         kind: filter.kind.map(Into::into),
         unread_only: filter.unread_only == Some(true),
         is_archived: filter.is_archived,
         text: filter.text.filter(|text| !text.trim().is_empty()),
     };
     let after = request.after.map(|(at, id)| (at.0, id));
-    let asked = list_plan::required_columns::<ConversationEdge, Conversation>(ctx, false)
+    let required = list_plan::required_columns::<ConversationEdge, Conversation>(ctx, false)
         .map(RequiredColumns::conversations);
-    let columns = asked.clone().unwrap_or_else(Columns::all);
+    let columns = required.clone().unwrap_or_else(Columns::all);
     let db = app(ctx).db.read();
     let rows =
-        conversations::list(db, viewer, &narrowing, after, request.limit(), &columns).await?;
-    let mut at_hand = Preloaded {
-        is_partial: asked.is_some(),
+        conversations::list(db, viewer, &conditions, after, request.limit(), &columns).await?;
+    let mut preloaded = Preloaded {
+        is_partial: required.is_some(),
         ..Preloaded::default()
     };
     let rows = rows.into_iter().map(|row| {
         if !columns.participant.is_empty() {
-            at_hand.places.push((row.participant, row.unread));
+            let id = row.participant.conversation_id;
+            preloaded.values.insert(MembershipOf(id), row.participant);
+            if let Some(count) = row.unread {
+                preloaded.values.insert(UnreadIn(id), count);
+            }
         }
         Conversation(row.conversation)
     });
-    let page = Page::forward(rows.collect(), &request, Conversation::place);
-    Ok(ConversationConnection::from(page).with(at_hand))
+    let page = Page::forward(rows.collect(), &request, Conversation::position);
+    Ok(ConversationConnection::from(page).with(preloaded))
 }

@@ -1,10 +1,10 @@
-//! Which columns it takes to tell a list at once, found before its rows are read.
+//! The columns that the plan of a connection reads, found before its rows are.
 
 use std::{cell::RefCell, collections::BTreeSet};
 
 use async_graphql::{
     Context, Positioned,
-    parser::types::{Field, Selection as QuerySelection, SelectionSet},
+    parser::types::{Field, Selection as QuerySelection},
 };
 
 use super::{PlannedObject, Selection};
@@ -13,33 +13,33 @@ use crate::{
     graphql::context::app,
 };
 
-/// The columns that are needed of the messages in a list, and of the people whom they name.
+/// The columns that a plan reads, by table.
 #[derive(Clone, Debug, Default)]
 pub struct RequiredColumns {
     /// Of messages.
     pub message: BTreeSet<&'static str>,
-    /// Of people.
+    /// Of users.
     pub user: BTreeSet<&'static str>,
     /// Of conversations.
     pub conversation: BTreeSet<&'static str>,
-    /// Of the viewer's places in them.
+    /// Of the viewer's participant rows.
     pub participant: BTreeSet<&'static str>,
-    /// How many messages are unread there.
+    /// Whether the unread count of each conversation is read.
     pub unread: bool,
 }
 
 impl RequiredColumns {
-    /// As rows of messages are read: whoever sent them comes with them when they are to be told.
+    /// The columns of a list of messages. The sender is joined when one of its fields is selected.
     #[must_use]
     pub fn messages(self) -> Columns {
-        let is_sender_told = self.message.contains("sender_id") && !self.user.is_empty();
+        let has_sender = self.message.contains("sender_id") && !self.user.is_empty();
         let others = self.user.into_iter().filter(|&column| column != "id");
         let sender = std::iter::once("id").chain(others);
-        let sender = is_sender_told.then_some(sender).into_iter().flatten();
+        let sender = has_sender.then_some(sender).into_iter().flatten();
         Columns::some(self.message, sender)
     }
 
-    /// As rows of conversations are read.
+    /// The columns of a list of conversations.
     #[must_use]
     pub fn conversations(self) -> conversations::Columns {
         conversations::Columns {
@@ -50,8 +50,8 @@ impl RequiredColumns {
     }
 }
 
-/// What is to be read of the items of a connection with these edges: all, where its lists are not told at once.
-/// `ancestors_visible` as [`Selection::ancestors_visible`].
+/// The columns to read of the items of the connection that is resolved; none where its lists need the executor, which
+/// reads all. `ancestors_visible` as in [`Selection`].
 pub(crate) fn required_columns<E: PlannedObject, N: PlannedObject>(
     ctx: &Context<'_>,
     ancestors_visible: bool,
@@ -59,7 +59,7 @@ pub(crate) fn required_columns<E: PlannedObject, N: PlannedObject>(
     required_columns_of::<E, N>(ctx, ctx.item, ancestors_visible)
 }
 
-/// The same of a connection that will be asked for by this field.
+/// The columns to read of the items of the connection that this field selects.
 pub(crate) fn required_columns_of<E: PlannedObject, N: PlannedObject>(
     ctx: &Context<'_>,
     field: &Positioned<Field>,
@@ -70,35 +70,33 @@ pub(crate) fn required_columns_of<E: PlannedObject, N: PlannedObject>(
     }
     let required_columns = RefCell::default();
     let set = Selection {
-        asked: &field.node.selection_set.node,
+        fields: &field.node.selection_set.node,
         fragments: &ctx.query_env.fragments,
         required_columns: &required_columns,
         ancestors_visible,
     };
-    look_for::<E, N>(set)?;
+    plan_lists::<E, N>(set)?;
     Some(required_columns.into_inner())
 }
 
-/// Makes the same plans that the lists of the connection will make. Fragments around them are followed whether or not
-/// they apply: at worst that is too much.
-fn look_for<E: PlannedObject, N: PlannedObject>(set: Selection<'_>) -> Option<()> {
-    let inside = |asked| Selection { asked, ..set };
-    for selection in &set.asked.items {
+/// Builds the plans of the connection's lists. Fragments count whether or not they apply: at worst too many columns
+/// are read.
+fn plan_lists<E: PlannedObject, N: PlannedObject>(set: Selection<'_>) -> Option<()> {
+    for selection in &set.fields.items {
         match &selection.node {
-            QuerySelection::Field(field) => {
-                let asked: &SelectionSet = &field.node.selection_set.node;
-                match field.node.name.node.as_str() {
-                    "edges" => drop(inside(asked).plan::<E>()?),
-                    "nodes" => drop(inside(asked).plan::<N>()?),
-                    _ => {}
-                }
-            }
+            QuerySelection::Field(field) => match field.node.name.node.as_str() {
+                "edges" => drop(set.within(&field.node).plan::<E>()?),
+                "nodes" => drop(set.within(&field.node).plan::<N>()?),
+                _ => {}
+            },
             QuerySelection::InlineFragment(inline) => {
-                look_for::<E, N>(inside(&inline.node.selection_set.node))?;
+                let fields = &inline.node.selection_set.node;
+                plan_lists::<E, N>(Selection { fields, ..set })?;
             }
             QuerySelection::FragmentSpread(spread) => {
                 let fragment = set.fragments.get(&spread.node.fragment_name.node)?;
-                look_for::<E, N>(inside(&fragment.node.selection_set.node))?;
+                let fields = &fragment.node.selection_set.node;
+                plan_lists::<E, N>(Selection { fields, ..set })?;
             }
         }
     }

@@ -1,69 +1,65 @@
-//! A list of a page, and what came with its items.
+//! The list of a page, with the values that were read together with its items.
 
-use std::{borrow::Cow, cell::RefCell, collections::HashMap, sync::Arc};
+use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
 use async_graphql::{
     ContextSelectionSet, Error, OutputType, Positioned, ServerResult, Value, parser::types::Field,
     registry::Registry, resolver_utils::resolve_list,
 };
 
-use super::{Json, PlannedObject, Selection};
+use super::{Json, LoadedValues, PlannedObject, PreloadedValues, Selection};
 use crate::{
-    entity::participant,
     error,
     graphql::{
         context::{app, has_mergeable_fields, unbatched},
         errors::FieldError,
-        users::{loader::UserKey, types::User},
     },
 };
 
-/// What came with the items of a list.
-#[derive(Clone, Debug, Default)]
+/// What was read together with the items of a list.
+#[derive(Debug, Default)]
 pub struct Preloaded {
-    /// People whom they name, of whom only what is asked for was read.
-    pub people: HashMap<UserKey, User>,
-    /// The viewer's places in conversations that are listed, and how many messages are unread in each, if that was read.
-    pub places: Vec<(participant::Model, Option<i64>)>,
-    /// Whether only what is asked for was read of the items as well. They can be told at once, and in no other way.
+    /// Values of which at least the selected columns were read.
+    pub values: PreloadedValues,
+    /// Whether only the selected columns of the items were read. The executor cannot resolve such a list.
     pub is_partial: bool,
     /// As [`Selection::ancestors_visible`].
     pub ancestors_visible: bool,
 }
 
-/// A list of a page, told at once where that is possible: of items, or of a part of each.
+/// The list of a page, of its items or of a part of each. It is serialised directly where a plan is possible.
 #[derive(Debug)]
 pub struct PlannedList<T, U = T> {
     items: Arc<[T]>,
     of: fn(&T) -> &U,
-    at_hand: Arc<Preloaded>,
+    preloaded: Arc<Preloaded>,
 }
 
 impl<T> PlannedList<T> {
-    /// These items.
+    /// A list of these items.
     #[must_use]
     pub fn new(items: impl IntoIterator<Item = T>) -> Self {
         Self {
             items: items.into_iter().collect(),
             of: |item| item,
-            at_hand: Arc::default(),
+            preloaded: Arc::default(),
         }
     }
 
-    /// The same, with what came with them.
+    /// Adds what was read together with the items.
     #[must_use]
-    pub fn with(mut self, at_hand: Preloaded) -> Self {
-        self.at_hand = Arc::new(at_hand);
+    pub fn with(mut self, preloaded: Preloaded) -> Self {
+        self.preloaded = Arc::new(preloaded);
         self
     }
 
-    /// This part of each of the same items.
+    /// The list of this part of each item.
     #[must_use]
     pub fn part<U>(&self, of: fn(&T) -> &U) -> PlannedList<T, U> {
         PlannedList {
             items: Arc::clone(&self.items),
             of,
-            at_hand: Arc::clone(&self.at_hand),
+            preloaded: Arc::clone(&self.preloaded),
         }
     }
 }
@@ -86,26 +82,25 @@ impl<T: Send + Sync + 'static, U: PlannedObject> OutputType for PlannedList<T, U
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let refused = match self.try_fast_path(ctx).await {
+        let failed = match self.try_fast_path(ctx).await {
             Some(Ok(value)) => return Ok(value),
-            Some(Err(refusal)) => Some(refusal),
+            Some(Err(error)) => Some(error),
             None => None,
         };
-        if self.at_hand.is_partial {
-            // No resolver may take what was not read for what is there.
-            let unplanned = || error::Error::internal("a list that was read in part").into();
-            let refusal = refused.unwrap_or_else(unplanned);
-            let error = Error::from(refusal).into_server_error(field.pos);
-            return Err(ctx.set_error_path(error));
+        if self.preloaded.is_partial {
+            // A resolver must not read a column that was not loaded.
+            let unplanned = || error::Error::internal("a partial list has no plan").into();
+            let error = Error::from(failed.unwrap_or_else(unplanned));
+            return Err(ctx.set_error_path(error.into_server_error(field.pos)));
         }
-        // The ordinary way also tells what went wrong.
+        // After an error, the executor finds the field that it belongs to.
         let items = self.items.iter().map(self.of);
         resolve_list(ctx, field, items, Some(self.items.len())).await
     }
 }
 
 impl<T: Send + Sync, U: PlannedObject> PlannedList<T, U> {
-    /// None where it cannot be.
+    /// Serialises the list directly; none where that needs the executor.
     async fn try_fast_path(
         &self,
         ctx: &ContextSelectionSet<'_>,
@@ -114,23 +109,23 @@ impl<T: Send + Sync, U: PlannedObject> PlannedList<T, U> {
             return None;
         }
         let plan = {
-            let required_columns = RefCell::default();
             let set = Selection {
-                asked: &ctx.item.node,
+                fields: &ctx.item.node,
                 fragments: &ctx.query_env.fragments,
-                required_columns: &required_columns,
-                ancestors_visible: self.at_hand.ancestors_visible,
+                required_columns: &RefCell::default(),
+                ancestors_visible: self.preloaded.ancestors_visible,
             };
             set.plan::<U>()?
         };
         let items: Vec<&U> = self.items.iter().map(self.of).collect();
-        let told = plan.write_list(&items, &self.at_hand, unbatched(ctx)).await;
-        Some(told.map(|json| written(ctx, json)))
+        let loaded = LoadedValues::new(&self.preloaded.values);
+        let json = plan.write_list(&items, loaded, unbatched(ctx)).await;
+        Some(json.map(|json| to_value(ctx, json)))
     }
 }
 
-/// A value that is written down already. Nothing can be merged with it: where that may have to be, it is read again.
-fn written(ctx: &ContextSelectionSet<'_>, json: Json) -> Value {
+/// Wraps serialised JSON. The executor cannot merge it with another value: where that may be necessary, it is parsed.
+fn to_value(ctx: &ContextSelectionSet<'_>, json: Json) -> Value {
     if has_mergeable_fields(ctx) {
         return serde_json::from_slice(&json).unwrap_or_default();
     }

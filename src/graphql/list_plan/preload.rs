@@ -1,8 +1,9 @@
-//! What lists that are told at once look up for their items.
+//! The values that a list loads for its items, by the type of their key. Every key of the loaders can be used.
 
 use std::{
-    borrow::Cow,
+    any::Any,
     collections::{HashMap, HashSet},
+    fmt,
     hash::Hash,
 };
 
@@ -12,151 +13,187 @@ use futures_util::{
     future::{BoxFuture, try_join_all},
 };
 
-use crate::{
-    entity::participant,
-    graphql::{
-        errors::FieldError,
-        loaders::{LoaderHandle, Loaders},
-        messages::loader::{MentionsViewer, MessageKey, TimelineOf},
-        participants::loader::{HeadsOf, MembershipOf, NamesOf},
-        reads::loader::{IsUnread, MentionsIn, UnreadIn, UnreadOf},
-        threads::loader::{IsFollowing, LastReplyOf, ThreadKey},
-        users::{loader::UserKey, types::User},
-    },
+use crate::graphql::{
+    errors::FieldError,
+    loaders::{LoaderHandle, Loaders},
 };
 
-/// What was asked, with the answers that there are.
-pub(super) type LoadedBy<'a, K> = HashMap<K, Option<Cow<'a, <K as PreloadKey>::Answer>>>;
+/// A key that lists load values by.
+pub trait PreloadKey: Eq + Hash + Clone + Send + Sync + Sized + 'static {
+    /// The loaded value.
+    type Value: Clone + Send + Sync + 'static;
 
-/// A kind of question that lists ask about their items.
-pub trait PreloadKey: Eq + Hash + Clone + Send + Sync + 'static {
-    /// What answers it.
-    type Answer: Clone + Send + Sync + 'static;
-
-    /// Those of this kind that wait for an answer.
-    fn pending(all: &mut PendingKeys) -> &mut HashSet<Self>;
-
-    /// Those of this kind that were asked.
-    fn loaded<'f, 'a>(all: &'f LoadedValues<'a>) -> &'f LoadedBy<'a, Self>;
+    /// Loads the values of these keys; those without a value are absent.
+    fn load(
+        keys: Vec<Self>,
+        loaders: LoaderHandle<'_>,
+    ) -> BoxFuture<'_, Result<HashMap<Self, Self::Value>, FieldError>>;
 }
 
-macro_rules! questions {
-    ($($name:ident: $key:ty),+ $(,)?) => {
-        /// Questions that wait for an answer.
-        #[derive(Debug, Default)]
-        pub struct PendingKeys {
-            $($name: HashSet<$key>,)+
-        }
-
-        /// Questions that were asked, with the answers that there are: what the viewer may see.
-        #[derive(Debug, Default)]
-        pub struct LoadedValues<'a> {
-            $($name: LoadedBy<'a, $key>,)+
-        }
-
-        impl PendingKeys {
-            /// Whether nothing waits for an answer.
-            #[must_use]
-            pub fn is_empty(&self) -> bool {
-                $(self.$name.is_empty())&&+
-            }
-
-            /// Looks everything up, one statement for each kind.
-            pub(super) async fn look_up(
-                &mut self,
-                loaded: &mut LoadedValues<'_>,
-                loaders: LoaderHandle<'_>,
-            ) -> Result<(), FieldError> {
-                let looks = [$(look_up(&mut self.$name, &mut loaded.$name, loaders)),+];
-                try_join_all(looks.into_iter().flatten()).await?;
-                Ok(())
-            }
-        }
-
-        $(impl PreloadKey for $key {
-            type Answer = <Loaders as Loader<$key>>::Value;
-
-            fn pending(all: &mut PendingKeys) -> &mut HashSet<Self> {
-                &mut all.$name
-            }
-
-            fn loaded<'f, 'a>(all: &'f LoadedValues<'a>) -> &'f LoadedBy<'a, Self> {
-                &all.$name
-            }
-        })+
-    };
-}
-
-questions! {
-    users: UserKey,
-    messages: MessageKey,
-    threads: ThreadKey,
-    last_replies: LastReplyOf,
-    following: IsFollowing,
-    unread_replies: UnreadOf,
-    names: NamesOf,
-    heads: HeadsOf,
-    memberships: MembershipOf,
-    unread: UnreadIn,
-    mentions: MentionsIn,
-    newest: TimelineOf,
-    unread_messages: IsUnread,
-    mentioning: MentionsViewer,
-}
-
-/// A future only for what is wanted: nearly nothing is.
-fn look_up<'l, K>(
-    pending: &'l mut HashSet<K>,
-    loaded: &'l mut LoadedBy<'_, K>,
-    loaders: LoaderHandle<'l>,
-) -> Option<BoxFuture<'l, Result<(), FieldError>>>
+impl<K> PreloadKey for K
 where
-    K: PreloadKey,
-    Loaders: Loader<K, Value = K::Answer, Error = FieldError>,
+    K: Eq + Hash + Clone + Send + Sync + 'static,
+    Loaders: Loader<K, Error = FieldError>,
 {
-    if pending.is_empty() {
-        return None;
+    type Value = <Loaders as Loader<K>>::Value;
+
+    fn load(
+        keys: Vec<Self>,
+        loaders: LoaderHandle<'_>,
+    ) -> BoxFuture<'_, Result<HashMap<Self, Self::Value>, FieldError>> {
+        async move { loaders.load_many(keys).await }.boxed()
     }
-    let look_up = async move {
-        let mut answers = loaders.load_many(pending.iter().cloned()).await?;
-        loaded.extend(pending.drain().map(|key| {
-            let answer = answers.remove(&key);
-            (key, answer.map(Cow::Owned))
-        }));
-        Ok(())
-    };
-    Some(look_up.boxed())
+}
+
+/// Loaded values, each with its key; none where the viewer sees no such object.
+type ByKey<K> = HashMap<K, Option<<K as PreloadKey>::Value>>;
+
+/// One map per type of key. A list uses a few types, so that a scan is faster than hashing.
+#[derive(Default)]
+struct Maps(Vec<Box<dyn Any + Send + Sync>>);
+
+impl Maps {
+    fn get<M: 'static>(&self) -> Option<&M> {
+        self.0.iter().find_map(|map| map.downcast_ref())
+    }
+
+    fn get_or_insert<M: Default + Send + Sync + 'static>(&mut self) -> Option<&mut M> {
+        if self.get::<M>().is_none() {
+            self.0.push(Box::new(M::default()));
+        }
+        self.0.iter_mut().find_map(|map| map.downcast_mut())
+    }
+}
+
+/// Values that were read together with the items of a list.
+#[derive(Default)]
+pub struct PreloadedValues(Maps);
+
+impl PreloadedValues {
+    /// Adds a value.
+    pub fn insert<K: PreloadKey>(&mut self, key: K, value: K::Value) {
+        if let Some(values) = self.0.get_or_insert::<ByKey<K>>() {
+            values.insert(key, Some(value));
+        }
+    }
+}
+
+impl fmt::Debug for PreloadedValues {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("PreloadedValues")
+            .field(&self.0.0.len())
+            .finish()
+    }
+}
+
+/// All values that are loaded.
+pub struct LoadedValues<'a> {
+    preloaded: &'a PreloadedValues,
+    loaded: Maps,
 }
 
 impl<'a> LoadedValues<'a> {
-    /// People who are at hand.
-    pub(super) fn people(&mut self, people: &'a HashMap<UserKey, User>) {
-        let people = people.iter();
-        self.users
-            .extend(people.map(|(&key, person)| (key, Some(Cow::Borrowed(person)))));
+    /// Begins with the values that were read together with the items.
+    #[must_use]
+    pub fn new(preloaded: &'a PreloadedValues) -> Self {
+        let loaded = Maps::default();
+        Self { preloaded, loaded }
     }
 
-    /// The viewer's places in conversations, each with how many messages are unread there, if that is known.
-    pub(super) fn places(&mut self, places: &'a [(participant::Model, Option<i64>)]) {
-        for (place, unread) in places {
-            let id = place.conversation_id;
-            self.memberships
-                .insert(MembershipOf(id), Some(Cow::Borrowed(place)));
-            if let Some(count) = unread {
-                self.unread.insert(UnreadIn(id), Some(Cow::Borrowed(count)));
-            }
-        }
+    /// The value of a key, or that there is none; `None` while the key is not loaded.
+    pub(super) fn get<K: PreloadKey>(&self, key: &K) -> Option<Option<&K::Value>> {
+        let loaded = self.loaded.get::<ByKey<K>>().and_then(|map| map.get(key));
+        let preloaded = || self.preloaded.0.get::<ByKey<K>>()?.get(key);
+        loaded.or_else(preloaded).map(Option::as_ref)
     }
 
-    /// A message that is at hand, if it is wanted.
-    pub fn message(
+    /// Provides the value of a pending key.
+    pub fn provide<K: PreloadKey>(
         &mut self,
         pending: &mut PendingKeys,
-        key: MessageKey,
-        message: &'a <MessageKey as PreloadKey>::Answer,
+        key: K,
+        value: impl FnOnce() -> K::Value,
     ) {
-        if pending.messages.remove(&key) {
-            self.messages.insert(key, Some(Cow::Borrowed(message)));
+        if pending.remove(&key) {
+            self.extend([(key, Some(value()))]);
         }
+    }
+
+    fn extend<K: PreloadKey>(&mut self, values: impl IntoIterator<Item = (K, Option<K::Value>)>) {
+        if let Some(map) = self.loaded.get_or_insert::<ByKey<K>>() {
+            map.extend(values);
+        }
+    }
+}
+
+/// Adds loaded values to the others.
+type Store = Box<dyn FnOnce(&mut LoadedValues<'_>) + Send>;
+
+/// The keys of one type that wait to be loaded.
+trait KeySet: Any + Send + Sync {
+    fn is_empty(&self) -> bool;
+
+    fn load<'l>(&mut self, loaders: LoaderHandle<'l>) -> BoxFuture<'l, Result<Store, FieldError>>;
+}
+
+impl<K: PreloadKey> KeySet for HashSet<K> {
+    fn is_empty(&self) -> bool {
+        self.is_empty()
+    }
+
+    fn load<'l>(&mut self, loaders: LoaderHandle<'l>) -> BoxFuture<'l, Result<Store, FieldError>> {
+        let keys: Vec<K> = self.drain().collect();
+        let load = async move {
+            let mut values = K::load(keys.clone(), loaders).await?;
+            let store = move |loaded: &mut LoadedValues<'_>| {
+                loaded.extend(keys.into_iter().map(|key| {
+                    let value = values.remove(&key);
+                    (key, value)
+                }));
+            };
+            Ok(Box::new(store) as Store)
+        };
+        load.boxed()
+    }
+}
+
+/// The keys that wait to be loaded.
+#[derive(Default)]
+pub struct PendingKeys(Vec<Box<dyn KeySet>>);
+
+impl PendingKeys {
+    fn of<K: PreloadKey>(&mut self) -> Option<&mut HashSet<K>> {
+        let sets = self.0.iter_mut();
+        sets.map(|set| -> &mut dyn Any { set.as_mut() })
+            .find_map(|set| set.downcast_mut())
+    }
+
+    pub(super) fn insert<K: PreloadKey>(&mut self, key: K) {
+        match self.of() {
+            Some(keys) => drop(keys.insert(key)),
+            None => self.0.push(Box::new(HashSet::from([key]))),
+        }
+    }
+
+    fn remove<K: PreloadKey>(&mut self, key: &K) -> bool {
+        self.of::<K>().is_some_and(|keys| keys.remove(key))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.iter().all(|keys| keys.is_empty())
+    }
+
+    /// Loads all of them, with one statement per type of key.
+    pub(super) async fn load(
+        &mut self,
+        loaded: &mut LoadedValues<'_>,
+        loaders: LoaderHandle<'_>,
+    ) -> Result<(), FieldError> {
+        let sets = self.0.iter_mut().filter(|keys| !keys.is_empty());
+        let loads: Vec<_> = sets.map(|keys| keys.load(loaders)).collect();
+        for store in try_join_all(loads).await? {
+            store(loaded);
+        }
+        Ok(())
     }
 }

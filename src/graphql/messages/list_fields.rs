@@ -1,4 +1,4 @@
-//! What of a message is told at once in lists.
+//! The fields of `Message` that list plans serialise.
 
 use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 
@@ -44,13 +44,13 @@ impl PlannedObject for Message {
         })
     }
 
-    fn inside(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
+    fn nested(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
         Some(match name {
             "sender" => Box::new(LoadedObject::by(
                 |of: &Self| of.0.sender_id.map(UserKey),
                 set,
             )?),
-            "parent" if set.asks_which_parent() => Box::new(ComputedObject::new(
+            "parent" if set.selects_only_parent_id() => Box::new(ComputedObject::new(
                 |of: &Self| {
                     let id = of.0.parent_id?;
                     Some(Self(message::Model {
@@ -102,8 +102,8 @@ impl PlannedObject for Message {
         required_columns.message.extend(columns);
     }
 
-    fn answer<'a>(&'a self, pending: &mut PendingKeys, loaded: &mut LoadedValues<'a>) {
-        loaded.message(pending, MessageKey(self.0.id), self);
+    fn provide(&self, pending: &mut PendingKeys, loaded: &mut LoadedValues<'_>) {
+        loaded.provide(pending, MessageKey(self.0.id), || self.clone());
     }
 }
 

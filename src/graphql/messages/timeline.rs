@@ -1,4 +1,4 @@
-//! The timeline of a conversation: bidirectional, and opened at an end or around a place.
+//! The timeline of a conversation, paged in both directions and opened at an end or around an anchor.
 
 use async_graphql::{Context, Enum, OneofObject};
 
@@ -26,23 +26,23 @@ use crate::{
     id::{ConversationId, MessageId},
 };
 
-/// Messages on a page when nobody says how many.
+/// The default page size.
 const PAGE: i32 = 50;
-/// Messages on each side of an anchor when nobody says how many.
+/// The default number of messages on each side of an anchor.
 const AROUND: i32 = 25;
 
-/// A place in a timeline.
+/// A position in a timeline.
 #[derive(OneofObject, Clone, Copy, Debug)]
 pub enum TimelineAnchor {
     /// At this message; for a reply, at its thread's root.
     MessageId(MessageId),
-    /// At a place that needs no id.
+    /// At a position that needs no id.
     Place(TimelinePlace),
     /// At the first message sent at or after this time.
     Time(DateTime),
 }
 
-/// Places in a timeline that need no id.
+/// Positions in a timeline that need no id.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimelinePlace {
     /// The first message the viewer has not read, or the newest when all is read.
@@ -62,25 +62,25 @@ impl From<TimelineAnchor> for Anchor {
     }
 }
 
-/// The page of its timeline that is asked of this conversation, the field being resolved: found ahead.
-pub(crate) fn ahead(ctx: &Context<'_>, conversation: ConversationId) -> Option<TimelineOf> {
-    let asked = lookahead::only(ctx, "messages").filter(|asked| asked.is_without("around"))?;
+/// Finds the timeline page that the query selects within the conversation that is being resolved.
+pub(crate) fn selected_page(ctx: &Context<'_>, conversation: ConversationId) -> Option<TimelineOf> {
+    let field = lookahead::only(ctx, "messages").filter(|field| field.is_without("around"))?;
     Some(TimelineOf {
         conversation,
-        span: asked.both()?.read(PAGE, Direction::Last).ok()?,
-        include_replies: asked
+        span: field.page_arguments()?.read(PAGE, Direction::Last).ok()?,
+        include_replies: field
             .argument::<Option<bool>>("includeReplies")?
             .unwrap_or_default(),
-        columns: columns(asked.required_columns::<MessageEdge, Message>(false)),
+        columns: columns(field.required_columns::<MessageEdge, Message>(false)),
     })
 }
 
-/// What is read of messages, when this is what telling them takes: all, where they are not told at once.
+/// The columns to read: all where the list needs the executor.
 pub(crate) fn columns(required_columns: Option<RequiredColumns>) -> Columns {
     required_columns.map_or_else(Columns::all, RequiredColumns::messages)
 }
 
-/// A page of a conversation's timeline.
+/// Returns a page of a conversation's timeline.
 pub(crate) async fn page(
     ctx: &Context<'_>,
     conversation: ConversationId,
@@ -101,28 +101,28 @@ pub(crate) async fn page(
         columns: columns(required_columns),
     };
     let part = unbatched(ctx).load_one(key).await?.unwrap_or_default();
-    let (rows, at_hand) = at_hand(part.items, is_partial);
+    let (rows, preloaded) = split_rows(part.items, is_partial);
     let part = Slice {
         items: rows,
         has_more: part.has_more,
     };
     let page = Page::of(part, &span, |row: &message::Model| row.seq);
-    Ok(MessageConnection::from(page.map(Message)).with(at_hand))
+    Ok(MessageConnection::from(page.map(Message)).with(preloaded))
 }
 
-/// The messages of these rows, and who sent them.
-pub(crate) fn at_hand(rows: Vec<Row>, is_partial: bool) -> (Vec<message::Model>, Preloaded) {
-    let mut at_hand = Preloaded {
+/// Splits rows into messages and their preloaded senders.
+pub(crate) fn split_rows(rows: Vec<Row>, is_partial: bool) -> (Vec<message::Model>, Preloaded) {
+    let mut preloaded = Preloaded {
         is_partial,
         ..Preloaded::default()
     };
     let messages = rows.into_iter().map(|row| {
         if let Some(sender) = row.sender {
-            at_hand.people.insert(UserKey(sender.id), User(sender));
+            preloaded.values.insert(UserKey(sender.id), User(sender));
         }
         row.message
     });
-    (messages.collect(), at_hand)
+    (messages.collect(), preloaded)
 }
 
 async fn around(
@@ -134,9 +134,9 @@ async fn around(
 ) -> Result<MessageConnection> {
     let (before, from) = sizes(&both)?;
     let (db, viewer) = (app(ctx).db.read(), viewer(ctx)?);
-    let place = timeline::place(db, viewer, conversation, anchor, include_replies).await?;
-    // Nothing was sent since the asked time: the place is behind the newest message.
-    let place = place.unwrap_or(i32::MAX);
+    let anchor = timeline::place(db, viewer, conversation, anchor, include_replies).await?;
+    // Without a message since the given time, the page ends at the newest message.
+    let anchor = anchor.unwrap_or(i32::MAX);
     let required_columns = list_plan::required_columns::<MessageEdge, Message>(ctx, false);
     let is_partial = required_columns.is_some();
     let columns = columns(required_columns);
@@ -160,14 +160,14 @@ async fn around(
     };
     let earlier = match before {
         0 => Slice::default(),
-        size => load(span(Direction::Last, None, Some(place), size)).await?,
+        size => load(span(Direction::Last, None, Some(anchor), size)).await?,
     };
     let later = match from {
         0 => Slice::default(),
         size => {
             load(span(
                 Direction::First,
-                Some(place.saturating_sub(1)),
+                Some(anchor.saturating_sub(1)),
                 None,
                 size,
             ))
@@ -176,7 +176,7 @@ async fn around(
     };
     let (has_previous, has_next) = (earlier.has_more, later.has_more);
     let rows = earlier.items.into_iter().chain(later.items).collect();
-    let (rows, at_hand) = at_hand(rows, is_partial);
+    let (rows, preloaded) = split_rows(rows, is_partial);
     let items = rows.into_iter();
     let page = Page {
         items: items
@@ -185,10 +185,10 @@ async fn around(
         has_next,
         has_previous,
     };
-    Ok(MessageConnection::from(page).with(at_hand))
+    Ok(MessageConnection::from(page).with(preloaded))
 }
 
-/// How many messages to show before the anchor and from it on.
+/// The number of messages before the anchor, and from the anchor on.
 fn sizes(both: &Both) -> Result<(usize, usize)> {
     let mut problems = vec![];
     for (argument, cursor) in [("after", &both.after), ("before", &both.before)] {
@@ -196,7 +196,7 @@ fn sizes(both: &Both) -> Result<(usize, usize)> {
             problems.push(Problem {
                 path: vec![argument.to_owned()],
                 code: "EXCLUSIVE",
-                message: "Give a cursor or a place to open around, not both.".to_owned(),
+                message: "Use either a cursor or around, not both.".to_owned(),
             });
         }
     }
@@ -204,8 +204,8 @@ fn sizes(both: &Both) -> Result<(usize, usize)> {
         (None, None) => (Some(AROUND), Some(AROUND)),
         sides => sides,
     };
-    let mut side = |argument, asked: Option<i32>| match asked {
-        Some(asked) => size(argument, asked, &mut problems),
+    let mut side = |argument, requested: Option<i32>| match requested {
+        Some(requested) => size(argument, requested, &mut problems),
         None => 0,
     };
     let sides = (side("last", sides.0), side("first", sides.1));

@@ -1,4 +1,4 @@
-//! What of a membership is told at once in lists.
+//! The fields of `Membership` that list plans serialise.
 
 use async_graphql::{Value, resolver_utils::enum_value};
 
@@ -38,7 +38,7 @@ impl PlannedObject for Membership {
         })
     }
 
-    fn inside(name: &str, _: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
+    fn nested(name: &str, _: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
         Some(match name {
             "unreadCount" => Box::new(LoadedValue::new(
                 |of: &Self| Some(UnreadIn(of.conversation.id)),
@@ -53,7 +53,7 @@ impl PlannedObject for Membership {
     }
 
     fn required_columns(name: &str, required_columns: &mut RequiredColumns) {
-        let (of_conversation, of_place): (&[&str], &[&str]) = match name {
+        let (of_conversation, of_participant): (&[&str], &[&str]) = match name {
             "__typename" | "mentionCount" => (&[], &[]),
             "id" => (&[], &["id"]),
             "notificationLevel" => (&[], &["notification_level"]),
@@ -73,8 +73,8 @@ impl PlannedObject for Membership {
             _ => (conversation::Model::COLUMNS, participant::Model::COLUMNS),
         };
         required_columns.conversation.extend(of_conversation);
-        required_columns.participant.extend(of_place);
-        // Where it is.
+        required_columns.participant.extend(of_participant);
+        // The key of the row.
         required_columns.participant.insert("conversation_id");
     }
 }

@@ -1,4 +1,4 @@
-//! What of a thread is told at once in lists.
+//! The fields of `Thread` that list plans serialise.
 
 use async_graphql::{ScalarType, Value};
 
@@ -22,7 +22,7 @@ impl PlannedObject for Thread {
         })
     }
 
-    fn inside(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
+    fn nested(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
         Some(match name {
             "lastReply" => Box::new(LoadedObject::by(
                 |of: &Self| Some(LastReplyOf(of.0.id)),

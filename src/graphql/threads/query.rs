@@ -1,4 +1,4 @@
-//! `Query.thread`.
+//! The thread query: `Query.thread`.
 
 use async_graphql::{Context, Object};
 
@@ -15,7 +15,7 @@ use crate::{
     id::ThreadId,
 };
 
-/// Entry points of threads.
+/// The thread queries.
 #[derive(Default, Debug)]
 pub struct ThreadQuery;
 
@@ -26,18 +26,19 @@ impl ThreadQuery {
         nullable(async {
             let viewer = viewer(ctx)?;
             let loaders = unbatched(ctx);
-            let (Some(loaders), Some(key)) = (loaders.direct(), replies::ahead(ctx, id)) else {
+            let (Some(loaders), Some(key)) = (loaders.direct(), replies::selected_page(ctx, id))
+            else {
                 return loaders.load_one(ThreadKey(id)).await;
             };
             let db = app(ctx).db.read();
-            let which = (
+            let parent = (
                 id,
-                lookahead::columns_beside(ctx, "replies", thread::Model::COLUMNS),
+                lookahead::parent_columns(ctx, "replies", thread::Model::COLUMNS),
             );
-            let part = (&key.scope, &key.listing);
-            let found = threads::replies::with_thread(db, viewer, which, part, &key.columns);
-            Ok(with_timeout(found).await?.map(|(thread, part)| {
-                loaders.put(key, part);
+            let page = (&key.scope, &key.order);
+            let found = threads::replies::with_thread(db, viewer, parent, page, &key.columns);
+            Ok(with_timeout(found).await?.map(|(thread, slice)| {
+                loaders.put(key, slice);
                 Thread(thread)
             }))
         })

@@ -1,4 +1,4 @@
-//! `Thread.replies`: pages of one flat list in three orders.
+//! The list `Thread.replies`, in three orders.
 
 use async_graphql::Context;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -17,7 +17,7 @@ use crate::{
         list_plan::{self, PlannedList, Preloaded},
         lookahead,
         messages::{
-            timeline::{at_hand, columns},
+            timeline::{columns, split_rows},
             types::Message,
         },
         pagination::{Both, Cursor, Page},
@@ -29,29 +29,29 @@ use crate::{
     id::{MessageId, ThreadId},
 };
 
-/// Replies on a page when nobody says how many.
+/// The default page size.
 const PAGE: i32 = 50;
 
-/// What the field was asked.
+/// The arguments of the field.
 #[derive(Clone, Debug)]
 pub struct ThreadRepliesArguments {
-    /// Which part.
+    /// The page.
     pub both: Both,
-    /// How to sort.
+    /// The order.
     pub order: ThreadOrder,
-    /// Only below this reply.
+    /// Only replies below this one.
     pub under: Option<MessageId>,
-    /// Leave out deeper replies.
+    /// The number of levels to include.
     pub max_depth: Option<i32>,
 }
 
-/// The cursor of a reply in TREE order.
+/// Returns the cursor of a reply in TREE order.
 #[must_use]
 pub fn tree_cursor(row: &message::Model) -> Cursor {
     Cursor::new(TreeKey(row.path.clone()))
 }
 
-/// The place of a reply in TREE order.
+/// The position of a reply in TREE order.
 struct TreeKey(Vec<u8>);
 
 impl Serialize for TreeKey {
@@ -60,23 +60,23 @@ impl Serialize for TreeKey {
     }
 }
 
-/// The page of its replies that is asked of this thread, the field being resolved: found ahead.
-pub(crate) fn ahead(ctx: &Context<'_>, thread: ThreadId) -> Option<ThreadRepliesOf> {
-    let asked = lookahead::only(ctx, "replies").filter(|asked| asked.is_without("under"))?;
-    let order = asked.argument::<Option<ThreadOrder>>("order")?;
+/// Finds the page of replies that the query selects within the thread that is being resolved.
+pub(crate) fn selected_page(ctx: &Context<'_>, thread: ThreadId) -> Option<ThreadRepliesOf> {
+    let field = lookahead::only(ctx, "replies").filter(|field| field.is_without("under"))?;
+    let order = field.argument::<Option<ThreadOrder>>("order")?;
     Some(ThreadRepliesOf {
         thread,
         scope: Scope {
             under: None,
             level: 0,
-            max_depth: asked.argument("maxDepth")?,
+            max_depth: field.argument("maxDepth")?,
         },
-        listing: listing(&asked.both()?, order.unwrap_or(ThreadOrder::Tree)).ok()?,
-        columns: columns(asked.required_columns::<ThreadReplyEdge, Message>(true)),
+        order: order_of(&field.page_arguments()?, order.unwrap_or(ThreadOrder::Tree)).ok()?,
+        columns: columns(field.required_columns::<ThreadReplyEdge, Message>(true)),
     })
 }
 
-/// A page of a thread's replies.
+/// Returns a page of a thread's replies.
 pub(crate) async fn page(
     ctx: &Context<'_>,
     thread: ThreadId,
@@ -92,7 +92,7 @@ pub(crate) async fn page(
         let problem = Problem {
             path: vec!["maxDepth".to_owned()],
             code: "OUT_OF_RANGE",
-            message: "Show at least one level.".to_owned(),
+            message: "The depth must be at least 1.".to_owned(),
         };
         return Err(Error::problems(vec![problem]).into());
     }
@@ -101,35 +101,35 @@ pub(crate) async fn page(
         scope.level,
         max_depth.map(|levels| scope.level.saturating_add(levels)),
     );
-    let listing = listing(&both, order)?;
+    let order = order_of(&both, order)?;
     let required_columns = list_plan::required_columns::<ThreadReplyEdge, Message>(ctx, true);
     let is_partial = required_columns.is_some();
     let key = ThreadRepliesOf {
         thread,
         scope,
-        listing: listing.clone(),
+        order: order.clone(),
         columns: columns(required_columns),
     };
     let part = unbatched(ctx).load_one(key).await?.unwrap_or_default();
-    let (rows, mut at_hand) = at_hand(part.items, is_partial);
-    at_hand.ancestors_visible = true;
+    let (rows, mut preloaded) = split_rows(part.items, is_partial);
+    preloaded.ancestors_visible = true;
     let part = Slice {
         items: rows,
         has_more: part.has_more,
     };
-    let page = match &listing {
+    let page = match &order {
         ReplyOrder::Tree(span) => Page::of(part, span, |row| TreeKey(row.path.clone())),
         ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
             Page::of(part, span, |row: &message::Model| row.seq)
         }
     };
-    Ok(connection(page, (level, deepest), at_hand))
+    Ok(connection(page, (level, deepest), preloaded))
 }
 
 fn connection(
     page: Page<message::Model>,
     (level, deepest): (i32, Option<i32>),
-    at_hand: Preloaded,
+    preloaded: Preloaded,
 ) -> ThreadReplyConnection {
     let page_info = page.info();
     let edge = |(cursor, row): (Cursor, message::Model)| ThreadReplyEdge {
@@ -142,7 +142,7 @@ fn connection(
         },
         node: Message(row),
     };
-    let edges = PlannedList::new(page.items.into_iter().map(edge)).with(at_hand);
+    let edges = PlannedList::new(page.items.into_iter().map(edge)).with(preloaded);
     ThreadReplyConnection {
         nodes: edges.part(|edge| &edge.node),
         edges,
@@ -150,7 +150,7 @@ fn connection(
     }
 }
 
-fn listing(both: &Both, order: ThreadOrder) -> Result<ReplyOrder> {
+fn order_of(both: &Both, order: ThreadOrder) -> Result<ReplyOrder> {
     match order {
         ThreadOrder::OldestFirst => Ok(ReplyOrder::OldestFirst(both.read(PAGE, Direction::First)?)),
         ThreadOrder::NewestFirst => Ok(ReplyOrder::NewestFirst(both.read(PAGE, Direction::First)?)),

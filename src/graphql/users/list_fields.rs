@@ -1,4 +1,4 @@
-//! What of a person is told at once in lists.
+//! The fields of `User` that list plans serialise.
 
 use async_graphql::{ScalarType, Value};
 

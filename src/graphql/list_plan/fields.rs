@@ -1,0 +1,141 @@
+//! The kinds of nested fields.
+
+use std::borrow::Cow;
+
+use async_graphql::Value;
+
+use super::{
+    Json, LoadedValues, NestedField, PendingKeys, Plan, PlannedObject, PreloadKey, Selection,
+    plan::write,
+};
+
+/// An object that is a part of the item.
+pub struct ChildObject<T, U> {
+    of: fn(&T) -> &U,
+    plan: Plan<U>,
+}
+
+impl<T, U: PlannedObject> ChildObject<T, U> {
+    /// Plans the selected fields of this part.
+    pub fn new(of: fn(&T) -> &U, set: Selection<'_>) -> Option<Self> {
+        let plan = set.plan()?;
+        Some(Self { of, plan })
+    }
+}
+
+impl<T, U: PlannedObject> NestedField<T> for ChildObject<T, U> {
+    fn collect_keys(&self, of: &T, loaded: &LoadedValues<'_>, pending: &mut PendingKeys) {
+        self.plan.collect_keys((self.of)(of), loaded, pending);
+    }
+
+    fn write(&self, of: &T, loaded: &LoadedValues<'_>, out: &mut Json) {
+        self.plan.write((self.of)(of), loaded, out);
+    }
+}
+
+/// An object that is computed from the item, or null.
+pub struct ComputedObject<T, U> {
+    of: fn(&T) -> Option<U>,
+    plan: Plan<U>,
+}
+
+impl<T, U: PlannedObject> ComputedObject<T, U> {
+    /// Plans the selected fields of this object.
+    pub fn new(of: fn(&T) -> Option<U>, set: Selection<'_>) -> Option<Self> {
+        let plan = set.plan()?;
+        Some(Self { of, plan })
+    }
+}
+
+impl<T, U: PlannedObject> NestedField<T> for ComputedObject<T, U> {
+    fn collect_keys(&self, of: &T, loaded: &LoadedValues<'_>, pending: &mut PendingKeys) {
+        if let Some(object) = (self.of)(of) {
+            self.plan.collect_keys(&object, loaded, pending);
+        }
+    }
+
+    fn write(&self, of: &T, loaded: &LoadedValues<'_>, out: &mut Json) {
+        match (self.of)(of) {
+            Some(object) => self.plan.write(&object, loaded, out),
+            None => write(out, &Value::Null),
+        }
+    }
+}
+
+/// An object that is loaded by a key of the item, or null. All items are loaded together.
+pub struct LoadedObject<T, K: PreloadKey, U: Clone> {
+    key: fn(&T) -> Option<K>,
+    object: for<'a> fn(&'a T, &'a K::Value) -> Option<Cow<'a, U>>,
+    plan: Plan<U>,
+}
+
+impl<T, K: PreloadKey, U: PlannedObject + Clone> LoadedObject<T, K, U> {
+    /// Plans the selected fields of an object that is made from the loaded value.
+    pub fn new(
+        key: fn(&T) -> Option<K>,
+        object: for<'a> fn(&'a T, &'a K::Value) -> Option<Cow<'a, U>>,
+        set: Selection<'_>,
+    ) -> Option<Self> {
+        let plan = set.plan()?;
+        Some(Self { key, object, plan })
+    }
+}
+
+impl<T, K: PreloadKey<Value = U>, U: PlannedObject + Clone> LoadedObject<T, K, U> {
+    /// Plans the selected fields of the loaded object.
+    pub fn by(key: fn(&T) -> Option<K>, set: Selection<'_>) -> Option<Self> {
+        Self::new(key, |_, object| Some(Cow::Borrowed(object)), set)
+    }
+}
+
+impl<T, K: PreloadKey, U: PlannedObject + Clone> NestedField<T> for LoadedObject<T, K, U> {
+    fn collect_keys(&self, of: &T, loaded: &LoadedValues<'_>, pending: &mut PendingKeys) {
+        let Some(key) = (self.key)(of) else { return };
+        match loaded.get(&key) {
+            Some(Some(value)) => {
+                if let Some(object) = (self.object)(of, value) {
+                    self.plan.collect_keys(&object, loaded, pending);
+                }
+            }
+            Some(None) => {}
+            None => pending.insert(key),
+        }
+    }
+
+    fn write(&self, of: &T, loaded: &LoadedValues<'_>, out: &mut Json) {
+        let value = (self.key)(of).and_then(|key| loaded.get(&key)?);
+        match value.and_then(|value| (self.object)(of, value)) {
+            Some(object) => self.plan.write(&object, loaded, out),
+            None => write(out, &Value::Null),
+        }
+    }
+}
+
+/// A value that is computed from a loaded one. All items are loaded together.
+pub struct LoadedValue<T, K: PreloadKey> {
+    key: fn(&T) -> Option<K>,
+    value: fn(&T, Option<&K::Value>) -> Value,
+}
+
+impl<T, K: PreloadKey> LoadedValue<T, K> {
+    /// Computes the value from the loaded one, or from its absence.
+    #[must_use]
+    pub fn new(key: fn(&T) -> Option<K>, value: fn(&T, Option<&K::Value>) -> Value) -> Self {
+        Self { key, value }
+    }
+}
+
+impl<T, K: PreloadKey> NestedField<T> for LoadedValue<T, K> {
+    fn collect_keys(&self, of: &T, loaded: &LoadedValues<'_>, pending: &mut PendingKeys) {
+        if let Some(key) = (self.key)(of)
+            && loaded.get(&key).is_none()
+        {
+            pending.insert(key);
+        }
+    }
+
+    fn write(&self, of: &T, loaded: &LoadedValues<'_>, out: &mut Json) {
+        let value = (self.key)(of).and_then(|key| loaded.get(&key)?);
+        write(out, &(self.value)(of, value));
+    }
+}
