@@ -178,3 +178,118 @@ where
         .map(|row| (key(&row), value(row)))
         .collect()
 }
+
+/// Groups keys that one statement can load, by what they have in common.
+pub(crate) fn group<K, G: Eq + Hash, V>(
+    keys: &[K],
+    split: impl Fn(&K) -> (G, V),
+) -> HashMap<G, Vec<V>> {
+    let mut groups: HashMap<G, Vec<V>> = HashMap::new();
+    for (common, value) in keys.iter().map(split) {
+        groups.entry(common).or_default().push(value);
+    }
+    groups
+}
+
+/// Defines a key that is the id of a row, and loads the rows of a select: those that the viewer sees.
+macro_rules! by_id {
+    (
+        $(#[$doc:meta])*
+        $key:ident($id:ty) -> $value:ty = $make:expr,
+        $column:expr, |$loaders:ident| $select:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $key(pub $id);
+
+        impl async_graphql::dataloader::Loader<$key> for Loaders {
+            type Value = $value;
+            type Error = $crate::graphql::errors::FieldError;
+
+            async fn load(
+                &self,
+                keys: &[$key],
+            ) -> Result<std::collections::HashMap<$key, $value>, Self::Error> {
+                let $loaders = self;
+                let ids = keys.iter().map(|key| key.0);
+                let select = sea_orm::QueryFilter::filter(
+                    $select,
+                    sea_orm::ColumnTrait::is_in(&$column, ids),
+                );
+                let rows = select.all(self.app().db.read()).await?;
+                Ok($crate::graphql::loaders::by_key(rows, |row| $key(row.id), $make))
+            }
+        }
+    };
+}
+
+/// Defines a key that is an id, and loads pairs of an id and its value from the domain.
+macro_rules! loader {
+    (
+        $(#[$doc:meta])*
+        $key:ident($id:ty) -> $value:ty, |$app:ident, $viewer:ident, $ids:ident| $load:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub struct $key(pub $id);
+
+        impl async_graphql::dataloader::Loader<$key> for Loaders {
+            type Value = $value;
+            type Error = $crate::graphql::errors::FieldError;
+
+            async fn load(
+                &self,
+                keys: &[$key],
+            ) -> Result<std::collections::HashMap<$key, $value>, Self::Error> {
+                let ($app, $viewer) = (self.app(), self.viewer()?);
+                let ids: Vec<$id> = keys.iter().map(|key| key.0).collect();
+                let $ids = ids.as_slice();
+                let loaded = $load;
+                Ok(loaded.into_iter().map(|(id, value)| ($key(id), value)).collect())
+            }
+        }
+    };
+}
+
+/// Defines a key that is an id with a page request, and loads the same page of many lists from the domain.
+macro_rules! pages {
+    (
+        $(#[$doc:meta])*
+        $key:ident { $id:ident: $id_type:ty, span: $span_type:ty } -> $value:ty,
+        |$app:ident, $viewer:ident, $ids:ident, $span:ident| $load:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+        pub struct $key {
+            /// Whose list.
+            pub $id: $id_type,
+            /// Which page.
+            pub span: $span_type,
+        }
+
+        impl async_graphql::dataloader::Loader<$key> for Loaders {
+            type Value = $value;
+            type Error = $crate::graphql::errors::FieldError;
+
+            async fn load(
+                &self,
+                keys: &[$key],
+            ) -> Result<std::collections::HashMap<$key, $value>, Self::Error> {
+                let ($app, $viewer) = (self.app(), self.viewer()?);
+                let mut loaded = std::collections::HashMap::with_capacity(keys.len());
+                let groups = $crate::graphql::loaders::group(keys, |key| (key.span.clone(), key.$id));
+                for (span, ids) in groups {
+                    let ($ids, $span) = (ids.as_slice(), &span);
+                    let pages = $load;
+                    loaded.extend(pages.into_iter().map(|($id, page)| {
+                        let span = span.clone();
+                        ($key { $id, span }, page)
+                    }));
+                }
+                Ok(loaded)
+            }
+        }
+    };
+}
+
+pub(crate) use {by_id, loader, pages};

@@ -1,9 +1,8 @@
-//! Questions about conversations.
+//! Loaders of conversations.
 
 use std::collections::HashMap;
 
 use async_graphql::dataloader::Loader;
-use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
     domain::conversations,
@@ -11,36 +10,18 @@ use crate::{
     graphql::{
         conversations::types::Conversation,
         errors::FieldError,
-        loaders::{Loaders, by_key},
+        loaders::{Loaders, by_id},
     },
     id::{ConversationId, UserId},
 };
 
-/// Which conversation has this id?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ConversationKey(pub ConversationId);
+by_id!(
+    /// Loads the conversation with this id.
+    ConversationKey(ConversationId) -> Conversation = Conversation,
+    conversation::Column::Id, |loaders| conversations::visible(loaders.viewer()?)
+);
 
-impl Loader<ConversationKey> for Loaders {
-    type Value = Conversation;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[ConversationKey],
-    ) -> Result<HashMap<ConversationKey, Conversation>, FieldError> {
-        let ids = keys.iter().map(|key| key.0);
-        let found = conversations::visible(self.viewer()?)
-            .filter(conversation::Column::Id.is_in(ids))
-            .all(self.app().db.read());
-        Ok(by_key(
-            found.await?,
-            |row| ConversationKey(row.id),
-            Conversation,
-        ))
-    }
-}
-
-/// Which is the viewer's direct conversation with this person?
+/// Loads the viewer's direct conversation with this user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DirectWith(pub UserId);
 

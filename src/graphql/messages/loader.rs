@@ -1,6 +1,6 @@
-//! Questions about messages.
+//! Loaders of messages and their revisions.
 
-use std::{collections::HashMap, hash::Hash};
+use std::collections::HashMap;
 
 use async_graphql::{Context, dataloader::Loader};
 use sea_orm::{ColumnTrait, QueryFilter};
@@ -20,13 +20,13 @@ use crate::{
     graphql::{
         context::loaders,
         errors::{self, FieldError},
-        loaders::{Loaders, by_key},
+        loaders::{Loaders, group, loader, pages},
         messages::types::{Message, MessageRevision},
     },
     id::{ConversationId, MessageId, RevisionId, UserId},
 };
 
-/// Which message has this id?
+/// Loads the message with this id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MessageKey(pub MessageId);
 
@@ -46,7 +46,7 @@ impl Loader<MessageKey> for Loaders {
     }
 }
 
-/// A message that something points to, if the viewer sees it.
+/// Loads the message with an optional id, if the viewer sees it.
 pub(crate) async fn message(
     ctx: &Context<'_>,
     id: Option<MessageId>,
@@ -57,16 +57,16 @@ pub(crate) async fn message(
     }
 }
 
-/// Which messages stand in this part of the timeline?
+/// Loads a page of the timeline of this conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TimelineOf {
     /// Whose timeline.
     pub conversation: ConversationId,
-    /// Which part.
+    /// Which page.
     pub span: PageRequest<i32>,
-    /// Whether replies stand in it too.
+    /// Whether the timeline includes replies.
     pub include_replies: bool,
-    /// What of them is read.
+    /// Which columns.
     pub columns: Columns,
 }
 
@@ -82,11 +82,11 @@ impl Loader<TimelineOf> for Loaders {
             return Ok(HashMap::from([prefetched]));
         }
         let mut found = HashMap::new();
-        let alike = group(keys, |key| {
-            let alike = (key.span.clone(), key.include_replies, key.columns.clone());
-            (alike, key.conversation)
+        let groups = group(keys, |key| {
+            let common = (key.span.clone(), key.include_replies, key.columns.clone());
+            (common, key.conversation)
         });
-        for ((span, include_replies, columns), ids) in alike {
+        for ((span, include_replies, columns), ids) in groups {
             let (db, viewer) = (self.app().db.read(), self.viewer()?);
             let pages = timeline::pages(db, viewer, &ids, &span, include_replies, &columns);
             found.extend(pages.await?.into_iter().map(|(conversation, part)| {
@@ -104,7 +104,7 @@ impl Loader<TimelineOf> for Loaders {
 }
 
 impl TimelineOf {
-    /// Only the newest root message.
+    /// The page with only the newest root message.
     #[must_use]
     pub fn newest(conversation: ConversationId) -> Self {
         let span = PageRequest {
@@ -122,162 +122,44 @@ impl TimelineOf {
     }
 }
 
-/// Which messages answer this one directly?
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RepliesOf {
-    /// The message being answered.
-    pub parent: MessageId,
-    /// Which part, by place.
-    pub span: PageRequest<i32>,
-}
+pages!(
+    /// Loads a page of the direct replies to this message.
+    RepliesOf { parent: MessageId, span: PageRequest<i32> } -> Slice<message::Model>,
+    |app, viewer, ids, span| replies::direct(app.db.read(), viewer, ids, span).await?
+);
 
-impl Loader<RepliesOf> for Loaders {
-    type Value = Slice<message::Model>;
-    type Error = FieldError;
+pages!(
+    /// Loads a page of the earlier texts of this message.
+    RevisionsOf { message: MessageId, span: PageRequest<i32> } -> Slice<message_revision::Model>,
+    |app, viewer, ids, span| revisions::revisions(app.db.read(), viewer, ids, span).await?
+);
 
-    async fn load(
-        &self,
-        keys: &[RepliesOf],
-    ) -> Result<HashMap<RepliesOf, Self::Value>, FieldError> {
-        let mut found = HashMap::new();
-        for (span, parents) in group(keys, |key| (key.span.clone(), key.parent)) {
-            let db = self.app().db.read();
-            let pages = replies::direct(db, self.viewer()?, &parents, &span).await?;
-            found.extend(pages.into_iter().map(|(parent, part)| {
-                (
-                    RepliesOf {
-                        parent,
-                        span: span.clone(),
-                    },
-                    part,
-                )
-            }));
-        }
-        Ok(found)
+loader!(
+    /// Loads the earlier text with this id.
+    RevisionKey(RevisionId) -> MessageRevision,
+    |app, viewer, ids| {
+        let rows = revisions::by_id(app.db.read(), viewer, ids).await?;
+        rows.into_iter().map(|row| (row.id, MessageRevision(row)))
     }
-}
+);
 
-/// Which texts did this message have before?
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RevisionsOf {
-    /// The message.
-    pub message: MessageId,
-    /// Which part, by number.
-    pub span: PageRequest<i32>,
-}
+loader!(
+    /// Loads the users that this message mentions.
+    MentionsOf(MessageId) -> Vec<UserId>,
+    |app, viewer, ids| revisions::mentioned(app.db.read(), viewer, ids).await?
+);
 
-impl Loader<RevisionsOf> for Loaders {
-    type Value = Slice<message_revision::Model>;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[RevisionsOf],
-    ) -> Result<HashMap<RevisionsOf, Self::Value>, FieldError> {
-        let mut found = HashMap::new();
-        for (span, messages) in group(keys, |key| (key.span.clone(), key.message)) {
-            let db = self.app().db.read();
-            let pages = revisions::revisions(db, self.viewer()?, &messages, &span).await?;
-            found.extend(pages.into_iter().map(|(message, part)| {
-                (
-                    RevisionsOf {
-                        message,
-                        span: span.clone(),
-                    },
-                    part,
-                )
-            }));
-        }
-        Ok(found)
+loader!(
+    /// Loads whether this message mentions the viewer; absent otherwise.
+    MentionsViewer(MessageId) -> bool,
+    |app, viewer, ids| {
+        let mentioning = revisions::mentioning(app.db.read(), viewer, ids).await?;
+        mentioning.into_iter().map(|message| (message, true))
     }
-}
+);
 
-/// Which earlier text has this id?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RevisionKey(pub RevisionId);
-
-impl Loader<RevisionKey> for Loaders {
-    type Value = MessageRevision;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[RevisionKey],
-    ) -> Result<HashMap<RevisionKey, MessageRevision>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = revisions::by_id(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(by_key(rows, |row| RevisionKey(row.id), MessageRevision))
-    }
-}
-
-/// Whom does this message mention?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MentionsOf(pub MessageId);
-
-impl Loader<MentionsOf> for Loaders {
-    type Value = Vec<UserId>;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[MentionsOf],
-    ) -> Result<HashMap<MentionsOf, Vec<UserId>>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let people = revisions::mentioned(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(people
-            .into_iter()
-            .map(|(message, people)| (MentionsOf(message), people))
-            .collect())
-    }
-}
-
-/// Does this message mention the viewer?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MentionsViewer(pub MessageId);
-
-impl Loader<MentionsViewer> for Loaders {
-    type Value = bool;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[MentionsViewer],
-    ) -> Result<HashMap<MentionsViewer, bool>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = revisions::mentioning(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|message| (MentionsViewer(message), true))
-            .collect())
-    }
-}
-
-/// Which two people talk in this conversation, if it is a direct one of two?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PairIn(pub ConversationId);
-
-impl Loader<PairIn> for Loaders {
-    type Value = Vec<UserId>;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[PairIn]) -> Result<HashMap<PairIn, Vec<UserId>>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let pairs = revisions::pairs(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(pairs
-            .into_iter()
-            .map(|(id, pair)| (PairIn(id), pair))
-            .collect())
-    }
-}
-
-/// Keys that ask alike, so that each kind of question is one statement.
-pub(crate) fn group<K, G: Eq + Hash, V>(
-    keys: &[K],
-    split: impl Fn(&K) -> (G, V),
-) -> HashMap<G, Vec<V>> {
-    let mut groups: HashMap<G, Vec<V>> = HashMap::new();
-    for (alike, value) in keys.iter().map(split) {
-        groups.entry(alike).or_default().push(value);
-    }
-    groups
-}
+loader!(
+    /// Loads the two participants of this conversation, if it is a direct one of two.
+    PairIn(ConversationId) -> Vec<UserId>,
+    |app, viewer, ids| revisions::pairs(app.db.read(), viewer, ids).await?
+);

@@ -1,4 +1,4 @@
-//! Questions about the people of conversations.
+//! Loaders of participants.
 
 use std::collections::HashMap;
 
@@ -10,36 +10,18 @@ use crate::{
     entity::participant::{self, ParticipantRole},
     graphql::{
         errors::FieldError,
-        loaders::{Loaders, by_key},
+        loaders::{Loaders, by_id, by_key, group, loader},
     },
     id::{ConversationId, ParticipantId},
 };
 
-/// Which membership has this id?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ParticipantKey(pub ParticipantId);
+by_id!(
+    /// Loads the participant with this id.
+    ParticipantKey(ParticipantId) -> participant::Model = |row| row,
+    participant::Column::Id, |loaders| participants::visible(loaders.viewer()?)
+);
 
-impl Loader<ParticipantKey> for Loaders {
-    type Value = participant::Model;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[ParticipantKey],
-    ) -> Result<HashMap<ParticipantKey, participant::Model>, FieldError> {
-        let ids = keys.iter().map(|key| key.0);
-        let found = participants::visible(self.viewer()?)
-            .filter(participant::Column::Id.is_in(ids))
-            .all(self.app().db.read());
-        Ok(by_key(
-            found.await?,
-            |row| ParticipantKey(row.id),
-            |row| row,
-        ))
-    }
-}
-
-/// What is the viewer in this conversation?
+/// Loads the viewer's participant row in this conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MembershipOf(pub ConversationId);
 
@@ -51,9 +33,8 @@ impl Loader<MembershipOf> for Loaders {
         &self,
         keys: &[MembershipOf],
     ) -> Result<HashMap<MembershipOf, participant::Model>, FieldError> {
-        let viewer = self.viewer()?;
         let ids = keys.iter().map(|key| key.0);
-        let found = participants::own(viewer)
+        let found = participants::own(self.viewer()?)
             .filter(participant::Column::ConversationId.is_in(ids))
             .all(self.app().db.read());
         let key = |row: &participant::Model| MembershipOf(row.conversation_id);
@@ -61,59 +42,32 @@ impl Loader<MembershipOf> for Loaders {
     }
 }
 
-/// How many people take part in this conversation?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct HeadsOf(pub ConversationId);
+loader!(
+    /// Loads how many participants and owners this conversation has.
+    CountsOf(ConversationId) -> ParticipantCounts,
+    |app, viewer, ids| participants::heads(app.db.read(), viewer, ids).await?
+);
 
-impl Loader<HeadsOf> for Loaders {
-    type Value = ParticipantCounts;
-    type Error = FieldError;
+loader!(
+    /// Loads the names that an untitled conversation is shown with.
+    NamesOf(ConversationId) -> Names,
+    |app, viewer, ids| participants::names(app.db.read(), viewer, ids).await?
+);
 
-    async fn load(
-        &self,
-        keys: &[HeadsOf],
-    ) -> Result<HashMap<HeadsOf, ParticipantCounts>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = participants::heads(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|(id, heads)| (HeadsOf(id), heads))
-            .collect())
-    }
-}
-
-/// Which names stand for this conversation?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct NamesOf(pub ConversationId);
-
-impl Loader<NamesOf> for Loaders {
-    type Value = Names;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[NamesOf]) -> Result<HashMap<NamesOf, Names>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let found = participants::names(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(found
-            .into_iter()
-            .map(|(id, names)| (NamesOf(id), names))
-            .collect())
-    }
-}
-
-/// Which page of participants is asked for, of whatever conversation.
+/// A page of participants, of any conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Wanted {
-    /// Only this role.
+pub struct ParticipantPage {
+    /// Only participants with this role.
     pub role: Option<ParticipantRole>,
-    /// From after here.
+    /// The position before the page.
     pub after: Option<Place>,
-    /// At most so many.
+    /// The largest number of participants.
     pub limit: u64,
 }
 
-/// Who takes part in this conversation?
+/// Loads a page of the participants of this conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ParticipantsOf(pub ConversationId, pub Wanted);
+pub struct ParticipantsOf(pub ConversationId, pub ParticipantPage);
 
 impl Loader<ParticipantsOf> for Loaders {
     type Value = Vec<Listed>;
@@ -123,19 +77,14 @@ impl Loader<ParticipantsOf> for Loaders {
         &self,
         keys: &[ParticipantsOf],
     ) -> Result<HashMap<ParticipantsOf, Vec<Listed>>, FieldError> {
-        // One field of a list asks the same page of every conversation: one statement.
-        let mut questions: HashMap<&Wanted, Vec<ConversationId>> = HashMap::new();
-        for ParticipantsOf(conversation, wanted) in keys {
-            questions.entry(wanted).or_default().push(*conversation);
-        }
         let (db, viewer) = (self.app().db.read(), self.viewer()?);
-        let mut answers = HashMap::with_capacity(keys.len());
-        for (wanted, ids) in questions {
-            let Wanted { role, after, limit } = wanted;
-            let pages = participants::pages(db, viewer, &ids, *role, after.as_ref(), *limit);
-            let pages = pages.await?.into_iter();
-            answers.extend(pages.map(|(id, page)| (ParticipantsOf(id, wanted.clone()), page)));
+        let mut loaded = HashMap::with_capacity(keys.len());
+        for (page, ids) in group(keys, |key| (key.1.clone(), key.0)) {
+            let (role, after) = (page.role, page.after.as_ref());
+            let lists = participants::pages(db, viewer, &ids, role, after, page.limit);
+            let lists = lists.await?.into_iter();
+            loaded.extend(lists.map(|(id, list)| (ParticipantsOf(id, page.clone()), list)));
         }
-        Ok(answers)
+        Ok(loaded)
     }
 }

@@ -1,4 +1,4 @@
-//! Questions about who is around and who types.
+//! Loaders of presence and typing.
 
 use std::collections::HashMap;
 
@@ -6,29 +6,20 @@ use async_graphql::dataloader::Loader;
 
 use crate::{
     domain::presence::{self, Presence, typing},
-    graphql::{errors::FieldError, loaders::Loaders},
+    graphql::{
+        errors::FieldError,
+        loaders::{Loaders, loader},
+    },
     id::{ConversationId, UserId},
 };
 
-/// Is this person around?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct PresenceOf(pub UserId);
+loader!(
+    /// Loads the presence of this user, as far as the viewer may see it.
+    PresenceOf(UserId) -> Presence,
+    |app, viewer, ids| presence::seen(app, viewer, ids).await?
+);
 
-impl Loader<PresenceOf> for Loaders {
-    type Value = Presence;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[PresenceOf]) -> Result<HashMap<PresenceOf, Presence>, FieldError> {
-        let people: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let seen = presence::seen(self.app(), self.viewer()?, &people).await?;
-        Ok(seen
-            .into_iter()
-            .map(|(user, presence)| (PresenceOf(user), presence))
-            .collect())
-    }
-}
-
-/// Who is typing in this conversation?
+/// Loads the users who are typing in this conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TypingIn(pub ConversationId);
 

@@ -1,25 +1,25 @@
-//! Every error code and what a client should do about it.
+//! The error codes of the schema, with what a client should do about each.
 
-use async_graphql::{Enum, SimpleObject};
+use async_graphql::{Enum, SimpleObject, resolver_utils::EnumType};
 
 use crate::error::Code;
 
-/// Codes that `extensions.code` of a request error carries. Field problems come all together: a
-/// BAD_USER_INPUT error lists them under `extensions.problems`, each with a `path` into `input`, a
+/// Codes that `extensions.code` of a request error carries. Field problems arrive together: a
+/// BAD_USER_INPUT error lists all of them under `extensions.problems`, each with a `path` into `input`, a
 /// `code` and a `message`. New codes may be added; treat an unknown one by its nearest HTTP meaning,
 /// shown in the documentation.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "Code")]
 pub enum ErrorCode {
-    /// No valid session or token came with the request.
+    /// The request has no valid session or token.
     Unauthenticated,
     /// The viewer may see the object but not do this to it.
     Forbidden,
-    /// Nothing visible to the viewer has this id. Hidden and absent look alike.
+    /// Nothing visible to the viewer has this id. Hidden and absent are the same.
     NotFound,
     /// The input has problems; see `extensions.problems`.
     BadUserInput,
-    /// The object changed since the version that was named, or the same key came with other content.
+    /// The object changed since the version that was named, or the same key was sent with other content.
     Conflict,
     /// The time allowed for this has passed.
     Expired,
@@ -29,7 +29,7 @@ pub enum ErrorCode {
     RateLimited,
     /// A quota or count limit is reached.
     LimitReached,
-    /// The document asks for more than one request may; `extensions` names the limit and the figure.
+    /// The document selects more than one request may; `extensions` names the limit and the figure.
     TooComplex,
     /// This server has the feature turned off.
     Disabled,
@@ -52,43 +52,17 @@ pub struct ErrorCodeInfo {
     is_retryable: bool,
 }
 
-/// Each code once, in the order of the enum.
+/// Describes every code, in the order of the enum.
 #[must_use]
 pub fn all() -> Vec<ErrorCodeInfo> {
-    let known = [
-        ErrorCode::Unauthenticated,
-        ErrorCode::Forbidden,
-        ErrorCode::NotFound,
-        ErrorCode::BadUserInput,
-        ErrorCode::Conflict,
-        ErrorCode::Expired,
-        ErrorCode::WrongCredentials,
-        ErrorCode::RateLimited,
-        ErrorCode::LimitReached,
-        ErrorCode::TooComplex,
-        ErrorCode::Disabled,
-        ErrorCode::Timeout,
-        ErrorCode::Unavailable,
-        ErrorCode::Internal,
-    ];
-    known
-        .into_iter()
-        .map(|code| {
-            let (meaning, is_retryable) = about(code);
-            ErrorCodeInfo {
-                code,
-                meaning,
-                is_retryable,
-            }
-        })
-        .collect()
+    let codes = ErrorCode::items().iter().map(|item| item.value);
+    codes.map(describe).collect()
 }
 
-/// What a code means, and whether repeating the same request may succeed.
-fn about(code: ErrorCode) -> (&'static str, bool) {
-    match code {
+fn describe(code: ErrorCode) -> ErrorCodeInfo {
+    let (meaning, is_retryable) = match code {
         ErrorCode::Unauthenticated => (
-            "No valid session or token came with the request. Renew the session or sign in.",
+            "The request has no valid session or token. Renew the session or sign in.",
             false,
         ),
         ErrorCode::Forbidden => (
@@ -104,12 +78,12 @@ fn about(code: ErrorCode) -> (&'static str, bool) {
             false,
         ),
         ErrorCode::Conflict => (
-            "The object changed meanwhile, or the same key came with other content. Load it again.",
+            "The object changed meanwhile, or the same key was sent with other content. Load it again.",
             false,
         ),
         ErrorCode::Expired => ("The time allowed for this has passed.", false),
         ErrorCode::WrongCredentials => (
-            "The password or token is wrong. Ask for it again; a session that cannot be renewed is \
+            "The password or token is wrong. Prompt for it again; a session that cannot be renewed is \
              over.",
             false,
         ),
@@ -118,16 +92,16 @@ fn about(code: ErrorCode) -> (&'static str, bool) {
             true,
         ),
         ErrorCode::LimitReached => (
-            "A quota or count limit is reached. Something must be given up or reset first.",
+            "A quota or count limit is reached. Something must be removed or reset first.",
             false,
         ),
         ErrorCode::TooComplex => (
-            "The document asks for more than one request may. Ask for less at once.",
+            "The document selects more than one request may. Select less, or use several requests.",
             false,
         ),
         ErrorCode::Disabled => ("This server has the feature turned off.", false),
         ErrorCode::Timeout => (
-            "The operation took longer than allowed and was stopped. Ask for less, or try again.",
+            "The operation took longer than allowed and was stopped. Select less, or try again.",
             true,
         ),
         ErrorCode::Unavailable => (
@@ -135,23 +109,26 @@ fn about(code: ErrorCode) -> (&'static str, bool) {
             true,
         ),
         ErrorCode::Internal => (
-            "A fault of the server. Tell its administrator extensions.requestId.",
+            "A fault of the server. Report extensions.requestId to its administrator.",
             false,
         ),
+    };
+    ErrorCodeInfo {
+        code,
+        meaning,
+        is_retryable,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::resolver_utils::EnumType;
-
     use super::*;
 
     #[test]
-    fn every_code_is_explained_under_its_own_name() {
-        let told = all();
-        assert_eq!(told.len(), ErrorCode::items().len());
-        for (info, item) in told.iter().zip(ErrorCode::items()) {
+    fn every_code_is_described_under_its_own_name() {
+        let described = all();
+        assert_eq!(described.len(), ErrorCode::items().len());
+        for (info, item) in described.iter().zip(ErrorCode::items()) {
             assert_eq!(info.code, item.value);
             assert_eq!(Code::from(info.code).as_str(), item.name);
         }

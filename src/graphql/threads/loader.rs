@@ -1,9 +1,8 @@
-//! Questions about threads.
+//! Loaders of threads.
 
 use std::collections::HashMap;
 
 use async_graphql::dataloader::Loader;
-use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
     domain::{
@@ -19,39 +18,29 @@ use crate::{
     entity::thread,
     graphql::{
         errors::FieldError,
-        loaders::{Loaders, by_key},
-        messages::{loader::group, types::Message},
+        loaders::{Loaders, by_id, group, loader, pages},
+        messages::types::Message,
         threads::types::Thread,
     },
     id::{ConversationId, ThreadId},
 };
 
-/// Which thread has this id?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadKey(pub ThreadId);
+by_id!(
+    /// Loads the thread with this id.
+    ThreadKey(ThreadId) -> Thread = Thread,
+    thread::Column::Id, |loaders| threads::visible(loaders.viewer()?)
+);
 
-impl Loader<ThreadKey> for Loaders {
-    type Value = Thread;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[ThreadKey]) -> Result<HashMap<ThreadKey, Thread>, FieldError> {
-        let found = threads::visible(self.viewer()?)
-            .filter(thread::Column::Id.is_in(keys.iter().map(|key| key.0)))
-            .all(self.app().db.read());
-        Ok(by_key(found.await?, |row| ThreadKey(row.id), Thread))
-    }
-}
-
-/// Which replies stand in this part of the thread?
+/// Loads a page of the replies of this thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ThreadRepliesOf {
     /// Which thread.
     pub thread: ThreadId,
-    /// Where in it.
+    /// Which part of the tree.
     pub scope: Scope,
-    /// In which order, and which part.
-    pub listing: ReplyOrder,
-    /// What of them is read.
+    /// The order and the page.
+    pub order: ReplyOrder,
+    /// Which columns.
     pub columns: Columns,
 }
 
@@ -67,18 +56,18 @@ impl Loader<ThreadRepliesOf> for Loaders {
             return Ok(HashMap::from([prefetched]));
         }
         let mut found = HashMap::new();
-        let alike = group(keys, |key| {
-            let alike = (key.scope.clone(), key.listing.clone(), key.columns.clone());
-            (alike, key.thread)
+        let groups = group(keys, |key| {
+            let common = (key.scope.clone(), key.order.clone(), key.columns.clone());
+            (common, key.thread)
         });
-        for ((scope, listing, columns), threads) in alike {
+        for ((scope, order, columns), threads) in groups {
             let (db, viewer) = (self.app().db.read(), self.viewer()?);
-            let pages = replies::pages(db, viewer, &threads, &scope, &listing, &columns);
+            let pages = replies::pages(db, viewer, &threads, &scope, &order, &columns);
             found.extend(pages.await?.into_iter().map(|(thread, part)| {
                 let key = ThreadRepliesOf {
                     thread,
                     scope: scope.clone(),
-                    listing: listing.clone(),
+                    order: order.clone(),
                     columns: columns.clone(),
                 };
                 (key, part)
@@ -88,111 +77,33 @@ impl Loader<ThreadRepliesOf> for Loaders {
     }
 }
 
-/// Which threads of this conversation were active most recently?
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadsOf {
-    /// Which conversation.
-    pub conversation: ConversationId,
-    /// Which part.
-    pub span: PageRequest<lists::Place>,
-}
+pages!(
+    /// Loads a page of the threads of this conversation, most recently active first.
+    ThreadsOf { conversation: ConversationId, span: PageRequest<lists::Place> }
+        -> Slice<thread::Model>,
+    |app, viewer, ids, span| lists::of_conversations(app.db.read(), viewer, ids, span).await?
+);
 
-impl Loader<ThreadsOf> for Loaders {
-    type Value = Slice<thread::Model>;
-    type Error = FieldError;
+pages!(
+    /// Loads a page of the users who wrote in this thread, by the sequence of their last reply.
+    WritersOf { thread: ThreadId, span: PageRequest<i32> } -> Slice<Writer>,
+    |app, viewer, ids, span| followers::writers(app.db.read(), viewer, ids, span).await?
+);
 
-    async fn load(
-        &self,
-        keys: &[ThreadsOf],
-    ) -> Result<HashMap<ThreadsOf, Self::Value>, FieldError> {
-        let mut found = HashMap::new();
-        for (span, ids) in group(keys, |key| (key.span.clone(), key.conversation)) {
-            let db = self.app().db.read();
-            let pages = lists::of_conversations(db, self.viewer()?, &ids, &span).await?;
-            found.extend(pages.into_iter().map(|(conversation, part)| {
-                (
-                    ThreadsOf {
-                        conversation,
-                        span: span.clone(),
-                    },
-                    part,
-                )
-            }));
-        }
-        Ok(found)
+loader!(
+    /// Loads the newest reply of this thread.
+    LastReplyOf(ThreadId) -> Message,
+    |app, viewer, ids| {
+        let rows = followers::last_replies(app.db.read(), viewer, ids).await?;
+        rows.into_iter().map(|(thread, row)| (thread, Message(row)))
     }
-}
+);
 
-/// Who wrote in this thread?
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct WritersOf {
-    /// Which thread.
-    pub thread: ThreadId,
-    /// Which part, by the place of what they wrote last.
-    pub span: PageRequest<i32>,
-}
-
-impl Loader<WritersOf> for Loaders {
-    type Value = Slice<Writer>;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[WritersOf],
-    ) -> Result<HashMap<WritersOf, Slice<Writer>>, FieldError> {
-        let mut found = HashMap::new();
-        for (span, threads) in group(keys, |key| (key.span.clone(), key.thread)) {
-            let db = self.app().db.read();
-            let writers = followers::writers(db, self.viewer()?, &threads, &span).await?;
-            found.extend(writers.into_iter().map(|(thread, part)| {
-                (
-                    WritersOf {
-                        thread,
-                        span: span.clone(),
-                    },
-                    part,
-                )
-            }));
-        }
-        Ok(found)
+loader!(
+    /// Loads whether the viewer follows this thread; absent otherwise.
+    IsFollowing(ThreadId) -> bool,
+    |app, viewer, ids| {
+        let followed = followers::followed(app.db.read(), viewer, ids).await?;
+        followed.into_iter().map(|thread| (thread, true))
     }
-}
-
-/// Which reply of this thread is the newest?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LastReplyOf(pub ThreadId);
-
-impl Loader<LastReplyOf> for Loaders {
-    type Value = Message;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[LastReplyOf],
-    ) -> Result<HashMap<LastReplyOf, Message>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let rows = followers::last_replies(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(rows
-            .into_iter()
-            .map(|(thread, row)| (LastReplyOf(thread), Message(row)))
-            .collect())
-    }
-}
-
-/// Does the viewer follow this thread?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IsFollowing(pub ThreadId);
-
-impl Loader<IsFollowing> for Loaders {
-    type Value = bool;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[IsFollowing]) -> Result<HashMap<IsFollowing, bool>, FieldError> {
-        let ids: Vec<_> = keys.iter().map(|key| key.0).collect();
-        let followed = followers::followed(self.app().db.read(), self.viewer()?, &ids).await?;
-        Ok(followed
-            .into_iter()
-            .map(|thread| (IsFollowing(thread), true))
-            .collect())
-    }
-}
+);

@@ -1,4 +1,4 @@
-//! Questions about people.
+//! Loaders of users.
 
 use std::collections::HashMap;
 
@@ -10,30 +10,19 @@ use crate::{
     entity::{participant, user},
     graphql::{
         errors::FieldError,
-        loaders::{Loaders, by_key},
+        loaders::{Loaders, by_id, by_key},
         users::types::User,
     },
     id::UserId,
 };
 
-/// Who has this id?
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct UserKey(pub UserId);
+by_id!(
+    /// Loads the user with this id.
+    UserKey(UserId) -> User = User,
+    user::Column::Id, |loaders| users::visible(loaders.viewer()?)
+);
 
-impl Loader<UserKey> for Loaders {
-    type Value = User;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[UserKey]) -> Result<HashMap<UserKey, User>, FieldError> {
-        let ids = keys.iter().map(|key| key.0);
-        let found = users::visible(self.viewer()?)
-            .filter(user::Column::Id.is_in(ids))
-            .all(self.app().db.read());
-        Ok(by_key(found.await?, |row| UserKey(row.id), User))
-    }
-}
-
-/// Does this person share a conversation with the viewer?
+/// Loads whether this user shares a conversation with the viewer; absent otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct IsContact(pub UserId);
 
@@ -43,7 +32,7 @@ impl Loader<IsContact> for Loaders {
 
     async fn load(&self, keys: &[IsContact]) -> Result<HashMap<IsContact, bool>, FieldError> {
         let ids = keys.iter().map(|key| key.0);
-        let found: Vec<UserId> = users::contacts(self.viewer()?)
+        let contacts: Vec<UserId> = users::contacts(self.viewer()?)
             .select_only()
             .column(participant::Column::UserId)
             .distinct()
@@ -51,6 +40,6 @@ impl Loader<IsContact> for Loaders {
             .into_tuple()
             .all(self.app().db.read())
             .await?;
-        Ok(by_key(found, |id| IsContact(*id), |_| true))
+        Ok(by_key(contacts, |id| IsContact(*id), |_| true))
     }
 }
