@@ -1,26 +1,26 @@
-//! How an error looks from outside.
+//! The conversion of errors into GraphQL errors.
 
 use async_graphql::{ErrorExtensionValues, Value};
 
 use crate::error::{Code, Error};
 
-/// An error on its way to a client. It is deliberately not printable: async-graphql publishes the text
-/// of anything printable, so only the conversion below may apply.
+/// An error that a resolver returns. It deliberately does not implement `Display`: async-graphql publishes the text of
+/// every error that does, so that only the conversion below may apply.
 #[derive(Clone, Debug)]
 pub struct FieldError(Error);
 
-/// What resolvers return.
+/// The result of a resolver.
 pub type Result<T> = std::result::Result<T, FieldError>;
 
-/// The value of a field that may be null. Its error then stays in the field, as the schema promises:
-/// of a resolver that returns `Result<Option<T>>` the executor lets it take the parent and every
-/// sibling along, so that one failed mutation would hide what the others did.
+/// Resolves a nullable field. Its error stays in the field, as the schema promises. If a resolver returned
+/// `Result<Option<T>>` instead, the executor would set the parent to null too, so that one failed mutation would hide
+/// the results of the others.
 pub async fn nullable<T>(work: impl Future<Output = Result<Option<T>>>) -> Option<Result<T>> {
     work.await.transpose()
 }
 
 impl FieldError {
-    /// The error itself.
+    /// The error.
     #[must_use]
     pub fn error(&self) -> &Error {
         &self.0
@@ -28,7 +28,7 @@ impl FieldError {
 }
 
 impl From<Error> for FieldError {
-    /// An error of ours is logged here, once, and its cause goes no further.
+    /// Logs the cause of an internal error. Clients do not receive it.
     fn from(error: Error) -> Self {
         if let Some(cause) = error.cause() {
             tracing::error!(error.code = error.code().as_str(), %cause, "an operation failed");
@@ -55,8 +55,8 @@ impl From<FieldError> for async_graphql::Error {
             let problems = async_graphql::to_value(error.field_problems());
             extensions.set("problems", problems.unwrap_or(Value::Null));
         }
-        let mut refused = Self::new(error.message());
-        refused.extensions = Some(extensions);
-        refused
+        let mut converted = Self::new(error.message());
+        converted.extensions = Some(extensions);
+        converted
     }
 }

@@ -1,4 +1,4 @@
-//! `Query.node` and `Query.nodes`: anything by its id alone.
+//! The `Node` interface, and the queries that find any object by its id.
 #![expect(
     missing_docs,
     reason = "the interface's derive makes public methods that cannot carry docs"
@@ -33,10 +33,10 @@ use crate::{
     id::{AnyId, ParticipantId, ServerId},
 };
 
-/// Most ids that one field may ask for.
-const MOST_IDS: usize = 100;
+/// The largest number of ids in one field.
+const MAX_IDS: usize = 100;
 
-/// An object that can be fetched again by its id alone.
+/// An object that can be fetched again by its id.
 #[derive(Interface, Clone, Debug)]
 #[graphql(field(
     name = "id",
@@ -44,13 +44,13 @@ const MOST_IDS: usize = 100;
     desc = "Globally unique, stable and opaque: a type prefix and a sortable suffix, e.g. msg_01jd3k…"
 ))]
 pub enum Node {
-    /// A person.
+    /// A user.
     User(User),
     /// A conversation.
     Conversation(Conversation),
-    /// Someone's membership.
+    /// A participant of a conversation.
     Participant(Participant),
-    /// The viewer's own membership.
+    /// The viewer's membership.
     Membership(Membership),
     /// A message.
     Message(Message),
@@ -58,11 +58,11 @@ pub enum Node {
     MessageRevision(MessageRevision),
     /// A thread.
     Thread(Thread),
-    /// The viewer's own view.
+    /// The viewer's private data.
     Viewer(Viewer),
-    /// The viewer's own settings.
+    /// The viewer's settings.
     Preferences(Preferences),
-    /// One of the viewer's own sessions.
+    /// One of the viewer's sessions.
     Session(Session),
     /// This server.
     Server(Server),
@@ -72,7 +72,7 @@ pub enum Node {
     UnreadTotals(UnreadTotals),
 }
 
-/// Entry points that take any id.
+/// The queries that take any id.
 #[derive(Default, Debug)]
 pub struct NodeQuery;
 
@@ -87,14 +87,14 @@ impl NodeQuery {
         .await
     }
 
-    /// Many objects by id, in the order asked; null where one is missing. At most 100 ids.
+    /// Many objects by id, in the order of the ids; null where one is missing. At most 100 ids.
     async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
         viewer(ctx)?;
-        if ids.len() > MOST_IDS {
+        if ids.len() > MAX_IDS {
             let problem = Problem {
                 path: vec!["ids".to_owned()],
                 code: "TOO_MANY",
-                message: format!("Ask for at most {MOST_IDS} ids."),
+                message: format!("At most {MAX_IDS} ids are allowed."),
             };
             return Err(Error::problems(vec![problem]).into());
         }
@@ -125,8 +125,8 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
             .map(Node::MessageRevision),
         AnyId::ThreadId(id) => loaders.load_one(ThreadKey(id)).await?.map(Node::Thread),
         AnyId::SessionId(id) => loaders.load_one(SessionKey(id)).await?.map(Node::Session),
-        AnyId::ViewerId(id) => own(ctx, id.0)?.map(Node::Viewer),
-        AnyId::PreferencesId(id) => match own(ctx, id.0)? {
+        AnyId::ViewerId(id) => viewer_with(ctx, id.0)?.map(Node::Viewer),
+        AnyId::PreferencesId(id) => match viewer_with(ctx, id.0)? {
             Some(viewer) => Some(Node::Preferences(viewer.preferences(ctx).await?)),
             None => None,
         },
@@ -144,12 +144,12 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
 }
 
 /// The viewer, when the id is theirs.
-fn own(ctx: &Context<'_>, id: Uuid) -> Result<Option<Viewer>> {
+fn viewer_with(ctx: &Context<'_>, id: Uuid) -> Result<Option<Viewer>> {
     let viewer = viewer(ctx)?;
     Ok((viewer.user.0 == id).then(|| Viewer(viewer.clone())))
 }
 
-/// The viewer's own membership: nobody else's can be seen as one.
+/// The viewer's membership. The participants of other users are no memberships.
 async fn membership(ctx: &Context<'_>, id: ParticipantId) -> Result<Option<Node>> {
     let Some(participant) = loaders(ctx).load_one(ParticipantKey(id)).await? else {
         return Ok(None);

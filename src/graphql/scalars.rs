@@ -1,4 +1,4 @@
-//! The schema's own scalars.
+//! The custom scalars of the schema.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{SecondsFormat, SubsecRound, Utc};

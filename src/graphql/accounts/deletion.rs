@@ -1,4 +1,4 @@
-//! `AccountDeletionPreview`, and the input and payload of `deleteAccount`.
+//! Types of account deletion: the preview, the input and the payload.
 
 use async_graphql::{Enum, InputObject, SimpleObject};
 
@@ -11,12 +11,12 @@ use crate::{
 #[derive(SimpleObject, Clone, Copy, Debug)]
 #[expect(
     clippy::struct_field_names,
-    reason = "the schema's words: each is a count"
+    reason = "the names of the schema: each is a count"
 )]
 pub struct AccountDeletionPreview {
     /// Messages the viewer sent in groups.
     group_message_count: i32,
-    /// Direct conversations, which go with everything in them.
+    /// Direct conversations, which are deleted with everything in them.
     direct_conversation_count: i32,
     /// Messages the viewer sent or received in those.
     direct_message_count: i32,
@@ -26,27 +26,27 @@ pub struct AccountDeletionPreview {
     revision_count: i32,
     /// Notifications of the viewer.
     notification_count: i32,
-    /// Groups the viewer owns alone; each needs another owner first, or goes when nobody is left in
-    /// it.
+    /// Groups the viewer owns alone; each needs another owner first, or is deleted when it has no
+    /// other participant.
     owned_group_count: i32,
 }
 
 impl From<DeletionPreview> for AccountDeletionPreview {
     fn from(preview: DeletionPreview) -> Self {
-        let figure = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
+        let int = |count: i64| i32::try_from(count).unwrap_or(i32::MAX);
         Self {
-            group_message_count: figure(preview.group_messages),
-            direct_conversation_count: figure(preview.direct_conversations),
-            direct_message_count: figure(preview.direct_messages),
-            kept_thread_count: figure(preview.kept_threads),
-            revision_count: figure(preview.revisions),
-            notification_count: figure(preview.notifications),
-            owned_group_count: figure(preview.owned_groups),
+            group_message_count: int(preview.group_messages),
+            direct_conversation_count: int(preview.direct_conversations),
+            direct_message_count: int(preview.direct_messages),
+            kept_thread_count: int(preview.kept_threads),
+            revision_count: int(preview.revisions),
+            notification_count: int(preview.notifications),
+            owned_group_count: int(preview.owned_groups),
         }
     }
 }
 
-/// What to do with the messages a person sent in groups when their account goes.
+/// What to do with the messages a person sent in groups when their account is deleted.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "Disposal")]
 pub enum MessageDisposal {
@@ -59,9 +59,9 @@ pub enum MessageDisposal {
 /// Confirmation of an account's deletion.
 #[derive(InputObject)]
 pub struct DeleteAccountInput {
-    /// The viewer's own username, typed out.
+    /// The viewer's username, as a confirmation.
     confirm_username: String,
-    /// The present password; omit it when none is set.
+    /// The current password; omit it when none is set.
     password: Option<String>,
     /// What to do with messages in groups.
     #[graphql(default_with = "MessageDisposal::Delete")]
@@ -81,6 +81,6 @@ impl From<DeleteAccountInput> for Farewell {
 /// Result of deleteAccount.
 #[derive(SimpleObject)]
 pub struct DeleteAccountPayload {
-    /// Id of the account that is gone.
+    /// Id of the deleted account.
     pub deleted_user_id: Option<UserId>,
 }

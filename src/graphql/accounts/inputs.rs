@@ -1,4 +1,4 @@
-//! Inputs and payloads of accounts.
+//! Inputs and payloads of the account mutations.
 
 use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
 
@@ -60,10 +60,10 @@ pub struct SignInPayload {
     pub auth: Option<AuthResult>,
 }
 
-/// The present and the new password.
+/// The current and the new password.
 #[derive(InputObject)]
 pub struct ChangePasswordInput {
-    /// The present one; omit it when none is set.
+    /// The current password; omit it when none is set.
     pub current_password: Option<String>,
     /// At least 10 characters.
     pub new_password: String,
@@ -76,7 +76,7 @@ pub struct ChangePasswordPayload {
     pub viewer: Option<Viewer>,
 }
 
-/// New public details. Omitted fields stay; null clears.
+/// New public details. Omitted fields keep their values; null clears.
 #[derive(InputObject)]
 pub struct UpdateProfileInput {
     /// Unique name.
@@ -121,7 +121,7 @@ pub struct UpdateProfilePayload {
     pub viewer: Option<Viewer>,
 }
 
-/// New settings. Omitted fields stay.
+/// New settings. Omitted fields keep their values.
 #[derive(InputObject)]
 pub struct UpdatePreferencesInput {
     /// BCP 47 tag.
@@ -130,11 +130,11 @@ pub struct UpdatePreferencesInput {
     time_zone: Option<String>,
     /// Default level for new conversations.
     notification_level: Option<NotificationLevel>,
-    /// Show others when messages were read.
+    /// Whether others see when the viewer read their messages.
     shares_read_receipts: Option<bool>,
-    /// Show others presence.
+    /// Whether others see the viewer's presence.
     shares_presence: Option<bool>,
-    /// Be found by people search.
+    /// Whether the user search finds the viewer.
     is_searchable: Option<bool>,
     /// Who sees first and last name and bio.
     profile_visibility: Option<Visibility>,

@@ -1,4 +1,4 @@
-//! Accounts: signing up, signing in, and the viewer's own view.
+//! Accounts: registration, sign-in, and the viewer's private data.
 
 pub mod deletion;
 pub mod inputs;

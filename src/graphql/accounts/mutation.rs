@@ -1,4 +1,4 @@
-//! Changes of accounts.
+//! The account mutations.
 
 use async_graphql::{Context, Object};
 
@@ -19,7 +19,7 @@ use crate::{
     },
 };
 
-/// Changes of accounts.
+/// The account mutations.
 #[derive(Default, Debug)]
 pub struct AccountMutation;
 
@@ -75,7 +75,7 @@ impl AccountMutation {
         .await
     }
 
-    /// Change the viewer's public profile. Omitted fields stay; null clears.
+    /// Change the viewer's public profile. Omitted fields keep their values; null clears.
     async fn update_profile(
         &self,
         ctx: &Context<'_>,
@@ -91,7 +91,7 @@ impl AccountMutation {
         .await
     }
 
-    /// Change the viewer's own settings. Omitted fields stay.
+    /// Change the viewer's settings. Omitted fields keep their values.
     async fn update_preferences(
         &self,
         ctx: &Context<'_>,
@@ -107,7 +107,7 @@ impl AccountMutation {
         .await
     }
 
-    /// Delete the viewer's account and data, at once.
+    /// Delete the viewer's account and data immediately.
     async fn delete_account(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! `Preferences`.
+//! The `Preferences` type: the viewer's settings.
 
 use async_graphql::{Context, Enum, Object};
 
@@ -11,11 +11,11 @@ use crate::{
     id::PreferencesId,
 };
 
-/// The viewer's own settings.
+/// The viewer's settings.
 #[derive(Clone, Debug)]
 pub struct Preferences(pub user::Model);
 
-/// The viewer's own settings.
+/// The viewer's settings.
 #[Object]
 impl Preferences {
     /// Unique id.
@@ -43,13 +43,13 @@ impl Preferences {
         self.0.shares_read_receipts
     }
 
-    /// Whether others see when the viewer is around.
+    /// Whether others see the viewer's presence.
     async fn shares_presence(&self, ctx: &Context<'_>) -> Result<bool> {
         let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
         Ok(seen.is_none_or(|presence| presence.is_shared))
     }
 
-    /// Whether people search finds the viewer.
+    /// Whether the user search finds the viewer.
     async fn is_searchable(&self) -> bool {
         self.0.is_searchable
     }

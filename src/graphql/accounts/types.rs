@@ -1,4 +1,4 @@
-//! `Viewer` and `AuthResult`.
+//! The `Viewer` and `AuthResult` types.
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
@@ -30,11 +30,11 @@ use crate::{
     id::{ConversationId, ViewerId},
 };
 
-/// The signed-in person's own view: private data that no one else can reach through User.
+/// The signed-in user's private data, which no one else can reach through User.
 #[derive(Clone, Debug)]
 pub struct Viewer(pub sessions::Viewer);
 
-/// The signed-in person's own view: private data that no one else can reach through User.
+/// The signed-in user's private data, which no one else can reach through User.
 #[Object]
 impl Viewer {
     /// Unique id, distinct from the user's.
@@ -53,8 +53,8 @@ impl Viewer {
         UnreadTotals::load(ctx, &self.0).await
     }
 
-    /// Every unread message, oldest first: exactly the messages behind the counts in UnreadTotals,
-    /// Membership and Thread, so a badge can always be explained.
+    /// Every unread message, oldest first: exactly the messages that the counts in UnreadTotals,
+    /// Membership and Thread include, so that a client can show what a badge counts.
     async fn unread_messages(
         &self,
         ctx: &Context<'_>,
@@ -102,7 +102,7 @@ impl Viewer {
         self.0.role.into()
     }
 
-    /// Own settings.
+    /// The viewer's settings.
     pub async fn preferences(&self, ctx: &Context<'_>) -> Result<Preferences> {
         Ok(Preferences(self.user(ctx).await?.0))
     }
@@ -112,7 +112,7 @@ impl Viewer {
         Ok(self.user(ctx).await?.0.password_hash.is_some())
     }
 
-    /// Where the viewer is signed in: here first, then the newest.
+    /// The viewer's sessions: the current one first, then the newest.
     async fn sessions(
         &self,
         ctx: &Context<'_>,
@@ -155,23 +155,23 @@ pub enum ServerRole {
 /// A new or renewed sign-in.
 #[derive(SimpleObject)]
 pub struct AuthResult {
-    /// Who is signed in.
+    /// The signed-in user.
     pub viewer: Viewer,
     /// Bearer token for requests.
     pub access_token: Option<String>,
-    /// When the access token lapses.
+    /// When the access token expires.
     pub access_token_expires_at: DateTime,
     /// Token for refreshSession.
     pub refresh_token: Option<String>,
-    /// When the refresh token lapses.
+    /// When the refresh token expires.
     pub refresh_token_expires_at: DateTime,
 }
 
 impl AuthResult {
-    /// The answer to whoever just signed in; the rest of their request is answered as theirs.
+    /// Describes a new sign-in, and resolves the rest of the request for the user who signed in.
     #[must_use]
     pub fn new(ctx: &Context<'_>, signed_in: SignedIn) -> Self {
-        // Only the first sign-in of a request counts; each is alone in its operation.
+        // Only the first sign-in of a request counts. The guard rejects operations with several.
         let _ = caller(ctx).signed_in.set(signed_in.viewer.clone());
         Self {
             viewer: Viewer(signed_in.viewer),

@@ -1,4 +1,4 @@
-//! Inputs and payloads of changes of conversations.
+//! Inputs and payloads of the conversation mutations.
 
 use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
 
@@ -11,7 +11,7 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// With whom to talk.
+/// The participants of a direct conversation.
 #[derive(InputObject)]
 pub struct OpenDirectConversationInput {
     /// The other people: 1 to 8.
@@ -36,7 +36,7 @@ pub struct CreateConversationInput {
     pub topic: Option<String>,
     /// The other people.
     pub participant_ids: Vec<UserId>,
-    /// What people who join later see of the time before.
+    /// The history that is visible to people who join later.
     #[graphql(default_with = "HistoryVisibility::FromStart")]
     pub history_visibility: HistoryVisibility,
 }
@@ -46,7 +46,7 @@ pub struct CreateConversationInput {
 pub struct CreateConversationPayload {
     /// The conversation.
     pub conversation: Option<Conversation>,
-    /// The same, ready to insert into viewer.conversations.
+    /// The conversation as an edge, to insert into viewer.conversations.
     pub conversation_edge: Option<ConversationEdge>,
 }
 
@@ -59,7 +59,7 @@ pub struct UpdateConversationInput {
     pub title: MaybeUndefined<String>,
     /// What it is about, at most 500 characters; null removes it.
     pub topic: MaybeUndefined<String>,
-    /// What people who join from now on see of the time before; null leaves it as it is.
+    /// The history that is visible to people who join from now on; null keeps the value.
     pub history_visibility: Option<HistoryVisibility>,
 }
 
@@ -80,7 +80,7 @@ pub struct DeleteConversationInput {
 /// Result of deleteConversation.
 #[derive(SimpleObject)]
 pub struct DeleteConversationPayload {
-    /// Id of the conversation that is gone.
+    /// Id of the deleted conversation.
     pub deleted_conversation_id: Option<ConversationId>,
 }
 
@@ -89,13 +89,13 @@ pub struct DeleteConversationPayload {
 pub struct UpdateConversationSettingsInput {
     /// The conversation.
     pub conversation_id: ConversationId,
-    /// What to be notified about; null leaves it as it is.
+    /// What to be notified about; null keeps the value.
     pub notification_level: Option<NotificationLevel>,
-    /// Silent until then; null unmutes.
+    /// Mute until this time; null unmutes.
     pub muted_until: MaybeUndefined<DateTime>,
-    /// Keep at the top; null leaves it as it is.
+    /// Keep at the top; null keeps the value.
     pub is_pinned: Option<bool>,
-    /// Move out of the list until there is news; null leaves it as it is.
+    /// Move out of the list until there is a new message; null keeps the value.
     pub is_archived: Option<bool>,
 }
 

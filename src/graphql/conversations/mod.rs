@@ -1,4 +1,4 @@
-//! Who talks with whom.
+//! Conversations: types, lists and mutations.
 
 pub mod inputs;
 mod list_fields;

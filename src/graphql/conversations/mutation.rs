@@ -1,4 +1,4 @@
-//! Changes of conversations.
+//! The conversation mutations.
 
 use async_graphql::{Context, Object};
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Changes of conversations.
+/// The conversation mutations.
 #[derive(Default, Debug)]
 pub struct ConversationMutation;
 
@@ -65,7 +65,9 @@ impl ConversationMutation {
         })
         .await
     }
-    /// Change a group's title, topic or history for people who join later. Omitted fields stay; null clears.
+
+    /// Change a group's title, topic or history for people who join later. Omitted fields keep
+    /// their values; null clears.
     async fn update_conversation(
         &self,
         ctx: &Context<'_>,
@@ -87,7 +89,7 @@ impl ConversationMutation {
         .await
     }
 
-    /// Delete a group for everyone, with all that was said in it. Owners can.
+    /// Delete a group with all its messages, for everyone. Only owners may do this.
     async fn delete_conversation(
         &self,
         ctx: &Context<'_>,
@@ -103,7 +105,7 @@ impl ConversationMutation {
         .await
     }
 
-    /// Change how one conversation behaves for the viewer alone. Omitted fields stay.
+    /// Change the viewer's settings for one conversation. Omitted fields keep their values.
     async fn update_conversation_settings(
         &self,
         ctx: &Context<'_>,

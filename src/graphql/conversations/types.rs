@@ -1,4 +1,4 @@
-//! `Conversation`, its enums, inputs and payloads.
+//! The `Conversation` type, its enums, and the filter of its list.
 
 use async_graphql::{Context, Enum, InputObject, Object};
 
@@ -6,6 +6,7 @@ use crate::{
     domain::participants::Names,
     entity::conversation,
     graphql::{
+        connection::connection,
         context::loaders,
         errors::{Result, nullable},
         messages::{
@@ -13,9 +14,9 @@ use crate::{
             timeline::{self, TimelineAnchor},
             types::{Message, MessageConnection},
         },
-        pagination::{Both, Cursor, Forward, Instant, Page, connection},
+        pagination::{Both, Cursor, Forward, Instant, Page},
         participants::{
-            loader::{HeadsOf, MembershipOf, NamesOf, ParticipantsOf, Wanted},
+            loader::{CountsOf, MembershipOf, NamesOf, ParticipantPage, ParticipantsOf},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
         },
         presence::loader::TypingIn,
@@ -37,13 +38,13 @@ pub enum ConversationKind {
     Group,
 }
 
-/// What people who join later see of the time before.
+/// The history that is visible to people who join later.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "conversation::HistoryVisibility")]
 pub enum HistoryVisibility {
-    /// People who join later see everything.
+    /// They see all messages.
     FromStart,
-    /// People who join later see what is sent from then on.
+    /// They see the messages that are sent after they join.
     FromJoining,
 }
 
@@ -51,19 +52,19 @@ pub enum HistoryVisibility {
 #[derive(Clone, Debug)]
 pub struct Conversation(pub conversation::Model);
 
-/// Where a conversation stands in the viewer's list.
-pub type ConversationPlace = (Instant, ConversationId);
+/// The position of a conversation in the viewer's list.
+pub type ConversationPosition = (Instant, ConversationId);
 
 impl Conversation {
-    /// Where it stands in the viewer's list.
+    /// Its position in the viewer's list.
     #[must_use]
-    pub fn place(&self) -> ConversationPlace {
+    pub fn position(&self) -> ConversationPosition {
         (Instant(self.0.last_activity_at), self.0.id)
     }
 }
 
-/// What an unnamed conversation is called.
-pub(super) fn names_together(names: &Names) -> String {
+/// The display title of an untitled conversation.
+pub(super) fn joined_names(names: &Names) -> String {
     let (names, more) = (names.first.join(", "), names.more);
     match more {
         0 => names,
@@ -84,7 +85,7 @@ impl Conversation {
         self.0.kind.into()
     }
 
-    /// Name of a group; null when unnamed. See displayTitle for something to show.
+    /// Name of a group; null when unnamed. Use displayTitle to show a conversation.
     async fn title(&self) -> Option<&str> {
         self.0.title.as_deref()
     }
@@ -95,7 +96,7 @@ impl Conversation {
             return Ok(title.clone());
         }
         let names = loaders(ctx).load_one(NamesOf(self.0.id)).await?;
-        Ok(names_together(&names.unwrap_or_default()))
+        Ok(joined_names(&names.unwrap_or_default()))
     }
 
     /// What the group is about.
@@ -103,7 +104,7 @@ impl Conversation {
         self.0.topic.as_deref()
     }
 
-    /// What people who join later see of the time before.
+    /// The history that is visible to people who join later.
     async fn history_visibility(&self) -> HistoryVisibility {
         self.0.history_visibility.into()
     }
@@ -131,8 +132,8 @@ impl Conversation {
 
     /// Number of participants.
     async fn participant_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let heads = loaders(ctx).load_one(HeadsOf(self.0.id)).await?;
-        Ok(heads.map_or(0, |heads| int(heads.people)))
+        let counts = loaders(ctx).load_one(CountsOf(self.0.id)).await?;
+        Ok(counts.map_or(0, |counts| int(counts.people)))
     }
 
     /// Participants, owners first and then by name.
@@ -144,20 +145,20 @@ impl Conversation {
         after: Option<String>,
     ) -> Result<ParticipantConnection> {
         let request = Forward::read(first, 50, after.as_deref())?;
-        let wanted = Wanted {
+        let page = ParticipantPage {
             role: role.map(Into::into),
             after: request.after.clone(),
             limit: request.limit(),
         };
-        let key = ParticipantsOf(self.0.id, wanted);
+        let key = ParticipantsOf(self.0.id, page);
         let rows = loaders(ctx).load_one(key).await?.unwrap_or_default();
         let page = Page::forward(rows, &request, |row| row.place.clone());
         Ok(page.map(|row| Participant(row.participant)).into())
     }
 
     /// The timeline, always oldest to newest within a page. Open it with `last`, scroll up with `last`
-    /// and `before`, catch up with `first` and `after`. With `around`, `last` counts what comes before
-    /// the anchor and `first` what comes from it on, and both may be given.
+    /// and `before`, catch up with `first` and `after`. With `around`, `last` counts the messages
+    /// before the anchor and `first` those from the anchor on, and both may be given.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is an argument of the field"
@@ -169,7 +170,7 @@ impl Conversation {
         after: Option<String>,
         last: Option<i32>,
         before: Option<String>,
-        #[graphql(desc = "Open the timeline at a place instead of at an end.")] around: Option<
+        #[graphql(desc = "Open the timeline at an anchor instead of at an end.")] around: Option<
             TimelineAnchor,
         >,
         #[graphql(
@@ -208,7 +209,7 @@ impl Conversation {
         threads::lists::of_conversation(ctx, self.0.id, first, after.as_deref()).await
     }
 
-    /// Who is typing now, outside threads; the viewer is left out.
+    /// The users who are typing now, outside threads and without the viewer.
     async fn typing(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         let found = loaders(ctx).load_one(TypingIn(self.0.id)).await?;
         let keys: Vec<_> = found.unwrap_or_default().into_iter().map(UserKey).collect();
@@ -216,7 +217,7 @@ impl Conversation {
         Ok(keys.iter().filter_map(|key| people.remove(key)).collect())
     }
 
-    /// The viewer's own state here; null for an administrator who is not a participant.
+    /// The viewer's membership; null for an administrator who is not a participant.
     async fn viewer_membership(&self, ctx: &Context<'_>) -> Option<Result<Membership>> {
         nullable(async {
             let found = loaders(ctx).load_one(MembershipOf(self.0.id)).await?;
@@ -239,20 +240,20 @@ connection!(
 
 impl From<Conversation> for ConversationEdge {
     fn from(node: Conversation) -> Self {
-        let cursor = Cursor::new(node.place());
+        let cursor = Cursor::new(node.position());
         Self { node, cursor }
     }
 }
 
-/// Narrows the viewer's conversation list. Conditions add up.
+/// Narrows the viewer's conversation list. All conditions must hold.
 #[derive(InputObject)]
 pub struct ConversationFilter {
     /// Only this kind.
     pub kind: Option<ConversationKind>,
-    /// Only those with something unread.
+    /// Only those with unread messages.
     #[graphql(default_with = "Some(false)")]
     pub unread_only: Option<bool>,
-    /// Archived ones only (true), others only (false), or both (null).
+    /// Only archived ones (true), only others (false), or both (null).
     #[graphql(default_with = "Some(false)")]
     pub is_archived: Option<bool>,
     /// Title or participant name contains this.

@@ -1,4 +1,4 @@
-//! Inputs and payloads of messages.
+//! Inputs and payloads of the message mutations.
 
 use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
 
@@ -14,9 +14,9 @@ use crate::{
 /// A message to send.
 #[derive(InputObject)]
 pub struct SendMessageInput {
-    /// Where to.
+    /// The conversation.
     pub conversation_id: ConversationId,
-    /// The message being answered; omit for a root message.
+    /// The message that this one replies to; omit for a root message.
     pub parent_id: Option<MessageId>,
     /// Markdown text.
     pub body: String,
@@ -24,7 +24,7 @@ pub struct SendMessageInput {
     #[graphql(default_with = "MessagePriority::Normal")]
     pub priority: MessagePriority,
     /// A key chosen by the client, at most 64 characters, unique per sender and conversation. Sending
-    /// again with it returns the first message.
+    /// with it again returns the first message.
     pub client_message_id: Option<String>,
 }
 
@@ -33,11 +33,11 @@ pub struct SendMessageInput {
 pub struct SendMessagePayload {
     /// The message.
     pub message: Option<Message>,
-    /// The same, ready to insert into the timeline; null for a reply.
+    /// The message as an edge, to insert into the timeline; null for a reply.
     pub message_edge: Option<MessageEdge>,
-    /// The same, ready to insert into the thread; null for a root message.
+    /// The message as an edge, to insert into the thread; null for a root message.
     pub reply_edge: Option<ThreadReplyEdge>,
-    /// Whether an earlier request with this clientMessageId had sent it already.
+    /// Whether an earlier request with this clientMessageId has already sent it.
     pub was_duplicate: bool,
 }
 
@@ -48,10 +48,10 @@ pub struct EditMessageInput {
     pub message_id: MessageId,
     /// Markdown text.
     pub body: String,
-    /// Why it changes, shown in the history; at most 200 characters.
+    /// The reason, shown in the history; at most 200 characters.
     pub reason: Option<String>,
-    /// `editedAt` of the version being replaced, or null if it was never edited; when given and no
-    /// longer true, the edit is a CONFLICT. Omit to overwrite.
+    /// `editedAt` of the version being replaced, or null if it was never edited. If it is given and no
+    /// longer true, the edit fails with CONFLICT. Omit to overwrite.
     pub expected_edited_at: MaybeUndefined<DateTime>,
 }
 
@@ -74,6 +74,6 @@ pub struct DeleteMessageInput {
 pub struct DeleteMessagePayload {
     /// Id of the message.
     pub deleted_message_id: Option<MessageId>,
-    /// The empty marker, while replies hang below it.
+    /// The empty marker that stays while the message has replies; null otherwise.
     pub message: Option<Message>,
 }

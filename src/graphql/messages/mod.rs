@@ -1,4 +1,4 @@
-//! Messages and their earlier texts.
+//! Messages: types, the timeline, revisions and mutations.
 
 pub mod inputs;
 mod list_fields;

@@ -1,4 +1,4 @@
-//! Changes of messages.
+//! The message mutations.
 
 use async_graphql::{Context, MaybeUndefined, Object};
 
@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Changes of messages.
+/// The message mutations.
 #[derive(Default, Debug)]
 pub struct MessageMutation;
 
@@ -53,7 +53,7 @@ impl MessageMutation {
         .await
     }
 
-    /// Replace a message's text; the previous text joins its history.
+    /// Replace a message's text. The previous text is added to its history.
     async fn edit_message(
         &self,
         ctx: &Context<'_>,
@@ -78,7 +78,7 @@ impl MessageMutation {
         .await
     }
 
-    /// Delete a message. It leaves an empty marker while replies hang below it.
+    /// Delete a message. An empty marker stays while it has replies.
     async fn delete_message(
         &self,
         ctx: &Context<'_>,

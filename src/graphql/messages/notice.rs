@@ -1,4 +1,4 @@
-//! `Notice`: what happened to a conversation, told in its timeline.
+//! The `Notice` type: an event of a conversation that its timeline records.
 
 use async_graphql::{Context, Enum, Object};
 
@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// What a notice records.
+/// The kind of event that a notice records.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "notice::NoticeType")]
 pub enum NoticeType {
@@ -31,21 +31,21 @@ pub enum NoticeType {
     TopicChanged,
 }
 
-/// What a notice records.
+/// An event of a conversation that its timeline records.
 #[derive(Clone, Debug)]
 pub struct Notice(pub notice::Notice);
 
-/// What a notice records.
+/// An event of a conversation that its timeline records.
 #[Object]
 impl Notice {
-    /// What happened.
+    /// The kind of event.
     #[graphql(name = "type")]
     async fn kind(&self) -> NoticeType {
         self.0.kind.into()
     }
 
-    /// Who did it; null if that account is gone, or if nobody did, as when a group outlives its owner's
-    /// account and passes to the next.
+    /// Who did it; null if that account is deleted, or if no person did it, as when a group gets a new owner
+    /// because its owner's account was deleted.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         nullable(async {
             match self.0.actor {
@@ -56,7 +56,7 @@ impl Notice {
         .await
     }
 
-    /// Whom it concerned: at most 100 of them, without those whose account is gone.
+    /// The people concerned: at most 100, without deleted accounts.
     async fn subjects(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         let keys = self.0.subjects.iter().map(|&id| UserKey(id));
         let mut found = loaders(ctx).load_many(keys.clone()).await?;

@@ -1,4 +1,4 @@
-//! `Query.message`.
+//! The message query: `Query.message`.
 
 use async_graphql::{Context, Object};
 
@@ -11,7 +11,7 @@ use crate::{
     id::MessageId,
 };
 
-/// Entry points of messages.
+/// The message queries.
 #[derive(Default, Debug)]
 pub struct MessageQuery;
 

@@ -1,4 +1,4 @@
-//! `Message` and `MessageRevision`.
+//! The `Message` and `MessageRevision` types.
 
 use async_graphql::{Context, Enum, Object};
 
@@ -10,6 +10,7 @@ use crate::{
     },
     entity::{message, message_revision, participant::ParticipantRole},
     graphql::{
+        connection::connection,
         context::{app, caller, loaders, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
@@ -18,7 +19,7 @@ use crate::{
             loader::{MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf},
             notice::Notice,
         },
-        pagination::{Forward, Page, connection},
+        pagination::{Forward, Page},
         participants::loader::MembershipOf,
         reads::loader::IsUnread,
         scalars::{DateTime, Html},
@@ -50,11 +51,11 @@ pub enum MessagePriority {
     Urgent,
 }
 
-/// One message. It keeps its place after deletion for as long as replies hang below it.
+/// One message. After deletion it stays as an empty marker for as long as it has replies.
 #[derive(Clone, Debug)]
 pub struct Message(pub message::Model);
 
-/// One message. It keeps its place after deletion for as long as replies hang below it.
+/// One message. After deletion it stays as an empty marker for as long as it has replies.
 #[Object]
 impl Message {
     /// Unique id.
@@ -62,7 +63,7 @@ impl Message {
         self.0.id
     }
 
-    /// Where it was sent.
+    /// The conversation it was sent to.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         let found = loaders(ctx)
             .load_one(ConversationKey(self.0.conversation_id))
@@ -99,7 +100,7 @@ impl Message {
         .await
     }
 
-    /// Whether a person or the system wrote it.
+    /// Whether a person or the server wrote it.
     async fn kind(&self) -> MessageKind {
         self.0.kind.into()
     }
@@ -119,7 +120,7 @@ impl Message {
         self.0.body.as_deref().map(|body| Html(text::html(body)))
     }
 
-    /// What happened, when kind is NOTICE.
+    /// The recorded event, when kind is NOTICE; null otherwise.
     async fn notice(&self) -> Option<Notice> {
         notice::Notice::of(&self.0).map(Notice)
     }
@@ -130,16 +131,16 @@ impl Message {
             .load_one(MentionsOf(self.0.id))
             .await?
             .unwrap_or_default();
-        let mut people = loaders(ctx)
+        let mut users = loaders(ctx)
             .load_many(ids.iter().map(|&id| UserKey(id)))
             .await?;
         Ok(ids
             .into_iter()
-            .filter_map(|id| people.remove(&UserKey(id)))
+            .filter_map(|id| users.remove(&UserKey(id)))
             .collect())
     }
 
-    /// The key the sender's client chose; shown to the sender only.
+    /// The key that the sender's client chose; null for everyone but the sender.
     async fn client_message_id(&self, ctx: &Context<'_>) -> Option<&str> {
         let viewer = caller(ctx).viewer()?;
         self.0
@@ -148,7 +149,7 @@ impl Message {
             .filter(|_| self.0.sender_id == Some(viewer.user))
     }
 
-    /// Place in the conversation; grows with every message, without promise of being gapless.
+    /// Position in the conversation. It grows with every message and may have gaps.
     async fn sequence(&self) -> i32 {
         self.0.seq
     }
@@ -186,7 +187,7 @@ impl Message {
             .into())
     }
 
-    /// The message this one answers directly; null for a root message.
+    /// The message that this one replies to; null for a root message.
     async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
             match self.0.parent_id {
@@ -230,7 +231,7 @@ impl Message {
         after: Option<String>,
     ) -> Result<MessageConnection> {
         let span: PageRequest<i32> = Forward::read(first, 20, after.as_deref())?.span();
-        // What has no replies need not ask for them.
+        // A message without replies needs no statement.
         let part = if self.0.descendant_count == 0 {
             None
         } else {
@@ -265,14 +266,15 @@ impl Message {
         Ok(permissions::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
     }
 
-    /// Until when the viewer may edit it; null when never or without limit, as viewerCanEdit says.
+    /// Until when the viewer may edit it; null when editing is not allowed or has no limit; see
+    /// viewerCanEdit.
     async fn editable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         nullable(async {
             let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-            let can =
+            let is_allowed =
                 permissions::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
             Ok(permissions::closes(&self.0, app.config.edit_window)
-                .filter(|_| can)
+                .filter(|_| is_allowed)
                 .map(DateTime))
         })
         .await
@@ -284,14 +286,15 @@ impl Message {
         Ok(permissions::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
     }
 
-    /// Until when the viewer may delete it; null when never or without limit, as viewerCanDelete says.
+    /// Until when the viewer may delete it; null when deleting is not allowed or has no limit; see
+    /// viewerCanDelete.
     async fn deletable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         nullable(async {
             let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-            let can =
+            let is_allowed =
                 permissions::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
             // Moderators may delete at any time.
-            let is_limited = can && role < ParticipantRole::Moderator;
+            let is_limited = is_allowed && role < ParticipantRole::Moderator;
             Ok(permissions::closes(&self.0, app.config.delete_window)
                 .filter(|_| is_limited)
                 .map(DateTime))
@@ -306,7 +309,7 @@ impl Message {
 }
 
 impl Message {
-    /// The viewer's role where the message was sent.
+    /// The viewer's role in the conversation of the message.
     async fn role(&self, ctx: &Context<'_>) -> Result<ParticipantRole> {
         let membership = loaders(ctx)
             .load_one(MembershipOf(self.0.conversation_id))
@@ -342,7 +345,7 @@ impl MessageRevision {
         self.0.replaced_at.into()
     }
 
-    /// Who replaced it; null if that account is gone.
+    /// Who replaced it; null if that account is deleted.
     async fn editor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
         nullable(async {
             match self.0.editor_id {
@@ -353,7 +356,7 @@ impl MessageRevision {
         .await
     }
 
-    /// Why, in the editor's words; null when none was given.
+    /// The reason that the editor gave; null when none was given.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }

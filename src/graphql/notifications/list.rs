@@ -1,4 +1,4 @@
-//! `Viewer.notifications`.
+//! The list `Viewer.notifications`.
 
 use async_graphql::Context;
 use sea_orm::QuerySelect;
@@ -15,10 +15,10 @@ use crate::{
     id::NotificationId,
 };
 
-/// Notifications on a page when nobody says how many.
+/// The default page size.
 const PAGE: i32 = 30;
 
-/// A page of the viewer's notifications.
+/// Returns a page of the viewer's notifications.
 pub(crate) async fn notifications(
     ctx: &Context<'_>,
     viewer: &sessions::Viewer,
@@ -27,8 +27,8 @@ pub(crate) async fn notifications(
     after: Option<&str>,
 ) -> Result<NotificationConnection> {
     let request: Forward<(Instant, NotificationId)> = Forward::read(first, PAGE, after)?;
-    let place = request.after.map(|(Instant(at), id)| (at, id));
-    let rows = notifications::list(viewer, unread_only, place)
+    let after = request.after.map(|(Instant(at), id)| (at, id));
+    let rows = notifications::list(viewer, unread_only, after)
         .limit(request.limit())
         .all(app(ctx).db.read())
         .await?;

@@ -1,4 +1,4 @@
-//! Notifications: the viewer's list, reading and dismissing them.
+//! Notifications: the viewer's list, and the mutations that read and dismiss them.
 
 mod list;
 pub mod loader;

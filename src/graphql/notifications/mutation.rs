@@ -1,4 +1,4 @@
-//! Reading and dismissing notifications.
+//! The notification mutations.
 
 use async_graphql::{Context, Object};
 
@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Changes of notifications.
+/// The notification mutations.
 #[derive(Default, Debug)]
 pub struct NotificationMutation;
 
@@ -27,8 +27,8 @@ impl NotificationMutation {
         input: MarkNotificationsReadInput,
     ) -> Option<Result<MarkNotificationsReadPayload>> {
         nullable(async {
-            let which = input.notifications.into();
-            let count = notifications::mark_read(app(ctx), viewer(ctx)?, &which).await?;
+            let selection = input.notifications.into();
+            let count = notifications::mark_read(app(ctx), viewer(ctx)?, &selection).await?;
             Ok(Some(MarkNotificationsReadPayload {
                 marked_count: i32::try_from(count).unwrap_or(i32::MAX),
             }))
@@ -43,10 +43,10 @@ impl NotificationMutation {
         input: DismissNotificationsInput,
     ) -> Option<Result<DismissNotificationsPayload>> {
         nullable(async {
-            let which = input.notifications.into();
-            let gone = notifications::dismiss(app(ctx), viewer(ctx)?, &which).await?;
+            let selection = input.notifications.into();
+            let dismissed = notifications::dismiss(app(ctx), viewer(ctx)?, &selection).await?;
             Ok(Some(DismissNotificationsPayload {
-                dismissed_notification_ids: gone,
+                dismissed_notification_ids: dismissed,
             }))
         })
         .await

@@ -1,4 +1,4 @@
-//! `Notification`, and the inputs and payloads of reading and dismissing.
+//! The `Notification` type, and the inputs and payloads of its mutations.
 
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, OneofObject, SimpleObject};
 
@@ -6,12 +6,12 @@ use crate::{
     domain::notifications::Selection,
     entity::notification,
     graphql::{
+        connection::connection,
         context::loaders,
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
         list_plan::PlannedObject,
         messages::{loader::MessageKey, types::Message},
-        pagination::connection,
         reads::types::UnreadTotals,
         scalars::DateTime,
         users::{loader::UserKey, types::User},
@@ -19,7 +19,7 @@ use crate::{
     id::NotificationId,
 };
 
-/// Why there is a notification.
+/// The reason for a notification.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "notification::NotificationType")]
 pub enum NotificationType {
@@ -35,11 +35,11 @@ pub enum NotificationType {
     RoleChanged,
 }
 
-/// Something that wants the viewer's attention.
+/// An event that the viewer is notified about.
 #[derive(Clone, Debug)]
 pub struct Notification(pub notification::Model);
 
-/// Something that wants the viewer's attention.
+/// An event that the viewer is notified about.
 #[Object]
 impl Notification {
     /// Unique id.
@@ -47,7 +47,7 @@ impl Notification {
         self.0.id
     }
 
-    /// Why.
+    /// The reason.
     #[graphql(name = "type")]
     async fn kind(&self) -> NotificationType {
         self.0.kind.into()
@@ -107,18 +107,18 @@ connection!(
     "A notification in a page."
 );
 
-/// Which notifications.
+/// A choice of notifications.
 #[derive(OneofObject)]
 pub enum NotificationSelection {
-    /// These ones.
+    /// The notifications with these ids.
     Ids(Vec<NotificationId>),
     /// All created at or before this time.
     Until(DateTime),
 }
 
 impl From<NotificationSelection> for Selection {
-    fn from(which: NotificationSelection) -> Self {
-        match which {
+    fn from(selection: NotificationSelection) -> Self {
+        match selection {
             NotificationSelection::Ids(ids) => Self::Ids(ids),
             NotificationSelection::Until(DateTime(time)) => Self::Until(time),
         }
@@ -142,7 +142,7 @@ pub struct MarkNotificationsReadPayload {
 
 #[ComplexObject]
 impl MarkNotificationsReadPayload {
-    /// Totals afterwards.
+    /// Totals after the change.
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
         UnreadTotals::afterwards(ctx).await
     }
@@ -159,13 +159,13 @@ pub struct DismissNotificationsInput {
 #[derive(SimpleObject)]
 #[graphql(complex)]
 pub struct DismissNotificationsPayload {
-    /// Ids of the notifications that are gone.
+    /// Ids of the notifications that were removed.
     pub dismissed_notification_ids: Vec<NotificationId>,
 }
 
 #[ComplexObject]
 impl DismissNotificationsPayload {
-    /// Totals afterwards.
+    /// Totals after the change.
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
         UnreadTotals::afterwards(ctx).await
     }

@@ -1,4 +1,4 @@
-//! Inputs and payloads of changes of who takes part.
+//! Inputs and payloads of the participant mutations.
 
 use async_graphql::{InputObject, SimpleObject};
 
@@ -10,19 +10,19 @@ use crate::{
     id::{ConversationId, ParticipantId, UserId},
 };
 
-/// Whom to add.
+/// The people to add to a group.
 #[derive(InputObject)]
 pub struct AddParticipantsInput {
     /// The group.
     pub conversation_id: ConversationId,
     /// The people.
     pub user_ids: Vec<UserId>,
-    /// What they may do.
+    /// Their role.
     #[graphql(default_with = "ParticipantRole::Member")]
     pub role: ParticipantRole,
 }
 
-/// Result of addParticipants. People who already take part are left as they are.
+/// Result of addParticipants. People who already take part are not changed.
 #[derive(SimpleObject)]
 pub struct AddParticipantsPayload {
     /// The conversation.
@@ -31,7 +31,7 @@ pub struct AddParticipantsPayload {
     pub participants: Vec<Participant>,
 }
 
-/// Whom to remove.
+/// The person to remove from a group.
 #[derive(InputObject)]
 pub struct RemoveParticipantInput {
     /// The group.
@@ -45,7 +45,7 @@ pub struct RemoveParticipantInput {
 pub struct RemoveParticipantPayload {
     /// The conversation.
     pub conversation: Option<Conversation>,
-    /// Id of the membership that is gone.
+    /// Id of the deleted membership.
     pub removed_participant_id: Option<ParticipantId>,
 }
 

@@ -1,4 +1,4 @@
-//! Who takes part in a conversation, as everybody in it sees it, and the viewer's own membership.
+//! The participants of a conversation, and the viewer's membership.
 
 pub mod inputs;
 mod list_fields;

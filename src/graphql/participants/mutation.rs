@@ -1,4 +1,4 @@
-//! Changes of who takes part.
+//! The participant mutations.
 
 use async_graphql::{Context, Object};
 
@@ -19,13 +19,13 @@ use crate::{
     },
 };
 
-/// Changes of who takes part.
+/// The participant mutations.
 #[derive(Default, Debug)]
 pub struct ParticipantMutation;
 
 #[Object]
 impl ParticipantMutation {
-    /// Add people to a group. Moderators can, with a role below their own.
+    /// Add people to a group. Moderators may do this, with a role below their own.
     async fn add_participants(
         &self,
         ctx: &Context<'_>,
@@ -48,7 +48,7 @@ impl ParticipantMutation {
         .await
     }
 
-    /// Remove someone from a group. Moderators can remove everybody below OWNER.
+    /// Remove someone from a group. Moderators may remove anyone below OWNER.
     async fn remove_participant(
         &self,
         ctx: &Context<'_>,
@@ -66,7 +66,7 @@ impl ParticipantMutation {
         .await
     }
 
-    /// Change what someone may do in a group. Giving OWNER hands ownership over: the former owner becomes
+    /// Change someone's role in a group. Giving OWNER transfers ownership: the former owner becomes
     /// MODERATOR. Owners change every other role; moderators change OBSERVER to MEMBER and back.
     async fn change_participant_role(
         &self,
@@ -89,7 +89,7 @@ impl ParticipantMutation {
         .await
     }
 
-    /// Leave a group. The last person to leave deletes it; the only owner hands it over first.
+    /// Leave a group. The last person to leave deletes it; the only owner must transfer ownership first.
     async fn leave_conversation(
         &self,
         ctx: &Context<'_>,

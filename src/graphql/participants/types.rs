@@ -1,4 +1,4 @@
-//! `Participant`, `Membership` and their enums.
+//! The `Participant` and `Membership` types and their enums.
 
 use async_graphql::{Context, Enum, Object};
 
@@ -10,13 +10,13 @@ use crate::{
     },
     error::Error,
     graphql::{
+        connection::connection,
         context::{app, loaders},
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
         list_plan::PlannedObject,
         messages::{loader::message, types::Message},
-        pagination::connection,
-        participants::loader::HeadsOf,
+        participants::loader::CountsOf,
         reads::{
             loader::{LastReadBy, MentionsIn, PositionIn, UnreadIn},
             types::int,
@@ -41,7 +41,7 @@ pub enum ParticipantRole {
     Owner,
 }
 
-/// What to be notified about.
+/// The messages that a participant is notified about.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "participant::NotificationLevel")]
 pub enum NotificationLevel {
@@ -65,20 +65,20 @@ impl Participant {
         self.0.id
     }
 
-    /// Who.
+    /// The user.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         let found = loaders(ctx).load_one(UserKey(self.0.user_id)).await?;
         Ok(found.ok_or_else(|| Error::not_found("person"))?)
     }
 
-    /// Of which conversation.
+    /// The conversation.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         let key = ConversationKey(self.0.conversation_id);
         let found = loaders(ctx).load_one(key).await?;
         Ok(found.ok_or_else(|| Error::not_found("conversation"))?)
     }
 
-    /// What they may do.
+    /// Their role.
     async fn role(&self) -> ParticipantRole {
         self.0.role.into()
     }
@@ -99,8 +99,8 @@ impl Participant {
         .await
     }
 
-    /// Last root message they have read; null when they do not share it, and for everybody in a conversation of more
-    /// than 100 people.
+    /// Last root message they have read; null when they do not share it, and in a conversation of more than 100
+    /// people.
     async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
             let id = loaders(ctx).load_one(LastReadBy(self.0.id)).await?;
@@ -120,7 +120,7 @@ connection!(
     "A participant in a page."
 );
 
-/// The viewer's own state and rights in a conversation; nobody else can see it.
+/// The viewer's settings, read state and permissions in a conversation. No one else can see them.
 #[derive(Clone, Debug)]
 pub struct Membership {
     /// The viewer's row.
@@ -140,7 +140,7 @@ impl Membership {
     }
 }
 
-/// The viewer's own state and rights in a conversation; nobody else can see it.
+/// The viewer's settings, read state and permissions in a conversation. No one else can see them.
 #[Object]
 impl Membership {
     /// Unique id.
@@ -148,7 +148,7 @@ impl Membership {
         MembershipId(self.participant.id.0)
     }
 
-    /// The same membership as the other participants see it.
+    /// The membership as other participants see it.
     async fn participant(&self) -> Participant {
         Participant(self.participant.clone())
     }
@@ -172,8 +172,8 @@ impl Membership {
     /// Last root message the viewer has read.
     async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
-            let place = self.position(ctx).await?;
-            message(ctx, place.last_read).await
+            let position = self.position(ctx).await?;
+            message(ctx, position.last_read).await
         })
         .await
     }
@@ -181,75 +181,77 @@ impl Membership {
     /// First root message the viewer has not read; anchor for opening the timeline.
     async fn first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
-            let place = self.position(ctx).await?;
-            message(ctx, place.first_unread).await
+            let position = self.position(ctx).await?;
+            message(ctx, position.first_unread).await
         })
         .await
     }
 
-    /// What to be notified about here.
+    /// The messages that the viewer is notified about.
     async fn notification_level(&self) -> NotificationLevel {
         self.participant.notification_level.into()
     }
 
-    /// Silent until then; null when not muted.
+    /// Muted until this time; null when not muted.
     async fn muted_until(&self, ctx: &Context<'_>) -> Option<DateTime> {
         let until = self.participant.muted_until?;
         (until > app(ctx).clock.now()).then(|| until.into())
     }
 
-    /// Kept at the top of the viewer's list.
+    /// Whether it is kept at the top of the viewer's list.
     async fn is_pinned(&self) -> bool {
         self.participant.is_pinned
     }
 
-    /// Moved out of the viewer's list until there is news.
+    /// Whether it is moved out of the viewer's list until there is a new message.
     async fn is_archived(&self) -> bool {
         self.participant.is_archived(self.conversation.last_seq)
     }
 
-    /// May send messages.
+    /// Whether the viewer may send messages.
     async fn can_send(&self) -> bool {
         self.participant.role.may_send()
     }
 
-    /// May change title, topic or picture.
+    /// Whether the viewer may change title, topic or picture.
     async fn can_update(&self) -> bool {
         self.in_group_at_least(participant::ParticipantRole::Moderator)
     }
 
-    /// May add people.
+    /// Whether the viewer may add people.
     async fn can_add_participants(&self) -> bool {
         self.in_group_at_least(participant::ParticipantRole::Moderator)
     }
 
-    /// May remove people.
+    /// Whether the viewer may remove people.
     async fn can_remove_participants(&self) -> bool {
         self.in_group_at_least(participant::ParticipantRole::Moderator)
     }
 
-    /// May change roles.
+    /// Whether the viewer may change roles.
     async fn can_change_roles(&self) -> bool {
         self.in_group_at_least(participant::ParticipantRole::Moderator)
     }
 
-    /// May delete other people's messages.
+    /// Whether the viewer may delete other people's messages.
     async fn can_moderate(&self) -> bool {
         self.in_group_at_least(participant::ParticipantRole::Moderator)
     }
 
-    /// May delete the conversation for everyone.
+    /// Whether the viewer may delete the conversation for everyone.
     async fn can_delete(&self) -> bool {
         self.in_group_at_least(participant::ParticipantRole::Owner)
     }
 
-    /// May leave.
+    /// Whether the viewer may leave.
     async fn can_leave(&self, ctx: &Context<'_>) -> Result<bool> {
         if !self.in_group_at_least(participant::ParticipantRole::Owner) {
             return Ok(self.conversation.kind == ConversationKind::Group);
         }
-        let heads = loaders(ctx).load_one(HeadsOf(self.conversation.id)).await?;
-        let ParticipantCounts { people, owners } = heads.unwrap_or_default();
+        let counts = loaders(ctx)
+            .load_one(CountsOf(self.conversation.id))
+            .await?;
+        let ParticipantCounts { people, owners } = counts.unwrap_or_default();
         Ok(owners > 1 || people <= 1)
     }
 }

@@ -1,4 +1,4 @@
-//! Who is around and who is typing, as the schema shows it.
+//! Presence and typing.
 
 pub mod loader;
 pub mod mutation;

@@ -1,4 +1,4 @@
-//! Saying that one is around, or types.
+//! The presence and typing mutations.
 
 use async_graphql::{Context, Object};
 
@@ -12,13 +12,13 @@ use crate::{
     },
 };
 
-/// Changes of presence and typing.
+/// The presence and typing mutations.
 #[derive(Default, Debug)]
 pub struct PresenceMutation;
 
 #[Object]
 impl PresenceMutation {
-    /// Say whether the viewer is around. Kept until it lapses or changes.
+    /// Set the viewer's presence. It is kept until it expires or changes.
     async fn set_presence(
         &self,
         ctx: &Context<'_>,
@@ -33,16 +33,17 @@ impl PresenceMutation {
         .await
     }
 
-    /// Tell others that the viewer is, or has stopped, typing.
+    /// Announce that the viewer is typing or has stopped.
     async fn set_typing(
         &self,
         ctx: &Context<'_>,
         input: SetTypingInput,
     ) -> Option<Result<SetTypingPayload>> {
         nullable(async {
-            let (place, thread) = (input.conversation_id, input.thread_id);
+            let (conversation, thread) = (input.conversation_id, input.thread_id);
             let viewer = viewer(ctx)?;
-            let until = typing::set(app(ctx), viewer, place, thread, input.is_typing).await?;
+            let until =
+                typing::set(app(ctx), viewer, conversation, thread, input.is_typing).await?;
             let expires_at = until.map(Into::into);
             Ok(Some(SetTypingPayload { expires_at }))
         })

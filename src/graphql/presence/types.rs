@@ -1,4 +1,4 @@
-//! `PresenceStatus`, inputs and payloads.
+//! The `PresenceStatus` enum, and the inputs and payloads of presence and typing.
 
 use async_graphql::{Enum, InputObject, MaybeUndefined, SimpleObject};
 
@@ -8,7 +8,7 @@ use crate::{
     id::{ConversationId, ThreadId},
 };
 
-/// Whether someone is around.
+/// Whether someone is available.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "Status")]
 pub enum PresenceStatus {
@@ -16,7 +16,7 @@ pub enum PresenceStatus {
     Online,
     /// Connected but idle.
     Away,
-    /// Asked not to be disturbed.
+    /// Does not want to be disturbed.
     Busy,
     /// Not connected, or not shared.
     Offline,
@@ -25,11 +25,11 @@ pub enum PresenceStatus {
 /// New presence.
 #[derive(InputObject)]
 pub struct SetPresenceInput {
-    /// State; OFFLINE hides the viewer.
+    /// The status; OFFLINE hides the viewer.
     pub status: PresenceStatus,
-    /// Own words; null clears.
+    /// Free text; null clears.
     pub status_text: MaybeUndefined<String>,
-    /// When the text and state lapse; omit to keep them.
+    /// When the text and status expire; omit to keep them.
     pub expires_at: Option<DateTime>,
 }
 
@@ -57,17 +57,17 @@ pub struct SetPresencePayload {
 /// Whether the viewer is typing.
 #[derive(InputObject)]
 pub struct SetTypingInput {
-    /// Where.
+    /// The conversation.
     pub conversation_id: ConversationId,
-    /// In which thread; omit for the main timeline.
+    /// The thread; omit for the main timeline.
     pub thread_id: Option<ThreadId>,
-    /// True every few seconds while typing; it lapses by itself.
+    /// Send true every few seconds while typing; it expires otherwise.
     pub is_typing: bool,
 }
 
 /// Result of setTyping.
 #[derive(SimpleObject)]
 pub struct SetTypingPayload {
-    /// When it lapses unless repeated; null when it just stopped.
+    /// When it expires unless repeated; null when typing has stopped.
     pub expires_at: Option<DateTime>,
 }

@@ -1,4 +1,4 @@
-//! `Viewer.unreadMessages`.
+//! The list `Viewer.unreadMessages`.
 
 use async_graphql::Context;
 
@@ -18,10 +18,10 @@ use crate::{
     id::ConversationId,
 };
 
-/// Messages on a page when nobody says how many.
+/// The default page size.
 const PAGE: i32 = 50;
 
-/// A page of the viewer's unread messages.
+/// Returns a page of the viewer's unread messages.
 pub(crate) async fn unread_messages(
     ctx: &Context<'_>,
     viewer: &sessions::Viewer,
@@ -72,10 +72,10 @@ async fn of_all(
     after: Option<&str>,
 ) -> Result<Page<message::Model>> {
     let request: Forward<(Instant, ConversationId, i32)> = Forward::read(first, PAGE, after)?;
-    let place = request
+    let after = request
         .after
         .map(|(Instant(at), conversation, seq)| Place(at, conversation, seq));
-    let rows = unread::list(app(ctx).db.read(), viewer, now, place, request.limit()).await?;
+    let rows = unread::list(app(ctx).db.read(), viewer, now, after, request.limit()).await?;
     Ok(Page::forward(rows, &request, |row| {
         let Place(at, conversation, seq) = Place::from(row);
         (Instant(at), conversation, seq)

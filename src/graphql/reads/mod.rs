@@ -1,4 +1,4 @@
-//! Read state: totals for badges, the list behind them, and marking read.
+//! Read state: unread totals, the list of unread messages, and the mutations that mark read.
 
 mod list;
 pub mod loader;

@@ -1,4 +1,4 @@
-//! Marking read and unread.
+//! The mutations that mark messages read and unread.
 
 use async_graphql::{Context, Object};
 
@@ -19,7 +19,7 @@ use crate::{
     id::MessageId,
 };
 
-/// Changes of read state.
+/// The read-state mutations.
 #[derive(Default, Debug)]
 pub struct ReadMutation;
 
@@ -68,7 +68,7 @@ impl ReadMutation {
         .await
     }
 
-    /// Mark single messages read, wherever they are.
+    /// Mark single messages read, in any conversation.
     async fn mark_messages_read(
         &self,
         ctx: &Context<'_>,
@@ -101,7 +101,7 @@ impl ReadMutation {
     }
 }
 
-/// Those of these messages that the viewer sees, each once.
+/// Loads the messages that the viewer sees, each once.
 async fn messages(ctx: &Context<'_>, ids: &[MessageId]) -> Result<Vec<Message>> {
     let keys = ids.iter().map(|&id| MessageKey(id));
     let mut found = loaders(ctx).load_many(keys.clone()).await?;

@@ -1,4 +1,4 @@
-//! `UnreadTotals`, the unread list, and the inputs and payloads of marking read.
+//! The `UnreadTotals` type, the connection of unread messages, and the inputs and payloads of marking read.
 
 use async_graphql::{ComplexObject, Context, InputObject, Object, SimpleObject};
 
@@ -20,46 +20,46 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId, UnreadTotalsId, UserId},
 };
 
-/// A count as GraphQL has numbers.
+/// Converts a count to GraphQL's 32-bit integer.
 #[must_use]
 pub fn int(count: i64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// Totals for badges. Muted conversations do not count.
+/// Totals for badges. They leave out muted conversations.
 #[derive(Clone, Copy, Debug)]
 pub struct UnreadTotals {
-    whose: UserId,
+    user: UserId,
     totals: Totals,
 }
 
 impl UnreadTotals {
-    /// A person's totals now.
+    /// Loads the current totals of the viewer.
     pub async fn load(ctx: &Context<'_>, viewer: &sessions::Viewer) -> Result<Self> {
         Self::of(app(ctx), viewer).await
     }
 
-    /// The viewer's totals after a change; an error stays in its field.
+    /// Loads the viewer's totals after a change. An error stays in its field.
     pub async fn afterwards(ctx: &Context<'_>) -> Option<Result<Self>> {
         nullable(async { Ok(Some(Self::load(ctx, viewer(ctx)?).await?)) }).await
     }
 
-    /// The same outside a request.
+    /// Loads the current totals of this user outside a request.
     pub async fn of(app: &App, viewer: &sessions::Viewer) -> Result<Self> {
         let totals = unread::totals(app.db.read(), viewer, app.clock.now()).await?;
         Ok(Self {
-            whose: viewer.user,
+            user: viewer.user,
             totals,
         })
     }
 }
 
-/// Totals for badges. Muted conversations do not count.
+/// Totals for badges. They leave out muted conversations.
 #[Object]
 impl UnreadTotals {
-    /// Unique id, so that a cache updates every badge at once.
+    /// Unique id, so that a client cache updates every badge together.
     pub async fn id(&self) -> UnreadTotalsId {
-        UnreadTotalsId(self.whose.0)
+        UnreadTotalsId(self.user.0)
     }
 
     /// Unread messages.
@@ -96,23 +96,23 @@ pub struct UnreadMessageConnection {
     pub edges: PlannedList<MessageEdge>,
     /// The items alone.
     pub nodes: PlannedList<MessageEdge, Message>,
-    /// Where the page sits.
+    /// The position of the page in the list.
     pub page_info: PageInfo,
-    /// Where the messages were looked for.
+    /// The scope of the list.
     #[graphql(skip)]
     pub scope: Scope,
 }
 
 #[ComplexObject]
 impl UnreadMessageConnection {
-    /// How many there are in all.
+    /// Total number of unread messages in the list.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         let count = unread::count(app(ctx).db.read(), viewer(ctx)?, self.scope).await?;
         Ok(int(count))
     }
 }
 
-/// How far one conversation is read.
+/// The read position in one conversation.
 #[derive(InputObject)]
 pub struct ConversationReadInput {
     /// The conversation.
@@ -140,13 +140,13 @@ pub struct MarkConversationsReadPayload {
 
 #[ComplexObject]
 impl MarkConversationsReadPayload {
-    /// Totals afterwards.
+    /// Totals after the change.
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
         UnreadTotals::afterwards(ctx).await
     }
 }
 
-/// How far a thread is read.
+/// The read position in a thread.
 #[derive(InputObject)]
 pub struct MarkThreadReadInput {
     /// The thread.
@@ -167,7 +167,7 @@ pub struct MarkThreadReadPayload {
 
 #[ComplexObject]
 impl MarkThreadReadPayload {
-    /// Totals afterwards.
+    /// Totals after the change.
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
         UnreadTotals::afterwards(ctx).await
     }
@@ -176,7 +176,7 @@ impl MarkThreadReadPayload {
 /// Which messages to mark read.
 #[derive(InputObject)]
 pub struct MarkMessagesReadInput {
-    /// At most 200; ids the viewer cannot see are passed over.
+    /// At most 200; ids the viewer cannot see are ignored.
     pub message_ids: Vec<MessageId>,
 }
 
@@ -192,13 +192,13 @@ pub struct MarkMessagesReadPayload {
 
 #[ComplexObject]
 impl MarkMessagesReadPayload {
-    /// Totals afterwards.
+    /// Totals after the change.
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
         UnreadTotals::afterwards(ctx).await
     }
 }
 
-/// Where unread should begin.
+/// The message from which everything becomes unread.
 #[derive(InputObject)]
 pub struct MarkUnreadFromInput {
     /// The message; a reply moves the position in its thread.
@@ -215,7 +215,7 @@ pub struct MarkUnreadFromPayload {
 
 #[ComplexObject]
 impl MarkUnreadFromPayload {
-    /// Totals afterwards.
+    /// Totals after the change.
     async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
         UnreadTotals::afterwards(ctx).await
     }

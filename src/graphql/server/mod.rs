@@ -1,4 +1,4 @@
-//! What this server is and allows.
+//! The server: its name, versions, limits and error codes.
 
 pub mod codes;
 mod query;

@@ -1,4 +1,4 @@
-//! `Server`, its limits and its error codes.
+//! The `Server` type and its limits.
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     id::ServerId,
 };
 
-/// Version of the schema: fields are only removed in a new major.
+/// The version of the schema.
 const API_VERSION: &str = "0.1.0";
 
 /// Public facts about this server.
@@ -24,7 +24,7 @@ const API_VERSION: &str = "0.1.0";
 pub struct Server(Arc<Config>);
 
 impl Server {
-    /// The server that answers.
+    /// The running server.
     #[must_use]
     pub fn of(app: &App) -> Self {
         Self(Arc::clone(&app.config))
@@ -49,7 +49,7 @@ impl Server {
         env!("CARGO_PKG_VERSION")
     }
 
-    /// Version of this schema (semantic versioning); fields are only removed in a new major.
+    /// Version of this schema (semantic versioning); fields are only removed in a new major version.
     async fn api_version(&self) -> &str {
         API_VERSION
     }
@@ -59,7 +59,7 @@ impl Server {
         self.0.sign_up_policy.into()
     }
 
-    /// Sizes and times clients should respect.
+    /// Sizes and times that clients should respect.
     async fn limits(&self) -> ServerLimits {
         ServerLimits::of(&self.0)
     }
@@ -98,13 +98,13 @@ pub struct ServerLimits {
     edit_window_seconds: Option<i32>,
     /// Seconds after sending within which a message may be deleted; null means always.
     delete_window_seconds: Option<i32>,
-    /// Seconds for which lasting events can be replayed.
+    /// Seconds for which stored events can be replayed.
     event_replay_seconds: i32,
 }
 
 impl ServerLimits {
     fn of(config: &Config) -> Self {
-        let count = |figure: usize| i32::try_from(figure).unwrap_or(i32::MAX);
+        let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
         let seconds = |time: Duration| i32::try_from(time.as_secs()).unwrap_or(i32::MAX);
         Self {
             message_length: count(config.message_length),

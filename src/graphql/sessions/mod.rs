@@ -1,4 +1,4 @@
-//! Sessions: where the viewer is signed in.
+//! The viewer's sessions, one per signed-in device.
 
 pub mod loader;
 mod mutation;

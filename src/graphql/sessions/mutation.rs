@@ -1,4 +1,4 @@
-//! Changes of sessions.
+//! The session mutations.
 
 use async_graphql::{Context, Object};
 
@@ -15,13 +15,13 @@ use crate::{
     },
 };
 
-/// Changes of sessions.
+/// The session mutations.
 #[derive(Default, Debug)]
 pub struct SessionMutation;
 
 #[Object]
 impl SessionMutation {
-    /// Exchange a refresh token for fresh tokens; the old one stops working.
+    /// Exchange a refresh token for new tokens. The old one becomes invalid.
     async fn refresh_session(
         &self,
         ctx: &Context<'_>,
@@ -65,7 +65,7 @@ impl SessionMutation {
         .await
     }
 
-    /// End every session of the viewer but this one.
+    /// End every session of the viewer except this one.
     async fn revoke_other_sessions(
         &self,
         ctx: &Context<'_>,

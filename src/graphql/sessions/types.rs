@@ -1,4 +1,4 @@
-//! `Session`, and the inputs and payloads of sessions.
+//! The `Session` type, the list of sessions, and the inputs and payloads of their mutations.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 use sea_orm::{
@@ -10,10 +10,11 @@ use crate::{
     entity::session,
     graphql::{
         accounts::types::AuthResult,
+        connection::connection,
         context::{app, caller},
         errors::Result,
         list_plan::PlannedObject,
-        pagination::{Forward, Page, connection},
+        pagination::{Forward, Page},
         scalars::DateTime,
     },
     id::SessionId,
@@ -73,7 +74,7 @@ connection!(
     "A session in a page."
 );
 
-/// A page of the viewer's sessions: the current one, then the newest first.
+/// Returns a page of the viewer's sessions: the current one, then the newest first.
 pub(in crate::graphql) async fn page(
     ctx: &Context<'_>,
     viewer: &Viewer,

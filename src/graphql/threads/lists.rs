@@ -1,4 +1,4 @@
-//! Pages of threads: `Conversation.threads` and `Viewer.threads`.
+//! The lists `Conversation.threads` and `Viewer.threads`.
 
 use async_graphql::Context;
 
@@ -20,10 +20,10 @@ use crate::{
     id::{ConversationId, ThreadId},
 };
 
-/// Threads on a page when nobody says how many.
+/// The default page size.
 const PAGE: i32 = 30;
 
-/// The threads of a conversation.
+/// Returns a page of the threads of a conversation.
 pub(crate) async fn of_conversation(
     ctx: &Context<'_>,
     conversation: ConversationId,
@@ -41,7 +41,7 @@ pub(crate) async fn of_conversation(
     ))
 }
 
-/// The threads that the viewer follows.
+/// Returns a page of the threads that the viewer follows.
 pub(crate) async fn followed(
     ctx: &Context<'_>,
     unread_only: bool,

@@ -1,4 +1,4 @@
-//! Threads: a root message and everything below it.
+//! Threads: types, lists, replies and mutations.
 
 mod list_fields;
 pub mod lists;

@@ -1,4 +1,4 @@
-//! Changes of threads.
+//! The thread mutations.
 
 use async_graphql::{Context, Object};
 
@@ -14,13 +14,13 @@ use crate::{
     },
 };
 
-/// Changes of threads.
+/// The thread mutations.
 #[derive(Default, Debug)]
 pub struct ThreadMutation;
 
 #[Object]
 impl ThreadMutation {
-    /// Follow a thread: its replies notify the viewer.
+    /// Follow a thread. New replies then notify the viewer.
     async fn follow_thread(
         &self,
         ctx: &Context<'_>,

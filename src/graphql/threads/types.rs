@@ -1,4 +1,4 @@
-//! `Thread` and the edges of its replies.
+//! The `Thread` type and the connection of its replies.
 
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, Value};
 
@@ -6,6 +6,7 @@ use crate::{
     entity::{message, thread},
     error::Error,
     graphql::{
+        connection::connection,
         context::loaders,
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
@@ -17,7 +18,7 @@ use crate::{
             loader::{MessageKey, message},
             types::Message,
         },
-        pagination::{Both, Cursor, Forward, Page, PageInfo, connection},
+        pagination::{Both, Cursor, Forward, Page, PageInfo},
         reads::{
             loader::{PositionOf, UnreadOf},
             types::int,
@@ -32,11 +33,11 @@ use crate::{
     id::{MessageId, ThreadId},
 };
 
-/// A root message and everything below it.
+/// A root message and all replies below it.
 #[derive(Clone, Debug)]
 pub struct Thread(pub thread::Model);
 
-/// A root message and everything below it.
+/// A root message and all replies below it.
 #[Object]
 impl Thread {
     /// Unique id.
@@ -44,7 +45,7 @@ impl Thread {
         self.0.id
     }
 
-    /// Where it is.
+    /// The conversation it is in.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         let found = loaders(ctx)
             .load_one(ConversationKey(self.0.conversation_id))
@@ -87,16 +88,16 @@ impl Thread {
         };
         let part = loaders(ctx).load_one(key).await?.unwrap_or_default();
         let ids = part.items.iter().map(|writer| UserKey(writer.user_id));
-        let mut people = loaders(ctx).load_many(ids).await?;
+        let mut users = loaders(ctx).load_many(ids).await?;
         let page = Page::of(part, &span, |writer| writer.last_seq);
         let Page {
             items,
             has_next,
             has_previous,
         } = page;
-        let items = items.into_iter().filter_map(|(cursor, writer)| {
-            Some((cursor, people.remove(&UserKey(writer.user_id))?))
-        });
+        let items = items
+            .into_iter()
+            .filter_map(|(cursor, writer)| Some((cursor, users.remove(&UserKey(writer.user_id))?)));
         Ok(Page {
             items: items.collect(),
             has_next,
@@ -119,10 +120,11 @@ impl Thread {
         last: Option<i32>,
         before: Option<String>,
         #[graphql(desc = "How to sort.", default_with = "ThreadOrder::Tree")] order: ThreadOrder,
-        #[graphql(desc = "Only what hangs below this reply; its own level counts as 0.")]
-        under: Option<MessageId>,
+        #[graphql(desc = "Only replies below this one; its own level counts as 0.")] under: Option<
+            MessageId,
+        >,
         #[graphql(
-            desc = "Leave out replies deeper than this; the edge above them counts what is left out."
+            desc = "Leave out replies deeper than this; the edge above them counts those left out."
         )]
         max_depth: Option<i32>,
     ) -> Result<ThreadReplyConnection> {
@@ -150,8 +152,8 @@ impl Thread {
     /// Last reply the viewer has read.
     async fn viewer_last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
-            let place = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
-            message(ctx, place.and_then(|place| place.last_read)).await
+            let position = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
+            message(ctx, position.and_then(|position| position.last_read)).await
         })
         .await
     }
@@ -159,8 +161,8 @@ impl Thread {
     /// First reply the viewer has not read.
     async fn viewer_first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
-            let place = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
-            message(ctx, place.and_then(|place| place.first_unread)).await
+            let position = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
+            message(ctx, position.and_then(|position| position.first_unread)).await
         })
         .await
     }
@@ -188,15 +190,15 @@ pub enum ThreadOrder {
 /// A page of a thread's replies.
 #[derive(SimpleObject)]
 pub struct ThreadReplyConnection {
-    /// The items with their cursors and places in the tree.
+    /// The items with their cursors and positions in the tree.
     pub edges: PlannedList<ThreadReplyEdge>,
     /// The items alone.
     pub nodes: PlannedList<ThreadReplyEdge, Message>,
-    /// Where the page sits.
+    /// The position of the page in the list.
     pub page_info: PageInfo,
 }
 
-/// A reply in a page, with its place in the tree.
+/// A reply in a page, with its position in the tree.
 #[derive(SimpleObject)]
 pub struct ThreadReplyEdge {
     /// The reply.
@@ -232,15 +234,15 @@ impl PlannedObject for ThreadReplyEdge {
         })
     }
 
-    fn inside(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
+    fn nested(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
         if name != "node" {
             return None;
         }
         Some(Box::new(ChildObject::new(|of: &Self| &of.node, set)?))
     }
 
-    fn answer<'a>(&'a self, wanted: &mut PendingKeys, found: &mut LoadedValues<'a>) {
-        self.node.answer(wanted, found);
+    fn provide(&self, pending: &mut PendingKeys, loaded: &mut LoadedValues<'_>) {
+        self.node.provide(pending, loaded);
     }
 }
 
@@ -252,7 +254,7 @@ connection!(
     "A thread in a page."
 );
 
-/// Which thread to follow.
+/// The thread to follow.
 #[derive(InputObject)]
 pub struct FollowThreadInput {
     /// The thread.
@@ -266,7 +268,7 @@ pub struct FollowThreadPayload {
     pub thread: Option<Thread>,
 }
 
-/// Which thread to stop following.
+/// The thread to stop following.
 #[derive(InputObject)]
 pub struct UnfollowThreadInput {
     /// The thread.

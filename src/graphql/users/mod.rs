@@ -1,4 +1,4 @@
-//! People as others see them.
+//! Users, as other users see them.
 
 mod list_fields;
 pub mod loader;

@@ -1,4 +1,4 @@
-//! `Query.user` and `Query.users`.
+//! The user queries: `Query.user` and `Query.users`.
 
 use async_graphql::{Context, Object};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait};
@@ -18,17 +18,17 @@ use crate::{
     id::UserId,
 };
 
-/// Entry points of people.
+/// The user queries.
 #[derive(Default, Debug)]
 pub struct UserQuery;
 
 #[Object]
 impl UserQuery {
-    /// One person, by id or username.
+    /// One user, by id or username.
     async fn user(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whom to find.")] by: UserLookup,
+        #[graphql(desc = "The user to find.")] by: UserLookup,
     ) -> Option<Result<User>> {
         nullable(async {
             let viewer = viewer(ctx)?;
@@ -44,7 +44,7 @@ impl UserQuery {
         .await
     }
 
-    /// People on this server by display name; people hidden from search are left out.
+    /// Users of this server by display name. Users who are hidden from search are left out.
     async fn users(
         &self,
         ctx: &Context<'_>,

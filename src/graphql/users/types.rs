@@ -1,4 +1,4 @@
-//! `User` and the inputs that find people.
+//! The `User` type, and the inputs that find users.
 
 use async_graphql::{Context, InputObject, Object, OneofObject};
 
@@ -6,10 +6,10 @@ use crate::{
     domain::presence::Status,
     entity::user::{self, Visibility},
     graphql::{
+        connection::connection,
         context::{caller, loaders},
         conversations::{loader::DirectWith, types::Conversation},
         errors::{Result, nullable},
-        pagination::connection,
         presence::{loader::PresenceOf, types::PresenceStatus},
         scalars::DateTime,
         users::loader::IsContact,
@@ -17,12 +17,12 @@ use crate::{
     id::UserId,
 };
 
-/// A person, with only what anyone who shares a server with them may see.
+/// A user, with the data that other users of the server may see.
 #[derive(Clone, Debug)]
 pub struct User(pub user::Model);
 
 impl User {
-    /// Whether the viewer is among those who see this part of the profile.
+    /// Whether a part of the profile with this visibility is visible to the viewer.
     async fn shares(&self, ctx: &Context<'_>, with: Visibility) -> Result<bool> {
         let Some(viewer) = caller(ctx).viewer() else {
             return Ok(false);
@@ -40,14 +40,14 @@ impl User {
         })
     }
 
-    /// A part of the profile, when it is set and shared with the viewer.
+    /// Returns a part of the profile, if it is set and visible to the viewer.
     async fn shared<'a>(
         &self,
         ctx: &Context<'_>,
         with: Visibility,
         part: Option<&'a str>,
     ) -> Result<Option<&'a str>> {
-        // What is not set needs no question.
+        // A part that is not set needs no statement.
         if part.is_some() && self.shares(ctx, with).await? {
             return Ok(part);
         }
@@ -55,7 +55,7 @@ impl User {
     }
 }
 
-/// A person, with only what anyone who shares a server with them may see.
+/// A user, with the data that other users of the server may see.
 #[Object]
 impl User {
     /// Unique id.
@@ -100,7 +100,7 @@ impl User {
         .await
     }
 
-    /// Short text about themselves; null when not set or not shared with the viewer.
+    /// Short text about the user; null when not set or not shared with the viewer.
     async fn bio(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
         nullable(async {
             let part = self.0.bio.as_deref();
@@ -114,14 +114,14 @@ impl User {
         self.0.verified_at.is_some()
     }
 
-    /// Whether they are around; OFFLINE when they do not share it.
+    /// Their presence; OFFLINE when they do not share it.
     async fn presence(&self, ctx: &Context<'_>) -> Result<PresenceStatus> {
         let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
         let status = seen.map_or(Status::Offline, |presence| presence.status);
         Ok(status.into())
     }
 
-    /// Their own words about that, e.g. In a meeting.
+    /// Free text about the presence, e.g. In a meeting.
     async fn status_text(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         nullable(async {
             let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
@@ -157,7 +157,7 @@ impl User {
         viewer.is_some_and(|viewer| viewer.user != self.0.id)
     }
 
-    /// The direct conversation between the two, if one exists.
+    /// The direct conversation between this user and the viewer, if one exists.
     async fn viewer_conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
         nullable(async { loaders(ctx).load_one(DirectWith(self.0.id)).await }).await
     }
@@ -171,21 +171,21 @@ connection!(
     "A user in a page."
 );
 
-/// How to find one person.
+/// How to find one user.
 #[derive(OneofObject)]
 pub enum UserLookup {
     /// By id.
     Id(UserId),
-    /// By username, without regard to case.
+    /// By username, ignoring case.
     Username(String),
 }
 
-/// Narrows the list of people. Conditions add up.
+/// Narrows the list of users. All conditions must hold.
 #[derive(InputObject)]
 pub struct UserFilter {
     /// Name or username contains this.
     pub text: Option<String>,
-    /// Only people who are online and share it.
+    /// Only users who are online and share their presence.
     #[graphql(default_with = "Some(false)")]
     pub online_only: Option<bool>,
 }
