@@ -91,7 +91,7 @@ impl Loaders {
 
 /// The loaders of a request, for one field. A database that does not respond in time is reported as UNAVAILABLE.
 #[derive(Clone, Copy)]
-pub(crate) struct LoaderHandle<'a> {
+pub struct LoaderHandle<'a> {
     loader: &'a DataLoader<Loaders>,
     is_unbatched: bool,
 }
