@@ -37,8 +37,8 @@ pub(super) fn print(loaded: &Loaded) {
         .map(|(setting, origin)| {
             (
                 setting.key,
-                setting.shown(&loaded.config),
-                origin.to_string(),
+                setting.redacted(&loaded.config),
+                origin.clone(),
             )
         })
         .collect();

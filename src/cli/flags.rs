@@ -1,16 +1,19 @@
-//! Every setting as a flag; `--help` lists the common ones.
+//! Every setting as a flag. `--help` lists the common ones.
 
 use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
 
 use super::error::CliError;
-use crate::config::{Config, Loaded, Sources, settings::SETTINGS};
+use crate::config::{
+    Config, Loaded, Sources,
+    settings::{RENAMED, SETTINGS},
+};
 
 const FILE: &str = "config";
 const HEADING: &str = "Settings";
 
-/// What the command line says about settings.
+/// The settings that the command line contains.
 #[derive(Clone, Debug, Default)]
 pub struct Flags {
     values: Vec<(&'static str, String)>,
@@ -18,25 +21,32 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// The settings, from here and everywhere else.
+    /// Resolves the settings from the flags and all other sources.
     pub fn load(self) -> Result<Loaded, CliError> {
         Ok(Sources::gather(self.values, self.file)?.resolve()?)
     }
 }
 
+/// The keys of all flags. Former names are included, so that they are rejected with the current name.
+fn keys() -> impl Iterator<Item = &'static str> {
+    let former = RENAMED.iter().map(|(former, _)| *former);
+    SETTINGS.iter().map(|setting| setting.key).chain(former)
+}
+
+fn flag(key: &'static str) -> Arg {
+    Arg::new(key)
+        .long(key.replace('_', "-"))
+        .value_name("VALUE")
+        .help_heading(HEADING)
+        .hide(true)
+        .global(true)
+}
+
 impl FromArgMatches for Flags {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let value = |key| {
-            matches
-                .get_one::<String>(key)
-                .cloned()
-                .map(|value| (key, value))
-        };
+        let value = |key| Some((key, matches.get_one::<String>(key)?.clone()));
         Ok(Self {
-            values: SETTINGS
-                .iter()
-                .filter_map(|setting| value(setting.key))
-                .collect(),
+            values: keys().filter_map(value).collect(),
             file: matches.get_one::<PathBuf>(FILE).cloned(),
         })
     }
@@ -50,29 +60,21 @@ impl FromArgMatches for Flags {
 impl clap::Args for Flags {
     fn augment_args(command: Command) -> Command {
         let defaults = Config::default();
-        let file = Arg::new(FILE)
-            .long(FILE)
+        let file = flag(FILE)
             .value_name("FILE")
             .value_parser(value_parser!(PathBuf))
-            .help("File of settings [env: HEDDLE_CONFIG] [default: heddle.toml, if there is one]")
-            .help_heading(HEADING)
-            .global(true);
-        SETTINGS.iter().fold(command.arg(file), |command, setting| {
-            let default = match setting.shown(&defaults) {
+            .help("Settings file [env: HEDDLE_CONFIG] [default: heddle.toml, if it exists]")
+            .hide(false);
+        let settings = SETTINGS.iter().map(|setting| {
+            let default = match setting.redacted(&defaults) {
                 none if none.is_empty() => String::new(),
                 value => format!(" [default: {value}]"),
             };
             let help = format!("{} [env: {}]{default}", setting.about, setting.variable());
-            command.arg(
-                Arg::new(setting.key)
-                    .long(setting.flag())
-                    .value_name("VALUE")
-                    .help(help)
-                    .help_heading(HEADING)
-                    .hide(!setting.is_common)
-                    .global(true),
-            )
-        })
+            flag(setting.key).help(help).hide(!setting.is_common)
+        });
+        let former = RENAMED.iter().map(|(former, _)| flag(former));
+        command.arg(file).args(settings).args(former)
     }
 
     fn augment_args_for_update(command: Command) -> Command {

@@ -1,21 +1,19 @@
-//! What is wrong with the settings, in words that say how to put it right.
+//! Problems with settings, and how they are reported.
 
 use std::fmt;
 
-use super::sources::Origin;
-
-/// One thing that is wrong.
+/// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The name as it was written.
+    /// The name as its source spells it, for example `HEDDLE_LISTEN` or `--listen`.
     pub name: String,
-    /// Where it was found.
-    pub origin: Origin,
-    /// What is wrong, and what would be right.
+    /// The source of the value.
+    pub origin: String,
+    /// The problem, and what a correct value looks like.
     pub message: String,
 }
 
-/// All that is wrong, told at once.
+/// All problems of the configuration, reported together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -35,16 +33,3 @@ impl fmt::Display for Problems {
 }
 
 impl std::error::Error for Problems {}
-
-/// ` Did you mean …?`, when something known is close to what was written.
-pub(super) fn suggestion(written: &str, known: impl Iterator<Item = String>) -> String {
-    // Further away than this, a guess puzzles more than it helps.
-    const CLOSE: f64 = 0.75;
-    let score = |name: &String| strsim::jaro_winkler(&written.to_lowercase(), &name.to_lowercase());
-    known
-        .map(|name| (score(&name), name))
-        .filter(|(score, _)| *score >= CLOSE)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, name)| format!(" Did you mean {name}?"))
-        .unwrap_or_default()
-}

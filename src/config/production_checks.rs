@@ -1,13 +1,16 @@
-//! Settings that do not go together, and what a server that others can reach refuses to start with.
+//! Rejects settings that contradict each other, and settings that are unsafe in production.
 
-use super::{Config, Mode, SignUpPolicy};
+use super::{
+    settings::Config,
+    values::{Mode, SignUpPolicy},
+};
 
-/// Settings that contradict each other, or are unsafe in production: their keys, and why.
+/// Returns the key of each rejected setting, with the reason.
 pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
     let mut found = Vec::new();
     if config.redis_url.is_some() && config.database_url.starts_with("sqlite:") {
-        let reason = "has no use with SQLite, whose file belongs to one node; \
-                      use PostgreSQL for several, or remove it";
+        let reason = "has no use with SQLite, which supports a single node; \
+                      use PostgreSQL for several nodes, or remove this setting";
         found.push(("redis_url", reason.to_owned()));
     }
     if config.mode != Mode::Production {
@@ -16,19 +19,19 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
     match &config.public_url {
         None => found.push((
             "public_url",
-            "production needs the address at which people reach the server, \
+            "production needs the URL at which users reach the server, \
              for example https://chat.example.com"
                 .to_owned(),
         )),
         Some(url) if url.starts_with("http://") && !is_local(url) => found.push((
             "public_url",
-            "production needs https: passwords and messages would cross the network in the clear"
+            "production needs https: with http, passwords and messages are sent unencrypted"
                 .to_owned(),
         )),
         Some(_) => {}
     }
     if config.sign_up_policy == SignUpPolicy::Open {
-        let reason = "production refuses open: addresses cannot be verified without mail; \
+        let reason = "production refuses open, because email addresses cannot be verified; \
                       use invite-only";
         found.push(("sign_up_policy", reason.to_owned()));
     }

@@ -1,23 +1,33 @@
-//! The table of settings: one line each. What a value must look like is in `parse`.
+//! The table of settings: one entry declares the field of [`Config`], its default, its name in every source and its
+//! documentation.
 
-use super::{Config, parse};
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    time::Duration,
+};
 
-/// One setting.
+use super::{
+    redaction::redacted,
+    values::{self, LogFormat, Mode, SignUpPolicy, text_of},
+};
+
+/// How a setting is named, documented, parsed and shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Setting {
-    /// Its name in `heddle.toml`; `HEDDLE_` and capitals make the variable, dashes the flag.
+    /// The name in `heddle.toml`. The environment variable and the flag are derived from it.
     pub key: &'static str,
-    /// What it decides, for `--help` and `.env.example`.
+    /// The description for `--help` and `.env.example`, without a full stop.
     pub about: &'static str,
-    /// A value that is not the default.
+    /// A valid value that differs from the default.
     pub example: &'static str,
-    /// Whether its value is hidden, and can be read from a file.
+    /// Whether the value is redacted, and may be read from a file.
     pub is_secret: bool,
-    /// Whether `--help` lists its flag.
+    /// Whether `--help` lists the flag.
     pub is_common: bool,
-    /// Puts a value from outside in its place, or says what a value must be.
+    /// Parses text into the field. The error is the end of a sentence about the value.
     pub read: fn(&mut Config, &str) -> Result<(), String>,
-    /// The value in words that `read` understands; empty for none.
+    /// The value as text that `read` accepts; empty if there is none.
     pub show: fn(&Config) -> String,
 }
 
@@ -25,282 +35,224 @@ impl Setting {
     /// The environment variable.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!("HEDDLE_{}", self.key.to_uppercase())
+        variable(self.key)
     }
 
-    /// The flag, without its dashes.
+    /// The value as text without secrets.
     #[must_use]
-    pub fn flag(&self) -> String {
-        self.key.replace('_', "-")
-    }
-
-    /// The value for other people's eyes.
-    #[must_use]
-    pub fn shown(&self, config: &Config) -> String {
+    pub fn redacted(&self, config: &Config) -> String {
         let value = (self.show)(config);
         if self.is_secret {
-            parse::without_password(&value)
+            redacted(&value)
         } else {
             value
         }
     }
 }
 
-const fn setting(
-    key: &'static str,
-    about: &'static str,
-    example: &'static str,
-    read: fn(&mut Config, &str) -> Result<(), String>,
-    show: fn(&Config) -> String,
-) -> Setting {
-    Setting {
-        key,
-        about,
-        example,
-        is_secret: false,
-        is_common: false,
-        read,
-        show,
-    }
+/// The environment variable of a key.
+pub(super) fn variable(key: &str) -> String {
+    format!("HEDDLE_{}", key.to_uppercase())
 }
 
-const fn common(setting: Setting) -> Setting {
-    Setting {
-        is_common: true,
-        ..setting
-    }
+/// The flag of a key, with its dashes.
+pub(super) fn flag(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
 }
 
-const fn secret(setting: Setting) -> Setting {
-    Setting {
-        is_secret: true,
-        ..setting
-    }
-}
-
-/// Puts a parsed value in its place.
-macro_rules! read {
-    ($field:ident, $parse:expr) => {
-        |config, text| {
-            config.$field = $parse(text)?;
-            Ok(())
-        }
+macro_rules! show {
+    ($value:expr) => {
+        text_of(&$value)
+    };
+    ($value:expr, $show:expr) => {
+        ($show)(&$value)
     };
 }
 
-/// Every setting, in the order in which people read them.
-pub const SETTINGS: &[Setting] = &[
-    common(setting(
-        "mode",
-        "Either development or production, which refuses unsafe settings",
-        "production",
-        read!(mode, parse::mode),
-        |config| parse::mode_text(config.mode).to_owned(),
-    )),
-    common(setting(
-        "data_dir",
-        "Folder of the embedded database and the key material",
-        "/var/lib/heddle",
-        read!(data_dir, parse::path),
-        |config| config.data_dir.display().to_string(),
-    )),
-    common(secret(setting(
-        "database_url",
-        "The database: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME",
-        "postgres://heddle:secret@localhost/heddle",
-        read!(database_url, parse::database_url),
-        |config| config.database_url.clone(),
-    ))),
-    secret(setting(
-        "redis_url",
-        "Redis or Valkey that carries the doorbell between nodes: redis:// or, over TLS, rediss://",
-        "rediss://heddle:secret@redis.example.com:6379/0",
-        read!(redis_url, parse::redis_url),
-        |config| config.redis_url.clone().unwrap_or_default(),
-    )),
-    secret(setting(
-        "secret_key",
-        "At least 32 random characters from which tokens are sealed, the same on every node of a \
-         database; the data folder keeps a key of its own when this is not set",
-        "the-48-characters-that-openssl-rand-made-in-base64",
-        read!(secret_key, parse::secret_key),
-        |config| config.secret_key.clone().unwrap_or_default(),
-    )),
-    common(setting(
-        "listen",
-        "Address and port to listen on",
-        "0.0.0.0:8000",
-        read!(listen, parse::address),
-        |config| config.listen.to_string(),
-    )),
-    common(setting(
-        "public_url",
-        "Where people reach the server, when that is not the address above",
-        "https://chat.example.com",
-        read!(public_url, parse::public_url),
-        |config| config.public_url.clone().unwrap_or_default(),
-    )),
-    setting(
-        "server_name",
-        "Name shown to people",
-        "Weavers' guild",
-        read!(server_name, parse::server_name),
-        |config| config.server_name.clone(),
-    ),
-    setting(
-        "allowed_origins",
-        "Web origins, with commas, whose pages may call the API besides the server's own",
-        "https://app.example.com,https://beta.example.com",
-        read!(allowed_origins, parse::origins),
-        |config| config.allowed_origins.join(","),
-    ),
-    setting(
-        "trusted_proxies",
-        "Addresses, with commas, of reverse proxies whose X-Forwarded-For is believed",
-        "127.0.0.1,10.0.0.2",
-        read!(trusted_proxies, parse::addresses),
-        |config| parse::addresses_text(&config.trusted_proxies),
-    ),
-    setting(
-        "connections",
-        "Most connections at once, sockets included; the system's limit on open files must allow them",
-        "20000",
-        read!(connections, |text| parse::number(text, 16..=1_000_000)),
-        |config| config.connections.to_string(),
-    ),
-    setting(
-        "public_introspection",
-        "Whether anonymous callers may introspect the schema (production: false)",
-        "false",
-        read!(public_introspection, parse::yes_or_no),
-        |config| config.public_introspection.to_string(),
-    ),
-    setting(
-        "sign_up_policy",
-        "Who may register: open or invite-only (production: invite-only)",
-        "invite-only",
-        read!(sign_up_policy, parse::sign_up_policy),
-        |config| parse::sign_up_policy_text(config.sign_up_policy).to_owned(),
-    ),
-    setting(
-        "access_token_minutes",
-        "How long an access token is good for before it must be renewed",
-        "5",
-        read!(access_token_lifetime, |text| parse::duration(
-            text,
-            parse::MINUTES,
-            1..=60
-        )),
-        |config| (config.access_token_lifetime.as_secs() / 60).to_string(),
-    ),
-    setting(
-        "edit_window_seconds",
-        "How long after sending a message may be edited; unlimited for always",
-        "900",
-        read!(edit_window, parse::window),
-        |config| parse::window_text(config.edit_window),
-    ),
-    setting(
-        "delete_window_seconds",
-        "How long after sending a message may be deleted; unlimited for always",
-        "3600",
-        read!(delete_window, parse::window),
-        |config| parse::window_text(config.delete_window),
-    ),
-    setting(
-        "message_length",
-        "Longest message, in characters",
-        "4000",
-        read!(message_length, |text| parse::number(text, 1..=100_000)),
-        |config| config.message_length.to_string(),
-    ),
-    setting(
-        "thread_depth",
-        "Deepest level of replies; deeper ones attach at this level",
-        "8",
-        read!(thread_depth, |text| parse::number(text, 1..=50)),
-        |config| config.thread_depth.to_string(),
-    ),
-    setting(
-        "participants_per_conversation",
-        "Most people in one conversation",
-        "500",
-        read!(participants_per_conversation, |text| parse::number(
-            text,
-            2..=100_000
-        )),
-        |config| config.participants_per_conversation.to_string(),
-    ),
-    setting(
-        "event_replay_seconds",
-        "For how long a client that was away can catch up on events",
-        "86400",
-        read!(event_replay, |text| parse::duration(
-            text,
-            parse::SECONDS,
-            60..=31_536_000
-        )),
-        |config| config.event_replay.as_secs().to_string(),
-    ),
-    setting(
-        "share_subscription_payloads",
-        "Whether subscribers who ask alike share what is executed for them",
-        "false",
-        read!(share_subscription_payloads, parse::yes_or_no),
-        |config| config.share_subscription_payloads.to_string(),
-    ),
-    setting(
-        "list_fast_path",
-        "Whether lists are told at once where that is possible, instead of field by field",
-        "false",
-        read!(list_fast_path, parse::yes_or_no),
-        |config| config.list_fast_path.to_string(),
-    ),
-    setting(
-        "sqlite_inline_reads",
-        "Whether pages of lists are read from SQLite on the thread that asks, instead of by one of its own",
-        "false",
-        read!(sqlite_inline_reads, parse::yes_or_no),
-        |config| config.sqlite_inline_reads.to_string(),
-    ),
-    setting(
-        "send_batch_size",
-        "Most messages that are sent in one transaction, of those that wait for it; 1 sends each by itself",
-        "1",
-        read!(send_batch_size, |text| parse::number(text, 1..=64)),
-        |config| config.send_batch_size.to_string(),
-    ),
-    setting(
-        "loader_delay_microseconds",
-        "How long the keys of one level are gathered before the database is asked",
-        "1000",
-        read!(loader_delay, |text| parse::duration(
-            text,
-            parse::MICROSECONDS,
-            0..=50_000
-        )),
-        |config| config.loader_delay.as_micros().to_string(),
-    ),
-    setting(
-        "log_format",
-        "How logs look: text, json, or auto (text on a terminal and JSON elsewhere)",
-        "json",
-        read!(log_format, parse::log_format),
-        |config| parse::log_format_text(config.log_format).to_owned(),
-    ),
-    setting(
-        "log_level",
-        "What is logged: error, warn, info, debug or trace, or levels by module",
-        "info,heddle=debug",
-        read!(log_level, parse::log_level),
-        |config| config.log_level.clone(),
-    ),
+/// Expands to [`Config`], its default and [`SETTINGS`]. An entry reads: description; key; field, type and default;
+/// properties; parser; writer, if the type has no text form; example.
+macro_rules! settings {
+    ($(
+        $about:literal
+        $key:literal $field:ident: $type:ty = $default:expr;
+        [$($property:ident),*] $read:expr $(=> $show:expr)?; $example:literal
+    )*) => {
+        /// The settings of one server.
+        #[derive(Clone, PartialEq, Eq)]
+        #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
+        pub struct Config {
+            $(#[doc = $about] pub $field: $type,)*
+        }
+
+        impl Default for Config {
+            fn default() -> Self {
+                Self { $($field: $default,)* }
+            }
+        }
+
+        /// All settings, in the order of the documentation.
+        pub const SETTINGS: &[Setting] = &[$(Setting {
+            key: $key,
+            about: $about,
+            example: $example,
+            $($property: true,)*
+            read: |config, text| {
+                config.$field = ($read)(text)?;
+                Ok(())
+            },
+            show: |config| show!(config.$field $(, $show)?),
+            ..PLAIN
+        },)*];
+    };
+}
+
+/// A setting without properties.
+const PLAIN: Setting = Setting {
+    key: "",
+    about: "",
+    example: "",
+    is_secret: false,
+    is_common: false,
+    read: |_, _| Ok(()),
+    show: |_| String::new(),
+};
+
+settings! {
+    "Either development, or production, which rejects unsafe settings"
+    "mode" mode: Mode = Mode::Development;
+    [is_common] values::choice; "production"
+
+    "Folder of the SQLite database and the token key"
+    "data_dir" data_dir: PathBuf = PathBuf::from("data");
+    [is_common] values::path; "/var/lib/heddle"
+
+    "The database: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"
+    "database_url" database_url: String = "sqlite:data/heddle.sqlite".to_owned();
+    [is_common, is_secret] values::database_url; "postgres://heddle:secret@localhost/heddle"
+
+    "Redis or Valkey that carries wake-ups between nodes: redis:// or, with TLS, rediss://"
+    "redis_url" redis_url: Option<String> = None;
+    [is_secret] values::redis_url; "rediss://heddle:secret@redis.example.com:6379/0"
+
+    "At least 32 random characters from which the token keys are derived; must be the same on all nodes of a database. \
+     When it is not set, a key is generated in the data folder"
+    "secret_key" secret_key: Option<String> = None;
+    [is_secret] values::secret_key; "the-48-characters-that-openssl-rand-made-in-base64"
+
+    "Address and port to listen on"
+    "listen" listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8000));
+    [is_common] values::address; "0.0.0.0:8000"
+
+    "URL at which users reach the server, if it differs from the listen address"
+    "public_url" public_url: Option<String> = None;
+    [is_common] values::public_url; "https://chat.example.com"
+
+    "Server name shown to users"
+    "server_name" server_name: String = "Heddle".to_owned();
+    [] values::server_name; "Weavers' guild"
+
+    "Other web origins whose pages may call the API, separated by commas"
+    "allowed_origins" allowed_origins: Vec<String> = vec![];
+    [] values::origins; "https://app.example.com,https://beta.example.com"
+
+    "Addresses of reverse proxies whose X-Forwarded-For header is trusted, separated by commas"
+    "trusted_proxies" trusted_proxies: Vec<IpAddr> = vec![];
+    [] values::addresses; "127.0.0.1,10.0.0.2"
+
+    "Maximum open connections, including WebSockets; the limit on open files must be higher"
+    "connections" connections: usize = 1024;
+    [] |text| values::number(text, 16..=1_000_000); "20000"
+
+    "Whether anonymous callers may introspect the schema (default in production: false)"
+    "public_introspection" public_introspection: bool = true;
+    [] values::boolean; "false"
+
+    "Who may register: open or invite-only (default in production: invite-only)"
+    "sign_up_policy" sign_up_policy: SignUpPolicy = SignUpPolicy::Open;
+    [] values::choice; "invite-only"
+
+    "Lifetime of an access token, in minutes"
+    "access_token_minutes" access_token_lifetime: Duration = Duration::from_mins(10);
+    [] |text| values::number(text, 1..=60).map(Duration::from_mins)
+        => |lifetime: &Duration| (lifetime.as_secs() / 60).to_string(); "5"
+
+    "Time after sending in which a message may be edited, in seconds, or unlimited"
+    "edit_window_seconds" edit_window: Option<Duration> = None;
+    [] values::window => values::window_text; "900"
+
+    "Time after sending in which a message may be deleted, in seconds, or unlimited"
+    "delete_window_seconds" delete_window: Option<Duration> = None;
+    [] values::window => values::window_text; "3600"
+
+    "Maximum length of a message, in Unicode characters"
+    "message_length" message_length: usize = 10_000;
+    [] |text| values::number(text, 1..=100_000); "4000"
+
+    "Maximum depth of replies; a deeper reply is attached at this depth"
+    "thread_depth" thread_depth: i32 = 50;
+    [] |text| values::number(text, 1..=50); "8"
+
+    "Maximum participants in one conversation"
+    "participants_per_conversation" participants_per_conversation: usize = 10_000;
+    [] |text| values::number(text, 2..=100_000); "500"
+
+    "How long events are kept for clients that reconnect, in seconds"
+    "event_replay_seconds" event_replay: Duration = Duration::from_hours(7 * 24);
+    [] |text| values::number(text, 60..=31_536_000).map(Duration::from_secs)
+        => |kept: &Duration| kept.as_secs().to_string(); "86400"
+
+    "Whether subscribers with the same selection share one executed payload"
+    "share_subscription_payloads" share_subscription_payloads: bool = true;
+    [] values::boolean; "false"
+
+    "Whether lists are serialised directly where possible, instead of field by field; responses are the same"
+    "list_fast_path" list_fast_path: bool = true;
+    [] values::boolean; "false"
+
+    "Whether list pages are read from SQLite on the calling thread, instead of a driver thread; responses are the same"
+    "sqlite_inline_reads" sqlite_inline_reads: bool = true;
+    [] values::boolean; "false"
+
+    "Maximum queued messages committed in one transaction; 1 disables batching"
+    "send_batch_size" send_batch_size: usize = 64;
+    [] |text| values::number(text, 1..=64); "1"
+
+    "How long data loaders collect keys before they query the database, in microseconds"
+    "loader_delay_microseconds" loader_delay: Duration = Duration::from_micros(200);
+    [] |text| values::number(text, 0..=50_000).map(Duration::from_micros)
+        => |delay: &Duration| delay.as_micros().to_string(); "1000"
+
+    "Log format: text, json, or auto (text on a terminal, JSON elsewhere)"
+    "log_format" log_format: LogFormat = LogFormat::Auto;
+    [] values::choice; "json"
+
+    "Log level: error, warn, info, debug or trace, or levels by module"
+    "log_level" log_level: String = "info".to_owned();
+    [] values::log_level; "info,heddle=debug"
+}
+
+/// Former names of settings, with the current ones. A former name is rejected with a message that gives the new one.
+pub const RENAMED: [(&str, &str); 4] = [
+    ("share_answers", "share_subscription_payloads"),
+    ("lists_at_once", "list_fast_path"),
+    ("read_in_place", "sqlite_inline_reads"),
+    ("sends_together", "send_batch_size"),
 ];
 
-/// The setting with this key.
+/// Returns the setting with this key.
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+impl std::fmt::Debug for Config {
+    /// Prints every setting without secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let values = SETTINGS
+            .iter()
+            .map(|setting| (setting.key, setting.redacted(self)));
+        f.debug_map().entries(values).finish()
+    }
 }
 
 #[cfg(test)]

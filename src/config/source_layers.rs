@@ -1,157 +1,183 @@
-//! One source of settings at a time: names become keys, and what is no setting a problem.
+//! One source of settings at a time, as a [`Provider`]: maps names to keys, reads the files of secrets and reports
+//! unknown names.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use super::{
-    error::{Problem, suggestion},
-    settings::{self, SETTINGS, Setting},
-    sources::Origin,
+use figment::{
+    Error, Metadata, Profile, Provider,
+    value::{Dict, Map, Value},
 };
 
-/// Variables start so; those of the test suite (`HEDDLE_TEST_…`) are not settings.
+use super::{
+    error::Problem,
+    settings::{self, RENAMED, SETTINGS},
+    values,
+};
+
+/// The prefix of environment variables. `HEDDLE_TEST_…` belongs to the test suite.
 pub(super) const PREFIX: &str = "HEDDLE_";
 const TEST_PREFIX: &str = "HEDDLE_TEST_";
 /// Names another file than `heddle.toml`, like the flag `--config`.
 pub(super) const FILE_VARIABLE: &str = "HEDDLE_CONFIG";
 
-/// A value as it was written.
-#[derive(Clone, Debug)]
-pub(super) struct Written {
-    pub(super) name: String,
-    pub(super) origin: Origin,
-    pub(super) value: String,
+/// How a source spells the name of the setting with this key.
+type Spelling = fn(&str) -> String;
+
+/// The settings of one source.
+#[derive(Debug, Default)]
+pub(super) struct Layer {
+    origin: String,
+    values: Dict,
+    /// The name of each key as it is spelled in the source.
+    names: BTreeMap<String, String>,
 }
 
-impl Written {
-    /// Something is wrong with it.
-    pub(super) fn problem(&self, message: String) -> Problem {
+impl Provider for Layer {
+    fn metadata(&self) -> Metadata {
+        let names = self.names.clone();
+        Metadata::named(self.origin.clone()).interpolater(move |_, path| {
+            let key = path.concat();
+            names.get(&key).cloned().unwrap_or(key)
+        })
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+impl Layer {
+    /// The command line: keys and values.
+    pub(super) fn flags(flags: Vec<(&'static str, String)>, problems: &mut Vec<Problem>) -> Self {
+        let mut layer = Self::named("flag");
+        for (key, value) in flags {
+            layer.insert(key, settings::flag(key), value, settings::flag, problems);
+        }
+        layer
+    }
+
+    /// Environment variables. An empty one counts as not set.
+    pub(super) fn variables(
+        origin: &str,
+        variables: Vec<(String, String)>,
+        problems: &mut Vec<Problem>,
+    ) -> Self {
+        let mut layer = Self::named(origin);
+        for (name, value) in variables {
+            if name.starts_with(TEST_PREFIX) || name == FILE_VARIABLE || value.is_empty() {
+                continue;
+            }
+            if let Some(key) = name.strip_prefix(PREFIX).map(str::to_lowercase) {
+                layer.insert(&key, name, value, settings::variable, problems);
+            }
+        }
+        layer
+    }
+
+    /// `heddle.toml`: one flat table.
+    pub(super) fn file((path, text): (PathBuf, String), problems: &mut Vec<Problem>) -> Self {
+        let mut layer = Self::named(&path.display().to_string());
+        let table = match text.parse::<toml::Table>() {
+            Ok(table) => table,
+            Err(error) => {
+                let before = error.span().map(|span| text.split_at(span.start).0);
+                let line = before.map_or(1, |before| before.lines().count().max(1));
+                let message = error.message().to_owned();
+                problems.push(layer.problem(format!("line {line}"), message));
+                return layer;
+            }
+        };
+        for (key, value) in table {
+            let value = Value::serialize(&value).ok();
+            match value.as_ref().and_then(values::text) {
+                Some(text) => layer.insert(&key, key.clone(), text, str::to_owned, problems),
+                None if settings::find(&key).is_some() => {
+                    let reason = "must be text, a whole number, true, false or a list of texts";
+                    problems.push(layer.problem(key, reason.to_owned()));
+                }
+                None => {
+                    problems.push(layer.problem(key.clone(), unknown(&key, &key, str::to_owned)))
+                }
+            }
+        }
+        layer
+    }
+
+    fn named(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    fn problem(&self, name: String, message: String) -> Problem {
         Problem {
-            name: self.name.clone(),
+            name,
             origin: self.origin.clone(),
             message,
         }
     }
-}
 
-/// What one source says.
-pub(super) type Layer = BTreeMap<&'static str, Written>;
-
-/// Variables as settings. Those that are empty count as not set.
-pub(super) fn variables(
-    variables: Vec<(String, String)>,
-    origin: &Origin,
-    problems: &mut Vec<Problem>,
-) -> Layer {
-    let mut layer = Layer::new();
-    for (name, value) in variables {
-        let is_ours = name.starts_with(PREFIX) && !name.starts_with(TEST_PREFIX);
-        if !is_ours || name == FILE_VARIABLE || value.is_empty() {
-            continue;
-        }
-        let key = name.strip_prefix(PREFIX).unwrap_or_default().to_lowercase();
-        let known = || SETTINGS.iter().map(Setting::variable);
-        let written = Written {
-            name,
-            origin: origin.clone(),
-            value,
+    /// Stores a value, or the content of the file that a secret's `_file` names.
+    fn insert(
+        &mut self,
+        key: &str,
+        name: String,
+        value: String,
+        spelling: Spelling,
+        problems: &mut Vec<Problem>,
+    ) {
+        let secret =
+            || settings::find(key.strip_suffix("_file")?).filter(|setting| setting.is_secret);
+        let (setting, value) = if let Some(setting) = settings::find(key) {
+            (setting, Ok(value))
+        } else if let Some(setting) = secret() {
+            let text = fs::read_to_string(&value).map_err(|error| format!("{value}: {error}"));
+            (setting, text.map(|text| text.trim_end().to_owned()))
+        } else {
+            let message = unknown(&name, key, spelling);
+            problems.push(self.problem(name, message));
+            return;
         };
-        insert(&mut layer, &key, written, known, problems);
-    }
-    layer
-}
-
-/// `heddle.toml`: one flat table.
-pub(super) fn file((path, text): (PathBuf, String), problems: &mut Vec<Problem>) -> Layer {
-    let origin = Origin::File(path);
-    let mut layer = Layer::new();
-    let table = match text.parse::<toml::Table>() {
-        Ok(table) => table,
-        Err(error) => {
-            let place = error
-                .span()
-                .map_or(0, |span| text.split_at(span.start).0.lines().count());
-            let name = format!("line {}", place.max(1));
-            problems.push(Problem {
-                name,
-                origin,
-                message: error.message().to_owned(),
-            });
-            return layer;
-        }
-    };
-    for (name, value) in table {
-        let written = Written {
-            name: name.clone(),
-            origin: origin.clone(),
-            value: String::new(),
-        };
-        let known = || SETTINGS.iter().map(|setting| setting.key.to_owned());
-        match toml_text(&value) {
-            Some(value) => insert(
-                &mut layer,
-                &name,
-                Written { value, ..written },
-                known,
-                problems,
-            ),
-            None if settings::find(&name).is_some() => {
-                let reason = "must be text, a whole number, true, false or a list of texts";
-                problems.push(written.problem(reason.to_owned()));
-            }
-            None => problems.push(written.problem(unknown(&name, known()))),
-        }
-    }
-    layer
-}
-
-fn toml_text(value: &toml::Value) -> Option<String> {
-    match value {
-        toml::Value::String(text) => Some(text.clone()),
-        toml::Value::Integer(number) => Some(number.to_string()),
-        toml::Value::Boolean(truth) => Some(truth.to_string()),
-        toml::Value::Array(list) => {
-            let texts: Option<Vec<&str>> = list.iter().map(toml::Value::as_str).collect();
-            texts.map(|texts| texts.join(","))
-        }
-        _ => None,
-    }
-}
-
-/// Takes a value, or the content of the file that a secret's `_file` names.
-fn insert<K: Iterator<Item = String>>(
-    layer: &mut Layer,
-    key: &str,
-    mut written: Written,
-    known: impl Fn() -> K,
-    problems: &mut Vec<Problem>,
-) {
-    let secret = key
-        .strip_suffix("_file")
-        .and_then(settings::find)
-        .filter(|setting| setting.is_secret);
-    let setting = match (settings::find(key), secret) {
-        (Some(setting), _) => setting,
-        (None, Some(setting)) => {
-            match fs::read_to_string(&written.value) {
-                Ok(text) => text.trim_end().clone_into(&mut written.value),
-                Err(error) => {
-                    problems.push(written.problem(format!("{}: {error}", written.value)));
-                    return;
+        match value {
+            Err(message) => problems.push(self.problem(name, message)),
+            Ok(value) => {
+                self.values.insert(setting.key.to_owned(), value.into());
+                if let Some(other) = self.names.insert(setting.key.to_owned(), name) {
+                    let message = "is set twice, directly and through a file; remove one";
+                    problems.push(self.problem(other, message.to_owned()));
                 }
             }
-            setting
         }
-        (None, None) => {
-            problems.push(written.problem(unknown(&written.name, known())));
-            return;
-        }
-    };
-    if let Some(other) = layer.insert(setting.key, written) {
-        let both = "is given twice, as itself and as a file; remove one".to_owned();
-        problems.push(other.problem(both));
+    }
+
+    /// Removes and returns the value of a setting, as a problem of it needs.
+    pub(super) fn remove(&mut self, key: &str) -> Option<(String, Value)> {
+        self.names.remove(key).zip(self.values.remove(key))
     }
 }
 
-fn unknown(name: &str, known: impl Iterator<Item = String>) -> String {
-    format!("there is no such setting.{}", suggestion(name, known))
+/// Describes an unknown name, with the name that was probably meant.
+fn unknown(name: &str, key: &str, spelling: Spelling) -> String {
+    // A less similar name would be a confusing suggestion.
+    const MIN_SIMILARITY: f64 = 0.75;
+    if let Some((_, current)) = RENAMED.iter().find(|(former, _)| *former == key) {
+        return format!(
+            "this setting is now called {}; rename it",
+            spelling(current)
+        );
+    }
+    let similarity =
+        |known: &String| strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase());
+    let suggestion = SETTINGS
+        .iter()
+        .map(|setting| spelling(setting.key))
+        .map(|known| (similarity(&known), known))
+        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
+        .max_by(|(left, _), (right, _)| left.total_cmp(right))
+        .map(|(_, known)| format!(" Did you mean {known}?"));
+    format!(
+        "there is no such setting.{}",
+        suggestion.unwrap_or_default()
+    )
 }

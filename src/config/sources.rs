@@ -1,73 +1,49 @@
-//! Where settings come from: flag, environment, `.env` (development only), `heddle.toml`, default,
-//! the first of these winning. What is not a setting is an error, as is every bad value.
+//! Reads the sources and resolves each setting: flag, environment, `.env` (in development only), `heddle.toml`, default.
+//! The first of these wins. All problems are reported together.
 
 use std::{
-    fmt, fs, io,
+    fs,
     path::{Path, PathBuf},
 };
 
+use figment::{Figment, Profile};
+
 use super::{
-    Config, Mode, SignUpPolicy,
     error::{Problem, Problems},
     production_checks,
-    settings::{SETTINGS, Setting},
-    source_layers::{self, FILE_VARIABLE, Layer, PREFIX, Written},
+    settings::{Config, SETTINGS, Setting},
+    source_layers::{FILE_VARIABLE, Layer, PREFIX},
+    values::{Mode, SignUpPolicy},
 };
 
 const DEFAULT_FILE: &str = "heddle.toml";
 const DOT_ENV: &str = ".env";
 
-/// Where a value came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// The command line.
-    Flag,
-    /// The environment.
-    Environment,
-    /// The file `.env`.
-    DotEnv,
-    /// `heddle.toml`, or the file named instead.
-    File(PathBuf),
-    /// Nobody set it.
-    Default,
-}
-
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Flag => write!(f, "flag"),
-            Self::Environment => write!(f, "environment"),
-            Self::DotEnv => write!(f, "{DOT_ENV}"),
-            Self::File(path) => write!(f, "{}", path.display()),
-            Self::Default => write!(f, "default"),
-        }
-    }
-}
-
-/// Everything that was written down somewhere.
+/// The unparsed content of all sources.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// Keys and values from the command line.
     pub flags: Vec<(&'static str, String)>,
-    /// Variables that begin with `HEDDLE_`.
+    /// Environment variables that begin with `HEDDLE_`.
     pub environment: Vec<(String, String)>,
-    /// Those from `.env`.
+    /// Variables from `.env`.
     pub dot_env: Vec<(String, String)>,
     /// The path and text of `heddle.toml`.
     pub file: Option<(PathBuf, String)>,
 }
 
-/// The settings, and where each came from.
+/// The settings and their origins.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// For each line of the table, its origin.
-    pub origins: Vec<(&'static Setting, Origin)>,
+    /// The origin of each setting, in the order of the table: `flag`, `environment`, `.env`, `default` or the path of
+    /// the file.
+    pub origins: Vec<(&'static Setting, String)>,
 }
 
 impl Sources {
-    /// Reads the environment and the files of the current folder.
+    /// Reads the environment and the files of the current folder. Fails when a file cannot be read.
     pub fn gather(
         flags: Vec<(&'static str, String)>,
         file: Option<PathBuf>,
@@ -76,122 +52,104 @@ impl Sources {
         let named = environment.iter().find(|(name, _)| name == FILE_VARIABLE);
         let file = file.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
         let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
-        let file = file
-            .or_else(default)
-            .map(|path| Ok((read(&path)?, path)))
-            .transpose()?;
-        let file = file.map(|(text, path)| (path, text));
-        let dot_env = if Path::new(DOT_ENV).exists() {
-            dot_env()?
-        } else {
-            vec![]
+        let file = match file.or_else(default) {
+            Some(path) => match fs::read_to_string(&path) {
+                Ok(text) => Some((path, text)),
+                Err(error) => return Err(unreadable(&path, &error.to_string())),
+            },
+            None => None,
         };
         Ok(Self {
             flags,
             environment,
-            dot_env,
+            dot_env: dot_env()?,
             file,
         })
     }
 
-    /// The settings that follow, or everything that is wrong.
+    /// Returns the settings, or all problems.
     pub fn resolve(self) -> Result<Loaded, Problems> {
         let mut problems = Vec::new();
-        let flags = self.flags.into_iter().map(|(key, value)| {
-            let name = format!("--{}", key.replace('_', "-"));
-            (
-                key,
-                Written {
-                    name,
-                    origin: Origin::Flag,
-                    value,
-                },
-            )
-        });
-        let flags: Layer = flags.collect();
-        let environment =
-            source_layers::variables(self.environment, &Origin::Environment, &mut problems);
-        let file = self
-            .file
-            .map(|file| source_layers::file(file, &mut problems))
-            .unwrap_or_default();
-        let mode = [&flags, &environment, &file]
-            .into_iter()
-            .find_map(|layer| layer.get("mode"))
-            .map(|mode| mode.value.clone());
-        let mut layers = vec![file];
-        if mode.is_none_or(|mode| mode == "development") {
-            let mut dot_env =
-                source_layers::variables(self.dot_env, &Origin::DotEnv, &mut problems);
-            if let Some(mode) = dot_env
-                .remove("mode")
-                .filter(|mode| mode.value != "development")
+        let flags = Layer::flags(self.flags, &mut problems);
+        let environment = Layer::variables("environment", self.environment, &mut problems);
+        let file = self.file.map(|file| Layer::file(file, &mut problems));
+        let file = file.unwrap_or_default();
+        let mut figment = Figment::from(&flags).join(&environment);
+        let mode = figment.clone().join(&file).extract_inner::<String>("mode");
+        if mode.is_err() || mode.is_ok_and(|mode| mode == "development") {
+            let mut dot_env = Layer::variables(DOT_ENV, self.dot_env, &mut problems);
+            if let Some((name, mode)) = dot_env.remove("mode")
+                && mode.as_str() != Some("development")
             {
-                problems.push(mode.problem(".env is read in development only".to_owned()));
+                problems.push(Problem {
+                    name,
+                    origin: DOT_ENV.to_owned(),
+                    message: ".env is read in development only".to_owned(),
+                });
             }
-            layers.push(dot_env);
+            figment = figment.join(&dot_env);
         }
-        layers.extend([environment, flags]);
-        let written: Layer = layers.into_iter().flatten().collect();
-        let config = apply(&written, &mut problems);
+        let figment = figment.join(&file);
+        let config = apply(&figment, &mut problems);
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        let origin = |setting: &Setting| {
-            written
-                .get(setting.key)
-                .map_or(Origin::Default, |written| written.origin.clone())
-        };
-        let origins = SETTINGS
-            .iter()
-            .map(|setting| (setting, origin(setting)))
-            .collect();
+        let origin = |setting: &'static Setting| (setting, locate(&figment, setting.key).1);
+        let origins = SETTINGS.iter().map(origin).collect();
         Ok(Loaded { config, origins })
     }
 }
 
-/// Puts what was written in its place, and what follows from it where nothing was.
-fn apply(written: &Layer, problems: &mut Vec<Problem>) -> Config {
+/// Parses all values, and sets the defaults that depend on other settings.
+fn apply(figment: &Figment, problems: &mut Vec<Problem>) -> Config {
     let mut config = Config::default();
+    let mut report = |key, message| {
+        let (name, origin) = locate(figment, key);
+        problems.push(Problem {
+            name,
+            origin,
+            message,
+        });
+    };
     for setting in SETTINGS {
-        if let Some(written) = written.get(setting.key)
-            && let Err(reason) = (setting.read)(&mut config, &written.value)
+        if let Ok(text) = figment.extract_inner::<String>(setting.key)
+            && let Err(reason) = (setting.read)(&mut config, &text)
         {
             let value = if setting.is_secret {
-                "its value".into()
+                "its value".to_owned()
             } else {
-                format!("`{}`", written.value)
+                format!("`{text}`")
             };
             let message = format!("{value} {reason}, for example {}", setting.example);
-            problems.push(written.problem(message));
+            report(setting.key, message);
         }
     }
     if config.mode == Mode::Production {
-        if !written.contains_key("public_introspection") {
+        if !figment.contains("public_introspection") {
             config.public_introspection = false;
         }
-        if !written.contains_key("sign_up_policy") {
+        if !figment.contains("sign_up_policy") {
             config.sign_up_policy = SignUpPolicy::InviteOnly;
         }
     }
-    if !written.contains_key("database_url") {
+    if !figment.contains("database_url") {
         config.database_url = format!("sqlite:{}", config.data_dir.join("heddle.sqlite").display());
     }
     for (key, message) in production_checks::refusals(&config) {
-        let nowhere = || Written {
-            name: key.to_owned(),
-            origin: Origin::Default,
-            value: String::new(),
-        };
-        problems.push(
-            written
-                .get(key)
-                .cloned()
-                .unwrap_or_else(nowhere)
-                .problem(message),
-        );
+        report(key, message);
     }
     config
+}
+
+/// The name of a setting as its source spells it, and its origin.
+fn locate(figment: &Figment, key: &str) -> (String, String) {
+    match figment.find_metadata(key) {
+        Some(source) => (
+            source.interpolate(&Profile::Default, &[key]),
+            source.name.clone().into_owned(),
+        ),
+        None => (key.to_owned(), "default".to_owned()),
+    }
 }
 
 #[expect(
@@ -210,25 +168,21 @@ fn variables() -> Vec<(String, String)> {
         .collect()
 }
 
-fn read(path: &Path) -> Result<String, Problems> {
-    fs::read_to_string(path).map_err(|error| unreadable(path, &error))
-}
-
 fn dot_env() -> Result<Vec<(String, String)>, Problems> {
     let path = Path::new(DOT_ENV);
-    let broken = |error: dotenvy::Error| unreadable(path, &io::Error::other(error));
+    if !path.exists() {
+        return Ok(vec![]);
+    }
     dotenvy::from_path_iter(path)
-        .map_err(broken)?
-        .collect::<Result<_, _>>()
-        .map_err(broken)
+        .and_then(Iterator::collect)
+        .map_err(|error| unreadable(path, &error.to_string()))
 }
 
-fn unreadable(path: &Path, error: &io::Error) -> Problems {
-    let origin = Origin::File(path.to_owned());
+fn unreadable(path: &Path, message: &str) -> Problems {
     Problems(vec![Problem {
         name: "file".to_owned(),
-        origin,
-        message: error.to_string(),
+        origin: path.display().to_string(),
+        message: message.to_owned(),
     }])
 }
 
@@ -255,12 +209,7 @@ mod tests {
     fn without_anything_written_the_defaults_hold() {
         let loaded = Sources::default().resolve().expect("defaults");
         assert_eq!(loaded.config, Config::default());
-        assert!(
-            loaded
-                .origins
-                .iter()
-                .all(|(_, origin)| *origin == Origin::Default)
-        );
+        assert!(loaded.origins.iter().all(|(_, origin)| origin == "default"));
     }
 
     #[test]
@@ -310,7 +259,7 @@ mod tests {
                     .iter()
                     .find(|(setting, _)| setting.key == *name)
             })
-            .map(|(_, origin)| origin.to_string())
+            .map(|(_, origin)| origin.clone())
             .collect();
         assert_eq!(
             origins,
@@ -320,12 +269,12 @@ mod tests {
 
     #[test]
     fn unknown_names_are_refused_with_a_suggestion() {
-        let told = refused(Sources {
+        let message = refused(Sources {
             environment: pairs(&[("HEDDLE_DATABSE_URL", "x"), ("HEDDLE_TEST_POSTGRES", "x")]),
             file: Some(toml("lisen = '1'\n[section]\n")),
             ..Sources::default()
         });
-        insta::assert_snapshot!(told, @r"
+        insta::assert_snapshot!(message, @r"
         The configuration cannot be used:
           HEDDLE_DATABSE_URL (environment): there is no such setting. Did you mean HEDDLE_DATABASE_URL?
           lisen (heddle.toml): there is no such setting. Did you mean listen?
@@ -335,13 +284,13 @@ mod tests {
 
     #[test]
     fn bad_values_name_key_origin_and_example() {
-        let told = refused(Sources {
+        let message = refused(Sources {
             flags: vec![("listen", "here".to_owned())],
             environment: pairs(&[("HEDDLE_DATABASE_URL", "mysql://ann:hunter2@db/x")]),
             file: Some(toml("thread_depth = 51\nmode = 1.5")),
             ..Sources::default()
         });
-        insta::assert_snapshot!(told, @r"
+        insta::assert_snapshot!(message, @r"
         The configuration cannot be used:
           mode (heddle.toml): must be text, a whole number, true, false or a list of texts
           HEDDLE_DATABASE_URL (environment): its value must begin with sqlite: or postgres://, for example postgres://heddle:secret@localhost/heddle
@@ -359,7 +308,7 @@ mod tests {
 
     #[test]
     fn production_refuses_what_is_unsafe_and_reads_no_dot_env() {
-        let told = refused(Sources {
+        let message = refused(Sources {
             environment: pairs(&[
                 ("HEDDLE_MODE", "production"),
                 ("HEDDLE_SIGN_UP_POLICY", "open"),
@@ -368,9 +317,9 @@ mod tests {
             dot_env: pairs(&[("HEDDLE_NONSENSE", "x")]),
             ..Sources::default()
         });
-        assert_eq!(told.lines().count(), 3, "{told}");
+        assert_eq!(message.lines().count(), 3, "{message}");
         for part in ["needs https", "refuses open"] {
-            assert!(told.contains(part), "{told}");
+            assert!(message.contains(part), "{message}");
         }
         let good = Sources {
             environment: pairs(&[

@@ -144,3 +144,42 @@ fn a_database_that_is_not_there_exits_with_four() {
     );
     assert!(told.starts_with("heddle: "), "{told}");
 }
+
+#[test]
+fn former_names_are_refused_with_the_current_name() {
+    let machine = Machine::sqlite();
+    for (former, current, value) in [
+        ("share_answers", "share_subscription_payloads", "true"),
+        ("lists_at_once", "list_fast_path", "true"),
+        ("read_in_place", "sqlite_inline_reads", "true"),
+        ("sends_together", "send_batch_size", "64"),
+    ] {
+        let variable = |key: &str| format!("HEDDLE_{}", key.to_uppercase());
+        let flag = |key: &str| format!("--{}", key.replace('_', "-"));
+
+        let mut command = machine.heddle(&["migrate", "status"]);
+        let output = command.env(variable(former), value).output().unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let expected = format!(
+            "{} (environment): this setting is now called {}; rename it",
+            variable(former),
+            variable(current)
+        );
+        assert!(err(&output).contains(&expected), "{}", err(&output));
+
+        let message = machine.fails(3, &["migrate", "status", &flag(former), value]);
+        let expected = format!(
+            "{} (flag): this setting is now called {}; rename it",
+            flag(former),
+            flag(current)
+        );
+        assert!(message.contains(&expected), "{message}");
+
+        fs::write(machine.path("heddle.toml"), format!("{former} = {value}\n")).unwrap();
+        let message = machine.fails(3, &["migrate", "status"]);
+        fs::remove_file(machine.path("heddle.toml")).unwrap();
+        let expected =
+            format!("{former} (heddle.toml): this setting is now called {current}; rename it");
+        assert!(message.contains(&expected), "{message}");
+    }
+}

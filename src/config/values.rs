@@ -1,0 +1,289 @@
+//! The types of values, how they are parsed from text and how they are written as text. A parse error is the end of a
+//! sentence whose subject is the value: "must be true or false".
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    path::PathBuf,
+    str::FromStr,
+    time::Duration,
+};
+
+use figment::{
+    error::{Actual, Kind},
+    value::Value,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use url::Url;
+
+/// The longest edit and delete windows: one year.
+const MAX_WINDOW_SECONDS: u64 = 31_536_000;
+/// 128 bits in hexadecimal digits. A shorter secret could be guessed.
+const MIN_SECRET_BYTES: usize = 32;
+const MAX_SECRET_BYTES: usize = 4096;
+const UNLIMITED: &str = "unlimited";
+
+/// Whether the server accepts settings that are unsafe when others can reach it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// For a developer's own machine.
+    Development,
+    /// For a server that others can reach: unsafe settings are rejected.
+    Production,
+}
+
+/// Who may create an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SignUpPolicy {
+    /// Anyone may register.
+    Open,
+    /// Only administrators create accounts.
+    InviteOnly,
+}
+
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    Auto,
+    /// Text, for humans.
+    Text,
+    /// JSON, for log collectors.
+    Json,
+}
+
+/// The text form of a scalar or of a list of strings; `None` for every other value.
+pub(super) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(_, text) => Some(text.clone()),
+        Value::Bool(_, is) => Some(is.to_string()),
+        Value::Num(_, number) => match number.to_actual() {
+            Actual::Signed(number) => Some(number.to_string()),
+            Actual::Unsigned(number) => Some(number.to_string()),
+            _ => None,
+        },
+        Value::Array(_, list) => {
+            let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
+            texts.map(|texts| texts.join(","))
+        }
+        _ => None,
+    }
+}
+
+/// The text form of a field of `Config`; empty for `None`.
+pub(super) fn text_of<T: Serialize>(field: &T) -> String {
+    let value = Value::serialize(field).ok();
+    value.as_ref().and_then(text).unwrap_or_default()
+}
+
+pub(super) fn window_text(window: &Option<Duration>) -> String {
+    window.map_or_else(
+        || UNLIMITED.to_owned(),
+        |window| window.as_secs().to_string(),
+    )
+}
+
+/// Parses a value of an enum.
+pub(super) fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+    Value::from(text)
+        .deserialize()
+        .map_err(|error| match error.kind {
+            Kind::UnknownVariant(_, [rest @ .., last]) => {
+                format!("must be {} or {last}", rest.join(", "))
+            }
+            other => other.to_string(),
+        })
+}
+
+pub(super) fn boolean(text: &str) -> Result<bool, String> {
+    text.parse()
+        .map_err(|_error| "must be true or false".to_owned())
+}
+
+pub(super) fn number<T>(text: &str, range: RangeInclusive<T>) -> Result<T, String>
+where
+    T: FromStr + PartialOrd + std::fmt::Display,
+{
+    text.replace('_', "")
+        .parse()
+        .ok()
+        .filter(|number| range.contains(number))
+        .ok_or_else(|| {
+            format!(
+                "must be a whole number from {} to {}",
+                range.start(),
+                range.end()
+            )
+        })
+}
+
+pub(super) fn window(text: &str) -> Result<Option<Duration>, String> {
+    if text == UNLIMITED {
+        return Ok(None);
+    }
+    match number(text, 1..=MAX_WINDOW_SECONDS) {
+        Ok(seconds) => Ok(Some(Duration::from_secs(seconds))),
+        Err(reason) => Err(format!("{reason}, or `{UNLIMITED}`")),
+    }
+}
+
+/// Returns the text itself if it meets a condition.
+fn check(text: &str, is_good: bool, reason: &str) -> Result<String, String> {
+    if is_good {
+        Ok(text.to_owned())
+    } else {
+        Err(reason.to_owned())
+    }
+}
+
+pub(super) fn log_level(text: &str) -> Result<String, String> {
+    // The parser takes an unknown level for the name of a module that never logs.
+    let is_good = !text.is_empty()
+        && tracing_subscriber::EnvFilter::builder()
+            .parse(text)
+            .is_ok_and(|filter| filter.to_string() != format!("{text}=trace"));
+    check(text, is_good, "must be a level, or levels by module")
+}
+
+pub(super) fn path(text: &str) -> Result<PathBuf, String> {
+    check(text, !text.is_empty(), "must be a folder").map(PathBuf::from)
+}
+
+pub(super) fn server_name(text: &str) -> Result<String, String> {
+    let is_good = (1..=60).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    check(text, is_good, "must have 1 to 60 characters")
+}
+
+pub(super) fn database_url(text: &str) -> Result<String, String> {
+    let is_sqlite = text
+        .strip_prefix("sqlite:")
+        .is_some_and(|path| !path.is_empty());
+    let is_postgres = Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "postgres" | "postgresql") && url.has_authority());
+    check(
+        text,
+        is_sqlite || is_postgres,
+        "must begin with sqlite: or postgres://",
+    )
+}
+
+pub(super) fn redis_url(text: &str) -> Result<Option<String>, String> {
+    let is_redis = Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
+    check(
+        text,
+        is_redis,
+        "must begin with redis:// or rediss:// and name a host",
+    )
+    .map(Some)
+}
+
+pub(super) fn secret_key(text: &str) -> Result<Option<String>, String> {
+    let is_good = (MIN_SECRET_BYTES..=MAX_SECRET_BYTES).contains(&text.len());
+    let reason = "must have at least 32 characters; openssl rand -base64 36 generates some";
+    check(text, is_good, reason).map(Some)
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_error| "must be an address and a port".to_owned())
+}
+
+pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
+    let reason = "must be an http or https address without a path";
+    origin(text).map(Some).ok_or_else(|| reason.to_owned())
+}
+
+pub(super) fn addresses(text: &str) -> Result<Vec<IpAddr>, String> {
+    list(text, |part| part.parse().ok())
+        .ok_or_else(|| "must be addresses without a port, separated by commas".to_owned())
+}
+
+pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
+    list(text, origin).ok_or_else(|| {
+        "must be whole http or https origins, without a path or a wildcard, separated by commas"
+            .to_owned()
+    })
+}
+
+fn list<T>(text: &str, parse: fn(&str) -> Option<T>) -> Option<Vec<T>> {
+    let parts = text.split(',').map(str::trim);
+    parts.filter(|part| !part.is_empty()).map(parse).collect()
+}
+
+/// The scheme, host and port as browsers write them in `Origin`.
+fn origin(text: &str) -> Option<String> {
+    let url = Url::parse(text).ok()?;
+    let bare = matches!(url.scheme(), "http" | "https")
+        && url.path() == "/"
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.username().is_empty()
+        && url.password().is_none()
+        && !text.contains('*');
+    bare.then(|| url.origin().ascii_serialization())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_values_say_what_a_value_must_be() {
+        assert_eq!(
+            number("x", 1..=60_u64),
+            Err("must be a whole number from 1 to 60".to_owned())
+        );
+        assert!(number("61", 1..=60_u64).is_err());
+        assert_eq!(number("10_000", 1..=60_000_u64), Ok(10_000));
+        assert!(window("0").unwrap_err().ends_with("or `unlimited`"));
+        for bad in ["", "mysql://x/y", "sqlite:", "postgres:", "heddle.sqlite"] {
+            assert!(database_url(bad).is_err(), "{bad}");
+        }
+        for bad in [
+            "",
+            "redis:",
+            "redis:6379",
+            "http://x",
+            "unix:///run/redis.sock",
+        ] {
+            assert!(redis_url(bad).is_err(), "{bad}");
+        }
+        assert!(secret_key("0123456789abcdef0123456789abcde").is_err());
+        assert!(secret_key("0123456789abcdef0123456789abcdef").is_ok());
+        for bad in ["", "localhost", "127.0.0.1", ":8000"] {
+            assert!(address(bad).is_err(), "{bad}");
+        }
+        for bad in ["loud", "", "heddle=loud"] {
+            assert!(log_level(bad).is_err(), "{bad}");
+        }
+        for good in ["info", "heddle=debug", "warn,heddle::http=trace", "off"] {
+            assert!(log_level(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_write_them() {
+        assert_eq!(
+            origins("https://A.example:443/, http://localhost:3000"),
+            Ok(vec![
+                "https://a.example".to_owned(),
+                "http://localhost:3000".to_owned()
+            ])
+        );
+        assert_eq!(origins(""), Ok(vec![]));
+        for bad in [
+            "example.com",
+            "ftp://example.com",
+            "*",
+            "https://*.example.com",
+            "https://example.com/path",
+            "null",
+        ] {
+            assert!(origins(bad).is_err(), "{bad}");
+        }
+    }
+}
