@@ -4,14 +4,15 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::log::Change;
 use crate::{
-    db::{self, Db},
+    db::Db,
+    entity::{participant, presence, typing},
     error::Error,
-    id::{ConversationId, ThreadId, UserId},
+    id::{ConversationId, UserId},
 };
 
 /// How far back to look: longer than a transaction takes and than the clocks of nodes differ.
@@ -53,14 +54,11 @@ impl SeenEphemeral {
     }
 
     async fn presence(&mut self, db: &Db, since: DateTime<Utc>) -> Result<Vec<Ephemeral>, Error> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            user_id: UserId,
-            changed_at: DateTime<Utc>,
-        }
-        let text = "SELECT user_id, changed_at FROM presence WHERE changed_at >= ?
-            ORDER BY changed_at";
-        let mut rows: Vec<Row> = db::fetch_all(db.read(), text, [since.into()]).await?;
+        let mut rows = presence::Entity::find()
+            .filter(presence::Column::ChangedAt.gte(since))
+            .order_by_asc(presence::Column::ChangedAt)
+            .all(db.read())
+            .await?;
         rows.retain(|row| self.is_new((row.user_id, None), row.changed_at));
         let people: Vec<_> = rows.iter().map(|row| row.user_id).collect();
         let mut streams = streams(db, &people).await?;
@@ -73,18 +71,11 @@ impl SeenEphemeral {
     }
 
     async fn typing(&mut self, db: &Db, since: DateTime<Utc>) -> Result<Vec<Ephemeral>, Error> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            place_id: Uuid,
-            user_id: UserId,
-            conversation_id: ConversationId,
-            thread_id: Option<ThreadId>,
-            expires_at: DateTime<Utc>,
-            changed_at: DateTime<Utc>,
-        }
-        let text = "SELECT place_id, user_id, conversation_id, thread_id, expires_at, changed_at
-            FROM typing WHERE changed_at >= ? ORDER BY changed_at";
-        let rows: Vec<Row> = db::fetch_all(db.read(), text, [since.into()]).await?;
+        let rows = typing::Entity::find()
+            .filter(typing::Column::ChangedAt.gte(since))
+            .order_by_asc(typing::Column::ChangedAt)
+            .all(db.read())
+            .await?;
         let mut found = vec![];
         for row in rows {
             if self.is_new((row.user_id, Some(row.place_id)), row.changed_at) {
@@ -107,24 +98,20 @@ impl SeenEphemeral {
 
 /// For each of these people, their own stream and those of their conversations.
 async fn streams(db: &Db, people: &[UserId]) -> Result<HashMap<UserId, Vec<Uuid>>, Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        user_id: UserId,
-        conversation_id: ConversationId,
-    }
     let mut found: HashMap<_, _> = people.iter().map(|&user| (user, vec![user.0])).collect();
     for some in people.chunks(CHUNK) {
-        let text = format!(
-            "SELECT user_id, conversation_id FROM participant WHERE user_id IN ({})",
-            db::placeholders(some.len())
-        );
-        let ids = some.iter().map(|&user| Value::from(user));
-        let rows: Vec<Row> = db::fetch_all(db.read(), &text, ids.collect::<Vec<_>>()).await?;
-        for row in rows {
-            found
-                .entry(row.user_id)
-                .or_default()
-                .push(row.conversation_id.0);
+        let rows: Vec<(UserId, ConversationId)> = participant::Entity::find()
+            .select_only()
+            .columns([
+                participant::Column::UserId,
+                participant::Column::ConversationId,
+            ])
+            .filter(participant::Column::UserId.is_in(some.iter().copied()))
+            .into_tuple()
+            .all(db.read())
+            .await?;
+        for (user, conversation) in rows {
+            found.entry(user).or_default().push(conversation.0);
         }
     }
     Ok(found)

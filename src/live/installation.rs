@@ -1,12 +1,9 @@
 //! What all nodes of one database share: a name, and the keys that seal tokens and cursors.
 
-use sea_orm::FromQueryResult;
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
-use crate::{
-    db::{self, Db},
-    error::Error,
-};
+use crate::{db::Db, entity::installation, error::Error};
 
 /// The name of all nodes that share this database.
 pub async fn id(db: &Db) -> Result<Uuid, Error> {
@@ -22,21 +19,18 @@ pub async fn has_other_keys(db: &Db, key_id: &str) -> Result<bool, Error> {
 /// From now on these are the keys of the database's nodes.
 pub async fn keep_keys(db: &Db, key_id: &str) -> Result<(), Error> {
     db.write(|tx| async move {
-        let text = "UPDATE installation SET key_id = ? WHERE key_id IS NULL OR key_id <> ?";
-        db::execute(&*tx, text, [key_id.into(), key_id.into()]).await?;
+        let key = installation::Column::KeyId;
+        installation::Entity::update_many()
+            .col_expr(key, Expr::value(key_id))
+            .filter(key.is_null().or(key.ne(key_id)))
+            .exec(&*tx)
+            .await?;
         Ok(())
     })
     .await
 }
 
-#[derive(FromQueryResult)]
-struct Row {
-    id: Uuid,
-    key_id: Option<String>,
-}
-
-async fn read(db: &Db) -> Result<Row, Error> {
-    let found: Option<Row> =
-        db::fetch_one(db.read(), "SELECT id, key_id FROM installation", []).await?;
+async fn read(db: &Db) -> Result<installation::Model, Error> {
+    let found = installation::Entity::find().one(db.read()).await?;
     found.ok_or_else(|| Error::internal("the database has lost its name"))
 }

@@ -7,7 +7,11 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DbBackend, FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
+    Set, Value,
+    sea_query::{Expr, OnConflict},
+};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, interval, sleep_until},
@@ -18,6 +22,7 @@ use uuid::Uuid;
 use crate::{
     clock::Clock,
     db::{self, Db, Tx, with_timeout},
+    entity::{connected, node, presence, typing, user},
     error::Error,
     id::UserId,
 };
@@ -108,7 +113,7 @@ impl Presence {
             return Ok(());
         }
         let write = |tx: std::sync::Arc<Tx>| async move {
-            db::execute(&*tx, "DELETE FROM node", []).await?;
+            node::Entity::delete_many().exec(&*tx).await?;
             Ok(())
         };
         self.db.write(write).await
@@ -160,11 +165,11 @@ impl Presence {
         self.db
             .write(|tx| async move {
                 for some in people.chunks(CHUNK) {
-                    let text = format!(
-                        "DELETE FROM connected WHERE node_id = ? AND user_id IN ({})",
-                        db::placeholders(some.len())
-                    );
-                    db::execute(&*tx, &text, [node.into()].into_iter().chain(ids(some))).await?;
+                    connected::Entity::delete_many()
+                        .filter(connected::Column::NodeId.eq(node))
+                        .filter(connected::Column::UserId.is_in(some.iter().copied()))
+                        .exec(&*tx)
+                        .await?;
                 }
                 seen(&tx, people, now).await?;
                 touch(&tx, people, Some(node), now).await
@@ -184,14 +189,24 @@ impl Presence {
         self.db
             .write(|tx| async move {
                 bury(&tx, now).await?;
-                let text =
-                    "UPDATE presence SET status = NULL, status_text = NULL, lapses_at = NULL,
-                    changed_at = ? WHERE lapses_at <= ?";
-                if db::execute(&*tx, text, [now.into(), now.into()]).await? > 0 {
+                let expired = presence::Entity::update_many()
+                    .set(presence::ActiveModel {
+                        status: Set(None),
+                        status_text: Set(None),
+                        lapses_at: Set(None),
+                        changed_at: Set(now),
+                        ..Default::default()
+                    })
+                    .filter(presence::Column::LapsesAt.lte(now))
+                    .exec(&*tx)
+                    .await?;
+                if expired.rows_affected > 0 {
                     tx.notify_ephemeral_on_commit();
                 }
-                let text = "DELETE FROM typing WHERE expires_at < ?";
-                db::execute(&*tx, text, [(now - TYPED).into()]).await?;
+                typing::Entity::delete_many()
+                    .filter(typing::Column::ExpiresAt.lt(now - TYPED))
+                    .exec(&*tx)
+                    .await?;
                 Ok(())
             })
             .await
@@ -208,10 +223,11 @@ impl Presence {
             .write(|tx| async move {
                 renew(&tx, node, lease).await?;
                 // After a crash of PostgreSQL, or when others took this node for dead.
-                let text = "SELECT COUNT(*) AS count FROM connected WHERE node_id = ?";
-                let found: Option<Count> = db::fetch_one(&*tx, text, [node.into()]).await?;
-                let known = found.and_then(|found| usize::try_from(found.count).ok());
-                if known < Some(here.len()) {
+                let known = connected::Entity::find()
+                    .filter(connected::Column::NodeId.eq(node))
+                    .count(&*tx)
+                    .await?;
+                if usize::try_from(known).is_ok_and(|known| known < here.len()) {
                     touch(&tx, here, None, now).await?;
                     connect(&tx, node, here).await?;
                 }
@@ -240,14 +256,24 @@ fn ids(people: &[UserId]) -> impl Iterator<Item = Value> {
 }
 
 async fn renew(tx: &Tx, node: Uuid, lease: DateTime<Utc>) -> Result<(), Error> {
-    let text = "INSERT INTO node (id, expires_at) VALUES (?, ?)
-        ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at";
-    db::execute(tx, text, [node.into(), lease.into()]).await?;
+    let row = node::ActiveModel {
+        id: Set(node),
+        expires_at: Set(lease),
+    };
+    node::Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(node::Column::Id)
+                .update_column(node::Column::ExpiresAt)
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
 async fn connect(tx: &Tx, node: Uuid, people: &[UserId]) -> Result<(), Error> {
     for some in people.chunks(CHUNK) {
+        // SQL, because it selects the users that still exist and inserts their rows in one statement.
         let text = format!(
             r#"INSERT INTO connected (user_id, node_id) SELECT id, ? FROM "user" WHERE id IN ({})
                ON CONFLICT (user_id, node_id) DO NOTHING"#,
@@ -260,11 +286,11 @@ async fn connect(tx: &Tx, node: Uuid, people: &[UserId]) -> Result<(), Error> {
 
 async fn seen(tx: &Tx, people: &[UserId], now: DateTime<Utc>) -> Result<(), Error> {
     for some in people.chunks(CHUNK) {
-        let text = format!(
-            r#"UPDATE "user" SET last_active_at = ? WHERE id IN ({})"#,
-            db::placeholders(some.len())
-        );
-        db::execute(tx, &text, [now.into()].into_iter().chain(ids(some))).await?;
+        user::Entity::update_many()
+            .col_expr(user::Column::LastActiveAt, Expr::value(now))
+            .filter(user::Column::Id.is_in(some.iter().copied()))
+            .exec(tx)
+            .await?;
     }
     Ok(())
 }
@@ -278,6 +304,7 @@ async fn touch(
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
     for some in people.chunks(CHUNK) {
+        // SQL, because it inserts the rows that a condition over three tables selects.
         let text = format!(
             r#"INSERT INTO presence (user_id, changed_at) SELECT id, ? FROM "user"
                WHERE id IN ({}) AND NOT EXISTS (
@@ -297,6 +324,7 @@ async fn touch(
 
 /// Whether a beat finds anything to do.
 async fn is_due(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
+    // SQL, because one statement checks three tables.
     let text = "SELECT COUNT(*) AS count FROM (
         SELECT 1 AS x FROM node WHERE expires_at < ?
         UNION ALL SELECT 1 FROM presence WHERE lapses_at <= ?
@@ -308,16 +336,19 @@ async fn is_due(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
 
 /// Whoever was on nodes that died is gone.
 async fn bury(tx: &Tx, now: DateTime<Utc>) -> Result<(), Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        user_id: UserId,
-    }
-    let text = "SELECT c.user_id FROM connected c JOIN node n ON n.id = c.node_id
-        WHERE n.expires_at < ?";
-    let rows: Vec<Row> = db::fetch_all(tx, text, [now.into()]).await?;
-    let text = "DELETE FROM node WHERE expires_at < ?";
-    if db::execute(tx, text, [now.into()]).await? > 0 {
-        let people: Vec<_> = rows.into_iter().map(|row| row.user_id).collect();
+    let people: Vec<UserId> = connected::Entity::find()
+        .select_only()
+        .column(connected::Column::UserId)
+        .inner_join(node::Entity)
+        .filter(node::Column::ExpiresAt.lt(now))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let expired = node::Entity::delete_many()
+        .filter(node::Column::ExpiresAt.lt(now))
+        .exec(tx)
+        .await?;
+    if expired.rows_affected > 0 {
         touch(tx, &people, None, now).await?;
     }
     Ok(())

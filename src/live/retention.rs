@@ -3,11 +3,9 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
-use crate::{
-    db::{self, Db},
-    error::Error,
-};
+use crate::{db::Db, entity::event, error::Error};
 
 /// How often there is something to forget.
 pub const EVERY: Duration = Duration::from_hours(1);
@@ -25,15 +23,21 @@ pub(super) fn horizon(retention: TimeDelta, now: DateTime<Utc>) -> DateTime<Utc>
 /// Forgets what happened before all cursors that are still good, and tells how much it was.
 pub async fn prune(db: &Db, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
     let before = horizon(retention, now);
-    let limit = i64::try_from(BATCH).map_err(Error::internal)?;
     let mut forgotten = 0;
     loop {
         let count = db
             .write(|tx| async move {
-                let text = "DELETE FROM event WHERE position IN (
-                    SELECT position FROM event WHERE created_at < ? ORDER BY created_at LIMIT ?
-                )";
-                db::execute(&*tx, text, [before.into(), limit.into()]).await
+                let oldest = event::Entity::find()
+                    .select_only()
+                    .column(event::Column::Position)
+                    .filter(event::Column::CreatedAt.lt(before))
+                    .order_by_asc(event::Column::CreatedAt)
+                    .limit(BATCH);
+                let deleted = event::Entity::delete_many()
+                    .filter(event::Column::Position.in_subquery(oldest.into_query()))
+                    .exec(&*tx)
+                    .await?;
+                Ok(deleted.rows_affected)
             })
             .await?;
         forgotten += count;
