@@ -6,11 +6,12 @@
 pub mod queue;
 
 use chrono::{DateTime, Utc};
-use sea_orm::Value;
+use sea_orm::{EntityTrait, Set};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    db::{self, Tx, ValuesCte},
+    db::Tx,
+    entity::job::{self, JobStatus},
     error::Error,
     id::{ConversationId, JobId, MessageId},
 };
@@ -58,13 +59,9 @@ pub async fn enqueue_all_in(tx: &Tx, works: &[Job], now: DateTime<Utc>) -> Resul
     }
     let row = |work| row(JobId::mint(), work, now, now);
     let rows = works.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-    let table = ValuesCte::new("v (id, kind, payload, created_at, run_at)", rows);
-    let text = format!(
-        "WITH {} INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
-         SELECT id, kind, payload, 'QUEUED', 0, created_at, run_at FROM v WHERE id IS NOT NULL",
-        table.text
-    );
-    db::execute(tx, &text, table.values).await?;
+    job::Entity::insert_many(rows)
+        .exec_without_returning(tx)
+        .await?;
     tx.wake_worker_on_commit();
     Ok(())
 }
@@ -74,13 +71,17 @@ pub(crate) fn row(
     work: &Job,
     now: DateTime<Utc>,
     run_at: DateTime<Utc>,
-) -> Result<[Value; 5], Error> {
+) -> Result<job::ActiveModel, Error> {
     let payload = serde_json::to_string(work).map_err(Error::internal)?;
-    Ok([
-        id.into(),
-        work.kind().into(),
-        payload.into(),
-        now.into(),
-        run_at.into(),
-    ])
+    Ok(job::ActiveModel {
+        id: Set(id),
+        kind: Set(work.kind().to_owned()),
+        payload: Set(payload),
+        status: Set(JobStatus::Queued),
+        attempts: Set(0),
+        last_error: Set(None),
+        created_at: Set(now),
+        run_at: Set(run_at),
+        leased_until: Set(None),
+    })
 }

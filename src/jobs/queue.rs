@@ -2,9 +2,18 @@
 
 use std::time::Duration;
 
-use sea_orm::{DbBackend, FromQueryResult, Value};
+use chrono::{DateTime, Utc};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Set,
+    sea_query::{Expr, LockBehavior, LockType, SubQueryStatement},
+};
 
-use crate::{core::Core, db, entity::job, error::Error};
+use crate::{
+    core::Core,
+    entity::job::{self, JobStatus},
+    error::Error,
+    id::JobId,
+};
 
 /// How long a claimed job is left alone without a sign of life.
 const LEASE: Duration = Duration::from_mins(1);
@@ -18,38 +27,50 @@ const ERROR_LENGTH: usize = 500;
 /// How often a worker renews its lease.
 pub const RENEWAL: Duration = Duration::from_secs(20);
 
-const DUE: &str =
-    "((status = 'QUEUED' AND run_at <= ?) OR (status = 'RUNNING' AND leased_until <= ?))";
+/// Selects the ids of the jobs that a worker may claim: queued ones that are due, and running ones whose lease has
+/// expired.
+fn due(now: DateTime<Utc>) -> Select<job::Entity> {
+    use job::Column::{Id, LeasedUntil, RunAt, Status};
+    use sea_orm::ExprTrait;
 
-#[derive(FromQueryResult)]
-struct Found {
-    #[expect(dead_code, reason = "only whether there is a row matters")]
-    found: i32,
+    let queued = Status.eq(JobStatus::Queued).and(RunAt.lte(now));
+    let abandoned = Status.eq(JobStatus::Running).and(LeasedUntil.lte(now));
+    job::Entity::find()
+        .select_only()
+        .column(Id)
+        .filter(queued.or(abandoned))
+        .limit(1)
 }
 
 /// Takes a job that is due and that nobody holds, if there is one.
 pub async fn claim(core: &Core) -> Result<Option<job::Model>, Error> {
+    use sea_orm::ExprTrait;
+
     let now = core.clock.now();
     // Asked before it is taken: an idle worker must not hold up SQLite's one writer.
-    let text = format!("SELECT 1 AS found FROM job WHERE {DUE} LIMIT 1");
-    let due: Option<Found> = db::fetch_one(core.db.read(), &text, [now.into(), now.into()]).await?;
-    if due.is_none() {
+    let found: Option<JobId> = due(now).into_tuple().one(core.db.read()).await?;
+    if found.is_none() {
         return Ok(None);
     }
-    let skip = match core.db.backend() {
-        DbBackend::Postgres => "FOR UPDATE SKIP LOCKED",
-        _ => "",
-    };
-    let text = &format!(
-        "UPDATE job SET status = 'RUNNING', attempts = attempts + 1, leased_until = ?
-         WHERE id = (SELECT id FROM job WHERE {DUE} ORDER BY run_at LIMIT 1 {skip})
-         RETURNING *"
-    );
-    let until = now + LEASE;
     core.db
         .write(|tx| async move {
-            let values: [Value; 3] = [until.into(), now.into(), now.into()];
-            db::fetch_one(&*tx, text, values).await
+            let next = due(now)
+                .order_by_asc(job::Column::RunAt)
+                .lock_with_behavior(LockType::Update, LockBehavior::SkipLocked)
+                .into_query();
+            // `=` and not IN: PostgreSQL may run the subquery of IN more than once, and then claims more than one job.
+            let next = Expr::from(SubQueryStatement::from(next));
+            let claimed = job::Entity::update_many()
+                .col_expr(job::Column::Status, Expr::value(JobStatus::Running))
+                .col_expr(
+                    job::Column::Attempts,
+                    Expr::col(job::Column::Attempts).add(1),
+                )
+                .col_expr(job::Column::LeasedUntil, Expr::value(now + LEASE))
+                .filter(Expr::col(job::Column::Id).eq(next))
+                .exec_with_returning(&*tx)
+                .await?;
+            Ok(claimed.into_iter().next())
         })
         .await
 }
@@ -57,42 +78,62 @@ pub async fn claim(core: &Core) -> Result<Option<job::Model>, Error> {
 /// Keeps a claimed job for longer; false when it was lost to another worker.
 pub async fn renew(core: &Core, job: &job::Model) -> Result<bool, Error> {
     let until = core.clock.now() + LEASE;
-    change(core, job, "leased_until = ?", vec![until.into()]).await
+    let renewed = job::ActiveModel {
+        leased_until: Set(Some(until)),
+        ..Default::default()
+    };
+    change(core, job, renewed).await
 }
 
 /// Done for good.
 pub async fn finish(core: &Core, job: &job::Model) -> Result<bool, Error> {
-    let change_to = "status = 'SUCCEEDED', leased_until = NULL, last_error = NULL";
-    change(core, job, change_to, vec![]).await
+    let succeeded = job::ActiveModel {
+        status: Set(JobStatus::Succeeded),
+        leased_until: Set(None),
+        last_error: Set(None),
+        ..Default::default()
+    };
+    change(core, job, succeeded).await
 }
 
 /// Done for now: again at this time.
-pub async fn repeat(
-    core: &Core,
-    job: &job::Model,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Result<bool, Error> {
-    let change_to = "status = 'QUEUED', leased_until = NULL, last_error = NULL, attempts = 0,
-        run_at = ?";
-    change(core, job, change_to, vec![at.into()]).await
+pub async fn repeat(core: &Core, job: &job::Model, at: DateTime<Utc>) -> Result<bool, Error> {
+    let queued = job::ActiveModel {
+        status: Set(JobStatus::Queued),
+        leased_until: Set(None),
+        last_error: Set(None),
+        attempts: Set(0),
+        run_at: Set(at),
+        ..Default::default()
+    };
+    change(core, job, queued).await
 }
 
 /// Interrupted through no fault of its own: free for the next worker at once.
 pub async fn release(core: &Core, job: &job::Model) -> Result<bool, Error> {
-    let change_to = "status = 'QUEUED', leased_until = NULL, attempts = attempts - 1";
-    change(core, job, change_to, vec![]).await
+    let queued = job::ActiveModel {
+        status: Set(JobStatus::Queued),
+        leased_until: Set(None),
+        attempts: Set(job.attempts - 1),
+        ..Default::default()
+    };
+    change(core, job, queued).await
 }
 
 /// Failed: again after a pause that doubles each time, or never again.
 pub async fn fail(core: &Core, job: &job::Model, error: &str) -> Result<bool, Error> {
     let error: String = error.chars().take(ERROR_LENGTH).collect();
-    if job.attempts >= ATTEMPTS_MAX {
-        let change_to = "status = 'FAILED', leased_until = NULL, last_error = ?";
-        return change(core, job, change_to, vec![error.into()]).await;
+    let mut failed = job::ActiveModel {
+        status: Set(JobStatus::Failed),
+        leased_until: Set(None),
+        last_error: Set(Some(error)),
+        ..Default::default()
+    };
+    if job.attempts < ATTEMPTS_MAX {
+        failed.status = Set(JobStatus::Queued);
+        failed.run_at = Set(core.clock.now() + pause(job.attempts));
     }
-    let again_at = core.clock.now() + pause(job.attempts);
-    let change_to = "status = 'QUEUED', leased_until = NULL, last_error = ?, run_at = ?";
-    change(core, job, change_to, vec![error.into(), again_at.into()]).await
+    change(core, job, failed).await
 }
 
 /// How long to wait after this many failures.
@@ -102,21 +143,18 @@ fn pause(failures: i32) -> Duration {
 }
 
 /// Changes a job that this worker still holds. The number of the attempt tells its claims apart.
-async fn change(
-    core: &Core,
-    job: &job::Model,
-    change_to: &str,
-    mut values: Vec<Value>,
-) -> Result<bool, Error> {
-    let text =
-        &format!("UPDATE job SET {change_to} WHERE id = ? AND status = 'RUNNING' AND attempts = ?");
-    values.extend([job.id.into(), job.attempts.into()]);
-    let values = &values;
-    let changed = core
-        .db
-        .write(|tx| async move { db::execute(&*tx, text, values.clone()).await })
-        .await?;
-    Ok(changed > 0)
+async fn change(core: &Core, job: &job::Model, change: job::ActiveModel) -> Result<bool, Error> {
+    let change = &job::Entity::update_many()
+        .set(change)
+        .filter(job::Column::Id.eq(job.id))
+        .filter(job::Column::Status.eq(JobStatus::Running))
+        .filter(job::Column::Attempts.eq(job.attempts));
+    core.db
+        .write(|tx| async move {
+            let changed = change.clone().exec(&*tx).await?;
+            Ok(changed.rows_affected > 0)
+        })
+        .await
 }
 
 #[cfg(test)]

@@ -1,11 +1,19 @@
 //! Throwing away what nobody needs any more, a little at a time so that nobody waits long.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, OnConflict},
+};
 use uuid::Uuid;
 
 use crate::{
     app::App,
-    db,
+    entity::{
+        event,
+        job::{self, JobStatus},
+        session,
+    },
     error::Error,
     id::JobId,
     jobs::{Job, row},
@@ -27,50 +35,59 @@ const ROWS: u64 = 1000;
 /// Plans the first round, unless it is planned already, or failed for good.
 pub(super) async fn ensure(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
-    let values = &row(ID, &Job::Cleanup, now, now + FIRST)?;
-    let text = "INSERT INTO job (id, kind, payload, status, attempts, created_at, run_at)
-        VALUES (?, ?, ?, 'QUEUED', 0, ?, ?)
-        ON CONFLICT (id) DO UPDATE SET status = 'QUEUED', attempts = 0, run_at = excluded.run_at
-        WHERE job.status = 'FAILED'";
+    let row = &row(ID, &Job::Cleanup, now, now + FIRST)?;
+    let if_failed = &OnConflict::column(job::Column::Id)
+        .update_columns([
+            job::Column::Status,
+            job::Column::Attempts,
+            job::Column::RunAt,
+        ])
+        .action_and_where(job::Column::Status.eq(JobStatus::Failed))
+        .to_owned();
     app.db
-        .write(|tx| async move { db::execute(&*tx, text, values.clone()).await })
-        .await?;
-    Ok(())
+        .write(|tx| async move {
+            job::Entity::insert(row.clone())
+                .on_conflict(if_failed.clone())
+                .exec_without_returning(&*tx)
+                .await?;
+            Ok(())
+        })
+        .await
 }
 
 /// One round; tells when the next one is due.
 pub(super) async fn run(app: &App) -> Result<DateTime<Utc>, Error> {
     let now = app.clock.now();
     let replay = TimeDelta::from_std(app.config.event_replay).map_err(Error::internal)?;
-    sweep(app, "event", "position", "created_at < ?", now - replay).await?;
-    sweep(app, "session", "id", "ended_at < ?", now - SESSIONS).await?;
-    sweep(app, "session", "id", "expires_at < ?", now - SESSIONS).await?;
-    sweep(
-        app,
-        "job",
-        "id",
-        "status = 'SUCCEEDED' AND run_at < ?",
-        now - JOBS,
-    )
-    .await?;
+    let old = event::Column::CreatedAt.lt(now - replay);
+    sweep(app, event::Entity, event::Column::Position, old).await?;
+    let ended = session::Column::EndedAt.lt(now - SESSIONS);
+    sweep(app, session::Entity, session::Column::Id, ended).await?;
+    let expired = session::Column::ExpiresAt.lt(now - SESSIONS);
+    sweep(app, session::Entity, session::Column::Id, expired).await?;
+    let succeeded = job::Column::Status.eq(JobStatus::Succeeded);
+    let finished = succeeded.and(job::Column::RunAt.lt(now - JOBS));
+    sweep(app, job::Entity, job::Column::Id, finished).await?;
     Ok(now + ROUND)
 }
 
 /// Deletes rows, a transaction for each thousand.
-async fn sweep(
+async fn sweep<E: EntityTrait>(
     app: &App,
-    table: &str,
-    key: &str,
-    which: &str,
-    before: DateTime<Utc>,
+    _: E,
+    key: E::Column,
+    condition: Expr,
 ) -> Result<(), Error> {
-    let text = &format!(
-        "DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {which} LIMIT {ROWS})"
-    );
+    let rows = E::find()
+        .select_only()
+        .column(key)
+        .filter(condition)
+        .limit(ROWS);
+    let delete = &E::delete_many().filter(key.in_subquery(rows.into_query()));
     loop {
         let deleted = app
             .db
-            .write(|tx| async move { db::execute(&*tx, text, [before.into()]).await })
+            .write(|tx| async move { Ok(delete.clone().exec(&*tx).await?.rows_affected) })
             .await?;
         if deleted < ROWS {
             return Ok(());
