@@ -3,12 +3,15 @@
 //! the same, or the counting would tell which names exist.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set,
+    sea_query::{Expr, OnConflict},
+};
 
 use crate::{
     core::Core,
-    db::{self, Tx},
-    entity::user,
+    db::Tx,
+    entity::{unknown_sign_in, user},
     error::{Code, Error},
     id::UserId,
 };
@@ -43,12 +46,6 @@ impl Target {
     }
 }
 
-#[derive(FromQueryResult)]
-struct Tries {
-    failed_sign_ins: i32,
-    sign_in_blocked_until: Option<DateTime<Utc>>,
-}
-
 /// Counts one try; refuses it while a pause lasts.
 pub(super) async fn count(core: &Core, target: &Target) -> Result<(), Error> {
     let now = core.clock.now();
@@ -58,47 +55,103 @@ pub(super) async fn count(core: &Core, target: &Target) -> Result<(), Error> {
 }
 
 async fn count_in(tx: &Tx, target: &Target, now: DateTime<Utc>) -> Result<(), Error> {
-    let (table, column, id): (_, _, Value) = match target {
-        Target::Account(user) => ("\"user\"", "id", (*user).into()),
-        Target::Unknown(login) => {
-            remember_in(tx, login, now).await?;
-            ("unknown_sign_in", "login", login.clone().into())
-        }
-    };
-    let lock = match tx.get_database_backend() {
-        DbBackend::Postgres => "FOR UPDATE",
-        _ => "",
-    };
-    let text = format!(
-        "SELECT failed_sign_ins, sign_in_blocked_until FROM {table} WHERE {column} = ? {lock}"
-    );
-    let tries: Option<Tries> = db::fetch_one(tx, &text, [id.clone()]).await?;
     // The account was deleted a moment ago: the password will be refused.
-    let Some(tries) = tries else { return Ok(()) };
-    if tries.failed_sign_ins >= MOST {
+    let Some((failed, blocked_until)) = load_in(tx, target, now).await? else {
+        return Ok(());
+    };
+    if failed >= MOST {
         let message = "Too many wrong passwords in a row. The password must be reset first.";
         return Err(Error::new(Code::LimitReached, message));
     }
-    if let Some(until) = tries.sign_in_blocked_until.filter(|&until| until > now) {
+    if let Some(until) = blocked_until.filter(|&until| until > now) {
         return Err(Error::rate_limited(
             (until - now).to_std().unwrap_or_default(),
         ));
     }
-    let failed = tries.failed_sign_ins + 1;
+    let failed = failed + 1;
     let blocked_until = pause(failed).map(|pause| now + pause);
-    let text = format!(
-        "UPDATE {table} SET failed_sign_ins = ?, sign_in_blocked_until = ? WHERE {column} = ?"
-    );
-    db::execute(tx, &text, [failed.into(), blocked_until.into(), id]).await?;
+    match target {
+        Target::Account(user) => {
+            user::Entity::update_many()
+                .set(user::ActiveModel {
+                    failed_sign_ins: Set(failed),
+                    sign_in_blocked_until: Set(blocked_until),
+                    ..Default::default()
+                })
+                .filter(user::Column::Id.eq(*user))
+                .exec(tx)
+                .await?
+        }
+        Target::Unknown(login) => {
+            unknown_sign_in::Entity::update_many()
+                .set(unknown_sign_in::ActiveModel {
+                    failed_sign_ins: Set(failed),
+                    sign_in_blocked_until: Set(blocked_until),
+                    ..Default::default()
+                })
+                .filter(unknown_sign_in::Column::Login.eq(login.as_slice()))
+                .exec(tx)
+                .await?
+        }
+    };
     Ok(())
 }
 
+/// Locks the target's row, and returns its number of failed attempts and the end of its pause.
+async fn load_in(
+    tx: &Tx,
+    target: &Target,
+    now: DateTime<Utc>,
+) -> Result<Option<(i32, Option<DateTime<Utc>>)>, Error> {
+    let found = match target {
+        Target::Account(user) => {
+            user::Entity::find_by_id(*user)
+                .select_only()
+                .columns([
+                    user::Column::FailedSignIns,
+                    user::Column::SignInBlockedUntil,
+                ])
+                .lock_exclusive()
+                .into_tuple()
+                .one(tx)
+                .await
+        }
+        Target::Unknown(login) => {
+            remember_in(tx, login, now).await?;
+            unknown_sign_in::Entity::find_by_id(login.clone())
+                .select_only()
+                .columns([
+                    unknown_sign_in::Column::FailedSignIns,
+                    unknown_sign_in::Column::SignInBlockedUntil,
+                ])
+                .lock_exclusive()
+                .into_tuple()
+                .one(tx)
+                .await
+        }
+    };
+    Ok(found?)
+}
+
 async fn remember_in(tx: &Tx, login: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
-    let text = "DELETE FROM unknown_sign_in WHERE tried_at < ?";
-    db::execute(tx, text, [(now - FORGET_AFTER).into()]).await?;
-    let text = "INSERT INTO unknown_sign_in (login, failed_sign_ins, tried_at) VALUES (?, 0, ?)
-                ON CONFLICT (login) DO UPDATE SET tried_at = excluded.tried_at";
-    db::execute(tx, text, [login.to_vec().into(), now.into()]).await?;
+    unknown_sign_in::Entity::delete_many()
+        .filter(unknown_sign_in::Column::TriedAt.lt(now - FORGET_AFTER))
+        .exec(tx)
+        .await?;
+    let row = unknown_sign_in::ActiveModel {
+        login: Set(login.to_vec()),
+        failed_sign_ins: Set(0),
+        sign_in_blocked_until: Set(None),
+        tried_at: Set(now),
+    };
+    unknown_sign_in::Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(unknown_sign_in::Column::Login)
+                .update_column(unknown_sign_in::Column::TriedAt)
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
 }
 
@@ -111,23 +164,36 @@ fn pause(failed: i32) -> Option<TimeDelta> {
 
 /// Takes a try back that came to no verdict, because the server was too busy to look.
 pub(super) async fn take_back(core: &Core, target: &Target) -> Result<(), Error> {
-    let (text, id): (_, Value) = match target {
-        Target::Account(user) => (
-            r#"UPDATE "user" SET failed_sign_ins = failed_sign_ins - 1, sign_in_blocked_until = NULL
-               WHERE id = ? AND failed_sign_ins > 0"#,
-            (*user).into(),
-        ),
-        Target::Unknown(login) => (
-            "UPDATE unknown_sign_in
-             SET failed_sign_ins = failed_sign_ins - 1, sign_in_blocked_until = NULL
-             WHERE login = ? AND failed_sign_ins > 0",
-            login.clone().into(),
-        ),
-    };
-    let id = &id;
     core.db
-        .write(|tx| async move { db::execute(&*tx, text, [id.clone()]).await })
-        .await?;
+        .write(|tx| async move { take_back_in(&tx, target).await })
+        .await
+}
+
+async fn take_back_in(tx: &Tx, target: &Target) -> Result<(), Error> {
+    use sea_orm::ExprTrait;
+
+    match target {
+        Target::Account(user) => {
+            let failed = user::Column::FailedSignIns;
+            user::Entity::update_many()
+                .col_expr(failed, Expr::col(failed).sub(1))
+                .col_expr(user::Column::SignInBlockedUntil, Expr::null())
+                .filter(user::Column::Id.eq(*user))
+                .filter(failed.gt(0))
+                .exec(tx)
+                .await?
+        }
+        Target::Unknown(login) => {
+            let failed = unknown_sign_in::Column::FailedSignIns;
+            unknown_sign_in::Entity::update_many()
+                .col_expr(failed, Expr::col(failed).sub(1))
+                .col_expr(unknown_sign_in::Column::SignInBlockedUntil, Expr::null())
+                .filter(unknown_sign_in::Column::Login.eq(login.as_slice()))
+                .filter(failed.gt(0))
+                .exec(tx)
+                .await?
+        }
+    };
     Ok(())
 }
 

@@ -1,12 +1,12 @@
 //! Signing in, and proving again who one is. Unknown names cost, count and say what wrong passwords do.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
 use super::lockout::{self, Target};
 use crate::{
     auth::password,
     core::Core,
-    db::{self, Tx},
+    db::Tx,
     domain::{
         sessions::{self, Device, SignedIn},
         users,
@@ -93,14 +93,22 @@ pub(super) async fn proven_in(
     new_hash: Option<&str>,
 ) -> Result<(), Error> {
     let stored = user.password_hash.as_deref();
-    let changed = db::execute(
-        tx,
-        r#"UPDATE "user" SET failed_sign_ins = 0, sign_in_blocked_until = NULL, password_hash = ?
-           WHERE id = ? AND password_hash IS NOT DISTINCT FROM ?"#,
-        [new_hash.or(stored).into(), user.id.into(), stored.into()],
-    )
-    .await?;
-    if changed == 0 {
+    let is_unchanged = match stored {
+        Some(hash) => user::Column::PasswordHash.eq(hash),
+        None => user::Column::PasswordHash.is_null(),
+    };
+    let updated = user::Entity::update_many()
+        .set(user::ActiveModel {
+            failed_sign_ins: Set(0),
+            sign_in_blocked_until: Set(None),
+            password_hash: Set(new_hash.or(stored).map(str::to_owned)),
+            ..Default::default()
+        })
+        .filter(user::Column::Id.eq(user.id))
+        .filter(is_unchanged)
+        .exec(tx)
+        .await?;
+    if updated.rows_affected == 0 {
         return Err(wrong("The password was changed just now."));
     }
     Ok(())

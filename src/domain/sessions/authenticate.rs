@@ -1,27 +1,22 @@
 //! Who sent an access token.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::FromQueryResult;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
 
 use crate::{
     auth::{session_cache::CachedSession, token::Access},
     core::Core,
-    db,
     domain::sessions::Viewer,
-    entity::user::ServerRole,
+    entity::{
+        session,
+        user::{self, ServerRole},
+    },
     error::Error,
     id::SessionId,
 };
 
 /// `last_used_at` is as exact as this: writing it with each request would cost more than it tells.
 const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
-
-#[derive(FromQueryResult)]
-struct Holder {
-    role: ServerRole,
-    last_used_at: DateTime<Utc>,
-    expires_at: DateTime<Utc>,
-}
 
 /// Who sent this access token. The session behind it is looked up, or was a moment ago and none has ended since, so
 /// that ending one works at once.
@@ -58,19 +53,23 @@ pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
 }
 
 async fn look_up(core: &Core, access: &Access, endings: u64) -> Result<CachedSession, Error> {
-    let found: Option<Holder> = db::fetch_one(
-        core.db.read(),
-        r#"SELECT u.role, s.last_used_at, s.expires_at FROM session s JOIN "user" u ON u.id = s.user_id
-           WHERE s.id = ? AND s.user_id = ? AND s.ended_at IS NULL"#,
-        [access.session.into(), access.user.into()],
-    )
-    .await?;
-    let holder = found.ok_or_else(Error::unauthenticated)?;
+    let found: Option<(ServerRole, DateTime<Utc>, DateTime<Utc>)> =
+        session::Entity::find_by_id(access.session)
+            .inner_join(user::Entity)
+            .filter(session::Column::UserId.eq(access.user))
+            .filter(session::Column::EndedAt.is_null())
+            .select_only()
+            .column(user::Column::Role)
+            .columns([session::Column::LastUsedAt, session::Column::ExpiresAt])
+            .into_tuple()
+            .one(core.db.read())
+            .await?;
+    let (role, last_used_at, expires_at) = found.ok_or_else(Error::unauthenticated)?;
     let known = CachedSession {
         user: access.user,
-        role: holder.role,
-        last_used_at: holder.last_used_at,
-        expires_at: holder.expires_at,
+        role,
+        last_used_at,
+        expires_at,
         endings,
     };
     core.sessions.remember(access.session, known);
@@ -81,12 +80,11 @@ async fn look_up(core: &Core, access: &Access, endings: u64) -> Result<CachedSes
 fn touch(core: &Core, session: SessionId, now: DateTime<Utc>) {
     let db = core.db.clone();
     core.tasks.spawn(async move {
-        let values = [now.into(), session.into(), (now - TOUCH_EVERY).into()];
-        let text = "UPDATE session SET last_used_at = ? WHERE id = ? AND last_used_at <= ?";
-        let written = db.write(|tx| {
-            let values = values.clone();
-            async move { db::execute(&*tx, text, values).await }
-        });
+        let update = &session::Entity::update_many()
+            .col_expr(session::Column::LastUsedAt, Expr::value(now))
+            .filter(session::Column::Id.eq(session))
+            .filter(session::Column::LastUsedAt.lte(now - TOUCH_EVERY));
+        let written = db.write(|tx| async move { Ok(update.clone().exec(&*tx).await?) });
         if let Err(error) = written.await {
             tracing::warn!(%error, session.id = %session, "a session's last use was not noted");
         }

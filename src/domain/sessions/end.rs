@@ -1,13 +1,13 @@
 //! Ending sessions. Each end is an event on the person's stream, which closes their sockets.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
 use crate::{
     core::Core,
-    db::{self, Tx},
+    db::Tx,
     domain::sessions::Viewer,
-    entity::session::SessionEndReason,
+    entity::session::{self, SessionEndReason},
     error::{Error, Problem},
     id::{SessionId, UserId},
     live::log::{self, Change, Stream},
@@ -27,11 +27,6 @@ pub enum Which<'a> {
     These(&'a [SessionId]),
 }
 
-#[derive(FromQueryResult)]
-struct Ended {
-    id: SessionId,
-}
-
 /// Ends sessions of a person and tells which; those that had ended already, or are somebody else's,
 /// are passed over.
 pub async fn end_in(
@@ -41,30 +36,24 @@ pub async fn end_in(
     reason: SessionEndReason,
     at: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, Error> {
-    let mut values: Vec<Value> = vec![at.into(), reason.into(), user.into()];
-    let these = match which {
-        Which::All => String::new(),
-        Which::AllBut(session) => {
-            values.push(session.into());
-            "AND id <> ?".to_owned()
-        }
+    let update = session::Entity::update_many()
+        .set(session::ActiveModel {
+            ended_at: Set(Some(at)),
+            end_reason: Set(Some(reason)),
+            ..Default::default()
+        })
+        .filter(session::Column::UserId.eq(user))
+        .filter(session::Column::EndedAt.is_null());
+    let update = match which {
+        Which::All => update,
+        Which::AllBut(session) => update.filter(session::Column::Id.ne(session)),
         Which::These([]) => return Ok(vec![]),
         Which::These(sessions) => {
-            values.extend(sessions.iter().map(|&session| Value::from(session)));
-            format!("AND id IN ({})", db::placeholders(sessions.len()))
+            update.filter(session::Column::Id.is_in(sessions.iter().copied()))
         }
     };
-    let text = format!(
-        "UPDATE session SET ended_at = ?, end_reason = ?
-         WHERE user_id = ? AND ended_at IS NULL {these} RETURNING id"
-    );
-    let rows = tx
-        .query_all_raw(db::sql(tx.get_database_backend(), &text, values))
-        .await?;
-    let mut ended = rows
-        .iter()
-        .map(|row| Ended::from_query_result(row, "").map(|row| row.id))
-        .collect::<Result<Vec<_>, _>>()?;
+    let rows = update.exec_with_returning(tx).await?;
+    let mut ended: Vec<_> = rows.into_iter().map(|row| row.id).collect();
     ended.sort_unstable();
     tx.invalidate_sessions_on_commit();
     let changes: Vec<_> = ended

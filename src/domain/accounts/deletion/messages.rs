@@ -3,12 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait, Value, sea_query::Expr,
+};
 
 use super::Disposal;
 use crate::{
     db::{self, Tx},
     domain::{messages::path, notifications},
+    entity::{
+        mention,
+        message::{self, MessageKind},
+        message_revision,
+    },
     error::Error,
     id::{ConversationId, MessageId, ThreadId, UserId},
     live::log::Change,
@@ -33,14 +41,20 @@ pub(super) async fn dispose_in(
     disposal: Disposal,
     at: DateTime<Utc>,
 ) -> Result<Vec<Change>, Error> {
-    let sent: Vec<Sent> = db::fetch_all(
-        tx,
-        "SELECT id, root_id, path FROM message
-         WHERE sender_id = ? AND conversation_id = ? AND deleted_at IS NULL AND kind = 'USER'
-         ORDER BY seq",
-        [user.into(), conversation.into()],
-    )
-    .await?;
+    let sent: Vec<Sent> = message::Entity::find()
+        .select_only()
+        .columns([
+            message::Column::Id,
+            message::Column::RootId,
+            message::Column::Path,
+        ])
+        .filter(sent_by(user, conversation))
+        .filter(message::Column::Kind.eq(MessageKind::User))
+        .filter(message::Column::DeletedAt.is_null())
+        .order_by_asc(message::Column::Seq)
+        .into_model()
+        .all(tx)
+        .await?;
     if disposal == Disposal::Anonymize {
         forget_keys_in(tx, user, conversation).await?;
         let changes = sent
@@ -62,11 +76,19 @@ pub(super) async fn dispose_in(
     Ok(deleted.chain(changed).collect())
 }
 
+fn sent_by(user: UserId, conversation: ConversationId) -> Condition {
+    Condition::all()
+        .add(message::Column::SenderId.eq(user))
+        .add(message::Column::ConversationId.eq(conversation))
+}
+
 /// The client's own keys may say anything, and nobody will repeat these messages.
 async fn forget_keys_in(tx: &Tx, user: UserId, conversation: ConversationId) -> Result<(), Error> {
-    let text = "UPDATE message SET client_message_id = NULL
-                WHERE sender_id = ? AND conversation_id = ?";
-    db::execute(tx, text, [user.into(), conversation.into()]).await?;
+    message::Entity::update_many()
+        .col_expr(message::Column::ClientMessageId, Expr::null())
+        .filter(sent_by(user, conversation))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
@@ -78,17 +100,29 @@ async fn erase_in(
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
     notifications::forget_sender_in(tx, user, conversation, at).await?;
-    for table in ["message_revision", "mention"] {
-        let text = format!(
-            "DELETE FROM {table} WHERE message_id IN (SELECT id FROM message
-                 WHERE sender_id = ? AND conversation_id = ? AND kind = 'USER')"
-        );
-        db::execute(tx, &text, [user.into(), conversation.into()]).await?;
-    }
-    let text = "UPDATE message SET body = NULL, content_hash = NULL, client_message_id = NULL,
-                    deleted_at = COALESCE(deleted_at, ?)
-                WHERE sender_id = ? AND conversation_id = ? AND kind = 'USER'";
-    db::execute(tx, text, [at.into(), user.into(), conversation.into()]).await?;
+    let own = sent_by(user, conversation).add(message::Column::Kind.eq(MessageKind::User));
+    let ids = message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
+        .filter(own.clone())
+        .into_query();
+    message_revision::Entity::delete_many()
+        .filter(message_revision::Column::MessageId.in_subquery(ids.clone()))
+        .exec(tx)
+        .await?;
+    mention::Entity::delete_many()
+        .filter(mention::Column::MessageId.in_subquery(ids))
+        .exec(tx)
+        .await?;
+    let deleted_at = Expr::col(message::Column::DeletedAt).if_null(at);
+    message::Entity::update_many()
+        .col_expr(message::Column::Body, Expr::null())
+        .col_expr(message::Column::ContentHash, Expr::null())
+        .col_expr(message::Column::ClientMessageId, Expr::null())
+        .col_expr(message::Column::DeletedAt, deleted_at)
+        .filter(own)
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
@@ -138,6 +172,7 @@ async fn uncount_in(
             values.extend([(*place).into(), loss.direct.into(), loss.below.into()]);
         }
         values.push(conversation.into());
+        // SQL, because each row loses another number of replies: one statement reads them from a table of values.
         let text = format!(
             "WITH loss (seq, direct, below) AS (VALUES {})
              UPDATE message SET reply_count = reply_count - loss.direct,
@@ -156,6 +191,7 @@ async fn uncount_in(
         for &(&thread, &count) in some {
             values.extend([thread.into(), count.into()]);
         }
+        // SQL, because each row loses another number of replies.
         let text = format!(
             "WITH loss (id, replies) AS (VALUES {})
              UPDATE thread SET reply_count = reply_count - loss.replies

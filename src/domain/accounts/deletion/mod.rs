@@ -5,7 +5,9 @@ mod messages;
 mod preview;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, Value,
+};
 
 use super::sign_in;
 use crate::{
@@ -17,8 +19,8 @@ use crate::{
         users,
     },
     entity::{
-        conversation::ConversationKind, participant::ParticipantRole, session::SessionEndReason,
-        user,
+        conversation::ConversationKind, message_revision, participant::ParticipantRole,
+        session::SessionEndReason, user,
     },
     error::{Error, Problem},
     id::{ConversationId, UserId},
@@ -100,13 +102,15 @@ async fn delete_in(
     }
     if disposal == Disposal::Delete {
         // Edits of what others sent.
-        let text = "DELETE FROM message_revision WHERE editor_id = ?";
-        db::execute(tx, text, [user.id.into()]).await?;
+        message_revision::Entity::delete_many()
+            .filter(message_revision::Column::EditorId.eq(user.id))
+            .exec(tx)
+            .await?;
     }
     let reason = SessionEndReason::AccountDeleted;
     sessions::end_in(tx, user.id, Which::All, reason, at).await?;
     // Everything else that is theirs goes with the row; what outlives them loses its name.
-    db::execute(tx, r#"DELETE FROM "user" WHERE id = ?"#, [user.id.into()]).await?;
+    user::Entity::delete_by_id(user.id).exec(tx).await?;
     Ok(())
 }
 
@@ -138,7 +142,8 @@ impl Place {
     }
 }
 
-/// Reads every place of a person; the caller adds the WHERE clause's end.
+/// Selects the conversations of a user with the counts that decide what becomes of them. SQL, because both counts are
+/// correlated subqueries. Binds the user five times.
 const PLACES: &str = "SELECT c.id, c.kind, own.role,
         (SELECT COUNT(*) FROM participant o
             WHERE o.conversation_id = c.id AND o.user_id <> ?) AS others,
@@ -153,6 +158,7 @@ const PLACES: &str = "SELECT c.id, c.kind, own.role,
 /// The person's places, locked in the order in which everybody locks them.
 async fn lock_places_in(tx: &Tx, user: UserId) -> Result<Vec<Place>, Error> {
     if tx.get_database_backend() == DbBackend::Postgres {
+        // SQL, because only the locks matter: the rows stay in the database.
         let text = "SELECT id FROM conversation
             WHERE id IN (SELECT conversation_id FROM participant WHERE user_id = ?)
                OR id IN (SELECT conversation_id FROM message WHERE sender_id = ?)
