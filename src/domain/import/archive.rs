@@ -5,13 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Group, History, ImportedRef, Member, Person, ROWS, group_in, members_in, people_in};
 use crate::{
     db::{self, Db, Tx},
-    domain::users,
-    entity::{participant::ParticipantRole, user},
+    domain::{participants, users},
+    entity::{conversation, message, participant::ParticipantRole, user},
     error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
@@ -100,6 +100,7 @@ pub async fn mark_read(db: &Db, archive: &Archive, owners: &[UserId]) -> Result<
     if owners.is_empty() {
         return Ok(());
     }
+    // SQL, because the new value is a subquery that depends on the row.
     let text = &format!(
         "UPDATE participant SET read_floor_seq =
              (SELECT last_seq FROM conversation WHERE id = participant.conversation_id)
@@ -209,24 +210,17 @@ async fn join_in(
     people: &[UserId],
     owners: &[UserId],
 ) -> Result<(), Error> {
-    let text = "SELECT id FROM conversation WHERE id = ?";
-    let exists = tx.query_one_raw(db::sql(tx.get_database_backend(), text, [group.id.into()]));
-    if exists.await?.is_none() {
+    let existing = conversation::Entity::find_by_id(group.id).one(tx).await?;
+    if existing.is_none() {
         group_in(tx, group).await?;
     }
-    let text = "SELECT user_id FROM participant WHERE conversation_id = ?";
-    let rows = tx
-        .query_all_raw(db::sql(tx.get_database_backend(), text, [group.id.into()]))
-        .await?;
-    let mut here: HashSet<UserId> = rows
-        .iter()
-        .map(|row| row.try_get_by_index(0))
-        .collect::<Result<_, _>>()?;
+    let present = participants::ids_in(tx, group.id).await?;
+    let mut present: HashSet<UserId> = present.into_iter().collect();
     let as_owners = owners.iter().map(|user| (*user, ParticipantRole::Owner));
     let as_members = people.iter().map(|user| (*user, ParticipantRole::Member));
     let members: Vec<Member> = as_owners
         .chain(as_members)
-        .filter(|(user, _)| here.insert(*user))
+        .filter(|(user, _)| present.insert(*user))
         .map(|(user, role)| Member {
             id: ParticipantId::mint(),
             user,
@@ -254,11 +248,23 @@ async fn messages(
     id: ConversationId,
     deepest: i32,
 ) -> Result<(History, HashMap<String, usize>), Error> {
-    let text =
-        "SELECT id, sender_id, parent_id, root_id, depth, path, client_message_id FROM message
-         WHERE conversation_id = ? AND client_message_id LIKE ? ORDER BY seq";
-    let values = [id.into(), format!("{KEY_PREFIX}%").into()];
-    let rows: Vec<Found> = db::fetch_all(db.read(), text, values).await?;
+    let rows: Vec<Found> = message::Entity::find()
+        .select_only()
+        .columns([
+            message::Column::Id,
+            message::Column::SenderId,
+            message::Column::ParentId,
+            message::Column::RootId,
+            message::Column::Depth,
+            message::Column::Path,
+            message::Column::ClientMessageId,
+        ])
+        .filter(message::Column::ConversationId.eq(id))
+        .filter(message::Column::ClientMessageId.starts_with(KEY_PREFIX))
+        .order_by_asc(message::Column::Seq)
+        .into_model()
+        .all(db.read())
+        .await?;
     let mut history = History::new(id, deepest);
     let mut by_id = HashMap::with_capacity(rows.len());
     let mut numbers = HashMap::with_capacity(rows.len());

@@ -4,12 +4,19 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, FromQueryResult, Set, Value,
+    sea_query::{Expr, OnConflict},
+};
 
 use super::ROWS;
 use crate::{
     db::{self, Tx, ValuesCte},
     domain::messages::path,
+    entity::{
+        message::{self, MessageKind, MessagePriority},
+        thread,
+    },
     error::Error,
     id::{ConversationId, MessageId, UserId},
 };
@@ -151,6 +158,7 @@ impl History {
         (last_root, roots): (i32, i32),
         latest: DateTime<Utc>,
     ) -> Result<(i32, i32), Error> {
+        // SQL, because it returns two columns, and the new values depend on the old ones.
         let text = "UPDATE conversation SET last_seq = last_seq + ?,
                  last_root_seq = CASE WHEN ? > 0 THEN last_seq + ? ELSE last_root_seq END,
                  root_count = root_count + ?,
@@ -310,40 +318,34 @@ impl History {
         rows: &[Row],
         messages: &[ImportedMessage],
     ) -> Result<(), Error> {
-        const COLUMNS: usize = 17;
         let pairs: Vec<(&Row, &ImportedMessage)> = rows.iter().zip(messages).collect();
         for some in pairs.chunks(ROWS) {
-            let mut values: Vec<Value> = Vec::with_capacity(some.len() * COLUMNS);
-            for (row, message) in some {
+            let rows = some.iter().map(|(row, message)| {
                 let parent = row.known.parent.and_then(|number| self.id_of(rows, number));
-                values.extend([
-                    message.id.into(),
-                    self.conversation.into(),
-                    row.seq.into(),
-                    message.sender.into(),
-                    parent.into(),
-                    parent.map(|_| row.known.root).into(),
-                    row.known.depth.into(),
-                    row.known.path.clone().into(),
-                    row.replies.into(),
-                    row.descendants.into(),
-                    row.root_count.into(),
-                    row.sender_root_count.into(),
-                    "USER".into(),
-                    "NORMAL".into(),
-                    message.body.clone().into(),
-                    message.key.clone().into(),
-                    message.at.into(),
-                ]);
-            }
-            let text = format!(
-                "INSERT INTO message (id, conversation_id, seq, sender_id, parent_id, root_id, depth, path,
-                     reply_count, descendant_count, root_count, sender_root_count, kind, priority, body,
-                     client_message_id, created_at)
-                 VALUES {}",
-                tuples(some.len(), COLUMNS)
-            );
-            db::execute(tx, &text, values).await?;
+                message::ActiveModel {
+                    id: Set(message.id),
+                    conversation_id: Set(self.conversation),
+                    seq: Set(row.seq),
+                    sender_id: Set(Some(message.sender)),
+                    parent_id: Set(parent),
+                    root_id: Set(parent.map(|_| row.known.root)),
+                    depth: Set(row.known.depth),
+                    path: Set(row.known.path.clone()),
+                    reply_count: Set(row.replies),
+                    descendant_count: Set(row.descendants),
+                    root_count: Set(row.root_count),
+                    sender_root_count: Set(Some(row.sender_root_count)),
+                    kind: Set(MessageKind::User),
+                    priority: Set(MessagePriority::Normal),
+                    body: Set(Some(message.body.clone())),
+                    client_message_id: Set(message.key.clone()),
+                    created_at: Set(message.at),
+                    ..Default::default()
+                }
+            });
+            message::Entity::insert_many(rows)
+                .exec_without_returning(tx)
+                .await?;
         }
         Ok(())
     }
@@ -361,6 +363,7 @@ impl History {
             .filter_map(|(number, counts)| Some((self.known.get(*number)?.id, counts)))
             .collect();
         for some in counts.chunks(ROWS) {
+            // SQL, because each row gets another number of replies.
             let text = format!(
                 "WITH added (id, replies, descendants) AS (VALUES {})
                  UPDATE message SET reply_count = reply_count + added.replies,
@@ -381,28 +384,33 @@ impl History {
         tx: &Tx,
         threads: &BTreeMap<MessageId, Growth>,
     ) -> Result<(), Error> {
+        use sea_orm::ExprTrait;
+
         let threads: Vec<_> = threads.iter().collect();
         for some in threads.chunks(ROWS) {
-            let text = format!(
-                "INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
-                 VALUES {}
-                 ON CONFLICT (id) DO UPDATE SET
-                     reply_count = thread.reply_count + excluded.reply_count,
-                     last_reply_seq = excluded.last_reply_seq,
-                     last_activity_at = CASE WHEN thread.last_activity_at < excluded.last_activity_at
-                         THEN excluded.last_activity_at ELSE thread.last_activity_at END",
-                tuples(some.len(), 5)
-            );
-            let values = some.iter().flat_map(|(root, growth)| {
-                [
-                    (**root).into(),
-                    self.conversation.into(),
-                    growth.replies.into(),
-                    growth.last_seq.into(),
-                    growth.last_at.into(),
-                ]
+            let rows = some.iter().map(|(root, growth)| thread::ActiveModel {
+                id: Set((**root).into()),
+                conversation_id: Set(self.conversation),
+                reply_count: Set(growth.replies),
+                last_reply_seq: Set(growth.last_seq),
+                last_activity_at: Set(growth.last_at),
             });
-            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
+            let current = |column| Expr::col((thread::Entity, column));
+            let new = |column: thread::Column| Expr::col(("excluded", column));
+            let (replies, last_at) = (thread::Column::ReplyCount, thread::Column::LastActivityAt);
+            let is_later = current(last_at).lt(new(last_at));
+            let mut grown = OnConflict::column(thread::Column::Id);
+            grown
+                .update_column(thread::Column::LastReplySeq)
+                .value(replies, current(replies).add(new(replies)))
+                .value(
+                    last_at,
+                    Expr::case(is_later, new(last_at)).finally(current(last_at)),
+                );
+            thread::Entity::insert_many(rows)
+                .on_conflict(grown)
+                .exec_without_returning(tx)
+                .await?;
         }
         Ok(())
     }
@@ -412,6 +420,7 @@ impl History {
         let mut follows: Vec<_> = follows.into_iter().collect();
         follows.sort_unstable();
         for some in follows.chunks(ROWS) {
+            // SQL, because it inserts only the pairs whose user still takes part.
             let text = format!(
                 "WITH wanted (user_id, thread_id) AS (VALUES {})
                  INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)

@@ -4,12 +4,16 @@
 pub mod typing;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{Condition, DbBackend, FromQueryResult, Value, sea_query::Expr};
+use sea_orm::{
+    Condition, DbBackend, EntityTrait, ExprTrait, FromQueryResult, Set, Value,
+    sea_query::{Expr, OnConflict},
+};
 
 use crate::{
     core::Core,
     db::{self, Tx},
     domain::sessions::Viewer,
+    entity::presence::{self, PresenceStatus},
     error::{Error, Problem},
     id::UserId,
 };
@@ -17,41 +21,11 @@ use crate::{
 /// Longest text about being around, in characters.
 const TEXT: usize = 100;
 
-/// Whether someone is around.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Active now.
-    Online,
-    /// Connected but idle.
-    Away,
-    /// Asked not to be disturbed.
-    Busy,
-    /// Not connected, or not shared.
-    Offline,
-}
-
-impl Status {
-    const ALL: [Self; 4] = [Self::Online, Self::Away, Self::Busy, Self::Offline];
-
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Online => "ONLINE",
-            Self::Away => "AWAY",
-            Self::Busy => "BUSY",
-            Self::Offline => "OFFLINE",
-        }
-    }
-
-    fn from_text(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == text)
-    }
-}
-
 /// What one person sees of another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Presence {
     /// Whether they are around.
-    pub status: Status,
+    pub status: PresenceStatus,
     /// Their own words about that.
     pub text: Option<String>,
     /// When they were last active.
@@ -65,7 +39,7 @@ struct Row {
     id: UserId,
     last_active_at: Option<DateTime<Utc>>,
     is_shared: Option<bool>,
-    status: Option<String>,
+    status: Option<PresenceStatus>,
     status_text: Option<String>,
     lapses_at: Option<DateTime<Utc>>,
     is_connected: bool,
@@ -78,7 +52,7 @@ impl Row {
         let is_own = self.id == viewer.user;
         if !(is_own || is_shared && self.is_contact) {
             return Presence {
-                status: Status::Offline,
+                status: PresenceStatus::Offline,
                 text: None,
                 last_active_at: None,
                 is_shared,
@@ -86,12 +60,11 @@ impl Row {
         }
         let stands = self.lapses_at.is_none_or(|at| at > now);
         let chosen = self.status.filter(|_| stands);
-        let chosen = chosen.and_then(|text| Status::from_text(&text));
-        let is_hidden = !is_own && chosen == Some(Status::Offline);
+        let is_hidden = !is_own && chosen == Some(PresenceStatus::Offline);
         Presence {
             status: match chosen {
-                _ if !self.is_connected => Status::Offline,
-                chosen => chosen.unwrap_or(Status::Online),
+                _ if !self.is_connected => PresenceStatus::Offline,
+                chosen => chosen.unwrap_or(PresenceStatus::Online),
             },
             text: self.status_text.filter(|_| stands),
             last_active_at: self.last_active_at.filter(|_| !is_hidden),
@@ -107,6 +80,7 @@ pub async fn seen(
     people: &[UserId],
 ) -> Result<Vec<(UserId, Presence)>, Error> {
     let now = core.clock.now();
+    // SQL, because it joins five tables.
     let text = format!(
         r#"SELECT u.id, u.last_active_at, p.is_shared, p.status, p.status_text, p.lapses_at,
                EXISTS (SELECT 1 FROM connected c JOIN node n ON n.id = c.node_id
@@ -147,7 +121,7 @@ pub fn online(backend: DbBackend, viewer: &Viewer, now: DateTime<Utc>) -> Condit
 #[derive(Clone, Debug)]
 pub struct NewPresence {
     /// The state.
-    pub status: Status,
+    pub status: PresenceStatus,
     /// New words: none leaves them, an empty some clears them.
     pub text: Option<Option<String>>,
     /// When state and words lapse; none to keep them.
@@ -172,27 +146,30 @@ pub async fn set(core: &Core, viewer: &Viewer, new: NewPresence) -> Result<(), E
         problems.push(Problem::new("expiresAt", "INVALID", message));
     }
     Error::check(problems)?;
-    let status = new.status.as_str();
-    let (keeps_text, text) = (text.is_none(), text.flatten());
-    let text = &text;
+    let mut replaced = vec![presence::Column::Status, presence::Column::LapsesAt];
+    if text.is_some() {
+        replaced.push(presence::Column::StatusText);
+    }
+    let row = presence::ActiveModel {
+        user_id: Set(viewer.user),
+        status: Set(Some(new.status)),
+        status_text: Set(text.flatten()),
+        lapses_at: Set(new.lapses_at),
+        changed_at: Set(now),
+        ..Default::default()
+    };
+    let is_noticed = stored(presence::Column::IsShared).eq(true);
+    let row = &row;
+    let replace = &OnConflict::column(presence::Column::UserId)
+        .update_columns(replaced)
+        .value(presence::Column::ChangedAt, changed_if(is_noticed))
+        .to_owned();
     core.db
         .write(|tx| async move {
-            let statement =
-                "INSERT INTO presence (user_id, status, status_text, lapses_at, changed_at)
-                 VALUES (?, ?, ?, ?, ?)
-                 ON CONFLICT (user_id) DO UPDATE SET status = excluded.status,
-                    status_text = CASE WHEN ? THEN presence.status_text ELSE excluded.status_text END,
-                    lapses_at = excluded.lapses_at, changed_at = CASE WHEN presence.is_shared
-                        THEN excluded.changed_at ELSE presence.changed_at END";
-            let values: [Value; 6] = [
-                viewer.user.into(),
-                status.into(),
-                text.clone().into(),
-                new.lapses_at.into(),
-                now.into(),
-                keeps_text.into(),
-            ];
-            db::execute(&*tx, statement, values).await?;
+            presence::Entity::insert(row.clone())
+                .on_conflict(replace.clone())
+                .exec_without_returning(&*tx)
+                .await?;
             tx.notify_ephemeral_on_commit();
             Ok(())
         })
@@ -206,11 +183,35 @@ pub(super) async fn share_in(
     is_shared: bool,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let text = "INSERT INTO presence (user_id, is_shared, changed_at) VALUES (?, ?, ?)
-        ON CONFLICT (user_id) DO UPDATE SET is_shared = excluded.is_shared,
-            changed_at = CASE WHEN presence.is_shared <> excluded.is_shared
-                THEN excluded.changed_at ELSE presence.changed_at END";
-    db::execute(tx, text, [viewer.user.into(), is_shared.into(), now.into()]).await?;
+    let row = presence::ActiveModel {
+        user_id: Set(viewer.user),
+        is_shared: Set(is_shared),
+        changed_at: Set(now),
+        ..Default::default()
+    };
+    let is_noticed = stored(presence::Column::IsShared).ne(is_shared);
+    presence::Entity::insert(row)
+        .on_conflict(
+            OnConflict::column(presence::Column::UserId)
+                .update_column(presence::Column::IsShared)
+                .value(presence::Column::ChangedAt, changed_if(is_noticed))
+                .to_owned(),
+        )
+        .exec_without_returning(tx)
+        .await?;
     tx.notify_ephemeral_on_commit();
     Ok(())
+}
+
+/// The column as it is before the insert replaces it.
+fn stored(column: presence::Column) -> Expr {
+    Expr::col((presence::Entity, column))
+}
+
+/// The new time of the last change if others see a difference, or else the stored one.
+fn changed_if(is_noticed: Expr) -> Expr {
+    let changed_at = presence::Column::ChangedAt;
+    Expr::case(is_noticed, Expr::col(("excluded", changed_at)))
+        .finally(stored(changed_at))
+        .into()
 }

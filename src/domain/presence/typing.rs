@@ -1,12 +1,13 @@
 //! Who is typing: leases that lapse by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{EntityTrait, FromQueryResult, Set, Value, sea_query::OnConflict};
 
 use crate::{
     core::Core,
     db,
     domain::{access, sessions::Viewer, threads},
+    entity::typing,
     error::Error,
     id::{ConversationId, ThreadId, UserId},
 };
@@ -24,10 +25,6 @@ pub async fn set(
     thread: Option<ThreadId>,
     is_typing: bool,
 ) -> Result<Option<DateTime<Utc>>, Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        expires_at: DateTime<Utc>,
-    }
     let db = core.db.read();
     access::conversation_read(db, viewer, conversation).await?;
     if let Some(id) = thread
@@ -37,8 +34,9 @@ pub async fn set(
     }
     let now = core.clock.now();
     let place = thread.map_or(conversation.0, |thread| thread.0);
-    let text = "SELECT expires_at FROM typing WHERE place_id = ? AND user_id = ?";
-    let found: Option<Row> = db::fetch_one(db, text, [place.into(), viewer.user.into()]).await?;
+    let found = typing::Entity::find_by_id((place, viewer.user))
+        .one(db)
+        .await?;
     let known = found.map(|row| row.expires_at).filter(|at| *at > now);
     match (known, is_typing) {
         (None, false) => return Ok(None),
@@ -48,20 +46,22 @@ pub async fn set(
     let expires_at = if is_typing { now + LEASE } else { now };
     core.db
         .write(|tx| async move {
-            let text = "INSERT INTO typing
-                    (place_id, user_id, conversation_id, thread_id, expires_at, changed_at)
-                 VALUES (?, ?, ?, ?, ?, ?)
-                 ON CONFLICT (place_id, user_id) DO UPDATE SET
-                    expires_at = excluded.expires_at, changed_at = excluded.changed_at";
-            let values: [Value; 6] = [
-                place.into(),
-                viewer.user.into(),
-                conversation.into(),
-                thread.into(),
-                expires_at.into(),
-                now.into(),
-            ];
-            db::execute(&*tx, text, values).await?;
+            let row = typing::ActiveModel {
+                place_id: Set(place),
+                user_id: Set(viewer.user),
+                conversation_id: Set(conversation),
+                thread_id: Set(thread),
+                expires_at: Set(expires_at),
+                changed_at: Set(now),
+            };
+            typing::Entity::insert(row)
+                .on_conflict(
+                    OnConflict::columns([typing::Column::PlaceId, typing::Column::UserId])
+                        .update_columns([typing::Column::ExpiresAt, typing::Column::ChangedAt])
+                        .to_owned(),
+                )
+                .exec_without_returning(&*tx)
+                .await?;
             tx.notify_ephemeral_on_commit();
             Ok(())
         })
@@ -81,6 +81,7 @@ pub async fn of(
         conversation_id: ConversationId,
         user_id: UserId,
     }
+    // SQL, because the join has two columns: whoever has left the conversation does not count.
     let text = format!(
         "SELECT t.conversation_id, t.user_id FROM typing t
          JOIN participant p ON p.conversation_id = t.conversation_id AND p.user_id = t.user_id

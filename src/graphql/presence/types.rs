@@ -3,14 +3,15 @@
 use async_graphql::{Enum, InputObject, MaybeUndefined, SimpleObject};
 
 use crate::{
-    domain::presence::{NewPresence, Status},
+    domain::presence::NewPresence,
+    entity::presence,
     graphql::{scalars::DateTime, users::types::User},
     id::{ConversationId, ThreadId},
 };
 
 /// Whether someone is available.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
-#[graphql(remote = "Status")]
+#[graphql(remote = "presence::PresenceStatus")]
 pub enum PresenceStatus {
     /// Active now.
     Online,

@@ -3,8 +3,10 @@
 use async_graphql::{Context, InputObject, Object, OneofObject};
 
 use crate::{
-    domain::presence::Status,
-    entity::user::{self, Visibility},
+    entity::{
+        presence,
+        user::{self, Visibility},
+    },
     graphql::{
         connection::connection,
         context::{caller, loaders},
@@ -117,7 +119,9 @@ impl User {
     /// Their presence; OFFLINE when they do not share it.
     async fn presence(&self, ctx: &Context<'_>) -> Result<PresenceStatus> {
         let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;
-        let status = seen.map_or(Status::Offline, |presence| presence.status);
+        let status = seen.map_or(presence::PresenceStatus::Offline, |presence| {
+            presence.status
+        });
         Ok(status.into())
     }
 
