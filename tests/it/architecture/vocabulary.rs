@@ -35,6 +35,7 @@ const GRAPHQL_TWINS: &[&str] = &[
     "NotificationLevel",
     "NotificationType",
     "ParticipantRole",
+    "PresenceStatus",
     "ServerRole",
     "SessionEndReason",
     "SignUpPolicy",
