@@ -18,7 +18,7 @@ use super::{
     connection_limit::{ConnectionInfo, ConnectionLimit, network},
     router::routes,
     state::AppState,
-    write_timeout::WriteTimeout,
+    write_timeout,
 };
 use crate::{app::App, error::Error};
 
@@ -103,7 +103,7 @@ async fn serve_connection(
         .header_read_timeout(HEADER_TIMEOUT)
         .max_buf_size(HEADER_BYTES)
         .serve_connection(
-            TokioIo::new(WriteTimeout::accepted(stream)),
+            TokioIo::new(write_timeout::accepted(stream)),
             TowerToHyperService::new(service),
         )
         .with_upgrades();
