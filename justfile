@@ -1,41 +1,41 @@
-# Short names for what README.md and CONTRIBUTING.md spell out.
+# Short names for the commands in README.md and CONTRIBUTING.md.
 
-# List what there is.
+# List the recipes.
 default:
     @just --list
 
-# All that a change must pass.
+# Run every check that a change must pass.
 ci:
     .ci/run
 
-# Every test, or those whose name contains NAME.
+# Run all tests, or those whose name contains NAME.
 test *NAME:
     sh tests/run {{NAME}}
 
-# Format everything.
+# Format the code.
 fmt:
     cargo fmt --all
 
-# Lints, with warnings denied.
+# Run the lints; warnings are errors.
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Measure the server: everything, or `quick`, `growth MESSAGES`, `rest LISTENERS`.
+# Measure the server: everything, or `quick`, `growth MESSAGES`, `idle LISTENERS`.
 bench *SCALE:
     cargo bench --locked --bench load -- {{SCALE}}
 
-# Times of small things that every request does; those whose name contains NAME.
+# Time single functions that every request calls; only those whose name contains NAME.
 bench-micro *NAME:
     cargo bench --locked --bench micro -- {{NAME}}
 
-# Show in seconds that the measurement runs; says nothing about speed.
+# Show in seconds that the measurement runs. Its figures are meaningless.
 bench-smoke:
     cargo test --locked --bench load -- smoke
 
-# Make docs/performance.svg and the measured part of docs/performance.md from what was measured last.
+# Write the generated part of docs/performance/results.md and its chart from the stored results.
 bench-docs *RESULTS:
     cargo bench --locked --bench load -- docs {{RESULTS}}
 
-# Storms over several nodes, optimised, SECONDS long each; tells seeds, counts and faults.
+# Run fault tests of several nodes in an optimised build, SECONDS long each; prints seeds, counts and faults.
 soak SECONDS="3600":
     HEDDLE_TEST_SOAK={{SECONDS}} cargo test --profile profiling --locked --test it -- live::nodes:: live::slow_consumer:: --nocapture --test-threads 1

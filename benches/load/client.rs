@@ -1,4 +1,4 @@
-//! Callers that keep one connection each and ask one thing after the other.
+//! HTTP callers. Each one keeps a connection and sends one request after another.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -12,29 +12,27 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-/// What everybody who was made up signs in with.
+/// The password of the seeded users.
 const PASSWORD: &str = "over-under-over-under";
 
-/// One connection.
 pub(crate) struct Client {
     sender: SendRequest<Full<Bytes>>,
     host: String,
     token: Option<String>,
 }
 
-/// One answer.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) body: Bytes,
-    /// Statements that the server counted, if it says.
+    /// Statements of the request, if the server reports them.
     pub(crate) statements: Option<u64>,
 }
 
-/// What a stretch of asking gave.
+/// The measurements of a number of requests.
 #[derive(Debug, Default)]
-pub(crate) struct Stretch {
+pub(crate) struct LoadResult {
     pub(crate) times: Vec<Duration>,
     pub(crate) took: Duration,
-    /// Of a request, on average.
+    /// Average per request.
     pub(crate) statements: Option<f64>,
 }
 
@@ -47,7 +45,7 @@ impl Client {
         }
     }
 
-    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Answer {
+    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Response {
         let mut request = Request::post(path)
             .header("host", &self.host)
             .header("content-type", "application/json")
@@ -55,7 +53,7 @@ impl Client {
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
-        // The server ends connections on which nothing was asked for a while.
+        // The server closes connections that are idle for a while.
         if self.sender.ready().await.is_err() {
             self.sender = connection(&self.host).await;
         }
@@ -84,15 +82,15 @@ impl Client {
             "{path}: {status}: {}",
             String::from_utf8_lossy(&body)
         );
-        Answer { body, statements }
+        Response { body, statements }
     }
 
-    /// Asks Heddle; errors end the measurement.
-    pub(crate) async fn asks(&mut self, query: &str, variables: Value) -> Value {
-        let answer = self.post("/graphql", operation(query, &variables)).await;
-        let mut answer: Value = serde_json::from_slice(&answer.body).unwrap();
-        assert!(answer.get("errors").is_none(), "{query}: {answer}");
-        answer["data"].take()
+    /// Runs an operation of Heddle and returns its data. Errors end the measurement.
+    pub(crate) async fn query(&mut self, query: &str, variables: Value) -> Value {
+        let response = self.post("/graphql", operation(query, &variables)).await;
+        let mut body: Value = serde_json::from_slice(&response.body).unwrap();
+        assert!(body.get("errors").is_none(), "{query}: {body}");
+        body["data"].take()
     }
 }
 
@@ -106,78 +104,86 @@ async fn connection(host: &str) -> SendRequest<Full<Bytes>> {
     sender
 }
 
-/// Signs in somebody of the seed.
+/// Signs a seeded user in and returns the access token.
 pub(crate) async fn sign_in(client: &mut Client, username: &str) -> String {
     let text = "mutation($input: SignInInput!) { signIn(input: $input) { auth { accessToken } } }";
     let input = json!({ "input": { "login": username, "password": PASSWORD } });
-    let data = client.asks(text, input).await;
+    let data = client.query(text, input).await;
     text_of(&data["signIn"]["auth"]["accessToken"])
 }
 
-/// Somebody new: their token and their id.
+/// Registers a user and returns their token and id.
 pub(crate) async fn register(client: &mut Client, username: &str) -> (String, String) {
     let text = "mutation($input: RegisterInput!) { register(input: $input) {
         auth { accessToken viewer { user { id } } } } }";
     let input = json!({ "username": username, "displayName": username,
         "email": format!("{username}@example.org"), "password": "warp, weft and shuttle" });
-    let data = client.asks(text, json!({ "input": input })).await;
+    let data = client.query(text, json!({ "input": input })).await;
     let auth = &data["register"]["auth"];
     let id = text_of(&auth["viewer"]["user"]["id"]);
     (text_of(&auth["accessToken"]), id)
 }
 
-/// The text that must be there.
+/// The text of a JSON string.
 pub(crate) fn text_of(value: &Value) -> String {
     value.as_str().unwrap().to_owned()
 }
 
-/// The body of a request.
+/// Builds the body of a request.
 pub(crate) fn operation(query: &str, variables: &Value) -> Bytes {
     json!({ "query": query, "variables": variables })
         .to_string()
         .into()
 }
 
-/// Gives path and body of the next request.
-pub(crate) type Next<'a> = &'a (dyn Fn() -> (&'static str, Bytes) + Sync);
+/// Returns the path and the body of the next request.
+pub(crate) type NextRequest<'a> = &'a (dyn Fn() -> (&'static str, Bytes) + Sync);
 
-/// Several callers ask for a while, each the next as soon as it has an answer.
-pub(crate) async fn ask_for(clients: &mut [Client], time: Duration, next: Next<'_>) -> Stretch {
-    let begun = Instant::now();
-    ask_while(clients, &|| begun.elapsed() < time, next).await
+/// Sends requests for this time. Each caller waits for a response before its next request.
+pub(crate) async fn run_for(
+    clients: &mut [Client],
+    time: Duration,
+    next: NextRequest<'_>,
+) -> LoadResult {
+    let started = Instant::now();
+    run_while(clients, &|| started.elapsed() < time, next).await
 }
 
-/// Several callers ask so many times in all.
-pub(crate) async fn ask_times(clients: &mut [Client], count: usize, next: Next<'_>) -> Stretch {
-    let asked = AtomicUsize::new(0);
-    let more = || asked.fetch_add(1, Ordering::Relaxed) < count;
-    ask_while(clients, &more, next).await
+/// Sends this number of requests in total.
+pub(crate) async fn run_count(
+    clients: &mut [Client],
+    count: usize,
+    next: NextRequest<'_>,
+) -> LoadResult {
+    let sent = AtomicUsize::new(0);
+    let more = || sent.fetch_add(1, Ordering::Relaxed) < count;
+    run_while(clients, &more, next).await
 }
 
-async fn ask_while(
+async fn run_while(
     clients: &mut [Client],
     more: &(dyn Fn() -> bool + Sync),
-    next: Next<'_>,
-) -> Stretch {
-    let begun = Instant::now();
+    next: NextRequest<'_>,
+) -> LoadResult {
+    let started = Instant::now();
     let callers = clients.iter_mut().map(|client| async move {
         let (mut times, mut statements) = (vec![], vec![]);
         while more() {
             let (path, body) = next();
-            let asked = Instant::now();
-            let answer = client.post(path, body).await;
-            times.push(asked.elapsed());
+            let sent = Instant::now();
+            let response = client.post(path, body).await;
+            times.push(sent.elapsed());
             assert!(
-                !answer.body.starts_with(b"{\"errors\""),
+                !response.body.starts_with(b"{\"errors\""),
                 "{}",
-                String::from_utf8_lossy(&answer.body)
+                String::from_utf8_lossy(&response.body)
             );
-            statements.extend(answer.statements);
+            statements.extend(response.statements);
         }
         (times, statements)
     });
     let all = futures_util::future::join_all(callers).await;
-    let took = begun.elapsed();
+    let took = started.elapsed();
     let counted: Vec<u64> = all
         .iter()
         .flat_map(|(_, counted)| counted)
@@ -185,7 +191,7 @@ async fn ask_while(
         .collect();
     let times = all.into_iter().flat_map(|(times, _)| times).collect();
     let statements = counted.iter().sum::<u64>() as f64 / counted.len() as f64;
-    Stretch {
+    LoadResult {
         times,
         took,
         statements: (!counted.is_empty()).then_some(statements),

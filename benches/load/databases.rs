@@ -1,4 +1,4 @@
-//! What Heddle stands on, private to this run: PostgreSQL with its ordinary, durable settings, and Redis.
+//! The servers that Heddle uses, private to this run: PostgreSQL with its default, durable settings, and Redis.
 
 use std::{
     fs,
@@ -8,13 +8,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A busy machine takes its time.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Generous, because the machine may be busy.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A PostgreSQL server. It ends when its standard input does.
 pub(crate) struct Postgres {
     pub(crate) url: String,
-    /// Where its socket is.
+    /// The folder of its socket.
     pub(crate) folder: String,
     pub(crate) pid: u32,
     child: Child,
@@ -56,36 +56,35 @@ impl Drop for Postgres {
     }
 }
 
-/// A Redis server that keeps nothing, and can be killed and started again.
+/// A Redis server without persistence that can be killed and restarted.
 pub(crate) struct Redis {
     port: u16,
     child: Option<Child>,
 }
 
 impl Redis {
-    /// None where it is not installed.
+    /// Starts the server; `None` if it is not installed.
     pub(crate) fn start() -> Option<Self> {
         let free = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = free.local_addr().unwrap().port();
         drop(free);
         let mut redis = Self { port, child: None };
-        redis.again().then_some(redis)
+        redis.restart().then_some(redis)
     }
 
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}/0", self.port)
     }
 
-    /// It is gone, without a word.
-    pub(crate) fn is_killed(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
         }
     }
 
-    /// It is back, and remembers nothing. False where it is not installed.
-    pub(crate) fn again(&mut self) -> bool {
+    /// Starts the server on the same port. Returns false if it is not installed.
+    pub(crate) fn restart(&mut self) -> bool {
         let port = self.port.to_string();
         let spawned = Command::new("redis-server")
             .args(["--port", &port, "--bind", "127.0.0.1"])
@@ -95,9 +94,9 @@ impl Redis {
             .spawn();
         let Ok(child) = spawned else { return false };
         self.child = Some(child);
-        let begun = Instant::now();
+        let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "Redis does not start");
+            assert!(started.elapsed() < TIMEOUT, "Redis does not start");
             std::thread::sleep(Duration::from_millis(5));
         }
         true
@@ -106,6 +105,6 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        self.is_killed();
+        self.kill();
     }
 }

@@ -1,22 +1,21 @@
-//! The figures to reach, and whether they were. Each is looked up in results as they are kept, so that what is printed,
-//! kept and drawn is judged by one list.
+//! The goals and whether they are reached. They are computed from stored results, so that the terminal, the page and
+//! the chart use the same list.
 
 use serde_json::{Value, json};
 
 use crate::{
-    reasons,
-    report::{number, text},
+    format::{number, text},
+    gaps::Gaps,
 };
 
-/// The databases, with what **a** may cost over its floor and what **c** costs the obvious way (async-graphql, `SeaORM`
-/// and dataloaders, measured once on a machine like this one), in microseconds.
+/// The databases, with the goal for `timeline` as a multiple of its floor, and the cost of `inbox` in a plain
+/// implementation (async-graphql, `SeaORM` and data loaders, measured once on a similar machine), in microseconds.
 const DATABASES: [(&str, f64, f64); 2] = [("PostgreSQL", 1.5, 340.0), ("SQLite", 3.0, 190.0)];
-/// How much of the obvious way **c** may cost.
-const OF_THE_OBVIOUS: f64 = 0.6;
-/// What counts as flat.
+/// The share of the plain implementation that `inbox` may cost.
+const PLAIN_SHARE: f64 = 0.6;
+/// The largest ratio of two costs that count as equal.
 const FLAT: f64 = 1.3;
 
-/// One figure to reach.
 #[derive(Clone, Debug)]
 pub(crate) struct Goal {
     what: String,
@@ -27,7 +26,7 @@ pub(crate) struct Goal {
 }
 
 impl Goal {
-    pub(crate) fn json(&self) -> Value {
+    pub(crate) fn json(&self, gaps: &Gaps) -> Value {
         let reached = self.figure.map(|figure| {
             if self.is_least {
                 figure >= self.bound
@@ -35,18 +34,18 @@ impl Goal {
                 figure <= self.bound
             }
         });
-        let reason = reached.is_some_and(|reached| !reached);
+        let is_missed = reached.is_some_and(|reached| !reached);
         json!({
             "what": self.what, "figure": self.figure, "goal": self.bound, "unit": self.unit,
             "kind": if self.is_least { "at least" } else { "at most" },
             "ratio": self.figure.map(|figure| figure / self.bound),
             "reached": reached,
-            "reason": reason.then(|| reasons::of(&self.what)),
+            "reason": is_missed.then(|| gaps.of(&self.what)),
         })
     }
 }
 
-/// A goal of results, as a line of a table.
+/// Formats a goal of stored results as a row of a table.
 pub(crate) fn line(goal: &Value) -> String {
     let digits = |value: &Value| usize::from(value.as_f64().is_some_and(|value| value < 100.0));
     let (what, unit) = (text(&goal["what"]), text(&goal["unit"]));
@@ -58,7 +57,7 @@ pub(crate) fn line(goal: &Value) -> String {
     let outcome = match goal["reached"] {
         Value::Null => String::new(),
         Value::Bool(true) => "reached".to_owned(),
-        _ => format!("**not reached**. {}.", text(&goal["reason"])),
+        _ => format!("**not reached**. {}", text(&goal["reason"])),
     };
     let ratio = number(&goal["ratio"], 2);
     let sign = if goal["kind"] == "at least" {
@@ -70,40 +69,38 @@ pub(crate) fn line(goal: &Value) -> String {
     format!("| {what} | {figure} | {sign} {bound} {unit} | {ratio} | {outcome} |")
 }
 
-/// What an operation is called in full.
+/// The title of an operation.
 pub(crate) fn title(operation: &str) -> String {
     match operation {
-        "a" => "a: list of 50".to_owned(),
-        "b" => "b: thread of 200".to_owned(),
-        "c 0" => "c: 50 conversations, nothing unread".to_owned(),
-        "d" => "d: send".to_owned(),
-        "n" => "n: nothing".to_owned(),
+        "timeline" => "timeline: 50 messages".to_owned(),
+        "thread" => "thread: 200 messages".to_owned(),
+        "inbox 0" => "inbox: 50 conversations, nothing unread".to_owned(),
         other => match unread(other) {
-            Some(count) => format!("c: {count} unread in each"),
+            Some(count) => format!("inbox: {count} unread in each"),
             None => other.to_owned(),
         },
     }
 }
 
-/// How many messages are unread in each conversation that this operation lists.
+/// The number of unread messages in each conversation of an `inbox` operation.
 fn unread(operation: &str) -> Option<usize> {
-    operation.strip_prefix("c ")?.parse().ok()
+    operation.strip_prefix("inbox ")?.parse().ok()
 }
 
 /// The processor time that an operation may take on a database where its floor takes `floor`, in microseconds.
 pub(crate) fn cpu_goal(operation: &str, database: &str, floor: f64) -> f64 {
     let known = DATABASES.iter().find(|known| known.0 == database);
-    let &(_, list, obvious) = known.unwrap_or(&DATABASES[0]);
+    let &(_, timeline, plain) = known.unwrap_or(&DATABASES[0]);
     match operation {
-        "a" => list * floor,
-        "b" => 1200.0,
-        "d" => 1.5 * floor,
-        "n" => 15.0,
-        _ => OF_THE_OBVIOUS * obvious,
+        "timeline" => timeline * floor,
+        "thread" => 1200.0,
+        "send" => 1.5 * floor,
+        "noop" => 15.0,
+        _ => PLAIN_SHARE * plain,
     }
 }
 
-/// What was measured of an operation.
+/// The measurements of an operation.
 pub(crate) fn operation<'a>(
     results: &'a Value,
     operation: &str,
@@ -115,7 +112,7 @@ pub(crate) fn operation<'a>(
     })
 }
 
-/// The **c** operations that were measured, from none unread to most.
+/// The measured `inbox` operations, from no unread messages to the most.
 pub(crate) fn counts(results: &Value) -> Vec<String> {
     let all = results["operations"].as_array().into_iter().flatten();
     let mut found: Vec<String> = vec![];
@@ -133,14 +130,14 @@ fn figure(results: &Value, name: &str) -> Option<f64> {
     all.iter().find(|figure| figure["name"] == name)?["value"].as_f64()
 }
 
-/// What an earlier run of growth reached, as JSON.
+/// The goals of a run of growth, as JSON.
 pub(crate) fn of_growth(growth: &Value) -> Value {
+    let gaps = Gaps::read();
     let mut goals = vec![];
     growing(growth, &mut goals);
-    goals.iter().map(Goal::json).collect()
+    goals.iter().map(|goal| goal.json(&gaps)).collect()
 }
 
-/// Every goal.
 pub(crate) fn all(results: &Value, growth: &Value) -> Vec<Goal> {
     let mut goals = vec![];
     operations(results, &mut goals);
@@ -169,27 +166,37 @@ fn at_least(what: String, figure: Option<f64>, bound: f64, unit: &'static str) -
 
 fn operations(results: &Value, goals: &mut Vec<Goal>) {
     let counts = counts(results);
-    for (database, list, obvious) in DATABASES {
+    for (database, timeline, plain) in DATABASES {
         let server = format!("Heddle on {database}");
         let of = |name: &str, callers, key: &str| {
             operation(results, name, callers, &server)?[key].as_f64()
         };
         let on = |name: &str| format!("{name}, {database}");
-        goals.push(at_most(on("a"), of("a", 8, "to_floor"), list, "× floor"));
-        goals.push(at_most(on("b"), of("b", 8, "cpu_us"), 1200.0, "CPU µs"));
         goals.push(at_most(
-            on("b"),
-            of("b", 8, "statements"),
+            on("timeline"),
+            of("timeline", 8, "to_floor"),
+            timeline,
+            "× floor",
+        ));
+        goals.push(at_most(
+            on("thread"),
+            of("thread", 8, "cpu_us"),
+            1200.0,
+            "CPU µs",
+        ));
+        goals.push(at_most(
+            on("thread"),
+            of("thread", 8, "statements"),
             3.0,
             "statements",
         ));
         if let (Some(none), Some(most)) = (counts.first(), counts.last()) {
             let (few, many) = (of(none, 8, "cpu_us"), of(most, 8, "cpu_us"));
-            let bound = OF_THE_OBVIOUS * obvious;
-            goals.push(at_most(on("c, nothing unread"), few, bound, "CPU µs"));
+            let bound = PLAIN_SHARE * plain;
+            goals.push(at_most(on("inbox, nothing unread"), few, bound, "CPU µs"));
             goals.push(at_most(
                 on(&format!(
-                    "c with {} unread over c with none",
+                    "inbox with {} unread over inbox with none",
                     unread(most).unwrap_or_default()
                 )),
                 many.zip(few).map(|(many, few)| many / few),
@@ -197,15 +204,20 @@ fn operations(results: &Value, goals: &mut Vec<Goal>) {
                 "×",
             ));
         }
-        goals.push(at_most(on("d"), of("d", 8, "to_floor"), 1.5, "× floor"));
+        goals.push(at_most(
+            on("send"),
+            of("send", 8, "to_floor"),
+            1.5,
+            "× floor",
+        ));
         let rate = if database == "SQLite" { 3000.0 } else { 2500.0 };
         goals.push(at_least(
-            on("d, 64 callers"),
-            of("d", 64, "per_second"),
+            on("send, 64 callers"),
+            of("send", 64, "per_second"),
             rate,
             "sends/s",
         ));
-        goals.push(at_most(on("n"), of("n", 8, "cpu_us"), 15.0, "CPU µs"));
+        goals.push(at_most(on("noop"), of("noop", 8, "cpu_us"), 15.0, "CPU µs"));
     }
 }
 
@@ -236,17 +248,17 @@ fn fan_out(results: &Value, goals: &mut Vec<Goal>) {
 
 fn at_rest(results: &Value, goals: &mut Vec<Goal>) {
     let idle = figure(results, "idle listener");
-    goals.push(at_most("a silent listener".to_owned(), idle, 10.0, "KiB"));
+    goals.push(at_most("one idle listener".to_owned(), idle, 10.0, "KiB"));
     for (database, ..) in DATABASES {
         let of = |what: &str| figure(results, &format!("Heddle on {database}: {what}"));
-        let first = format!("first answer after the start, {database}");
-        goals.push(at_most(first, of("first answer"), 150.0, "ms"));
+        let first = format!("first response after the start, {database}");
+        goals.push(at_most(first, of("first response"), 150.0, "ms"));
         let rest = format!("resident at rest, {database}");
         goals.push(at_most(rest, of("at rest"), 40.0, "MiB"));
     }
 }
 
-/// From the smallest to the largest of what was tried; each is to stay as it was.
+/// The cost at the largest size over the cost at the smallest one.
 fn growing(growth: &Value, goals: &mut Vec<Goal>) {
     let steps = growth["steps"].as_array().into_iter().flatten();
     for step in steps {

@@ -1,6 +1,6 @@
-//! What grows with the messages, and should not: the walks on databases of several sizes, one long conversation, one long
-//! thread, somebody in many conversations, a group of many people. A scale of its own, because making up ten million
-//! messages takes a while.
+//! Measures whether cost grows with the number of messages: the scenarios on databases of several sizes, one long
+//! conversation, one long thread, a user in many conversations, a group with many participants. It is a scale of its
+//! own because it takes a while to write ten million messages.
 
 use std::path::Path;
 
@@ -8,46 +8,46 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use crate::{
-    Scale,
-    client::{Client, ask_for, ask_times, operation, register, sign_in, text_of},
+    client::{Client, operation, register, run_count, run_for, sign_in, text_of},
     databases::Postgres,
-    past::{self, Chronicle},
+    fixtures::{self, Fixtures},
+    operations::{BODY, INBOX, SEND, THREAD, TIMELINE, create_group, send_variables},
     report::{Report, Row},
-    scale::QUICK,
-    server::{Home, Server},
-    walks::{A, B, BODY, C, D, Subject, new_group, round_of, sending},
+    scale::{QUICK, Scale},
+    scenarios::{Target, run_round},
+    server::{Installation, Server},
 };
 
-/// The databases are compared from this size on, if that many are asked for.
+/// The smallest database of the comparison, if this many messages are requested.
 const SMALLEST: usize = 100_000;
-/// Larger ones only where they are likely: SQLite is for one machine.
+/// SQLite is for one machine, where larger databases are unlikely.
 const MOST_ON_SQLITE: usize = 1_000_000;
 const CALLERS: usize = 8;
-/// Messages in the conversation that the long one is compared to: as many as **a** lists.
+/// Messages in the conversation that the long one is compared to: as many as `timeline` lists.
 const SHORT: usize = 50;
-/// Messages to the crowd in a round, which is over when everybody is notified of them.
-const TO_CROWD: usize = 2 * CALLERS;
-/// Replies on a page of **b**.
+/// Messages to the large group in a round. The round ends when all notifications are created.
+const LARGE_GROUP_SENDS: usize = 2 * CALLERS;
+/// Replies on a page of `thread`.
 const PAGE: usize = 100;
 
-/// What is asked for of the shapes.
-struct Shapes {
+/// How large the extreme objects are.
+struct Extremes {
     conversation: usize,
     thread: usize,
     conversations: usize,
-    people: usize,
+    participants: usize,
 }
 
-/// From which measurement to which something is to stay as it was: operation and server.
+/// A goal: its name, and the two measurements whose cost is compared, each an operation and a server.
 type Step = (String, [String; 2], [String; 2]);
 
-/// Up to this many messages.
+/// Measures up to this many messages. Returns the steps as JSON.
 pub(crate) async fn measure(messages: usize, report: &mut Report) -> Value {
-    let shapes = Shapes {
+    let extremes = Extremes {
         conversation: (messages / 10).clamp(100, 1_000_000),
         thread: (messages / 100).clamp(100, 100_000),
         conversations: (messages / 1000).clamp(60, 10_000),
-        people: (messages / 1000).clamp(60, 10_000),
+        participants: (messages / 1000).clamp(60, 10_000),
     };
     let mut steps = vec![];
     for database in ["SQLite", "PostgreSQL"] {
@@ -58,25 +58,26 @@ pub(crate) async fn measure(messages: usize, report: &mut Report) -> Value {
         let sizes = sizes(most);
         for &size in &sizes {
             let folder = tempfile::tempdir().unwrap();
-            let (home, _postgres) = home(database, folder.path(), &in_words(database, size));
-            walk(&home, size, report).await;
+            let name = with_size(database, size);
+            let (installation, _postgres) = install(database, folder.path(), &name);
+            measure_size(&installation, size, report).await;
         }
-        let server = |size| format!("Heddle on {}", in_words(database, size));
-        for name in ["a", "b", "c 0", "d"] {
+        let server = |size| format!("Heddle on {}", with_size(database, size));
+        for name in ["timeline", "thread", "inbox 0", "send"] {
             let end = |size| [name.to_owned(), server(size)];
             let (first, last) = (sizes[0], sizes[sizes.len() - 1]);
-            let what = format!("{name}, from {first} to {last} messages, {database}");
-            steps.push((what.replace("c 0", "c"), end(first), end(last)));
+            let goal = format!("{name}, from {first} to {last} messages, {database}");
+            steps.push((goal.replace("inbox 0", "inbox"), end(first), end(last)));
         }
         let folder = tempfile::tempdir().unwrap();
-        let (home, _postgres) = home(database, folder.path(), database);
-        shape(&home, &shapes, &mut steps, report).await;
+        let (installation, _postgres) = install(database, folder.path(), database);
+        measure_extremes(&installation, &extremes, &mut steps, report).await;
     }
     let step = |(what, from, to): &Step| json!({ "what": what, "from": from, "to": to });
     json!(steps.iter().map(step).collect::<Vec<_>>())
 }
 
-/// By tens, to the largest.
+/// At most three sizes, each ten times the one before.
 fn sizes(most: usize) -> Vec<usize> {
     let mut sizes = vec![most];
     while sizes.len() < 3 && sizes[0] / 10 >= SMALLEST.min(most / 10) {
@@ -85,20 +86,21 @@ fn sizes(most: usize) -> Vec<usize> {
     sizes
 }
 
-fn in_words(database: &str, size: usize) -> String {
+fn with_size(database: &str, size: usize) -> String {
     format!("{database}, {size} messages")
 }
 
-fn home(database: &str, folder: &Path, name: &str) -> (Home, Option<Postgres>) {
+fn install(database: &str, folder: &Path, name: &str) -> (Installation, Option<Postgres>) {
     if database == "SQLite" {
-        return (Home::on_sqlite(folder, name), None);
+        return (Installation::on_sqlite(folder, name), None);
     }
     let postgres = Postgres::start();
-    (Home::on_postgres(folder, name, &postgres), Some(postgres))
+    let installation = Installation::on_postgres(folder, name, &postgres);
+    (installation, Some(postgres))
 }
 
-/// The walks on a database of this size.
-async fn walk(home: &Home, size: usize, report: &mut Report) {
+/// Runs the scenarios on a database of this size.
+async fn measure_size(installation: &Installation, size: usize, report: &mut Report) {
     let scale = Scale {
         users: (size / 100).clamp(60, 1000),
         conversations: (size / 500).clamp(12, 200),
@@ -106,140 +108,148 @@ async fn walk(home: &Home, size: usize, report: &mut Report) {
         starts: 1,
         ..QUICK
     };
-    let subject = Subject::prepare(&scale, home, &[], report).await;
+    let target = Target::prepare(&scale, installation, &[], report).await;
     for _ in 0..scale.rounds {
-        round_of(&subject, &scale, report).await;
+        run_round(&target, &scale, report).await;
     }
 }
 
-/// The people and places of one database, made up before the server starts.
-struct Town {
+/// A running server on a database with the extreme objects.
+struct Prepared {
     server: Server,
-    /// Of somebody in the one long conversation.
-    weaver: String,
+    /// Of a participant of the long conversation.
+    reader: String,
     long: String,
-    /// Of somebody in all the others.
-    hermit: String,
+    /// Of the user who is in all other conversations.
+    member: String,
     thread: String,
 }
 
-/// One database with everything that is long, wide or many.
-async fn shape(home: &Home, shapes: &Shapes, steps: &mut Vec<Step>, report: &mut Report) {
-    let town = town(home, shapes).await;
-    let Town { server, .. } = &town;
-    let Shapes {
+async fn measure_extremes(
+    installation: &Installation,
+    extremes: &Extremes,
+    steps: &mut Vec<Step>,
+    report: &mut Report,
+) {
+    let prepared = prepare(installation, extremes).await;
+    let Prepared { server, .. } = &prepared;
+    let Extremes {
         conversation,
         thread,
         conversations,
-        people,
-    } = shapes;
-    let mut weaver = Client::connect(&server.address, Some(&town.weaver)).await;
-    let short = named(&mut weaver, "Short").await;
-    let list = |id: &str| operation(A, &json!({ "id": id }));
-    let few = format!("a in a conversation of {SHORT}");
-    let many = format!("a in a conversation of {conversation}");
-    stretch(server, &town.weaver, &few, &|| list(&short), report).await;
-    stretch(server, &town.weaver, &many, &|| list(&town.long), report).await;
+        participants,
+    } = extremes;
+    let mut reader = Client::connect(&server.address, Some(&prepared.reader)).await;
+    let short = conversation_id(&mut reader, "Short").await;
+    let list = |id: &str| operation(TIMELINE, &json!({ "id": id }));
+    let few = format!("timeline of a conversation of {SHORT}");
+    let many = format!("timeline of a conversation of {conversation}");
+    run(server, &prepared.reader, &few, &|| list(&short), report).await;
+    let body = || list(&prepared.long);
+    run(server, &prepared.reader, &many, &body, report).await;
     let mut step = |from: &str, to: &str| {
         let end = |name: &str| [name.to_owned(), server.name.clone()];
-        steps.push((format!("{to}, {}", home.name), end(from), end(to)));
+        steps.push((format!("{to}, {}", installation.name), end(from), end(to)));
     };
     step(&few, &many);
 
     let (few, many) = (
-        "c of 3 conversations",
-        format!("c of {conversations} conversations"),
+        "inbox of 3 conversations",
+        format!("inbox of {conversations} conversations"),
     );
-    let lists = operation(C, &Value::Null);
-    stretch(server, &town.weaver, few, &|| lists.clone(), report).await;
-    stretch(server, &town.hermit, &many, &|| lists.clone(), report).await;
+    let inbox = operation(INBOX, &Value::Null);
+    run(server, &prepared.reader, few, &|| inbox.clone(), report).await;
+    run(server, &prepared.member, &many, &|| inbox.clone(), report).await;
 
-    let mut hermit = Client::connect(&server.address, Some(&town.hermit)).await;
-    let pages = pages(&mut hermit, &town.thread).await;
-    let places = [
+    let mut member = Client::connect(&server.address, Some(&prepared.member)).await;
+    let pages = pages(&mut member, &prepared.thread).await;
+    let name = |page: &str| format!("{page} page of a thread of {thread}");
+    for (which, index) in [
         ("first", 0),
         ("middle", pages.len() / 2),
         ("last", pages.len() - 1),
-    ];
-    let name = |place: &str| format!("{place} page of a thread of {thread}");
-    for (place, number) in places {
-        let page = operation(B, &pages[number]);
-        stretch(server, &town.hermit, &name(place), &|| page.clone(), report).await;
+    ] {
+        let page = operation(THREAD, &pages[index]);
+        let body = || page.clone();
+        run(server, &prepared.member, &name(which), &body, report).await;
     }
     step(&name("first"), &name("middle"));
     step(&name("first"), &name("last"));
 
-    // The last, since what follows from messages to many is done behind the senders.
-    let alone = new_group(&mut weaver, "Alone", &json!([])).await;
-    let (few, many) = ("d to nobody else", format!("d to {people} people"));
-    let send = |group: &str| operation(D, &sending(group, BODY));
-    let crowd = named(&mut hermit, "Crowd").await;
-    stretch(server, &town.weaver, few, &|| send(&alone), report).await;
-    let chronicle = Chronicle::open(home).await;
-    let mut callers = callers(server, &town.hermit).await;
+    // The last measurement, because its notifications are created in the background.
+    let empty = create_group(&mut reader, "Empty", &json!([])).await;
+    let few = "send to no other participant";
+    let many = format!("send to {participants} participants");
+    let send = |group: &str| operation(SEND, &send_variables(group, BODY));
+    let large = conversation_id(&mut member, "Large").await;
+    run(server, &prepared.reader, few, &|| send(&empty), report).await;
+    let fixtures = Fixtures::open(installation).await;
+    let mut clients = clients(server, &prepared.member).await;
     for _ in 0..QUICK.rounds {
-        let before = server.spent();
-        let next = || ("/graphql", send(&crowd));
-        let done = ask_times(&mut callers, TO_CROWD, &next).await;
-        chronicle.is_notified().await;
-        let spent = server.spent().since(before);
-        report.add(Row::of(&server.name, &many, CALLERS, &done, 1, spent));
+        let before = server.cpu_time();
+        let next = || ("/graphql", send(&large));
+        let load = run_count(&mut clients, LARGE_GROUP_SENDS, &next).await;
+        fixtures.wait_for_notifications().await;
+        let cpu_time = server.cpu_time().since(before);
+        report.add(Row::of(&server.name, &many, CALLERS, &load, 1, cpu_time));
     }
-    chronicle.close().await;
+    fixtures.close().await;
 }
 
-async fn town(home: &Home, shapes: &Shapes) -> Town {
-    let said = home.seed(shapes.people, 1, shapes.conversation);
-    eprintln!("{}: {}", home.name, said.lines().next().unwrap_or_default());
-    let server = home.start();
-    let mut nobody = Client::connect(&server.address, None).await;
-    let (hermit, id) = register(&mut nobody, "hermit").await;
+async fn prepare(installation: &Installation, extremes: &Extremes) -> Prepared {
+    let output = installation.seed(extremes.participants, 1, extremes.conversation);
+    let summary = output.lines().next().unwrap_or_default();
+    eprintln!("{}: {summary}", installation.name);
+    let server = installation.start();
+    let mut anonymous = Client::connect(&server.address, None).await;
+    let (member, id) = register(&mut anonymous, "member").await;
     drop(server);
-    let chronicle = Chronicle::open(home).await;
-    let (weaver_id, weaver, long) = chronicle.somebody_somewhere().await;
-    let hermit_reads = (past::person(&id), 0);
-    let others = chronicle.everybody().await;
-    let all = others.iter().filter(|&&other| other != hermit_reads.0);
-    let mut crowd = vec![hermit_reads];
-    crowd.extend(all.clone().map(|&other| (other, 0)));
-    // As many people speak in it as in the long one.
-    let talkers = all.filter(|&&other| other != weaver_id);
-    let talkers = talkers.take(SHORT - 1).chain([&weaver_id]);
-    let talkers: Vec<_> = talkers.map(|&person| (person, 0)).collect();
-    chronicle.talk("Short", &talkers, SHORT).await;
-    let titles: Vec<String> = (2..shapes.conversations)
-        .map(|n| format!("Cell {n}"))
+    let fixtures = Fixtures::open(installation).await;
+    let (reader_id, reader, long) = fixtures.any_participant().await;
+    let owner = (fixtures::user_id(&id), 0);
+    let users = fixtures.all_users().await;
+    let others = users.iter().filter(|&&user| user != owner.0);
+    let mut members = vec![owner];
+    members.extend(others.clone().map(|&user| (user, 0)));
+    // The short conversation has as many senders as the long one.
+    let senders = others.filter(|&&user| user != reader_id);
+    let senders = senders.take(SHORT - 1).chain([&reader_id]);
+    let senders: Vec<_> = senders.map(|&user| (user, 0)).collect();
+    fixtures.conversation("Short", &senders, SHORT).await;
+    let titles: Vec<String> = (2..extremes.conversations)
+        .map(|n| format!("Small {n}"))
         .collect();
-    chronicle.groups(&titles, &crowd[..2], 1).await;
-    let thread = chronicle.thread("Thread", &crowd[..2], shapes.thread).await;
-    chronicle.groups(&["Crowd".to_owned()], &crowd, 1).await;
-    chronicle.close().await;
-    let server = home.start();
-    let mut nobody = Client::connect(&server.address, None).await;
-    let weaver = sign_in(&mut nobody, &weaver).await;
-    Town {
+    fixtures.groups(&titles, &members[..2], 1).await;
+    let thread = fixtures.thread("Thread", &members[..2], extremes.thread);
+    let thread = thread.await;
+    fixtures.groups(&["Large".to_owned()], &members, 1).await;
+    fixtures.close().await;
+    let server = installation.start();
+    let mut anonymous = Client::connect(&server.address, None).await;
+    let reader = sign_in(&mut anonymous, &reader).await;
+    Prepared {
         server,
-        weaver,
+        reader,
         long,
-        hermit,
+        member,
         thread,
     }
 }
 
-/// The conversation of this name.
-async fn named(client: &mut Client, title: &str) -> String {
+/// The id of the conversation with this title.
+async fn conversation_id(client: &mut Client, title: &str) -> String {
     let text =
         "query($title: String!) { viewer { conversations(first: 1, filter: { text: $title }) {
         nodes { id } } } }";
-    let data = client.asks(text, json!({ "title": title })).await;
+    let data = client.query(text, json!({ "title": title })).await;
     text_of(&data["viewer"]["conversations"]["nodes"][0]["id"])
 }
 
-/// What asks for each page of a thread, walked from its beginning to its end.
+/// The variables of each full page of a thread, in order.
 async fn pages(client: &mut Client, thread: &str) -> Vec<Value> {
     let (mut pages, mut page) = (vec![], json!({ "id": thread }));
     loop {
-        let data = client.asks(B, page.clone()).await;
+        let data = client.query(THREAD, page.clone()).await;
         let replies = &data["thread"]["replies"];
         // The last page may be shorter, which would be cheaper.
         if replies["edges"].as_array().unwrap().len() < PAGE {
@@ -250,24 +260,24 @@ async fn pages(client: &mut Client, thread: &str) -> Vec<Value> {
     }
 }
 
-async fn stretch(
+async fn run(
     server: &Server,
     token: &str,
     name: &str,
     body: &(dyn Fn() -> Bytes + Sync),
     report: &mut Report,
 ) {
-    let mut clients = callers(server, token).await;
+    let mut clients = clients(server, token).await;
     for _ in 0..QUICK.rounds {
-        let before = server.spent();
+        let before = server.cpu_time();
         let next = || ("/graphql", body());
-        let done = ask_for(&mut clients, QUICK.slot, &next).await;
-        let spent = server.spent().since(before);
-        report.add(Row::of(&server.name, name, CALLERS, &done, 1, spent));
+        let load = run_for(&mut clients, QUICK.slot, &next).await;
+        let cpu_time = server.cpu_time().since(before);
+        report.add(Row::of(&server.name, name, CALLERS, &load, 1, cpu_time));
     }
 }
 
-async fn callers(server: &Server, token: &str) -> Vec<Client> {
+async fn clients(server: &Server, token: &str) -> Vec<Client> {
     let mut clients = vec![];
     for _ in 0..CALLERS {
         clients.push(Client::connect(&server.address, Some(token)).await);

@@ -1,53 +1,55 @@
-//! Measures the real server from outside: started as a child process on fresh databases with the workload of
-//! docs/performance.md, and asked over HTTP and WebSocket. In the same rounds the floors: servers that do the least
-//! possible for the same answers. What counts is processor time per operation and the ratio to the floor of the same
-//! run; wall times on a shared machine are shown for what they are worth.
+//! Measures the real server from outside: it runs as a child process on new databases with the workload of
+//! docs/performance/results.md, and receives requests over HTTP and WebSocket. The same rounds measure the floors:
+//! servers that do the least possible work for the same data. The figures that count are processor time per operation
+//! and the ratio to the floor of the same run; wall times on a shared machine are less reliable.
 //!
-//! `just bench` runs everything, `just bench quick` a few minutes' worth, `just bench-smoke` shows in seconds that it
-//! runs. Results are printed and kept in `target/bench` as JSON, from which `just bench-docs` makes the page.
+//! `just bench` measures everything, `just bench quick` takes a few minutes, and `just bench-smoke` shows in seconds that
+//! the measurement runs. Results are printed and stored as JSON in `target/bench`; `just bench-docs` writes the page from
+//! them.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a measurement that cannot go on should stop where it is"
+    reason = "a failed step ends the measurement"
 )]
 #![expect(
     clippy::indexing_slicing,
-    reason = "JSON answers are read by index; a missing key is null"
+    reason = "JSON is read by index; a missing key is null"
 )]
-#![expect(clippy::print_stdout, reason = "its results are for the terminal")]
-#![expect(clippy::print_stderr, reason = "and so is its progress")]
+#![expect(clippy::print_stdout, reason = "results are printed to the terminal")]
+#![expect(clippy::print_stderr, reason = "progress is printed to the terminal")]
 #![expect(
     clippy::as_conversions,
     clippy::cast_precision_loss,
-    reason = "figures for people, far below 2^52"
+    reason = "figures for display, far below 2^52"
 )]
 #![expect(
     clippy::disallowed_methods,
-    reason = "a clock, an environment and tasks of its own"
+    reason = "it uses its own clock, environment and tasks"
 )]
 
+mod chart;
 mod client;
 mod databases;
 mod docs;
-mod drawing;
 mod fanout;
+mod fanout_group;
+mod fixtures;
 mod floor;
+mod format;
+mod gaps;
 mod goals;
 mod growth;
-mod hall;
+mod idle;
 mod machine;
+mod operations;
 mod outage;
-mod past;
 mod pgbench;
 mod process;
-mod reasons;
 mod report;
-mod rest;
-mod resume;
 mod scale;
+mod scenarios;
 mod server;
 mod sockets;
-mod walks;
 
 use std::time::Instant;
 
@@ -56,17 +58,18 @@ use serde_json::Value;
 use report::Report;
 use scale::{FULL, QUICK, SMOKE, Scale};
 
-/// Messages that growth is measured up to, unless a number says otherwise.
+/// The default number of messages for `growth`.
 const GROWTH: usize = 1_000_000;
 const USAGE: &str =
-    "usage: load [quick | smoke | growth [MESSAGES] | rest [LISTENERS] | docs [RESULTS]]";
+    "usage: load [quick | smoke | growth [MESSAGES] | idle [LISTENERS] | docs [RESULTS]]";
 
 fn main() {
-    // Cargo adds `--bench` when it measures. The tests of all targets only want to know that it builds.
-    let (flags, words): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|word| word == "--bench");
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    match words.as_slice() {
+    // Cargo adds `--bench` when it measures. A test run of all targets only verifies that this program builds.
+    let (flags, arguments): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|argument| argument == "--bench");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
         ["floor-sqlite", file] => block_on(2, floor::sqlite::run(file)),
         ["floor-postgres", url] => block_on(2, floor::postgres::run(url)),
         ["floor-sockets"] => block_on(2, floor::sockets::run()),
@@ -79,9 +82,9 @@ fn main() {
             Ok(messages) => grow(messages),
             Err(_) => eprintln!("{USAGE}"),
         },
-        ["rest"] => silence(FULL.idle),
-        ["rest", listeners] => match listeners.parse() {
-            Ok(listeners) => silence(listeners),
+        ["idle"] => measure_idle(FULL.idle),
+        ["idle", listeners] => match listeners.parse() {
+            Ok(listeners) => measure_idle(listeners),
             Err(_) => eprintln!("{USAGE}"),
         },
         ["docs"] => docs::write("load"),
@@ -96,33 +99,33 @@ fn block_on(threads: usize, work: impl Future<Output = ()>) {
     runtime.unwrap().block_on(work);
 }
 
-/// Everything but growth, kept under this name.
+/// Measures everything except growth, and stores the results under this name.
 fn measure(scale: &Scale, name: &str) {
     machine::raise_open_files();
     block_on(1, async {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut report = Report::default();
-        walks::measure(scale, &mut report).await;
-        eprintln!("deliveries");
+        scenarios::measure(scale, &mut report).await;
+        eprintln!("fan-out");
         fanout::measure(scale, &mut report).await;
         outage::measure(scale, &mut report).await;
-        eprintln!("silence");
-        rest::measure(scale, &mut report).await;
+        eprintln!("idle listeners");
+        idle::measure(scale, &mut report).await;
         let growth = report::read("growth");
-        let results = report.results(scale.name, begun.elapsed(), &growth);
+        let results = report.results(scale.name, started.elapsed(), &growth);
         report::print(&results);
         report::write(name, &results);
-        eprintln!("{} s", begun.elapsed().as_secs());
+        eprintln!("{} s", started.elapsed().as_secs());
     });
 }
 
 fn grow(messages: usize) {
     block_on(1, async {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut report = Report::default();
         let steps = growth::measure(messages, &mut report).await;
         let scale = format!("growth {messages}");
-        let mut results = report.results(&scale, begun.elapsed(), &Value::Null);
+        let mut results = report.results(&scale, started.elapsed(), &Value::Null);
         results["steps"] = steps;
         results["goals"] = goals::of_growth(&results);
         report::print(&results);
@@ -130,19 +133,19 @@ fn grow(messages: usize) {
     });
 }
 
-/// Only what many silent listeners cost.
-fn silence(listeners: usize) {
+/// Measures only the idle listeners.
+fn measure_idle(listeners: usize) {
     machine::raise_open_files();
     block_on(1, async {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut report = Report::default();
         let scale = Scale {
             idle: listeners,
             ..QUICK
         };
-        rest::measure(&scale, &mut report).await;
-        let results = report.results("rest", begun.elapsed(), &Value::Null);
+        idle::measure(&scale, &mut report).await;
+        let results = report.results("idle", started.elapsed(), &Value::Null);
         report::print(&results);
-        report::write("rest", &results);
+        report::write("idle", &results);
     });
 }

@@ -1,108 +1,101 @@
-//! Redis goes away and comes back, second by second: somebody speaks at one node and somebody listens at another.
+//! Redis fails and recovers, second by second: one node accepts messages, and a listener is connected to another.
 
 use std::time::{Duration, Instant};
 
 use crate::{
-    Scale,
     databases::{Postgres, Redis},
-    hall::Hall,
+    fanout_group::FanoutGroup,
     report::{Report, Second},
-    server::Home,
-    sockets::{Ears, Word},
+    scale::Scale,
+    server::Installation,
+    sockets::{Listeners, Received},
 };
 
-/// How far messages are apart.
-const APART: Duration = Duration::from_millis(50);
-/// The longest that a message may be under way: nodes look once a second by themselves.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Interval between messages.
+const SEND_INTERVAL: Duration = Duration::from_millis(50);
+/// The longest time that a message may take: without wake-ups, nodes read the log once a second.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
-    // That it is missing was said where deliveries were measured.
+    // The remark about a missing Redis is written by `fanout`.
     let Some(mut redis) = Redis::start() else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let postgres = Postgres::start();
-    let home = Home::on_postgres(folder.path(), "PostgreSQL", &postgres).with_redis(&redis.url());
-    Hall::seed(&home, 1);
-    let (speaking, listening) = (home.start(), home.start());
-    let mut hall = Hall::open(&speaking, 1).await;
-    let mut ears = Ears::new();
-    hall.fill(&mut ears, &listening, 1).await;
-    ears.forget();
-    let begun = Instant::now();
-    let [with, without, again] = scale.outage.map(Duration::from_secs);
-    let (mut sent, mut heard) = (vec![], vec![]);
-    for (ends, act) in [
-        (with, Act::Kill),
-        (with + without, Act::Start),
-        (with + without + again, Act::Wait),
+    let installation = Installation::on_postgres(folder.path(), "PostgreSQL", &postgres);
+    let installation = installation.with_redis(&redis.url());
+    FanoutGroup::seed(&installation, 1);
+    let (sending, listening) = (installation.start(), installation.start());
+    let mut group = FanoutGroup::create(&sending, 1).await;
+    let mut listeners = Listeners::new();
+    group.add_listeners(&mut listeners, &listening, 1).await;
+    listeners.discard();
+    let started = Instant::now();
+    let [with, without, recovered] = scale.outage.map(Duration::from_secs);
+    let (mut sent, mut received) = (vec![], vec![]);
+    for (end, action) in [
+        (with, RedisAction::Kill),
+        (with + without, RedisAction::Start),
+        (with + without + recovered, RedisAction::Keep),
     ] {
-        while begun.elapsed() < ends {
+        while started.elapsed() < end {
             let at = Instant::now();
-            hall.says(&format!("number {}", sent.len())).await;
+            group.send(&format!("number {}", sent.len())).await;
             sent.push(at);
-            while let Some(word) = ears.hear_within(APART.saturating_sub(at.elapsed())).await {
-                heard.push(word);
+            let rest = || SEND_INTERVAL.saturating_sub(at.elapsed());
+            while let Some(frame) = listeners.next_within(rest()).await {
+                received.push(frame);
             }
         }
-        match act {
-            Act::Kill => redis.is_killed(),
-            Act::Start => assert!(redis.again()),
-            Act::Wait => {}
+        match action {
+            RedisAction::Kill => redis.kill(),
+            RedisAction::Start => assert!(redis.restart()),
+            RedisAction::Keep => {}
         }
     }
-    while heard.len() < sent.len() {
-        let Some(word) = ears.hear_within(PATIENCE).await else {
+    while received.len() < sent.len() {
+        let Some(frame) = listeners.next_within(TIMEOUT).await else {
             break;
         };
-        heard.push(word);
+        received.push(frame);
     }
-    report.note(
-        "Redis away: lost".to_owned(),
-        (sent.len() - heard.len()) as f64,
-        "messages",
-    );
-    report.note(
-        "Redis away: from second".to_owned(),
-        with.as_secs_f64(),
-        "s",
-    );
-    report.note(
-        "Redis back: from second".to_owned(),
-        (with + without).as_secs_f64(),
-        "s",
-    );
-    report.outage(by_second(begun, &sent, &heard));
+    let lost = (sent.len() - received.len()) as f64;
+    let restarted = (with + without).as_secs_f64();
+    let mut figure = |name: &str, value, unit| report.figure(name.to_owned(), value, unit);
+    figure("Redis outage: lost", lost, "messages");
+    figure("Redis outage: begins at second", with.as_secs_f64(), "s");
+    figure("Redis outage: ends at second", restarted, "s");
+    report.outage(by_second(started, &sent, &received));
 }
 
-/// What happens at the end of a stretch.
-enum Act {
+/// What happens to Redis at the end of a phase.
+enum RedisAction {
     Kill,
     Start,
-    Wait,
+    Keep,
 }
 
-/// By the second in which each was sent.
-fn by_second(begun: Instant, sent: &[Instant], heard: &[Word]) -> Vec<Second> {
-    let second = |at: Instant| usize::try_from((at - begun).as_secs()).unwrap_or_default();
+/// Groups the messages by the second in which they were sent.
+fn by_second(started: Instant, sent: &[Instant], received: &[Received]) -> Vec<Second> {
+    let second = |at: Instant| usize::try_from((at - started).as_secs()).unwrap_or_default();
     let last = sent.last().map_or(0, |&at| second(at));
     let mut seconds = vec![Second::default(); last + 1];
     for &at in sent {
         seconds[second(at)].sent += 1;
     }
-    for word in heard {
-        let at = sent[number(word)];
-        let one = &mut seconds[second(at)];
-        one.heard += 1;
-        one.worst = one.worst.max(word.at - at);
+    for received in received {
+        let sent_at = sent[number(received)];
+        let second = &mut seconds[second(sent_at)];
+        second.received += 1;
+        second.worst = second.worst.max(received.at - sent_at);
     }
     seconds
 }
 
-/// Which message it was.
-fn number(word: &Word) -> usize {
-    let text = word.text.to_text().unwrap();
+/// The number in the body of the message.
+fn number(received: &Received) -> usize {
+    let text = received.frame.to_text().unwrap();
     let rest = text.split("\"number ").nth(1).unwrap();
     rest.split('"').next().unwrap().parse().unwrap()
 }

@@ -1,5 +1,4 @@
-//! The floor below the floor: PostgreSQL's own `pgbench` with nothing but the statements of **a** and **d**, so what the
-//! database alone takes for them.
+//! The cost of the floor's statements alone: `pgbench` runs those of `timeline` and `send` without a server.
 
 use std::{
     fs,
@@ -12,28 +11,27 @@ use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::{
-    Scale,
     databases::Postgres,
-    floor::{BUSIEST, NEXT, PLACES, SOMEBODY, TIMELINE},
+    floor::statements::{GROUPS, LARGEST_CONVERSATION, NEXT_SEQ, SENDER, TIMELINE},
+    operations::BODY,
     process,
     report::{Report, Row},
-    walks::BODY,
+    scale::Scale,
 };
 
-/// A process that the database started meanwhile for itself may stay.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait for the processes of ended connections. The database may have started others for itself.
+const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The tool and its scripts.
 pub(crate) struct Pgbench {
     program: PathBuf,
     folder: String,
     pid: u32,
-    list: PathBuf,
+    timeline: PathBuf,
     send: PathBuf,
 }
 
 impl Pgbench {
-    /// None where it is not installed.
+    /// Writes the scripts; `None` if the program is not installed.
     pub(crate) async fn prepare(postgres: &Postgres, folder: &Path) -> Option<Self> {
         let program = program()?;
         let pool = PgPool::connect(&postgres.url).await.unwrap();
@@ -46,16 +44,16 @@ impl Pgbench {
             path
         };
         let quoted = |id: &Uuid| format!("'{id}'::uuid");
-        let list = TIMELINE.replace("$1", &quoted(&find(BUSIEST).await[0]));
-        let sender = quoted(&find(SOMEBODY).await[0]);
-        let places = find(PLACES).await;
-        let all: Vec<String> = places.iter().map(Uuid::to_string).collect();
-        let place = format!("('{{{}}}'::uuid[])[:turn]", all.join(","));
-        let next = NEXT.replace("$1", &place);
+        let timeline = TIMELINE.replace("$1", &quoted(&find(LARGEST_CONVERSATION).await[0]));
+        let sender = quoted(&find(SENDER).await[0]);
+        let groups = find(GROUPS).await;
+        let all: Vec<String> = groups.iter().map(Uuid::to_string).collect();
+        let group = format!("('{{{}}}'::uuid[])[:turn]", all.join(","));
+        let next = NEXT_SEQ.replace("$1", &group);
         let send = format!(
-            "\\set turn random(1, {})\nBEGIN;\n{next}, id AS place \\gset\n\
+            "\\set turn random(1, {})\nBEGIN;\n{next}, id AS group_id \\gset\n\
              INSERT INTO message (id, conversation_id, seq, sender_id, depth, path, kind, priority, body, created_at) \
-             VALUES (gen_random_uuid(), :place, :last_seq, {sender}, 0, int4send(:last_seq::int), 'USER', 'NORMAL', \
+             VALUES (gen_random_uuid(), :group_id, :last_seq, {sender}, 0, int4send(:last_seq::int), 'USER', 'NORMAL', \
              '{BODY}', now());\nCOMMIT;\n",
             all.len()
         );
@@ -63,7 +61,7 @@ impl Pgbench {
             program,
             folder: postgres.folder.clone(),
             pid: postgres.pid,
-            list: write("list.sql", one_line(&list)),
+            timeline: write("timeline.sql", one_line(&timeline)),
             send: write("send.sql", send),
         })
     }
@@ -71,14 +69,14 @@ impl Pgbench {
     pub(crate) fn round(&self, scale: &Scale, report: &mut Report) {
         let seconds = scale.slot.as_secs().max(1).to_string();
         for (operation, callers, script) in [
-            ("a", 8, &self.list),
-            ("d", 8, &self.send),
-            ("d", 64, &self.send),
+            ("timeline", 8, &self.timeline),
+            ("send", 8, &self.send),
+            ("send", 64, &self.send),
         ] {
-            // Connecting and preparing is not what is measured: one transaction each tells what that takes.
+            // Subtracts the cost of connecting and preparing, measured with one transaction per connection.
             let first = self.run(script, callers, &["--transactions", "1"]);
             let all = self.run(script, callers, &["--time", &seconds]);
-            let spent = all.spent.saturating_sub(first.spent).as_secs_f64() * 1e6;
+            let cpu_us = all.cpu_time.saturating_sub(first.cpu_time).as_secs_f64() * 1e6;
             let count = (all.count - first.count).max(1.0);
             let tool = "pgbench on PostgreSQL";
             report.add(Row::of_tool(
@@ -86,7 +84,7 @@ impl Pgbench {
                 operation,
                 callers,
                 all.per_second,
-                spent / count,
+                cpu_us / count,
             ));
         }
     }
@@ -107,53 +105,56 @@ impl Pgbench {
             .arg("--file")
             .arg(script)
             .arg("postgres");
-        let (others, before) = (process::below(self.pid).len(), process::cpu(self.pid, true));
+        let (others, before) = (
+            process::children_of(self.pid).len(),
+            process::cpu(self.pid, true),
+        );
         let output = command.output().unwrap();
-        // What an ending process took is counted neither there nor at its parent until the parent has seen its end.
-        let begun = Instant::now();
-        while process::below(self.pid).len() > others && begun.elapsed() < PATIENCE {
+        // The time of an ending process is counted nowhere until its parent has collected it.
+        let started = Instant::now();
+        while process::children_of(self.pid).len() > others && started.elapsed() < TIMEOUT {
             std::thread::sleep(Duration::from_millis(5));
         }
-        let spent = process::cpu(self.pid, true).saturating_sub(before);
-        let said = String::from_utf8_lossy(&output.stdout);
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "pgbench: {told}");
+        let cpu_time = process::cpu(self.pid, true).saturating_sub(before);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "pgbench: {errors}");
+        let text = String::from_utf8_lossy(&output.stdout);
         let number = |after: &str| -> f64 {
-            let rest = said.split(after).nth(1);
-            let word = rest.and_then(|rest| rest.split_whitespace().next());
-            word.and_then(|word| word.split('/').next()?.parse().ok())
-                .unwrap_or_else(|| panic!("pgbench said: {said}"))
+            let rest = text.split(after).nth(1);
+            let figure = rest.and_then(|rest| rest.split_whitespace().next());
+            figure
+                .and_then(|figure| figure.split('/').next()?.parse().ok())
+                .unwrap_or_else(|| panic!("unexpected output of pgbench: {text}"))
         };
         Run {
             count: number("actually processed: "),
             per_second: number("tps = "),
-            spent,
+            cpu_time,
         }
     }
 }
 
-/// What one run gave.
 struct Run {
     count: f64,
     per_second: f64,
-    /// By the database alone.
-    spent: Duration,
+    /// Of the database.
+    cpu_time: Duration,
 }
 
-/// A statement ends with its line.
+/// Joins the lines: pgbench ends a statement at the end of a line.
 fn one_line(text: &str) -> String {
-    let words: Vec<&str> = text.split_whitespace().collect();
-    format!("{};\n", words.join(" "))
+    let parts: Vec<&str> = text.split_whitespace().collect();
+    format!("{};\n", parts.join(" "))
 }
 
-/// On the search path, or where Debian keeps the server's programs.
+/// Finds the program in the folder of the Debian package or on the search path.
 fn program() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten();
-    let kept = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin/pgbench")));
-    let mut all: Vec<PathBuf> = kept.collect();
+    let packaged = versions.filter_map(|entry| Some(entry.ok()?.path().join("bin/pgbench")));
+    let mut all: Vec<PathBuf> = packaged.collect();
     all.push(PathBuf::from("pgbench"));
     all.into_iter().find(|path| {
-        let asked = Command::new(path).arg("--version").output();
-        asked.is_ok_and(|output| output.status.success())
+        let version = Command::new(path).arg("--version").output();
+        version.is_ok_and(|output| output.status.success())
     })
 }

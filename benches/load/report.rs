@@ -1,23 +1,29 @@
-//! What was measured: medians over the rounds, single figures, and how they stand to the goals; as a table for people
-//! and as JSON for programs.
+//! Collects the measurements: medians over the rounds, single figures, and the goals. Prints them as tables and stores
+//! them as JSON.
 
 use std::{collections::BTreeMap, fs, time::Duration};
 
 use serde_json::{Value, json};
 
-use crate::{client::Stretch, goals, machine, server::Spent};
+use crate::{
+    client::LoadResult,
+    format::{median, number, percentile, text},
+    gaps::Gaps,
+    goals, machine,
+    server::CpuTime,
+};
 
-/// Where results are kept.
+/// The folder of the stored results.
 pub(crate) const FOLDER: &str = "target/bench";
 
-/// One stretch of one operation on one server.
+/// One operation on one server in one round.
 #[derive(Debug)]
 pub(crate) struct Row {
     operation: String,
     callers: usize,
     server: String,
     per_second: f64,
-    /// The middle one and the 99th of a hundred, where each was timed.
+    /// The median and the 99th percentile, if each request was timed.
     times: Option<[Duration; 2]>,
     server_us: f64,
     database_us: f64,
@@ -25,34 +31,34 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    /// `parts` requests make one operation.
+    /// `requests` is the number of requests per operation.
     pub(crate) fn of(
         server: &str,
         operation: &str,
         callers: usize,
-        done: &Stretch,
-        parts: u32,
-        spent: Spent,
+        load: &LoadResult,
+        requests: u32,
+        cpu_time: CpuTime,
     ) -> Self {
-        let mut times = done.times.clone();
+        let mut times = load.times.clone();
         times.sort_unstable();
-        let count = times.len() as f64 / f64::from(parts);
-        let each = |spent: Duration| spent.as_secs_f64() * 1e6 / count;
+        let count = times.len() as f64 / f64::from(requests);
+        let each = |time: Duration| time.as_secs_f64() * 1e6 / count;
         Self {
             operation: operation.to_owned(),
             callers,
             server: server.to_owned(),
-            per_second: count / done.took.as_secs_f64(),
-            times: Some([50, 99].map(|share| share_of(&times, share) * parts)),
-            server_us: each(spent.server),
-            database_us: each(spent.database),
-            statements: done
+            per_second: count / load.took.as_secs_f64(),
+            times: Some([50, 99].map(|percent| percentile(&times, percent) * requests)),
+            server_us: each(cpu_time.server),
+            database_us: each(cpu_time.database),
+            statements: load
                 .statements
-                .map(|statements| statements * f64::from(parts)),
+                .map(|statements| statements * f64::from(requests)),
         }
     }
 
-    /// What a tool says that times nothing by itself.
+    /// The result of a tool that does not time each request.
     pub(crate) fn of_tool(
         tool: &str,
         operation: &str,
@@ -81,11 +87,11 @@ impl Row {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Second {
     pub(crate) sent: usize,
-    pub(crate) heard: usize,
+    pub(crate) received: usize,
     pub(crate) worst: Duration,
 }
 
-/// Everything that was measured.
+/// All measurements of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     rows: Vec<Row>,
@@ -99,12 +105,12 @@ impl Report {
         self.rows.push(row);
     }
 
-    /// A figure of its own.
-    pub(crate) fn note(&mut self, name: String, value: f64, unit: &'static str) {
+    /// Adds a single figure.
+    pub(crate) fn figure(&mut self, name: String, value: f64, unit: &'static str) {
         self.figures.push((name, value, unit));
     }
 
-    /// Something that whoever reads the figures should know.
+    /// Adds a remark about how the figures were measured.
     pub(crate) fn remark(&mut self, text: &str) {
         eprintln!("{text}");
         self.remarks.push(text.to_owned());
@@ -114,12 +120,12 @@ impl Report {
         self.outage = seconds;
     }
 
-    /// All of it, with the goals judged. `growth` is what an earlier run of that scale found.
+    /// Returns the results as JSON, with the goals evaluated. `growth` holds the results of an earlier run of that scale.
     pub(crate) fn results(&self, scale: &str, took: Duration, growth: &Value) -> Value {
         let figure =
             |(name, value, unit): &(_, _, _)| json!({ "name": name, "value": value, "unit": unit });
         let second = |(number, second): (usize, &Second)| {
-            json!({ "second": number, "sent": second.sent, "heard": second.heard,
+            json!({ "second": number, "sent": second.sent, "received": second.received,
                 "worst_ms": second.worst.as_secs_f64() * 1000.0 })
         };
         let mut all = json!({
@@ -131,15 +137,14 @@ impl Report {
             "outage": self.outage.iter().enumerate().map(second).collect::<Vec<_>>(),
             "remarks": self.remarks,
         });
-        let goals: Vec<Value> = goals::all(&all, growth)
-            .iter()
-            .map(goals::Goal::json)
-            .collect();
+        let gaps = Gaps::read();
+        let goals = goals::all(&all, growth);
+        let goals: Vec<Value> = goals.iter().map(|goal| goal.json(&gaps)).collect();
         all["goals"] = json!(goals);
         all
     }
 
-    /// Medians over the rounds, in the order in which things were first measured.
+    /// The medians over the rounds, in the order of the first round.
     fn operations(&self) -> Vec<Value> {
         let mut order = vec![];
         let mut groups: BTreeMap<(&str, usize, &str), Vec<&Row>> = BTreeMap::new();
@@ -185,7 +190,7 @@ impl Report {
     }
 }
 
-/// Prints results for people.
+/// Prints results as tables.
 pub(crate) fn print(results: &Value) {
     println!(
         "| operation | callers | server | CPU µs | of it database | × floor | statements | /s | p50 ms | p99 ms |"
@@ -220,13 +225,13 @@ pub(crate) fn print(results: &Value) {
         );
     }
     if !list("outage").is_empty() {
-        println!("\n| second | sent | heard | worst delay, ms |\n|---|---|---|---|");
+        println!("\n| second | sent | received | worst delay, ms |\n|---|---|---|---|");
     }
     for second in list("outage") {
         let worst = number(&second["worst_ms"], 0);
         println!(
             "| {} | {} | {} | {worst} |",
-            second["second"], second["sent"], second["heard"]
+            second["second"], second["sent"], second["received"]
         );
     }
     println!("\n| goal | figure | to reach | figure / goal | |\n|---|---|---|---|---|");
@@ -238,20 +243,20 @@ pub(crate) fn print(results: &Value) {
     }
 }
 
-/// Keeps results, by name.
+/// Stores results under a name.
 pub(crate) fn write(name: &str, results: &Value) {
     fs::create_dir_all(FOLDER).unwrap();
     let file = format!("{FOLDER}/{name}.json");
     fs::write(file, serde_json::to_vec_pretty(results).unwrap()).unwrap();
 }
 
-/// Results of an earlier run of a build like this one; null where there are none. Figures of a debug build shall never
-/// stand beside others.
+/// Loads the results of an earlier run with the current build profile; null if there are none. Figures of debug and
+/// release builds are never mixed.
 pub(crate) fn read(name: &str) -> Value {
     read_of(name, machine::profile())
 }
 
-/// The same of a build of this profile.
+/// Loads the results of a run with this build profile; null if there are none.
 pub(crate) fn read_of(name: &str, profile: &str) -> Value {
     let results = read_any(name);
     if results["machine"]["profile"] == profile {
@@ -261,44 +266,8 @@ pub(crate) fn read_of(name: &str, profile: &str) -> Value {
     }
 }
 
-/// The same of whatever build.
+/// Loads the results of a run with any build profile; null if there are none.
 pub(crate) fn read_any(name: &str) -> Value {
     let bytes = fs::read(format!("{FOLDER}/{name}.json")).unwrap_or_default();
     serde_json::from_slice(&bytes).unwrap_or_default()
-}
-
-/// A number with so many digits after the point, in groups of three before it; nothing where there is none.
-pub(crate) fn number(value: &Value, digits: usize) -> String {
-    let Some(value) = value.as_f64() else {
-        return String::new();
-    };
-    let text = format!("{value:.digits$}");
-    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
-    let mut grouped = String::new();
-    for (index, digit) in whole.chars().enumerate() {
-        if index > 0 && (whole.len() - index).is_multiple_of(3) && !grouped.ends_with('-') {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    match rest {
-        "" => grouped,
-        rest => format!("{grouped}.{rest}"),
-    }
-}
-
-/// The text that is there, or none.
-pub(crate) fn text(value: &Value) -> &str {
-    value.as_str().unwrap_or_default()
-}
-
-/// The middle one.
-pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_unstable_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
-}
-
-/// The one that so many of a hundred are below.
-pub(crate) fn share_of<T: Copy>(sorted: &[T], share: usize) -> T {
-    sorted[(sorted.len() * share / 100).min(sorted.len() - 1)]
 }

@@ -1,8 +1,7 @@
-//! How much to measure.
+//! The sizes of the measurement.
 
 use std::time::Duration;
 
-/// One size of the whole measurement.
 #[derive(Clone, Debug)]
 pub(crate) struct Scale {
     pub(crate) name: &'static str,
@@ -12,27 +11,27 @@ pub(crate) struct Scale {
     pub(crate) rounds: usize,
     /// How long each operation runs in a round.
     pub(crate) slot: Duration,
-    /// How many messages each of the readers has not read, in each of their conversations.
+    /// Unread messages in each conversation, one number per reader.
     pub(crate) unread: [usize; 3],
-    /// How often the server is started for its time to the first answer.
+    /// How often the server is started to measure the time to its first response.
     pub(crate) starts: usize,
     /// Listeners of one conversation, ascending.
     pub(crate) subscribers: &'static [usize],
-    /// Messages at a gentle rate, for how long a delivery takes.
-    pub(crate) gentle: usize,
-    /// Messages as fast as they can be sent, for what a delivery costs.
+    /// Messages at a low rate, to measure latency.
+    pub(crate) low_rate: usize,
+    /// Messages at the highest rate, to measure cost.
     pub(crate) burst: usize,
-    /// Events that somebody missed who comes back.
+    /// Messages that a resuming client has missed.
     pub(crate) missed: usize,
     /// Seconds with Redis, without it, and with it again.
     pub(crate) outage: [u64; 3],
-    /// Subscribers who hear nothing.
+    /// Subscribers who receive nothing.
     pub(crate) idle: usize,
-    /// For how long.
+    /// How long they stay idle.
     pub(crate) silence: Duration,
 }
 
-/// Seconds in all: shows that everything can be measured, and says nothing about speed.
+/// Takes seconds. Shows that everything can be measured; its figures are meaningless.
 pub(crate) const SMOKE: Scale = Scale {
     name: "smoke",
     users: 30,
@@ -43,7 +42,7 @@ pub(crate) const SMOKE: Scale = Scale {
     unread: [0, 5, 20],
     starts: 1,
     subscribers: &[1, 20],
-    gentle: 3,
+    low_rate: 3,
     burst: 5,
     missed: 100,
     outage: [1, 2, 2],
@@ -51,7 +50,7 @@ pub(crate) const SMOKE: Scale = Scale {
     silence: Duration::from_secs(1),
 };
 
-/// A few minutes' worth.
+/// Takes a few minutes.
 pub(crate) const QUICK: Scale = Scale {
     name: "quick",
     users: 300,
@@ -62,7 +61,7 @@ pub(crate) const QUICK: Scale = Scale {
     unread: [0, 100, 1000],
     starts: 5,
     subscribers: &[1, 100, 1000],
-    gentle: 20,
+    low_rate: 20,
     burst: 50,
     missed: 10_000,
     outage: [2, 10, 4],
@@ -78,7 +77,7 @@ pub(crate) const FULL: Scale = Scale {
     messages: 200_000,
     rounds: 7,
     slot: Duration::from_secs(5),
-    gentle: 50,
+    low_rate: 50,
     burst: 200,
     starts: 11,
     outage: [3, 10, 7],

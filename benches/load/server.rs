@@ -1,4 +1,4 @@
-//! The servers under measurement: Heddle itself and the floors, each a process of its own.
+//! The servers that are measured: Heddle and the floors, each in its own process.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -8,25 +8,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{databases::Postgres, process};
+use crate::{databases::Postgres, process};
 
-/// What all nodes of a database seal tokens with.
-const SECRET_KEY: &str = "every node of a measurement has the same key";
+/// The key of all nodes.
+const SECRET_KEY: &str = "every node of a measurement uses the same key";
 
-/// An installation of Heddle: where its data is and what it stands on. Any number of nodes can be started of it.
+/// An installation of Heddle: its data, database and Redis. It can start any number of nodes.
 #[derive(Clone, Debug)]
-pub(crate) struct Home {
-    /// The database, as people call it, and what else tells this installation from others.
+pub(crate) struct Installation {
+    /// The name of the database and of the size, as it appears in the results.
     pub(crate) name: String,
     pub(crate) database_url: String,
     data: String,
     redis_url: Option<String>,
-    /// The database's own process, where it is not inside the server.
+    /// The process of the database, if it is separate from the server.
     database: Option<u32>,
 }
 
-impl Home {
-    /// On a fresh file below this folder.
+impl Installation {
+    /// An installation on a new file below this folder.
     pub(crate) fn on_sqlite(folder: &Path, name: &str) -> Self {
         let data = folder.join(name).display().to_string();
         Self {
@@ -38,7 +38,7 @@ impl Home {
         }
     }
 
-    /// On this server's only database.
+    /// An installation on the only database of this server.
     pub(crate) fn on_postgres(folder: &Path, name: &str, postgres: &Postgres) -> Self {
         Self {
             name: name.to_owned(),
@@ -49,7 +49,7 @@ impl Home {
         }
     }
 
-    /// The same, with nodes that ring for each other there.
+    /// Adds a Redis server, which carries wake-ups between the nodes.
     pub(crate) fn with_redis(mut self, url: &str) -> Self {
         self.redis_url = Some(url.to_owned());
         self
@@ -60,7 +60,7 @@ impl Home {
         self.database_url.trim_start_matches("sqlite:")
     }
 
-    /// One node.
+    /// Starts a node and waits for its first response.
     pub(crate) fn start(&self) -> Server {
         let command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
         let name = format!("Heddle on {}", self.name);
@@ -69,42 +69,42 @@ impl Home {
             let address = address.strip_prefix("http://")?;
             Some(address.trim_end_matches("/graphql").to_owned())
         });
-        server.answers();
+        server.wait_for_response();
         server
     }
 
-    /// One of the other roles of this program, on the same database.
+    /// Starts a floor on the same database.
     pub(crate) fn floor(&self, arguments: &[&str]) -> Server {
         let name = format!("floor on {}", self.name);
         Server::floor(name, arguments, self.database)
     }
 
-    /// Fills the database with people, conversations and messages.
+    /// Fills the database with users, conversations and messages. Returns the output of the command.
     pub(crate) fn seed(&self, users: usize, conversations: usize, messages: usize) -> String {
         let [users, conversations, messages] =
             [users, conversations, messages].map(|count| count.max(1).to_string());
-        let mut words = vec!["seed", "--users", &users];
-        words.extend(["--conversations", &conversations, "--messages", &messages]);
-        self.run(&words)
+        let mut arguments = vec!["seed", "--users", &users];
+        arguments.extend(["--conversations", &conversations, "--messages", &messages]);
+        self.run(&arguments)
     }
 
-    /// Runs a command of `heddle` to its end.
-    pub(crate) fn run(&self, words: &[&str]) -> String {
-        let output = self.command(words).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    /// Runs a command of `heddle` and returns its output.
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
+        let output = self.command(arguments).output().unwrap();
+        let output_text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(
             output.status.success(),
-            "{words:?}: {said}{}",
+            "{arguments:?}: {output_text}{}",
             String::from_utf8_lossy(&output.stderr)
         );
-        said
+        output_text
     }
 
-    /// The program, with nobody's settings but these.
-    fn command(&self, words: &[&str]) -> Command {
+    /// The `heddle` program with these settings only.
+    fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
         command
-            .args(words)
+            .args(arguments)
             .env_clear()
             .env("HEDDLE_DATA_DIR", &self.data)
             .env("HEDDLE_DATABASE_URL", &self.database_url)
@@ -118,25 +118,25 @@ impl Home {
     }
 }
 
-/// A server that answers.
+/// A running server.
 pub(crate) struct Server {
     pub(crate) name: String,
     pub(crate) address: String,
-    /// From the start of the process to its first answer.
+    /// From the start of the process to its first response.
     pub(crate) started_in: Duration,
-    begun: Instant,
+    started: Instant,
     child: Child,
     database: Option<u32>,
 }
 
-/// Processor time so far.
+/// Processor time since the start of the processes.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Spent {
+pub(crate) struct CpuTime {
     pub(crate) server: Duration,
     pub(crate) database: Duration,
 }
 
-impl Spent {
+impl CpuTime {
     pub(crate) fn since(self, before: Self) -> Self {
         Self {
             server: self.server.saturating_sub(before.server),
@@ -144,13 +144,13 @@ impl Spent {
         }
     }
 
-    pub(crate) fn all(self) -> Duration {
+    pub(crate) fn total(self) -> Duration {
         self.server + self.database
     }
 }
 
 impl Server {
-    /// This program itself in one of its other roles.
+    /// Starts this program as a floor.
     pub(crate) fn floor(name: String, arguments: &[&str], database: Option<u32>) -> Self {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(arguments);
@@ -163,7 +163,7 @@ impl Server {
         database: Option<u32>,
         address: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let begun = Instant::now();
+        let started = Instant::now();
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -172,21 +172,21 @@ impl Server {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let address = lines.find_map(|line| address(&line.unwrap())).unwrap();
-        let started_in = begun.elapsed();
+        let started_in = started.elapsed();
         // A closed pipe would fail the server's next line.
         std::thread::spawn(move || lines.for_each(drop));
         Self {
             name,
             address,
             started_in,
-            begun,
+            started,
             child,
             database,
         }
     }
 
-    /// Waits for the first answer to a query.
-    fn answers(&mut self) {
+    /// Waits for the first response to a query.
+    fn wait_for_response(&mut self) {
         let body = r#"{"query":"{ __typename }"}"#;
         let request = format!(
             "POST /graphql HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\n\
@@ -196,14 +196,14 @@ impl Server {
         );
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.write_all(request.as_bytes()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
-        self.started_in = self.begun.elapsed();
+        let mut response = String::new();
+        stream.read_to_string(&mut response).unwrap();
+        assert!(response.starts_with("HTTP/1.1 200"), "{response}");
+        self.started_in = self.started.elapsed();
     }
 
-    pub(crate) fn spent(&self) -> Spent {
-        Spent {
+    pub(crate) fn cpu_time(&self) -> CpuTime {
+        CpuTime {
             server: process::cpu(self.child.id(), false),
             database: self
                 .database
@@ -224,13 +224,13 @@ impl Drop for Server {
     }
 }
 
-/// Processor time of several nodes of one installation, its database counted once.
-pub(crate) fn spent(nodes: &[Server]) -> Spent {
-    let mut all = Spent::default();
+/// Processor time of several nodes of one installation. The database is counted once.
+pub(crate) fn cpu_time(nodes: &[Server]) -> CpuTime {
+    let mut total = CpuTime::default();
     for node in nodes {
-        let one = node.spent();
-        all.server += one.server;
-        all.database = one.database;
+        let one = node.cpu_time();
+        total.server += one.server;
+        total.database = one.database;
     }
-    all
+    total
 }

@@ -1,4 +1,4 @@
-//! Sockets that listen: opened, subscribed, and told apart by what they hear.
+//! WebSocket subscribers. Each listener reports what it receives, with the time.
 
 use std::time::{Duration, Instant};
 
@@ -12,15 +12,14 @@ use tokio_tungstenite::{
     },
 };
 
-/// Whoever has heard nothing for so long was lost.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// What was not heard after so long was sent too early.
-const LATE: Duration = Duration::from_secs(2);
+/// A listener that receives nothing for this long fails the measurement.
+const TIMEOUT: Duration = Duration::from_mins(1);
+/// A message that does not arrive within this time was sent before the listener was subscribed.
+const SUBSCRIBED_LATE: Duration = Duration::from_secs(2);
 
 pub(crate) type Socket = WebSocketStream<TcpStream>;
 
-/// A socket, spoken to in the protocol of GraphQL over WebSocket.
+/// Opens a socket with the protocol `graphql-transport-ws`.
 pub(crate) async fn open(address: &str, path: &str) -> Result<Socket, Error> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
@@ -37,8 +36,8 @@ pub(crate) async fn open(address: &str, path: &str) -> Result<Socket, Error> {
     Ok(socket)
 }
 
-/// A socket that asked for a subscription. None when the server would not have it now.
-pub(crate) async fn subscribed(
+/// Opens a socket and sends a subscription; `None` if the server refuses it.
+pub(crate) async fn subscribe(
     address: &str,
     token: &str,
     query: &str,
@@ -47,106 +46,113 @@ pub(crate) async fn subscribed(
     let mut socket = open(address, "/graphql").await.ok()?;
     let init = json!({ "type": "connection_init", "payload": { "authorization": format!("Bearer {token}") } });
     socket.send(Message::text(init.to_string())).await.ok()?;
-    let answer = socket.next().await?.ok()?;
-    if !answer.to_text().ok()?.contains("connection_ack") {
+    let response = socket.next().await?.ok()?;
+    if !response.to_text().ok()?.contains("connection_ack") {
         return None;
     }
     let payload = json!({ "query": query, "variables": variables });
     let subscribe = json!({ "id": "1", "type": "subscribe", "payload": payload });
-    let asked = socket.send(Message::text(subscribe.to_string())).await;
-    asked.ok().map(|()| socket)
+    let sent = socket.send(Message::text(subscribe.to_string())).await;
+    sent.ok().map(|()| socket)
 }
 
-/// One thing that one listener heard.
-pub(crate) struct Word {
+/// A frame that one listener received.
+pub(crate) struct Received {
     pub(crate) listener: usize,
     pub(crate) at: Instant,
-    pub(crate) text: Message,
+    pub(crate) frame: Message,
 }
 
-/// Listeners, and everything that they hear. They end with it.
-pub(crate) struct Ears {
-    sender: mpsc::UnboundedSender<Word>,
-    heard: mpsc::UnboundedReceiver<Word>,
-    listeners: Vec<JoinHandle<()>>,
+/// Subscribed sockets and the frames that they received. Dropping it closes them.
+pub(crate) struct Listeners {
+    sender: mpsc::UnboundedSender<Received>,
+    received: mpsc::UnboundedReceiver<Received>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
-impl Ears {
+impl Listeners {
     pub(crate) fn new() -> Self {
-        let (sender, heard) = mpsc::unbounded_channel();
+        let (sender, received) = mpsc::unbounded_channel();
         Self {
             sender,
-            heard,
-            listeners: vec![],
+            received,
+            tasks: vec![],
         }
     }
 
     pub(crate) fn count(&self) -> usize {
-        self.listeners.len()
+        self.tasks.len()
     }
 
-    /// One more listener.
     pub(crate) fn add(&mut self, mut socket: Socket) {
-        let (sender, listener) = (self.sender.clone(), self.listeners.len());
-        self.listeners.push(tokio::spawn(async move {
-            while let Some(Ok(text)) = socket.next().await {
-                let is_next = text.to_text().is_ok_and(|text| text.contains("\"next\""));
+        let (sender, listener) = (self.sender.clone(), self.tasks.len());
+        self.tasks.push(tokio::spawn(async move {
+            while let Some(Ok(frame)) = socket.next().await {
+                let is_next = frame.to_text().is_ok_and(|text| text.contains("\"next\""));
                 let at = Instant::now();
-                if is_next && sender.send(Word { listener, at, text }).is_err() {
+                let received = Received {
+                    listener,
+                    at,
+                    frame,
+                };
+                if is_next && sender.send(received).is_err() {
                     return;
                 }
             }
         }));
     }
 
-    /// The next thing that anybody hears.
-    pub(crate) async fn hear(&mut self) -> Word {
-        timeout(PATIENCE, self.heard.recv())
+    /// Waits for the next frame of any listener.
+    pub(crate) async fn next(&mut self) -> Received {
+        timeout(TIMEOUT, self.received.recv())
             .await
-            .expect("listeners hear something")
+            .expect("a listener receives a frame")
             .unwrap()
     }
 
-    /// The same, if it comes in this time.
-    pub(crate) async fn hear_within(&mut self, time: Duration) -> Option<Word> {
-        timeout(time, self.heard.recv()).await.ok().flatten()
+    /// Waits for the next frame for at most this time.
+    pub(crate) async fn next_within(&mut self, time: Duration) -> Option<Received> {
+        timeout(time, self.received.recv()).await.ok().flatten()
     }
 
-    /// What was heard until now is forgotten.
-    pub(crate) fn forget(&mut self) {
-        while self.heard.try_recv().is_ok() {}
+    /// Discards the frames that were received until now.
+    pub(crate) fn discard(&mut self) {
+        while self.received.try_recv().is_ok() {}
     }
 
-    /// Sends until everybody hears it: a listener is one from the moment the server has looked, which it does not say.
-    pub(crate) async fn all_listen(&mut self, send: &mut impl AsyncFnMut()) {
-        let begun = Instant::now();
-        let mut is_late = false;
+    /// Sends until every listener receives the message: the server does not report when a subscription has started.
+    pub(crate) async fn wait_until_subscribed(&mut self, send: &mut impl AsyncFnMut()) {
+        let started = Instant::now();
+        let mut has_early = false;
         loop {
-            self.forget();
+            self.discard();
             send().await;
-            let mut silent = vec![true; self.count()];
+            let mut missing = vec![true; self.count()];
             let mut left = self.count();
             while left > 0 {
-                let Some(word) = self.hear_within(LATE).await else {
+                let Some(received) = self.next_within(SUBSCRIBED_LATE).await else {
                     break;
                 };
-                left -= usize::from(std::mem::take(&mut silent[word.listener]));
+                left -= usize::from(std::mem::take(&mut missing[received.listener]));
             }
             if left == 0 {
                 break;
             }
-            is_late = true;
-            assert!(begun.elapsed() < PATIENCE, "{left} listeners hear nothing");
+            has_early = true;
+            assert!(
+                started.elapsed() < TIMEOUT,
+                "{left} listeners receive nothing"
+            );
         }
-        // Of those that were sent too early, some may still be under way.
-        while is_late && self.hear_within(LATE).await.is_some() {}
+        // Messages that were sent too early may still arrive at some listeners.
+        while has_early && self.next_within(SUBSCRIBED_LATE).await.is_some() {}
     }
 }
 
-impl Drop for Ears {
+impl Drop for Listeners {
     fn drop(&mut self) {
-        for listener in &self.listeners {
-            listener.abort();
+        for task in &self.tasks {
+            task.abort();
         }
     }
 }

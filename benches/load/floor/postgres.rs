@@ -1,6 +1,6 @@
-//! axum and sqlx.
+//! The floor on PostgreSQL: axum and sqlx.
 
-use std::sync::{Arc, atomic::AtomicUsize};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -16,12 +16,15 @@ use sqlx::{
 use uuid::Uuid;
 
 use super::{
-    BUSIEST, Group, INSERT, Item, LONGEST, NEXT, PLACES, Places, READERS, SOMEBODY, Sender, THREAD,
-    TIMELINE, UNREAD, json, path, serve,
+    common::{Conversation, Ids, Message, Sender, json, root_path, serve},
+    statements::{
+        GROUPS, INBOX, INSERT, LARGEST_CONVERSATION, LONGEST_THREAD, NEXT_SEQ, READERS, SENDER,
+        THREAD, TIMELINE,
+    },
 };
-use crate::walks::BODY;
+use crate::operations::BODY;
 
-type Served = State<Arc<(PgPool, Places)>>;
+type Served = State<Arc<(PgPool, Ids)>>;
 
 pub(crate) async fn run(url: &str) {
     let pool = PgPoolOptions::new()
@@ -36,29 +39,28 @@ pub(crate) async fn run(url: &str) {
     let all = async |text: &'static str| -> Vec<Uuid> {
         sqlx::query_scalar(text).fetch_all(&pool).await.unwrap()
     };
-    let places = Places {
-        busiest: one(BUSIEST).await,
-        longest: one(LONGEST).await,
-        somebody: one(SOMEBODY).await,
-        readers: all(READERS).await,
-        all: all(PLACES).await,
-        turn: AtomicUsize::new(0),
-    };
-    let state = Arc::new((pool, places));
+    let single = [
+        one(LARGEST_CONVERSATION).await,
+        one(LONGEST_THREAD).await,
+        one(SENDER).await,
+    ];
+    let ids = Ids::new(single, all(READERS).await, all(GROUPS).await);
+    let state = Arc::new((pool, ids));
     let timeline = async |State(state): Served, _: Bytes| {
-        list(&state.0, TIMELINE, state.1.busiest, item).await
+        list(&state.0, TIMELINE, state.1.conversation, message).await
     };
-    let thread =
-        async |State(state): Served, _: Bytes| list(&state.0, THREAD, state.1.longest, item).await;
-    let unread = async |State(state): Served, Path(reader): Path<usize>, _: Bytes| {
-        list(&state.0, UNREAD, state.1.readers[reader], group).await
+    let thread = async |State(state): Served, _: Bytes| {
+        list(&state.0, THREAD, state.1.thread, message).await
+    };
+    let inbox = async |State(state): Served, Path(reader): Path<usize>, _: Bytes| {
+        list(&state.0, INBOX, state.1.readers[reader], conversation).await
     };
     let router = Router::new()
-        .route("/a", post(timeline))
-        .route("/b", post(thread))
-        .route("/c/{reader}", post(unread))
+        .route("/timeline", post(timeline))
+        .route("/thread", post(thread))
+        .route("/inbox/{reader}", post(inbox))
         .route(
-            "/d",
+            "/send",
             post(async |State(state): Served, _: Bytes| send(&state.0, &state.1).await),
         )
         .with_state(state);
@@ -68,15 +70,15 @@ pub(crate) async fn run(url: &str) {
 async fn list<T: serde::Serialize>(
     pool: &PgPool,
     text: &'static str,
-    which: Uuid,
+    id: Uuid,
     read: fn(&PgRow) -> T,
 ) -> Bytes {
-    let rows = sqlx::query(text).bind(which).fetch_all(pool).await.unwrap();
+    let rows = sqlx::query(text).bind(id).fetch_all(pool).await.unwrap();
     json(&rows.iter().map(read).collect::<Vec<_>>())
 }
 
-fn item(row: &PgRow) -> Item {
-    Item {
+fn message(row: &PgRow) -> Message {
+    Message {
         id: row.get::<Uuid, _>(0).to_string(),
         body: row.get(1),
         created_at: row.get::<DateTime<Utc>, _>(2).to_rfc3339(),
@@ -90,29 +92,29 @@ fn item(row: &PgRow) -> Item {
     }
 }
 
-fn group(row: &PgRow) -> Group {
-    Group {
+fn conversation(row: &PgRow) -> Conversation {
+    Conversation {
         id: row.get::<Uuid, _>(0).to_string(),
         title: row.get(1),
         unread: row.get(2),
     }
 }
 
-async fn send(pool: &PgPool, places: &Places) -> Bytes {
-    let (id, place) = (Uuid::now_v7(), places.next());
+async fn send(pool: &PgPool, ids: &Ids) -> Bytes {
+    let (id, group) = (Uuid::now_v7(), ids.next_group());
     let mut tx = pool.begin().await.unwrap();
-    let seq: i32 = sqlx::query_scalar(NEXT)
-        .bind(place)
+    let seq: i32 = sqlx::query_scalar(NEXT_SEQ)
+        .bind(group)
         .fetch_one(&mut *tx)
         .await
         .unwrap();
     let insert = sqlx::query(INSERT)
         .bind(id)
-        .bind(place)
+        .bind(group)
         .bind(seq)
-        .bind(places.somebody);
+        .bind(ids.sender);
     insert
-        .bind(path(seq))
+        .bind(root_path(seq))
         .bind(BODY)
         .bind(Utc::now())
         .execute(&mut *tx)

@@ -1,4 +1,4 @@
-//! axum sockets with small buffers: what is posted goes to each, its bytes made once.
+//! The floor of a delivery: axum sockets with small buffers. A posted body is sent to every socket without a copy.
 
 use axum::{
     Router,
@@ -9,6 +9,8 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::broadcast;
+
+use super::common::serve;
 
 pub(crate) async fn run() {
     let (sender, _) = broadcast::channel::<Bytes>(1024);
@@ -22,10 +24,13 @@ pub(crate) async fn run() {
             "/socket",
             any(async move |upgrade: WebSocketUpgrade| listen(upgrade, sender.subscribe())),
         );
-    super::serve(router).await;
+    serve(router).await;
 }
 
-fn listen(upgrade: WebSocketUpgrade, mut news: broadcast::Receiver<Bytes>) -> impl IntoResponse {
+fn listen(
+    upgrade: WebSocketUpgrade,
+    mut payloads: broadcast::Receiver<Bytes>,
+) -> impl IntoResponse {
     let upgrade = upgrade
         .protocols(["graphql-transport-ws"])
         .read_buffer_size(4096)
@@ -34,8 +39,8 @@ fn listen(upgrade: WebSocketUpgrade, mut news: broadcast::Receiver<Bytes>) -> im
         let (mut sink, mut stream) = socket.split();
         loop {
             tokio::select! {
-                heard = stream.next() => if heard.is_none() { return },
-                Ok(bytes) = news.recv() => {
+                received = stream.next() => if received.is_none() { return },
+                Ok(bytes) = payloads.recv() => {
                     let text = axum::extract::ws::Utf8Bytes::try_from(bytes).unwrap();
                     if sink.send(Message::Text(text)).await.is_err() { return }
                 }

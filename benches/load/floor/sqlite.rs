@@ -1,8 +1,8 @@
-//! axum and SQLite's own interface.
+//! The floor on SQLite: axum and rusqlite.
 
 use std::{
     cell::RefCell,
-    sync::{Arc, Mutex, atomic::AtomicUsize},
+    sync::{Arc, Mutex},
 };
 
 use axum::{
@@ -16,15 +16,18 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::{
-    BUSIEST, Group, INSERT, Item, LONGEST, NEXT, PLACES, Places, READERS, SOMEBODY, Sender, THREAD,
-    TIMELINE, UNREAD, json, path, serve,
+    common::{Conversation, Ids, Message, Sender, json, root_path, serve},
+    statements::{
+        GROUPS, INBOX, INSERT, LARGEST_CONVERSATION, LONGEST_THREAD, NEXT_SEQ, READERS, SENDER,
+        THREAD, TIMELINE,
+    },
 };
-use crate::walks::BODY;
+use crate::operations::BODY;
 
 const PRAGMAS: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000";
 
-type Embedded = State<Arc<(Mutex<Connection>, Places, String)>>;
+type Embedded = State<Arc<(Mutex<Connection>, Ids, String)>>;
 
 thread_local! {
     static READER: RefCell<Option<Connection>> = const { RefCell::new(None) };
@@ -40,28 +43,23 @@ pub(crate) async fn run(file: &str) {
         rows.map(|id| uuid(&id.unwrap())).collect()
     };
     let one = |text| all(text)[0];
-    let places = Places {
-        busiest: one(BUSIEST),
-        longest: one(LONGEST),
-        somebody: one(SOMEBODY),
-        readers: all(READERS),
-        all: all(PLACES),
-        turn: AtomicUsize::new(0),
+    let single = [one(LARGEST_CONVERSATION), one(LONGEST_THREAD), one(SENDER)];
+    let ids = Ids::new(single, all(READERS), all(GROUPS));
+    let state = Arc::new((Mutex::new(writer), ids, file.to_owned()));
+    let timeline = async |State(state): Embedded, _: Bytes| {
+        list(&state.2, TIMELINE, state.1.conversation, message)
     };
-    let state = Arc::new((Mutex::new(writer), places, file.to_owned()));
-    let timeline =
-        async |State(state): Embedded, _: Bytes| list(&state.2, TIMELINE, state.1.busiest, item);
     let thread =
-        async |State(state): Embedded, _: Bytes| list(&state.2, THREAD, state.1.longest, item);
-    let unread = async |State(state): Embedded, Path(reader): Path<usize>, _: Bytes| {
-        list(&state.2, UNREAD, state.1.readers[reader], group)
+        async |State(state): Embedded, _: Bytes| list(&state.2, THREAD, state.1.thread, message);
+    let inbox = async |State(state): Embedded, Path(reader): Path<usize>, _: Bytes| {
+        list(&state.2, INBOX, state.1.readers[reader], conversation)
     };
     let router = Router::new()
-        .route("/a", post(timeline))
-        .route("/b", post(thread))
-        .route("/c/{reader}", post(unread))
+        .route("/timeline", post(timeline))
+        .route("/thread", post(thread))
+        .route("/inbox/{reader}", post(inbox))
         .route(
-            "/d",
+            "/send",
             post(async |State(state): Embedded, _: Bytes| send(&state.0, &state.1)),
         )
         .with_state(state);
@@ -77,13 +75,13 @@ fn open(file: &str) -> Connection {
 fn list<T: serde::Serialize>(
     file: &str,
     text: &str,
-    which: Uuid,
+    id: Uuid,
     read: fn(&rusqlite::Row<'_>) -> rusqlite::Result<T>,
 ) -> Bytes {
     READER.with_borrow_mut(|reader| {
         let reader = reader.get_or_insert_with(|| open(file));
         let mut statement = reader.prepare_cached(text).unwrap();
-        let rows = statement.query_map([which.as_bytes()], read).unwrap();
+        let rows = statement.query_map([id.as_bytes()], read).unwrap();
         json(&rows.map(Result::unwrap).collect::<Vec<_>>())
     })
 }
@@ -92,8 +90,8 @@ fn uuid(bytes: &[u8]) -> Uuid {
     Uuid::from_slice(bytes).unwrap()
 }
 
-fn item(row: &rusqlite::Row<'_>) -> rusqlite::Result<Item> {
-    Ok(Item {
+fn message(row: &rusqlite::Row<'_>) -> rusqlite::Result<Message> {
+    Ok(Message {
         id: uuid(row.get_ref(0)?.as_blob()?).to_string(),
         body: row.get(1)?,
         created_at: row.get(2)?,
@@ -110,31 +108,31 @@ fn item(row: &rusqlite::Row<'_>) -> rusqlite::Result<Item> {
     })
 }
 
-fn group(row: &rusqlite::Row<'_>) -> rusqlite::Result<Group> {
-    Ok(Group {
+fn conversation(row: &rusqlite::Row<'_>) -> rusqlite::Result<Conversation> {
+    Ok(Conversation {
         id: uuid(row.get_ref(0)?.as_blob()?).to_string(),
         title: row.get(1)?,
         unread: row.get(2)?,
     })
 }
 
-fn send(writer: &Mutex<Connection>, places: &Places) -> Bytes {
-    let (id, place) = (Uuid::now_v7(), places.next());
+fn send(writer: &Mutex<Connection>, ids: &Ids) -> Bytes {
+    let (id, group) = (Uuid::now_v7(), ids.next_group());
     let mut writer = writer.lock().unwrap();
     let tx = writer
         .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
         .unwrap();
     let seq: i32 = tx
-        .prepare_cached(NEXT)
+        .prepare_cached(NEXT_SEQ)
         .unwrap()
-        .query_row([place.as_bytes()], |row| row.get(0))
+        .query_row([group.as_bytes()], |row| row.get(0))
         .unwrap();
     let values = params![
         id.as_bytes(),
-        place.as_bytes(),
+        group.as_bytes(),
         seq,
-        places.somebody.as_bytes(),
-        path(seq),
+        ids.sender.as_bytes(),
+        root_path(seq),
         BODY,
         Utc::now().to_rfc3339()
     ];

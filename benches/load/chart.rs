@@ -1,5 +1,5 @@
-//! How many times the floor each operation costs, as a picture: a bar for each operation and database, the floor as a
-//! line, the goal as a mark. Readable on light and on dark pages.
+//! Draws the cost of each operation as a multiple of its floor: a bar per operation and database, a line for the floor
+//! and a mark for the goal. Readable on light and dark pages.
 
 use std::fmt::Write;
 
@@ -8,9 +8,9 @@ use serde_json::Value;
 use crate::goals::{counts, cpu_goal, operation, title};
 
 const WIDTH: f64 = 760.0;
-/// Where bars begin, and how wide they may be.
+/// The left edge of the bars, and the greatest width of a bar.
 const LEFT: f64 = 250.0;
-const ROOM: f64 = 430.0;
+const LONGEST: f64 = 430.0;
 const TOP: f64 = 56.0;
 const STEP: f64 = 24.0;
 const BAR: f64 = 14.0;
@@ -20,7 +20,7 @@ const STYLE: &str = "text{font:12px system-ui,sans-serif;fill:#24292f}.head{font
     @media(prefers-color-scheme:dark){text{fill:#e6edf3}.floor{stroke:#b1bac4}.PostgreSQL{fill:#6aa5e0}\
     .SQLite{fill:#8cc979}.goal{stroke:#ff7b62}}";
 
-/// One bar, both figures as multiples of the floor.
+/// One bar. Both figures are multiples of the floor.
 struct Bar {
     name: String,
     database: &'static str,
@@ -28,9 +28,9 @@ struct Bar {
     goal: f64,
 }
 
-/// The picture.
-pub(crate) fn bars(results: &Value) -> String {
-    let bars = found(results);
+/// Renders the chart as SVG.
+pub(crate) fn render(results: &Value) -> String {
+    let bars = bars(results);
     let most = bars
         .iter()
         .map(|bar| bar.ratio.max(bar.goal))
@@ -39,12 +39,13 @@ pub(crate) fn bars(results: &Value) -> String {
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
          aria-label=\"Processor time of each operation as a multiple of its floor\">\n<style>{STYLE}</style>\n\
-         <text class=\"head\" x=\"8\" y=\"20\">Processor time of an operation, database included, over its floor</text>\n\
+         <text class=\"head\" x=\"8\" y=\"20\">Processor time of an operation, including the database, as a multiple of its floor</text>\n\
          <text x=\"8\" y=\"38\">The line at 1 × is the floor, red marks are goals; shorter is better. The scale is \
          logarithmic.</text>\n"
     );
-    // Half of the floor is the left edge, so that what beats its floor is seen.
-    let place = |ratio: f64| LEFT + ROOM * (ratio.max(0.5) * 2.0).log2() / (most * 2.0).log2();
+    // The left edge is half of the floor, so that operations below their floor are visible.
+    let position =
+        |ratio: f64| LEFT + LONGEST * (ratio.max(0.5) * 2.0).log2() / (most * 2.0).log2();
     let bottom = height - 26.0;
     let mut tick = 0.5;
     while tick <= most {
@@ -53,7 +54,7 @@ pub(crate) fn bars(results: &Value) -> String {
         } else {
             "grid"
         };
-        let x = place(tick);
+        let x = position(tick);
         let _ = writeln!(
             svg,
             "<line class=\"{class}\" x1=\"{x:.1}\" y1=\"{TOP}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\"/>\
@@ -64,7 +65,7 @@ pub(crate) fn bars(results: &Value) -> String {
     }
     for (number, bar) in bars.iter().enumerate() {
         let y = TOP + STEP * number as f64 + (STEP - BAR) / 2.0;
-        let (end, goal) = (place(bar.ratio), place(bar.goal));
+        let (end, goal) = (position(bar.ratio), position(bar.goal));
         let middle = y + BAR - 3.0;
         let _ = writeln!(
             svg,
@@ -87,10 +88,10 @@ pub(crate) fn bars(results: &Value) -> String {
     svg
 }
 
-fn found(results: &Value) -> Vec<Bar> {
-    let mut names = vec!["a".to_owned(), "b".to_owned()];
+fn bars(results: &Value) -> Vec<Bar> {
+    let mut names = vec!["timeline".to_owned(), "thread".to_owned()];
     names.extend(counts(results));
-    names.extend(["d".to_owned(), "n".to_owned()]);
+    names.extend(["send".to_owned(), "noop".to_owned()]);
     let mut bars = vec![];
     for name in names {
         for database in ["PostgreSQL", "SQLite"] {
