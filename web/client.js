@@ -1,22 +1,22 @@
 // @ts-check
 /**
- * A client of Heddle without dependencies, for browsers and Node: made to be used as it is, and to be read and copied.
+ * A client of Heddle without dependencies, for browsers and Node. Use it as it is, or copy it.
  *
- * - Signs in, and renews the token in time. Tabs of one browser share the sign-in and never renew it at once.
- * - Asks: `request` gives the data, or throws a `HeddleError` with `code` and `path`.
- * - Listens: `listen` hears every event once and in order, over any number of lost connections.
- * - Sends: `send` tries until the server has answered, and never sends twice.
+ * - Signs in, and refreshes the token before it expires. Tabs of one browser share the session; one of them refreshes.
+ * - `request` returns the data, or throws a `HeddleError` with `code` and `path`.
+ * - `listen` delivers every event once and in order, across any number of lost connections.
+ * - `send` retries until the server has responded, and never sends a message twice.
  *
  * @module
  */
 
-/** A failure, by what can be done about it. */
+/** A failed request. `code` determines how to react. */
 export class HeddleError extends Error {
   /**
-   * @param {string} code a value of the schema's `ErrorCode`, or NETWORK when no answer came
+   * @param {string} code a value of the schema's `ErrorCode`, or NETWORK if there was no response
    * @param {string} message
    * @param {(string | number)[]} [path] the field that failed
-   * @param {Record<string, any>} [extensions] what belongs to the code, for example `problems`
+   * @param {Record<string, any>} [extensions] details of the code, for example `problems`
    */
   constructor(code, message, path = [], extensions = {}) {
     super(message);
@@ -28,22 +28,22 @@ export class HeddleError extends Error {
 }
 
 /**
- * @typedef {{ accessToken: string, refreshToken: string, renewAt: number }} Auth a sign-in; `renewAt` on this clock
- * @typedef {{ get(): Auth | null, set(auth: Auth | null): void }} Store where the sign-in is kept
- * @typedef {{ message: string, path?: (string | number)[], extensions?: Record<string, any> }} AnswerError
+ * @typedef {{ accessToken: string, refreshToken: string, renewAt: number }} Auth `renewAt` is in local time
+ * @typedef {{ get(): Auth | null, set(auth: Auth | null): void }} Store where the tokens are stored
+ * @typedef {{ message: string, path?: (string | number)[], extensions?: Record<string, any> }} ResponseError
  * @typedef {{ __typename: string, cursor: string, [field: string]: any }} Event
  * @typedef {{ conversationId: string, body: string, parentId?: string | null }} Draft
  * @typedef {Draft & { clientMessageId: string }} Sending
  * @typedef {"connecting" | "live" | "waiting" | "ended"} State
  *
  * @typedef {object} Listening
- * @property {(event: Event) => void} event hears each event; its cursor counts as reached once this has returned
- * @property {string | null} [after] listen after this cursor, from `eventCursor`; from now on without it
- * @property {string} [select] GraphQL: what to know of events, `... on MessageSentEvent { message { id body } }`
+ * @property {(event: Event) => void} event receives each event; its cursor is stored once this returns
+ * @property {string | null} [after] start after this cursor, from `eventCursor`; without it, from now
+ * @property {string} [select] GraphQL: the selection of events, `... on MessageSentEvent { message { id body } }`
  * @property {Record<string, any>} [filter] an `EventFilter`
- * @property {() => void} [reset] something was missed that cannot be told any more: load the state again
- * @property {(state: State) => void} [state] hears how the connection fares
- * @property {(error: HeddleError) => void} [ended] why no more will come; UNAUTHENTICATED: sign in again
+ * @property {() => void} [reset] events were missed that are no longer available: load the data again
+ * @property {(state: State) => void} [state] receives the state of the connection
+ * @property {(error: HeddleError) => void} [ended] why the stream has ended; UNAUTHENTICATED: sign in again
  */
 
 const AUTH = "auth { accessToken refreshToken }";
@@ -55,34 +55,34 @@ const SEND = `mutation ($input: SendMessageInput!) {
   sendMessage(input: $input) { message { id clientMessageId } wasDuplicate }
 }`;
 
-/** Codes after which the same request may succeed. */
-const PASSING = ["NETWORK", "UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"];
-/** Longest wait for an answer, in milliseconds. */
-const PATIENCE = 15_000;
-/** The same while renewing: an old refresh token stays good for ten seconds, so that the answer may be lost. */
-const RENEWAL = 3_000;
-/** How often a quiet connection is asked whether it is there. */
-const QUIET = 20_000;
-/** Longest wait between two attempts. */
-const LONGEST = 30_000;
+/** Codes after which a retry may succeed. */
+const RETRYABLE = ["NETWORK", "UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"];
+/** Timeout of a request, in milliseconds. */
+const REQUEST_TIMEOUT = 15_000;
+/** Timeout of a refresh: an old refresh token remains valid for ten seconds, in case the response is lost. */
+const REFRESH_TIMEOUT = 3_000;
+/** Interval between pings. */
+const PING_INTERVAL = 20_000;
+/** Longest delay between two attempts. */
+const MAX_DELAY = 30_000;
 
 /** @param {number} ms */
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /**
- * How long to wait before the next attempt: longer each time, and not as long as others do.
+ * The delay before the next attempt: it grows, and is randomised.
  * @param {number} attempt from 0
  */
-const backoff = (attempt) => (0.5 + Math.random() / 2) * Math.min(LONGEST, 250 * 2 ** attempt);
+const backoff = (attempt) => (0.5 + Math.random() / 2) * Math.min(MAX_DELAY, 250 * 2 ** attempt);
 
 /**
- * Whether the same request may succeed later.
+ * Whether a retry may succeed.
  * @param {any} error
  */
-const passes = (error) => error instanceof HeddleError && PASSING.includes(error.code);
+const isRetryable = (error) => error instanceof HeddleError && RETRYABLE.includes(error.code);
 
 /**
- * A sign-in with the time to renew it, from the token itself: its lifetime holds on every clock.
+ * Adds the time to refresh the tokens. It is computed from the token's lifetime, which does not depend on the clock.
  * @param {{ accessToken: string, refreshToken: string }} auth
  * @returns {Auth}
  */
@@ -94,8 +94,8 @@ function dated({ accessToken, refreshToken }) {
 }
 
 /**
- * Where the sign-in is kept unless the caller knows better: where all tabs see it, or else in memory. Scripts of
- * the page's own origin can read it there, so let none run that are not yours.
+ * The default store: shared by all tabs in a browser, otherwise in memory. Every script of the page's origin can read
+ * it, so do not run scripts that you do not trust.
  * @param {string} name
  * @returns {Store}
  */
@@ -112,17 +112,17 @@ function defaultStore(name) {
   };
 }
 
-/** A client of one server, for one signed-in person at a time. */
+/** A client of one server, for one signed-in user at a time. */
 export class Heddle {
   /** @type {Promise<unknown>} */
   #renewing = Promise.resolve();
-  /** The last message on its way to each conversation. @type {Map<string, Promise<unknown>>} */
+  /** The last pending message of each conversation. @type {Map<string, Promise<unknown>>} */
   #sending = new Map();
 
   /**
-   * @param {string} url the API, for example `https://chat.example.org/graphql`; in a page `/graphql` is enough
+   * @param {string} url the API, for example `https://chat.example.org/graphql`; in a page, `/graphql` is enough
    * @param {{ store?: Store, WebSocket?: typeof WebSocket, changed?: (signedIn: boolean) => void }} [options]
-   *   `changed` hears when the person signs in or out, in this tab or another; Node before 22 has no WebSocket
+   *   `changed` is called when the user signs in or out, in this tab or another; Node before 22 has no WebSocket
    */
   constructor(url, options = {}) {
     this.url = new URL(url, globalThis.location?.href).href;
@@ -131,7 +131,7 @@ export class Heddle {
     this.WebSocket = options.WebSocket ?? globalThis.WebSocket;
     this.changed = options.changed ?? (() => {});
     if (!options.store && "window" in globalThis) {
-      // What another tab kept, told once this tab sees it: the store is of all tabs, but not at the same moment.
+      // Another tab has changed the store. This tab may see the change later.
       globalThis.addEventListener("storage", ({ key, oldValue, newValue }) => {
         const [was, is] = [oldValue !== null, newValue !== null];
         if (key === this.name && was !== is) this.changed(is);
@@ -139,7 +139,7 @@ export class Heddle {
     }
   }
 
-  /** Whether somebody is signed in, as far as this client knows. */
+  /** Whether a user is signed in, as far as this client knows. */
   get isSignedIn() {
     return this.store.get() !== null;
   }
@@ -159,33 +159,33 @@ export class Heddle {
     if (register.auth) this.#keep(register.auth);
   }
 
-  /** Ends the session, here and in all tabs, also when the server cannot be told. */
+  /** Ends the session in all tabs, even if the server is unreachable. */
   async signOut() {
     await this.request(SIGN_OUT).catch(() => {});
     this.#keep(null);
   }
 
   /**
-   * Asks, or changes something.
+   * Runs a query or a mutation.
    * @param {string} query
    * @param {Record<string, any>} [variables]
-   * @returns {Promise<any>} the data, when all of it could be had
+   * @returns {Promise<any>} the data, if there were no errors
    */
   async request(query, variables) {
     const token = await this.#token();
     try {
       return await this.#post(query, variables, token);
     } catch (error) {
-      // The token may have lapsed on the way. What was refused for that did not run.
-      const lapsed = error instanceof HeddleError && error.code === "UNAUTHENTICATED" && token;
-      if (!lapsed) throw error;
+      // The token may have expired in transit. The operation did not run in this case.
+      const isExpired = error instanceof HeddleError && error.code === "UNAUTHENTICATED" && token;
+      if (!isExpired) throw error;
       return this.#post(query, variables, await this.#renew(token));
     }
   }
 
   /**
-   * Sends a message, trying until the server has answered. What one client sends to a conversation arrives in
-   * that order. Show `draft` at once, and replace it by whatever carries its `clientMessageId`: the answer, or the event.
+   * Sends a message, and retries until the server has responded. Messages of one client to a conversation keep their
+   * order. Show `draft` immediately, and replace it by the response or the event with its `clientMessageId`.
    * @param {Draft} message
    * @returns {{ draft: Sending, sent: Promise<{ id: string, clientMessageId: string }> }}
    */
@@ -204,8 +204,8 @@ export class Heddle {
         const { sendMessage } = await this.request(SEND, { input });
         return sendMessage.message;
       } catch (error) {
-        // The server may have it already. It knows the key, so asking again is safe.
-        if (!passes(error)) throw error;
+        // The server may already have the message. It recognises the key, so a retry is safe.
+        if (!isRetryable(error)) throw error;
         const { retryAfterMs = 0 } = /** @type {HeddleError} */ (error).extensions;
         await sleep(Math.max(backoff(attempt), retryAfterMs));
       }
@@ -213,7 +213,7 @@ export class Heddle {
   }
 
   /**
-   * Hears what happens until it is closed, or the session is over.
+   * Receives events until it is closed or the session ends.
    * @param {Listening} options
    * @returns {{ readonly cursor: string | null, close(): void }}
    */
@@ -252,19 +252,19 @@ export class Heddle {
         token = await this.#token();
         if (stream.isClosed) return;
         const code = await this.#connect(stream, options, token);
-        if (code === 4401) throw new HeddleError("UNAUTHENTICATED", "The session is over.");
-        if (code >= 4400 && code !== 4403) throw new HeddleError("BAD_USER_INPUT", `Refused with ${code}.`);
+        if (code === 4401) throw new HeddleError("UNAUTHENTICATED", "The session has ended. Sign in again.");
+        if (code >= 4400 && code !== 4403) throw new HeddleError("BAD_USER_INPUT", `Closed with code ${code}.`);
         if (stream.isClosed) return;
         if (code === 4403) {
-          if (!token) throw new HeddleError("UNAUTHENTICATED", "Sign in first.");
+          if (!token) throw new HeddleError("UNAUTHENTICATED", "Sign in to receive events.");
           await this.#renew(token);
         }
       } catch (error) {
         if (stream.isClosed) return;
-        // What happened meanwhile is told once the server is well.
-        if (!passes(error) && /** @type {any} */ (error).code !== "INTERNAL") throw error;
+        // Missed events arrive when the server has recovered.
+        if (!isRetryable(error) && /** @type {any} */ (error).code !== "INTERNAL") throw error;
       }
-      // A connection that told something was a good one.
+      // A connection that delivered an event resets the delay.
       if (stream.cursor !== before) attempt = 0;
       options.state?.("waiting");
       await sleep(backoff(attempt));
@@ -272,11 +272,11 @@ export class Heddle {
   }
 
   /**
-   * One connection, until it ends.
+   * Opens one connection and waits until it ends.
    * @param {{ cursor: string | null, close: () => void, isClosed: boolean }} stream
    * @param {Listening} options
    * @param {string | null} token
-   * @returns {Promise<number>} the code with which it was closed
+   * @returns {Promise<number>} the close code
    */
   #connect(stream, options, token) {
     const query = `subscription Listen($after: String, $filter: EventFilter) {
@@ -286,40 +286,40 @@ export class Heddle {
     }`;
     const socket = new this.WebSocket(this.url.replace(/^http/, "ws"), "graphql-transport-ws");
     /** @param {Record<string, any>} message */
-    const say = (message) => socket.send(JSON.stringify(message));
+    const send = (message) => socket.send(JSON.stringify(message));
     return new Promise((resolve, reject) => {
       /** @type {ReturnType<typeof setTimeout>} */
-      let silence;
+      let timeout;
       /** @param {number} code */
       const end = (code) => {
-        clearTimeout(silence);
-        clearInterval(asking);
+        clearTimeout(timeout);
+        clearInterval(pinging);
         socket.onmessage = socket.onclose = null;
         socket.close();
         resolve(code);
       };
-      // A connection can be gone without a word: it has to answer in time.
-      const heard = () => {
-        clearTimeout(silence);
-        silence = setTimeout(end, QUIET + PATIENCE, 1006);
+      // A connection can break without a close frame: the server must respond to pings in time.
+      const restartTimeout = () => {
+        clearTimeout(timeout);
+        timeout = setTimeout(end, PING_INTERVAL + REQUEST_TIMEOUT, 1006);
       };
-      const asking = setInterval(() => socket.readyState === 1 && say({ type: "ping" }), QUIET);
+      const pinging = setInterval(() => socket.readyState === 1 && send({ type: "ping" }), PING_INTERVAL);
       stream.close = () => end(1000);
-      heard();
-      socket.onopen = () => say({ type: "connection_init", payload: token ? { token } : {} });
+      restartTimeout();
+      socket.onopen = () => send({ type: "connection_init", payload: token ? { token } : {} });
       socket.onclose = ({ code }) => end(code);
       socket.onerror = () => {};
       socket.onmessage = ({ data }) => {
-        heard();
+        restartTimeout();
         const { type, payload } = JSON.parse(data);
         try {
           if (type === "connection_ack") {
             const variables = { after: stream.cursor, filter: options.filter };
-            say({ id: "1", type: "subscribe", payload: { query, variables } });
-          } else if (type === "next") this.#told(payload, stream, options);
+            send({ id: "1", type: "subscribe", payload: { query, variables } });
+          } else if (type === "next") this.#receive(payload, stream, options);
           else if (type === "error") throw failure(payload);
-          else if (type === "ping") say({ type: "pong" });
-          // After "complete" the server closes, and its code says why.
+          else if (type === "ping") send({ type: "pong" });
+          // After "complete" the server closes the connection; its code contains the reason.
         } catch (error) {
           end(1000);
           reject(error);
@@ -329,11 +329,11 @@ export class Heddle {
   }
 
   /**
-   * @param {{ data?: { events: Event } | null, errors?: AnswerError[] }} answer
+   * @param {{ data?: { events: Event } | null, errors?: ResponseError[] }} result
    * @param {{ cursor: string | null }} stream
    * @param {Listening} options
    */
-  #told({ data, errors }, stream, options) {
+  #receive({ data, errors }, stream, options) {
     if (!data) throw failure(errors ?? []);
     const event = data.events;
     if (event.__typename === "StreamOpenedEvent") {
@@ -343,7 +343,7 @@ export class Heddle {
     stream.cursor = event.cursor;
   }
 
-  /** A token that is good for a while; null when nobody is signed in. */
+  /** A valid token; null if no user is signed in. */
   async #token() {
     const auth = this.store.get();
     if (!auth || Date.now() < auth.renewAt) return auth?.accessToken ?? null;
@@ -351,19 +351,22 @@ export class Heddle {
   }
 
   /**
-   * Renews the sign-in, unless another tab, or another request of this one, has done so.
-   * @param {string} stale the token that is no good any more
+   * Refreshes the tokens, unless another tab or another request has already done so.
+   * @param {string} stale the expired token
    * @returns {Promise<string>}
    */
   #renew(stale) {
     const renew = async () => {
       const auth = this.store.get();
-      if (!auth) throw new HeddleError("UNAUTHENTICATED", "Nobody is signed in.");
+      if (!auth) throw new HeddleError("UNAUTHENTICATED", "No user is signed in.");
       if (auth.accessToken !== stale) return auth.accessToken;
       const input = { refreshToken: auth.refreshToken };
-      const attempt = () => this.#post(RENEW, { input }, null, RENEWAL);
+      const attempt = () => this.#post(RENEW, { input }, null, REFRESH_TIMEOUT);
       try {
-        const { refreshSession } = await attempt().catch((error) => (passes(error) ? attempt() : Promise.reject(error)));
+        const { refreshSession } = await attempt().catch((error) => {
+          if (isRetryable(error)) return attempt();
+          throw error;
+        });
         return this.#keep(refreshSession.auth).accessToken;
       } catch (error) {
         if (!(error instanceof HeddleError) || error.code !== "WRONG_CREDENTIALS") throw error;
@@ -371,7 +374,7 @@ export class Heddle {
         throw new HeddleError("UNAUTHENTICATED", error.message);
       }
     };
-    // A refresh token is good for one use. Two at once would look like a thief's.
+    // A refresh token is valid once. A second use would be treated as a stolen token.
     const locks = globalThis.navigator?.locks;
     const alone = () => (locks ? locks.request(this.name, renew) : renew());
     const renewed = this.#renewing.then(alone, alone);
@@ -395,11 +398,11 @@ export class Heddle {
    * @param {string} query
    * @param {Record<string, any>} [variables]
    * @param {string | null} [token]
-   * @param {number} [patience]
+   * @param {number} [timeout]
    */
-  async #post(query, variables, token, patience = PATIENCE) {
-    /** @type {{ data?: any, errors?: AnswerError[] }} */
-    let answer;
+  async #post(query, variables, token, timeout = REQUEST_TIMEOUT) {
+    /** @type {{ data?: any, errors?: ResponseError[] }} */
+    let body;
     try {
       const response = await fetch(this.url, {
         method: "POST",
@@ -409,23 +412,23 @@ export class Heddle {
           ...(token ? { authorization: `Bearer ${token}` } : {}),
         },
         body: JSON.stringify({ query, variables }),
-        signal: AbortSignal.timeout(patience),
+        signal: AbortSignal.timeout(timeout),
       });
-      answer = await response.json();
+      body = await response.json();
     } catch (error) {
-      // Whether it ran is not known.
-      throw new HeddleError("NETWORK", `No answer: ${error}`);
+      // The operation may have run.
+      throw new HeddleError("NETWORK", `The server did not respond: ${error}`);
     }
-    if (answer.errors) throw failure(answer.errors);
-    return answer.data;
+    if (body.errors) throw failure(body.errors);
+    return body.data;
   }
 }
 
 /**
- * The first of an answer's errors.
- * @param {AnswerError[]} errors
+ * Returns the first error of a response.
+ * @param {ResponseError[]} errors
  */
 function failure([error]) {
   const { code = "INTERNAL", ...extensions } = error?.extensions ?? {};
-  return new HeddleError(code, error?.message ?? "Something went wrong.", error?.path, extensions);
+  return new HeddleError(code, error?.message ?? "The request failed.", error?.path, extensions);
 }

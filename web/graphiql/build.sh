@@ -1,5 +1,5 @@
 #!/bin/sh
-# Bundles GraphiQL again: after a change to src or to the versions in package.json. Needs Node 20 or
+# Bundles GraphiQL. Run it after a change to src or to the versions in package.json. It needs Node 20 or
 # newer. The output is committed, so that building the server needs neither Node nor the network.
 set -eu
 cd "$(dirname "$0")"

@@ -1,5 +1,5 @@
-// Turns vite's output into what is committed: the licences beside it, every file compressed (the binary
-// carries only these), and THIRD_PARTY.md with what they are made of. Run by build.sh.
+// Converts the output of vite to the committed files: compresses every file (the binary contains only these) and
+// writes the licences and THIRD_PARTY.md, which lists the packages. build.sh runs it.
 import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
