@@ -1,9 +1,6 @@
-//! Small things that every request does, one at a time: what a change to one of them does is lost in the noise of
-//! `benches/load`. `just bench-micro` runs them all, `just bench-micro NAME` those whose name contains NAME.
-#![expect(
-    clippy::unwrap_used,
-    reason = "a measurement that cannot go on should stop where it is"
-)]
+//! Times single functions that every request calls, whose changes are lost in the noise of `benches/load`.
+//! `just bench-micro` runs all of them, `just bench-micro NAME` those whose name contains NAME.
+#![expect(clippy::unwrap_used, reason = "a failed step ends the measurement")]
 
 use std::{collections::HashSet, hint::black_box, sync::Arc};
 
@@ -39,14 +36,14 @@ use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-/// As an ordinary client asks.
+/// The query of a typical client.
 const LIST: &str = "query List($id: ID!) { conversation(id: $id) { messages(last: 50) { nodes {
     id body createdAt replyCount sender { id displayName } } } } }";
-/// Messages that the reader of [`Room`] has not read.
+/// Unread messages of the viewer of [`Fixture`].
 const UNREAD: usize = 1000;
-/// Those who hear of one event.
+/// Subscribers of one event.
 const LISTENERS: usize = 1000;
-/// How deep the path is that is made and read.
+/// The depth of the path that is built and parsed.
 const LEVELS: i32 = 50;
 
 fn main() {
@@ -58,23 +55,23 @@ fn guard() -> Guard {
 }
 
 #[divan::bench]
-fn document_read_first(bencher: Bencher<'_, '_>) {
+fn parse_new_document(bencher: Bencher<'_, '_>) {
     let limits = Limits::default();
     bencher.bench(|| Document::read(black_box(LIST), &limits).is_ok());
 }
 
 #[divan::bench]
-fn document_known(bencher: Bencher<'_, '_>) {
+fn read_cached_document(bencher: Bencher<'_, '_>) {
     let guard = guard();
     assert!(guard.read(LIST).is_ok());
     bencher.bench(|| guard.read(black_box(LIST)).is_ok());
 }
 
 #[divan::bench]
-fn operation_admitted(bencher: Bencher<'_, '_>) {
+fn admit_operation(bencher: Bencher<'_, '_>) {
     let guard = guard();
     let Ok(document) = guard.read(LIST) else {
-        panic!("the document is good");
+        panic!("the document is valid");
     };
     let mut variables = Map::new();
     variables.insert("id".to_owned(), json!("cnv_00000000000000000000000000"));
@@ -82,19 +79,19 @@ fn operation_admitted(bencher: Bencher<'_, '_>) {
     bencher.bench(|| guard.admit(&document, None, black_box(&variables)).is_ok());
 }
 
-fn deep() -> Vec<u8> {
+fn deep_path() -> Vec<u8> {
     (1..LEVELS).fold(vec![], |parent, seq| path::path(&parent, seq))
 }
 
 #[divan::bench]
-fn path_made(bencher: Bencher<'_, '_>) {
-    let parent = deep();
+fn build_path(bencher: Bencher<'_, '_>) {
+    let parent = deep_path();
     bencher.bench(|| path::path(black_box(&parent), LEVELS));
 }
 
 #[divan::bench]
-fn path_read(bencher: Bencher<'_, '_>) {
-    let path = deep();
+fn parse_path(bencher: Bencher<'_, '_>) {
+    let path = deep_path();
     bencher.bench(|| path::places(black_box(&path)));
 }
 
@@ -108,13 +105,13 @@ fn cursor() -> (Keys, UserId, Cursor) {
 }
 
 #[divan::bench]
-fn cursor_sealed(bencher: Bencher<'_, '_>) {
+fn sign_cursor(bencher: Bencher<'_, '_>) {
     let (keys, owner, cursor) = cursor();
     bencher.bench(|| black_box(&cursor).seal(&keys, owner));
 }
 
 #[divan::bench]
-fn cursor_opened(bencher: Bencher<'_, '_>) {
+fn open_cursor(bencher: Bencher<'_, '_>) {
     let (keys, owner, cursor) = cursor();
     let text = cursor.seal(&keys, owner);
     assert_eq!(Cursor::open(&keys, owner, &text), Some(cursor));
@@ -122,38 +119,38 @@ fn cursor_opened(bencher: Bencher<'_, '_>) {
 }
 
 #[divan::bench]
-fn unread_counted(bencher: Bencher<'_, '_>) {
-    let room = Room::furnish();
+fn count_unread(bencher: Bencher<'_, '_>) {
+    let fixture = Fixture::new();
     let count = || {
-        let scope = Scope::Conversation(room.group);
-        let counting = unread::count(room.app.db.read(), &room.viewer, scope);
-        room.runtime.block_on(counting).unwrap()
+        let scope = Scope::Conversation(fixture.group);
+        let counting = unread::count(fixture.app.db.read(), &fixture.viewer, scope);
+        fixture.runtime.block_on(counting).unwrap()
     };
     assert_eq!(usize::try_from(count()), Ok(UNREAD));
     bencher.bench_local(count);
 }
 
 #[divan::bench]
-fn page_of_50_to_json(bencher: Bencher<'_, '_>) {
-    let room = Room::furnish();
-    let schema = graphql::schema(&room.app);
+fn serialise_page_of_50(bencher: Bencher<'_, '_>) {
+    let fixture = Fixture::new();
+    let schema = graphql::schema(&fixture.app);
     let caller = Caller {
-        viewer: Some(room.viewer.clone()),
+        viewer: Some(fixture.viewer.clone()),
         ..Caller::default()
     };
-    let variables = Variables::from_json(json!({ "id": room.group }));
+    let variables = Variables::from_json(json!({ "id": fixture.group }));
     let request = async_graphql::Request::new(LIST).variables(variables);
-    let request = graphql::prepare(&room.app, caller, request);
-    let answer = room.runtime.block_on(schema.execute(request));
-    assert!(answer.is_ok(), "{:?}", answer.errors);
-    bencher.bench_local(|| serde_json::to_vec(black_box(&answer.data)).unwrap());
+    let request = graphql::prepare(&fixture.app, caller, request);
+    let response = fixture.runtime.block_on(schema.execute(request));
+    assert!(response.is_ok(), "{:?}", response.errors);
+    bencher.bench_local(|| serde_json::to_vec(black_box(&response.data)).unwrap());
 }
 
-/// What each subscriber after the first costs who asked the same.
+/// The cost of each subscriber after the first one with the same selection.
 #[divan::bench]
-fn shared_answer_found(bencher: Bencher<'_, '_>) {
+fn find_shared_payload(bencher: Bencher<'_, '_>) {
     let runtime = runtime();
-    let shares = PayloadCache::default();
+    let cache = PayloadCache::default();
     let (group, user) = ([7; 32], UserId::mint());
     let entry = Entry {
         stream: user.0,
@@ -164,39 +161,44 @@ fn shared_answer_found(bencher: Bencher<'_, '_>) {
         cached: EntryCache::default(),
     };
     runtime.block_on(async {
-        let look_up = || async { Ok(HashSet::from([user])) };
-        shares.audience(&entry, look_up).await.unwrap();
-        let make = || async { Some(Arc::from([Box::from("{}")])) };
-        shares.form(&entry, group, make).await.unwrap();
+        let audience = || async { Ok(HashSet::from([user])) };
+        cache.audience(&entry, audience).await.unwrap();
+        let render = || async { Some(Arc::from([Box::from("{}")])) };
+        cache.form(&entry, group, render).await.unwrap();
     });
-    bencher.bench_local(|| shares.cached(&entry, group, user).unwrap());
-    assert_eq!(shares.made(), 1);
+    bencher.bench_local(|| cache.cached(&entry, group, user).unwrap());
+    assert_eq!(cache.made(), 1);
 }
 
-/// What happened is handed to everybody of a crowd who listens; the time is for each of them.
+/// Delivers an event to the subscribers of a large conversation. The time is per subscriber.
 #[divan::bench]
-fn event_handed_on(bencher: Bencher<'_, '_>) {
-    let room = Room::furnish();
-    let follow = || room.app.hub.follow(room.viewer.user, Since::Now, None);
+fn deliver_event(bencher: Bencher<'_, '_>) {
+    let fixture = Fixture::new();
+    let follow = || {
+        fixture
+            .app
+            .hub
+            .follow(fixture.viewer.user, Since::Now, None)
+    };
     let follow = async || future::join_all((0..LISTENERS).map(|_| follow())).await;
-    let mut crowd: Vec<_> = room
+    let mut subscriptions: Vec<_> = fixture
         .runtime
         .block_on(follow())
         .into_iter()
         .map(Result::unwrap)
         .collect();
-    let (message, at) = (MessageId::mint(), room.app.clock.now());
+    let (message, at) = (MessageId::mint(), fixture.app.clock.now());
     let changes = [Change::MessageSent { message }];
     bencher.counter(ItemsCount::new(LISTENERS)).bench_local(|| {
-        let stream = Stream::Conversation(room.group);
-        let happens = room.app.db.write(|tx| {
+        let stream = Stream::Conversation(fixture.group);
+        let append = fixture.app.db.write(|tx| {
             let changes = &changes;
             async move { log::append(&tx, stream, at, changes).await }
         });
-        room.runtime.block_on(async {
-            happens.await.unwrap();
-            for follower in &mut crowd {
-                follower.next().await.unwrap().unwrap();
+        fixture.runtime.block_on(async {
+            append.await.unwrap();
+            for subscription in &mut subscriptions {
+                subscription.next().await.unwrap().unwrap();
             }
         });
     });
@@ -206,8 +208,8 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// A group on SQLite in which somebody has much to read.
-struct Room {
+/// A group on SQLite with many unread messages.
+struct Fixture {
     app: App,
     viewer: Viewer,
     group: ConversationId,
@@ -215,14 +217,14 @@ struct Room {
     _folder: TempDir,
 }
 
-impl Room {
-    fn furnish() -> Self {
+impl Fixture {
+    fn new() -> Self {
         let (runtime, folder) = (runtime(), tempfile::tempdir().unwrap());
         let file = folder.path().join("heddle.db");
         let config = Config {
             database_url: format!("sqlite://{}", file.display()),
             data_dir: folder.path().to_owned(),
-            // What is turned into JSON is then the answer's parts and not its text.
+            // With the fast path, the response would already contain JSON text.
             list_fast_path: false,
             ..Config::default()
         };
@@ -245,19 +247,18 @@ impl Room {
     }
 }
 
-/// Somebody who signs up.
 async fn reader(app: &App) -> Viewer {
     const REGISTER: &str = "mutation { register(input: { username: \"ann\", displayName: \"Ann\",
         email: \"ann@example.org\", password: \"a loom has many heddles\" }) { auth { accessToken } } }";
     let request = graphql::prepare(app, Caller::default(), REGISTER.into());
-    let answer = graphql::schema(app).execute(request).await;
-    let data = answer.data.into_json().unwrap();
+    let response = graphql::schema(app).execute(request).await;
+    let data = response.data.into_json().unwrap();
     let token = data.pointer("/register/auth/accessToken");
     let token = token.and_then(Value::as_str).unwrap();
     sessions::authenticate(app, token).await.unwrap()
 }
 
-/// A group in which somebody else wrote all that there is to read.
+/// Imports a group in which another user has sent all messages.
 async fn fill(app: &App, reader: UserId, id: ConversationId) {
     let at = app.clock.now();
     let writer = Person {
