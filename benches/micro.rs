@@ -24,9 +24,9 @@ use heddle::{
     id::{ConversationId, MessageId, ParticipantId, UserId},
     live::{
         cursor::Cursor,
+        entry::{Entry, EntryCache},
         log::{self, Change, Stream},
-        log_reader::Entry,
-        payload_cache::{EntryCache, PayloadCache},
+        payload_cache::PayloadCache,
         position::LogPosition,
         resume::Since,
     },
@@ -154,20 +154,20 @@ fn find_shared_payload(bencher: Bencher<'_, '_>) {
     let (group, user) = ([7; 32], UserId::mint());
     let entry = Entry {
         stream: user.0,
-        position: 1,
+        number: 1,
         at: DateTime::UNIX_EPOCH,
         change: None,
-        place: LogPosition::Position(1),
-        cached: EntryCache::default(),
+        position: LogPosition::Position(1),
+        cache: EntryCache::default(),
     };
     runtime.block_on(async {
         let audience = || async { Ok(HashSet::from([user])) };
         cache.audience(&entry, audience).await.unwrap();
         let render = || async { Some(Arc::from([Box::from("{}")])) };
-        cache.form(&entry, group, render).await.unwrap();
+        cache.get_or_render(&entry, group, render).await.unwrap();
     });
-    bencher.bench_local(|| cache.cached(&entry, group, user).unwrap());
-    assert_eq!(cache.made(), 1);
+    bencher.bench_local(|| cache.get(&entry, group, user).unwrap());
+    assert_eq!(cache.rendered(), 1);
 }
 
 /// Delivers an event to the subscribers of a large conversation. The time is per subscriber.

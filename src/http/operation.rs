@@ -1,4 +1,5 @@
-//! Runs one operation, whichever way it came in: guarded, timed, counted, contained and logged.
+//! Runs one GraphQL operation of any transport: checks it, limits its time, counts its statements, catches panics and
+//! logs one line.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -28,71 +29,77 @@ use crate::{
         self,
         context::{Caller, Resume},
         events::{
-            shareable_fields::Plan,
-            shared_payload::{PreloadedEvent, Share, Shared},
-            stream::{Delivery, Feed, StreamSlot},
+            delivery::Delivery,
+            shareable_fields::ShareableEvents,
+            shared_payload::{PayloadRenderer, PreloadedEvent},
+            stream::{DeliveryStream, Share, StreamSlot},
         },
     },
 };
 
-/// Longest that an operation may take; a subscription, to begin.
+/// The time limit of an operation; for a subscription, of its start.
 pub(super) const TIME: Duration = Duration::from_secs(10);
-/// Time for what was asked before to be answered, once the session is over.
+/// How long operations that were received before the session ended may continue after it.
 pub(super) const SESSION_END_GRACE: Duration = Duration::from_secs(1);
-/// Longest that a subscription is waited for to say its last word, once the session or the token is over. It says
-/// nothing else then, so this only has to be long enough for a machine that is out of breath.
+/// How long the transport waits for a subscription's final event after the session or the token has ended. The
+/// subscription delivers nothing else then, so the limit only has to suffice on an overloaded machine.
 pub(super) const FINAL_EVENT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How much of an operation's name is logged, in characters.
+/// Characters of an operation's name that are logged.
 const NAME_LENGTH: usize = 64;
 
-/// An operation that the guard let through, ready to run.
+/// An operation that the guard has admitted.
 pub(super) struct Operation {
     request: Request,
-    record: OperationLog,
+    log: OperationLog,
     sharing: Option<Sharing>,
 }
 
-/// What the log and `Server-Timing` tell of an operation.
+/// The values of an operation that are logged and sent as `Server-Timing`.
 #[derive(Clone)]
 pub(super) struct OperationLog {
     name: Option<String>,
     kind: OperationType,
     request_id: String,
     started: Instant,
-    meter: Arc<QueryStats>,
+    stats: Arc<QueryStats>,
 }
 
 impl AppState {
-    /// Reads, checks and prepares what the caller asks for.
+    /// Parses, checks and prepares a request. A rejection is logged.
     pub(super) fn prepare(
         &self,
-        call: &GraphqlRequest,
+        request: &GraphqlRequest,
         caller: Caller,
     ) -> Result<Operation, GraphqlResponse> {
         let request_id = caller.request_id.clone();
-        let prepared = self.admit(call, caller);
-        if let Err(answer) = &prepared {
+        let prepared = self.admit(request, caller);
+        if let Err(response) = &prepared {
             tracing::info!(
                 target: "heddle::operation",
                 {
                     request.id = %request_id,
-                    operation.code = answer.code().unwrap_or_default(),
+                    operation.code = response.code().unwrap_or_default(),
                 },
-                "an operation was refused"
+                "an operation was rejected"
             );
         }
         prepared
     }
 
-    fn admit(&self, call: &GraphqlRequest, caller: Caller) -> Result<Operation, GraphqlResponse> {
-        let text = self
+    fn admit(
+        &self,
+        received: &GraphqlRequest,
+        caller: Caller,
+    ) -> Result<Operation, GraphqlResponse> {
+        let parsed = self
             .guard
-            .read(&call.query)
-            .map_err(|refusal| GraphqlResponse::guarded(vec![refusal]))?;
+            .read(&received.query)
+            .map_err(|error| GraphqlResponse::guarded(vec![error]))?;
+        let operation_name = received.operation_name.as_deref();
         let admitted = self
             .guard
-            .admit(&text, call.operation_name.as_deref(), &call.variables)
+            .admit(&parsed, operation_name, &received.variables)
             .map_err(GraphqlResponse::guarded)?;
         if admitted.introspects && caller.viewer.is_none() && !self.app.config.public_introspection
         {
@@ -109,51 +116,49 @@ impl AppState {
             kind,
             ..
         } = admitted;
-        let record = OperationLog {
+        let log = OperationLog {
             name: name
                 .as_ref()
                 .map(|name| name.chars().take(NAME_LENGTH).collect()),
             kind,
             request_id: caller.request_id.clone(),
             started: Instant::now(),
-            meter: Arc::new(QueryStats::default()),
+            stats: Arc::new(QueryStats::default()),
         };
-        // The executor gets the document as it was admitted. Its text it never sees.
+        // The executor receives the admitted document and never its text.
         let mut request = Request::new("").variables(variables);
         request.operation_name = name;
-        let share = self.share(call, &caller, &text, &document);
+        let share = self.share(received, &caller, &parsed, &document);
         request.set_parsed_query(document);
         let mut request = graphql::prepare(&self.app, caller, request);
         let mut sharing = None;
         if let Some((share, call)) = share {
-            sharing = Some((share.handed.clone(), call));
+            sharing = Some((share.slot.clone(), call));
             request = request.data(share);
         }
         Ok(Operation {
             request,
-            record,
+            log,
             sharing,
         })
     }
 
-    /// Runs a query or a mutation to its end.
+    /// Executes a query or a mutation.
     pub(super) async fn run(&self, operation: Operation) -> (GraphqlResponse, OperationLog) {
-        let Operation {
-            request, record, ..
-        } = operation;
+        let Operation { request, log, .. } = operation;
         let schema = self.schema.clone();
-        let meter = Arc::clone(&record.meter);
-        // In one place, however many layers there are around it.
+        let stats = Arc::clone(&log.stats);
+        // Boxed, so that the futures around it stay small.
         let work = Box::pin(async move { schema.execute(request).await });
-        let work = AssertUnwindSafe(meter.measure(work)).catch_unwind();
+        let work = AssertUnwindSafe(stats.measure(work)).catch_unwind();
         let work = tokio::time::timeout(TIME, work);
-        let ended = if record.kind == OperationType::Mutation {
-            // A change is finished, and made known, even when the client does not wait for it.
+        let result = if log.kind == OperationType::Mutation {
+            // In a task: a mutation finishes, and its events are announced, even when the client disconnects.
             self.app.tasks.spawn(work).await
         } else {
             Ok(work.await)
         };
-        let answer = match ended {
+        let response = match result {
             Ok(Ok(Ok(response))) => GraphqlResponse::executed(response),
             Ok(Err(_elapsed)) => {
                 db::note_timeout();
@@ -161,78 +166,87 @@ impl AppState {
             }
             Ok(Ok(Err(_))) | Err(_) => GraphqlResponse::internal(),
         };
-        let answer = answer.with_request_id(&record.request_id);
-        record.log(answer.code());
-        (answer, record)
+        let response = response.with_request_id(&log.request_id);
+        log.write(response.code());
+        (response, log)
     }
 
-    /// What the subscription needs to share answers, when it can.
+    /// What the subscription needs to share payloads, if some of its events are shareable.
     fn share(
         &self,
-        call: &GraphqlRequest,
+        received: &GraphqlRequest,
         caller: &Caller,
-        text: &Arc<Document>,
+        parsed: &Arc<Document>,
         document: &ExecutableDocument,
     ) -> Option<(Share, Arc<SubscriptionCall>)> {
         if !self.app.config.share_subscription_payloads {
             return None;
         }
-        let plan = Plan::of(document)?;
-        let subscription = Arc::new(SubscriptionCall {
+        let events = ShareableEvents::of(document)?;
+        let GraphqlRequest {
+            query,
+            operation_name,
+            variables,
+            ..
+        } = received;
+        let call = Arc::new(SubscriptionCall {
             state: self.clone(),
             caller: caller.clone(),
-            text: Arc::clone(text),
-            name: call.operation_name.clone(),
-            variables: call.variables.clone(),
+            parsed: Arc::clone(parsed),
+            name: operation_name.clone(),
+            variables: variables.clone(),
         });
-        let renders = Arc::clone(&subscription);
-        let render = move |given| {
-            let subscription = Arc::clone(&renders);
-            let answer = async move {
-                let answer = subscription.execute(given).await?;
-                answer.errors.is_empty().then(|| answer.encode())
+        let rendered = Arc::clone(&call);
+        let render = move |event| {
+            let call = Arc::clone(&rendered);
+            let rendering = async move {
+                let response = call.execute(event).await?;
+                response.errors.is_empty().then(|| response.encode())
             };
-            answer.boxed()
+            rendering.boxed()
+        };
+        let renderer = PayloadRenderer {
+            key: events.key(query, operation_name.as_deref(), variables),
+            events: Arc::new(events),
+            render: Arc::new(render),
         };
         let share = Share {
-            group: plan.group(&call.query, call.operation_name.as_deref(), &call.variables),
-            plan: Arc::new(plan),
-            render: Arc::new(render),
-            handed: StreamSlot::default(),
+            renderer,
+            slot: StreamSlot::default(),
         };
-        Some((share, subscription))
+        Some((share, call))
     }
 
-    /// Begins a subscription.
+    /// Starts a subscription.
     pub(super) fn begin(&self, operation: Operation) -> RunningSubscription {
         let Operation {
             request,
-            record,
+            log,
             sharing,
         } = operation;
         let responses = self.schema.execute_stream(request);
         RunningSubscription {
             source: Source::Executor(responses, sharing),
-            record,
+            log,
         }
     }
 }
 
-/// What a subscription that shares its answers asks for: the call, and not what it was made into. There is one such
-/// text for all who send it, and only what is executed needs the rest.
+/// The request of a subscription that shares payloads, kept to execute single events. All subscriptions that send the same
+/// text share its parsed document; the rest is derived again for each execution, so that an idle subscription is small.
 struct SubscriptionCall {
     state: AppState,
     caller: Caller,
-    text: Arc<Document>,
+    parsed: Arc<Document>,
     name: Option<String>,
     variables: Map<String, Json>,
 }
 
 impl SubscriptionCall {
-    /// The answer that tells of one event.
-    async fn execute(&self, given: PreloadedEvent) -> Option<GraphqlResponse> {
+    /// Executes the document for one event.
+    async fn execute(&self, event: PreloadedEvent) -> Option<GraphqlResponse> {
         let guard = &self.state.guard;
-        let admitted = guard.admit(&self.text, self.name.as_deref(), &self.variables);
+        let admitted = guard.admit(&self.parsed, self.name.as_deref(), &self.variables);
         let Admitted {
             document,
             variables,
@@ -243,98 +257,87 @@ impl SubscriptionCall {
         request.operation_name = name;
         request.set_parsed_query(document);
         let request = graphql::prepare(&self.state.app, self.caller.clone(), request);
-        let mut responses = self.state.schema.execute_stream(request.data(given));
+        let mut responses = self.state.schema.execute_stream(request.data(event));
         responses.next().await.map(GraphqlResponse::executed)
     }
-}
-
-/// What a subscription says next.
-pub(super) enum Payload {
-    /// What many are told, executed and encoded before.
-    Shared(Shared),
-    /// An answer of its own.
-    Own(GraphqlResponse),
 }
 
 /// A subscription.
 pub(super) struct RunningSubscription {
     source: Source,
-    record: OperationLog,
+    log: OperationLog,
 }
 
 enum Source {
-    /// The executor, which opens the stream; where answers are shared it leaves the rest to others.
+    /// The executor, which opens the stream. When the subscription shares payloads, the executor then ends.
     Executor(BoxStream<'static, Response>, Option<Sharing>),
-    /// What it opened.
-    Feed(Feed, Arc<SubscriptionCall>),
+    /// The stream that the executor has opened.
+    Stream(DeliveryStream, Arc<SubscriptionCall>),
 }
 
-/// Where the executor leaves what it opened, and how single events of it are executed.
+/// Where the executor leaves the opened stream, and how single events of it are executed.
 type Sharing = (StreamSlot, Arc<SubscriptionCall>);
 
 impl RunningSubscription {
-    /// The next thing that it says; none when the stream ends. A panic is an answer. What this future was in the middle
-    /// of is lost when it is dropped.
-    pub(super) async fn next(&mut self) -> Option<Payload> {
-        let meter = Arc::clone(&self.record.meter);
-        let next = AssertUnwindSafe(meter.measure(self.source.next())).catch_unwind();
-        let answer = match next.await {
-            Ok(Some(Payload::Own(answer))) => answer,
+    /// The next delivery; none when the stream ends. A panic becomes an INTERNAL response. Not cancel-safe: dropping the
+    /// future may lose an event.
+    pub(super) async fn next(&mut self) -> Option<Delivery<GraphqlResponse>> {
+        let stats = Arc::clone(&self.log.stats);
+        let next = AssertUnwindSafe(stats.measure(self.source.next())).catch_unwind();
+        let response = match next.await {
+            Ok(Some(Delivery::Execute(response))) => response,
             Ok(Some(shared)) => return Some(shared),
             Ok(None) => {
-                self.record.log(None);
+                self.log.write(None);
                 return None;
             }
             Err(_panic) => GraphqlResponse::internal(),
         };
-        let answer = answer.with_request_id(&self.record.request_id);
-        if answer.outcome != Outcome::Executed {
-            self.record.log(answer.code());
+        let response = response.with_request_id(&self.log.request_id);
+        if response.outcome != Outcome::Executed {
+            self.log.write(response.code());
         }
-        Some(Payload::Own(answer))
+        Some(Delivery::Execute(response))
     }
 
-    /// The same for whoever may stop waiting in the middle.
-    pub(super) fn stream(self) -> impl Stream<Item = Payload> + Send {
+    /// The deliveries as a stream, whose `next` is cancel-safe.
+    pub(super) fn stream(self) -> impl Stream<Item = Delivery<GraphqlResponse>> + Send {
         unfold(self, |mut running| async move {
-            let said = running.next().await?;
-            Some((said, running))
+            let delivery = running.next().await?;
+            Some((delivery, running))
         })
     }
 }
 
 impl Source {
-    async fn next(&mut self) -> Option<Payload> {
+    async fn next(&mut self) -> Option<Delivery<GraphqlResponse>> {
         if let Self::Executor(responses, sharing) = self {
             if let Some(response) = responses.next().await {
-                return Some(Payload::Own(GraphqlResponse::executed(response)));
+                return Some(Delivery::Execute(GraphqlResponse::executed(response)));
             }
-            let (handed, call) = sharing.take()?;
-            // What only opens a stream is not kept beside it.
-            *self = Self::Feed(handed.take()?, call);
+            let (slot, call) = sharing.take()?;
+            // Drops the executor: an open stream does not need it.
+            *self = Self::Stream(slot.take()?, call);
         }
-        let Self::Feed(feed, call) = self else {
+        let Self::Stream(stream, call) = self else {
             return None;
         };
-        match feed.next().await? {
-            Delivery::Shared(shared) => Some(Payload::Shared(shared)),
-            Delivery::Execute(given) => {
-                let answer = Box::pin(call.execute(given)).await;
-                Some(Payload::Own(
-                    answer.unwrap_or_else(GraphqlResponse::internal),
-                ))
+        Some(match stream.next().await? {
+            Delivery::Shared(payload) => Delivery::Shared(payload),
+            Delivery::Execute(event) => {
+                let response = Box::pin(call.execute(event)).await;
+                Delivery::Execute(response.unwrap_or_else(GraphqlResponse::internal))
             }
-        }
+        })
     }
 }
 
 impl Operation {
-    /// Whether it reads, writes or subscribes.
     pub(super) fn kind(&self) -> OperationType {
-        self.record.kind
+        self.log.kind
     }
 
-    /// The same, on a stream that the transport resumes.
+    /// Lets the transport resume the subscription's stream.
     pub(super) fn resumed_by(mut self, resume: Resume) -> Self {
         self.request = self.request.data(resume);
         self
@@ -342,8 +345,8 @@ impl Operation {
 }
 
 impl OperationLog {
-    /// One line for each operation: never its text, its variables, or who sent it.
-    fn log(&self, code: Option<&str>) {
+    /// Writes one line per operation, which never contains its text, its variables or the user.
+    fn write(&self, code: Option<&str>) {
         tracing::info!(
             target: "heddle::operation",
             {
@@ -352,25 +355,25 @@ impl OperationLog {
                 operation.kind = %self.kind,
                 operation.code = code.unwrap_or("OK"),
                 operation.ms = millis(self.started.elapsed()),
-                database.ms = millis(self.meter.time()),
-                database.statements = self.meter.statements(),
+                database.ms = millis(self.stats.time()),
+                database.statements = self.stats.statements(),
             },
             "an operation ran"
         );
     }
 
-    /// The `Server-Timing` header.
+    /// The value of the `Server-Timing` header.
     pub(super) fn server_timing(&self) -> String {
         format!(
             "total;dur={:.3}, db;dur={:.3}, statements;desc=\"{}\"",
             millis(self.started.elapsed()),
-            millis(self.meter.time()),
-            self.meter.statements()
+            millis(self.stats.time()),
+            self.stats.statements()
         )
     }
 }
 
-/// The answer when it cannot even be found out who asks.
+/// The response when the caller cannot be identified.
 pub(super) fn unavailable(error: &Error) -> GraphqlResponse {
     tracing::error!(%error, "a caller could not be identified");
     match error.code() {

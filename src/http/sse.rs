@@ -23,14 +23,17 @@ use tokio::time::{Instant, sleep_until};
 use super::{
     client,
     connection_limit::ConnectionInfo,
-    operation::{self, FINAL_EVENT_TIMEOUT, Operation, Payload},
+    operation::{self, FINAL_EVENT_TIMEOUT, Operation},
     response::{GraphqlResponse, Outcome, Part},
     socket::PING_INTERVAL,
     state::AppState,
     stream_limit::StreamPermit,
 };
 use crate::{
-    domain::sessions::Viewer, error::Code, graphql::context::Resume, live::hub::SessionWatch,
+    domain::sessions::Viewer,
+    error::Code,
+    graphql::{context::Resume, events::delivery::Delivery},
+    live::hub::SessionWatch,
 };
 
 /// Says nothing. The first one lets browsers know that the stream is open.
@@ -108,7 +111,7 @@ enum Stage {
 /// One subscription on its way to one client.
 struct EventStream {
     state: AppState,
-    answers: Pin<Box<dyn Stream<Item = Payload> + Send>>,
+    answers: Pin<Box<dyn Stream<Item = Delivery<GraphqlResponse>> + Send>>,
     resume: Resume,
     session: Option<SessionWatch>,
     /// When the token lapses.
@@ -203,10 +206,10 @@ impl EventStream {
         }
     }
 
-    fn told(&mut self, said: Option<Payload>) -> Option<Bytes> {
+    fn told(&mut self, said: Option<Delivery<GraphqlResponse>>) -> Option<Bytes> {
         let mut answer = match said {
-            Some(Payload::Own(answer)) => answer,
-            Some(Payload::Shared(shared)) => {
+            Some(Delivery::Execute(answer)) => answer,
+            Some(Delivery::Shared(shared)) => {
                 self.is_first = false;
                 let mut json = String::with_capacity(shared.size());
                 shared.write_to(&mut json);

@@ -8,32 +8,13 @@ use sea_orm::FromQueryResult;
 use uuid::Uuid;
 
 use super::{
-    log::Change,
-    payload_cache::EntryCache,
+    entry::{Entry, EntryCache},
     position::{LogPosition, Snapshot},
 };
 use crate::{
     error::Error,
     id::{ConversationId, UserId},
 };
-
-/// An event as the log keeps it, decoded once for all who hear it.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// The conversation or the person it belongs to.
-    pub stream: Uuid,
-    /// Its number in the whole log.
-    pub position: i64,
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// What happened; none when a newer version of this server wrote something that this one does
-    /// not know.
-    pub change: Option<Change>,
-    /// The place just after it.
-    pub place: LogPosition,
-    /// What those who hear it share.
-    pub cached: EntryCache,
-}
 
 /// Which part of the log to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,14 +49,14 @@ pub(super) struct Row {
 }
 
 impl Row {
-    fn entry(self, place: LogPosition) -> Entry {
+    fn entry(self, position: LogPosition) -> Entry {
         Entry {
             stream: self.stream_id,
-            position: self.position,
+            number: self.position,
             at: self.created_at,
             change: serde_json::from_str(&self.payload).ok(),
-            place,
-            cached: EntryCache::default(),
+            position,
+            cache: EntryCache::default(),
         }
     }
 }
@@ -172,7 +153,7 @@ async fn by_position(
             row.entry(place)
         })
         .collect();
-    let reached = entries.last().map_or(from, |entry| entry.position);
+    let reached = entries.last().map_or(from, |entry| entry.number);
     let place = if is_last && until < i64::MAX {
         until
     } else {
@@ -209,12 +190,12 @@ async fn by_snapshot(
         })
         .collect();
     let place = match entries.last() {
-        Some(entry) if !is_last => entry.place.clone(),
+        Some(entry) if !is_last => entry.position.clone(),
         _ => LogPosition::Snapshot(Arc::clone(&next)),
     };
     if let (true, Some(last)) = (is_last, entries.last_mut()) {
         // Shorter, and as true.
-        last.place = place.clone();
+        last.position = place.clone();
     }
     Ok(Batch {
         entries,

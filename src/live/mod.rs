@@ -3,6 +3,7 @@
 mod backend;
 pub mod bus;
 pub mod cursor;
+pub mod entry;
 mod ephemeral;
 pub mod hub;
 pub mod installation;

@@ -1,10 +1,15 @@
-//! What is the same for everybody who hears an event on this node: who may see it, and what it looks like to those who
-//! ask alike. Kept for a moment, and never beyond news that somebody sees less.
+//! Per-node cache of what subscribers share: the audience of an event, and its rendered payload per share key. Values
+//! expire after a second, and none is used after any user has lost access to anything.
+//!
+//! There are two levels, because each alone is worse. The moka caches own the values: they bound them in bytes, and
+//! they also serve replays, which decode their own entries. [`EntryCache`](super::entry::EntryCache) only points into
+//! them, from the entry that all subscribers of a dispatched event hold. After the first subscriber, a lookup hashes no
+//! key and takes no lock; that is part of the step from 42 to 22 µs per delivery in `docs/performance.md`.
 
 use std::{
     collections::HashSet,
     sync::{
-        Arc, OnceLock, Weak,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,155 +18,116 @@ use std::{
 use moka::sync::Cache;
 use tokio::sync::OnceCell;
 
-use super::log_reader::Entry;
+use super::entry::{Audience, Entry, RenderedPayload, ShareKey};
 use crate::{error::Error, id::UserId};
 
-/// How long something is kept. Events reach all who keep up within milliseconds.
-const KEPT: Duration = Duration::from_secs(1);
-/// Bytes of shared answers that are kept.
-const BYTES: u64 = 16 * 1024 * 1024;
+/// How long values are kept. An event reaches every subscriber that keeps up within milliseconds.
+const TIME_TO_LIVE: Duration = Duration::from_secs(1);
+/// Bytes of payloads that are kept.
+const MAX_PAYLOAD_BYTES: u64 = 16 * 1024 * 1024;
 /// Audiences that are kept.
-const AUDIENCES: u64 = 256;
-
-/// Subscribers whose answers are alike: a checksum of what they ask.
-pub type ShareKey = [u8; 32];
-
-/// An answer in pieces: between each two belongs the cursor of whoever it is for.
-pub type RenderedPayload = Arc<[Box<str>]>;
+const MAX_AUDIENCES: u64 = 256;
+/// Weight of a payload in the cache at least, in bytes. One that is still being rendered weighs this much.
+const MIN_WEIGHT: u32 = 1024;
 
 type Shared<T> = Arc<OnceCell<T>>;
-type Audience = Arc<HashSet<UserId>>;
 
-/// Groups of an event whose answers are found without a look into the caches.
-pub(super) const PAYLOAD_SLOTS: usize = 4;
-
-/// What is shared of one event, at hand for all who are handed the event itself. Owned by the caches, which bound it.
-#[derive(Debug, Default)]
-pub struct EntryCache {
-    audience: OnceLock<(u64, Weak<OnceCell<Audience>>)>,
-    forms: [OnceLock<PayloadSlot>; PAYLOAD_SLOTS],
-}
-
-type PayloadSlot = (ShareKey, u64, Weak<OnceCell<RenderedPayload>>);
-
-impl Clone for EntryCache {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-/// What the subscribers of one node share.
+/// The cache of one node.
 #[derive(Debug)]
 pub struct PayloadCache {
-    /// Grows when somebody or everybody sees less: nothing from before counts then.
+    /// Incremented whenever a user may have lost access. Part of every key, so that older values are not found.
     access_epoch: AtomicU64,
     audiences: Cache<(i64, u64), Shared<Audience>>,
-    forms: Cache<(ShareKey, i64, u64), Shared<RenderedPayload>>,
-    made: AtomicU64,
+    payloads: Cache<(ShareKey, i64, u64), Shared<RenderedPayload>>,
+    rendered: AtomicU64,
 }
 
 impl Default for PayloadCache {
     fn default() -> Self {
-        let weigh = |_: &_, form: &Shared<RenderedPayload>| {
-            // A form that is being made is weighed when it is used again.
-            let bytes = form
-                .get()
-                .map_or(0, |form| form.iter().map(|piece| piece.len()).sum());
-            u32::try_from(bytes).unwrap_or(u32::MAX).max(1024)
+        let weigh = |_: &_, payload: &Shared<RenderedPayload>| {
+            let pieces = payload.get().map(|payload| payload.iter());
+            let bytes = pieces.map_or(0, |pieces| pieces.map(|piece| piece.len()).sum());
+            u32::try_from(bytes).unwrap_or(u32::MAX).max(MIN_WEIGHT)
         };
         Self {
             access_epoch: AtomicU64::new(0),
             audiences: Cache::builder()
-                .max_capacity(AUDIENCES)
-                .time_to_live(KEPT)
+                .max_capacity(MAX_AUDIENCES)
+                .time_to_live(TIME_TO_LIVE)
                 .build(),
-            forms: Cache::builder()
-                .max_capacity(BYTES)
+            payloads: Cache::builder()
+                .max_capacity(MAX_PAYLOAD_BYTES)
                 .weigher(weigh)
-                .time_to_live(KEPT)
+                .time_to_live(TIME_TO_LIVE)
                 .build(),
-            made: AtomicU64::new(0),
+            rendered: AtomicU64::new(0),
         }
     }
 }
 
 impl PayloadCache {
-    /// How many shared answers were made. Tests compare it with how many were told.
+    /// How many payloads were rendered. Tests compare it with the number of deliveries.
     #[must_use]
-    pub fn made(&self) -> u64 {
-        self.made.load(Ordering::Relaxed)
+    pub fn rendered(&self) -> u64 {
+        self.rendered.load(Ordering::Relaxed)
     }
 
-    /// Somebody sees less from here on.
+    /// Invalidates everything: a user may have lost access.
     pub(super) fn bump_access_epoch(&self) {
         self.access_epoch.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// What this event looks like to somebody of the group; none when that has yet to be made, or to be looked up
-    /// whether they may see it.
+    /// The payload of this event for this key, if it is stored and `user` is known to be in the audience.
     #[must_use]
-    pub fn cached(&self, entry: &Entry, group: ShareKey, user: UserId) -> Option<RenderedPayload> {
-        let access_epoch = self.access_epoch.load(Ordering::Acquire);
-        let (_, audience) = entry
-            .cached
-            .audience
-            .get()
-            .filter(|(at, _)| *at == access_epoch)?;
-        if !audience.upgrade()?.get()?.contains(&user) {
-            return None;
-        }
-        let mut forms = entry.cached.forms.iter().map_while(OnceLock::get);
-        let (.., form) = forms.find(|(of, at, _)| *of == group && *at == access_epoch)?;
-        form.upgrade()?.get().cloned()
+    pub fn get(&self, entry: &Entry, key: ShareKey, user: UserId) -> Option<RenderedPayload> {
+        entry.cache.get(key, self.epoch(), user)
     }
 
-    /// Who may see what happened; looked up once for all.
+    /// The users who may see the event, loaded once for all subscribers.
     pub async fn audience<F>(
         &self,
         entry: &Entry,
-        look_up: impl FnOnce() -> F,
+        load: impl FnOnce() -> F,
     ) -> Result<Audience, Error>
     where
         F: Future<Output = Result<HashSet<UserId>, Error>>,
     {
-        let access_epoch = self.access_epoch.load(Ordering::Acquire);
+        let epoch = self.epoch();
         let cell = self
             .audiences
-            .get_with((entry.position, access_epoch), Shared::default);
-        // Apart, here and below: of a thousand who ask, one looks it up, and the others only wait for it.
-        let look_up = || async { Box::pin(look_up()).await.map(Arc::new) };
-        let audience = cell.get_or_try_init(look_up).await.cloned();
-        let weak = || (access_epoch, Arc::downgrade(&cell));
-        entry.cached.audience.get_or_init(weak);
+            .get_with((entry.number, epoch), Shared::default);
+        // Boxed, here and below: of a thousand subscribers one loads it, and the others only wait.
+        let load = || async { Box::pin(load()).await.map(Arc::new) };
+        let audience = cell.get_or_try_init(load).await.cloned();
+        entry.cache.store_audience(epoch, &cell);
         audience
     }
 
-    /// What happened looks like this to the group; made once for all. None when it could not be made: then each makes
-    /// their own.
-    pub async fn form<F>(
+    /// The payload of the event for this key, rendered once for all subscribers. None when it cannot be rendered; each
+    /// subscriber then executes the event separately.
+    pub async fn get_or_render<F>(
         &self,
         entry: &Entry,
-        group: ShareKey,
-        make: impl FnOnce() -> F,
+        key: ShareKey,
+        render: impl FnOnce() -> F,
     ) -> Option<RenderedPayload>
     where
         F: Future<Output = Option<RenderedPayload>>,
     {
-        let access_epoch = self.access_epoch.load(Ordering::Acquire);
+        let epoch = self.epoch();
         let cell = self
-            .forms
-            .get_with((group, entry.position, access_epoch), Shared::default);
-        let make = || async {
-            self.made.fetch_add(1, Ordering::Relaxed);
-            Box::pin(make()).await.ok_or(())
+            .payloads
+            .get_with((key, entry.number, epoch), Shared::default);
+        let render = || async {
+            self.rendered.fetch_add(1, Ordering::Relaxed);
+            Box::pin(render()).await.ok_or(())
         };
-        let form = cell.get_or_try_init(make).await.ok().cloned()?;
-        for cached in &entry.cached.forms {
-            let (of, at, _) = cached.get_or_init(|| (group, access_epoch, Arc::downgrade(&cell)));
-            if *of == group && *at == access_epoch {
-                break;
-            }
-        }
-        Some(form)
+        let payload = cell.get_or_try_init(render).await.ok().cloned()?;
+        entry.cache.store_payload(key, epoch, &cell);
+        Some(payload)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.access_epoch.load(Ordering::Acquire)
     }
 }

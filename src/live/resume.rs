@@ -8,9 +8,10 @@ use std::{
 
 use super::{
     cursor::Cursor,
+    entry::Entry,
     hub::{Hub, SubscribeOptions, Subscription},
     log::Change,
-    log_reader::{self, Entry, Log, Scope},
+    log_reader::{self, Log, Scope},
     position::LogPosition,
 };
 use crate::{
@@ -292,7 +293,7 @@ impl Cursor {
     #[must_use]
     pub fn after(entry: &Entry) -> Self {
         Self {
-            place: entry.place.clone(),
+            place: entry.position.clone(),
             at: entry.at,
         }
     }

@@ -31,7 +31,7 @@ use crate::{
         users::loader::UserKey,
     },
     id::{ConversationId, MessageId, NotificationId, ThreadId, UserId},
-    live::{log::Change, log_reader::Entry},
+    live::{entry::Entry, log::Change},
 };
 
 /// The event; none when it is not wanted, when the viewer may not see what it is about, or when that
@@ -118,7 +118,7 @@ impl Builder<'_> {
     }
 
     async fn message_sent(self, id: MessageId) -> Result<Option<Event>> {
-        let message = one(self.loaders, MessageKey(id)).await?;
+        let message = load_one(self.loaders, MessageKey(id)).await?;
         Ok(message.map(|message| {
             Event::MessageSent(MessageSentEvent {
                 cursor: self.cursor,
@@ -129,7 +129,7 @@ impl Builder<'_> {
     }
 
     async fn message_edited(self, id: MessageId) -> Result<Option<Event>> {
-        let message = one(self.loaders, MessageKey(id)).await?;
+        let message = load_one(self.loaders, MessageKey(id)).await?;
         Ok(message.map(|message| {
             Event::MessageEdited(MessageEditedEvent {
                 cursor: self.cursor,
@@ -144,7 +144,8 @@ impl Builder<'_> {
         id: MessageId,
         conversation: ConversationId,
     ) -> Result<Option<Event>> {
-        let Some(conversation) = one(self.loaders, ConversationKey(conversation)).await? else {
+        let Some(conversation) = load_one(self.loaders, ConversationKey(conversation)).await?
+        else {
             return Ok(None);
         };
         let (db, viewer) = (self.loaders.app().db.read(), self.loaders.viewer()?);
@@ -152,7 +153,7 @@ impl Builder<'_> {
             return Ok(None);
         }
         Ok(Some(Event::MessageDeleted(MessageDeletedEvent {
-            message: one(self.loaders, MessageKey(id)).await?,
+            message: load_one(self.loaders, MessageKey(id)).await?,
             cursor: self.cursor,
             occurred_at: self.occurred_at,
             message_id: id,
@@ -161,7 +162,7 @@ impl Builder<'_> {
     }
 
     async fn thread_changed(self, id: ThreadId) -> Result<Option<Event>> {
-        let thread = one(self.loaders, ThreadKey(id)).await?;
+        let thread = load_one(self.loaders, ThreadKey(id)).await?;
         Ok(thread.map(|thread| {
             Event::ThreadChanged(ThreadChangedEvent {
                 cursor: self.cursor,
@@ -172,7 +173,7 @@ impl Builder<'_> {
     }
 
     async fn joined(self, id: ConversationId) -> Result<Option<Event>> {
-        let conversation = one(self.loaders, ConversationKey(id)).await?;
+        let conversation = load_one(self.loaders, ConversationKey(id)).await?;
         Ok(conversation.map(|conversation| {
             Event::ConversationJoined(ConversationJoinedEvent {
                 cursor: self.cursor,
@@ -183,7 +184,7 @@ impl Builder<'_> {
     }
 
     async fn changed(self, id: ConversationId) -> Result<Option<Event>> {
-        let conversation = one(self.loaders, ConversationKey(id)).await?;
+        let conversation = load_one(self.loaders, ConversationKey(id)).await?;
         Ok(conversation.map(|conversation| {
             Event::ConversationChanged(ConversationChangedEvent {
                 cursor: self.cursor,
@@ -206,8 +207,8 @@ impl Builder<'_> {
         conversation: ConversationId,
         user: UserId,
     ) -> Result<Option<Event>> {
-        let found = one(self.loaders, ConversationKey(conversation)).await?;
-        let person = one(self.loaders, UserKey(user)).await?;
+        let found = load_one(self.loaders, ConversationKey(conversation)).await?;
+        let person = load_one(self.loaders, UserKey(user)).await?;
         let (Some(conversation), Some(person)) = (found, person) else {
             return Ok(None);
         };
@@ -242,18 +243,18 @@ impl Builder<'_> {
             }
         }
         let conversation: Option<Conversation> =
-            one(self.loaders, ConversationKey(conversation)).await?;
-        let user = one(self.loaders, UserKey(user)).await?;
+            load_one(self.loaders, ConversationKey(conversation)).await?;
+        let user = load_one(self.loaders, UserKey(user)).await?;
         let (Some(conversation), Some(user)) = (conversation, user) else {
             return Ok(None);
         };
         let is_inside = thread.is_some();
         let thread = match thread {
-            Some(id) => one(self.loaders, ThreadKey(id)).await?,
+            Some(id) => load_one(self.loaders, ThreadKey(id)).await?,
             None => None,
         };
         let read_up_to = match up_to {
-            Some(id) => one(self.loaders, MessageKey(id)).await?,
+            Some(id) => load_one(self.loaders, MessageKey(id)).await?,
             None => None,
         };
         // Somebody else's place is not shown by what the viewer cannot see.
@@ -273,7 +274,7 @@ impl Builder<'_> {
     }
 
     async fn notification_added(self, id: NotificationId) -> Result<Option<Event>> {
-        let notification = one(self.loaders, NotificationKey(id)).await?;
+        let notification = load_one(self.loaders, NotificationKey(id)).await?;
         Ok(notification.map(|notification| {
             Event::NotificationAdded(NotificationAddedEvent {
                 cursor: self.cursor,
@@ -299,7 +300,7 @@ impl Builder<'_> {
     }
 
     async fn presence_changed(self, id: UserId) -> Result<Option<Event>> {
-        let user = one(self.loaders, UserKey(id)).await?;
+        let user = load_one(self.loaders, UserKey(id)).await?;
         Ok(user.map(|user| {
             Event::PresenceChanged(PresenceChangedEvent {
                 cursor: self.cursor,
@@ -318,14 +319,14 @@ impl Builder<'_> {
         if user == self.loaders.viewer()?.user {
             return Ok(None);
         }
-        let found = one(self.loaders, ConversationKey(conversation)).await?;
-        let person = one(self.loaders, UserKey(user)).await?;
+        let found = load_one(self.loaders, ConversationKey(conversation)).await?;
+        let person = load_one(self.loaders, UserKey(user)).await?;
         let (Some(conversation), Some(user)) = (found, person) else {
             return Ok(None);
         };
         let is_inside = thread.is_some();
         let thread = match thread {
-            Some(id) => one(self.loaders, ThreadKey(id)).await?,
+            Some(id) => load_one(self.loaders, ThreadKey(id)).await?,
             None => None,
         };
         if is_inside && thread.is_none() {
@@ -342,7 +343,7 @@ impl Builder<'_> {
     }
 
     async fn user_changed(self, id: UserId) -> Result<Option<Event>> {
-        let user = one(self.loaders, UserKey(id)).await?;
+        let user = load_one(self.loaders, UserKey(id)).await?;
         Ok(user.map(|user| {
             Event::UserChanged(UserChangedEvent {
                 cursor: self.cursor,
@@ -353,8 +354,11 @@ impl Builder<'_> {
     }
 }
 
-/// The answer to one question.
-async fn one<K>(loaders: &Loaders, key: K) -> Result<Option<<Loaders as Loader<K>>::Value>>
+/// Loads the value of one key.
+pub(super) async fn load_one<K>(
+    loaders: &Loaders,
+    key: K,
+) -> Result<Option<<Loaders as Loader<K>>::Value>>
 where
     K: Copy + Eq + Hash + Send + Sync + 'static,
     Loaders: Loader<K, Error = FieldError>,

@@ -4,7 +4,7 @@ use async_graphql::Context;
 
 use crate::graphql::{
     context::{Resume, extension},
-    events::shared_payload::{PreloadedEvent, Share},
+    events::{shared_payload::PreloadedEvent, stream::Share},
 };
 
 /// How the transport resumes this stream, if it does.

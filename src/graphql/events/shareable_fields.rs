@@ -1,5 +1,5 @@
-//! Which events of a subscription can be shared: those of which everybody who may see them would be told the same. Reads
-//! the document, and nothing else.
+//! Decides from the document alone which events of a subscription have a payload that is equal for every user who may
+//! see the event.
 
 use std::collections::BTreeSet;
 
@@ -7,96 +7,96 @@ use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, Sel
 use async_graphql_value::Value;
 use aws_lc_rs::digest::{SHA256, digest};
 
-use crate::live::payload_cache::ShareKey;
+use crate::live::entry::ShareKey;
 
-/// What a field has inside.
+/// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Inside {
+enum FieldType {
     /// A scalar or an enum.
-    Value,
-    /// An object of this type.
+    Scalar,
+    /// The object type of this name.
     Object(&'static str),
 }
 
 /// Fields by name.
-pub type Fields = &'static [(&'static str, Inside)];
+type Fields = &'static [(&'static str, FieldType)];
 
-/// The fields that are the same for everybody who may see the object, with the type of those that are objects. What
-/// is not named here is taken to depend on the viewer.
-pub const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 7] = [
+/// The fields of each object type whose value is equal for every user who may see the object. All other fields are
+/// assumed to depend on the viewer.
+const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 7] = [
     ("MessageSentEvent", EVENT),
     ("MessageEditedEvent", EVENT),
     (
         "ReadPositionChangedEvent",
         &[
-            ("cursor", Inside::Value),
-            ("occurredAt", Inside::Value),
-            ("conversation", Inside::Object("Conversation")),
-            ("thread", Inside::Object("Thread")),
-            ("user", Inside::Object("User")),
-            ("readUpTo", Inside::Object("Message")),
+            ("cursor", FieldType::Scalar),
+            ("occurredAt", FieldType::Scalar),
+            ("conversation", FieldType::Object("Conversation")),
+            ("thread", FieldType::Object("Thread")),
+            ("user", FieldType::Object("User")),
+            ("readUpTo", FieldType::Object("Message")),
         ],
     ),
     (
         "Message",
         &[
-            ("id", Inside::Value),
-            ("conversation", Inside::Object("Conversation")),
-            ("sender", Inside::Object("User")),
-            ("kind", Inside::Value),
-            ("priority", Inside::Value),
-            ("body", Inside::Value),
-            ("bodyHtml", Inside::Value),
-            ("sequence", Inside::Value),
-            ("createdAt", Inside::Value),
-            ("editedAt", Inside::Value),
-            ("deletedAt", Inside::Value),
-            ("depth", Inside::Value),
-            ("replyCount", Inside::Value),
-            ("descendantCount", Inside::Value),
+            ("id", FieldType::Scalar),
+            ("conversation", FieldType::Object("Conversation")),
+            ("sender", FieldType::Object("User")),
+            ("kind", FieldType::Scalar),
+            ("priority", FieldType::Scalar),
+            ("body", FieldType::Scalar),
+            ("bodyHtml", FieldType::Scalar),
+            ("sequence", FieldType::Scalar),
+            ("createdAt", FieldType::Scalar),
+            ("editedAt", FieldType::Scalar),
+            ("deletedAt", FieldType::Scalar),
+            ("depth", FieldType::Scalar),
+            ("replyCount", FieldType::Scalar),
+            ("descendantCount", FieldType::Scalar),
         ],
     ),
-    ("Thread", &[("id", Inside::Value)]),
+    ("Thread", &[("id", FieldType::Scalar)]),
     (
         "User",
         &[
-            ("id", Inside::Value),
-            ("username", Inside::Value),
-            ("displayName", Inside::Value),
-            ("isVerified", Inside::Value),
-            ("createdAt", Inside::Value),
+            ("id", FieldType::Scalar),
+            ("username", FieldType::Scalar),
+            ("displayName", FieldType::Scalar),
+            ("isVerified", FieldType::Scalar),
+            ("createdAt", FieldType::Scalar),
         ],
     ),
     (
         "Conversation",
         &[
-            ("id", Inside::Value),
-            ("kind", Inside::Value),
-            ("title", Inside::Value),
-            ("topic", Inside::Value),
-            ("createdAt", Inside::Value),
+            ("id", FieldType::Scalar),
+            ("kind", FieldType::Scalar),
+            ("title", FieldType::Scalar),
+            ("topic", FieldType::Scalar),
+            ("createdAt", FieldType::Scalar),
         ],
     ),
 ];
 
 const EVENT: Fields = &[
-    ("cursor", Inside::Value),
-    ("occurredAt", Inside::Value),
-    ("message", Inside::Object("Message")),
+    ("cursor", FieldType::Scalar),
+    ("occurredAt", FieldType::Scalar),
+    ("message", FieldType::Object("Message")),
 ];
 
-/// Which events of a subscription can be shared, and with whom.
+/// The events of a subscription whose payloads can be shared.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Plan {
-    pub(super) sent: bool,
-    pub(super) edited: bool,
-    pub(super) read: bool,
-    /// The variables on which the answer depends.
+pub struct ShareableEvents {
+    pub(super) message_sent: bool,
+    pub(super) message_edited: bool,
+    pub(super) read_position_changed: bool,
+    /// The variables on which the payload depends.
     variables: BTreeSet<String>,
 }
 
-impl Plan {
-    /// What can be shared of this subscription; none when nothing can.
+impl ShareableEvents {
+    /// The shareable events of this subscription; none when there are none.
     #[must_use]
     pub fn of(document: &ExecutableDocument) -> Option<Self> {
         let (_, operation) = document.operations.iter().next()?;
@@ -109,32 +109,33 @@ impl Plan {
         if !root.node.directives.is_empty() {
             return None;
         }
-        let mut reader = Reader {
+        let mut checker = Checker {
             document,
             variables: BTreeSet::new(),
         };
-        let inside = &root.node.selection_set.node;
-        let (sent, edited, read) = match root.node.name.node.as_str() {
-            "messageSent" => (reader.is_alike(inside, "Message"), false, false),
-            "events" => (
-                reader.is_alike(inside, "MessageSentEvent"),
-                reader.is_alike(inside, "MessageEditedEvent"),
-                reader.is_alike(inside, "ReadPositionChangedEvent"),
-            ),
-            _ => return None,
-        };
-        let variables = reader.variables;
-        (sent || edited || read).then_some(Self {
-            sent,
-            edited,
-            read,
+        let selection = &root.node.selection_set.node;
+        let (message_sent, message_edited, read_position_changed) =
+            match root.node.name.node.as_str() {
+                "messageSent" => (checker.is_shareable(selection, "Message"), false, false),
+                "events" => (
+                    checker.is_shareable(selection, "MessageSentEvent"),
+                    checker.is_shareable(selection, "MessageEditedEvent"),
+                    checker.is_shareable(selection, "ReadPositionChangedEvent"),
+                ),
+                _ => return None,
+            };
+        let variables = checker.variables;
+        (message_sent || message_edited || read_position_changed).then_some(Self {
+            message_sent,
+            message_edited,
+            read_position_changed,
             variables,
         })
     }
 
-    /// Those who send this text and these variables are a group.
+    /// The key of all subscriptions that send this text with the same values of the variables that matter.
     #[must_use]
-    pub fn group(
+    pub fn key(
         &self,
         text: &str,
         operation: Option<&str>,
@@ -145,45 +146,45 @@ impl Plan {
             .iter()
             .map(|name| variables.get(name))
             .collect();
-        let asked = serde_json::json!([text, operation, values]).to_string();
-        let digest = digest(&SHA256, asked.as_bytes());
+        let request = serde_json::json!([text, operation, values]).to_string();
+        let digest = digest(&SHA256, request.as_bytes());
         digest.as_ref().first_chunk().copied().unwrap_or_default()
     }
 }
 
-struct Reader<'a> {
+struct Checker<'a> {
     document: &'a ExecutableDocument,
     variables: BTreeSet<String>,
 }
 
-impl Reader<'_> {
-    /// Whether all of this is the same for everybody who may see an object of this type.
-    fn is_alike(&mut self, set: &SelectionSet, kind: &str) -> bool {
+impl Checker<'_> {
+    /// Whether the selection is viewer-independent on an object of this type. Collects the variables it depends on.
+    fn is_shareable(&mut self, set: &SelectionSet, kind: &str) -> bool {
         set.items.iter().all(|item| match &item.node {
             Selection::Field(field) => {
                 let field = &field.node;
-                self.read(field.directives.iter().map(|directive| &directive.node));
+                self.collect_variables(field.directives.iter().map(|directive| &directive.node));
                 let name = field.name.node.as_str();
                 let has_arguments = !field.arguments.is_empty();
-                match alike(kind, name) {
+                match viewer_independent(kind, name) {
                     _ if name == "__typename" => true,
-                    Some(Inside::Value) => !has_arguments,
-                    Some(Inside::Object(inside)) if !has_arguments => {
-                        self.is_alike(&field.selection_set.node, inside)
+                    Some(FieldType::Scalar) => !has_arguments,
+                    Some(FieldType::Object(object)) if !has_arguments => {
+                        self.is_shareable(&field.selection_set.node, object)
                     }
                     _ => false,
                 }
             }
             Selection::InlineFragment(inline) => {
                 let inline = &inline.node;
-                self.read(inline.directives.iter().map(|directive| &directive.node));
+                self.collect_variables(inline.directives.iter().map(|directive| &directive.node));
                 let condition = inline.type_condition.as_ref();
                 let condition = condition.map(|condition| condition.node.on.node.as_str());
                 self.applies(condition.unwrap_or(kind), kind, &inline.selection_set.node)
             }
             Selection::FragmentSpread(spread) => {
                 let spread = &spread.node;
-                self.read(spread.directives.iter().map(|directive| &directive.node));
+                self.collect_variables(spread.directives.iter().map(|directive| &directive.node));
                 let found = self.document.fragments.get(&spread.fragment_name.node);
                 found.is_some_and(|fragment| {
                     let fragment = &fragment.node;
@@ -196,13 +197,13 @@ impl Reader<'_> {
 
     fn applies(&mut self, condition: &str, kind: &str, set: &SelectionSet) -> bool {
         if condition == kind || (condition == "Event" && kind.ends_with("Event")) {
-            return self.is_alike(set, kind);
+            return self.is_shareable(set, kind);
         }
-        // Another kind of event says nothing about this one. Any other interface might.
+        // A fragment on another event type does not apply. One on any other interface might.
         condition != "Event" && condition.ends_with("Event")
     }
 
-    fn read<'d>(&mut self, directives: impl Iterator<Item = &'d Directive>) {
+    fn collect_variables<'d>(&mut self, directives: impl Iterator<Item = &'d Directive>) {
         for (_, value) in directives.flat_map(|directive| &directive.arguments) {
             if let Value::Variable(name) = &value.node {
                 self.variables.insert(name.to_string());
@@ -211,13 +212,13 @@ impl Reader<'_> {
     }
 }
 
-/// The type inside a field that is the same for everybody; none for a field that is not.
-fn alike(kind: &str, field: &str) -> Option<Inside> {
+/// The type of a viewer-independent field; none for any other field.
+fn viewer_independent(kind: &str, field: &str) -> Option<FieldType> {
     let (_, fields) = VIEWER_INDEPENDENT_FIELDS
         .iter()
         .find(|(name, _)| *name == kind)?;
-    let (_, inside) = fields.iter().find(|(name, _)| *name == field)?;
-    Some(*inside)
+    let (_, field_type) = fields.iter().find(|(name, _)| *name == field)?;
+    Some(*field_type)
 }
 
 #[cfg(test)]
@@ -226,14 +227,15 @@ mod tests {
 
     use super::*;
 
-    fn plan(inside: &str) -> Option<Plan> {
-        let text =
-            format!("subscription($a: String, $x: Boolean) {{ events(after: $a) {{ {inside} }} }}");
-        Plan::of(&parse_query(text).unwrap())
+    fn shareable(selection: &str) -> Option<ShareableEvents> {
+        let text = format!(
+            "subscription($a: String, $x: Boolean) {{ events(after: $a) {{ {selection} }} }}"
+        );
+        ShareableEvents::of(&parse_query(text).unwrap())
     }
 
     #[test]
-    fn a_subscription_is_shared_as_far_as_it_is_the_same_for_everybody() {
+    fn events_with_viewer_independent_selections_are_shareable() {
         let cases = [
             ("__typename cursor occurredAt", (true, true, true)),
             (
@@ -261,42 +263,51 @@ mod tests {
                 (true, true, false),
             ),
         ];
-        for (inside, shared) in cases {
-            let plan = plan(inside).unwrap();
-            assert_eq!((plan.sent, plan.edited, plan.read), shared, "{inside}");
+        for (selection, expected) in cases {
+            let events = shareable(selection).unwrap();
+            let found = (
+                events.message_sent,
+                events.message_edited,
+                events.read_position_changed,
+            );
+            assert_eq!(found, expected, "{selection}");
         }
-        for inside in [
+        for selection in [
             "... on Node { id }",
             "... on MessageSentEvent { message { clientMessageId } }
              ... on MessageEditedEvent { message { replies(first: 1) { nodes { id } } } }
              ... on ReadPositionChangedEvent { user { presence } }",
         ] {
-            assert_eq!(plan(inside), None, "{inside}");
+            assert_eq!(shareable(selection), None, "{selection}");
         }
         for text in [
             "subscription { events @include(if: true) { cursor } }",
             "subscription { ... { events { cursor } } }",
             "{ viewer { id } }",
         ] {
-            assert_eq!(Plan::of(&parse_query(text).unwrap()), None, "{text}");
+            assert_eq!(
+                ShareableEvents::of(&parse_query(text).unwrap()),
+                None,
+                "{text}"
+            );
         }
     }
 
     #[test]
-    fn only_variables_that_change_the_answer_divide_a_group() {
-        let plan = plan("cursor @skip(if: $x)").unwrap();
-        let group =
-            |variables: serde_json::Value| plan.group("text", None, variables.as_object().unwrap());
-        let first = group(serde_json::json!({ "a": "one" }));
-        assert_eq!(first, group(serde_json::json!({ "a": "another" })));
-        assert_ne!(first, group(serde_json::json!({ "x": true })));
+    fn only_variables_that_the_payload_depends_on_change_the_key() {
+        let events = shareable("cursor @skip(if: $x)").unwrap();
+        let key =
+            |variables: serde_json::Value| events.key("text", None, variables.as_object().unwrap());
+        let first = key(serde_json::json!({ "a": "one" }));
+        assert_eq!(first, key(serde_json::json!({ "a": "another" })));
+        assert_ne!(first, key(serde_json::json!({ "x": true })));
         let variables = serde_json::Map::new();
-        assert_ne!(first, plan.group("other text", None, &variables));
-        assert_ne!(first, plan.group("text", Some("Name"), &variables));
+        assert_ne!(first, events.key("other text", None, &variables));
+        assert_ne!(first, events.key("text", Some("Name"), &variables));
     }
 
     #[test]
-    fn what_is_listed_exists() {
+    fn every_listed_field_exists_in_the_schema() {
         let sdl = crate::graphql::sdl();
         for (kind, fields) in VIEWER_INDEPENDENT_FIELDS {
             let start = sdl.find(&format!("\ntype {kind} ")).unwrap();

@@ -1,68 +1,67 @@
-//! Subscribers who ask alike share an answer when nothing in it depends on who they are: it is executed once, and each
-//! gets it with their own cursor.
+//! Payloads that subscribers share: an event is executed once for all subscribers with the same share key, and each
+//! receives the encoded response with their own cursor.
 
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::{
+    any::Any,
+    sync::{Arc, LazyLock, Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
+use super::{
+    feed::SubscriptionFeed,
+    shareable_fields::ShareableEvents,
+    subscriber_stream::{SubscriberContext, SubscriberStream},
+};
 use crate::{
     domain::{messages, reads::receipts},
-    graphql::{
-        errors::Result,
-        events::{
-            interface::Event,
-            shareable_fields::Plan,
-            stream::StreamSlot,
-            subscriber_stream::{SubscriberContext, SubscriberStream},
-        },
-        messages::types::Message,
-    },
+    graphql::errors::Result,
     id::{MessageId, UserId},
     live::{
+        entry::{Entry, RenderedPayload, ShareKey},
+        hub::Prerender,
         log::Change,
-        log_reader::Entry,
-        payload_cache::{RenderedPayload, ShareKey},
     },
 };
 
-/// Stands where each subscriber's cursor belongs. Nobody outside knows it, so nobody can write it into a message.
+/// The cursor in a rendered payload, replaced by each subscriber's own. It is random, so that no message can contain it.
 static PLACEHOLDER: LazyLock<String> = LazyLock::new(|| format!("{:032x}", rand::random::<u128>()));
 
-/// One event to execute, in place of a stream.
+/// An event that is already loaded. A subscription resolver that finds one in its request returns it instead of opening
+/// a stream.
 #[derive(Debug)]
-pub struct PreloadedEvent(Mutex<Option<Item>>);
-
-#[derive(Debug)]
-pub(super) enum Item {
-    Event(Result<Box<Event>>),
-    Message(Result<Box<Message>>),
-}
+pub struct PreloadedEvent(Mutex<Option<Box<dyn Any + Send>>>);
 
 impl PreloadedEvent {
-    pub(super) fn new(item: Item) -> Self {
-        Self(Mutex::new(Some(item)))
+    pub(super) fn new<T: Send + 'static>(item: Result<T>) -> Self {
+        Self(Mutex::new(Some(Box::new(item))))
     }
 
-    pub(super) fn take(&self) -> Option<Item> {
+    /// The item, if the subscription field returns this type.
+    pub(super) fn take<T: 'static>(&self) -> Option<Result<T>> {
         let mut item = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        item.take()
+        item.take()?.downcast().ok().map(|item| *item)
     }
 }
 
-/// An answer that was executed once for many, on its way to one subscriber.
+/// A payload that was rendered once, on its way to one subscriber.
 #[derive(Debug)]
-pub struct Shared {
-    pub(super) form: RenderedPayload,
-    /// Where the subscriber goes on from.
+pub struct SharedPayload {
+    payload: RenderedPayload,
+    /// Where the subscriber resumes after it; none when neither the payload nor the transport contains a cursor.
     pub cursor: Option<String>,
 }
 
-impl Shared {
-    /// Adds the encoded answer to a text.
+impl SharedPayload {
+    pub(super) fn new(payload: RenderedPayload, cursor: Option<String>) -> Self {
+        Self { payload, cursor }
+    }
+
+    /// Appends the encoded response to a text.
     pub fn write_to(&self, text: &mut String) {
         let cursor = self.cursor.as_deref().unwrap_or_default();
-        for (number, piece) in self.form.iter().enumerate() {
+        for (number, piece) in self.payload.iter().enumerate() {
             if number > 0 {
                 text.push_str(cursor);
             }
@@ -70,115 +69,135 @@ impl Shared {
         }
     }
 
-    /// How long the encoded answer is, in bytes.
+    /// The length of the encoded response, in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
-        let pieces: usize = self.form.iter().map(|piece| piece.len()).sum();
+        let pieces: usize = self.payload.iter().map(|piece| piece.len()).sum();
         let cursor = self.cursor.as_ref().map_or(0, String::len);
-        pieces + cursor * self.form.len().saturating_sub(1)
+        pieces + cursor * self.payload.len().saturating_sub(1)
     }
 }
 
-/// What can be told to many at once.
+/// How the audience of a shareable event is found.
 #[derive(Clone, Copy, Debug)]
-enum News {
-    /// Of this message.
+enum AudienceQuery {
     Message(MessageId),
-    /// That somebody has read up to this message.
-    Read(UserId, MessageId),
+    ReadPosition(UserId, MessageId),
 }
 
-/// Executes the subscription's document for one event and encodes the answer; none when something in it failed.
+/// Executes the subscription's document for one event and encodes the response. None when the response has errors.
 pub type Render = Arc<dyn Fn(PreloadedEvent) -> BoxFuture<'static, Option<Bytes>> + Send + Sync>;
 
-/// What a subscription needs to share its answers.
+/// Renders the shared payloads of a subscription.
 #[derive(Clone)]
-pub struct Share {
-    /// Which events.
-    pub plan: Arc<Plan>,
-    /// With whom.
-    pub group: ShareKey,
-    /// How an answer is made.
+pub struct PayloadRenderer {
+    /// The events whose payloads can be shared.
+    pub events: Arc<ShareableEvents>,
+    /// The subscribers that share them.
+    pub key: ShareKey,
+    /// How a payload is rendered.
     pub render: Render,
-    /// Where the stream that was opened is left for the transport.
-    pub handed: StreamSlot,
 }
 
-impl Share {
-    /// This event in the form that was made for the group, if that is at hand and the subscriber may see it.
-    pub(super) fn at_hand(
+impl PayloadRenderer {
+    /// The payload of this event, if it is in the cache and the subscriber may see it.
+    pub(super) fn cached<F: SubscriptionFeed>(
         &self,
+        feed: &F,
         stream: &SubscriberStream,
         entry: &Entry,
     ) -> Option<RenderedPayload> {
-        self.news(entry)?;
-        let who = &stream.who;
-        let payload_cache = who.app.hub.payload_cache();
-        let form = payload_cache.cached(entry, self.group, who.viewer.user)?;
-        stream.is_over().is_none().then_some(form)
+        self.audience_query(feed, entry)?;
+        let context = &stream.context;
+        let cache = context.app.hub.payload_cache();
+        let payload = cache.get(entry, self.key, context.viewer.user)?;
+        stream.end_reason().is_none().then_some(payload)
     }
 
-    /// This event in the form that is made once for the group. None when there is none: then the subscriber is to be
-    /// told in the ordinary way, which also asks whether they may see it.
-    pub(super) async fn form<F>(
+    /// The payload of this event, rendered if it is not in the cache. None when it cannot be shared or this subscriber is
+    /// not in the audience; the event is then loaded for them alone, which checks whether they may see it.
+    pub(super) async fn render<F: SubscriptionFeed>(
         &self,
+        feed: &F,
         stream: &SubscriberStream,
         entry: &Entry,
-        load: impl FnOnce(String) -> F,
-    ) -> Option<RenderedPayload>
-    where
-        F: Future<Output = Option<Item>>,
-    {
-        self.news(entry)?;
-        // Whoever's session ends meanwhile makes nothing, and the next of the group goes on with it.
-        let making = self.make(&stream.who, entry, load);
-        stream.unless_over(making).await.ok()?.ok()?
+    ) -> Option<RenderedPayload> {
+        self.audience_query(feed, entry)?;
+        // When the session ends meanwhile, another subscriber continues the rendering.
+        let rendering = self.render_for(feed, &stream.context, entry);
+        stream.unless_ended(rendering).await.ok()?.ok()?
     }
 
-    /// Makes it, unless somebody did, for somebody who may see it.
-    pub(super) async fn make<F>(
+    /// Lets the hub render payloads before it wakes up a large number of subscribers.
+    pub(super) fn prerender<F: SubscriptionFeed>(
         &self,
-        who: &SubscriberContext,
+        feed: &F,
+        context: &Arc<SubscriberContext>,
+    ) -> Prerender {
+        let shared = Arc::new((self.clone(), feed.clone(), Arc::clone(context)));
+        Prerender::new(self.key, move |entry| {
+            let shared = Arc::clone(&shared);
+            async move {
+                let (renderer, feed, context) = &*shared;
+                // Each subscriber handles the error when it renders again.
+                let _ = renderer.render_for(feed, context, &entry).await;
+            }
+        })
+    }
+
+    async fn render_for<F: SubscriptionFeed>(
+        &self,
+        feed: &F,
+        context: &SubscriberContext,
         entry: &Entry,
-        load: impl FnOnce(String) -> F,
-    ) -> Result<Option<RenderedPayload>>
-    where
-        F: Future<Output = Option<Item>>,
-    {
-        let Some(news) = self.news(entry) else {
+    ) -> Result<Option<RenderedPayload>> {
+        let Some(query) = self.audience_query(feed, entry) else {
             return Ok(None);
         };
-        let (db, payload_cache) = (who.app.db.read(), who.app.hub.payload_cache());
-        let look_up = || async {
-            match news {
-                News::Message(id) => messages::audience(db, id).await,
-                News::Read(user, up_to) => receipts::audience(db, user, up_to).await,
+        let (db, cache) = (context.app.db.read(), context.app.hub.payload_cache());
+        let load_audience = || async {
+            match query {
+                AudienceQuery::Message(id) => messages::audience(db, id).await,
+                AudienceQuery::ReadPosition(user, up_to) => {
+                    receipts::audience(db, user, up_to).await
+                }
             }
         };
-        let make = || async {
-            let item = load(PLACEHOLDER.clone()).await?;
-            let body = (self.render)(PreloadedEvent::new(item)).await?;
+        let render = || async {
+            let loaders = context.loaders();
+            let item = feed.load(&loaders, entry, PLACEHOLDER.clone()).await;
+            let body = (self.render)(PreloadedEvent::new(Ok(item.ok()??))).await?;
             Some(pieces(&body))
         };
-        let audience = payload_cache.audience(entry, look_up).await?;
-        if !audience.contains(&who.viewer.user) {
+        let audience = cache.audience(entry, load_audience).await?;
+        if !audience.contains(&context.viewer.user) {
             return Ok(None);
         }
-        Ok(payload_cache.form(entry, self.group, make).await)
+        Ok(cache.get_or_render(entry, self.key, render).await)
     }
 
-    fn news(&self, entry: &Entry) -> Option<News> {
-        match entry.change {
-            Some(Change::MessageSent { message }) if self.plan.sent => Some(News::Message(message)),
-            Some(Change::MessageEdited { message }) if self.plan.edited => {
-                Some(News::Message(message))
+    /// How the audience is found, if the payload of this event can be shared.
+    fn audience_query<F: SubscriptionFeed>(
+        &self,
+        feed: &F,
+        entry: &Entry,
+    ) -> Option<AudienceQuery> {
+        let change = entry.change.as_ref().filter(|change| feed.wants(change))?;
+        match *change {
+            Change::MessageSent { message } if self.events.message_sent => {
+                Some(AudienceQuery::Message(message))
             }
-            Some(Change::ReadPositionChanged {
+            Change::MessageEdited { message } if self.events.message_edited => {
+                Some(AudienceQuery::Message(message))
+            }
+            Change::ReadPositionChanged {
                 user,
                 up_to: Some(up_to),
                 is_shared: true,
                 ..
-            }) if self.plan.read => Some(News::Read(user, up_to)),
+            } if self.events.read_position_changed => {
+                Some(AudienceQuery::ReadPosition(user, up_to))
+            }
             _ => None,
         }
     }
@@ -194,16 +213,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_cursor_goes_where_it_belongs() {
+    fn every_placeholder_becomes_the_cursor() {
         let body = format!("{{\"a\":\"{0}\",\"ü\":1,\"b\":\"{0}\"}}", *PLACEHOLDER);
         for (body, written) in [
             (body.as_str(), "{\"a\":\"C\",\"ü\":1,\"b\":\"C\"}"),
             ("{}", "{}"),
         ] {
-            let shared = Shared {
-                form: pieces(body.as_bytes()),
-                cursor: Some("C".to_owned()),
-            };
+            let shared = SharedPayload::new(pieces(body.as_bytes()), Some("C".to_owned()));
             let mut text = String::new();
             shared.write_to(&mut text);
             assert_eq!(text, written);

@@ -1,5 +1,5 @@
-//! A stream of events as the transport reads it, without the executor: that has opened it, and executes what is told to
-//! one subscriber alone. What many are told was executed for all of them.
+//! The stream that a subscription hands to the transport. The executor opens it and is then released: the transport
+//! writes shared payloads itself and executes only what is delivered to one subscriber alone.
 
 use std::{
     fmt,
@@ -7,78 +7,69 @@ use std::{
 };
 
 use super::{
-    shared_payload::{Item, PreloadedEvent, Shared},
-    streams::{Events, Messages, Outgoing},
+    delivery::Delivery,
+    feed::{EventFeed, MessageFeed},
+    feed_stream::FeedStream,
+    shared_payload::{PayloadRenderer, PreloadedEvent},
 };
-use crate::graphql::errors::Result;
-
-/// What comes next.
-#[derive(Debug)]
-pub enum Delivery {
-    /// An answer that was executed before.
-    Shared(Shared),
-    /// Something to execute for this subscriber.
-    Execute(PreloadedEvent),
-}
 
 /// The stream of one subscriber.
-pub struct Feed(Source);
+pub struct DeliveryStream(Source);
 
 enum Source {
-    Events(Box<Events>),
-    Messages(Box<Messages>),
+    Events(Box<FeedStream<EventFeed>>),
+    Messages(Box<FeedStream<MessageFeed>>),
 }
 
-impl fmt::Debug for Feed {
+impl fmt::Debug for DeliveryStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Feed").finish_non_exhaustive()
+        f.debug_struct("DeliveryStream").finish_non_exhaustive()
     }
 }
 
-impl Feed {
-    /// The next of it; none when nothing more happens. What this future was in the middle of is lost when it is
-    /// dropped.
-    pub async fn next(&mut self) -> Option<Delivery> {
-        match &mut self.0 {
-            Source::Events(events) => events.next().await.map(|told| fed(told, Item::Event)),
-            Source::Messages(messages) => {
-                messages.next().await.map(|told| fed(told, Item::Message))
-            }
-        }
+impl DeliveryStream {
+    /// The next delivery; none when the stream has ended. Not cancel-safe: dropping the future may lose an event.
+    pub async fn next(&mut self) -> Option<Delivery<PreloadedEvent>> {
+        Some(match &mut self.0 {
+            Source::Events(stream) => stream.next().await?.map(PreloadedEvent::new),
+            Source::Messages(stream) => stream.next().await?.map(PreloadedEvent::new),
+        })
     }
 }
 
-fn fed<T>(told: Outgoing<T>, item: impl FnOnce(Result<Box<T>>) -> Item) -> Delivery {
-    match told {
-        Outgoing::Shared(shared) => Delivery::Shared(shared),
-        Outgoing::Execute(told) => Delivery::Execute(PreloadedEvent::new(item(told.map(Box::new)))),
+impl From<FeedStream<EventFeed>> for DeliveryStream {
+    fn from(stream: FeedStream<EventFeed>) -> Self {
+        Self(Source::Events(Box::new(stream)))
     }
 }
 
-impl From<Events> for Feed {
-    fn from(events: Events) -> Self {
-        Self(Source::Events(Box::new(events)))
+impl From<FeedStream<MessageFeed>> for DeliveryStream {
+    fn from(stream: FeedStream<MessageFeed>) -> Self {
+        Self(Source::Messages(Box::new(stream)))
     }
 }
 
-impl From<Messages> for Feed {
-    fn from(messages: Messages) -> Self {
-        Self(Source::Messages(Box::new(messages)))
-    }
-}
-
-/// Where whoever opens a stream leaves it for the transport.
+/// Where the subscription resolver leaves the opened stream for the transport.
 #[derive(Clone, Debug, Default)]
-pub struct StreamSlot(Arc<Mutex<Option<Feed>>>);
+pub struct StreamSlot(Arc<Mutex<Option<DeliveryStream>>>);
 
 impl StreamSlot {
-    pub(super) fn hand(&self, feed: Feed) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(feed);
+    pub(super) fn put(&self, stream: DeliveryStream) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream);
     }
 
     /// The stream, if one was opened.
     #[must_use]
-    pub fn take(&self) -> Option<Feed> {
+    pub fn take(&self) -> Option<DeliveryStream> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// What the transport adds to the request of a subscription that shares payloads.
+#[derive(Clone)]
+pub struct Share {
+    /// How its payloads are rendered.
+    pub renderer: PayloadRenderer,
+    /// Where its stream is left.
+    pub slot: StreamSlot,
 }

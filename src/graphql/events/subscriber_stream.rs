@@ -1,4 +1,4 @@
-//! Tells one subscriber what they hear, until their session ends.
+//! The events of one subscriber, until their session or their token ends.
 
 use std::{
     pin::{Pin, pin},
@@ -19,26 +19,26 @@ use crate::{
         loaders::Loaders,
     },
     live::{
+        entry::Entry,
         hub::{SessionWatch, SubscribeOptions},
         log::{Change, EndReason},
-        log_reader::Entry,
         resume::{ResumedStream, Since},
     },
 };
 
-/// What comes next.
+/// What a subscriber receives next.
 pub(super) enum Incoming {
-    /// Something happened.
+    /// An event.
     Entry(Arc<Entry>),
-    /// The session is over.
+    /// The end of the session, or of the access token.
     SessionEnded(EndReason),
-    /// The stream cannot go on; the subscriber resumes.
+    /// The stream cannot continue; the client resumes it.
     Failed(FieldError),
-    /// The server stops.
-    Nothing,
+    /// The server is stopping.
+    Closed,
 }
 
-/// Who is told.
+/// Who subscribes.
 pub(super) struct SubscriberContext {
     pub(super) app: App,
     pub(super) viewer: Viewer,
@@ -54,99 +54,99 @@ impl SubscriberContext {
         })
     }
 
-    /// A fresh loader: what an event is about is looked up as it is now, by whoever may see it now.
+    /// Loaders without cached values: objects of an event are loaded, and access to them is checked, at delivery.
     pub(super) fn loaders(&self) -> Loaders {
         Loaders::new(&self.app, self.caller.clone())
     }
 }
 
-/// One subscriber.
+/// A subscriber's stream of events.
 pub(super) struct SubscriberStream {
-    pub(super) who: Arc<SubscriberContext>,
-    pub(super) following: ResumedStream,
+    pub(super) context: Arc<SubscriberContext>,
+    pub(super) events: ResumedStream,
     session: SessionWatch,
-    lapses: Instant,
-    /// Ends when the session does, or its token. Kept, so that waiting for each event sets no clock of its own.
-    over: Pin<Box<dyn Future<Output = EndReason> + Send + Sync>>,
+    token_expires_at: Instant,
+    /// Stored, so that waiting for an event does not register a timer each time.
+    ended: Pin<Box<dyn Future<Output = EndReason> + Send + Sync>>,
 }
 
-/// Ends when the session does, or its token.
-async fn over(mut session: SessionWatch, lapses: Instant) -> EndReason {
+/// Completes when the session ends or the token expires.
+async fn ended(mut session: SessionWatch, token_expires_at: Instant) -> EndReason {
     tokio::select! {
         biased;
         reason = session.ended() => reason,
-        () = sleep_until(lapses) => EndReason::Expired,
+        () = sleep_until(token_expires_at) => EndReason::Expired,
     }
 }
 
 impl SubscriberStream {
-    pub(super) async fn begin(
-        who: &Arc<SubscriberContext>,
+    pub(super) async fn open(
+        context: &Arc<SubscriberContext>,
         since: Since,
-        wanted: SubscribeOptions,
+        options: SubscribeOptions,
     ) -> std::result::Result<Self, Error> {
-        let SubscriberContext { app, viewer, .. } = &**who;
+        let SubscriberContext { app, viewer, .. } = &**context;
         let session = app.hub.watch(viewer.session).await?;
-        let following = app.hub.follow_wanted(viewer.user, since, wanted).await?;
-        let left = viewer.token_expires_at - app.clock.now();
-        let lapses = Instant::now() + left.to_std().unwrap_or_default();
+        let events = app.hub.follow_wanted(viewer.user, since, options).await?;
+        let time_left = viewer.token_expires_at - app.clock.now();
+        let token_expires_at = Instant::now() + time_left.to_std().unwrap_or_default();
         Ok(Self {
-            who: Arc::clone(who),
-            following,
-            over: Box::pin(over(session.clone(), lapses)),
+            context: Arc::clone(context),
+            events,
+            ended: Box::pin(ended(session.clone(), token_expires_at)),
             session,
-            lapses,
+            token_expires_at,
         })
     }
 
-    /// What the work brings, unless the session ends first: then nothing more may be told, and the last word does
-    /// not wait for it. A database that does not answer fails it in time.
-    pub(super) async fn unless_over<T>(
+    /// The result of `work`, unless the session ends first: then nothing more is delivered, and the final event does not
+    /// wait for the work. The work fails after the database timeout.
+    pub(super) async fn unless_ended<T>(
         &self,
         work: impl Future<Output = Result<T>>,
     ) -> std::result::Result<Result<T>, EndReason> {
-        if let Some(reason) = self.is_over() {
+        if let Some(reason) = self.end_reason() {
             return Err(reason);
         }
         let mut work = pin!(with_timeout(work));
-        // Most of it is at hand: somebody else made it.
-        if let Some(brought) = poll_immediate(&mut work).await {
-            return Ok(brought);
+        // Most work is ready: another subscriber has rendered the payload.
+        if let Some(result) = poll_immediate(&mut work).await {
+            return Ok(result);
         }
         tokio::select! {
             biased;
-            reason = over(self.session.clone(), self.lapses) => Err(reason),
-            brought = work => Ok(brought),
+            reason = ended(self.session.clone(), self.token_expires_at) => Err(reason),
+            result = work => Ok(result),
         }
     }
 
-    /// Why nothing more may be told, if so.
-    pub(super) fn is_over(&self) -> Option<EndReason> {
-        let lapsed = Instant::now() >= self.lapses;
-        let expired = lapsed.then_some(EndReason::Expired);
+    /// Why nothing more may be delivered; none while the session and the token are valid.
+    pub(super) fn end_reason(&self) -> Option<EndReason> {
+        let is_expired = Instant::now() >= self.token_expires_at;
+        let expired = is_expired.then_some(EndReason::Expired);
         self.session.has_ended().or(expired)
     }
 
     pub(super) async fn next(&mut self) -> Incoming {
-        // What is told asks whether the session is over. Waiting for that as well is for those who have nothing to tell.
-        let heard = tokio::select! {
+        // A delivery checks whether the session has ended. Only a subscriber without events has to wait for that too.
+        let next = tokio::select! {
             biased;
-            heard = self.following.next() => heard,
-            reason = &mut self.over => return Incoming::SessionEnded(reason),
+            next = self.events.next() => next,
+            reason = &mut self.ended => return Incoming::SessionEnded(reason),
         };
-        match heard {
+        match next {
             Some(Ok(entry)) => match entry.change {
                 Some(Change::SessionEnded { session, reason })
-                    if session == self.who.viewer.session =>
+                    if session == self.context.viewer.session =>
                 {
                     Incoming::SessionEnded(reason)
                 }
                 _ => Incoming::Entry(entry),
             },
-            ended => match (self.is_over(), ended) {
+            end => match (self.end_reason(), end) {
                 (Some(reason), _) => Incoming::SessionEnded(reason),
                 (None, Some(Err(error))) => Incoming::Failed(error.into()),
-                (None, _) => Incoming::Nothing,
+                (None, _) => Incoming::Closed,
             },
         }
     }

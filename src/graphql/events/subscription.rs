@@ -15,11 +15,13 @@ use crate::{
         context::{Resume, app, caller, viewer},
         errors::Result,
         events::{
+            feed::{EventFeed, MessageFeed, SubscriptionFeed},
+            feed_stream::FeedStream,
             filter::EventFilter,
             interface::Event,
             request::{preloaded, resume, share},
-            shared_payload::{Item, PreloadedEvent},
-            streams::{Events, Messages},
+            shared_payload::PreloadedEvent,
+            stream::DeliveryStream,
             subscriber_stream::{SubscriberContext, SubscriberStream},
         },
         messages::types::Message,
@@ -48,11 +50,11 @@ impl EventSubscription {
         #[graphql(desc = "Resume after this cursor; omit to start now.")] after: Option<String>,
         #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
     ) -> Result<impl Stream<Item = Result<Event>>> {
-        if let Some(Item::Event(event)) = preloaded(ctx).and_then(PreloadedEvent::take) {
-            return Ok(Either::Left(iter(Some(event.map(|event| *event)))));
+        if let Some(event) = preloaded(ctx).and_then(PreloadedEvent::take) {
+            return Ok(Either::Left(iter(Some(event))));
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
-        let filter = Arc::new(filter.unwrap_or_default());
+        let filter = filter.unwrap_or_default();
         let resume = resume(ctx).cloned();
         let from = resume.as_ref().and_then(Resume::from);
         let since = match from.cloned().or(after) {
@@ -61,25 +63,14 @@ impl EventSubscription {
                 Cursor::open(&app.keys, viewer.user, &text).map_or(Since::Unknown, Since::Cursor)
             }
         };
-        let who = SubscriberContext::new(app, caller(ctx), viewer);
-        let share = share(ctx).cloned();
-        let making = |share| Events::making(&who, &filter, share);
-        let wanted = SubscribeOptions {
+        let options = SubscribeOptions {
             only: filter.conversations(),
             changes: filter.wants_only(),
-            making: share.clone().map(making),
+            prerender: None,
         };
-        let stream = SubscriberStream::begin(&who, since, wanted).await?;
-        let handed = share.as_ref().map(|share| share.handed.clone());
-        let events = Events::new(stream, filter, resume, share);
-        if let Some(handed) = handed {
-            handed.hand(events.into());
-            return Ok(Either::Left(iter(None)));
-        }
-        Ok(Either::Right(unfold(
-            Box::new(events),
-            |mut events| async { Some((events.alone().await?, events)) },
-        )))
+        let feed = EventFeed(Arc::new(filter));
+        let stream = open(ctx, feed, since, options, resume).await?;
+        Ok(Either::Right(items(ctx, stream)))
     }
 
     /// New messages of one conversation, replies included; the short way for scripts and demos.
@@ -88,30 +79,55 @@ impl EventSubscription {
         ctx: &Context<'_>,
         conversation_id: ConversationId,
     ) -> Result<impl Stream<Item = Result<Message>>> {
-        if let Some(Item::Message(message)) = preloaded(ctx).and_then(PreloadedEvent::take) {
-            return Ok(Either::Left(iter(Some(message.map(|message| *message)))));
+        if let Some(message) = preloaded(ctx).and_then(PreloadedEvent::take) {
+            return Ok(Either::Left(iter(Some(message))));
         }
-        let who = SubscriberContext::new(app(ctx), caller(ctx), viewer(ctx)?);
-        let share = share(ctx).cloned();
+        let feed = MessageFeed(conversation_id);
         let sent = |change: &Change| matches!(change, Change::MessageSent { .. });
-        let wanted = SubscribeOptions {
+        let options = SubscribeOptions {
             only: Some(HashSet::from([conversation_id])),
             changes: Some(ChangeFilter::new(sent)),
-            making: share.clone().map(|share| Messages::making(&who, share)),
+            prerender: None,
         };
-        let stream = SubscriberStream::begin(&who, Since::Now, wanted).await?;
-        if !stream.following.is_member_of(conversation_id) {
+        let stream = open(ctx, feed, Since::Now, options, None).await?;
+        if !stream.is_member_of(conversation_id) {
             return Err(Error::not_found("conversation").into());
         }
-        let handed = share.as_ref().map(|share| share.handed.clone());
-        let messages = Messages::new(stream, conversation_id, share);
-        if let Some(handed) = handed {
-            handed.hand(messages.into());
-            return Ok(Either::Left(iter(None)));
-        }
-        let messages = Box::new(messages);
-        Ok(Either::Right(unfold(messages, |mut messages| async {
-            Some((messages.alone().await?, messages))
-        })))
+        Ok(Either::Right(items(ctx, stream)))
     }
+}
+
+/// Subscribes the viewer to the field.
+async fn open<F: SubscriptionFeed>(
+    ctx: &Context<'_>,
+    feed: F,
+    since: Since,
+    mut options: SubscribeOptions,
+    resume: Option<Resume>,
+) -> Result<FeedStream<F>> {
+    let context = SubscriberContext::new(app(ctx), caller(ctx), viewer(ctx)?);
+    let renderer = share(ctx).map(|share| share.renderer.clone());
+    options.prerender = renderer
+        .as_ref()
+        .map(|renderer| renderer.prerender(&feed, &context));
+    let stream = SubscriberStream::open(&context, since, options).await?;
+    Ok(FeedStream::new(feed, stream, renderer, resume))
+}
+
+/// The items for the executor. None at all when the transport reads the stream itself.
+fn items<F>(
+    ctx: &Context<'_>,
+    stream: FeedStream<F>,
+) -> impl Stream<Item = Result<F::Item>> + use<F>
+where
+    F: SubscriptionFeed,
+    DeliveryStream: From<FeedStream<F>>,
+{
+    if let Some(share) = share(ctx) {
+        share.slot.put(stream.into());
+        return Either::Left(iter(None));
+    }
+    Either::Right(unfold(Box::new(stream), |mut stream| async {
+        Some((stream.next_item().await?, stream))
+    }))
 }

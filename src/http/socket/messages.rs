@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value as Json, json};
 
-use crate::{graphql::events::shared_payload::Shared, http::response::GraphqlResponse};
+use crate::{graphql::events::shared_payload::SharedPayload, http::response::GraphqlResponse};
 
 /// A response of an operation, from its JSON.
 #[must_use]
@@ -15,7 +15,7 @@ pub(super) fn next(id: &str, payload: &str) -> String {
 
 /// A response of a subscription, from a payload that several subscribers share.
 #[must_use]
-pub(super) fn shared(id: &str, shared: &Shared) -> String {
+pub(super) fn shared(id: &str, shared: &SharedPayload) -> String {
     let mut text = String::with_capacity(shared.size() + 2 * id.len() + 40);
     // Writing to a string cannot fail.
     let _ = write!(

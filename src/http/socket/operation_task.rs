@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{
     domain::sessions::Viewer,
-    graphql::context::Caller,
+    graphql::{context::Caller, events::delivery::Delivery},
     http::{
         client,
-        operation::{self, Payload, RunningSubscription, SESSION_END_GRACE},
+        operation::{self, RunningSubscription, SESSION_END_GRACE},
         request::GraphqlRequest,
         response::{GraphqlResponse, Outcome, Part},
         state::AppState,
@@ -114,8 +114,8 @@ async fn forward(mut running: Box<RunningSubscription>, id: &str, queue: &FrameQ
     let mut first = true;
     while let Some(payload) = next(&mut running, queue).await {
         let (frame, part) = match payload {
-            Payload::Shared(shared) => (Frame::Text(messages::shared(id, &shared)), Part::Event),
-            Payload::Own(mut response) => {
+            Delivery::Shared(shared) => (Frame::Text(messages::shared(id, &shared)), Part::Event),
+            Delivery::Execute(mut response) => {
                 let part = response.part(first);
                 if part == Part::Break {
                     return StreamEnd::Interrupted;
@@ -134,7 +134,10 @@ async fn forward(mut running: Box<RunningSubscription>, id: &str, queue: &FrameQ
 }
 
 /// Returns the next payload. Flushes the frames of earlier ones when it has to wait.
-async fn next(running: &mut RunningSubscription, queue: &FrameQueue) -> Option<Payload> {
+async fn next(
+    running: &mut RunningSubscription,
+    queue: &FrameQueue,
+) -> Option<Delivery<GraphqlResponse>> {
     let mut next = pin!(running.next());
     poll_fn(|context| {
         let next = next.as_mut().poll(context);

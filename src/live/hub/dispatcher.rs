@@ -25,10 +25,10 @@ use crate::{
     live::{
         bus::{Bus, Wakeup},
         cursor::Cursor,
+        entry::{Entry, EntryCache},
         ephemeral::SeenEphemeral,
         log::Change,
-        log_reader::{self, Entry, Log, Scope},
-        payload_cache::EntryCache,
+        log_reader::{self, Log, Scope},
         position::LogPosition,
         retention,
     },
@@ -43,10 +43,10 @@ const BATCH: usize = 500;
 /// Subscribers taken in by one statement.
 const JOINS: usize = 500;
 
-/// Longest that reading on waits for what crowds share to be made.
-const MAKING: Duration = Duration::from_millis(50);
-/// How much of it is made at once.
-const AT_ONCE: usize = 64;
+/// How long the dispatcher waits for payloads to be rendered in advance.
+const PRERENDER_TIMEOUT: Duration = Duration::from_millis(50);
+/// Payloads that are rendered in advance of one batch.
+const MAX_PRERENDERS: usize = 64;
 
 /// What others ask of the reader.
 pub(super) enum Request {
@@ -246,7 +246,7 @@ impl Dispatcher {
                 (Arc::new(entry), streams)
             };
             let entries: Vec<_> = batch.entries.into_iter().map(with_streams).collect();
-            self.make(&entries).await;
+            self.prerender(&entries).await;
             // From here on nothing fails: what was read is handed on.
             self.place = batch.place;
             for (entry, streams) in entries {
@@ -260,7 +260,7 @@ impl Dispatcher {
                         | Change::MessageDeleted { .. }
                         | Change::UserChanged { .. },
                     ) => {
-                        self.shared.shares.bump_access_epoch();
+                        self.shared.payload_cache.bump_access_epoch();
                     }
                     _ => {}
                 }
@@ -272,14 +272,14 @@ impl Dispatcher {
         }
     }
 
-    /// Makes what crowds share of these events, so that nobody in them is woken only to wait for it. What is not made by
-    /// then is made by whoever hears of it first.
-    async fn make(&self, entries: &[(Arc<Entry>, Vec<Uuid>)]) {
-        let making = |(entry, streams): &(_, Vec<_>)| self.subscribers.making(entry, streams);
-        let making: Vec<_> = entries.iter().flat_map(making).take(AT_ONCE).collect();
-        if !making.is_empty() {
-            let made = AssertUnwindSafe(join_all(making)).catch_unwind();
-            let _ = timeout(MAKING, made).await;
+    /// Renders the payloads that many subscribers share, so that these are not woken up only to wait for one. What is not
+    /// rendered in time, the first subscriber renders.
+    async fn prerender(&self, entries: &[(Arc<Entry>, Vec<Uuid>)]) {
+        let of = |(entry, streams): &(_, Vec<_>)| self.subscribers.prerenders(entry, streams);
+        let renders: Vec<_> = entries.iter().flat_map(of).take(MAX_PRERENDERS).collect();
+        if !renders.is_empty() {
+            let rendering = AssertUnwindSafe(join_all(renders)).catch_unwind();
+            let _ = timeout(PRERENDER_TIMEOUT, rendering).await;
         }
     }
 
@@ -298,11 +298,11 @@ impl Dispatcher {
         for ephemeral in found {
             let entry = Entry {
                 stream: ephemeral.streams.first().copied().unwrap_or_default(),
-                position: 0,
+                number: 0,
                 at: ephemeral.at,
                 change: Some(ephemeral.change),
-                place: self.place.clone(),
-                cached: EntryCache::default(),
+                position: self.place.clone(),
+                cache: EntryCache::default(),
             };
             self.subscribers
                 .dispatch_ephemeral(entry, &ephemeral.streams);

@@ -34,11 +34,8 @@ use crate::{
     error::{Code, Error},
     id::{ConversationId, SessionId, UserId},
     live::{
-        backend::HubBackend,
-        cursor::Cursor,
-        log_reader::{Entry, Log},
-        payload_cache::PayloadCache,
-        position::LogPosition,
+        backend::HubBackend, cursor::Cursor, entry::Entry, log_reader::Log,
+        payload_cache::PayloadCache, position::LogPosition,
     },
 };
 
@@ -60,7 +57,7 @@ struct Shared {
     inbox: Mutex<Option<mpsc::UnboundedReceiver<Request>>>,
     reached: watch::Sender<Option<Cursor>>,
     sessions: Sessions,
-    shares: PayloadCache,
+    payload_cache: PayloadCache,
 }
 
 impl fmt::Debug for Hub {
@@ -152,7 +149,7 @@ impl Hub {
             inbox: Mutex::new(Some(inbox)),
             reached: watch::Sender::new(None),
             sessions: Sessions::default(),
-            shares: PayloadCache::default(),
+            payload_cache: PayloadCache::default(),
         }))
     }
 
@@ -184,7 +181,7 @@ impl Hub {
     /// What the subscribers of this node share.
     #[must_use]
     pub fn payload_cache(&self) -> &PayloadCache {
-        &self.0.shares
+        &self.0.payload_cache
     }
 
     /// Tells when a session is over, by its own word, by time, or because its row is gone.
@@ -213,7 +210,7 @@ impl Hub {
     pub(super) async fn subscribe(
         &self,
         user: UserId,
-        wanted: SubscribeOptions,
+        options: SubscribeOptions,
     ) -> Result<Subscription, Error> {
         self.start().await?;
         let (queue, events) = mpsc::channel(QUEUE);
@@ -221,7 +218,7 @@ impl Hub {
         let is_behind = Arc::new(AtomicBool::new(false));
         let subscriber = Subscriber {
             user,
-            wanted,
+            options,
             queue,
             is_behind: Arc::clone(&is_behind),
         };

@@ -16,9 +16,8 @@ use uuid::Uuid;
 use crate::{
     id::{ConversationId, UserId},
     live::{
+        entry::{Entry, PAYLOAD_SLOTS, ShareKey},
         log::Change,
-        log_reader::Entry,
-        payload_cache::{PAYLOAD_SLOTS, ShareKey},
         presence::PresenceSignal,
     },
 };
@@ -27,8 +26,9 @@ use crate::{
 /// the log, so that nobody's slowness is kept in our memory.
 pub(super) const QUEUE: usize = 256;
 
-/// Listeners for whom something is made before they hear of it. Fewer are told sooner if nobody waits for that.
-const CROWD: usize = 16;
+/// Subscribers with the same share key from which on a payload is rendered before they are woken up. Fewer receive the
+/// event sooner when nothing waits for the rendering.
+const PRERENDER_MIN: usize = 16;
 
 /// What a subscriber wants of the hub.
 #[derive(Debug, Default)]
@@ -37,8 +37,8 @@ pub struct SubscribeOptions {
     pub only: Option<HashSet<ConversationId>>,
     /// Which changes; none for all.
     pub changes: Option<ChangeFilter>,
-    /// What is made for all who ask alike.
-    pub making: Option<Prerender>,
+    /// Renders payloads that many subscribers share before they are woken up.
+    pub prerender: Option<Prerender>,
 }
 
 /// Which changes a subscriber wants to hear, beside those of their own memberships and sessions: nobody else is woken
@@ -55,32 +55,32 @@ impl ChangeFilter {
 
 impl fmt::Debug for ChangeFilter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wants").finish_non_exhaustive()
+        f.debug_struct("ChangeFilter").finish_non_exhaustive()
     }
 }
 
-/// Makes what those who ask alike share of an event.
+/// Renders the payload of an event into the payload cache.
 pub struct Prerender {
-    group: ShareKey,
-    make: Box<dyn Fn(Arc<Entry>) -> BoxFuture<'static, ()> + Send + Sync>,
+    key: ShareKey,
+    render: Box<dyn Fn(Arc<Entry>) -> BoxFuture<'static, ()> + Send + Sync>,
 }
 
 impl Prerender {
-    /// What is made in this way for this group.
-    pub fn new<F>(group: ShareKey, make: impl Fn(Arc<Entry>) -> F + Send + Sync + 'static) -> Self
+    /// Renders in this way the payload that subscribers with this key share.
+    pub fn new<F>(key: ShareKey, render: impl Fn(Arc<Entry>) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         Self {
-            group,
-            make: Box::new(move |entry| Box::pin(make(entry))),
+            key,
+            render: Box::new(move |entry| Box::pin(render(entry))),
         }
     }
 }
 
 impl fmt::Debug for Prerender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Making").finish_non_exhaustive()
+        f.debug_struct("Prerender").finish_non_exhaustive()
     }
 }
 
@@ -88,7 +88,7 @@ impl fmt::Debug for Prerender {
 #[derive(Debug)]
 pub(super) struct Subscriber {
     pub(super) user: UserId,
-    pub(super) wanted: SubscribeOptions,
+    pub(super) options: SubscribeOptions,
     pub(super) queue: mpsc::Sender<Arc<Entry>>,
     /// Set when the subscriber was let go because it fell behind.
     pub(super) is_behind: Arc<AtomicBool>,
@@ -96,7 +96,7 @@ pub(super) struct Subscriber {
 
 impl Subscriber {
     fn wants(&self, entry: &Entry) -> bool {
-        match (&self.wanted.changes, &entry.change) {
+        match (&self.options.changes, &entry.change) {
             (None, _)
             | (
                 _,
@@ -196,30 +196,32 @@ impl Subscribers {
         }
     }
 
-    /// What is to be made of an event for crowds who hear one of these streams and ask alike.
-    pub(super) fn making(
+    /// The payloads of an event to render before its subscribers are woken up: those that enough of them share.
+    pub(super) fn prerenders(
         &self,
         entry: &Arc<Entry>,
         streams: &[Uuid],
     ) -> Vec<BoxFuture<'static, ()>> {
-        let mut groups: Vec<(&Prerender, usize)> = vec![];
-        let heard = streams
+        let mut counts: Vec<(&Prerender, usize)> = vec![];
+        let ids = streams
             .iter()
             .filter_map(|stream| self.by_stream.get(stream));
-        for id in heard.filter(|listeners| listeners.len() >= CROWD).flatten() {
+        for id in ids.filter(|ids| ids.len() >= PRERENDER_MIN).flatten() {
             let subscriber = self.all.get(id).map(|(subscriber, _)| subscriber);
-            let Some(making) = subscriber.and_then(|one| one.wanted.making.as_ref()) else {
+            let Some(prerender) = subscriber.and_then(|one| one.options.prerender.as_ref()) else {
                 continue;
             };
-            if let Some((_, count)) = groups.iter_mut().find(|(of, _)| of.group == making.group) {
+            if let Some((_, count)) = counts.iter_mut().find(|(of, _)| of.key == prerender.key) {
                 *count += 1;
-            } else if groups.len() < PAYLOAD_SLOTS {
-                groups.push((making, 1));
+            } else if counts.len() < PAYLOAD_SLOTS {
+                counts.push((prerender, 1));
             }
         }
-        let crowds = groups.into_iter().filter(|(_, count)| *count >= CROWD);
-        crowds
-            .map(|(making, _)| (making.make)(Arc::clone(entry)))
+        let shared = counts
+            .into_iter()
+            .filter(|(_, count)| *count >= PRERENDER_MIN);
+        shared
+            .map(|(prerender, _)| (prerender.render)(Arc::clone(entry)))
             .collect()
     }
 
@@ -268,7 +270,7 @@ impl Subscribers {
 
     fn join(&mut self, id: u64, conversation: ConversationId) {
         let wants = self.all.get(&id).is_some_and(|(subscriber, _)| {
-            let only = subscriber.wanted.only.as_ref();
+            let only = subscriber.options.only.as_ref();
             only.is_none_or(|only| only.contains(&conversation))
         });
         if wants {

@@ -16,7 +16,7 @@ use crate::{
     id::UserId,
     live::{
         cursor::Cursor,
-        log_reader::Entry,
+        entry::Entry,
         position::LogPosition,
         resume::{Opening, ResumedStream, Since},
     },
@@ -307,7 +307,7 @@ impl Device {
                 None => Err("hears before the stream is open".to_owned()),
             }
         };
-        self.step(format_args!("hears {}", entry.position));
+        self.step(format_args!("hears {}", entry.number));
         self.harness.counts("events heard");
         outcome.map_err(|what| format!("hears {entry:?}, which {what}"))
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::database::{Sight, Stored};
 use crate::{
     id::{ConversationId, UserId},
-    live::{log::Change, log_reader::Entry, position::LogPosition},
+    live::{entry::Entry, log::Change, position::LogPosition},
 };
 
 /// A committed event, in its stream.
@@ -146,7 +146,7 @@ impl Oracle {
         hearing: &mut Hearing,
         entry: &Entry,
     ) -> Result<(Uuid, Option<usize>), String> {
-        let Some(&(stream, index)) = self.by_position.get(&entry.position) else {
+        let Some(&(stream, index)) = self.by_position.get(&entry.number) else {
             return Err("was never committed".to_owned());
         };
         let fact = &self.streams[&stream][index];

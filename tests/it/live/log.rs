@@ -7,8 +7,8 @@ use heddle::{
     id::{ConversationId, MessageId, UserId},
     live::{
         cursor::Cursor,
+        entry::Entry,
         log::{self, Change, Stream},
-        log_reader::Entry,
         resume::{Opening, ResumedStream, Since},
         retention,
     },
@@ -65,7 +65,7 @@ async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
             by_stream
                 .entry(entry.stream)
                 .or_default()
-                .push(entry.position);
+                .push(entry.number);
         }
         let mut expected = 0;
         for stream in rows::streams(&app, user).await {

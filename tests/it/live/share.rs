@@ -120,7 +120,7 @@ async fn shared_answers_are_those_that_everybody_would_have_had(app: TestApp) {
             assert_eq!(events[0], events[1], "{}", documents[0]);
             assert_eq!(events[2], events[3], "{}", documents[0]);
         }
-        made = app.app.hub.payload_cache().made();
+        made = app.app.hub.payload_cache().rendered();
     }
     assert!(made > 5, "{made} shared answers prove little");
 }
@@ -155,7 +155,7 @@ async fn many_who_ask_alike_cost_one_execution_an_event(app: TestApp) {
         }
     }
     // Who is slower than a shared answer is kept has one made again.
-    let made = app.app.hub.payload_cache().made();
+    let made = app.app.hub.payload_cache().rendered();
     assert!((MESSAGES..2 * MESSAGES).contains(&made), "{made}");
 }
 
@@ -172,5 +172,5 @@ async fn nothing_is_shared_where_that_is_turned_off() {
         stream.next().await["events"]["__typename"],
         "MessageSentEvent"
     );
-    assert_eq!(app.app.hub.payload_cache().made(), 0);
+    assert_eq!(app.app.hub.payload_cache().rendered(), 0);
 }
