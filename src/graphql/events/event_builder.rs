@@ -1,4 +1,4 @@
-//! What a change looks like to one viewer: its objects as they are now, if they may see them now.
+//! Builds the event that a change is to one viewer: its objects are loaded as they are now, if the viewer may see them.
 
 use std::hash::Hash;
 
@@ -16,9 +16,10 @@ use crate::{
             interface::Event,
             types::{
                 ConversationChangedEvent, ConversationJoinedEvent, ConversationLeftEvent,
-                MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, NotificationAddedEvent,
-                NotificationsChangedEvent, ParticipantChangedEvent, PresenceChangedEvent,
-                ReadPositionChangedEvent, ThreadChangedEvent, TypingChangedEvent, UserChangedEvent,
+                EventHeader, MessageDeletedEvent, MessageEditedEvent, MessageSentEvent,
+                NotificationAddedEvent, NotificationsChangedEvent, ParticipantChangedEvent,
+                PresenceChangedEvent, ReadPositionChangedEvent, ThreadChangedEvent,
+                TypingChangedEvent, UserChangedEvent,
             },
         },
         loaders::Loaders,
@@ -26,16 +27,15 @@ use crate::{
         notifications::loader::NotificationKey,
         participants::types::Participant,
         reads::types::UnreadTotals,
-        scalars::DateTime,
         threads::loader::ThreadKey,
-        users::loader::UserKey,
+        users::{loader::UserKey, types::User},
     },
-    id::{ConversationId, MessageId, NotificationId, ThreadId, UserId},
+    id::{ConversationId, MessageId, ThreadId, UserId},
     live::{entry::Entry, log::Change},
 };
 
-/// The event; none when it is not wanted, when the viewer may not see what it is about, or when that
-/// is gone: its removal is an event of its own.
+/// The event for the viewer of these loaders. None when the filter excludes it, when the viewer may not see its object,
+/// or when the object no longer exists: its deletion is a separate event.
 pub(super) async fn build(
     loaders: &Loaders,
     filter: &EventFilter,
@@ -47,15 +47,17 @@ pub(super) async fn build(
     };
     let builder = Builder {
         loaders,
-        cursor,
-        occurred_at: entry.at.into(),
+        header: EventHeader {
+            cursor,
+            occurred_at: entry.at.into(),
+        },
     };
     let event = builder.event(change).await?;
     Ok(event.filter(|event| is_wanted(filter, event)))
 }
 
-/// Whether the event's conversation is wanted, where the change did not name it. The hub leaves out the streams of
-/// others; a person's own stream tells of them all.
+/// Whether the filter selects the event's conversation, for a change that does not contain it. The hub leaves out the
+/// streams of other conversations, but a user's own stream contains events of all of them.
 fn is_wanted(filter: &EventFilter, event: &Event) -> bool {
     match event {
         Event::ThreadChanged(event) => filter.wants_conversation(event.thread.0.conversation_id),
@@ -65,23 +67,39 @@ fn is_wanted(filter: &EventFilter, event: &Event) -> bool {
 
 struct Builder<'a> {
     loaders: &'a Loaders,
-    cursor: String,
-    occurred_at: DateTime,
+    header: EventHeader,
 }
 
 impl Builder<'_> {
     async fn event(self, change: &Change) -> Result<Option<Event>> {
         match change {
-            Change::MessageSent { message } => self.message_sent(*message).await,
-            Change::MessageEdited { message } => self.message_edited(*message).await,
+            Change::MessageSent { message } => {
+                self.of_object(MessageKey(*message), MessageSentEvent::new)
+                    .await
+            }
+            Change::MessageEdited { message } => {
+                self.of_object(MessageKey(*message), MessageEditedEvent::new)
+                    .await
+            }
             Change::MessageDeleted {
                 message,
                 conversation,
             } => self.message_deleted(*message, *conversation).await,
-            Change::ThreadChanged { thread } => self.thread_changed(*thread).await,
-            Change::ConversationJoined { conversation } => self.joined(*conversation).await,
-            Change::ConversationChanged { conversation } => self.changed(*conversation).await,
-            Change::ConversationLeft { conversation } => Ok(Some(self.left(*conversation))),
+            Change::ThreadChanged { thread } => {
+                self.of_object(ThreadKey(*thread), ThreadChangedEvent::new)
+                    .await
+            }
+            Change::ConversationJoined { conversation } => {
+                let key = ConversationKey(*conversation);
+                self.of_object(key, ConversationJoinedEvent::new).await
+            }
+            Change::ConversationChanged { conversation } => {
+                let key = ConversationKey(*conversation);
+                self.of_object(key, ConversationChangedEvent::new).await
+            }
+            Change::ConversationLeft { conversation } => Ok(Some(
+                ConversationLeftEvent::new(self.header, *conversation).into(),
+            )),
             Change::ParticipantChanged { conversation, user } => {
                 self.participant_changed(*conversation, *user).await
             }
@@ -92,51 +110,56 @@ impl Builder<'_> {
                 up_to,
                 ..
             } => {
-                let place = (*conversation, *thread);
-                self.read_position_changed(place, *user, *up_to).await
+                let scope = (*conversation, *thread);
+                self.read_position_changed(scope, *user, *up_to).await
             }
-            Change::UserChanged { user } => self.user_changed(*user).await,
+            Change::UserChanged { user } => {
+                self.of_object(UserKey(*user), UserChangedEvent::new).await
+            }
             Change::NotificationsAdded { to } => match to.get(&self.loaders.viewer()?.user) {
-                Some(notification) => self.notification_added(*notification).await,
+                Some(notification) => {
+                    let key = NotificationKey(*notification);
+                    self.of_object(key, NotificationAddedEvent::new).await
+                }
                 None => Ok(None),
             },
             Change::NotificationsChanged { notifications } => {
-                self.notifications_changed(notifications.clone()).await
+                let (app, viewer) = (self.loaders.app(), self.loaders.viewer()?);
+                let unread = UnreadTotals::of(app, viewer).await?;
+                let ids = notifications.clone();
+                let event = NotificationsChangedEvent::new(self.header, ids, unread);
+                Ok(Some(event.into()))
             }
-            Change::PresenceChanged { user } => self.presence_changed(*user).await,
+            Change::PresenceChanged { user } => {
+                self.of_object(UserKey(*user), PresenceChangedEvent::new)
+                    .await
+            }
             Change::TypingChanged {
                 conversation,
                 thread,
                 user,
                 expires_at,
             } => {
-                let place = (*conversation, *thread);
-                self.typing_changed(place, *user, *expires_at).await
+                let scope = (*conversation, *thread);
+                self.typing_changed(scope, *user, *expires_at).await
             }
             Change::SessionEnded { .. } => Ok(None),
         }
     }
 
-    async fn message_sent(self, id: MessageId) -> Result<Option<Event>> {
-        let message = load_one(self.loaders, MessageKey(id)).await?;
-        Ok(message.map(|message| {
-            Event::MessageSent(MessageSentEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                message,
-            })
-        }))
-    }
-
-    async fn message_edited(self, id: MessageId) -> Result<Option<Event>> {
-        let message = load_one(self.loaders, MessageKey(id)).await?;
-        Ok(message.map(|message| {
-            Event::MessageEdited(MessageEditedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                message,
-            })
-        }))
+    /// An event whose only field is one object.
+    async fn of_object<K, E>(
+        self,
+        key: K,
+        new: impl FnOnce(EventHeader, <Loaders as Loader<K>>::Value) -> E,
+    ) -> Result<Option<Event>>
+    where
+        K: Copy + Eq + Hash + Send + Sync + 'static,
+        Loaders: Loader<K, Error = FieldError>,
+        Event: From<E>,
+    {
+        let object = load_one(self.loaders, key).await?;
+        Ok(object.map(|object| new(self.header, object).into()))
     }
 
     async fn message_deleted(
@@ -152,54 +175,9 @@ impl Builder<'_> {
         if messages::is_hidden(db, viewer, id).await? {
             return Ok(None);
         }
-        Ok(Some(Event::MessageDeleted(MessageDeletedEvent {
-            message: load_one(self.loaders, MessageKey(id)).await?,
-            cursor: self.cursor,
-            occurred_at: self.occurred_at,
-            message_id: id,
-            conversation,
-        })))
-    }
-
-    async fn thread_changed(self, id: ThreadId) -> Result<Option<Event>> {
-        let thread = load_one(self.loaders, ThreadKey(id)).await?;
-        Ok(thread.map(|thread| {
-            Event::ThreadChanged(ThreadChangedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                thread,
-            })
-        }))
-    }
-
-    async fn joined(self, id: ConversationId) -> Result<Option<Event>> {
-        let conversation = load_one(self.loaders, ConversationKey(id)).await?;
-        Ok(conversation.map(|conversation| {
-            Event::ConversationJoined(ConversationJoinedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                conversation,
-            })
-        }))
-    }
-
-    async fn changed(self, id: ConversationId) -> Result<Option<Event>> {
-        let conversation = load_one(self.loaders, ConversationKey(id)).await?;
-        Ok(conversation.map(|conversation| {
-            Event::ConversationChanged(ConversationChangedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                conversation,
-            })
-        }))
-    }
-
-    fn left(self, id: ConversationId) -> Event {
-        Event::ConversationLeft(ConversationLeftEvent {
-            cursor: self.cursor,
-            occurred_at: self.occurred_at,
-            conversation_id: id,
-        })
+        let message = load_one(self.loaders, MessageKey(id)).await?;
+        let event = MessageDeletedEvent::new(self.header, id, conversation, message);
+        Ok(Some(event.into()))
     }
 
     async fn participant_changed(
@@ -207,23 +185,18 @@ impl Builder<'_> {
         conversation: ConversationId,
         user: UserId,
     ) -> Result<Option<Event>> {
-        let found = load_one(self.loaders, ConversationKey(conversation)).await?;
-        let person = load_one(self.loaders, UserKey(user)).await?;
-        let (Some(conversation), Some(person)) = (found, person) else {
+        let Some((conversation, user)) = self.conversation_and_user(conversation, user).await?
+        else {
             return Ok(None);
         };
         let participant = participants::visible(self.loaders.viewer()?)
             .filter(participant::Column::ConversationId.eq(conversation.0.id))
-            .filter(participant::Column::UserId.eq(user))
+            .filter(participant::Column::UserId.eq(user.0.id))
             .one(self.loaders.app().db.read())
-            .await?;
-        Ok(Some(Event::ParticipantChanged(ParticipantChangedEvent {
-            cursor: self.cursor,
-            occurred_at: self.occurred_at,
-            conversation,
-            user: person,
-            participant: participant.map(Participant),
-        })))
+            .await?
+            .map(Participant);
+        let event = ParticipantChangedEvent::new(self.header, conversation, user, participant);
+        Ok(Some(event.into()))
     }
 
     async fn read_position_changed(
@@ -235,79 +208,26 @@ impl Builder<'_> {
         let is_own = user == self.loaders.viewer()?.user;
         if !is_own {
             let db = self.loaders.app().db.read();
-            if !receipts::shared_by(db, user, &[conversation])
-                .await?
-                .contains(&conversation)
-            {
+            let shared = receipts::shared_by(db, user, &[conversation]).await?;
+            if !shared.contains(&conversation) {
                 return Ok(None);
             }
         }
-        let conversation: Option<Conversation> =
-            load_one(self.loaders, ConversationKey(conversation)).await?;
-        let user = load_one(self.loaders, UserKey(user)).await?;
-        let (Some(conversation), Some(user)) = (conversation, user) else {
+        let Some((conversation, user)) = self.conversation_and_user(conversation, user).await?
+        else {
             return Ok(None);
         };
-        let is_inside = thread.is_some();
-        let thread = match thread {
-            Some(id) => load_one(self.loaders, ThreadKey(id)).await?,
-            None => None,
-        };
-        let read_up_to = match up_to {
-            Some(id) => load_one(self.loaders, MessageKey(id)).await?,
-            None => None,
-        };
-        // Somebody else's place is not shown by what the viewer cannot see.
-        let is_hidden = is_inside && thread.is_none() || up_to.is_some() && read_up_to.is_none();
+        let is_in_thread = thread.is_some();
+        let thread = self.optional(thread.map(ThreadKey)).await?;
+        let read_up_to = self.optional(up_to.map(MessageKey)).await?;
+        // The read position of another user does not reveal a thread or message that the viewer cannot see.
+        let is_hidden = is_in_thread && thread.is_none() || up_to.is_some() && read_up_to.is_none();
         if !is_own && is_hidden {
             return Ok(None);
         }
-        let event = ReadPositionChangedEvent {
-            cursor: self.cursor,
-            occurred_at: self.occurred_at,
-            conversation,
-            thread,
-            user,
-            read_up_to,
-        };
-        Ok(Some(Event::ReadPositionChanged(Box::new(event))))
-    }
-
-    async fn notification_added(self, id: NotificationId) -> Result<Option<Event>> {
-        let notification = load_one(self.loaders, NotificationKey(id)).await?;
-        Ok(notification.map(|notification| {
-            Event::NotificationAdded(NotificationAddedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                notification,
-            })
-        }))
-    }
-
-    async fn notifications_changed(
-        self,
-        notification_ids: Option<Vec<NotificationId>>,
-    ) -> Result<Option<Event>> {
-        let unread = UnreadTotals::of(self.loaders.app(), self.loaders.viewer()?).await?;
-        Ok(Some(Event::NotificationsChanged(
-            NotificationsChangedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                notification_ids,
-                unread,
-            },
-        )))
-    }
-
-    async fn presence_changed(self, id: UserId) -> Result<Option<Event>> {
-        let user = load_one(self.loaders, UserKey(id)).await?;
-        Ok(user.map(|user| {
-            Event::PresenceChanged(PresenceChangedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                user,
-            })
-        }))
+        let event =
+            ReadPositionChangedEvent::new(self.header, conversation, thread, user, read_up_to);
+        Ok(Some(Box::new(event).into()))
     }
 
     async fn typing_changed(
@@ -319,38 +239,39 @@ impl Builder<'_> {
         if user == self.loaders.viewer()?.user {
             return Ok(None);
         }
-        let found = load_one(self.loaders, ConversationKey(conversation)).await?;
-        let person = load_one(self.loaders, UserKey(user)).await?;
-        let (Some(conversation), Some(user)) = (found, person) else {
+        let Some((conversation, user)) = self.conversation_and_user(conversation, user).await?
+        else {
             return Ok(None);
         };
-        let is_inside = thread.is_some();
-        let thread = match thread {
-            Some(id) => load_one(self.loaders, ThreadKey(id)).await?,
-            None => None,
-        };
-        if is_inside && thread.is_none() {
+        let is_in_thread = thread.is_some();
+        let thread = self.optional(thread.map(ThreadKey)).await?;
+        if is_in_thread && thread.is_none() {
             return Ok(None);
         }
-        Ok(Some(Event::TypingChanged(Box::new(TypingChangedEvent {
-            cursor: self.cursor,
-            occurred_at: self.occurred_at,
-            conversation,
-            thread,
-            user,
-            expires_at: expires_at.map(Into::into),
-        }))))
+        let expires_at = expires_at.map(Into::into);
+        let event = TypingChangedEvent::new(self.header, conversation, thread, user, expires_at);
+        Ok(Some(Box::new(event).into()))
     }
 
-    async fn user_changed(self, id: UserId) -> Result<Option<Event>> {
-        let user = load_one(self.loaders, UserKey(id)).await?;
-        Ok(user.map(|user| {
-            Event::UserChanged(UserChangedEvent {
-                cursor: self.cursor,
-                occurred_at: self.occurred_at,
-                user,
-            })
-        }))
+    async fn conversation_and_user(
+        &self,
+        conversation: ConversationId,
+        user: UserId,
+    ) -> Result<Option<(Conversation, User)>> {
+        let conversation = load_one(self.loaders, ConversationKey(conversation)).await?;
+        let user = load_one(self.loaders, UserKey(user)).await?;
+        Ok(conversation.zip(user))
+    }
+
+    async fn optional<K>(&self, key: Option<K>) -> Result<Option<<Loaders as Loader<K>>::Value>>
+    where
+        K: Copy + Eq + Hash + Send + Sync + 'static,
+        Loaders: Loader<K, Error = FieldError>,
+    {
+        match key {
+            Some(key) => load_one(self.loaders, key).await,
+            None => Ok(None),
+        }
     }
 }
 

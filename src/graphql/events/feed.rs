@@ -9,11 +9,10 @@ use crate::{
             event_builder::{build, load_one},
             filter::EventFilter,
             interface::Event,
-            types::{SessionEndedEvent, StreamOpenedEvent},
+            types::{EventHeader, SessionEndedEvent, StreamOpenedEvent},
         },
         loaders::Loaders,
         messages::{loader::MessageKey, types::Message},
-        scalars::DateTime,
     },
     id::ConversationId,
     live::{
@@ -41,12 +40,12 @@ pub(super) trait SubscriptionFeed: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Self::Item>>> + Send;
 
     /// The first item of the stream, for a field that has one.
-    fn opened(&self, _cursor: String, _at: DateTime, _opening: Opening) -> Option<Self::Item> {
+    fn opened(&self, _header: EventHeader, _opening: Opening) -> Option<Self::Item> {
         None
     }
 
     /// The item that follows the end of the session, for a field that has one.
-    fn session_ended(&self, _cursor: String, _at: DateTime, _: EndReason) -> Option<Self::Item> {
+    fn session_ended(&self, _header: EventHeader, _reason: EndReason) -> Option<Self::Item> {
         None
     }
 
@@ -76,25 +75,12 @@ impl SubscriptionFeed for EventFeed {
         build(loaders, &self.0, entry, cursor).await
     }
 
-    fn opened(&self, cursor: String, occurred_at: DateTime, opening: Opening) -> Option<Event> {
-        Some(Event::StreamOpened(StreamOpenedEvent {
-            cursor,
-            occurred_at,
-            outcome: opening.into(),
-        }))
+    fn opened(&self, header: EventHeader, opening: Opening) -> Option<Event> {
+        Some(StreamOpenedEvent::new(header, opening.into()).into())
     }
 
-    fn session_ended(
-        &self,
-        cursor: String,
-        occurred_at: DateTime,
-        reason: EndReason,
-    ) -> Option<Event> {
-        Some(Event::SessionEnded(SessionEndedEvent {
-            cursor,
-            occurred_at,
-            reason: reason.into(),
-        }))
+    fn session_ended(&self, header: EventHeader, reason: EndReason) -> Option<Event> {
+        Some(SessionEndedEvent::new(header, reason.into()).into())
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     feed::SubscriptionFeed,
     shared_payload::{PayloadRenderer, SharedPayload},
     subscriber_stream::{Incoming, SubscriberStream},
+    types::EventHeader,
 };
 use crate::{
     graphql::{
@@ -151,26 +152,26 @@ impl<F: SubscriptionFeed> FeedStream<F> {
     }
 
     fn opened(&self) -> Option<F::Item> {
-        let now = self.stream.context.app.clock.now();
         let opening = self.stream.events.opening();
-        self.feed.opened(self.last_signed(), now.into(), opening)
+        self.feed.opened(self.header(), opening)
     }
 
     fn ended(&mut self, reason: EndReason) -> Option<Delivery<Result<F::Item>>> {
         self.stage = Stage::Closed;
-        let now = self.stream.context.app.clock.now();
-        let item = self
-            .feed
-            .session_ended(self.last_signed(), now.into(), reason)?;
+        let item = self.feed.session_ended(self.header(), reason)?;
         Some(Delivery::Execute(Ok(item)))
     }
 
-    fn last_signed(&self) -> String {
-        let signed = self.sign(&self.last);
+    /// The header of an event that does not move the cursor.
+    fn header(&self) -> EventHeader {
+        let cursor = self.sign(&self.last);
         if let Some(resume) = &self.resume {
-            resume.record(signed.clone());
+            resume.record(cursor.clone());
         }
-        signed
+        EventHeader {
+            cursor,
+            occurred_at: self.stream.context.app.clock.now().into(),
+        }
     }
 
     fn sign(&self, cursor: &Cursor) -> String {

@@ -38,232 +38,191 @@ pub enum SessionEndReason {
     AccountDeleted,
 }
 
-/// First event on every stream: says whether anything was missed.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct StreamOpenedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When the stream opened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// What to do with state loaded earlier.
-    pub outcome: StreamOutcome,
+/// What every event contains.
+pub(super) struct EventHeader {
+    pub(super) cursor: String,
+    pub(super) occurred_at: DateTime,
 }
 
-/// A message was sent.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct MessageSentEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The new message.
-    pub message: Message,
+/// Declares an object type that implements `Event`: `cursor` and `occurredAt`, then its own fields.
+macro_rules! event {
+    ($(#[$doc:meta])* $name:ident { $($fields:tt)* }) => {
+        event! {
+            $(#[$doc])*
+            $name("Resume point just after this event.", "When it happened.") { $($fields)* }
+        }
+    };
+    (
+        $(#[$doc:meta])*
+        $name:ident($cursor:literal, $occurred_at:literal) { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* }
+    ) => {
+        $(#[$doc])*
+        #[derive(SimpleObject, Clone, Debug)]
+        pub struct $name {
+            #[doc = $cursor]
+            #[graphql(owned)]
+            pub cursor: String,
+            #[doc = $occurred_at]
+            #[graphql(owned)]
+            pub occurred_at: DateTime,
+            $($(#[$field_doc])* pub $field: $type,)*
+        }
+
+        impl $name {
+            pub(super) fn new(header: EventHeader, $($field: $type),*) -> Self {
+                let EventHeader { cursor, occurred_at } = header;
+                Self { cursor, occurred_at, $($field),* }
+            }
+        }
+    };
 }
 
-/// A message's text changed.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct MessageEditedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The message as it is now.
-    pub message: Message,
+event! {
+    /// First event on every stream: says whether anything was missed.
+    StreamOpenedEvent("Resume point just after this event.", "When the stream opened.") {
+        /// What to do with state loaded earlier.
+        outcome: StreamOutcome,
+    }
 }
 
-/// A message was deleted.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct MessageDeletedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Its id.
-    pub message_id: MessageId,
-    /// Where it was.
-    pub conversation: Conversation,
-    /// The empty marker, while replies hang below it; null when nothing is left.
-    pub message: Option<Message>,
+event! {
+    /// A message was sent.
+    MessageSentEvent {
+        /// The new message.
+        message: Message,
+    }
 }
 
-/// A thread's counts or the viewer's state in it changed.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct ThreadChangedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The thread as it is now.
-    pub thread: Thread,
+event! {
+    /// A message's text changed.
+    MessageEditedEvent {
+        /// The message as it is now.
+        message: Message,
+    }
 }
 
-/// The viewer joined or was added to a conversation.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct ConversationJoinedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The conversation.
-    pub conversation: Conversation,
+event! {
+    /// A message was deleted.
+    MessageDeletedEvent {
+        /// Its id.
+        message_id: MessageId,
+        /// Where it was.
+        conversation: Conversation,
+        /// The empty marker, while replies hang below it; null when nothing is left.
+        message: Option<Message>,
+    }
 }
 
-/// A conversation's own fields, or the viewer's settings for it, changed.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct ConversationChangedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The conversation as it is now.
-    pub conversation: Conversation,
+event! {
+    /// A thread's counts or the viewer's state in it changed.
+    ThreadChangedEvent {
+        /// The thread as it is now.
+        thread: Thread,
+    }
 }
 
-/// The viewer left, was removed, or the conversation was deleted. Drop it from the client.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct ConversationLeftEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Its id.
-    pub conversation_id: ConversationId,
+event! {
+    /// The viewer joined or was added to a conversation.
+    ConversationJoinedEvent {
+        /// The conversation.
+        conversation: Conversation,
+    }
 }
 
-/// Someone else joined, left or changed role.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct ParticipantChangedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Where.
-    pub conversation: Conversation,
-    /// Who.
-    pub user: User,
-    /// Their membership now; null when they are gone.
-    pub participant: Option<Participant>,
+event! {
+    /// A conversation's own fields, or the viewer's settings for it, changed.
+    ConversationChangedEvent {
+        /// The conversation as it is now.
+        conversation: Conversation,
+    }
 }
 
-/// Someone read or received up to a message: the viewer on another device, or another participant.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct ReadPositionChangedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Where.
-    pub conversation: Conversation,
-    /// In which thread; null for the main timeline.
-    pub thread: Option<Thread>,
-    /// Who.
-    pub user: User,
-    /// Last message read; null when only delivery moved or everything is unread again.
-    pub read_up_to: Option<Message>,
+event! {
+    /// The viewer left, was removed, or the conversation was deleted. Drop it from the client.
+    ConversationLeftEvent {
+        /// Its id.
+        conversation_id: ConversationId,
+    }
 }
 
-/// The viewer got a notification.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct NotificationAddedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The notification.
-    pub notification: Notification,
+event! {
+    /// Someone else joined, left or changed role.
+    ParticipantChangedEvent {
+        /// Where.
+        conversation: Conversation,
+        /// Who.
+        user: User,
+        /// Their membership now; null when they are gone.
+        participant: Option<Participant>,
+    }
 }
 
-/// Notifications were read or dismissed, here or elsewhere.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct NotificationsChangedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Which ones; null when all of them.
-    pub notification_ids: Option<Vec<NotificationId>>,
-    /// Current totals.
-    pub unread: UnreadTotals,
+event! {
+    /// Someone read or received up to a message: the viewer on another device, or another participant.
+    ReadPositionChangedEvent {
+        /// Where.
+        conversation: Conversation,
+        /// In which thread; null for the main timeline.
+        thread: Option<Thread>,
+        /// Who.
+        user: User,
+        /// Last message read; null when only delivery moved or everything is unread again.
+        read_up_to: Option<Message>,
+    }
 }
 
-/// Someone's public profile changed.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct UserChangedEvent {
-    /// Resume point just after this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// The person as they are now.
-    pub user: User,
+event! {
+    /// The viewer got a notification.
+    NotificationAddedEvent {
+        /// The notification.
+        notification: Notification,
+    }
 }
 
-/// Someone came or went. Fleeting: never replayed.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct PresenceChangedEvent {
-    /// Resume point; unchanged by this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Who, with their presence now.
-    pub user: User,
+event! {
+    /// Notifications were read or dismissed, here or elsewhere.
+    NotificationsChangedEvent {
+        /// Which ones; null when all of them.
+        notification_ids: Option<Vec<NotificationId>>,
+        /// Current totals.
+        unread: UnreadTotals,
+    }
 }
 
-/// Someone began or stopped typing. Fleeting: never replayed.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct TypingChangedEvent {
-    /// Resume point; unchanged by this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Where.
-    pub conversation: Conversation,
-    /// In which thread; null for the main timeline.
-    pub thread: Option<Thread>,
-    /// Who.
-    pub user: User,
-    /// When to assume they stopped; null when they just did.
-    pub expires_at: Option<DateTime>,
+event! {
+    /// Someone's public profile changed.
+    UserChangedEvent {
+        /// The person as they are now.
+        user: User,
+    }
 }
 
-/// This session is over; the server closes the stream next.
-#[derive(SimpleObject, Clone, Debug)]
-pub struct SessionEndedEvent {
-    /// Resume point; unchanged by this event.
-    #[graphql(owned)]
-    pub cursor: String,
-    /// When it happened.
-    #[graphql(owned)]
-    pub occurred_at: DateTime,
-    /// Why.
-    pub reason: SessionEndReason,
+event! {
+    /// Someone came or went. Fleeting: never replayed.
+    PresenceChangedEvent("Resume point; unchanged by this event.", "When it happened.") {
+        /// Who, with their presence now.
+        user: User,
+    }
+}
+
+event! {
+    /// Someone began or stopped typing. Fleeting: never replayed.
+    TypingChangedEvent("Resume point; unchanged by this event.", "When it happened.") {
+        /// Where.
+        conversation: Conversation,
+        /// In which thread; null for the main timeline.
+        thread: Option<Thread>,
+        /// Who.
+        user: User,
+        /// When to assume they stopped; null when they just did.
+        expires_at: Option<DateTime>,
+    }
+}
+
+event! {
+    /// This session is over; the server closes the stream next.
+    SessionEndedEvent("Resume point; unchanged by this event.", "When it happened.") {
+        /// Why.
+        reason: SessionEndReason,
+    }
 }
