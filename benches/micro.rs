@@ -23,7 +23,7 @@ use heddle::{
     http::guard::{Document, Guard, Limits},
     id::{ConversationId, MessageId, ParticipantId, UserId},
     live::{
-        cursor::Cursor,
+        cursor::EventCursor,
         entry::{Entry, EntryCache},
         log::{self, Change, Stream},
         payload_cache::PayloadCache,
@@ -95,10 +95,10 @@ fn parse_path(bencher: Bencher<'_, '_>) {
     bencher.bench(|| path::places(black_box(&path)));
 }
 
-fn cursor() -> (Keys, UserId, Cursor) {
+fn cursor() -> (Keys, UserId, EventCursor) {
     let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
-    let cursor = Cursor {
-        place: LogPosition::Position(1 << 40),
+    let cursor = EventCursor {
+        position: LogPosition::Position(1 << 40),
         at: DateTime::UNIX_EPOCH,
     };
     (keys, UserId::mint(), cursor)
@@ -114,8 +114,8 @@ fn sign_cursor(bencher: Bencher<'_, '_>) {
 fn open_cursor(bencher: Bencher<'_, '_>) {
     let (keys, owner, cursor) = cursor();
     let text = cursor.seal(&keys, owner);
-    assert_eq!(Cursor::open(&keys, owner, &text), Some(cursor));
-    bencher.bench(|| Cursor::open(&keys, owner, black_box(&text)));
+    assert_eq!(EventCursor::open(&keys, owner, &text), Some(cursor));
+    bencher.bench(|| EventCursor::open(&keys, owner, black_box(&text)));
 }
 
 #[divan::bench]

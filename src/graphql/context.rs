@@ -14,7 +14,7 @@ use crate::{
         errors::FieldError,
         loaders::{LoaderHandle, Loaders},
     },
-    live::cursor::Cursor,
+    live::cursor::EventCursor,
 };
 
 /// Lets a transport resume a stream of events without reading the client's document, which may select no cursor, or
@@ -56,11 +56,11 @@ impl Resume {
 
 /// The last event that this node had read from the log when the request arrived; none while the node starts.
 #[derive(Clone, Debug)]
-pub struct ReadWatermark(pub Option<Cursor>);
+pub struct ReadWatermark(pub Option<EventCursor>);
 
 /// A position in the event log; everything this request loads is at least as new.
 #[must_use]
-pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a Cursor> {
+pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a EventCursor> {
     ctx.data_unchecked::<ReadWatermark>().0.as_ref()
 }
 

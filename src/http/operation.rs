@@ -232,8 +232,9 @@ impl AppState {
     }
 }
 
-/// The request of a subscription that shares payloads, kept to execute single events. All subscriptions that send the same
-/// text share its parsed document; the rest is derived again for each execution, so that an idle subscription is small.
+/// The request of a subscription that shares payloads, kept to execute single events. All subscriptions that send the
+/// same text share its parsed document; the rest is derived again for each execution, so that an idle subscription is
+/// small.
 struct SubscriptionCall {
     state: AppState,
     caller: Caller,
@@ -279,8 +280,8 @@ enum Source {
 type Sharing = (StreamSlot, Arc<SubscriptionCall>);
 
 impl RunningSubscription {
-    /// The next delivery; none when the stream ends. A panic becomes an INTERNAL response. Not cancel-safe: dropping the
-    /// future may lose an event.
+    /// The next delivery; none when the stream ends. A panic becomes an INTERNAL response. Not cancel-safe: dropping
+    /// the future may lose an event.
     pub(super) async fn next(&mut self) -> Option<Delivery<GraphqlResponse>> {
         let stats = Arc::clone(&self.log.stats);
         let next = AssertUnwindSafe(stats.measure(self.source.next())).catch_unwind();

@@ -1,5 +1,5 @@
-//! What a hub stands on beside the log: doorbells, sessions, what is fleeting. Each method is one call of the
-//! room that does it; a simulation puts something else below the same hub.
+//! What the hub needs besides the event log: wake-ups, sessions, presence, ephemeral events. A trait, so that the
+//! simulation can run the same hub on a simulated database.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
@@ -18,40 +18,40 @@ use super::{
 };
 use crate::{clock::Clock, db::Db, entity::session, error::Error, id::SessionId};
 
-/// A database, as a hub sees it.
+/// The database of a hub.
 #[async_trait]
 pub(super) trait HubBackend: Log {
-    /// Whether other processes change it too, whose rings may not be heard.
+    /// Whether other processes write to it as well, whose wake-ups may be lost.
     fn is_shared(&self) -> bool;
 
-    /// Begins to hear the doorbell of this process and, over the Redis at this address, of the others, with a flag that
-    /// tells whether those are heard. The link is yet to be run.
+    /// Listens for wake-ups of this process and, over the Redis at this URL, of the other nodes. The flag is true while
+    /// Redis is connected. The caller runs the link.
     async fn listen(
         &self,
         redis: Option<(&str, &Arc<AtomicBool>)>,
     ) -> Result<(Bus, Option<Link>), Error>;
 
-    /// Who is told of people that come and go; nobody where it is not kept.
+    /// The task that stores the presence signals; none when presence is not stored.
     fn presence(
         &self,
         clock: &Clock,
-        passing: mpsc::UnboundedReceiver<PresenceSignal>,
+        signals: mpsc::UnboundedReceiver<PresenceSignal>,
     ) -> Option<Presence>;
 
-    /// What is fleeting and was not told yet.
+    /// The ephemeral events that were not seen yet.
     async fn ephemeral(
         &self,
-        recent: &mut SeenEphemeral,
+        seen: &mut SeenEphemeral,
         now: DateTime<Utc>,
     ) -> Result<Vec<Ephemeral>, Error>;
 
-    /// Those of these sessions that are known.
+    /// Loads the sessions of these ids that exist.
     async fn sessions(&self, ids: &[SessionId]) -> Result<Vec<session::Model>, Error>;
 
-    /// Sessions have ended, here or on another node.
+    /// Invalidates the session cache: sessions have ended, here or on another node.
     fn note_session_endings(&self);
 
-    /// Forgets events that nobody can ask for any more, and tells how many.
+    /// Deletes events that are too old to be replayed, and returns their number.
     async fn prune(&self, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error>;
 }
 
@@ -66,29 +66,29 @@ impl HubBackend for Db {
         redis: Option<(&str, &Arc<AtomicBool>)>,
     ) -> Result<(Bus, Option<Link>), Error> {
         let link = match redis {
-            Some((url, carries)) => {
+            Some((url, is_linked)) => {
                 let installation = installation::id(self).await?;
-                Some(Link::new(url, installation, self, carries)?)
+                Some(Link::new(url, installation, self, is_linked)?)
             }
             None => None,
         };
-        Ok((Bus::new(self, link.as_ref()), link))
+        Ok((Bus::new(self, link.as_ref().map(Link::subscribe)), link))
     }
 
     fn presence(
         &self,
         clock: &Clock,
-        passing: mpsc::UnboundedReceiver<PresenceSignal>,
+        signals: mpsc::UnboundedReceiver<PresenceSignal>,
     ) -> Option<Presence> {
-        Some(Presence::new(self, clock, passing))
+        Some(Presence::new(self, clock, signals))
     }
 
     async fn ephemeral(
         &self,
-        recent: &mut SeenEphemeral,
+        seen: &mut SeenEphemeral,
         now: DateTime<Utc>,
     ) -> Result<Vec<Ephemeral>, Error> {
-        recent.look(self, now).await
+        seen.load_new(self, now).await
     }
 
     async fn sessions(&self, ids: &[SessionId]) -> Result<Vec<session::Model>, Error> {

@@ -1,5 +1,5 @@
-//! Reads what is not kept: who came and went, who types. The tables hold only the latest of each, so
-//! what changed twice within a moment is told once.
+//! Loads ephemeral events: presence and typing. Their tables contain only the latest state, so two changes between two
+//! loads become one event.
 
 use std::collections::HashMap;
 
@@ -15,12 +15,12 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// How far back to look: longer than a transaction takes and than the clocks of nodes differ.
+/// How old a change may be: more than the duration of a transaction plus the difference between the nodes' clocks.
 const WINDOW: TimeDelta = TimeDelta::seconds(10);
-/// People in one statement.
+/// Users in one statement.
 const CHUNK: usize = 500;
 
-/// Something fleeting, and the streams whose listeners are told.
+/// An ephemeral event, and the streams whose subscribers receive it.
 #[derive(Debug)]
 pub(super) struct Ephemeral {
     pub(super) change: Change,
@@ -28,24 +28,24 @@ pub(super) struct Ephemeral {
     pub(super) streams: Vec<Uuid>,
 }
 
-/// What was told already.
+/// The changes that became events already, by user and by scope of typing, with their times.
 #[derive(Debug, Default)]
 pub(super) struct SeenEphemeral(HashMap<(UserId, Option<Uuid>), DateTime<Utc>>);
 
 impl SeenEphemeral {
-    /// What changed since the last look.
-    pub(super) async fn look(
+    /// The events since the last call.
+    pub(super) async fn load_new(
         &mut self,
         db: &Db,
         now: DateTime<Utc>,
     ) -> Result<Vec<Ephemeral>, Error> {
         let since = now - WINDOW;
         self.0.retain(|_, at| *at >= since);
-        // Told is what the whole look found: one that fails half way, or is given up, is made again.
-        let mut look = Self(self.0.clone());
-        let mut found = look.presence(db, since).await?;
-        found.extend(look.typing(db, since).await?);
-        *self = look;
+        // On a copy, so that a call that fails or is cancelled marks nothing as seen.
+        let mut seen = Self(self.0.clone());
+        let mut found = seen.presence(db, since).await?;
+        found.extend(seen.typing(db, since).await?);
+        *self = seen;
         Ok(found)
     }
 
@@ -60,8 +60,8 @@ impl SeenEphemeral {
             .all(db.read())
             .await?;
         rows.retain(|row| self.is_new((row.user_id, None), row.changed_at));
-        let people: Vec<_> = rows.iter().map(|row| row.user_id).collect();
-        let mut streams = streams(db, &people).await?;
+        let users: Vec<_> = rows.iter().map(|row| row.user_id).collect();
+        let mut streams = streams(db, &users).await?;
         let found = rows.into_iter().map(|row| Ephemeral {
             change: Change::PresenceChanged { user: row.user_id },
             at: row.changed_at,
@@ -96,17 +96,17 @@ impl SeenEphemeral {
     }
 }
 
-/// For each of these people, their own stream and those of their conversations.
-async fn streams(db: &Db, people: &[UserId]) -> Result<HashMap<UserId, Vec<Uuid>>, Error> {
-    let mut found: HashMap<_, _> = people.iter().map(|&user| (user, vec![user.0])).collect();
-    for some in people.chunks(CHUNK) {
+/// For each of these users, their own stream and those of their conversations.
+async fn streams(db: &Db, users: &[UserId]) -> Result<HashMap<UserId, Vec<Uuid>>, Error> {
+    let mut found: HashMap<_, _> = users.iter().map(|&user| (user, vec![user.0])).collect();
+    for chunk in users.chunks(CHUNK) {
         let rows: Vec<(UserId, ConversationId)> = participant::Entity::find()
             .select_only()
             .columns([
                 participant::Column::UserId,
                 participant::Column::ConversationId,
             ])
-            .filter(participant::Column::UserId.is_in(some.iter().copied()))
+            .filter(participant::Column::UserId.is_in(chunk.iter().copied()))
             .into_tuple()
             .all(db.read())
             .await?;

@@ -1,22 +1,23 @@
-//! What all nodes of one database share: a name, and the keys that seal tokens and cursors.
+//! The installation: the id of all nodes that share a database, and the id of the keys that sign their tokens and
+//! cursors.
 
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, sea_query::Expr};
 use uuid::Uuid;
 
 use crate::{db::Db, entity::installation, error::Error};
 
-/// The name of all nodes that share this database.
+/// The id of all nodes that share this database.
 pub async fn id(db: &Db) -> Result<Uuid, Error> {
     Ok(read(db).await?.id)
 }
 
-/// Whether the nodes of this database are known to use other keys than these.
+/// Whether other nodes of this database have stored another key id than this.
 pub async fn has_other_keys(db: &Db, key_id: &str) -> Result<bool, Error> {
-    let known = read(db).await?.key_id;
-    Ok(known.is_some_and(|known| known != key_id))
+    let stored = read(db).await?.key_id;
+    Ok(stored.is_some_and(|stored| stored != key_id))
 }
 
-/// From now on these are the keys of the database's nodes.
+/// Stores the id of the keys that the nodes of this database use from now on.
 pub async fn keep_keys(db: &Db, key_id: &str) -> Result<(), Error> {
     db.write(|tx| async move {
         let key = installation::Column::KeyId;
@@ -32,5 +33,5 @@ pub async fn keep_keys(db: &Db, key_id: &str) -> Result<(), Error> {
 
 async fn read(db: &Db) -> Result<installation::Model, Error> {
     let found = installation::Entity::find().one(db.read()).await?;
-    found.ok_or_else(|| Error::internal("the database has lost its name"))
+    found.ok_or_else(|| Error::internal("the installation row is missing"))
 }

@@ -1,4 +1,4 @@
-//! The event log: appended to inside the transaction that makes a change.
+//! The event log: its kinds of events, and how they are appended in the transaction of the change.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,20 +16,20 @@ use crate::{
 
 /// Events in one INSERT: four values each, and SQLite binds at most 32,766.
 const ROWS_PER_INSERT: usize = 1024;
-/// People in one statement.
+/// Users in one statement.
 const USERS_PER_STATEMENT: usize = 5000;
 
-/// What an event belongs to: its order is kept, and access to it is decided, per stream.
+/// The stream of an event. Order and access are per stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Stream {
-    /// What everybody in a conversation hears.
+    /// Events for all members of a conversation.
     Conversation(ConversationId),
-    /// What one person hears: joined, left, notifications read, own read marks, session ends.
+    /// Events for one user: joined, left, notifications read, own read positions, ended sessions.
     User(UserId),
 }
 
 impl Stream {
-    /// The id under which the log keeps the stream.
+    /// The stream id in the log.
     #[must_use]
     pub fn id(self) -> Uuid {
         match self {
@@ -39,111 +39,110 @@ impl Stream {
     }
 }
 
-/// Something that happened: ids only, never words that a deletion would have to find again.
+/// What happened. Contains ids only, never text, so that a deletion does not have to change the log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Change {
     /// A message was sent.
     MessageSent {
-        /// Which.
+        /// The message.
         message: MessageId,
     },
     /// A message's text changed.
     MessageEdited {
-        /// Which.
+        /// The message.
         message: MessageId,
     },
     /// A message was deleted.
     MessageDeleted {
-        /// Which.
+        /// The message.
         message: MessageId,
-        /// Where it was.
+        /// Its conversation.
         conversation: ConversationId,
     },
-    /// A thread's counts changed (conversation stream), or one person's state in it (user stream).
+    /// A thread's counts (conversation stream) or one user's state in it (user stream) changed.
     ThreadChanged {
-        /// Which.
+        /// The thread.
         thread: ThreadId,
     },
-    /// The person joined or was added to a conversation.
+    /// The user joined or was added to a conversation.
     ConversationJoined {
-        /// Which.
+        /// The conversation.
         conversation: ConversationId,
     },
-    /// A conversation's fields (conversation stream), or one person's settings for it (user stream),
-    /// changed.
+    /// A conversation's fields (conversation stream) or one user's settings for it (user stream) changed.
     ConversationChanged {
-        /// Which.
+        /// The conversation.
         conversation: ConversationId,
     },
-    /// The person left, was removed, or the conversation was deleted.
+    /// The user left, was removed, or the conversation was deleted.
     ConversationLeft {
-        /// Which.
+        /// The conversation.
         conversation: ConversationId,
     },
     /// Someone joined, left or changed role.
     ParticipantChanged {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
-        /// Who.
+        /// The user.
         user: UserId,
     },
-    /// The person's read position moved.
+    /// The user's read position moved.
     ReadPositionChanged {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
-        /// In which thread; none for the timeline.
+        /// The thread; none for the timeline.
         thread: Option<ThreadId>,
-        /// Who.
+        /// The user.
         user: UserId,
         /// The last message read.
         up_to: Option<MessageId>,
-        /// Whether the others in the conversation hear it too.
+        /// Whether the other members of the conversation receive it too.
         #[serde(default)]
         is_shared: bool,
     },
-    /// People in a conversation got a notification each: on its stream, heard by them alone. One event and no lock of
-    /// theirs, however many they are.
+    /// Members of a conversation got a notification each. On the conversation's stream, delivered to them alone: one
+    /// event, and no lock on their rows, for any number of users.
     NotificationsAdded {
-        /// Whose, and which.
+        /// The notification of each user.
         to: BTreeMap<UserId, NotificationId>,
     },
     /// Notifications were read or dismissed.
     NotificationsChanged {
-        /// Which; none for all of them.
+        /// Their ids; none for all of them.
         notifications: Option<Vec<NotificationId>>,
     },
-    /// A public profile changed: on the person's own stream, heard by whoever shares a conversation with them.
+    /// A public profile changed. On the user's own stream, also delivered to all who share a conversation with them.
     UserChanged {
-        /// Whose.
+        /// The user.
         user: UserId,
     },
     /// A session is over.
     SessionEnded {
-        /// Which.
+        /// The session.
         session: SessionId,
-        /// Why.
+        /// The reason.
         reason: EndReason,
     },
-    /// Somebody came or went, or said so. Fleeting: never in the log.
+    /// A user's presence changed. Ephemeral: never in the log.
     PresenceChanged {
-        /// Who.
+        /// The user.
         user: UserId,
     },
-    /// Somebody began or stopped typing. Fleeting: never in the log.
+    /// A user began or stopped typing. Ephemeral: never in the log.
     TypingChanged {
-        /// Where.
+        /// The conversation.
         conversation: ConversationId,
-        /// In which thread; none for the timeline.
+        /// The thread; none for the timeline.
         thread: Option<ThreadId>,
-        /// Who.
+        /// The user.
         user: UserId,
-        /// When to assume they stopped; none when they did.
+        /// When to assume that they stopped; none when they did.
         expires_at: Option<DateTime<Utc>>,
     },
 }
 
-/// Why a session ended, as the log keeps it.
+/// Why a session ended, as stored in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum EndReason {
@@ -169,7 +168,7 @@ impl From<SessionEndReason> for EndReason {
 }
 
 impl Change {
-    /// The name under which the log keeps this kind of event.
+    /// The name of this kind of event in the log.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -191,7 +190,7 @@ impl Change {
         }
     }
 
-    /// Whether it is told to those who listen now, and never again.
+    /// Whether the change is delivered to current subscribers only and never stored.
     #[must_use]
     pub fn is_ephemeral(&self) -> bool {
         matches!(
@@ -201,11 +200,11 @@ impl Change {
     }
 }
 
-/// Writes events of one stream, in order, in the transaction that causes them. The stream's row stays
-/// locked until the commit, so its numbers are gapless and in commit order.
+/// Appends events to one stream, in order, in the transaction of the change. The row of the stream stays locked until
+/// the commit, so the stream's sequence numbers have no gaps and are in commit order.
 ///
-/// Streams are locked in one order everywhere, conversations before people and people by id, so that
-/// two transactions never wait for each other; the database breaks the rest and the work is retried.
+/// All code locks streams in the same order, conversations before users and users by id, so that two transactions do
+/// not deadlock. The database aborts any deadlock that remains, and the transaction is retried.
 pub async fn append(
     tx: &Tx,
     stream: Stream,
@@ -228,41 +227,41 @@ pub async fn append(
         [count.into(), stream.id().into()],
     );
     let Some(row) = tx.query_one_raw(statement).await? else {
-        return Err(Error::internal("an event of a stream that is gone"));
+        return Err(Error::internal("the stream of an event does not exist"));
     };
     let last: i64 = row.try_get_by_index(0)?;
     let events: Vec<_> = numbered(stream, last - count, changes.iter().cloned()).collect();
     write(tx, at, &events).await
 }
 
-/// An event and its number, which the caller has taken under the lock of its stream's row.
+/// An event and its sequence number, which the caller has assigned under the lock of the stream's row.
 #[derive(Clone, Debug)]
 pub struct Numbered {
-    /// On which stream.
+    /// Its stream.
     pub stream: Stream,
-    /// Its place there.
+    /// Its sequence number in the stream.
     pub seq: i64,
     /// What happened.
     pub change: Change,
 }
 
-/// Numbers events of one stream, of which `before` is the last so far.
+/// Numbers the events of one stream, whose last sequence number so far is `last`.
 pub fn numbered(
     stream: Stream,
-    before: i64,
+    last: i64,
     changes: impl IntoIterator<Item = Change>,
 ) -> impl Iterator<Item = Numbered> {
-    let place = move |(seq, change)| Numbered {
+    let event = move |(seq, change)| Numbered {
         stream,
         seq,
         change,
     };
-    (before + 1..).zip(changes).map(place)
+    (last + 1..).zip(changes).map(event)
 }
 
-/// Writes events that have their numbers, of however many streams, in this order.
+/// Inserts numbered events of any streams, in this order.
 pub async fn write(tx: &Tx, at: DateTime<Utc>, events: &[Numbered]) -> Result<(), Error> {
-    for some in events.chunks(ROWS_PER_INSERT) {
+    for chunk in events.chunks(ROWS_PER_INSERT) {
         let row = |event: &Numbered| -> Result<[Value; 4], Error> {
             Ok([
                 event.stream.id().into(),
@@ -271,7 +270,7 @@ pub async fn write(tx: &Tx, at: DateTime<Utc>, events: &[Numbered]) -> Result<()
                 payload(&event.change)?.into(),
             ])
         };
-        let rows = some.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+        let rows = chunk.iter().map(row).collect::<Result<Vec<_>, _>>()?;
         let table = ValuesCte::new("v (stream_id, seq, kind, payload)", rows);
         let text = format!(
             "WITH {} INSERT INTO event (stream_id, seq, kind, payload, created_at)
@@ -284,8 +283,8 @@ pub async fn write(tx: &Tx, at: DateTime<Utc>, events: &[Numbered]) -> Result<()
     Ok(())
 }
 
-/// Writes the same event on the stream of each of these people, in a few statements however many they
-/// are. People who are gone are passed over.
+/// Appends the same event to the stream of each of these users, in few statements for any number of users. Skips users
+/// who no longer exist.
 pub async fn append_to_users(
     tx: &Tx,
     users: &[UserId],
@@ -296,15 +295,15 @@ pub async fn append_to_users(
     users.sort_unstable();
     users.dedup();
     let payload = payload(change)?;
-    // Rows are locked by id before any is changed: an UPDATE alone locks them in any order. SQLite
-    // has one writer and nothing to lock.
+    // Lock the rows by id before the change, because an UPDATE alone locks them in any order. SQLite has one writer and
+    // no row locks.
     let lock = match tx.get_database_backend() {
         DbBackend::Postgres => "ORDER BY id FOR NO KEY UPDATE",
         _ => "",
     };
-    for some in users.chunks(USERS_PER_STATEMENT) {
-        let marks = db::placeholders(some.len());
-        let ids = || some.iter().map(|&user| Value::from(user));
+    for chunk in users.chunks(USERS_PER_STATEMENT) {
+        let marks = db::placeholders(chunk.len());
+        let ids = || chunk.iter().map(|&user| Value::from(user));
         let text = format!(
             r#"UPDATE "user" SET event_seq = event_seq + 1
                WHERE id IN (SELECT id FROM "user" WHERE id IN ({marks}) {lock})"#
@@ -321,8 +320,8 @@ pub async fn append_to_users(
     Ok(())
 }
 
-/// Writes an event of their own on the stream of each of these people, who are named once each. People
-/// who are gone are passed over.
+/// Appends an individual event to the stream of each of these users, each of whom occurs once. Skips users who no
+/// longer exist.
 pub async fn append_each(
     tx: &Tx,
     at: DateTime<Utc>,
@@ -331,10 +330,10 @@ pub async fn append_each(
     if changes.is_empty() {
         return Ok(());
     }
-    // Locked by id, as above, also across the statements.
+    // Lock the rows by id, also across chunks.
     changes.sort_unstable_by_key(|&(user, _)| user);
-    for some in changes.chunks(ROWS_PER_INSERT) {
-        let seqs = take_one_each(tx, some).await?;
+    for chunk in changes.chunks(ROWS_PER_INSERT) {
+        let seqs = next_seqs(tx, chunk).await?;
         let event = |(user, change): &(UserId, Change)| {
             let seq = *seqs.get(user)?;
             Some(Numbered {
@@ -343,19 +342,16 @@ pub async fn append_each(
                 change: change.clone(),
             })
         };
-        let events: Vec<_> = some.iter().filter_map(event).collect();
+        let events: Vec<_> = chunk.iter().filter_map(event).collect();
         write(tx, at, &events).await?;
     }
     Ok(())
 }
 
-/// The next number of each of these people's streams.
-async fn take_one_each(
-    tx: &Tx,
-    changes: &[(UserId, Change)],
-) -> Result<HashMap<UserId, i64>, Error> {
+/// Assigns the next sequence number in the stream of each of these users.
+async fn next_seqs(tx: &Tx, changes: &[(UserId, Change)]) -> Result<HashMap<UserId, i64>, Error> {
     #[derive(FromQueryResult)]
-    struct Taken {
+    struct Row {
         id: UserId,
         event_seq: i64,
     }
@@ -370,8 +366,8 @@ async fn take_one_each(
         db::placeholders(changes.len())
     );
     let ids = changes.iter().map(|&(user, _)| Value::from(user));
-    let taken: Vec<Taken> = db::fetch_all(tx, &text, ids.collect::<Vec<_>>()).await?;
-    Ok(taken
+    let rows: Vec<Row> = db::fetch_all(tx, &text, ids.collect::<Vec<_>>()).await?;
+    Ok(rows
         .into_iter()
         .map(|row| (row.id, row.event_seq))
         .collect())

@@ -1,4 +1,4 @@
-//! Reads the event log: what came after a place. Writes nothing, and leaves the statements to the [`Log`].
+//! Reads the events after a position of the log. [`Log`] executes the statements; nothing here writes.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -16,26 +16,24 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// Which part of the log to read.
+/// The part of the log to read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// All of it.
     Everything,
-    /// This person's own stream, those of the conversations they take part in now, and the profiles and read
-    /// positions of whoever takes part in them.
-    Heard(UserId),
-    /// When this person joined and left conversations.
+    /// The user's own stream, the streams of the conversations of which they are a member now, and the profile and read
+    /// position changes of the members of these.
+    Subscribed(UserId),
+    /// The events of the user joining and leaving conversations.
     Memberships(UserId),
 }
 
-/// A piece of the log.
+/// Consecutive events of the log.
 #[derive(Clone, Debug)]
 pub(super) struct Batch {
-    /// The events, in order.
     pub(super) entries: Vec<Entry>,
-    /// The place after them.
-    pub(super) place: LogPosition,
-    /// Whether the place is where reading was to end.
+    /// The position after them.
+    pub(super) position: LogPosition,
+    /// Whether this is the last batch of the read.
     pub(super) is_last: bool,
 }
 
@@ -61,24 +59,24 @@ impl Row {
     }
 }
 
-/// What a reader asks of the log, a statement each.
+/// The statements that read the log.
 #[async_trait]
 pub(super) trait Log: fmt::Debug + Send + Sync {
-    /// The place of a reader who has read everything.
+    /// The position after everything that is committed.
     async fn end(&self) -> Result<LogPosition, Error>;
 
-    /// Which conversations each of these people takes part in, and the place in the log at which exactly
-    /// that is true: both come from one statement, so from one moment. Sorted.
+    /// The conversations of which each of these users is a member, sorted, and the position in the log at which exactly
+    /// these memberships apply. One statement returns both, so both are of one snapshot.
     async fn memberships(
         &self,
-        people: &[UserId],
+        users: &[UserId],
     ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error>;
 
-    /// The streams of everybody who shares a conversation with this person: they hear of a new profile,
-    /// without an event for each of them.
+    /// The streams of all users who share a conversation with this user. They receive the user's profile changes
+    /// without an event of their own.
     async fn contacts(&self, user: UserId) -> Result<BTreeSet<Uuid>, Error>;
 
-    /// On SQLite: rows after one position and up to another, in order.
+    /// On SQLite: the rows with a number above `from` and up to `until`, in order.
     async fn between(
         &self,
         from: i64,
@@ -87,20 +85,20 @@ pub(super) trait Log: fmt::Debug + Send + Sync {
         limit: usize,
     ) -> Result<Vec<Row>, Error>;
 
-    /// On PostgreSQL: rows that `seen` does not see and `until` does, after a position, in order. Without
-    /// `until` they are those that this very statement sees; its snapshot comes with them.
+    /// On PostgreSQL: the rows that are visible in `until` but not in `seen` and have a number above `after`, in order.
+    /// Also returns `until`, or the snapshot of the statement itself when it is none.
     async fn unseen(
         &self,
         seen: &Snapshot,
         until: Option<&Arc<Snapshot>>,
-        position: i64,
+        after: i64,
         scope: Scope,
         limit: usize,
     ) -> Result<(Arc<Snapshot>, Vec<Row>), Error>;
 }
 
-/// The next events after `from`, at most `limit`, and none after `until`. Read on from the batch's
-/// place until it says that it is the last.
+/// The next events after `from`, at most `limit`, and none after `until`. Continue from the batch's position until
+/// [`Batch::is_last`].
 pub(super) async fn after(
     log: &dyn Log,
     from: &LogPosition,
@@ -109,12 +107,12 @@ pub(super) async fn after(
     limit: usize,
 ) -> Result<Batch, Error> {
     match from {
-        LogPosition::Position(position) => {
+        LogPosition::Position(number) => {
             let until = match until {
                 Some(LogPosition::Position(until)) => *until,
                 _ => i64::MAX,
             };
-            by_position(log, *position, until, scope, limit).await
+            by_number(log, *number, until, scope, limit).await
         }
         LogPosition::Snapshot(seen) => {
             let until = match until {
@@ -123,21 +121,16 @@ pub(super) async fn after(
             };
             by_snapshot(log, seen, None, until, scope, limit).await
         }
-        LogPosition::Inside {
-            seen,
-            next,
-            position,
-        } => {
-            let mut batch =
-                by_snapshot(log, seen, Some(*position), Some(next), scope, limit).await?;
-            // The batch that was begun ends where it was to end; what is newer comes after it.
-            batch.is_last &= until == Some(&batch.place);
+        LogPosition::Inside { seen, next, number } => {
+            let mut batch = by_snapshot(log, seen, Some(*number), Some(next), scope, limit).await?;
+            // This finishes a batch that was begun earlier. Newer events follow in the next one.
+            batch.is_last &= until == Some(&batch.position);
             Ok(batch)
         }
     }
 }
 
-async fn by_position(
+async fn by_number(
     log: &dyn Log,
     from: i64,
     until: i64,
@@ -149,57 +142,57 @@ async fn by_position(
     let entries: Vec<_> = rows
         .into_iter()
         .map(|row| {
-            let place = LogPosition::Position(row.position);
-            row.entry(place)
+            let position = LogPosition::Position(row.position);
+            row.entry(position)
         })
         .collect();
     let reached = entries.last().map_or(from, |entry| entry.number);
-    let place = if is_last && until < i64::MAX {
+    let end = if is_last && until < i64::MAX {
         until
     } else {
         reached
     };
     Ok(Batch {
         entries,
-        place: LogPosition::Position(place),
+        position: LogPosition::Position(end),
         is_last,
     })
 }
 
-/// What `seen` does not see, and `until` (or else the statement) does.
+/// The rows that are visible in `until`, or to the statement, but not in `seen`.
 async fn by_snapshot(
     log: &dyn Log,
     seen: &Arc<Snapshot>,
-    position: Option<i64>,
+    after: Option<i64>,
     until: Option<&Arc<Snapshot>>,
     scope: Scope,
     limit: usize,
 ) -> Result<Batch, Error> {
-    let position = position.unwrap_or(i64::MIN);
-    let (next, rows) = log.unseen(seen, until, position, scope, limit).await?;
+    let after = after.unwrap_or(i64::MIN);
+    let (next, rows) = log.unseen(seen, until, after, scope, limit).await?;
     let is_last = rows.len() < limit;
     let mut entries: Vec<_> = rows
         .into_iter()
         .map(|row| {
-            let place = LogPosition::Inside {
+            let position = LogPosition::Inside {
                 seen: Arc::clone(seen),
                 next: Arc::clone(&next),
-                position: row.position,
+                number: row.position,
             };
-            row.entry(place)
+            row.entry(position)
         })
         .collect();
-    let place = match entries.last() {
+    let position = match entries.last() {
         Some(entry) if !is_last => entry.position.clone(),
         _ => LogPosition::Snapshot(Arc::clone(&next)),
     };
     if let (true, Some(last)) = (is_last, entries.last_mut()) {
-        // Shorter, and as true.
-        last.position = place.clone();
+        // Equivalent, and shorter as a cursor.
+        last.position = position.clone();
     }
     Ok(Batch {
         entries,
-        place,
+        position,
         is_last,
     })
 }

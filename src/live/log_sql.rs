@@ -1,4 +1,4 @@
-//! The statements that read the log, on either database.
+//! The statements that read the log on SQLite and PostgreSQL.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -16,7 +16,7 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// SQL for everybody who shares a conversation with somebody, once for each.
+/// SQL for the users who share a conversation with a user; one row per shared conversation.
 macro_rules! contacts {
     () => {
         "SELECT other.user_id FROM participant own
@@ -34,26 +34,26 @@ impl Log for Db {
             .query_one_raw(db::sql(self.backend(), &text, []))
             .await?
             .ok_or_else(no_end)?;
-        place(self.backend(), &row)
+        position(self.backend(), &row)
     }
 
     async fn memberships(
         &self,
-        people: &[UserId],
+        users: &[UserId],
     ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error> {
         let backend = self.backend();
         let text = format!(
-            "SELECT s.place, p.user_id, p.conversation_id FROM (SELECT {} AS place) s
+            "SELECT s.position, p.user_id, p.conversation_id FROM (SELECT {} AS position) s
              LEFT JOIN participant p ON p.user_id IN ({})",
             end_of_log(backend),
-            db::placeholders(people.len())
+            db::placeholders(users.len())
         );
-        let values = people.iter().map(|user| user.0.into());
+        let values = users.iter().map(|user| user.0.into());
         let rows = self
             .read()
             .query_all_raw(db::sql(backend, &text, values))
             .await?;
-        let end = place(backend, rows.first().ok_or_else(no_end)?)?;
+        let end = position(backend, rows.first().ok_or_else(no_end)?)?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             let user: Option<Uuid> = row.try_get_by_index(1)?;
@@ -96,19 +96,19 @@ impl Log for Db {
         &self,
         seen: &Snapshot,
         until: Option<&Arc<Snapshot>>,
-        position: i64,
+        after: i64,
         scope: Scope,
         limit: usize,
     ) -> Result<(Arc<Snapshot>, Vec<Row>), Error> {
         let (condition, ids) = condition(scope);
-        // What a snapshot does not see are the transactions that were running and the later ones: two
-        // ranges of an index, however long the oldest of them has been running. A log that was restored
-        // from another cluster holds numbers from the future; those wait until their time.
+        // A snapshot does not see the transactions that were running and the later ones. These are two ranges of an
+        // index, however long the oldest transaction has been running. A log that was restored from another cluster
+        // contains transaction numbers of the future, which become visible when this cluster reaches them.
         //
-        // The end of the range follows from the line below it, and `+ 0` changes nothing: PostgreSQL, which plans this
-        // without knowing the values, would otherwise take the range for a third of the table and walk through all of
-        // it in the order of its key. The values stand in subqueries so that to know them is worth nothing: it would
-        // plan anew each time, for longer than it reads.
+        // The upper bound follows from the line below it, and `+ 0` changes no result. They are for the planner, which
+        // does not know the values: it would otherwise estimate a third of the table and scan the primary key. The
+        // values are in subqueries so that they cannot improve the plan; PostgreSQL would then plan again for each
+        // execution, which takes longer than the read.
         let text = format!(
             "SELECT s.until::text AS until, e.position, e.stream_id, e.payload, e.created_at
              FROM (SELECT COALESCE(?::text::pg_snapshot, pg_current_snapshot()) AS until) s
@@ -125,7 +125,7 @@ impl Log for Db {
             until.map(|until| until.to_sql()).into(),
             seen.xmax().to_string().into(),
             seen.running_to_sql().into(),
-            position.into(),
+            after.into(),
         ];
         values.extend(ids);
         values.push(count(limit)?.into());
@@ -154,7 +154,7 @@ fn no_end() -> Error {
 fn condition(scope: Scope) -> (&'static str, Vec<Value>) {
     match scope {
         Scope::Everything => ("", vec![]),
-        Scope::Heard(user) => (
+        Scope::Subscribed(user) => (
             concat!(
                 "AND (stream_id IN (
                     SELECT conversation_id FROM participant WHERE user_id = ? UNION ALL SELECT ?
@@ -175,8 +175,8 @@ fn count(limit: usize) -> Result<i64, Error> {
     i64::try_from(limit).map_err(Error::internal)
 }
 
-/// SQL for the place after everything that the statement sees. SQLite never gives a position twice,
-/// so the last one it gave counts, even if its event is no longer kept.
+/// SQL for the position after everything that the statement sees. SQLite never reuses a row number, so it is the last
+/// one that was assigned, even if its event has been deleted.
 fn end_of_log(backend: DbBackend) -> &'static str {
     if backend == DbBackend::Postgres {
         "pg_current_snapshot()::text"
@@ -185,7 +185,7 @@ fn end_of_log(backend: DbBackend) -> &'static str {
     }
 }
 
-fn place(backend: DbBackend, row: &QueryResult) -> Result<LogPosition, Error> {
+fn position(backend: DbBackend, row: &QueryResult) -> Result<LogPosition, Error> {
     if backend == DbBackend::Postgres {
         Ok(LogPosition::Snapshot(snapshot(row)?))
     } else {

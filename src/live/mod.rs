@@ -1,4 +1,5 @@
-//! The stream: the event log, the hub that dispatches it on this node, cursors. No GraphQL, no HTTP.
+//! The event stream: the log of events, the hub that dispatches them to the subscribers of this node, and cursors.
+//! Contains no GraphQL and no HTTP.
 
 mod backend;
 pub mod bus;

@@ -1,20 +1,21 @@
-//! Places in the event log: what exactly has been delivered, on either database. Reads nothing.
+//! Positions in the event log: exactly which events were delivered, on SQLite or PostgreSQL. Pure values, no
+//! statements.
 
 use std::sync::Arc;
 
-/// Which transactions PostgreSQL had finished at one moment, as `pg_current_snapshot()` tells it.
+/// The transactions that PostgreSQL had finished at one time, as `pg_current_snapshot()` returns them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// All before this one were finished.
+    /// All transactions before this one had finished.
     xmin: u64,
-    /// From this one on none was.
+    /// This one and all later ones had not begun.
     xmax: u64,
-    /// Those between that were still running, ascending.
+    /// The transactions in between that were still running, ascending.
     running: Vec<u64>,
 }
 
 impl Snapshot {
-    /// A snapshot written in PostgreSQL's own form, `xmin:xmax:xip,xip,…`.
+    /// Parses PostgreSQL's text form, `xmin:xmax:xip,xip,…`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (xmin, rest) = text.split_once(':')?;
@@ -28,17 +29,17 @@ impl Snapshot {
     }
 
     fn checked(xmin: u64, xmax: u64, running: Vec<u64>) -> Option<Self> {
-        let is_sound = xmin <= xmax
+        let is_valid = xmin <= xmax
             && running.is_sorted_by(|a, b| a < b)
             && running.iter().all(|xid| (xmin..xmax).contains(xid));
-        is_sound.then_some(Self {
+        is_valid.then_some(Self {
             xmin,
             xmax,
             running,
         })
     }
 
-    /// In PostgreSQL's own form.
+    /// PostgreSQL's text form.
     #[must_use]
     pub fn to_sql(&self) -> String {
         let running: Vec<_> = self.running.iter().map(u64::to_string).collect();
@@ -59,67 +60,63 @@ impl Snapshot {
     }
 }
 
-/// How far somebody has read the log. PostgreSQL commits in another order than it numbers rows, so
-/// there a number cannot say it, but a snapshot can: everything it sees was delivered, nothing else.
+/// How far the log was read. PostgreSQL commits rows in another order than it numbers them, so a row number is not
+/// enough there. A snapshot is: the events that are visible in it were delivered, and no others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogPosition {
-    /// SQLite has one writer: everything up to this position.
+    /// SQLite, which has one writer: all rows up to this number.
     Position(i64),
-    /// PostgreSQL: everything that this snapshot sees.
+    /// PostgreSQL: all rows that are visible in this snapshot.
     Snapshot(Arc<Snapshot>),
-    /// PostgreSQL, inside a batch: everything `seen` sees, and what `next` sees up to `position`.
+    /// PostgreSQL, inside a batch: the rows that are visible in `seen`, and those in `next` up to `number`.
     Inside {
-        /// What was delivered whole.
+        /// The snapshot that was delivered completely.
         seen: Arc<Snapshot>,
-        /// What is being delivered.
+        /// The snapshot that is being delivered.
         next: Arc<Snapshot>,
-        /// The last delivered position of it.
-        position: i64,
+        /// The number of the last row that was delivered of it.
+        number: i64,
     },
 }
 
 impl LogPosition {
-    /// Whether a reader who is at `now` cannot have come past this place: it belongs to another
-    /// database, or to a time that a restored backup has undone.
+    /// Whether a reader at `now` cannot have passed this position: it belongs to another database, or to a time after
+    /// the backup that was restored.
     #[must_use]
     pub fn is_beyond(&self, now: &Self) -> bool {
         match (self, now) {
-            (Self::Position(mine), Self::Position(now)) => mine > now,
-            (Self::Snapshot(mine) | Self::Inside { next: mine, .. }, Self::Snapshot(now)) => {
-                mine.xmax > now.xmax
+            (Self::Position(this), Self::Position(now)) => this > now,
+            (Self::Snapshot(this) | Self::Inside { next: this, .. }, Self::Snapshot(now)) => {
+                this.xmax > now.xmax
             }
             _ => true,
         }
     }
 
-    /// The compact form that cursors carry.
+    /// The compact encoding that cursors contain.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut to = Vec::with_capacity(32);
         match self {
-            Self::Position(position) => {
+            Self::Position(number) => {
                 to.push(b'p');
-                write_number(&mut to, position.cast_unsigned());
+                write_number(&mut to, number.cast_unsigned());
             }
             Self::Snapshot(seen) => {
                 to.push(b's');
                 write_snapshot(&mut to, seen);
             }
-            Self::Inside {
-                seen,
-                next,
-                position,
-            } => {
+            Self::Inside { seen, next, number } => {
                 to.push(b'i');
                 write_snapshot(&mut to, seen);
                 write_snapshot(&mut to, next);
-                write_number(&mut to, position.cast_unsigned());
+                write_number(&mut to, number.cast_unsigned());
             }
         }
         to
     }
 
-    /// Reads [`LogPosition::to_bytes`] back and moves `from` past it.
+    /// Decodes [`LogPosition::to_bytes`] and advances `from` past it.
     #[must_use]
     pub fn read(from: &mut &[u8]) -> Option<Self> {
         let (kind, rest) = from.split_first()?;
@@ -130,7 +127,7 @@ impl LogPosition {
             b'i' => Self::Inside {
                 seen: Arc::new(read_snapshot(from)?),
                 next: Arc::new(read_snapshot(from)?),
-                position: read_number(from)?.cast_signed(),
+                number: read_number(from)?.cast_signed(),
             },
             _ => return None,
         })
@@ -141,26 +138,26 @@ fn write_snapshot(to: &mut Vec<u8>, snapshot: &Snapshot) {
     write_number(to, snapshot.xmin);
     write_number(to, snapshot.xmax - snapshot.xmin);
     write_number(to, u64::try_from(snapshot.running.len()).unwrap_or(0));
-    let mut before = snapshot.xmin;
+    let mut previous = snapshot.xmin;
     for &xid in &snapshot.running {
-        write_number(to, xid - before);
-        before = xid;
+        write_number(to, xid - previous);
+        previous = xid;
     }
 }
 
 fn read_snapshot(from: &mut &[u8]) -> Option<Snapshot> {
     let xmin = read_number(from)?;
     let xmax = xmin.checked_add(read_number(from)?)?;
-    let mut before = xmin;
+    let mut previous = xmin;
     let mut running = vec![];
     for _ in 0..read_number(from)? {
-        before = before.checked_add(read_number(from)?)?;
-        running.push(before);
+        previous = previous.checked_add(read_number(from)?)?;
+        running.push(previous);
     }
     Snapshot::checked(xmin, xmax, running)
 }
 
-/// Seven bits a byte, the lowest first; the eighth says that more follow.
+/// LEB128: seven bits per byte, the lowest first. The eighth bit means that more bytes follow.
 pub(super) fn write_number(to: &mut Vec<u8>, mut number: u64) {
     loop {
         let [low, ..] = number.to_le_bytes();
@@ -206,45 +203,40 @@ pub(super) mod tests {
         })
     }
 
-    pub(in crate::live) fn places() -> impl Strategy<Value = LogPosition> {
+    pub(in crate::live) fn positions() -> impl Strategy<Value = LogPosition> {
         prop_oneof![
             (0..i64::MAX).prop_map(LogPosition::Position),
             snapshots().prop_map(LogPosition::Snapshot),
-            (snapshots(), snapshots(), 0..i64::MAX).prop_map(|(seen, next, position)| {
-                LogPosition::Inside {
-                    seen,
-                    next,
-                    position,
-                }
-            }),
+            (snapshots(), snapshots(), 0..i64::MAX)
+                .prop_map(|(seen, next, number)| LogPosition::Inside { seen, next, number }),
         ]
     }
 
     proptest! {
         #[test]
-        fn places_survive_their_compact_form(place in places()) {
-            let bytes = place.to_bytes();
+        fn positions_survive_their_encoding(position in positions()) {
+            let bytes = position.to_bytes();
             let mut rest = bytes.as_slice();
-            prop_assert_eq!(LogPosition::read(&mut rest), Some(place));
+            prop_assert_eq!(LogPosition::read(&mut rest), Some(position));
             prop_assert!(rest.is_empty());
         }
 
         #[test]
-        fn snapshots_survive_postgresqls_own_form(snapshot in snapshots()) {
+        fn snapshots_survive_their_text_form(snapshot in snapshots()) {
             prop_assert_eq!(Snapshot::parse(&snapshot.to_sql()), Some((*snapshot).clone()));
         }
 
         #[test]
-        fn what_is_no_place_is_none(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
-            if let Some(place) = LogPosition::read(&mut bytes.as_slice()) {
-                let again = place.to_bytes();
-                prop_assert_eq!(LogPosition::read(&mut again.as_slice()), Some(place));
+        fn arbitrary_bytes_decode_to_none_or_to_a_position(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            if let Some(position) = LogPosition::read(&mut bytes.as_slice()) {
+                let encoded = position.to_bytes();
+                prop_assert_eq!(LogPosition::read(&mut encoded.as_slice()), Some(position));
             }
         }
     }
 
     #[test]
-    fn snapshots_that_contradict_themselves_are_refused() {
+    fn inconsistent_snapshots_are_rejected() {
         for bad in [
             "", "1", "1:2", "2:1:", "1:3:3", "1:9:4,3", "1:9:4,4", "1:9:0", "a:b:",
         ] {

@@ -1,5 +1,5 @@
-//! Who is around: leases in the database, one for each node that lives and one for each person with a
-//! live socket on it. Who may know is for others to say.
+//! Stores which users are connected: a lease per running node, and a row per user with a subscriber on that node. Who
+//! may see a user's presence is decided in `domain`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -27,88 +27,87 @@ use crate::{
     id::UserId,
 };
 
-/// How often a node says that it lives, and looks for those that do not.
+/// How often a node renews its lease and looks for expired ones.
 const BEAT: Duration = Duration::from_secs(5);
-/// How long a node is believed to live after it said so.
+/// How long a lease is valid.
 const LEASE: TimeDelta = TimeDelta::seconds(15);
-/// Whoever comes back within this time was never gone: pages are loaded anew, networks change.
+/// A user who reconnects within this time counts as connected throughout: pages reload, networks change.
 const GRACE: Duration = Duration::from_secs(5);
-/// How long it is remembered that somebody typed, so that every node hears when they stopped.
-const TYPED: TimeDelta = TimeDelta::minutes(1);
-/// People in one statement.
+/// How long the end of typing stays in the database, so that every node reads it.
+const TYPING_RETENTION: TimeDelta = TimeDelta::minutes(1);
+/// Users in one statement.
 const CHUNK: usize = 1000;
 
-/// Somebody's first socket on this node opened (true), or their last one closed.
+/// A user's first subscriber on this node was added (true), or the last one was removed (false).
 pub(super) type PresenceSignal = (UserId, bool);
 
-/// The people of one node.
+/// The connected users of one node.
 #[derive(Debug)]
 pub(super) struct Presence {
     db: Db,
     clock: Clock,
     node: Uuid,
-    passing: mpsc::UnboundedReceiver<PresenceSignal>,
-    here: HashSet<UserId>,
+    signals: mpsc::UnboundedReceiver<PresenceSignal>,
+    connected: HashSet<UserId>,
     leaving: HashMap<UserId, Instant>,
     is_failing: bool,
 }
 
 impl Presence {
-    /// Of a node that nobody is on yet.
     pub(super) fn new(
         db: &Db,
         clock: &Clock,
-        passing: mpsc::UnboundedReceiver<PresenceSignal>,
+        signals: mpsc::UnboundedReceiver<PresenceSignal>,
     ) -> Self {
         Self {
             db: db.clone(),
             clock: clock.clone(),
             node: crate::id::mint(),
-            passing,
-            here: HashSet::new(),
+            signals,
+            connected: HashSet::new(),
             leaving: HashMap::new(),
             is_failing: false,
         }
     }
 
-    /// Until the server stops, and then a last word: everybody here is gone.
+    /// Runs until the server stops, and then removes the users of this node.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let mut beat = interval(BEAT);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let begun = self.begin().await;
-        self.report(&begun);
+        let outcome = self.delete_old_nodes().await;
+        self.report(&outcome);
         loop {
-            let far = Instant::now() + BEAT;
-            let next = self.leaving.values().copied().min().unwrap_or(far);
-            let mut passing = vec![];
+            let latest = Instant::now() + BEAT;
+            let next = self.leaving.values().copied().min().unwrap_or(latest);
+            let mut signals = vec![];
             let outcome = tokio::select! {
                 () = shutdown.cancelled() => break,
-                count = self.passing.recv_many(&mut passing, CHUNK) => {
+                count = self.signals.recv_many(&mut signals, CHUNK) => {
                     if count == 0 {
                         break;
                     }
-                    with_timeout(self.pass(passing)).await
+                    with_timeout(self.apply(signals)).await
                 }
-                () = sleep_until(next) => with_timeout(self.let_go()).await,
+                () = sleep_until(next) => with_timeout(self.remove_due()).await,
                 _ = beat.tick() => with_timeout(self.beat()).await,
             };
             self.report(&outcome);
         }
-        let everybody: Vec<_> = self.here.drain().collect();
-        let gone = with_timeout(self.gone(&everybody)).await;
-        self.report(&gone);
+        let all: Vec<_> = self.connected.drain().collect();
+        let outcome = with_timeout(self.remove(&all)).await;
+        self.report(&outcome);
     }
 
-    /// Says once that it fails. What was missed is made good by a beat.
+    /// Logs the first failure of a series. A later beat stores what was missed.
     fn report(&mut self, outcome: &Result<(), Error>) {
         if let (Err(error), false) = (outcome, self.is_failing) {
-            tracing::warn!(%error, "who is around cannot be told to others; trying again");
+            tracing::warn!(%error, "presence cannot be stored; trying again");
         }
         self.is_failing = outcome.is_err();
     }
 
-    /// SQLite belongs to one process: whoever an earlier one left behind is gone.
-    async fn begin(&self) -> Result<(), Error> {
+    /// On SQLite, which one process uses at a time, deletes what an earlier process left behind.
+    async fn delete_old_nodes(&self) -> Result<(), Error> {
         if self.db.backend() == DbBackend::Postgres {
             return Ok(());
         }
@@ -119,65 +118,66 @@ impl Presence {
         self.db.write(write).await
     }
 
-    async fn pass(&mut self, passing: Vec<PresenceSignal>) -> Result<(), Error> {
-        let mut came = vec![];
-        for (user, is_here) in passing {
-            if is_here {
+    async fn apply(&mut self, signals: Vec<PresenceSignal>) -> Result<(), Error> {
+        let mut added = vec![];
+        for (user, is_connected) in signals {
+            if is_connected {
                 self.leaving.remove(&user);
-                if self.here.insert(user) {
-                    came.push(user);
+                if self.connected.insert(user) {
+                    added.push(user);
                 }
             } else {
                 self.leaving.insert(user, Instant::now() + GRACE);
             }
         }
-        if came.is_empty() {
+        if added.is_empty() {
             return Ok(());
         }
         let (node, now) = (self.node, self.clock.now());
-        let (lease, came) = (self.lease(now), &came);
+        let (lease, added) = (self.lease(now), &added);
         self.db
             .write(|tx| async move {
                 renew(&tx, node, lease).await?;
-                connect(&tx, node, came).await?;
-                seen(&tx, came, now).await?;
-                touch(&tx, came, Some(node), now).await
+                insert_connected(&tx, node, added).await?;
+                set_last_active(&tx, added, now).await?;
+                announce(&tx, added, Some(node), now).await
             })
             .await
     }
 
-    async fn let_go(&mut self) -> Result<(), Error> {
+    /// Removes the users whose grace period has ended.
+    async fn remove_due(&mut self) -> Result<(), Error> {
         let now = Instant::now();
         let due = |(user, at): (&UserId, &Instant)| (*at <= now).then_some(*user);
-        let gone: Vec<_> = self.leaving.iter().filter_map(due).collect();
-        for user in &gone {
+        let due: Vec<_> = self.leaving.iter().filter_map(due).collect();
+        for user in &due {
             self.leaving.remove(user);
-            self.here.remove(user);
+            self.connected.remove(user);
         }
-        self.gone(&gone).await
+        self.remove(&due).await
     }
 
-    async fn gone(&self, people: &[UserId]) -> Result<(), Error> {
-        if people.is_empty() {
+    async fn remove(&self, users: &[UserId]) -> Result<(), Error> {
+        if users.is_empty() {
             return Ok(());
         }
         let (node, now) = (self.node, self.clock.now());
         self.db
             .write(|tx| async move {
-                for some in people.chunks(CHUNK) {
+                for chunk in users.chunks(CHUNK) {
                     connected::Entity::delete_many()
                         .filter(connected::Column::NodeId.eq(node))
-                        .filter(connected::Column::UserId.is_in(some.iter().copied()))
+                        .filter(connected::Column::UserId.is_in(chunk.iter().copied()))
                         .exec(&*tx)
                         .await?;
                 }
-                seen(&tx, people, now).await?;
-                touch(&tx, people, Some(node), now).await
+                set_last_active(&tx, users, now).await?;
+                announce(&tx, users, Some(node), now).await
             })
             .await
     }
 
-    /// Renews this node's lease, ends those of the dead, and lets what people said of themselves lapse.
+    /// Renews this node's lease, deletes expired leases, and clears expired statuses and typing.
     async fn beat(&mut self) -> Result<(), Error> {
         let now = self.clock.now();
         if self.db.backend() == DbBackend::Postgres {
@@ -188,7 +188,7 @@ impl Presence {
         }
         self.db
             .write(|tx| async move {
-                bury(&tx, now).await?;
+                delete_expired_nodes(&tx, now).await?;
                 let expired = presence::Entity::update_many()
                     .set(presence::ActiveModel {
                         status: Set(None),
@@ -204,7 +204,7 @@ impl Presence {
                     tx.notify_ephemeral_on_commit();
                 }
                 typing::Entity::delete_many()
-                    .filter(typing::Column::ExpiresAt.lt(now - TYPED))
+                    .filter(typing::Column::ExpiresAt.lt(now - TYPING_RETENTION))
                     .exec(&*tx)
                     .await?;
                 Ok(())
@@ -213,31 +213,31 @@ impl Presence {
     }
 
     async fn renew(&self, now: DateTime<Utc>) -> Result<(), Error> {
-        if self.here.is_empty() {
+        if self.connected.is_empty() {
             return Ok(());
         }
         let (node, lease) = (self.node, self.lease(now));
-        let here: Vec<_> = self.here.iter().copied().collect();
-        let here = &here;
+        let connected: Vec<_> = self.connected.iter().copied().collect();
+        let connected = &connected;
         self.db
             .write(|tx| async move {
                 renew(&tx, node, lease).await?;
-                // After a crash of PostgreSQL, or when others took this node for dead.
-                let known = connected::Entity::find()
+                // Rows are missing after a crash of PostgreSQL, or when another node found this node's lease expired.
+                let stored = connected::Entity::find()
                     .filter(connected::Column::NodeId.eq(node))
                     .count(&*tx)
                     .await?;
-                if usize::try_from(known).is_ok_and(|known| known < here.len()) {
-                    touch(&tx, here, None, now).await?;
-                    connect(&tx, node, here).await?;
+                if usize::try_from(stored).is_ok_and(|stored| stored < connected.len()) {
+                    announce(&tx, connected, None, now).await?;
+                    insert_connected(&tx, node, connected).await?;
                 }
                 Ok(())
             })
             .await
     }
 
-    /// Until when this node is believed to live. SQLite's one process needs no renewal, which would
-    /// write to an idle disk.
+    /// The expiry of this node's lease. On SQLite there is one process and no renewal, which would write to an idle
+    /// disk.
     fn lease(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self.db.backend() {
             DbBackend::Postgres => now + LEASE,
@@ -251,8 +251,8 @@ struct Count {
     count: i64,
 }
 
-fn ids(people: &[UserId]) -> impl Iterator<Item = Value> {
-    people.iter().map(|&user| user.into())
+fn ids(users: &[UserId]) -> impl Iterator<Item = Value> {
+    users.iter().map(|&user| user.into())
 }
 
 async fn renew(tx: &Tx, node: Uuid, lease: DateTime<Utc>) -> Result<(), Error> {
@@ -271,39 +271,39 @@ async fn renew(tx: &Tx, node: Uuid, lease: DateTime<Utc>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn connect(tx: &Tx, node: Uuid, people: &[UserId]) -> Result<(), Error> {
-    for some in people.chunks(CHUNK) {
+async fn insert_connected(tx: &Tx, node: Uuid, users: &[UserId]) -> Result<(), Error> {
+    for chunk in users.chunks(CHUNK) {
         // SQL, because it selects the users that still exist and inserts their rows in one statement.
         let text = format!(
             r#"INSERT INTO connected (user_id, node_id) SELECT id, ? FROM "user" WHERE id IN ({})
                ON CONFLICT (user_id, node_id) DO NOTHING"#,
-            db::placeholders(some.len())
+            db::placeholders(chunk.len())
         );
-        db::execute(tx, &text, [Value::from(node)].into_iter().chain(ids(some))).await?;
+        db::execute(tx, &text, [Value::from(node)].into_iter().chain(ids(chunk))).await?;
     }
     Ok(())
 }
 
-async fn seen(tx: &Tx, people: &[UserId], now: DateTime<Utc>) -> Result<(), Error> {
-    for some in people.chunks(CHUNK) {
+async fn set_last_active(tx: &Tx, users: &[UserId], now: DateTime<Utc>) -> Result<(), Error> {
+    for chunk in users.chunks(CHUNK) {
         user::Entity::update_many()
             .col_expr(user::Column::LastActiveAt, Expr::value(now))
-            .filter(user::Column::Id.is_in(some.iter().copied()))
+            .filter(user::Column::Id.is_in(chunk.iter().copied()))
             .exec(tx)
             .await?;
     }
     Ok(())
 }
 
-/// These people came or went. Others hear of it, unless they are around elsewhere than on this node, or
-/// do not share it.
-async fn touch(
+/// Announces that the presence of these users has changed, except of those who are connected to another node than
+/// `ignored_node` or who do not share their presence.
+async fn announce(
     tx: &Tx,
-    people: &[UserId],
-    but: Option<Uuid>,
+    users: &[UserId],
+    ignored_node: Option<Uuid>,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    for some in people.chunks(CHUNK) {
+    for chunk in users.chunks(CHUNK) {
         // SQL, because it inserts the rows that a condition over three tables selects.
         let text = format!(
             r#"INSERT INTO presence (user_id, changed_at) SELECT id, ? FROM "user"
@@ -312,31 +312,31 @@ async fn touch(
                    WHERE c.user_id = "user".id AND n.id <> ? AND n.expires_at > ?)
                ON CONFLICT (user_id) DO UPDATE SET changed_at = excluded.changed_at
                WHERE presence.is_shared AND COALESCE(presence.status, '') <> 'OFFLINE'"#,
-            db::placeholders(some.len())
+            db::placeholders(chunk.len())
         );
-        let but = but.unwrap_or_default();
-        let values = [now.into()].into_iter().chain(ids(some));
-        db::execute(tx, &text, values.chain([but.into(), now.into()])).await?;
+        let ignored_node = ignored_node.unwrap_or_default();
+        let values = [now.into()].into_iter().chain(ids(chunk));
+        db::execute(tx, &text, values.chain([ignored_node.into(), now.into()])).await?;
     }
     tx.notify_ephemeral_on_commit();
     Ok(())
 }
 
-/// Whether a beat finds anything to do.
+/// Whether something has expired.
 async fn is_due(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
     // SQL, because one statement checks three tables.
     let text = "SELECT COUNT(*) AS count FROM (
         SELECT 1 AS x FROM node WHERE expires_at < ?
         UNION ALL SELECT 1 FROM presence WHERE lapses_at <= ?
         UNION ALL SELECT 1 FROM typing WHERE expires_at < ?) due";
-    let values = [now.into(), now.into(), (now - TYPED).into()];
+    let values = [now.into(), now.into(), (now - TYPING_RETENTION).into()];
     let found: Option<Count> = db::fetch_one(db.read(), text, values).await?;
     Ok(found.is_some_and(|found| found.count > 0))
 }
 
-/// Whoever was on nodes that died is gone.
-async fn bury(tx: &Tx, now: DateTime<Utc>) -> Result<(), Error> {
-    let people: Vec<UserId> = connected::Entity::find()
+/// Deletes the nodes whose lease has expired, and announces that their users have left.
+async fn delete_expired_nodes(tx: &Tx, now: DateTime<Utc>) -> Result<(), Error> {
+    let users: Vec<UserId> = connected::Entity::find()
         .select_only()
         .column(connected::Column::UserId)
         .inner_join(node::Entity)
@@ -349,7 +349,7 @@ async fn bury(tx: &Tx, now: DateTime<Utc>) -> Result<(), Error> {
         .exec(tx)
         .await?;
     if expired.rows_affected > 0 {
-        touch(tx, &people, None, now).await?;
+        announce(tx, &users, None, now).await?;
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! One person's events in order: first what they missed, from the log, then what happens, from the
-//! hub, without a seam between the two.
+//! The events of one user in order: first the missed events from the log, then new events from the hub, with no gap and
+//! no repetition between the two.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    cursor::Cursor,
+    cursor::EventCursor,
     entry::Entry,
     hub::{Hub, SubscribeOptions, Subscription},
     log::Change,
@@ -23,36 +23,36 @@ use crate::{
 /// Missed events read by one statement.
 const BATCH: usize = 200;
 
-/// From where to follow.
+/// Where a stream begins.
 #[derive(Clone, Debug)]
 pub enum Since {
-    /// From now.
+    /// At the end of the log.
     Now,
-    /// From just after this.
-    Cursor(Cursor),
-    /// From a cursor that says nothing to us.
+    /// Just after this cursor.
+    Cursor(EventCursor),
+    /// After a cursor that cannot be decoded.
     Unknown,
 }
 
 /// How a stream began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opening {
-    /// It starts now.
+    /// It begins now.
     Started,
-    /// Everything since the given cursor follows.
+    /// All events after the given cursor follow.
     Resumed,
-    /// What came after the given cursor is not known; it starts now.
+    /// The events after the given cursor are not available; it begins now.
     Reset,
 }
 
-/// Events of one person, one after the other.
+/// The events of one user, in order.
 #[derive(Debug)]
 pub struct ResumedStream {
     opening: Opening,
-    start: Cursor,
+    start: EventCursor,
     user: UserId,
     subscription: Subscription,
-    /// Apart, as is what it takes to read it: most have come to its end.
+    /// Boxed, because most streams have finished their replay.
     replay: Option<Box<Replay>>,
 }
 
@@ -63,48 +63,48 @@ struct Replay {
     from: LogPosition,
     until: LogPosition,
     is_read: bool,
-    waiting: VecDeque<Entry>,
-    /// The conversations whose events are theirs at this point of the log.
+    buffer: VecDeque<Entry>,
+    /// The conversations of which the user is a member at this position of the log.
     conversations: HashSet<ConversationId>,
-    /// Those that they took part in when the replay ends.
-    later: HashSet<ConversationId>,
-    /// Those that are wanted, of what happens in conversations; none for all.
+    /// The conversations of which they are a member when the replay ends.
+    final_conversations: HashSet<ConversationId>,
+    /// Only conversation events of these; none for all.
     only: Option<HashSet<ConversationId>>,
 }
 
 impl Hub {
-    /// Follows what this person hears, in all their conversations or `only` in some.
+    /// Streams the events of this user, of all their conversations or of `only` some.
     pub async fn follow(
         &self,
         user: UserId,
         since: Since,
         only: Option<HashSet<ConversationId>>,
     ) -> Result<ResumedStream, Error> {
-        let wanted = SubscribeOptions {
+        let options = SubscribeOptions {
             only,
             ..SubscribeOptions::default()
         };
-        self.follow_wanted(user, since, wanted).await
+        self.follow_with(user, since, options).await
     }
 
-    /// Follows what is wanted. What was missed may hold other changes as well.
-    pub async fn follow_wanted(
+    /// Streams the events of this user that the options select. Missed events are not filtered by the kind of change.
+    pub async fn follow_with(
         &self,
         user: UserId,
         since: Since,
-        wanted: SubscribeOptions,
+        options: SubscribeOptions,
     ) -> Result<ResumedStream, Error> {
-        let only = wanted.only.clone();
-        // The hub first: what happens while the log is read then waits in its queue.
-        let subscription = self.subscribe(user, wanted).await?;
+        let only = options.only.clone();
+        // Subscribe before the replay, so that events during the replay wait in its queue.
+        let subscription = self.subscribe(user, options).await?;
         let now = self.now();
-        let begins_now = Cursor {
-            place: subscription.place.clone(),
+        let start = EventCursor {
+            position: subscription.position.clone(),
             at: now,
         };
-        let mut following = ResumedStream {
+        let mut stream = ResumedStream {
             opening: Opening::Started,
-            start: begins_now,
+            start,
             user,
             subscription,
             replay: None,
@@ -113,40 +113,40 @@ impl Hub {
             Since::Now => {}
             Since::Cursor(cursor)
                 if !cursor.is_older_than(self.retention(), now)
-                    && !cursor.place.is_beyond(&following.start.place) =>
+                    && !cursor.position.is_beyond(&stream.start.position) =>
             {
-                let until = following.start.place.clone();
-                following.opening = Opening::Resumed;
-                following.start = cursor;
-                following.resume(self.log(), until, only).await?;
+                let until = stream.start.position.clone();
+                stream.opening = Opening::Resumed;
+                stream.start = cursor;
+                stream.replay(self.log(), until, only).await?;
             }
-            Since::Cursor(_) | Since::Unknown => following.opening = Opening::Reset,
+            Since::Cursor(_) | Since::Unknown => stream.opening = Opening::Reset,
         }
-        Ok(following)
+        Ok(stream)
     }
 }
 
 impl ResumedStream {
-    /// How it began.
+    /// How the stream began.
     #[must_use]
     pub fn opening(&self) -> Opening {
         self.opening
     }
 
-    /// The place from which everything follows.
+    /// The cursor after which the stream begins.
     #[must_use]
-    pub fn start(&self) -> &Cursor {
+    pub fn start(&self) -> &EventCursor {
         &self.start
     }
 
-    /// Whether the person takes part in this conversation, as far as this stream has come.
+    /// Whether the user is a member of this conversation, as of the last event of this stream.
     #[must_use]
     pub fn is_member_of(&self, conversation: ConversationId) -> bool {
         self.subscription.conversations.contains(&conversation)
     }
 
-    /// The next event; none when the node stops, an error when this reader fell too far behind or
-    /// the log cannot be read. After an error, resume.
+    /// The next event. None when the node stops. An error when this subscriber fell too far behind or the log cannot be
+    /// read; the client then resumes after its last cursor.
     pub async fn next(&mut self) -> Option<Result<Arc<Entry>, Error>> {
         if let Some(replay) = &mut self.replay {
             match Box::pin(replay.next()).await {
@@ -155,26 +155,27 @@ impl ResumedStream {
                 Err(error) => return Some(Err(error)),
             }
         }
-        let heard = self.subscription.next().await;
-        if let Some(Ok(entry)) = &heard
+        let next = self.subscription.next().await;
+        if let Some(Ok(entry)) = &next
             && entry.stream == self.user.0
         {
-            follow_membership(&mut self.subscription.conversations, entry);
+            apply_membership(&mut self.subscription.conversations, entry);
         }
-        heard
+        next
     }
 
-    async fn resume(
+    async fn replay(
         &mut self,
         log: Arc<dyn Log>,
         until: LogPosition,
         only: Option<HashSet<ConversationId>>,
     ) -> Result<(), Error> {
-        let from = self.start.place.clone();
-        let later = self.subscription.conversations.clone();
-        let mut conversations = later.clone();
-        for (conversation, took_part) in first_known(&*log, self.user, &from, &until).await? {
-            if !took_part {
+        let from = self.start.position.clone();
+        let final_conversations = self.subscription.conversations.clone();
+        let mut conversations = final_conversations.clone();
+        let changed = changed_memberships(&*log, self.user, &from, &until).await?;
+        for (conversation, was_member) in changed {
+            if !was_member {
                 conversations.remove(&conversation);
             }
         }
@@ -184,9 +185,9 @@ impl ResumedStream {
             from,
             until,
             is_read: false,
-            waiting: VecDeque::new(),
+            buffer: VecDeque::new(),
             conversations,
-            later,
+            final_conversations,
             only,
         }));
         Ok(())
@@ -201,9 +202,9 @@ impl Replay {
 
     async fn next(&mut self) -> Result<Option<Entry>, Error> {
         loop {
-            while let Some(entry) = self.waiting.pop_front() {
+            while let Some(entry) = self.buffer.pop_front() {
                 if entry.stream == self.user.0 {
-                    follow_membership(&mut self.conversations, &entry);
+                    apply_membership(&mut self.conversations, &entry);
                     return Ok(Some(entry));
                 }
                 let (conversation, is_wanted) = match &entry.change {
@@ -221,62 +222,66 @@ impl Replay {
                         (conversation, self.wants(conversation))
                     }
                 };
-                let is_theirs = |all: &HashSet<_>| all.contains(&conversation);
-                if is_wanted && is_theirs(&self.conversations) && is_theirs(&self.later) {
+                // A user who has left since then has lost access to the events as well.
+                if is_wanted
+                    && self.conversations.contains(&conversation)
+                    && self.final_conversations.contains(&conversation)
+                {
                     return Ok(Some(entry));
                 }
             }
             if self.is_read {
                 return Ok(None);
             }
-            let scope = Scope::Heard(self.user);
+            let scope = Scope::Subscribed(self.user);
             let until = Some(&self.until);
             let batch = with_timeout(log_reader::after(
                 &*self.log, &self.from, until, scope, BATCH,
             ))
             .await?;
-            self.from = batch.place;
+            self.from = batch.position;
             self.is_read = batch.is_last;
             for mut entry in batch.entries {
-                // Of a large group's notifications they need their own only, and many may come back at once.
+                // Saves memory when many members of a large group reconnect: each needs only their own notification.
                 if let Some(Change::NotificationsAdded { to }) = &mut entry.change {
                     to.retain(|user, _| *user == self.user);
                 }
-                self.waiting.push_back(entry);
+                self.buffer.push_back(entry);
             }
         }
     }
 }
 
-/// For each conversation that the person joined or left between the two places: whether they took
-/// part at the first of them.
-async fn first_known(
+/// For each conversation that the user joined or left between the two positions, whether they were a member at the
+/// first position.
+async fn changed_memberships(
     log: &dyn Log,
     user: UserId,
     from: &LogPosition,
     until: &LogPosition,
 ) -> Result<HashMap<ConversationId, bool>, Error> {
-    let mut known = HashMap::new();
-    let mut place = from.clone();
+    let mut found = HashMap::new();
+    let mut position = from.clone();
     loop {
         let scope = Scope::Memberships(user);
-        let batch = with_timeout(log_reader::after(log, &place, Some(until), scope, BATCH)).await?;
+        let reading = log_reader::after(log, &position, Some(until), scope, BATCH);
+        let batch = with_timeout(reading).await?;
         for entry in batch.entries {
-            let (conversation, took_part) = match entry.change {
+            let (conversation, was_member) = match entry.change {
                 Some(Change::ConversationJoined { conversation }) => (conversation, false),
                 Some(Change::ConversationLeft { conversation }) => (conversation, true),
                 _ => continue,
             };
-            known.entry(conversation).or_insert(took_part);
+            found.entry(conversation).or_insert(was_member);
         }
         if batch.is_last {
-            return Ok(known);
+            return Ok(found);
         }
-        place = batch.place;
+        position = batch.position;
     }
 }
 
-fn follow_membership(conversations: &mut HashSet<ConversationId>, own: &Entry) {
+fn apply_membership(conversations: &mut HashSet<ConversationId>, own: &Entry) {
     match own.change {
         Some(Change::ConversationJoined { conversation }) => {
             conversations.insert(conversation);
@@ -285,16 +290,5 @@ fn follow_membership(conversations: &mut HashSet<ConversationId>, own: &Entry) {
             conversations.remove(&conversation);
         }
         _ => {}
-    }
-}
-
-impl Cursor {
-    /// The cursor just after an event.
-    #[must_use]
-    pub fn after(entry: &Entry) -> Self {
-        Self {
-            place: entry.position.clone(),
-            at: entry.at,
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! Forgets events that nobody can ask for any more.
+//! Deletes events that are too old to be replayed.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Qu
 
 use crate::{db::Db, entity::event, error::Error};
 
-/// How often there is something to forget.
-pub const EVERY: Duration = Duration::from_hours(1);
-/// An event is stamped before it is committed, and cursors count from the stamp: the log is kept this
-/// much longer than cursors are good for.
+/// How often old events are deleted.
+pub const INTERVAL: Duration = Duration::from_hours(1);
+/// How much longer than the retention an event is kept. An event gets its time before it is committed, and the age of a
+/// cursor counts from that time.
 const SLACK: TimeDelta = TimeDelta::hours(1);
-/// Events forgotten by one transaction; others write in between.
+/// Events deleted by one transaction; other transactions write in between.
 const BATCH: u64 = 5000;
 
-/// What happened before this is after no cursor that is still good.
+/// The time before which no event follows a valid cursor.
 pub(super) fn horizon(retention: TimeDelta, now: DateTime<Utc>) -> DateTime<Utc> {
     now - retention - SLACK
 }
 
-/// Forgets what happened before all cursors that are still good, and tells how much it was.
+/// Deletes the events that follow no valid cursor, and returns their number.
 pub async fn prune(db: &Db, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
     let before = horizon(retention, now);
-    let mut forgotten = 0;
+    let mut deleted = 0;
     loop {
         let count = db
             .write(|tx| async move {
@@ -40,9 +40,9 @@ pub async fn prune(db: &Db, retention: TimeDelta, now: DateTime<Utc>) -> Result<
                 Ok(deleted.rows_affected)
             })
             .await?;
-        forgotten += count;
+        deleted += count;
         if count < BATCH {
-            return Ok(forgotten);
+            return Ok(deleted);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     id::ConversationId,
     live::{
-        cursor::Cursor,
+        cursor::EventCursor,
         entry::{Entry, RenderedPayload},
         log::{Change, EndReason},
     },
@@ -34,7 +34,7 @@ pub(super) struct FeedStream<F> {
     renderer: Option<PayloadRenderer>,
     /// Present when the transport resumes the stream by itself.
     resume: Option<Resume>,
-    last: Cursor,
+    last: EventCursor,
     stage: Stage,
 }
 
@@ -103,10 +103,14 @@ impl<F: SubscriptionFeed> FeedStream<F> {
     fn cached(&mut self, entry: &Entry) -> Option<Delivery<Result<F::Item>>> {
         let renderer = self.renderer.as_ref()?;
         let payload = renderer.cached(&self.feed, &self.stream, entry)?;
-        Some(self.shared(payload, Cursor::after(entry)))
+        Some(self.shared(payload, EventCursor::after(entry)))
     }
 
-    fn shared(&mut self, payload: RenderedPayload, cursor: Cursor) -> Delivery<Result<F::Item>> {
+    fn shared(
+        &mut self,
+        payload: RenderedPayload,
+        cursor: EventCursor,
+    ) -> Delivery<Result<F::Item>> {
         // Few subscriptions use cursors, and to sign one takes longer than the rest of a shared delivery.
         let is_used = payload.len() > 1 || self.resume.is_some();
         let signed = is_used.then(|| self.sign(&cursor));
@@ -120,7 +124,7 @@ impl<F: SubscriptionFeed> FeedStream<F> {
         let cursor = if is_ephemeral {
             self.last.clone()
         } else {
-            Cursor::after(entry)
+            EventCursor::after(entry)
         };
         if let Some(renderer) = &self.renderer
             && let Some(payload) = renderer.render(&self.feed, &self.stream, entry).await
@@ -174,7 +178,7 @@ impl<F: SubscriptionFeed> FeedStream<F> {
         }
     }
 
-    fn sign(&self, cursor: &Cursor) -> String {
+    fn sign(&self, cursor: &EventCursor) -> String {
         let context = &self.stream.context;
         cursor.seal(&context.app.keys, context.viewer.user)
     }

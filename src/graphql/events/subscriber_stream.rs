@@ -87,7 +87,7 @@ impl SubscriberStream {
     ) -> std::result::Result<Self, Error> {
         let SubscriberContext { app, viewer, .. } = &**context;
         let session = app.hub.watch(viewer.session).await?;
-        let events = app.hub.follow_wanted(viewer.user, since, options).await?;
+        let events = app.hub.follow_with(viewer.user, since, options).await?;
         let time_left = viewer.token_expires_at - app.clock.now();
         let token_expires_at = Instant::now() + time_left.to_std().unwrap_or_default();
         Ok(Self {
@@ -99,8 +99,8 @@ impl SubscriberStream {
         })
     }
 
-    /// The result of `work`, unless the session ends first: then nothing more is delivered, and the final event does not
-    /// wait for the work. The work fails after the database timeout.
+    /// The result of `work`, unless the session ends first: then nothing more is delivered, and the final event does
+    /// not wait for the work. The work fails after the database timeout.
     pub(super) async fn unless_ended<T>(
         &self,
         work: impl Future<Output = Result<T>>,

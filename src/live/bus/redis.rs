@@ -1,5 +1,5 @@
-//! Carries the doorbell between nodes over Redis or Valkey. It never holds anything up: while Redis is
-//! away, nodes look at the log by themselves.
+//! Exchanges wake-ups between nodes over Redis or Valkey. Nothing waits for it: while Redis is unavailable, each node
+//! still reads the log every second.
 
 use std::{
     sync::{
@@ -21,20 +21,20 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{Side, Wakeup};
+use super::wakeup::{Wakeup, WakeupSource};
 use crate::{db::Db, error::Error};
 
-/// How long Redis may take to answer before it counts as gone.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// How often a quiet connection is asked for a sign of life: a cut cable sends no goodbye.
-const BEAT: Duration = Duration::from_secs(1);
-/// The rest before connecting again: at first, and after many failures.
-const REST: Duration = Duration::from_millis(50);
-const LONGEST_REST: Duration = Duration::from_secs(2);
+/// How long Redis may take to respond before the connection counts as lost.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(2);
+/// How often the connection is pinged, because a broken network does not close it.
+const PING_INTERVAL: Duration = Duration::from_secs(1);
+/// The delay before the first reconnection, and the longest one after many failures.
+const MIN_DELAY: Duration = Duration::from_millis(50);
+const MAX_DELAY: Duration = Duration::from_secs(2);
 
-/// What the names of our channels begin with.
-const CHANNELS: &str = "heddle:";
-/// What goes over the wire beside the node's id: one letter for each bell.
+/// The prefix of channel names.
+const CHANNEL_PREFIX: &str = "heddle:";
+/// The last letter of a message, after the id of the node that sent it.
 const LETTERS: [(Wakeup, &str); 2] = [(Wakeup::Log, "l"), (Wakeup::Ephemeral, "f")];
 
 /// The link of one node to the others.
@@ -42,73 +42,70 @@ const LETTERS: [(Wakeup, &str); 2] = [(Wakeup::Log, "l"), (Wakeup::Ephemeral, "f
 pub struct Link {
     client: Client,
     channel: String,
-    /// Ours are heard in this process already.
+    /// Identifies this node's own messages, which it ignores.
     node: Uuid,
-    near: Side,
+    local: WakeupSource,
     log: watch::Sender<u64>,
     ephemeral: watch::Sender<u64>,
-    /// Whether rings are carried at this moment, for others to ask.
-    carries: Arc<AtomicBool>,
-    is_gone: bool,
+    /// True while connected; shared with the hub.
+    is_linked: Arc<AtomicBool>,
+    is_failing: bool,
     failures: u32,
 }
 
 impl Link {
-    /// A link over the Redis at this address, for the nodes of this installation. Connects later, and keeps
-    /// `carries` true while it does.
+    /// A link over the Redis at this URL between the nodes of this installation. [`Link::run`] connects it and keeps
+    /// `is_linked` true while it is connected.
     pub fn new(
         url: &str,
         installation: Uuid,
         db: &Db,
-        carries: &Arc<AtomicBool>,
+        is_linked: &Arc<AtomicBool>,
     ) -> Result<Self, Error> {
         Ok(Self {
             client: client(url)?,
-            channel: format!("{CHANNELS}{installation}"),
+            channel: format!("{CHANNEL_PREFIX}{installation}"),
             node: crate::id::mint(),
-            near: Side::near(db),
+            local: WakeupSource::local(db),
             log: watch::Sender::new(0),
             ephemeral: watch::Sender::new(0),
-            carries: Arc::clone(carries),
-            is_gone: false,
+            is_linked: Arc::clone(is_linked),
+            is_failing: false,
             failures: 0,
         })
     }
 
-    /// Hears what the other nodes ring.
-    pub(super) fn listen(&self) -> Side {
-        Side {
-            log: self.log.subscribe(),
-            ephemeral: self.ephemeral.subscribe(),
-        }
+    /// The wake-ups of the other nodes.
+    pub(in crate::live) fn subscribe(&self) -> WakeupSource {
+        WakeupSource::new(self.log.subscribe(), self.ephemeral.subscribe())
     }
 
-    /// Carries rings both ways until the server stops, and comes back whenever Redis does.
+    /// Sends and receives wake-ups until the server stops. Reconnects after a failure.
     pub async fn run(mut self, shutdown: CancellationToken) {
         loop {
             let error = tokio::select! {
                 () = shutdown.cancelled() => return,
-                Err(error) = self.carry() => error,
+                Err(error) = self.connect() => error,
             };
-            self.carries.store(false, Ordering::Release);
-            if !self.is_gone {
-                self.is_gone = true;
-                tracing::warn!(%error, "Redis is away: events of other nodes come a second later");
+            self.is_linked.store(false, Ordering::Release);
+            if !self.is_failing {
+                self.is_failing = true;
+                tracing::warn!(%error, "Redis is unavailable: events of other nodes arrive up to a second later");
             }
-            let rest = (REST * 2_u32.saturating_pow(self.failures)).min(LONGEST_REST);
+            let delay = (MIN_DELAY * 2_u32.saturating_pow(self.failures)).min(MAX_DELAY);
             self.failures = self.failures.saturating_add(1).min(u32::BITS);
-            // Nodes that lost Redis at the same moment do not all come back at the same moment.
-            let rest = rest.mul_f64(rand::rng().random_range(0.5..1.0));
+            // Random, so that the nodes do not all reconnect at the same time.
+            let delay = delay.mul_f64(rand::rng().random_range(0.5..1.0));
             tokio::select! {
                 () = shutdown.cancelled() => return,
-                () = sleep(rest) => {}
+                () = sleep(delay) => {}
             }
         }
     }
 
     /// One connection, until it fails.
-    async fn carry(&mut self) -> Result<std::convert::Infallible, RedisError> {
-        // Bounded by the tasks of this process: rings of other nodes are coalesced by them.
+    async fn connect(&mut self) -> Result<std::convert::Infallible, RedisError> {
+        // Unbounded, but short: the loop below drains it, and wake-ups that it has read are coalesced.
         let (push, mut pushes) = mpsc::unbounded_channel();
         let config = config().set_push_sender(push);
         let connecting = self
@@ -116,25 +113,25 @@ impl Link {
             .get_multiplexed_async_connection_with_config(&config);
         let mut connection = connecting.await?;
         connection.subscribe(self.channel.as_str()).await?;
-        // What rang before is not told again, neither here nor to the others. And a Redis that lets us in but not
-        // ring is still away: it would be back, and away, with every ring.
+        // Wake-ups before the connection were lost in both directions, so each side reads once. This also finds out
+        // whether publishing is permitted; otherwise the link would be up and down with every wake-up.
         for wakeup in Wakeup::ALL {
-            self.heard(wakeup);
+            self.receive(wakeup);
             self.publish(&mut connection, wakeup).await?;
         }
         self.failures = 0;
-        self.carries.store(true, Ordering::Release);
-        if std::mem::take(&mut self.is_gone) {
-            tracing::info!("Redis is back");
+        self.is_linked.store(true, Ordering::Release);
+        if std::mem::take(&mut self.is_failing) {
+            tracing::info!("Redis is available again");
         }
-        let mut beat = interval(BEAT);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ping = interval(PING_INTERVAL);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                // Whatever is committed while this is on its way is one more ring, not many.
-                wakeup = self.near.notified() => self.publish(&mut connection, wakeup).await?,
-                Some(push) = pushes.recv() => self.pushed(push)?,
-                _ = beat.tick() => Cmd::new().arg("PING").exec_async(&mut connection).await?,
+                // Commits during the publication become one more wake-up.
+                wakeup = self.local.notified() => self.publish(&mut connection, wakeup).await?,
+                Some(push) = pushes.recv() => self.receive_push(push)?,
+                _ = ping.tick() => Cmd::new().arg("PING").exec_async(&mut connection).await?,
             }
         }
     }
@@ -154,34 +151,34 @@ impl Link {
         publish.exec_async(connection).await
     }
 
-    fn pushed(&self, push: PushInfo) -> Result<(), RedisError> {
+    fn receive_push(&self, push: PushInfo) -> Result<(), RedisError> {
         if push.kind == PushKind::Disconnection {
             return Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset).into());
         }
-        let Some(ring) = Msg::from_push_info(push) else {
+        let Some(message) = Msg::from_push_info(push) else {
             return Ok(());
         };
-        let text = String::from_utf8_lossy(ring.get_payload_bytes()).into_owned();
+        let text = String::from_utf8_lossy(message.get_payload_bytes()).into_owned();
         if text.starts_with(&self.node.simple().to_string()) {
             return Ok(());
         }
-        // A newer version may ring bells that this one does not have.
+        // A newer version may send letters that this one does not know.
         for (wakeup, _) in LETTERS.iter().filter(|(_, letter)| text.ends_with(letter)) {
-            self.heard(*wakeup);
+            self.receive(*wakeup);
         }
         Ok(())
     }
 
-    fn heard(&self, wakeup: Wakeup) {
-        let side = match wakeup {
+    fn receive(&self, wakeup: Wakeup) {
+        let sender = match wakeup {
             Wakeup::Log => &self.log,
             Wakeup::Ephemeral => &self.ephemeral,
         };
-        side.send_modify(|count| *count = count.wrapping_add(1));
+        sender.send_modify(|count| *count = count.wrapping_add(1));
     }
 }
 
-/// What is at this address, and how it answers: its name and version. Fails when we may not ring there.
+/// Connects to this URL and returns the name and version of the server. Fails when publishing is not permitted.
 pub async fn probe(url: &str) -> Result<String, Error> {
     let failed = |error: RedisError| Error::internal(error.to_string());
     let client = client(url)?;
@@ -191,9 +188,12 @@ pub async fn probe(url: &str) -> Result<String, Error> {
     let mut info = Cmd::new();
     info.arg("INFO").arg("server");
     let text: String = info.query_async(&mut connection).await.map_err(failed)?;
-    let mut ring = Cmd::new();
-    ring.arg("PUBLISH").arg(format!("{CHANNELS}doctor")).arg("");
-    ring.exec_async(&mut connection).await.map_err(failed)?;
+    let mut publish = Cmd::new();
+    publish
+        .arg("PUBLISH")
+        .arg(format!("{CHANNEL_PREFIX}doctor"))
+        .arg("");
+    publish.exec_async(&mut connection).await.map_err(failed)?;
     let value = |name: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));
         lines.find_map(|(key, value)| (key == name).then_some(value))
@@ -210,11 +210,11 @@ pub async fn probe(url: &str) -> Result<String, Error> {
 
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(PATIENCE))
-        .set_response_timeout(Some(PATIENCE))
+        .set_connection_timeout(Some(RESPONSE_TIMEOUT))
+        .set_response_timeout(Some(RESPONSE_TIMEOUT))
 }
 
-/// One connection for both directions needs the newer protocol: Redis has it since 6, Valkey always.
+/// RESP3 allows one connection for both directions. Redis supports it since version 6, every Valkey does.
 fn client(url: &str) -> Result<Client, Error> {
     let failed = |error: RedisError| Error::internal(error.to_string());
     let info = url.into_connection_info().map_err(failed)?;

@@ -1,4 +1,4 @@
-//! The one task of a node that reads the log.
+//! The task that reads the log and dispatches its events to the subscribers. There is one per node.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -15,16 +15,17 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
-    Shared,
+    state::HubState,
     subscribers::{Subscriber, Subscribers},
+    subscription::{Joined, Request},
 };
 use crate::{
     db::with_timeout,
     error::Error,
-    id::{ConversationId, UserId},
+    id::UserId,
     live::{
         bus::{Bus, Wakeup},
-        cursor::Cursor,
+        cursor::EventCursor,
         entry::{Entry, EntryCache},
         ephemeral::SeenEphemeral,
         log::Change,
@@ -34,40 +35,23 @@ use crate::{
     },
 };
 
-/// How often the log is looked at although the doorbell was not heard.
+/// How often the log is read without a wake-up.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often every watched session is looked up again.
+/// How often every watched session is checked.
 const SESSION_SWEEP: Duration = Duration::from_secs(30);
 /// Events read by one statement.
 const BATCH: usize = 500;
-/// Subscribers taken in by one statement.
-const JOINS: usize = 500;
+/// Subscribers added by one statement.
+const MAX_JOINS: usize = 500;
 
 /// How long the dispatcher waits for payloads to be rendered in advance.
 const PRERENDER_TIMEOUT: Duration = Duration::from_millis(50);
 /// Payloads that are rendered in advance of one batch.
 const MAX_PRERENDERS: usize = 64;
 
-/// What others ask of the reader.
-pub(super) enum Request {
-    /// Somebody wants to hear their streams.
-    Join(Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>),
-    /// A subscriber is gone.
-    Leave(u64),
-    /// Sessions are watched that nobody has looked up.
-    CheckSessions,
-}
-
-/// A subscriber's beginning.
-pub(super) struct Joined {
-    pub(super) id: u64,
-    pub(super) place: LogPosition,
-    pub(super) conversations: HashSet<ConversationId>,
-}
-
 type Joiner = (Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>);
 
-/// Who else hears of the profiles that changed.
+/// The streams that receive the changed profiles besides the users' own.
 async fn contacts(
     log: &dyn Log,
     entries: &[Entry],
@@ -83,8 +67,8 @@ async fn contacts(
     Ok(contacts)
 }
 
-/// The streams whose listeners hear an event: its own, for most.
-fn heard_on(entry: &Entry, contacts: &HashMap<UserId, BTreeSet<Uuid>>) -> Vec<Uuid> {
+/// The streams whose subscribers receive an event: for most events only its own.
+fn target_streams(entry: &Entry, contacts: &HashMap<UserId, BTreeSet<Uuid>>) -> Vec<Uuid> {
     let mut streams = vec![entry.stream];
     match &entry.change {
         Some(Change::UserChanged { user }) => {
@@ -103,14 +87,14 @@ fn heard_on(entry: &Entry, contacts: &HashMap<UserId, BTreeSet<Uuid>>) -> Vec<Uu
     streams
 }
 
-/// Reads the log from where it began to now, and on.
+/// Reads the log from the position at which the node started.
 pub(super) struct Dispatcher {
-    shared: Arc<Shared>,
+    hub: Arc<HubState>,
     inbox: mpsc::UnboundedReceiver<Request>,
     bus: Bus,
-    place: LogPosition,
+    position: LogPosition,
     subscribers: Subscribers,
-    recent: SeenEphemeral,
+    seen_ephemeral: SeenEphemeral,
     checks_ephemeral: bool,
     joiners: Vec<Joiner>,
     checks_sessions: bool,
@@ -120,27 +104,24 @@ pub(super) struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// A reader who has read everything up to now.
-    pub(super) async fn new(shared: &Arc<Shared>) -> Result<Self, Error> {
-        // Listen first: what rings while the end is looked up is then looked at.
-        let redis = shared
-            .redis_url
-            .as_deref()
-            .map(|url| (url, &shared.is_linked));
-        let (bus, link) = shared.backend.listen(redis).await?;
-        let place = shared.backend.end().await?;
-        let Some(inbox) = shared.take_inbox() else {
+    /// A dispatcher at the end of the log.
+    pub(super) async fn new(hub: &Arc<HubState>) -> Result<Self, Error> {
+        // Listen before the read, so that a commit during the next statement causes another read.
+        let redis = hub.redis_url.as_deref().map(|url| (url, &hub.is_linked));
+        let (bus, link) = hub.backend.listen(redis).await?;
+        let position = hub.backend.end().await?;
+        let Some(inbox) = hub.take_inbox() else {
             return Err(Error::internal("the log is already being read"));
         };
-        let (passing, passed) = mpsc::unbounded_channel();
-        let presence = shared.backend.presence(&shared.clock, passed);
-        let reader = Self {
-            shared: Arc::clone(shared),
+        let (signals, received) = mpsc::unbounded_channel();
+        let presence = hub.backend.presence(&hub.clock, received);
+        let dispatcher = Self {
+            hub: Arc::clone(hub),
             inbox,
             bus,
-            place,
-            subscribers: Subscribers::new(passing),
-            recent: SeenEphemeral::default(),
+            position,
+            subscribers: Subscribers::new(signals),
+            seen_ephemeral: SeenEphemeral::default(),
             checks_ephemeral: true,
             joiners: vec![],
             checks_sessions: false,
@@ -148,32 +129,32 @@ impl Dispatcher {
             pruned_at: None,
             is_failing: false,
         };
-        reader.publish();
+        dispatcher.publish();
         if let Some(presence) = presence {
-            shared.tasks.spawn(presence.run(shared.shutdown.clone()));
+            hub.tasks.spawn(presence.run(hub.shutdown.clone()));
         }
         if let Some(link) = link {
-            shared.tasks.spawn(link.run(shared.shutdown.clone()));
+            hub.tasks.spawn(link.run(hub.shutdown.clone()));
         }
-        Ok(reader)
+        Ok(dispatcher)
     }
 
-    /// Until the server stops. Subscriptions end with it.
+    /// Runs until the server stops. Subscriptions end with it.
     pub(super) async fn run(mut self) {
         let mut sweep = interval(SWEEP);
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let shutdown = self.shared.shutdown.clone();
+        let shutdown = self.hub.shutdown.clone();
         loop {
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => return,
-                // What other nodes changed may have rung nowhere. Before the bell: a busy log rings all the time.
-                _ = sweep.tick() => self.checks_ephemeral |= self.shared.backend.is_shared(),
-                Some(request) = self.inbox.recv() => self.hear(request),
+                // Wake-ups of other nodes may be lost. Before the bus, because a busy log wakes it up all the time.
+                _ = sweep.tick() => self.checks_ephemeral |= self.hub.backend.is_shared(),
+                Some(request) = self.inbox.recv() => self.receive(request),
                 wakeup = self.bus.notified() => self.checks_ephemeral |= wakeup == Wakeup::Ephemeral,
             }
             while let Ok(request) = self.inbox.try_recv() {
-                self.hear(request);
+                self.receive(request);
             }
             tokio::select! {
                 biased;
@@ -183,15 +164,15 @@ impl Dispatcher {
         }
     }
 
-    fn hear(&mut self, request: Request) {
+    fn receive(&mut self, request: Request) {
         match request {
-            Request::Join(subscriber, answer) => self.joiners.push((subscriber, answer)),
+            Request::Join(subscriber, reply) => self.joiners.push((subscriber, reply)),
             Request::Leave(id) => self.subscribers.remove(id),
             Request::CheckSessions => self.checks_sessions = true,
         }
     }
 
-    /// Says once that reading fails, and once that it works again.
+    /// Logs the first failure of a series, and the first success after it.
     fn report(&mut self, outcome: Result<(), Error>) {
         match outcome {
             Ok(()) if self.is_failing => tracing::info!("the event log can be read again"),
@@ -201,9 +182,9 @@ impl Dispatcher {
                     tracing::error!(%error, "the event log cannot be read; trying again");
                 }
                 self.is_failing = true;
-                for (_, answer) in self.joiners.drain(..) {
-                    // Nobody waits for it any more when this fails.
-                    let _ = answer.send(Err(error.clone()));
+                for (_, reply) in self.joiners.drain(..) {
+                    // Fails only when the subscriber no longer waits.
+                    let _ = reply.send(Err(error.clone()));
                 }
                 return;
             }
@@ -216,15 +197,15 @@ impl Dispatcher {
             self.advance(None).await?;
         }
         while !self.joiners.is_empty() {
-            self.take_in().await?;
+            self.admit().await?;
         }
         self.publish();
         self.check_ephemeral().await?;
         let is_due = self.sessions_checked_at.elapsed() >= SESSION_SWEEP;
         if is_due || self.checks_sessions {
-            let shared = &self.shared;
-            let now = shared.clock.now();
-            with_timeout(shared.sessions.check(&*shared.backend, now, is_due)).await?;
+            let hub = &self.hub;
+            let now = hub.clock.now();
+            with_timeout(hub.sessions.check(&*hub.backend, now, is_due)).await?;
             self.checks_sessions = false;
             if is_due {
                 self.sessions_checked_at = Instant::now();
@@ -234,33 +215,33 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Reads and dispatches up to `until`, or up to now.
+    /// Reads and dispatches the events up to `until`, or to the end of the log.
     async fn advance(&mut self, until: Option<&LogPosition>) -> Result<(), Error> {
         loop {
-            let log: &dyn Log = &*self.shared.backend;
-            let reading = log_reader::after(log, &self.place, until, Scope::Everything, BATCH);
+            let log: &dyn Log = &*self.hub.backend;
+            let reading = log_reader::after(log, &self.position, until, Scope::Everything, BATCH);
             let batch = with_timeout(reading).await?;
             let contacts = contacts(log, &batch.entries).await?;
             let with_streams = |entry| {
-                let streams = heard_on(&entry, &contacts);
+                let streams = target_streams(&entry, &contacts);
                 (Arc::new(entry), streams)
             };
             let entries: Vec<_> = batch.entries.into_iter().map(with_streams).collect();
             self.prerender(&entries).await;
-            // From here on nothing fails: what was read is handed on.
-            self.place = batch.place;
+            // Nothing below can fail: every event that was read is dispatched.
+            self.position = batch.position;
             for (entry, streams) in entries {
                 match entry.change {
                     Some(Change::SessionEnded { session, reason }) => {
-                        self.shared.backend.note_session_endings();
-                        self.shared.sessions.end(session, reason);
+                        self.hub.backend.note_session_endings();
+                        self.hub.sessions.end(session, reason);
                     }
                     Some(
                         Change::ConversationLeft { .. }
                         | Change::MessageDeleted { .. }
                         | Change::UserChanged { .. },
                     ) => {
-                        self.shared.payload_cache.bump_access_epoch();
+                        self.hub.payload_cache.bump_access_epoch();
                     }
                     _ => {}
                 }
@@ -272,8 +253,8 @@ impl Dispatcher {
         }
     }
 
-    /// Renders the payloads that many subscribers share, so that these are not woken up only to wait for one. What is not
-    /// rendered in time, the first subscriber renders.
+    /// Renders the payloads that many subscribers share, so that these are not woken up only to wait for one. What is
+    /// not rendered in time, the first subscriber renders.
     async fn prerender(&self, entries: &[(Arc<Entry>, Vec<Uuid>)]) {
         let of = |(entry, streams): &(_, Vec<_>)| self.subscribers.prerenders(entry, streams);
         let renders: Vec<_> = entries.iter().flat_map(of).take(MAX_PRERENDERS).collect();
@@ -283,17 +264,18 @@ impl Dispatcher {
         }
     }
 
-    /// Tells those who listen now what is not kept.
+    /// Dispatches new ephemeral events to the current subscribers.
     async fn check_ephemeral(&mut self) -> Result<(), Error> {
         if !self.checks_ephemeral {
             return Ok(());
         }
         let mut found = vec![];
         if !self.subscribers.is_empty() {
-            let now = self.shared.clock.now();
-            found = with_timeout(self.shared.backend.ephemeral(&mut self.recent, now)).await?;
+            let now = self.hub.clock.now();
+            let loading = self.hub.backend.ephemeral(&mut self.seen_ephemeral, now);
+            found = with_timeout(loading).await?;
         }
-        // Not before: what could not be looked at is looked at again.
+        // Only after the statement has succeeded: a failed check is repeated.
         self.checks_ephemeral = false;
         for ephemeral in found {
             let entry = Entry {
@@ -301,7 +283,7 @@ impl Dispatcher {
                 number: 0,
                 at: ephemeral.at,
                 change: Some(ephemeral.change),
-                position: self.place.clone(),
+                position: self.position.clone(),
                 cache: EntryCache::default(),
             };
             self.subscribers
@@ -310,21 +292,17 @@ impl Dispatcher {
         Ok(())
     }
 
-    /// Takes subscribers in at the place at which their memberships are true, so that from there on
-    /// the events themselves keep them true.
-    async fn take_in(&mut self) -> Result<(), Error> {
-        let count = self.joiners.len().min(JOINS);
-        let mut people: Vec<_> = self
-            .joiners
-            .iter()
-            .take(count)
-            .map(|(s, _)| s.user)
-            .collect();
-        people.sort_unstable();
-        people.dedup();
-        let (memberships, place) = with_timeout(self.shared.backend.memberships(&people)).await?;
-        self.advance(Some(&place)).await?;
-        for (subscriber, answer) in self.joiners.drain(..count) {
+    /// Adds waiting subscribers at the position at which their memberships were read. From there on the events
+    /// themselves keep the memberships current.
+    async fn admit(&mut self) -> Result<(), Error> {
+        let count = self.joiners.len().min(MAX_JOINS);
+        let joiners = self.joiners.iter().take(count);
+        let mut users: Vec<_> = joiners.map(|(subscriber, _)| subscriber.user).collect();
+        users.sort_unstable();
+        users.dedup();
+        let (memberships, position) = with_timeout(self.hub.backend.memberships(&users)).await?;
+        self.advance(Some(&position)).await?;
+        for (subscriber, reply) in self.joiners.drain(..count) {
             let user = subscriber.user;
             let first = memberships.partition_point(|(member, _)| *member < user);
             let conversations: HashSet<_> = memberships
@@ -338,39 +316,41 @@ impl Dispatcher {
                 .add(*subscriber, conversations.iter().copied());
             let joined = Joined {
                 id,
-                place: place.clone(),
+                position: position.clone(),
                 conversations,
             };
-            if answer.send(Ok(joined)).is_err() {
+            if reply.send(Ok(joined)).is_err() {
                 self.subscribers.remove(id);
             }
         }
         Ok(())
     }
 
-    /// Forgets old events from time to time, beside the reading.
+    /// Deletes old events from time to time, in a separate task.
     fn prune(&mut self) {
         if self
             .pruned_at
-            .is_some_and(|at| at.elapsed() < retention::EVERY)
+            .is_some_and(|at| at.elapsed() < retention::INTERVAL)
         {
             return;
         }
         self.pruned_at = Some(Instant::now());
-        let shared = Arc::clone(&self.shared);
-        self.shared.tasks.spawn(async move {
-            let now = shared.clock.now();
-            match shared.backend.prune(shared.retention, now).await {
+        let hub = Arc::clone(&self.hub);
+        self.hub.tasks.spawn(async move {
+            let now = hub.clock.now();
+            match hub.backend.prune(hub.retention, now).await {
                 Ok(0) => {}
-                Ok(events) => tracing::info!(events, "forgot events that are too old to replay"),
-                Err(error) => tracing::warn!(%error, "old events could not be forgotten"),
+                Ok(events) => tracing::info!(events, "deleted events that are too old to replay"),
+                Err(error) => tracing::warn!(%error, "old events could not be deleted"),
             }
         });
     }
 
     fn publish(&self) {
-        let at = self.shared.clock.now();
-        let place = self.place.clone();
-        self.shared.reached.send_replace(Some(Cursor { place, at }));
+        let at = self.hub.clock.now();
+        let position = self.position.clone();
+        self.hub
+            .reached
+            .send_replace(Some(EventCursor { position, at }));
     }
 }

@@ -1,4 +1,4 @@
-//! Sessions that something on this node depends on, and the news that one of them is over.
+//! The sessions that streams and sockets of this node depend on, and the notification that one has ended.
 
 use std::{
     collections::HashMap,
@@ -18,26 +18,26 @@ use crate::{
 /// Sessions looked up by one statement.
 const CHUNK: usize = 500;
 
-/// Tells when one session is over. Cheap to clone.
+/// Watches for the end of one session. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct SessionWatch {
-    news: watch::Receiver<Option<EndReason>>,
+    end: watch::Receiver<Option<EndReason>>,
 }
 
 impl SessionWatch {
-    /// Why it is over, if it is.
+    /// Why the session ended, if it has.
     #[must_use]
     pub fn has_ended(&self) -> Option<EndReason> {
-        *self.news.borrow()
+        *self.end.borrow()
     }
 
-    /// Ends when the session does, and says why.
+    /// Waits for the end of the session and returns the reason.
     pub async fn ended(&mut self) -> EndReason {
-        let news = self.news.wait_for(Option::is_some).await;
-        let reason = news.ok().and_then(|reason| *reason);
+        let end = self.end.wait_for(Option::is_some).await;
+        let reason = end.ok().and_then(|reason| *reason);
         match reason {
             Some(reason) => reason,
-            // The hub is gone, and with it the process: that is for others to tell.
+            // The hub was dropped, because the process stops; the session continues.
             None => std::future::pending().await,
         }
     }
@@ -45,7 +45,7 @@ impl SessionWatch {
 
 #[derive(Debug)]
 struct Watched {
-    news: watch::Sender<Option<EndReason>>,
+    end: watch::Sender<Option<EndReason>>,
     is_new: bool,
 }
 
@@ -57,23 +57,23 @@ impl Sessions {
     pub(super) fn watch(&self, session: SessionId) -> SessionWatch {
         let mut all = self.lock();
         let watched = all.entry(session).or_insert_with(|| Watched {
-            news: watch::Sender::new(None),
+            end: watch::Sender::new(None),
             is_new: true,
         });
         SessionWatch {
-            news: watched.news.subscribe(),
+            end: watched.end.subscribe(),
         }
     }
 
-    /// Tells whoever watches it.
+    /// Notifies the watchers of the session.
     pub(super) fn end(&self, session: SessionId, reason: EndReason) {
         if let Some(watched) = self.lock().remove(&session) {
-            watched.news.send_replace(Some(reason));
+            watched.end.send_replace(Some(reason));
         }
     }
 
-    /// Looks up the sessions nobody has looked up yet, or all of them: some end without a word, by
-    /// time, or before the watch began.
+    /// Looks up the sessions that were never looked up, or all of them. A session that expires, or that ended before it
+    /// was watched, causes no event.
     pub(super) async fn check(
         &self,
         backend: &dyn HubBackend,
@@ -100,7 +100,7 @@ impl Sessions {
 
     fn to_check(&self, all: bool) -> Vec<SessionId> {
         let mut watched = self.lock();
-        watched.retain(|_, watched| watched.news.receiver_count() > 0);
+        watched.retain(|_, watched| watched.end.receiver_count() > 0);
         watched
             .iter()
             .filter(|(_, watched)| all || watched.is_new)

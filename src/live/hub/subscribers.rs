@@ -1,4 +1,4 @@
-//! Who on this node hears which streams. Owned by the reader; knows no database.
+//! The subscribers of this node by stream. The dispatcher owns them; nothing here uses a database.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -22,32 +22,32 @@ use crate::{
     },
 };
 
-/// Events that may wait for one subscriber. Whoever falls further behind is let go and resumes from
-/// the log, so that nobody's slowness is kept in our memory.
+/// Events that may wait in the queue of one subscriber. A subscriber that falls further behind is removed and resumes
+/// from the log, which bounds the memory of slow clients.
 pub(super) const QUEUE: usize = 256;
 
 /// Subscribers with the same share key from which on a payload is rendered before they are woken up. Fewer receive the
 /// event sooner when nothing waits for the rendering.
 const PRERENDER_MIN: usize = 16;
 
-/// What a subscriber wants of the hub.
+/// What a subscriber receives.
 #[derive(Debug, Default)]
 pub struct SubscribeOptions {
-    /// Which conversations to hear; none for all.
+    /// Only events of these conversations; none for all.
     pub only: Option<HashSet<ConversationId>>,
-    /// Which changes; none for all.
+    /// Only these changes; none for all.
     pub changes: Option<ChangeFilter>,
     /// Renders payloads that many subscribers share before they are woken up.
     pub prerender: Option<Prerender>,
 }
 
-/// Which changes a subscriber wants to hear, beside those of their own memberships and sessions: nobody else is woken
-/// for the others.
+/// The changes that a subscriber receives, besides those of their own memberships and sessions. Other changes do not
+/// wake up the subscriber.
 #[derive(Clone)]
 pub struct ChangeFilter(Arc<dyn Fn(&Change) -> bool + Send + Sync>);
 
 impl ChangeFilter {
-    /// Those of which this is true.
+    /// The changes for which the function returns true.
     pub fn new(wants: impl Fn(&Change) -> bool + Send + Sync + 'static) -> Self {
         Self(Arc::new(wants))
     }
@@ -90,7 +90,7 @@ pub(super) struct Subscriber {
     pub(super) user: UserId,
     pub(super) options: SubscribeOptions,
     pub(super) queue: mpsc::Sender<Arc<Entry>>,
-    /// Set when the subscriber was let go because it fell behind.
+    /// Set when the subscriber was removed because it fell behind.
     pub(super) is_behind: Arc<AtomicBool>,
 }
 
@@ -107,7 +107,7 @@ impl Subscriber {
                 ),
             ) => true,
             (Some(ChangeFilter(wants)), Some(change)) => wants(change),
-            // Nobody here knows how to tell of it.
+            // A change of an unknown kind cannot be delivered.
             (Some(_), None) => false,
         }
     }
@@ -116,43 +116,41 @@ impl Subscriber {
 /// The subscribers of this node.
 #[derive(Debug)]
 pub(super) struct Subscribers {
-    /// Told when somebody's first subscriber comes and their last one goes.
-    passing: mpsc::UnboundedSender<PresenceSignal>,
-    last: u64,
+    /// Receives a signal when a user's first subscriber is added and when the last one is removed.
+    presence: mpsc::UnboundedSender<PresenceSignal>,
+    last_id: u64,
     all: HashMap<u64, (Subscriber, HashSet<Uuid>)>,
     by_stream: HashMap<Uuid, BTreeSet<u64>>,
 }
 
 impl Subscribers {
-    /// Nobody yet.
-    pub(super) fn new(passing: mpsc::UnboundedSender<PresenceSignal>) -> Self {
+    pub(super) fn new(presence: mpsc::UnboundedSender<PresenceSignal>) -> Self {
         Self {
-            passing,
-            last: 0,
+            presence,
+            last_id: 0,
             all: HashMap::new(),
             by_stream: HashMap::new(),
         }
     }
 
-    /// Whether nobody listens.
     pub(super) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Adds a subscriber, who takes part in these conversations at this moment.
+    /// Adds a subscriber whose user is currently a member of these conversations. Returns its id.
     pub(super) fn add(
         &mut self,
         subscriber: Subscriber,
         conversations: impl IntoIterator<Item = ConversationId>,
     ) -> u64 {
-        self.last += 1;
-        let id = self.last;
+        self.last_id += 1;
+        let id = self.last_id;
         let user = subscriber.user;
         if !self.by_stream.contains_key(&user.0) {
-            self.passes(user, true);
+            self.signal_presence(user, true);
         }
         self.all.insert(id, (subscriber, HashSet::new()));
-        self.listen(id, user.0);
+        self.add_to_stream(id, user.0);
         for conversation in conversations {
             self.join(id, conversation);
         }
@@ -164,33 +162,33 @@ impl Subscribers {
             return;
         };
         for stream in streams {
-            self.forget(id, stream);
+            self.remove_from_stream(id, stream);
         }
         if !self.by_stream.contains_key(&subscriber.user.0) {
-            self.passes(subscriber.user, false);
+            self.signal_presence(subscriber.user, false);
         }
     }
 
-    fn passes(&self, user: UserId, is_here: bool) {
-        // Nobody keeps the list any more when the server stops.
-        let _ = self.passing.send((user, is_here));
+    fn signal_presence(&self, user: UserId, is_connected: bool) {
+        // Fails only when the server stops.
+        let _ = self.presence.send((user, is_connected));
     }
 
-    /// Hands something fleeting to whoever hears one of these streams, once. Those who lag miss it.
+    /// Queues an ephemeral event once for each subscriber of one of these streams, unless their queue is half full.
     pub(super) fn dispatch_ephemeral(&mut self, entry: Entry, streams: &[Uuid]) {
-        let listeners: BTreeSet<u64> = streams
+        let ids: BTreeSet<u64> = streams
             .iter()
             .filter_map(|stream| self.by_stream.get(stream))
             .flatten()
             .copied()
             .collect();
         let entry = Arc::new(entry);
-        for id in listeners {
+        for id in ids {
             if let Some((subscriber, _)) = self.all.get(&id)
                 && subscriber.wants(&entry)
                 && subscriber.queue.capacity() > QUEUE / 2
             {
-                // Closed ones are removed by the next event that counts.
+                // A closed queue is removed by the next logged event.
                 let _ = subscriber.queue.try_send(Arc::clone(&entry));
             }
         }
@@ -225,20 +223,20 @@ impl Subscribers {
             .collect()
     }
 
-    /// Hands an event to everybody who hears one of these streams, once, and follows those who join and leave.
+    /// Queues an event once for each subscriber of one of these streams, and applies it to their memberships.
     pub(super) fn dispatch(&mut self, entry: &Arc<Entry>, streams: &[Uuid]) {
-        let heard = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
-        let mut listeners: Vec<u64> = streams.iter().flat_map(heard).collect();
+        let of_stream = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
+        let mut ids: Vec<u64> = streams.iter().flat_map(of_stream).collect();
         if streams.len() > 1 {
-            listeners.sort_unstable();
-            listeners.dedup();
+            ids.sort_unstable();
+            ids.dedup();
         }
-        for id in listeners {
-            self.hand(id, entry);
+        for id in ids {
+            self.queue(id, entry);
         }
     }
 
-    fn hand(&mut self, id: u64, entry: &Arc<Entry>) {
+    fn queue(&mut self, id: u64, entry: &Arc<Entry>) {
         let Some((subscriber, _)) = self.all.get(&id) else {
             return;
         };
@@ -262,7 +260,7 @@ impl Subscribers {
                 if let Some((_, streams)) = self.all.get_mut(&id) {
                     streams.remove(&conversation.0);
                 }
-                self.forget(id, conversation.0);
+                self.remove_from_stream(id, conversation.0);
             }
             _ => {}
         }
@@ -274,21 +272,21 @@ impl Subscribers {
             only.is_none_or(|only| only.contains(&conversation))
         });
         if wants {
-            self.listen(id, conversation.0);
+            self.add_to_stream(id, conversation.0);
         }
     }
 
-    fn listen(&mut self, id: u64, stream: Uuid) {
+    fn add_to_stream(&mut self, id: u64, stream: Uuid) {
         if let Some((_, streams)) = self.all.get_mut(&id) {
             streams.insert(stream);
             self.by_stream.entry(stream).or_default().insert(id);
         }
     }
 
-    fn forget(&mut self, id: u64, stream: Uuid) {
-        if let Some(listeners) = self.by_stream.get_mut(&stream) {
-            listeners.remove(&id);
-            if listeners.is_empty() {
+    fn remove_from_stream(&mut self, id: u64, stream: Uuid) {
+        if let Some(ids) = self.by_stream.get_mut(&stream) {
+            ids.remove(&id);
+            if ids.is_empty() {
                 self.by_stream.remove(&stream);
             }
         }

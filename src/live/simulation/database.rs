@@ -1,4 +1,4 @@
-//! A simulated database: transactions, locks, snapshots and rows, as SQLite and PostgreSQL have them.
+//! The simulated database: transactions, locks, snapshots and rows, with the semantics of SQLite or PostgreSQL.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,25 +14,25 @@ use crate::{
     },
 };
 
-/// Which database is simulated.
+/// The simulated database system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One writer, who commits in the order of positions.
+    /// One writer, which commits in the order of row numbers.
     Sqlite,
-    /// Writers take positions when they write and commit when they like.
+    /// Writers take row numbers when they write, and commit in any order.
     Postgres,
 }
 
-/// A transaction that is open.
+/// An open transaction.
 #[derive(Debug)]
 pub(super) struct Tx {
     xid: u64,
     rows: Vec<Stored>,
-    /// Who joins (true) and leaves.
+    /// The users who join (true) or leave (false).
     pub(super) memberships: Vec<(UserId, ConversationId, bool)>,
 }
 
-/// A row of the log, with what only statements see of it.
+/// A row of the log, with its transaction and its decoded change.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     pub(super) xid: u64,
@@ -46,7 +46,7 @@ pub(super) struct Database {
     last_position: i64,
     visible_position: i64,
     next_xid: u64,
-    /// The highest that has ended: what a snapshot counts from is not the next to begin.
+    /// The highest transaction that has ended, from which a snapshot derives its `xmax`.
     ended_xid: u64,
     running: BTreeSet<u64>,
     locks: BTreeMap<Uuid, u64>,
@@ -71,7 +71,7 @@ impl Database {
         }
     }
 
-    /// A transaction that will write; none yet while SQLite's one writer is another.
+    /// Begins a transaction that writes. None on SQLite while another one is open.
     pub(super) fn begin(&mut self) -> Option<Tx> {
         if self.kind == Kind::Sqlite && !self.running.is_empty() {
             return None;
@@ -86,7 +86,7 @@ impl Database {
         })
     }
 
-    /// Takes a stream's row lock, if nobody else has it.
+    /// Takes the row lock of a stream. False while another transaction holds it.
     pub(super) fn lock(&mut self, tx: &Tx, stream: Stream) -> bool {
         *self.locks.entry(stream.id()).or_insert(tx.xid) == tx.xid
     }
@@ -107,7 +107,7 @@ impl Database {
         });
     }
 
-    /// Ends a transaction, and returns what everybody can see from now on.
+    /// Commits a transaction and returns its rows, which are visible from now on.
     pub(super) fn commit(&mut self, tx: Tx) -> Vec<Stored> {
         self.end(tx.xid);
         self.visible_position = self.last_position;
@@ -126,7 +126,7 @@ impl Database {
         tx.rows
     }
 
-    /// Ends a transaction as if it had not been. PostgreSQL's positions stay taken.
+    /// Rolls a transaction back. On PostgreSQL its row numbers are not reused.
     pub(super) fn roll_back(&mut self, tx: &Tx) {
         self.end(tx.xid);
         if self.kind == Kind::Sqlite {
@@ -152,7 +152,7 @@ impl Database {
         u64::try_from(count - self.rows.len()).unwrap()
     }
 
-    /// What `pg_current_snapshot()` would say.
+    /// The result of `pg_current_snapshot()`.
     fn snapshot(&self) -> String {
         let xmax = self.ended_xid + 1;
         let running: Vec<_> = self.running.range(..xmax).collect();
@@ -171,25 +171,25 @@ impl Database {
         }
     }
 
-    pub(super) fn memberships(&self, people: &[UserId]) -> Vec<(UserId, ConversationId)> {
+    pub(super) fn memberships(&self, users: &[UserId]) -> Vec<(UserId, ConversationId)> {
         let all = self.participants.iter().copied();
-        all.filter(|(user, _)| people.contains(user)).collect()
+        all.filter(|(user, _)| users.contains(user)).collect()
     }
 
     pub(super) fn contacts(&self, user: UserId) -> BTreeSet<Uuid> {
         let all = self.participants.iter();
-        all.filter(|(_, theirs)| self.participants.contains(&(user, *theirs)))
+        all.filter(|(_, conversation)| self.participants.contains(&(user, *conversation)))
             .map(|(other, _)| other.0)
             .collect()
     }
 
     pub(super) fn between(&self, from: i64, until: i64, scope: Scope, limit: usize) -> Vec<Row> {
-        let after = from.saturating_add(1);
-        if after > until {
+        let first = from.saturating_add(1);
+        if first > until {
             return vec![];
         }
-        let rows = self.rows.range(after..=until).map(|(_, stored)| stored);
-        self.narrowed(rows, scope, limit)
+        let rows = self.rows.range(first..=until).map(|(_, stored)| stored);
+        self.select(rows, scope, limit)
     }
 
     /// The rows, and the snapshot that sees them.
@@ -197,43 +197,46 @@ impl Database {
         &self,
         seen: &Snapshot,
         until: Option<&Snapshot>,
-        position: i64,
+        after: i64,
         scope: Scope,
         limit: usize,
     ) -> (String, Vec<Row>) {
         let text = until.map_or_else(|| self.snapshot(), Snapshot::to_sql);
-        let (seen, until) = (Sight::of(&seen.to_sql()), Sight::of(&text));
-        let then = seen
+        let seen = VisibleTransactions::of(&seen.to_sql());
+        let until = VisibleTransactions::of(&text);
+        let earlier = seen
             .running
             .iter()
             .filter_map(|xid| self.by_xid.get_key_value(xid));
         let later = self.by_xid.range(seen.xmax..);
-        let mut positions: Vec<_> = then
+        let mut positions: Vec<_> = earlier
             .chain(later)
-            .filter(|(xid, _)| until.sees(**xid))
+            .filter(|(xid, _)| until.contains(**xid))
             .flat_map(|(_, positions)| positions)
-            .filter(|at| **at > position)
+            .filter(|position| **position > after)
             .collect();
         positions.sort_unstable();
-        let rows = positions.into_iter().filter_map(|at| self.rows.get(at));
-        (text, self.narrowed(rows, scope, limit))
+        let rows = positions
+            .into_iter()
+            .filter_map(|position| self.rows.get(position));
+        (text, self.select(rows, scope, limit))
     }
 
-    fn narrowed<'a>(
+    fn select<'a>(
         &self,
         rows: impl Iterator<Item = &'a Stored>,
         scope: Scope,
         limit: usize,
     ) -> Vec<Row> {
         let contacts = match scope {
-            Scope::Heard(user) => self.contacts(user),
+            Scope::Subscribed(user) => self.contacts(user),
             _ => BTreeSet::new(),
         };
-        let is_wanted = |stored: &&Stored| {
+        let is_in_scope = |stored: &&Stored| {
             let stream = stored.row.stream_id;
             match scope {
                 Scope::Everything => true,
-                Scope::Heard(user) => {
+                Scope::Subscribed(user) => {
                     stream == user.0
                         || self.participants.contains(&(user, ConversationId(stream)))
                         || (matches!(
@@ -250,19 +253,19 @@ impl Database {
                 }
             }
         };
-        let rows = rows.filter(is_wanted).take(limit);
+        let rows = rows.filter(is_in_scope).take(limit);
         rows.map(|stored| stored.row.clone()).collect()
     }
 }
 
-/// What a snapshot sees, read from PostgreSQL's own form of it.
-pub(super) struct Sight {
+/// The transactions that are visible in a snapshot, parsed independently of the code under test.
+pub(super) struct VisibleTransactions {
     xmin: u64,
     xmax: u64,
     running: Vec<u64>,
 }
 
-impl Sight {
+impl VisibleTransactions {
     pub(super) fn of(text: &str) -> Self {
         let parts: Vec<_> = text.split(':').collect();
         let running = parts[2].split(',').filter(|xid| !xid.is_empty());
@@ -273,8 +276,8 @@ impl Sight {
         }
     }
 
-    /// What `pg_visible_in_snapshot` would say.
-    pub(super) fn sees(&self, xid: u64) -> bool {
+    /// The result of `pg_visible_in_snapshot`.
+    pub(super) fn contains(&self, xid: u64) -> bool {
         xid < self.xmin || (xid < self.xmax && !self.running.contains(&xid))
     }
 }

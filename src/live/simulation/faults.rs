@@ -1,4 +1,5 @@
-//! What breaks: nodes are killed, databases and Redis go away. And the days: storm, calm, night.
+//! Injects faults (killed nodes, unavailable databases, lost connections to Redis) and switches between the phases of a
+//! history.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,21 +9,21 @@ use super::{
     database::Kind,
     harness::{Harness, Phase},
     network::kill,
-    workload::says_last_words,
+    workload::write_final_messages,
 };
 
-/// Steps from one calm to the next.
-const STORM: usize = 2500;
-/// Whoever is away or slow is back by then.
-const REST: Duration = Duration::from_secs(15);
-/// Without any bell everybody has heard everything within this time: a sweep, and some statements.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// Steps from one check to the next.
+const STEPS_PER_CHECK: usize = 2500;
+/// Time in which every disconnected or slow client catches up.
+const SETTLE_TIME: Duration = Duration::from_secs(15);
+/// Time in which every client receives an event without a wake-up: a sweep and some statements.
+const DELIVERY_TIME: Duration = Duration::from_secs(2);
 
-/// Breaks things as long as it storms.
-pub(super) async fn breaks(harness: Arc<Harness>) {
+/// Injects faults in the active phase.
+pub(super) async fn inject(harness: Arc<Harness>) {
     loop {
         harness.pause(100..2500).await;
-        if harness.phase() != Phase::Storm {
+        if harness.phase() != Phase::Active {
             continue;
         }
         let (number, _) = harness.some_node();
@@ -38,83 +39,86 @@ pub(super) async fn breaks(harness: Arc<Harness>) {
             3..6 => {
                 harness.step(
                     "a fault",
-                    format_args!("cuts node {number} from the database"),
+                    format_args!("disconnects node {number} from the database"),
                 );
                 harness.state().nodes[number].fails_until = until;
             }
             6 => {
-                harness.step("a fault", format_args!("takes the database away"));
+                harness.step("a fault", format_args!("stops the database"));
                 for node in &mut harness.state().nodes {
                     node.fails_until = until;
                 }
             }
             _ => {
-                harness.step("a fault", format_args!("cuts node {number} from Redis"));
-                harness.state().nodes[number].cut_until = until;
+                harness.step(
+                    "a fault",
+                    format_args!("disconnects node {number} from Redis"),
+                );
+                harness.state().nodes[number].unlinked_until = until;
             }
         }
     }
 }
 
-/// Lets the days pass until there were so many steps, and looks at everybody whenever all is calm.
-pub(super) async fn passes(harness: &Arc<Harness>, steps: usize) -> Result<(), String> {
-    let mut next = STORM;
+/// Runs the phases until there were so many steps, and checks all clients in each quiet phase.
+pub(super) async fn run_phases(harness: &Arc<Harness>, steps: usize) -> Result<(), String> {
+    let mut next = STEPS_PER_CHECK;
     loop {
         while harness.state().steps < next {
             sleep(Duration::from_millis(50)).await;
-            fair(harness)?;
+            check_failure(harness)?;
         }
-        is_calm(harness).await?;
+        check_quiet(harness).await?;
         if harness.state().steps >= steps {
             return Ok(());
         }
-        next = harness.state().steps + STORM;
+        next = harness.state().steps + STEPS_PER_CHECK;
         if harness.once_in(2) {
-            night_falls(harness).await;
+            stay_idle(harness).await;
         }
-        fair(harness)?;
-        harness.state().phase = Phase::Storm;
+        check_failure(harness)?;
+        harness.state().phase = Phase::Active;
     }
 }
 
-fn fair(harness: &Harness) -> Result<(), String> {
+fn check_failure(harness: &Harness) -> Result<(), String> {
     harness.failure().map_or(Ok(()), Err)
 }
 
-/// When nothing happens any more, nobody lacks anything.
-async fn is_calm(harness: &Arc<Harness>) -> Result<(), String> {
-    harness.step("the weather", format_args!("is calm"));
-    harness.state().phase = Phase::Calm;
+/// When all writes and faults have ended, every client has received everything.
+async fn check_quiet(harness: &Arc<Harness>) -> Result<(), String> {
+    harness.step("the phase", format_args!("becomes quiet"));
+    harness.state().phase = Phase::Quiet;
     while !harness.state().database.is_quiet() {
         sleep(Duration::from_millis(50)).await;
-        fair(harness)?;
+        check_failure(harness)?;
     }
     for node in &mut harness.state().nodes {
         node.fails_until = Duration::ZERO;
-        node.cut_until = Duration::ZERO;
+        node.unlinked_until = Duration::ZERO;
     }
-    sleep(REST).await;
-    says_last_words(harness).await;
-    sleep(PATIENCE).await;
-    fair(harness)?;
-    let outcome = harness.state().is_kept();
-    if let Err((who, what)) = outcome {
-        harness.fails(&who, &what);
+    sleep(SETTLE_TIME).await;
+    write_final_messages(harness).await;
+    sleep(DELIVERY_TIME).await;
+    check_failure(harness)?;
+    let outcome = harness.state().check_clients();
+    if let Err((client, problem)) = outcome {
+        harness.fail(&client, &problem);
     }
-    fair(harness)
+    check_failure(harness)
 }
 
-/// Some go away, and much time passes at once.
-async fn night_falls(harness: &Arc<Harness>) {
-    harness.step("the weather", format_args!("is night"));
-    harness.state().phase = Phase::Night;
+/// Clients disconnect, and hours pass.
+async fn stay_idle(harness: &Arc<Harness>) {
+    harness.step("the phase", format_args!("becomes idle"));
+    harness.state().phase = Phase::Idle;
     sleep(Duration::from_secs(8)).await;
     let minutes = u64::try_from(harness.number(15..200)).unwrap();
     advance(Duration::from_mins(minutes)).await;
     sleep(Duration::from_secs(2)).await;
 }
 
-/// SQLite belongs to one process.
+/// The number of nodes. Only one process can use a SQLite database.
 pub(super) fn nodes(kind: Kind) -> usize {
     match kind {
         Kind::Sqlite => 1,

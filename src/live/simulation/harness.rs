@@ -1,5 +1,5 @@
-//! The world: one seed behind everything that happens by chance, a clock that moves only when nobody can act, and
-//! the steps that were taken.
+//! The shared state of a simulation: the random numbers of one seed, a clock that advances only when no task can run,
+//! and a trace of the steps.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,8 +17,8 @@ use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use super::{
+    client::ClientState,
     database::{Database, Kind, Stored, Tx},
-    listener::Listener,
     network::Node,
     oracle::Oracle,
 };
@@ -28,27 +28,27 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// Steps told when a simulation fails.
-const LAST: usize = 80;
+/// Steps that are printed when a simulation fails.
+const TRACE_LENGTH: usize = 80;
 
-/// What the weather is like.
+/// A phase of a history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// People write, come and go, and things break.
-    Storm,
-    /// What was begun is ended, and nothing breaks any more but doorbells.
-    Calm,
-    /// Some go away for long.
-    Night,
+    /// Writers write, clients connect and disconnect, and faults are injected.
+    Active,
+    /// Open transactions end, and there are no faults except lost wake-ups.
+    Quiet,
+    /// Clients that disconnect stay away for hours.
+    Idle,
 }
 
-/// A seeded world.
+/// A simulation.
 #[derive(Debug)]
 pub(super) struct Harness {
     pub(super) kind: Kind,
     pub(super) clock: Clock,
     pub(super) keys: Keys,
-    pub(super) people: Vec<(&'static str, UserId)>,
+    pub(super) users: Vec<(&'static str, UserId)>,
     pub(super) conversations: Vec<ConversationId>,
     pub(super) tasks: TaskTracker,
     began: Instant,
@@ -58,59 +58,59 @@ pub(super) struct Harness {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) database: Database,
-    pub(super) promise: Oracle,
+    pub(super) oracle: Oracle,
     pub(super) nodes: Vec<Node>,
-    pub(super) listeners: Vec<Listener>,
+    pub(super) clients: Vec<ClientState>,
     pub(super) phase: Phase,
-    /// Somebody commits during every statement.
+    /// Whether there is a commit during every statement.
     pub(super) is_busy: bool,
     pub(super) steps: usize,
-    /// What happened how often.
-    pub(super) tally: BTreeMap<&'static str, u64>,
+    /// How often each kind of event happened.
+    pub(super) counts: BTreeMap<&'static str, u64>,
     random: SmallRng,
     trace: DefaultHasher,
-    last: VecDeque<String>,
+    last_steps: VecDeque<String>,
     failure: Option<String>,
-    /// How long the world has been there.
+    /// The time since the start.
     pub(super) clock_at: Duration,
 }
 
 impl Harness {
     pub(super) fn new(kind: Kind, seed: u64) -> Arc<Self> {
         let names = ["Ann", "Bob", "Cem", "Dora", "Eva", "Finn"];
-        let people = (1..).zip(names);
-        let people: Vec<_> = people
+        let users = (1..).zip(names);
+        let users: Vec<_> = users
             .map(|(number, name)| (name, UserId(Uuid::from_u128(number))))
             .collect();
         let conversations = (101..105).map(|number| ConversationId(Uuid::from_u128(number)));
         let conversations: Vec<_> = conversations.collect();
-        let (mut database, mut promise) = (Database::new(kind), Oracle::default());
-        for (place, conversation) in conversations.iter().enumerate() {
-            for (_, user) in people.iter().skip(place).take(3) {
+        let (mut database, mut oracle) = (Database::new(kind), Oracle::default());
+        for (index, conversation) in conversations.iter().enumerate() {
+            for (_, user) in users.iter().skip(index).take(3) {
                 database.participants.insert((*user, *conversation));
-                promise.stays(*user, *conversation);
+                oracle.add_member(*user, *conversation);
             }
         }
         Arc::new(Self {
             kind,
             clock: Clock::standing_at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)),
             keys: Keys::new(&Keys::from_text("a simulation").unwrap()).unwrap(),
-            people,
+            users,
             conversations,
             tasks: TaskTracker::new(),
             began: Instant::now(),
             state: Mutex::new(State {
                 database,
-                promise,
+                oracle,
                 nodes: vec![],
-                listeners: vec![],
-                phase: Phase::Storm,
+                clients: vec![],
+                phase: Phase::Active,
                 is_busy: false,
                 steps: 0,
-                tally: BTreeMap::new(),
+                counts: BTreeMap::new(),
                 random: SmallRng::seed_from_u64(seed),
                 trace: DefaultHasher::new(),
-                last: VecDeque::new(),
+                last_steps: VecDeque::new(),
                 failure: None,
                 clock_at: Duration::ZERO,
             }),
@@ -126,27 +126,27 @@ impl Harness {
         state
     }
 
-    /// Somebody does something.
-    pub(super) fn step(&self, who: &str, does: fmt::Arguments<'_>) {
+    /// Records a step of one of the tasks.
+    pub(super) fn step(&self, actor: &str, action: fmt::Arguments<'_>) {
         let mut state = self.state();
-        let text = format!("{:>9} ms  {who} {does}", state.clock_at.as_millis());
+        let text = format!("{:>9} ms  {actor} {action}", state.clock_at.as_millis());
         text.hash(&mut state.trace);
         state.steps += 1;
-        if state.last.len() == LAST {
-            state.last.pop_front();
+        if state.last_steps.len() == TRACE_LENGTH {
+            state.last_steps.pop_front();
         }
-        state.last.push_back(text);
+        state.last_steps.push_back(text);
     }
 
-    pub(super) fn counts(&self, what: &'static str) {
-        *self.state().tally.entry(what).or_default() += 1;
+    pub(super) fn count(&self, name: &'static str) {
+        *self.state().counts.entry(name).or_default() += 1;
     }
 
-    /// A promise was broken. What comes after proves nothing.
-    pub(super) fn fails(&self, who: &str, what: &str) {
+    /// Records the first failure; later ones may be consequences of it.
+    pub(super) fn fail(&self, actor: &str, problem: &str) {
         let mut state = self.state();
-        let last = Vec::from(state.last.clone()).join("\n");
-        let failure = format!("{who} {what}; the last steps were\n{last}");
+        let last = Vec::from(state.last_steps.clone()).join("\n");
+        let failure = format!("{actor} {problem}; the last steps were\n{last}");
         state.failure.get_or_insert(failure);
     }
 
@@ -154,7 +154,7 @@ impl Harness {
         self.state().failure.clone()
     }
 
-    /// A number that stands for all steps so far.
+    /// A hash of all steps so far.
     pub(super) fn trace(&self) -> u64 {
         self.state().trace.finish()
     }
@@ -171,7 +171,7 @@ impl Harness {
         self.state().random.random_range(range)
     }
 
-    /// Happens once in so many times.
+    /// True once in so many calls, on average.
     pub(super) fn once_in(&self, times: usize) -> bool {
         self.number(0..times) == 0
     }
@@ -186,7 +186,7 @@ impl Harness {
         (number, self.state().nodes[number].clone())
     }
 
-    /// So many milliseconds pass.
+    /// Waits for a random number of milliseconds.
     pub(super) async fn pause(&self, millis: Range<usize>) {
         let millis = u64::try_from(self.number(millis)).unwrap();
         sleep(Duration::from_millis(millis)).await;
@@ -196,12 +196,12 @@ impl Harness {
         self.state().database.roll_back(tx);
     }
 
-    /// From here on everybody can see it.
+    /// Commits the transaction and returns the number of its events.
     pub(super) fn commit(&self, tx: Tx) -> usize {
         let mut state = self.state();
         let rows: Vec<Stored> = state.database.commit(tx);
         let count = rows.len();
-        state.promise.committed(rows);
+        state.oracle.commit(rows);
         count
     }
 }

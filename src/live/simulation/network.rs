@@ -1,4 +1,4 @@
-//! Nodes, what lies between them and the database, and the doorbells that they send one another.
+//! The nodes, their connections to the database, and the wake-ups that they send to each other.
 
 use std::{
     collections::BTreeSet,
@@ -23,7 +23,7 @@ use crate::{
     id::{ConversationId, SessionId, UserId},
     live::{
         backend::HubBackend,
-        bus::{Bus, Link, Side},
+        bus::{Bus, Link, WakeupSource},
         ephemeral::{Ephemeral, SeenEphemeral},
         hub::Hub,
         log_reader::{Log, Row, Scope},
@@ -33,8 +33,8 @@ use crate::{
     },
 };
 
-/// How long cursors are good.
-pub(super) const KEEPS: Duration = Duration::from_mins(90);
+/// How long a cursor is valid.
+pub(super) const RETENTION: Duration = Duration::from_mins(90);
 
 /// A node, until it is killed.
 #[derive(Clone, Debug)]
@@ -42,23 +42,23 @@ pub(super) struct Node {
     pub(super) hub: Hub,
     pub(super) killed: CancellationToken,
     wakeups: Arc<Wakeups>,
-    /// The database is away until then.
+    /// When statements succeed again.
     pub(super) fails_until: Duration,
-    /// Redis is away until then.
-    pub(super) cut_until: Duration,
+    /// When Redis is connected again.
+    pub(super) unlinked_until: Duration,
 }
 
-/// The bells that one node hears.
+/// The wake-ups that one node receives.
 #[derive(Debug, Default)]
 struct Wakeups {
-    near: watch::Sender<u64>,
-    far: watch::Sender<u64>,
+    local: watch::Sender<u64>,
+    remote: watch::Sender<u64>,
     ephemeral: watch::Sender<u64>,
 }
 
 impl Node {
-    /// A new node at this place.
-    pub(super) fn starts(harness: &Arc<Harness>, number: usize) -> Self {
+    /// Starts the node of this number.
+    pub(super) fn start(harness: &Arc<Harness>, number: usize) -> Self {
         let (killed, wakeups) = (CancellationToken::new(), Arc::new(Wakeups::default()));
         let connection = Connection {
             harness: Arc::clone(harness),
@@ -69,35 +69,35 @@ impl Node {
         let (clock, tasks) = (&harness.clock, &harness.tasks);
         let backend = Arc::new(connection);
         Self {
-            hub: Hub::over(backend, clock, tasks, &killed, KEEPS, None),
+            hub: Hub::with_backend(backend, clock, tasks, &killed, RETENTION, None),
             killed,
             wakeups,
             fails_until: Duration::ZERO,
-            cut_until: Duration::ZERO,
+            unlinked_until: Duration::ZERO,
         }
     }
 }
 
-/// A node is no more; another takes its place.
+/// Kills a node and starts another in its place.
 pub(super) fn kill(harness: &Arc<Harness>, number: usize) {
     harness.step("a fault", format_args!("kills node {number}"));
-    harness.counts("nodes killed");
-    let next = Node::starts(harness, number);
+    harness.count("nodes killed");
+    let next = Node::start(harness, number);
     let node = std::mem::replace(&mut harness.state().nodes[number], next);
     node.killed.cancel();
 }
 
-/// A commit of this node rings here, and everywhere else if the network likes.
+/// Sends the wake-up of a commit to this node, and over the unreliable network to all others.
 pub(super) fn notify(harness: &Arc<Harness>, from: usize) {
     let nodes = harness.state().nodes.clone();
-    nodes[from].wakeups.near.send_modify(|count| *count += 1);
+    nodes[from].wakeups.local.send_modify(|count| *count += 1);
     let now = harness.now();
     for (to, node) in nodes.iter().enumerate() {
         if to == from {
             continue;
         }
-        if nodes[from].cut_until > now || node.cut_until > now || harness.once_in(4) {
-            harness.counts("wake-ups lost");
+        if nodes[from].unlinked_until > now || node.unlinked_until > now || harness.once_in(4) {
+            harness.count("wake-ups lost");
             continue;
         }
         let times = if harness.once_in(8) { 2 } else { 1 };
@@ -110,14 +110,14 @@ pub(super) fn notify(harness: &Arc<Harness>, from: usize) {
             let (harness, node) = (Arc::clone(harness), node.clone());
             harness.tasks.clone().spawn(async move {
                 harness.pause(delay).await;
-                harness.step("the network", format_args!("rings at node {to}"));
-                node.wakeups.far.send_modify(|count| *count += 1);
+                harness.step("the network", format_args!("wakes up node {to}"));
+                node.wakeups.remote.send_modify(|count| *count += 1);
             });
         }
     }
 }
 
-/// One node's way to the database.
+/// One node's connection to the database.
 #[derive(Debug)]
 struct Connection {
     harness: Arc<Harness>,
@@ -127,55 +127,55 @@ struct Connection {
 }
 
 impl Connection {
-    /// A statement sees the database of one moment, between being sent and being answered.
-    async fn states<T>(
+    /// Executes a statement, which sees the database at one time between request and response.
+    async fn execute<T>(
         &self,
-        what: &str,
+        name: &str,
         read: impl FnOnce(&Database) -> T + Send,
     ) -> Result<T, Error> {
         let harness = &self.harness;
         if harness.state().is_busy {
-            self.wakeups.near.send_modify(|count| *count += 1);
+            self.wakeups.local.send_modify(|count| *count += 1);
         }
-        let is_slow = harness.phase() == Phase::Storm && harness.once_in(40);
+        let is_slow = harness.phase() == Phase::Active && harness.once_in(40);
         harness.pause(if is_slow { 10..400 } else { 0..2 }).await;
         let outcome = {
             let state = harness.state();
             (state.nodes[self.number].fails_until <= state.clock_at).then(|| read(&state.database))
         };
-        let is_lost = harness.phase() == Phase::Storm && harness.once_in(100);
+        let is_lost = harness.phase() == Phase::Active && harness.once_in(100);
         let outcome = outcome.filter(|_| !is_lost);
-        let answer = if outcome.is_some() {
+        let verb = if outcome.is_some() {
             "reads"
         } else {
             "cannot read"
         };
-        harness.step(&self.name, format_args!("{answer} {what}"));
+        harness.step(&self.name, format_args!("{verb} {name}"));
         if outcome.is_none() {
-            harness.counts("statements failed");
+            harness.count("statements failed");
         }
         harness.pause(0..2).await;
-        outcome.ok_or_else(|| Error::new(Code::Unavailable, "The database is away."))
+        outcome.ok_or_else(|| Error::new(Code::Unavailable, "The database is unavailable."))
     }
 }
 
 #[async_trait]
 impl Log for Connection {
     async fn end(&self) -> Result<LogPosition, Error> {
-        self.states("the end", Database::end_of_log).await
+        self.execute("the end", Database::end_of_log).await
     }
 
     async fn memberships(
         &self,
-        people: &[UserId],
+        users: &[UserId],
     ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error> {
-        let read = |database: &Database| (database.memberships(people), database.end_of_log());
-        self.states("memberships", read).await
+        let read = |database: &Database| (database.memberships(users), database.end_of_log());
+        self.execute("memberships", read).await
     }
 
     async fn contacts(&self, user: UserId) -> Result<BTreeSet<Uuid>, Error> {
         let read = |database: &Database| database.contacts(user);
-        self.states("contacts", read).await
+        self.execute("contacts", read).await
     }
 
     async fn between(
@@ -187,21 +187,21 @@ impl Log for Connection {
     ) -> Result<Vec<Row>, Error> {
         assert_eq!(self.harness.kind, Kind::Sqlite);
         let read = |database: &Database| database.between(from, until, scope, limit);
-        self.states("events", read).await
+        self.execute("events", read).await
     }
 
     async fn unseen(
         &self,
         seen: &Snapshot,
         until: Option<&Arc<Snapshot>>,
-        position: i64,
+        after: i64,
         scope: Scope,
         limit: usize,
     ) -> Result<(Arc<Snapshot>, Vec<Row>), Error> {
         assert_eq!(self.harness.kind, Kind::Postgres);
         let until = until.map(|until| &**until);
-        let read = |database: &Database| database.unseen(seen, until, position, scope, limit);
-        let (next, rows) = self.states("events", read).await?;
+        let read = |database: &Database| database.unseen(seen, until, after, scope, limit);
+        let (next, rows) = self.execute("events", read).await?;
         Ok((Arc::new(Snapshot::parse(&next).unwrap()), rows))
     }
 }
@@ -216,10 +216,10 @@ impl HubBackend for Connection {
         &self,
         _: Option<(&str, &Arc<AtomicBool>)>,
     ) -> Result<(Bus, Option<Link>), Error> {
-        let side = |log: &watch::Sender<u64>| {
-            Side::new(log.subscribe(), self.wakeups.ephemeral.subscribe())
+        let source = |log: &watch::Sender<u64>| {
+            WakeupSource::new(log.subscribe(), self.wakeups.ephemeral.subscribe())
         };
-        let bus = Bus::between(side(&self.wakeups.near), side(&self.wakeups.far));
+        let bus = Bus::merge(source(&self.wakeups.local), source(&self.wakeups.remote));
         Ok((bus, None))
     }
 
@@ -232,23 +232,23 @@ impl HubBackend for Connection {
         _: &mut SeenEphemeral,
         _: DateTime<Utc>,
     ) -> Result<Vec<Ephemeral>, Error> {
-        self.harness.counts("ephemeral checks");
-        self.states("ephemeral events", |_| vec![]).await
+        self.harness.count("ephemeral checks");
+        self.execute("ephemeral events", |_| vec![]).await
     }
 
     async fn sessions(&self, _: &[SessionId]) -> Result<Vec<session::Model>, Error> {
-        self.states("sessions", |_| vec![]).await
+        self.execute("sessions", |_| vec![]).await
     }
 
     fn note_session_endings(&self) {}
 
-    async fn prune(&self, keeps: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
-        let before = retention::horizon(keeps, now);
+    async fn prune(&self, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
+        let before = retention::horizon(retention, now);
         let count = self.harness.state().database.prune(before);
         if count > 0 {
-            self.harness.counts("events forgotten");
+            self.harness.count("events deleted");
             self.harness
-                .step(&self.name, format_args!("forgets {count} events"));
+                .step(&self.name, format_args!("deletes {count} events"));
         }
         Ok(count)
     }

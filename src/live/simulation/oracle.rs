@@ -1,79 +1,79 @@
-//! What was promised: who must hear what, followed from the commits themselves and from no place or cursor.
+//! Decides what each client must receive. It follows from the commits alone, not from positions or cursors.
 
 use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::database::{Sight, Stored};
+use super::database::{Stored, VisibleTransactions};
 use crate::{
     id::{ConversationId, UserId},
     live::{entry::Entry, log::Change, position::LogPosition},
 };
 
-/// A committed event, in its stream.
+/// A committed event of a stream.
 #[derive(Clone, Debug)]
-struct Fact {
-    position: i64,
+struct Committed {
+    number: i64,
     xid: u64,
-    /// The how-manieth commit made it.
-    moment: u64,
+    /// The count of commits when it was committed.
+    commit: u64,
     change: Change,
 }
 
-/// From joining to leaving.
+/// A user's membership of a conversation, from joining to leaving.
 #[derive(Clone, Debug)]
-struct Stay {
-    /// The first event of the conversation that belongs to it, and the first that does not.
+struct Membership {
+    /// The index of the first event of the conversation during the membership, and of the first one after it.
     from: usize,
     until: Option<usize>,
-    /// Where the person's own stream tells of joining and leaving; no joining for who was always there.
+    /// The indexes of the events of joining and leaving in the user's own stream; no joining for an initial member.
     joined: Option<usize>,
     left: Option<usize>,
     /// The commit that ended it.
     ended: Option<u64>,
 }
 
-/// The log as it truly is, and who was where.
+/// All committed events and memberships.
 #[derive(Debug, Default)]
 pub(super) struct Oracle {
-    moment: u64,
-    streams: BTreeMap<Uuid, Vec<Fact>>,
-    by_position: BTreeMap<i64, (Uuid, usize)>,
-    stays: BTreeMap<(UserId, ConversationId), Vec<Stay>>,
+    commits: u64,
+    streams: BTreeMap<Uuid, Vec<Committed>>,
+    by_number: BTreeMap<i64, (Uuid, usize)>,
+    memberships: BTreeMap<(UserId, ConversationId), Vec<Membership>>,
 }
 
-/// What one listener has heard.
+/// What one client has received.
 #[derive(Clone, Debug)]
-pub(super) struct Hearing {
+pub(super) struct Received {
     user: UserId,
-    /// Nothing from before is awaited.
+    /// Events before this position are not expected.
     start: LogPosition,
-    /// For each stream, its first event that was not heard.
+    /// For each stream, the index of the first event that was not received.
     next: BTreeMap<Uuid, usize>,
-    /// Commits there were when this connection was asked for, and when it stood.
-    asked: u64,
-    stood: u64,
+    /// The counts of commits when the current connection was requested and when it was open.
+    requested: u64,
+    opened: u64,
 }
 
-impl Hearing {
+impl Received {
     pub(super) fn new(user: UserId, start: LogPosition) -> Self {
         Self {
             user,
             start,
             next: BTreeMap::new(),
-            asked: 0,
-            stood: 0,
+            requested: 0,
+            opened: 0,
         }
     }
 
-    /// A new connection goes on where this hearing is.
-    pub(super) fn connects(&mut self, asked: u64, stood: u64) {
-        self.asked = asked;
-        self.stood = stood;
+    /// Continues on a new connection.
+    pub(super) fn connect(&mut self, requested: u64, opened: u64) {
+        self.requested = requested;
+        self.opened = opened;
     }
 
-    /// Forgets the last event heard, which [`Oracle::hears`] answered with this.
-    pub(super) fn forgets(&mut self, (stream, next): (Uuid, Option<usize>)) {
+    /// Undoes the receipt of the last event, for which [`Oracle::receive`] returned this.
+    pub(super) fn undo(&mut self, (stream, next): (Uuid, Option<usize>)) {
         match next {
             Some(next) => self.next.insert(stream, next),
             None => self.next.remove(&stream),
@@ -82,15 +82,16 @@ impl Hearing {
 }
 
 impl Oracle {
-    pub(super) fn moment(&self) -> u64 {
-        self.moment
+    /// The count of commits.
+    pub(super) fn commits(&self) -> u64 {
+        self.commits
     }
 
-    /// Somebody who was always there.
-    pub(super) fn stays(&mut self, user: UserId, conversation: ConversationId) {
-        self.stays.insert(
+    /// Adds an initial member.
+    pub(super) fn add_member(&mut self, user: UserId, conversation: ConversationId) {
+        self.memberships.insert(
             (user, conversation),
-            vec![Stay {
+            vec![Membership {
                 from: 0,
                 until: None,
                 joined: None,
@@ -100,24 +101,24 @@ impl Oracle {
         );
     }
 
-    pub(super) fn committed(&mut self, rows: Vec<Stored>) {
-        self.moment += 1;
+    pub(super) fn commit(&mut self, rows: Vec<Stored>) {
+        self.commits += 1;
         for stored in rows {
             let stream = stored.row.stream_id;
-            let facts = self.streams.entry(stream).or_default();
-            let (index, position) = (facts.len(), stored.row.position);
-            assert!(facts.last().is_none_or(|last| last.position < position));
-            facts.push(Fact {
-                position,
+            let events = self.streams.entry(stream).or_default();
+            let (index, number) = (events.len(), stored.row.position);
+            assert!(events.last().is_none_or(|last| last.number < number));
+            events.push(Committed {
+                number,
                 xid: stored.xid,
-                moment: self.moment,
+                commit: self.commits,
                 change: stored.change.clone(),
             });
-            self.by_position.insert(position, (stream, index));
+            self.by_number.insert(number, (stream, index));
             match stored.change {
                 Change::ConversationJoined { conversation } => {
                     let from = self.streams.get(&conversation.0).map_or(0, Vec::len);
-                    let stay = Stay {
+                    let membership = Membership {
                         from,
                         until: None,
                         joined: Some(index),
@@ -125,214 +126,235 @@ impl Oracle {
                         ended: None,
                     };
                     let key = (UserId(stream), conversation);
-                    self.stays.entry(key).or_default().push(stay);
+                    self.memberships.entry(key).or_default().push(membership);
                 }
                 Change::ConversationLeft { conversation } => {
                     let until = self.streams.get(&conversation.0).map_or(0, Vec::len);
-                    let stays = self.stays.get_mut(&(UserId(stream), conversation));
-                    let stay = stays.and_then(|stays| stays.last_mut()).unwrap();
-                    stay.until = Some(until);
-                    stay.left = Some(index);
-                    stay.ended = Some(self.moment);
+                    let all = self.memberships.get_mut(&(UserId(stream), conversation));
+                    let last = all.and_then(|all| all.last_mut()).unwrap();
+                    last.until = Some(until);
+                    last.left = Some(index);
+                    last.ended = Some(self.commits);
                 }
                 _ => {}
             }
         }
     }
 
-    /// Takes note of what a listener hears next, or says what is wrong with it.
-    pub(super) fn hears(
+    /// Records the event that a client receives next. The error completes the sentence "receives an event, which …".
+    pub(super) fn receive(
         &self,
-        hearing: &mut Hearing,
+        received: &mut Received,
         entry: &Entry,
     ) -> Result<(Uuid, Option<usize>), String> {
-        let Some(&(stream, index)) = self.by_position.get(&entry.number) else {
+        let Some(&(stream, index)) = self.by_number.get(&entry.number) else {
             return Err("was never committed".to_owned());
         };
-        let fact = &self.streams[&stream][index];
-        let is_same = |change| theirs(hearing.user, change) == theirs(hearing.user, &fact.change);
+        let committed = &self.streams[&stream][index];
+        let is_same = |change| {
+            as_delivered(received.user, change) == as_delivered(received.user, &committed.change)
+        };
         if stream != entry.stream || !entry.change.as_ref().is_some_and(is_same) {
-            return Err(format!("is not what was committed: {fact:?}"));
+            return Err(format!("differs from the committed {committed:?}"));
         }
-        let next = self.next(hearing, stream);
+        let next = self.next(received, stream);
         if index < next {
             return Err(format!(
-                "comes twice or too late: {index} of its stream, after {next}"
+                "is repeated or late: index {index} of its stream, after {next}"
             ));
         }
         let conversation = ConversationId(stream);
-        if stream == hearing.user.0 {
+        if stream == received.user.0 {
             if index > next {
-                return Err(format!("comes before {next} of their own stream"));
+                return Err(format!("precedes index {next} of their own stream"));
             }
-            if let Change::ConversationLeft { conversation } = fact.change {
-                self.says_goodbye(hearing, conversation, index)?;
+            if let Change::ConversationLeft { conversation } = committed.change {
+                self.check_left(received, conversation, index)?;
             }
-        } else if let Some(stays) = self.stays.get(&(hearing.user, conversation)) {
-            if !is_for(hearing.user, &fact.change) {
-                return Err("is for others".to_owned());
+        } else if let Some(memberships) = self.memberships.get(&(received.user, conversation)) {
+            if !is_for(received.user, &committed.change) {
+                return Err("is for other users".to_owned());
             }
-            self.belongs(hearing, conversation, stays, index)?;
+            self.check_member_event(received, conversation, memberships, index)?;
         } else {
-            let is_theirs = match fact.change {
+            let may_receive = match committed.change {
                 Change::UserChanged { .. } => {
-                    let mut all = self.stays.keys();
+                    let mut all = self.memberships.keys();
                     all.any(|&(user, conversation)| {
-                        user.0 == stream && self.stays.contains_key(&(hearing.user, conversation))
+                        let key = (received.user, conversation);
+                        user.0 == stream && self.memberships.contains_key(&key)
                     })
                 }
                 Change::ReadPositionChanged {
                     conversation,
                     is_shared,
                     ..
-                } => is_shared && self.stays.contains_key(&(hearing.user, conversation)),
+                } => {
+                    let key = (received.user, conversation);
+                    is_shared && self.memberships.contains_key(&key)
+                }
                 _ => false,
             };
-            if !is_theirs {
-                return Err("is none of theirs".to_owned());
+            if !may_receive {
+                return Err("is on a stream that they do not receive".to_owned());
             }
-            self.knows(hearing, UserId(stream), index)?;
+            self.check_contact_events(received, UserId(stream), index)?;
         }
-        Ok((stream, hearing.next.insert(stream, index + 1)))
+        Ok((stream, received.next.insert(stream, index + 1)))
     }
 
-    /// Whether a listener who is connected, in a world that is quiet, lacks nothing.
-    pub(super) fn is_kept(&self, hearing: &Hearing) -> Result<(), String> {
-        let own = hearing.user.0;
-        let (next, all) = (self.next(hearing, own), self.len(own));
+    /// Checks that a client that is connected in a quiet phase has received everything.
+    pub(super) fn check_all_received(&self, received: &Received) -> Result<(), String> {
+        let own = received.user.0;
+        let (next, all) = (self.next(received, own), self.len(own));
         if next < all {
-            return Err(format!("lacks {next} to {all} of their own stream"));
+            return Err(format!("misses {next} to {all} of their own stream"));
         }
-        for ((user, conversation), stays) in &self.stays {
-            if *user == hearing.user
-                && let Some(stay) = stays.last()
+        for ((user, conversation), memberships) in &self.memberships {
+            if *user == received.user
+                && let Some(last) = memberships.last()
             {
-                let until = stay.until.unwrap_or_else(|| self.len(conversation.0));
-                self.lacks_nothing(hearing, *conversation, stay, until)?;
-            } else if *user != hearing.user
-                && self.share_for_ever(*user, hearing.user, *conversation)
+                let until = last.until.unwrap_or_else(|| self.len(conversation.0));
+                self.check_complete(received, *conversation, last, until)?;
+            } else if *user != received.user
+                && self.are_permanent_members(*user, received.user, *conversation)
             {
-                self.knows(hearing, *user, self.len(user.0))?;
+                self.check_contact_events(received, *user, self.len(user.0))?;
             }
         }
         Ok(())
     }
 
-    /// An event of a conversation comes between the news of joining and that of leaving.
-    fn belongs(
+    /// A conversation event is received between the events of joining and leaving.
+    fn check_member_event(
         &self,
-        hearing: &Hearing,
+        received: &Received,
         conversation: ConversationId,
-        stays: &[Stay],
+        memberships: &[Membership],
         index: usize,
     ) -> Result<(), String> {
-        let own = self.next(hearing, hearing.user.0);
-        let among =
-            |stay: &&Stay| stay.from <= index && stay.until.is_none_or(|until| index < until);
-        let Some(stay) = stays.iter().find(among) else {
-            return Err("happened while they were not there".to_owned());
+        let own = self.next(received, received.user.0);
+        let contains =
+            |one: &&Membership| one.from <= index && one.until.is_none_or(|until| index < until);
+        let Some(membership) = memberships.iter().find(contains) else {
+            return Err("happened while they were not a member".to_owned());
         };
-        if stay.joined.is_some_and(|joined| joined >= own) {
-            return Err("comes before the news that they joined".to_owned());
+        if membership.joined.is_some_and(|joined| joined >= own) {
+            return Err("precedes the event that they joined".to_owned());
         }
-        if stay.left.is_some_and(|left| left < own) {
-            return Err("comes after the news that they left".to_owned());
+        if membership.left.is_some_and(|left| left < own) {
+            return Err("follows the event that they left".to_owned());
         }
-        let is_last = stays.last().is_some_and(|last| last.from == stay.from);
-        if is_last && stay.ended.is_some_and(|ended| ended <= hearing.asked) {
-            return Err("comes by resuming, to somebody who has left".to_owned());
+        let is_last = memberships
+            .last()
+            .is_some_and(|last| last.from == membership.from);
+        if is_last
+            && membership
+                .ended
+                .is_some_and(|end| end <= received.requested)
+        {
+            return Err("is replayed to a user who has left".to_owned());
         }
-        self.lacks_nothing(hearing, conversation, stay, index)
+        self.check_complete(received, conversation, membership, index)
     }
 
-    fn says_goodbye(
+    fn check_left(
         &self,
-        hearing: &Hearing,
+        received: &Received,
         conversation: ConversationId,
         own: usize,
     ) -> Result<(), String> {
-        let stays = self.stays.get(&(hearing.user, conversation));
-        let mut stays = stays.into_iter().flatten();
-        let Some(stay) = stays.find(|stay| stay.left == Some(own)) else {
-            return Err("ends what never began".to_owned());
+        let all = self.memberships.get(&(received.user, conversation));
+        let mut all = all.into_iter().flatten();
+        let Some(membership) = all.find(|one| one.left == Some(own)) else {
+            return Err("ends a membership that never began".to_owned());
         };
-        let until = stay.until.unwrap_or_default();
-        self.lacks_nothing(hearing, conversation, stay, until)
+        let until = membership.until.unwrap_or_default();
+        self.check_complete(received, conversation, membership, until)
     }
 
-    /// All of a stay up to `until` was heard. Of one that is over they may lack what was to be replayed: by then
-    /// they had lost access.
-    fn lacks_nothing(
+    /// All events of a membership before `until` were received. Of a membership that has ended, those may be missing
+    /// that were to be replayed, because the user had lost access by then.
+    fn check_complete(
         &self,
-        hearing: &Hearing,
+        received: &Received,
         conversation: ConversationId,
-        stay: &Stay,
+        membership: &Membership,
         until: usize,
     ) -> Result<(), String> {
-        let next = self.next(hearing, conversation.0).max(stay.from);
-        let lacks = |index: &usize| {
-            let fact = &self.streams[&conversation.0][*index];
-            is_for(hearing.user, &fact.change)
-                && (stay.ended.is_none() || fact.moment > hearing.stood)
+        let next = self.next(received, conversation.0).max(membership.from);
+        let is_required = |index: &usize| {
+            let committed = &self.streams[&conversation.0][*index];
+            is_for(received.user, &committed.change)
+                && (membership.ended.is_none() || committed.commit > received.opened)
         };
-        match (next..until).find(lacks) {
+        match (next..until).find(is_required) {
             Some(index) => {
-                let fact = &self.streams[&conversation.0][index];
-                Err(format!("finds {index} of {conversation} missing: {fact:?}"))
+                let committed = &self.streams[&conversation.0][index];
+                Err(format!(
+                    "misses index {index} of {conversation}: {committed:?}"
+                ))
             }
             None => Ok(()),
         }
     }
 
-    /// New profiles are heard by those who share a conversation, and shared read positions by those who take part in
-    /// theirs; by those who always did, all of them.
-    fn knows(&self, hearing: &Hearing, other: UserId, until: usize) -> Result<(), String> {
-        let next = self.next(hearing, other.0);
-        let facts = self.streams.get(&other.0);
-        let mut lacking = facts.into_iter().flat_map(|facts| &facts[next..until]);
-        let is_certain = |fact: &&Fact| match fact.change {
+    /// Profile changes go to users who share a conversation, and shared read positions to the members of their
+    /// conversation. Permanent members must receive all of them.
+    fn check_contact_events(
+        &self,
+        received: &Received,
+        other: UserId,
+        until: usize,
+    ) -> Result<(), String> {
+        let next = self.next(received, other.0);
+        let events = self.streams.get(&other.0);
+        let mut missing = events.into_iter().flat_map(|events| &events[next..until]);
+        let is_required = |committed: &&Committed| match committed.change {
             Change::UserChanged { .. } => {
-                let mut all = self.stays.keys();
-                all.any(|&(_, conversation)| self.share_for_ever(other, hearing.user, conversation))
+                let mut all = self.memberships.keys();
+                all.any(|&(_, conversation)| {
+                    self.are_permanent_members(other, received.user, conversation)
+                })
             }
             Change::ReadPositionChanged {
                 conversation,
                 is_shared: true,
                 ..
-            } => self.share_for_ever(other, hearing.user, conversation),
+            } => self.are_permanent_members(other, received.user, conversation),
             _ => false,
         };
-        match lacking.find(is_certain) {
-            Some(fact) => Err(format!("finds news of somebody else missing: {fact:?}")),
+        match missing.find(is_required) {
+            Some(committed) => Err(format!("misses an event of a contact: {committed:?}")),
             None => Ok(()),
         }
     }
 
-    /// Whether both are in this conversation, which neither ever joined nor left.
-    fn share_for_ever(&self, one: UserId, other: UserId, conversation: ConversationId) -> bool {
-        let stays = |user| {
-            let stays = self.stays.get(&(user, conversation));
-            stays.is_some_and(|stays| stays[0].joined.is_none() && stays[0].left.is_none())
+    /// Whether both users are initial members of this conversation who never left.
+    fn are_permanent_members(&self, one: UserId, other: UserId, id: ConversationId) -> bool {
+        let is_permanent = |user| {
+            let all = self.memberships.get(&(user, id));
+            all.is_some_and(|all| all[0].joined.is_none() && all[0].left.is_none())
         };
-        stays(one) && stays(other)
+        is_permanent(one) && is_permanent(other)
     }
 
     fn len(&self, stream: Uuid) -> usize {
         self.streams.get(&stream).map_or(0, Vec::len)
     }
 
-    fn next(&self, hearing: &Hearing, stream: Uuid) -> usize {
-        let known = hearing.next.get(&stream).copied();
-        known.unwrap_or_else(|| {
-            let facts = self.streams.get(&stream);
-            let is_before = |fact: &Fact| covers(&hearing.start, fact);
-            facts.map_or(0, |facts| facts.partition_point(is_before))
+    fn next(&self, received: &Received, stream: Uuid) -> usize {
+        let next = received.next.get(&stream).copied();
+        next.unwrap_or_else(|| {
+            let events = self.streams.get(&stream);
+            let is_before = |committed: &Committed| covers(&received.start, committed);
+            events.map_or(0, |events| events.partition_point(is_before))
         })
     }
 }
 
-/// What somebody needs of it: a replay leaves out the notifications of others.
-fn theirs(user: UserId, change: &Change) -> Change {
+/// The change without what a replay leaves out: the notifications of other users.
+fn as_delivered(user: UserId, change: &Change) -> Change {
     let mut change = change.clone();
     if let Change::NotificationsAdded { to } = &mut change {
         to.retain(|other, _| *other == user);
@@ -340,7 +362,7 @@ fn theirs(user: UserId, change: &Change) -> Change {
     change
 }
 
-/// Whether somebody in the conversation is to hear of it.
+/// Whether a member of the conversation must receive the change.
 fn is_for(user: UserId, change: &Change) -> bool {
     match change {
         Change::NotificationsAdded { to } => to.contains_key(&user),
@@ -348,18 +370,17 @@ fn is_for(user: UserId, change: &Change) -> bool {
     }
 }
 
-/// Whether somebody at this place has been told of it.
-fn covers(place: &LogPosition, fact: &Fact) -> bool {
-    match place {
-        LogPosition::Position(position) => fact.position <= *position,
-        LogPosition::Snapshot(seen) => Sight::of(&seen.to_sql()).sees(fact.xid),
-        LogPosition::Inside {
-            seen,
-            next,
-            position,
-        } => {
-            Sight::of(&seen.to_sql()).sees(fact.xid)
-                || (fact.position <= *position && Sight::of(&next.to_sql()).sees(fact.xid))
+/// Whether the event was delivered at this position.
+fn covers(position: &LogPosition, committed: &Committed) -> bool {
+    match position {
+        LogPosition::Position(number) => committed.number <= *number,
+        LogPosition::Snapshot(seen) => {
+            VisibleTransactions::of(&seen.to_sql()).contains(committed.xid)
+        }
+        LogPosition::Inside { seen, next, number } => {
+            VisibleTransactions::of(&seen.to_sql()).contains(committed.xid)
+                || (committed.number <= *number
+                    && VisibleTransactions::of(&next.to_sql()).contains(committed.xid))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! People who write: transactions that lock streams in one order, take positions early and late, last long, and
-//! are committed or not.
+//! The writers: transactions that lock streams in one order, take row numbers early or late, run long, and commit or
+//! roll back.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -15,79 +15,78 @@ use crate::{
     live::log::{Change, Stream},
 };
 
-/// What one transaction tells on one stream.
-type Told = (Stream, Vec<Change>);
-
-/// One act of somebody.
-struct Act {
+/// A write in one transaction.
+struct Operation {
     name: &'static str,
-    /// In the order in which streams are locked.
-    told: Vec<Told>,
+    /// The events of each stream, in the order in which the streams are locked.
+    events: Vec<(Stream, Vec<Change>)>,
+    /// The membership that it adds or removes.
     membership: Option<(UserId, ConversationId)>,
 }
 
-/// Writes as long as it storms.
-pub(super) async fn writes(harness: Arc<Harness>, number: usize) {
-    let who = format!("writer {number}");
+/// Writes in the active phase.
+pub(super) async fn run_writer(harness: Arc<Harness>, number: usize) {
+    let writer = format!("writer {number}");
     loop {
         harness.pause(0..400).await;
-        if harness.phase() == Phase::Storm {
-            write(&harness, &who).await;
+        if harness.phase() == Phase::Active {
+            write(&harness, &writer).await;
         }
     }
 }
 
-async fn write(harness: &Arc<Harness>, who: &str) {
-    let (at, node) = harness.some_node();
+async fn write(harness: &Arc<Harness>, writer: &str) {
+    let (number, node) = harness.some_node();
     let killed = node.killed;
-    let act = act(harness);
-    let Some(mut tx) = begins(harness).await else {
+    let operation = random_operation(harness);
+    let Some(mut tx) = begin(harness).await else {
         return;
     };
-    harness.step(who, format_args!("begins {} on node {at}", act.name));
+    let name = operation.name;
+    harness.step(writer, format_args!("begins {name} on node {number}"));
     let written = tokio::select! {
         biased;
         () = killed.cancelled() => false,
-        () = fills(harness, &mut tx, &act) => true,
+        () = execute(harness, &mut tx, &operation) => true,
     };
     if !written || harness.once_in(12) {
-        harness.step(who, format_args!("takes {} back", act.name));
-        harness.counts("transactions rolled back");
+        harness.step(writer, format_args!("rolls {name} back"));
+        harness.count("transactions rolled back");
         return harness.roll_back(&tx);
     }
     let count = harness.commit(tx);
-    harness.step(who, format_args!("commits {}, {count} events", act.name));
+    harness.step(writer, format_args!("commits {name}, {count} events"));
     if harness.once_in(100) && !killed.is_cancelled() {
-        kill(harness, at);
+        kill(harness, number);
     }
     if killed.is_cancelled() {
-        harness.counts("nodes killed between commit and wake-up");
+        harness.count("nodes killed between commit and wake-up");
     } else {
-        notify(harness, at);
+        notify(harness, number);
     }
 }
 
-/// Says something in every conversation, and no bell rings.
-pub(super) async fn says_last_words(harness: &Arc<Harness>) {
+/// Sends a message to every conversation without a wake-up.
+pub(super) async fn write_final_messages(harness: &Arc<Harness>) {
     for &conversation in &harness.conversations {
         let message = MessageId(id(harness));
-        let act = Act {
-            name: "last words",
-            told: vec![(
+        let operation = Operation {
+            name: "final messages",
+            events: vec![(
                 Stream::Conversation(conversation),
                 vec![Change::MessageSent { message }],
             )],
             membership: None,
         };
-        if let Some(mut tx) = begins(harness).await {
-            fills(harness, &mut tx, &act).await;
+        if let Some(mut tx) = begin(harness).await {
+            execute(harness, &mut tx, &operation).await;
             harness.commit(tx);
-            harness.step("somebody", format_args!("says last words"));
+            harness.step("the phase", format_args!("commits a final message"));
         }
     }
 }
 
-async fn begins(harness: &Arc<Harness>) -> Option<Tx> {
+async fn begin(harness: &Arc<Harness>) -> Option<Tx> {
     for _ in 0..50 {
         let tx = harness.state().database.begin();
         if tx.is_some() {
@@ -98,27 +97,27 @@ async fn begins(harness: &Arc<Harness>) -> Option<Tx> {
     None
 }
 
-async fn fills(harness: &Arc<Harness>, tx: &mut Tx, act: &Act) {
-    if act.told.is_empty() {
-        // A report: nothing to tell, and in the way of every snapshot.
+async fn execute(harness: &Arc<Harness>, tx: &mut Tx, operation: &Operation) {
+    if operation.events.is_empty() {
+        // A long transaction without events, which holds back every snapshot.
         return harness.pause(500..15_000).await;
     }
     let at = harness.clock.now();
-    for (stream, changes) in &act.told {
+    for (stream, changes) in &operation.events {
         while !harness.state().database.lock(tx, *stream) {
             harness.pause(1..10).await;
         }
-        let changes = match act.membership {
-            Some(membership) => turns(harness, tx, *stream, membership),
+        let changes = match operation.membership {
+            Some(membership) => toggle_membership(harness, tx, *stream, membership),
             None => changes
                 .iter()
-                .map(|change| notifies(harness, *stream, change))
+                .map(|change| with_recipients(harness, *stream, change))
                 .collect(),
         };
-        let dawdles = harness.number(0..60) == 0;
+        let is_slow = harness.number(0..60) == 0;
         for change in changes {
             harness.state().database.write(tx, *stream, change, at);
-            if dawdles || harness.once_in(10) {
+            if is_slow || harness.once_in(10) {
                 harness.pause(0..3).await;
             }
         }
@@ -130,50 +129,50 @@ async fn fills(harness: &Arc<Harness>, tx: &mut Tx, act: &Act) {
     }
 }
 
-/// Whoever is there leaves, whoever is not joins: known for certain only under the conversation's lock.
-fn turns(
+/// A member leaves, any other user joins. Membership is only stable under the conversation's lock.
+fn toggle_membership(
     harness: &Harness,
     tx: &mut Tx,
     stream: Stream,
     (user, conversation): (UserId, ConversationId),
 ) -> Vec<Change> {
-    let is_there = harness
+    let is_member = harness
         .state()
         .database
         .participants
         .contains(&(user, conversation));
     match stream {
         Stream::Conversation(_) => {
-            tx.memberships.push((user, conversation, !is_there));
+            tx.memberships.push((user, conversation, !is_member));
             vec![Change::ParticipantChanged { conversation, user }]
         }
-        Stream::User(_) if is_there => vec![Change::ConversationLeft { conversation }],
+        Stream::User(_) if is_member => vec![Change::ConversationLeft { conversation }],
         Stream::User(_) => vec![Change::ConversationJoined { conversation }],
     }
 }
 
-/// Some of those who are there get a notification, where the act is to give them: who is there is known for certain
-/// only under the conversation's lock.
-fn notifies(harness: &Harness, stream: Stream, change: &Change) -> Change {
+/// Adds some members as the recipients of a notification event. Membership is only stable under the conversation's
+/// lock.
+fn with_recipients(harness: &Harness, stream: Stream, change: &Change) -> Change {
     if !matches!(change, Change::NotificationsAdded { .. }) {
         return change.clone();
     }
     let conversation = ConversationId(stream.id());
-    let is_there = |user| {
+    let is_member = |user| {
         let database = &harness.state().database;
         database.participants.contains(&(user, conversation))
     };
-    let people = harness.people.iter().map(|&(_, user)| user);
-    let some = people.filter(|&user| is_there(user) && harness.once_in(3));
+    let users = harness.users.iter().map(|&(_, user)| user);
+    let recipients = users.filter(|&user| is_member(user) && harness.once_in(3));
     Change::NotificationsAdded {
-        to: some
+        to: recipients
             .map(|user| (user, NotificationId(id(harness))))
             .collect(),
     }
 }
 
-fn act(harness: &Harness) -> Act {
-    let &(_, user) = harness.one_of(&harness.people);
+fn random_operation(harness: &Harness) -> Operation {
+    let &(_, user) = harness.one_of(&harness.users);
     let &conversation = harness.one_of(&harness.conversations);
     let messages = |count: usize| {
         let sent = |_| Change::MessageSent {
@@ -181,30 +180,36 @@ fn act(harness: &Harness) -> Act {
         };
         (0..count).map(sent).collect::<Vec<_>>()
     };
-    let told = |name, told| Act {
+    let operation = |name, events| Operation {
         name,
-        told,
+        events,
         membership: None,
     };
     let own = |change| vec![(Stream::User(user), vec![change])];
     match harness.number(0..400) {
-        0..2 if harness.kind == Kind::Postgres => told("a report", vec![]),
+        0..2 if harness.kind == Kind::Postgres => operation("a report", vec![]),
         2..4 => {
             let all = messages(harness.number(150..700));
-            told("an import", vec![(Stream::Conversation(conversation), all)])
+            operation("an import", vec![(Stream::Conversation(conversation), all)])
         }
         4..40 => {
-            // The first conversation is the one where people stay.
+            // The memberships of the first conversation never change.
             let &conversation = harness.one_of(&harness.conversations[1..]);
             let streams = [Stream::Conversation(conversation), Stream::User(user)];
-            Act {
-                name: "coming or going",
-                told: streams.map(|stream| (stream, vec![])).to_vec(),
+            Operation {
+                name: "a change of membership",
+                events: streams.map(|stream| (stream, vec![])).to_vec(),
                 membership: Some((user, conversation)),
             }
         }
-        40..60 => told("a profile", own(Change::UserChanged { user })),
-        60..90 => told("a mark", own(mark(conversation, user, harness.once_in(2)))),
+        40..60 => operation("a profile", own(Change::UserChanged { user })),
+        60..90 => {
+            let is_shared = harness.once_in(2);
+            operation(
+                "a read position",
+                own(read_position(conversation, user, is_shared)),
+            )
+        }
         _ => {
             let mut changes = messages(1);
             if harness.once_in(3) {
@@ -213,7 +218,7 @@ fn act(harness: &Harness) -> Act {
             }
             let to = BTreeMap::new();
             changes.push(Change::NotificationsAdded { to });
-            told(
+            operation(
                 "a message",
                 vec![(Stream::Conversation(conversation), changes)],
             )
@@ -221,7 +226,7 @@ fn act(harness: &Harness) -> Act {
     }
 }
 
-fn mark(conversation: ConversationId, user: UserId, is_shared: bool) -> Change {
+fn read_position(conversation: ConversationId, user: UserId, is_shared: bool) -> Change {
     Change::ReadPositionChanged {
         conversation,
         thread: None,

@@ -6,7 +6,7 @@ use heddle::{
     app::App,
     id::{ConversationId, MessageId, UserId},
     live::{
-        cursor::Cursor,
+        cursor::EventCursor,
         entry::Entry,
         log::{self, Change, Stream},
         resume::{Opening, ResumedStream, Since},
@@ -121,18 +121,18 @@ async fn writes(app: App, people: [UserId; 3], conversations: Vec<ConversationId
 }
 
 /// Reads until the last event of all, and goes away and comes back all the time.
-async fn reads(app: App, user: UserId, start: Cursor) -> Vec<Entry> {
+async fn reads(app: App, user: UserId, start: EventCursor) -> Vec<Entry> {
     let mut random = StdRng::seed_from_u64(7);
     let mut heard = vec![];
     let mut cursor = start;
     loop {
         let text = cursor.seal(&app.keys, user);
-        let since = Since::Cursor(Cursor::open(&app.keys, user, &text).unwrap());
+        let since = Since::Cursor(EventCursor::open(&app.keys, user, &text).unwrap());
         let mut following = app.hub.follow(user, since, None).await.unwrap();
         assert_eq!(following.opening(), Opening::Resumed);
         for _ in 0..random.random_range(1..12) {
             let entry = next(&mut following).await;
-            cursor = Cursor::after(&entry);
+            cursor = EventCursor::after(&entry);
             let is_last = matches!(entry.change, Some(Change::NotificationsChanged { .. }));
             heard.push(entry);
             if is_last {
@@ -190,7 +190,7 @@ async fn whoever_falls_too_far_behind_resumes(app: TestApp) {
     }
     let mut count = 0;
     while let Ok(entry) = slow.next().await.unwrap() {
-        cursor = Cursor::after(&entry);
+        cursor = EventCursor::after(&entry);
         count += usize::from(matches!(entry.change, Some(Change::MessageSent { .. })));
     }
     assert!(count < 400, "it was never let go");
@@ -225,8 +225,8 @@ async fn cursors_of_another_time_begin_anew(app: TestApp) {
     }
     let later = app.hub.follow(ann, Since::Now, None).await.unwrap();
     let ahead = later.start().clone();
-    assert!(ahead.place.is_beyond(&cursor.place));
-    assert!(!cursor.place.is_beyond(&ahead.place));
+    assert!(ahead.position.is_beyond(&cursor.position));
+    assert!(!cursor.position.is_beyond(&ahead.position));
     app.clock.advance(chrono::TimeDelta::days(8));
     assert_eq!(opening(Since::Cursor(cursor)).await, Opening::Reset);
 }
@@ -298,7 +298,7 @@ async fn an_open_transaction_hides_nothing() {
         rows::event(&app, Stream::Conversation(busy), sent()).await;
         let entry = next(&mut live).await;
         assert_eq!(entry.stream, busy.0);
-        cursors.push(Cursor::after(&entry));
+        cursors.push(EventCursor::after(&entry));
     }
     may_commit.send(()).unwrap();
     long.await.unwrap();

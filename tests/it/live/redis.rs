@@ -24,8 +24,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const AT_ONCE: Duration = Duration::from_millis(400);
 /// Messages of which the one in the middle tells how they came.
 const ENOUGH: usize = 9;
-const AWAY: &str = "Redis is away";
-const BACK: &str = "Redis is back";
+const AWAY: &str = "Redis is unavailable";
+const BACK: &str = "Redis is available again";
 const EVENTS: &str =
     "subscription { events { __typename ... on MessageSentEvent { message { body } } } }";
 

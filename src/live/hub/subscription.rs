@@ -1,0 +1,89 @@
+//! A subscriber's end of the hub, and the requests that the dispatcher receives.
+
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::subscribers::Subscriber;
+use crate::{
+    error::{Code, Error},
+    id::ConversationId,
+    live::{entry::Entry, position::LogPosition},
+};
+
+/// A request to the dispatcher.
+pub(super) enum Request {
+    /// Add a subscriber.
+    Join(Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>),
+    /// Remove a subscriber.
+    Leave(u64),
+    /// Check sessions that are watched but were never looked up.
+    CheckSessions,
+}
+
+/// Where a subscription begins.
+pub(super) struct Joined {
+    pub(super) id: u64,
+    pub(super) position: LogPosition,
+    pub(super) conversations: HashSet<ConversationId>,
+}
+
+/// A subscription to the hub. Dropping it removes the subscriber.
+#[derive(Debug)]
+pub(in crate::live) struct Subscription {
+    /// Events up to this position happened before; all later ones come through [`Subscription::next`].
+    pub(in crate::live) position: LogPosition,
+    /// The conversations of which the user was a member at that position.
+    pub(in crate::live) conversations: HashSet<ConversationId>,
+    id: u64,
+    queue: mpsc::Receiver<Arc<Entry>>,
+    is_behind: Arc<AtomicBool>,
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+impl Subscription {
+    pub(super) fn new(
+        joined: Joined,
+        queue: mpsc::Receiver<Arc<Entry>>,
+        is_behind: Arc<AtomicBool>,
+        requests: mpsc::UnboundedSender<Request>,
+    ) -> Self {
+        Self {
+            position: joined.position,
+            conversations: joined.conversations,
+            id: joined.id,
+            queue,
+            is_behind,
+            requests,
+        }
+    }
+
+    /// The next event. None when the node stops; an error when this subscriber fell too far behind.
+    pub(in crate::live) async fn next(&mut self) -> Option<Result<Arc<Entry>, Error>> {
+        match self.queue.recv().await {
+            Some(entry) => Some(Ok(entry)),
+            None if self.is_behind.swap(false, Ordering::AcqRel) => Some(Err(too_slow())),
+            None => None,
+        }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        // Fails only when the dispatcher has ended, and all its subscribers with it.
+        let _ = self.requests.send(Request::Leave(self.id));
+    }
+}
+
+fn too_slow() -> Error {
+    Error::new(
+        Code::Unavailable,
+        "Events arrive faster than the client reads them; resume after the last cursor.",
+    )
+}
