@@ -1,4 +1,4 @@
-//! Which events a client wants.
+//! `EventFilter`: the events that a client selects.
 
 use std::collections::HashSet;
 
@@ -33,34 +33,34 @@ pub enum EventCategory {
 /// Narrows the event stream. Conditions add up.
 #[derive(InputObject, Clone, Debug, Default)]
 pub struct EventFilter {
-    /// Only events of these conversations, typing in them, and the presence of the people in them. Events outside
-    /// conversations, such as notifications, profiles and the viewer's own presence, still come.
+    /// Only events of these conversations, typing in them, and the presence of their members. Events outside
+    /// conversations, such as notifications, profiles and the viewer's own presence, are still delivered.
     pub conversation_ids: Option<Vec<ConversationId>>,
-    /// Only these groups of events. SessionEndedEvent and StreamOpenedEvent always come.
+    /// Only these groups of events. SessionEndedEvent and StreamOpenedEvent are always delivered.
     pub categories: Option<Vec<EventCategory>>,
 }
 
 impl EventFilter {
-    /// The conversations to hear; none for all.
+    /// The conversations to subscribe to; none for all.
     pub(super) fn conversations(&self) -> Option<HashSet<ConversationId>> {
         let ids = self.conversation_ids.as_ref()?;
         Some(ids.iter().copied().collect())
     }
 
-    /// The changes to hear; none for all.
-    pub(super) fn wants_only(&self) -> Option<ChangeFilter> {
+    /// The changes to subscribe to; none for all.
+    pub(super) fn changes(&self) -> Option<ChangeFilter> {
         self.categories.as_ref()?;
         let filter = self.clone();
         Some(ChangeFilter::new(move |change| filter.wants(change)))
     }
 
-    /// Whether an event of this conversation is wanted.
+    /// Whether events of this conversation are selected.
     pub(super) fn wants_conversation(&self, id: ConversationId) -> bool {
         let only = self.conversation_ids.as_ref();
         only.is_none_or(|only| only.contains(&id))
     }
 
-    /// Whether this kind of event is wanted, and of this conversation if the change names one.
+    /// Whether this kind of event is selected, and its conversation, if the change contains one.
     pub(super) fn wants(&self, change: &Change) -> bool {
         let Some(category) = category(change) else {
             return true;
@@ -71,7 +71,7 @@ impl EventFilter {
     }
 }
 
-/// The conversation that a change names.
+/// The conversation that a change contains.
 fn conversation(change: &Change) -> Option<ConversationId> {
     match change {
         Change::MessageDeleted { conversation, .. }
@@ -92,7 +92,7 @@ fn conversation(change: &Change) -> Option<ConversationId> {
     }
 }
 
-/// The group of an event; none for those that always come.
+/// The group of an event; none for an event that is always delivered.
 fn category(change: &Change) -> Option<EventCategory> {
     Some(match change {
         Change::MessageSent { .. }

@@ -1,4 +1,4 @@
-//! `Event`.
+//! The interface `Event`.
 #![expect(
     missing_docs,
     reason = "the derive makes public methods that cannot carry docs"
@@ -29,10 +29,10 @@ use crate::graphql::{
 )]
 #[expect(
     clippy::large_enum_variant,
-    reason = "made one at a time and given away at once"
+    reason = "an event is built for one response and never stored in a collection"
 )]
 pub enum Event {
-    /// First event on every stream: says whether anything was missed.
+    /// First event on every stream: states whether events were missed.
     StreamOpened(StreamOpenedEvent),
     /// A message was sent.
     MessageSent(MessageSentEvent),
@@ -60,8 +60,8 @@ pub enum Event {
     UserChanged(UserChangedEvent),
     /// This session is over; the server closes the stream next.
     SessionEnded(SessionEndedEvent),
-    /// Someone came or went. Fleeting: never replayed.
+    /// Someone's presence changed. Ephemeral: never replayed.
     PresenceChanged(PresenceChangedEvent),
-    /// Someone began or stopped typing. Fleeting: never replayed.
+    /// Someone began or stopped typing. Ephemeral: never replayed.
     TypingChanged(Box<TypingChangedEvent>),
 }

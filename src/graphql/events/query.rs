@@ -17,7 +17,7 @@ pub struct EventQuery;
 #[Object]
 impl EventQuery {
     /// Event-stream position this response is at least as new as. Select it together with the state you load,
-    /// then subscribe to `events(after:)` with it: nothing falls between, and repeats are harmless. Null when
+    /// then subscribe to `events(after:)` with it: no event is missed, and repeated ones are harmless. Null when
     /// signed out.
     async fn event_cursor(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         nullable(async {

@@ -25,7 +25,8 @@ use crate::{
     },
 };
 
-/// The cursor in a rendered payload, replaced by each subscriber's own. It is random, so that no message can contain it.
+/// The cursor in a rendered payload, replaced by each subscriber's own. It is random, so that no message can contain
+/// it.
 static PLACEHOLDER: LazyLock<String> = LazyLock::new(|| format!("{:032x}", rand::random::<u128>()));
 
 /// An event that is already loaded. A subscription resolver that finds one in its request returns it instead of opening
@@ -114,8 +115,8 @@ impl PayloadRenderer {
         stream.end_reason().is_none().then_some(payload)
     }
 
-    /// The payload of this event, rendered if it is not in the cache. None when it cannot be shared or this subscriber is
-    /// not in the audience; the event is then loaded for them alone, which checks whether they may see it.
+    /// The payload of this event, rendered if it is not in the cache. None when it cannot be shared or this subscriber
+    /// is not in the audience; the event is then loaded for them alone, which checks whether they may see it.
     pub(super) async fn render<F: SubscriptionFeed>(
         &self,
         feed: &F,

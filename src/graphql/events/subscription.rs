@@ -28,7 +28,7 @@ use crate::{
     },
     id::ConversationId,
     live::{
-        cursor::Cursor,
+        cursor::EventCursor,
         hub::{ChangeFilter, SubscribeOptions},
         log::Change,
         resume::Since,
@@ -41,9 +41,9 @@ pub struct EventSubscription;
 
 #[Subscription]
 impl EventSubscription {
-    /// Everything the viewer may see, in order, on one stream. The first event is always StreamOpenedEvent. Keep
-    /// the newest `cursor` and pass it as `after` when reconnecting; lasting events are then replayed, fleeting
-    /// ones (presence, typing) are not.
+    /// All events that the viewer may see, in order, on one stream. The first event is always StreamOpenedEvent.
+    /// Keep the newest `cursor` and pass it as `after` when reconnecting: missed events are then replayed, except
+    /// ephemeral ones (presence, typing).
     async fn events(
         &self,
         ctx: &Context<'_>,
@@ -59,13 +59,12 @@ impl EventSubscription {
         let from = resume.as_ref().and_then(Resume::from);
         let since = match from.cloned().or(after) {
             None => Since::Now,
-            Some(text) => {
-                Cursor::open(&app.keys, viewer.user, &text).map_or(Since::Unknown, Since::Cursor)
-            }
+            Some(text) => EventCursor::open(&app.keys, viewer.user, &text)
+                .map_or(Since::Unknown, Since::Cursor),
         };
         let options = SubscribeOptions {
             only: filter.conversations(),
-            changes: filter.wants_only(),
+            changes: filter.changes(),
             prerender: None,
         };
         let feed = EventFeed(Arc::new(filter));
@@ -73,7 +72,7 @@ impl EventSubscription {
         Ok(Either::Right(items(ctx, stream)))
     }
 
-    /// New messages of one conversation, replies included; the short way for scripts and demos.
+    /// New messages of one conversation, including replies: a simple subscription for scripts and demos.
     async fn message_sent(
         &self,
         ctx: &Context<'_>,

@@ -18,7 +18,7 @@ use crate::{
 pub enum StreamOutcome {
     /// No cursor was given; the stream starts now.
     Started,
-    /// Everything since the given cursor follows; earlier state stays good.
+    /// All events since the given cursor follow; state that was loaded earlier stays valid.
     Resumed,
     /// The cursor is too old or unknown; load the state again.
     Reset,
@@ -78,7 +78,7 @@ macro_rules! event {
 }
 
 event! {
-    /// First event on every stream: says whether anything was missed.
+    /// First event on every stream: states whether events were missed.
     StreamOpenedEvent("Resume point just after this event.", "When the stream opened.") {
         /// What to do with state loaded earlier.
         outcome: StreamOutcome,
@@ -106,9 +106,9 @@ event! {
     MessageDeletedEvent {
         /// Its id.
         message_id: MessageId,
-        /// Where it was.
+        /// The conversation that contained it.
         conversation: Conversation,
-        /// The empty marker, while replies hang below it; null when nothing is left.
+        /// The empty marker while the message has replies; null when it was removed completely.
         message: Option<Message>,
     }
 }
@@ -148,11 +148,11 @@ event! {
 event! {
     /// Someone else joined, left or changed role.
     ParticipantChangedEvent {
-        /// Where.
+        /// The conversation.
         conversation: Conversation,
-        /// Who.
+        /// The user.
         user: User,
-        /// Their membership now; null when they are gone.
+        /// Their membership now; null when they have left.
         participant: Option<Participant>,
     }
 }
@@ -160,11 +160,11 @@ event! {
 event! {
     /// Someone read or received up to a message: the viewer on another device, or another participant.
     ReadPositionChangedEvent {
-        /// Where.
+        /// The conversation.
         conversation: Conversation,
-        /// In which thread; null for the main timeline.
+        /// The thread; null for the main timeline.
         thread: Option<Thread>,
-        /// Who.
+        /// The user.
         user: User,
         /// Last message read; null when only delivery moved or everything is unread again.
         read_up_to: Option<Message>,
@@ -182,7 +182,7 @@ event! {
 event! {
     /// Notifications were read or dismissed, here or elsewhere.
     NotificationsChangedEvent {
-        /// Which ones; null when all of them.
+        /// Their ids; null when all notifications changed.
         notification_ids: Option<Vec<NotificationId>>,
         /// Current totals.
         unread: UnreadTotals,
@@ -192,29 +192,29 @@ event! {
 event! {
     /// Someone's public profile changed.
     UserChangedEvent {
-        /// The person as they are now.
+        /// The user as they are now.
         user: User,
     }
 }
 
 event! {
-    /// Someone came or went. Fleeting: never replayed.
+    /// Someone's presence changed. Ephemeral: never replayed.
     PresenceChangedEvent("Resume point; unchanged by this event.", "When it happened.") {
-        /// Who, with their presence now.
+        /// The user, with their presence now.
         user: User,
     }
 }
 
 event! {
-    /// Someone began or stopped typing. Fleeting: never replayed.
+    /// Someone began or stopped typing. Ephemeral: never replayed.
     TypingChangedEvent("Resume point; unchanged by this event.", "When it happened.") {
-        /// Where.
+        /// The conversation.
         conversation: Conversation,
-        /// In which thread; null for the main timeline.
+        /// The thread; null for the main timeline.
         thread: Option<Thread>,
-        /// Who.
+        /// The user.
         user: User,
-        /// When to assume they stopped; null when they just did.
+        /// When to assume that they stopped; null when they just did.
         expires_at: Option<DateTime>,
     }
 }
@@ -222,7 +222,7 @@ event! {
 event! {
     /// This session is over; the server closes the stream next.
     SessionEndedEvent("Resume point; unchanged by this event.", "When it happened.") {
-        /// Why.
+        /// The reason.
         reason: SessionEndReason,
     }
 }
