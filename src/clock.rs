@@ -1,4 +1,4 @@
-//! The time, real or held still. The one place that asks the machine.
+//! The clock of the server, which tests can fix and advance. Only this module reads the system time.
 
 use std::{
     sync::{Arc, LazyLock, atomic::AtomicI64, atomic::Ordering},
@@ -7,58 +7,58 @@ use std::{
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// From when [`Clock::elapsed`] counts.
-static BEGINNING: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// The start of [`Clock::elapsed`].
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
-/// A clock, cheap to clone. A test can move it; every clone moves along.
+/// A clock. It is cheap to clone, and advancing it advances all its clones.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
-    /// Milliseconds added to the machine's time.
+    /// Milliseconds that are added to the system time.
     offset: Arc<AtomicI64>,
-    /// What the machine's time is taken to be, if the machine is not to be asked.
-    stands_at: Option<DateTime<Utc>>,
+    /// A time that replaces the system time.
+    fixed: Option<DateTime<Utc>>,
 }
 
 impl Clock {
-    /// A clock that moves only when it is moved.
+    /// Creates a clock that changes only through [`Clock::advance`].
     #[must_use]
-    pub fn standing_at(at: DateTime<Utc>) -> Self {
+    pub fn fixed(at: DateTime<Utc>) -> Self {
         Self {
             offset: Arc::default(),
-            stands_at: Some(at),
+            fixed: Some(at),
         }
     }
 
-    /// The time now, in whole milliseconds: what the API shows is then exactly what is stored, so a
-    /// time that a client sends back compares equal.
+    /// Returns the current time in whole milliseconds. The database stores the same precision as the API returns, so
+    /// that a time that a client sends back compares equal.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         #[expect(
             clippy::disallowed_methods,
-            reason = "this is the one place that asks the machine"
+            reason = "this is the only function that reads the system time"
         )]
-        let now = self.stands_at.unwrap_or_else(Utc::now);
+        let now = self.fixed.unwrap_or_else(Utc::now);
         now.trunc_subsecs(3) + TimeDelta::milliseconds(self.offset.load(Ordering::Relaxed))
     }
 
-    /// Time that passed since some moment before. Unlike [`Clock::now`] it goes on evenly when the
-    /// machine's time is corrected: what limits how often something may happen counts on it.
+    /// Returns the time since an arbitrary start. Unlike [`Clock::now`] it is monotonic when the system time is
+    /// corrected, so rate limits use it.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
         let offset = self.offset.load(Ordering::Relaxed);
-        let passed = match self.stands_at {
+        let elapsed = match self.fixed {
             Some(_) => Duration::ZERO,
-            None => BEGINNING.elapsed(),
+            None => START.elapsed(),
         };
         let step = Duration::from_millis(offset.unsigned_abs());
         if offset < 0 {
-            passed.saturating_sub(step)
+            elapsed.saturating_sub(step)
         } else {
-            passed.saturating_add(step)
+            elapsed.saturating_add(step)
         }
     }
 
-    /// Moves the clock forwards, or backwards by a negative step.
+    /// Advances the clock, or sets it back by a negative step.
     pub fn advance(&self, step: TimeDelta) {
         self.offset
             .fetch_add(step.num_milliseconds(), Ordering::Relaxed);

@@ -1,21 +1,22 @@
-//! What can go wrong, sorted by what the client can do about it. Knows nothing of GraphQL or HTTP.
+//! The error type of all modules. Its codes are grouped by what a client can do about an error. It does not depend on
+//! GraphQL or HTTP.
 
 use std::{fmt, sync::Arc, time::Duration};
 
-/// The closed list of codes that clients see; `ErrorCode` of the schema mirrors it.
+/// The error codes that clients receive. The list is closed, and `ErrorCode` in the schema mirrors it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
-    /// No valid session or token came with the request.
+    /// The request has no valid access token.
     Unauthenticated,
-    /// The viewer may see the object but not do this to it.
+    /// The viewer may see the object, but may not perform this operation on it.
     Forbidden,
-    /// Nothing visible to the viewer has this id. Hidden and absent look alike.
+    /// No object that the viewer may see has this id. Hidden and missing objects return the same error.
     NotFound,
-    /// The input has problems.
+    /// The input is invalid.
     BadUserInput,
-    /// The object changed meanwhile, or the same key came with other content.
+    /// The object was changed concurrently, or an idempotency key was reused for different content.
     Conflict,
-    /// The time allowed for this has passed.
+    /// The time for this operation is over.
     Expired,
     /// The password or token is wrong.
     WrongCredentials,
@@ -23,20 +24,20 @@ pub enum Code {
     RateLimited,
     /// A quota or count limit is reached.
     LimitReached,
-    /// The document asks for more than one request may.
+    /// The request exceeds a limit on size or cost.
     TooComplex,
-    /// This server has the feature turned off.
+    /// The feature is disabled on this server.
     Disabled,
     /// The operation took longer than allowed and was stopped.
     Timeout,
-    /// A part that the server needs is down.
+    /// A service that the server depends on is unavailable.
     Unavailable,
-    /// A fault of the server.
+    /// An internal error of the server.
     Internal,
 }
 
 impl Code {
-    /// The code as clients read it in `extensions.code`.
+    /// Returns the code as it appears in `extensions.code`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -58,19 +59,19 @@ impl Code {
     }
 }
 
-/// One thing that is wrong with one field of the input.
+/// A reason why one field of the input is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
-    /// Where: names and list indices from `input` on, for example `["input", "email"]`.
+    /// The path of the field: names and list indices, starting with `input`, for example `["input", "email"]`.
     pub path: Vec<String>,
-    /// A stable name of the problem, for example `TAKEN` or `TOO_LONG`.
+    /// A stable code for the problem, for example `TAKEN` or `TOO_LONG`.
     pub code: &'static str,
-    /// The problem in words that can be shown beside the field.
+    /// A message that can be displayed next to the field.
     pub message: String,
 }
 
 impl Problem {
-    /// A problem with `input.<field>`.
+    /// Creates a problem with `input.<field>`.
     pub fn new(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         let path = vec!["input".to_owned(), field.to_owned()];
         Self {
@@ -81,7 +82,7 @@ impl Problem {
     }
 }
 
-/// What went wrong.
+/// An error with a code, a message for the client and, for internal errors, a cause for the log.
 #[derive(Clone, Debug)]
 pub struct Error {
     code: Code,
@@ -92,7 +93,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with this code and this sentence for the client.
+    /// Creates an error with this code and this message for the client.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self {
             code,
@@ -103,29 +104,29 @@ impl Error {
         }
     }
 
-    /// No valid session or token came with the request.
+    /// Creates the error for a request without a valid access token.
     #[must_use]
     pub fn unauthenticated() -> Self {
         Self::new(Code::Unauthenticated, "Sign in first.")
     }
 
-    /// The viewer may see the object but not do this to it.
+    /// Creates the error for an operation that the viewer may not perform.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(Code::Forbidden, message)
     }
 
-    /// Nothing visible has this id; `what` is the noun, for example `conversation`.
+    /// Creates the error for a missing or hidden object; `what` is its noun, for example `conversation`.
     #[must_use]
     pub fn not_found(what: &str) -> Self {
         Self::new(Code::NotFound, format!("There is no such {what}."))
     }
 
-    /// One field of the input is wrong.
+    /// Creates the error for one invalid field of the input.
     pub fn invalid(field: &str, code: &'static str, message: impl Into<String>) -> Self {
         Self::problems(vec![Problem::new(field, code, message)])
     }
 
-    /// Some fields of the input are wrong; they are told all at once.
+    /// Creates the error for all invalid fields of the input.
     #[must_use]
     pub fn problems(problems: Vec<Problem>) -> Self {
         let message = match problems.as_slice() {
@@ -138,7 +139,7 @@ impl Error {
         }
     }
 
-    /// Fails with all the problems at once, if there are any.
+    /// Fails with all problems in one error, if there are any.
     pub fn check(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() {
             Ok(())
@@ -147,12 +148,12 @@ impl Error {
         }
     }
 
-    /// The object changed meanwhile, or the same key came with other content.
+    /// Creates the error for a concurrent change, or for an idempotency key that was reused for different content.
     pub fn conflict(message: impl Into<String>) -> Self {
         Self::new(Code::Conflict, message)
     }
 
-    /// Too many requests; the same one may succeed after this time.
+    /// Creates the error for too many requests. A retry may succeed after `retry_after`.
     #[must_use]
     pub fn rate_limited(retry_after: Duration) -> Self {
         let error = Self::new(Code::RateLimited, "Too many requests; try again later.");
@@ -162,7 +163,7 @@ impl Error {
         }
     }
 
-    /// A fault of the server; the cause goes to the log and never to the client.
+    /// Creates an internal error. The cause is logged and never sent to the client.
     pub fn internal(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let error = Self::new(Code::Internal, "Something went wrong on the server.");
         Self {
@@ -171,31 +172,31 @@ impl Error {
         }
     }
 
-    /// The code that clients see.
+    /// Returns the error's code.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// The sentence that clients see.
+    /// Returns the message for the client.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// All that is wrong with the input.
+    /// Returns the problems of the input.
     #[must_use]
     pub fn field_problems(&self) -> &[Problem] {
         &self.problems
     }
 
-    /// When the same request may succeed.
+    /// Returns the time after which a retry may succeed.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// What lies behind an internal error, for the log.
+    /// Returns the cause, for the log.
     #[must_use]
     pub fn cause(&self) -> Option<&(dyn std::error::Error + Send + Sync + 'static)> {
         self.cause.as_deref()
@@ -215,9 +216,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 impl From<sea_orm::DbErr> for Error {
-    /// A database that cannot be reached is UNAVAILABLE, one that gave up waiting TIMEOUT, all else a fault of ours.
+    /// Converts an unreachable or full database to UNAVAILABLE, a statement timeout to TIMEOUT, and any other error to
+    /// INTERNAL.
     fn from(cause: sea_orm::DbErr) -> Self {
-        let Some((code, message)) = passing(&cause) else {
+        let Some((code, message)) = temporary_failure(&cause) else {
             return Self::internal(cause);
         };
         Self {
@@ -227,32 +229,40 @@ impl From<sea_orm::DbErr> for Error {
     }
 }
 
-/// What is told of a database that was away, or went away in the middle of a statement, or was too busy for it.
-fn passing(cause: &sea_orm::DbErr) -> Option<(Code, &'static str)> {
+/// Returns the code and the message for a database that is unreachable, full or too slow.
+fn temporary_failure(cause: &sea_orm::DbErr) -> Option<(Code, &'static str)> {
     use sea_orm::{DbErr, RuntimeErr};
-    const AWAY: (Code, &str) = (Code::Unavailable, "The database cannot be reached.");
+    const UNREACHABLE: (Code, &str) = (
+        Code::Unavailable,
+        "The database cannot be reached: try again later.",
+    );
     const FULL: (Code, &str) = (
         Code::Unavailable,
-        "The server cannot store anything at the moment.",
+        "The server has no room to store data: try again later.",
     );
-    const BUSY: (Code, &str) = (Code::Timeout, "The database took too long.");
+    const BUSY: (Code, &str) = (
+        Code::Timeout,
+        "The database took too long: try again later.",
+    );
     let (DbErr::Exec(RuntimeErr::SqlxError(cause)) | DbErr::Query(RuntimeErr::SqlxError(cause))) =
         cause
     else {
-        return matches!(cause, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)).then_some(AWAY);
+        return matches!(cause, DbErr::ConnectionAcquire(_) | DbErr::Conn(_))
+            .then_some(UNREACHABLE);
     };
     match cause.as_ref() {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => Some(AWAY),
-        sqlx::Error::Database(told) => match told.code().as_deref() {
-            // PostgreSQL is stopping, has crashed, or is starting (its manual, appendix A).
-            Some("57P01" | "57P02" | "57P03") => Some(AWAY),
-            // PostgreSQL has no room on its disk or no memory (class 53), or its disk fails (58030).
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => Some(UNREACHABLE),
+        sqlx::Error::Database(error) => match error.code().as_deref() {
+            // PostgreSQL is stopping, has crashed, or is starting (PostgreSQL manual, appendix A).
+            Some("57P01" | "57P02" | "57P03") => Some(UNREACHABLE),
+            // PostgreSQL has no disk space or memory left (class 53), or its disk fails (58030).
             Some(code) if code.len() == 5 && (code.starts_with("53") || code == "58030") => {
                 Some(FULL)
             }
-            // PostgreSQL stopped a statement after its limit; somebody else writes to SQLite's file (SQLITE_BUSY).
+            // PostgreSQL cancelled a statement after its timeout, or another process writes to the SQLite file
+            // (SQLITE_BUSY).
             Some("57014" | "5") => Some(BUSY),
-            // SQLITE_FULL, and SQLITE_IOERR with its extended codes, which have it in their lowest byte.
+            // SQLITE_FULL, and SQLITE_IOERR, whose extended codes contain it in their lowest byte.
             Some(code) => match code.parse::<u32>().map(|code| code & 0xff) {
                 Ok(10 | 13) if code.len() < 5 => Some(FULL),
                 _ => None,

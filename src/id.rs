@@ -1,11 +1,12 @@
-//! Every id type: minted, stored and shown. The one file below the face that may know GraphQL.
+//! The id types: their generation, their storage and their text form. This is the only file below `graphql` that uses
+//! async-graphql.
 //!
-//! An id is a `UUIDv7`, 16 bytes in the database. Outside it is a type prefix and the 26-character
-//! suffix of the TypeID standard (Crockford's base 32, lower case), for example
-//! `msg_01jd3k9v0efq8r2m4h6t8w0y2a`. Ids are opaque by contract.
+//! An id is a `UUIDv7`, which the database stores in 16 bytes. Its text form is a type prefix and the 26-character
+//! suffix of the TypeID standard (Crockford's base 32 in lower case), for example `msg_01jd3k9v0efq8r2m4h6t8w0y2a`.
+//! Clients must treat ids as opaque.
 //!
-//! Text that is no id of the wanted type becomes the nil id, which nothing has: a wrong prefix or a
-//! bad suffix is NOT_FOUND, exactly like an id that never existed.
+//! Text that is not an id of the expected type parses as the nil id, which no row has. A wrong prefix or suffix
+//! therefore results in NOT_FOUND, like an id that does not exist.
 
 use std::borrow::Cow;
 
@@ -20,19 +21,19 @@ use uuid::Uuid;
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 const SUFFIX_LENGTH: usize = 26;
 
-/// A fresh, time-ordered UUID.
+/// Generates a time-ordered UUID.
 #[must_use]
 pub fn mint() -> Uuid {
     #[expect(
         clippy::disallowed_methods,
-        reason = "this is the one place that mints ids"
+        reason = "this is the only function that generates ids"
     )]
     Uuid::now_v7()
 }
 
-/// A fresh id for each row that a statement makes by itself, as SQL; binds [`stem`]. The rest of each is random.
+/// Returns a SQL expression that generates an id per row. It binds the value of [`sql_prefix`]; the rest is random.
 #[must_use]
-pub fn minted_in(backend: DbBackend) -> &'static str {
+pub fn mint_sql(backend: DbBackend) -> &'static str {
     match backend {
         DbBackend::Postgres => {
             "CAST(? || right(replace(CAST(gen_random_uuid() AS text), '-', ''), 14) AS uuid)"
@@ -41,53 +42,51 @@ pub fn minted_in(backend: DbBackend) -> &'static str {
     }
 }
 
-/// What such ids have in common, in hexadecimal: the time, and that they are what [`mint`] makes.
+/// Returns the first 18 hexadecimal digits of a new id: its time and version. The ids of one statement share them.
 #[must_use]
-pub fn stem() -> String {
-    let mut stem = mint().simple().to_string();
-    stem.truncate(18);
-    stem
+pub fn sql_prefix() -> String {
+    let mut prefix = mint().simple().to_string();
+    prefix.truncate(18);
+    prefix
 }
 
-/// The time-ordered UUID of this time and these random bytes: made-up history is the same each time
-/// it is made.
+/// Returns the time-ordered UUID for this time and these random bytes, so that seeded data is reproducible.
 #[must_use]
-pub fn made_at(time: DateTime<Utc>, random: [u8; 10]) -> Uuid {
+pub fn from_time(time: DateTime<Utc>, random: [u8; 10]) -> Uuid {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
 }
 
-/// The UUID that follows from these bytes, a digest of the name of something that comes from elsewhere:
-/// brought in again, it is the same.
+/// Returns the UUID for the digest of an external name, so that importing the same object again yields the same id.
 #[must_use]
-pub fn named(digest: [u8; 16]) -> Uuid {
+pub fn from_digest(digest: [u8; 16]) -> Uuid {
     uuid::Builder::from_custom_bytes(digest).into_uuid()
 }
 
-/// The TypeID suffix of a UUID: 26 characters, the first of which is at most `7`.
+/// Returns the TypeID suffix of a UUID: 26 characters, the first of which is at most `7`.
 fn suffix(uuid: Uuid) -> String {
     let mut number = uuid.as_u128();
-    let mut letters = [0; SUFFIX_LENGTH];
-    for letter in letters.iter_mut().rev() {
+    let mut digits = [0; SUFFIX_LENGTH];
+    for digit in digits.iter_mut().rev() {
         let [low, ..] = number.to_le_bytes();
-        *letter = ALPHABET
+        *digit = ALPHABET
             .get(usize::from(low & 31))
             .copied()
             .unwrap_or_default();
         number >>= 5;
     }
-    letters.map(char::from).iter().collect()
+    digits.map(char::from).iter().collect()
 }
 
-/// The UUID of a TypeID suffix; `None` when it is not one.
+/// Parses a TypeID suffix. `None` if it is invalid.
 fn from_suffix(text: &str) -> Option<Uuid> {
     if text.len() != SUFFIX_LENGTH || text.as_bytes().first()? > &b'7' {
         return None;
     }
     text.bytes()
         .try_fold(0_u128, |number, byte| {
-            let digit = ALPHABET.iter().position(|&letter| letter == byte)?;
-            Some(number << 5 | u128::try_from(digit).ok()?)
+            let value = ALPHABET.iter().position(|&digit| digit == byte)?;
+            Some(number << 5 | u128::try_from(value).ok()?)
         })
         .map(Uuid::from_u128)
 }
@@ -100,13 +99,13 @@ macro_rules! ids {
             pub struct $name(pub Uuid);
 
             impl $name {
-                /// A new id, later than every earlier one of this process.
+                /// Generates an id that is greater than all earlier ones of this process.
                 #[must_use]
                 pub fn mint() -> Self {
                     Self(mint())
                 }
 
-                /// The id that this text shows, or the nil id.
+                /// Parses an id. Returns the nil id if the text is not an id of this type.
                 #[must_use]
                 pub fn from_text(text: &str) -> Self {
                     text.strip_prefix(concat!($prefix, "_"))
@@ -186,7 +185,7 @@ macro_rules! ids {
             }
         )*
 
-        /// An id whose type is told by its prefix: what `node(id:)` takes.
+        /// An id of any type, which its prefix identifies. `node(id:)` accepts it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum AnyId {
             $(
@@ -196,7 +195,7 @@ macro_rules! ids {
         }
 
         impl AnyId {
-            /// The id that this text shows; `None` when its prefix or suffix is not one of ours.
+            /// Parses an id. `None` if its prefix is unknown or its suffix is invalid.
             #[must_use]
             pub fn from_text(text: &str) -> Option<Self> {
                 let (prefix, rest) = text.split_once('_')?;
@@ -211,45 +210,45 @@ macro_rules! ids {
 }
 
 ids! {
-    /// A person.
+    /// A user.
     UserId = "usr";
-    /// A person's own view; the same UUID as their [`UserId`].
+    /// A user's own view of the account. It has the UUID of their [`UserId`].
     ViewerId = "vwr";
-    /// A person's settings; the same UUID as their [`UserId`].
+    /// A user's settings. They have the UUID of their [`UserId`].
     PreferencesId = "prf";
-    /// A person's badge totals; the same UUID as their [`UserId`].
+    /// A user's unread totals. They have the UUID of their [`UserId`].
     UnreadTotalsId = "unr";
     /// A signed-in device or browser.
     SessionId = "ses";
     /// A conversation.
     ConversationId = "cnv";
-    /// Someone's membership of a conversation, as everybody in it sees it.
+    /// A participant of a conversation, as all its participants see it.
     ParticipantId = "prt";
-    /// The same row as [`ParticipantId`], as its owner alone sees it.
+    /// A membership of a conversation, as only its user sees it. It is the row of the [`ParticipantId`].
     MembershipId = "mbr";
     /// A message.
     MessageId = "msg";
-    /// A thread; the same UUID as its root's [`MessageId`].
+    /// A thread. It has the UUID of its root's [`MessageId`].
     ThreadId = "thr";
-    /// A text that an edit replaced.
+    /// A text that an edit has replaced.
     RevisionId = "rev";
     /// A notification.
     NotificationId = "ntf";
-    /// This server; the UUID is nil.
+    /// This server. Its UUID is nil.
     ServerId = "srv";
     /// A background job.
     JobId = "job";
 }
 
 impl From<ThreadId> for MessageId {
-    /// The root of the thread.
+    /// Returns the id of the thread's root message.
     fn from(id: ThreadId) -> Self {
         Self(id.0)
     }
 }
 
 impl From<MessageId> for ThreadId {
-    /// The thread below this root.
+    /// Returns the id of the thread whose root is this message.
     fn from(id: MessageId) -> Self {
         Self(id.0)
     }
@@ -260,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_uuid_survives_its_suffix() {
+    fn every_uuid_round_trips_through_its_suffix() {
         for number in [
             0,
             1,
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn the_standards_own_examples_hold() {
+    fn the_examples_of_the_standard_hold() {
         // github.com/jetify-com/typeid, spec/valid.yml
         let uuid = Uuid::from_u128(0x0188_bac7_4afa_78aa_bc3b_bd1e_ef28_d881);
         assert_eq!(suffix(uuid), "01h2xcejqtf2nbrexx3vqjhp41");
@@ -283,10 +282,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_the_nil_id() {
-        let good = MessageId::mint();
-        assert_eq!(MessageId::from_text(&good.to_string()), good);
-        for bad in [
+    fn invalid_text_is_the_nil_id() {
+        let valid = MessageId::mint();
+        assert_eq!(MessageId::from_text(&valid.to_string()), valid);
+        for invalid in [
             "",
             "msg_",
             "msg_8zzzzzzzzzzzzzzzzzzzzzzzzz",
@@ -295,7 +294,11 @@ mod tests {
             "msg_01h2xcejqtf2nbrexx3vqjhp4",
             "msg_01h2xcejqtf2nbrexx3vqjhp4é",
         ] {
-            assert_eq!(MessageId::from_text(bad), MessageId(Uuid::nil()), "{bad}");
+            assert_eq!(
+                MessageId::from_text(invalid),
+                MessageId(Uuid::nil()),
+                "{invalid}"
+            );
         }
     }
 }

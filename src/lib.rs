@@ -1,8 +1,9 @@
-//! Heddle: a threaded-messaging server with a GraphQL API.
+//! Heddle is a threaded-messaging server with a GraphQL API.
 //!
-//! `http` (the door) → `graphql` (the face) → `domain` (the rules) → `entity` (the tables). `live`
-//! (the stream), `auth` and `jobs` stand beside `domain` and know nothing above it. `id`, `error`,
-//! `config`, `clock` and `db` lie under everything. ARCHITECTURE.md walks through the rooms.
+//! Dependencies point in one direction: `http` (transport) → `graphql` (API) → `domain` (rules) → `entity` (tables).
+//! `live` (event stream), `auth` and `jobs` are used by `domain` and do not depend on the layers above it. `id`,
+//! `error`, `config`, `clock` and `db` are below all of them. ARCHITECTURE.md describes the modules and follows a
+//! request through them.
 
 pub mod app;
 pub mod auth;

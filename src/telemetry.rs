@@ -1,5 +1,5 @@
-//! Logs: words on a terminal, JSON elsewhere, always on standard error. What is logged is decided where
-//! it happens; never bodies, tokens or addresses.
+//! Sets up logging to standard error: text on a terminal, JSON otherwise. Each module decides which events it logs.
+//! Message bodies, tokens and addresses are never logged.
 
 use std::io::{self, IsTerminal};
 
@@ -7,12 +7,12 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::{Config, LogFormat};
 
-/// Libraries that tell each statement at `info`.
-const QUIET: &str = "sqlx=warn,sea_orm_migration=warn";
+/// Levels for libraries that log each statement at `info`.
+const LIBRARY_LEVELS: &str = "sqlx=warn,sea_orm_migration=warn";
 
-/// Starts logging for this process; the second call has no effect.
+/// Starts logging for this process. A second call has no effect.
 pub fn start(config: &Config) {
-    let filter = EnvFilter::new(format!("{QUIET},{}", config.log_level));
+    let filter = EnvFilter::new(format!("{LIBRARY_LEVELS},{}", config.log_level));
     let is_json = match config.log_format {
         LogFormat::Json => true,
         LogFormat::Text => false,
@@ -32,6 +32,6 @@ pub fn start(config: &Config) {
             .try_init()
     };
     if let Err(error) = started {
-        tracing::debug!(%error, "logging was started before");
+        tracing::debug!(%error, "logging has already started");
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn people(password_hash: &str) -> Vec<Person> {
         .iter()
         .zip(1_u8..)
         .map(|((username, name), number)| Person {
-            id: UserId(id::made_at(at, [number; 10])),
+            id: UserId(id::from_time(at, [number; 10])),
             username: (*username).to_owned(),
             display_name: (*name).to_owned(),
             email: Some(format!("{username}@example.org")),

@@ -52,7 +52,7 @@ pub(super) fn people(scale: Scale, password_hash: &str) -> Vec<Person> {
             let (first, last) = lorem::name(&mut rng);
             let username = format!("{}{number}.s{}", first.to_lowercase(), scale.seed);
             Person {
-                id: UserId(id::made_at(at, rng.random())),
+                id: UserId(id::from_time(at, rng.random())),
                 email: Some(format!("{username}@example.org")),
                 username,
                 display_name: format!("{first} {last}"),
@@ -142,7 +142,7 @@ fn chapter(seed: u32, number: usize, size: usize, people: &[Person]) -> Chapter 
     let mut rng = rng(seed, number + 1);
     let at = beginning();
     let group = Group {
-        id: ConversationId(id::made_at(at, rng.random())),
+        id: ConversationId(id::from_time(at, rng.random())),
         title: lorem::title(&mut rng),
         topic: None,
         at,
@@ -173,7 +173,7 @@ fn members(
     circle
         .enumerate()
         .map(|(index, person)| Member {
-            id: ParticipantId(id::made_at(at, rng.random())),
+            id: ParticipantId(id::from_time(at, rng.random())),
             user: person.id,
             role: if index == 0 {
                 ParticipantRole::Owner
@@ -200,7 +200,7 @@ fn messages(rng: &mut StdRng, size: usize, members: &[Member]) -> Vec<ImportedMe
             let sender = members.get(lorem::skewed(rng, members.len()))?;
             let is_reply = number > 0 && rng.random();
             Some(ImportedMessage {
-                id: MessageId(id::made_at(at, rng.random())),
+                id: MessageId(id::from_time(at, rng.random())),
                 sender: sender.user,
                 parent: is_reply.then(|| parent(rng, number)),
                 at,

@@ -73,7 +73,7 @@ pub async fn open(
         .copied()
         .unwrap_or_default();
     let group = Group {
-        id: ConversationId(id::named(name)),
+        id: ConversationId(id::from_digest(name)),
         title: title.to_owned(),
         topic: None,
         at,

@@ -176,7 +176,7 @@ async fn insert_in(
         user_id: UserId,
     }
     let (kind, wants) = (kind(follows), wants(follows));
-    let id = id::minted_in(tx.get_database_backend());
+    let id = id::mint_sql(tx.get_database_backend());
     let text = format!(
         "WITH {} INSERT INTO notification
              (id, user_id, kind, message_id, conversation_id, created_at)
@@ -187,7 +187,7 @@ async fn insert_in(
         sent.text,
         listens("p")
     );
-    let values = [id::stem().into(), now.into(), now.into()]
+    let values = [id::sql_prefix().into(), now.into(), now.into()]
         .into_iter()
         .chain(values);
     let rows: Vec<Row> = db::fetch_all(tx, &text, sent.and(values)).await?;
@@ -238,7 +238,7 @@ async fn notify_in(
         user_id: UserId,
     }
     let now = core.clock.now();
-    let id = id::minted_in(tx.get_database_backend());
+    let id = id::mint_sql(tx.get_database_backend());
     let mut to = Notified::new();
     for some in people.chunks(NAMED_AT_ONCE) {
         let text = format!(
@@ -251,7 +251,7 @@ async fn notify_in(
             db::placeholders(some.len())
         );
         let mut values: Vec<Value> = vec![
-            id::stem().into(),
+            id::sql_prefix().into(),
             kind.into(),
             actor.into(),
             now.into(),

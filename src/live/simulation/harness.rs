@@ -93,7 +93,7 @@ impl Harness {
         }
         Arc::new(Self {
             kind,
-            clock: Clock::standing_at(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)),
+            clock: Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)),
             keys: Keys::new(&Keys::from_text("a simulation").unwrap()).unwrap(),
             users,
             conversations,
