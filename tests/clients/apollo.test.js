@@ -9,7 +9,7 @@ import { OperationTypeNode } from "graphql";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 
-import { ask, endpoint, FOLLOW, pair, SEND, socket, VIEWER } from "./people.js";
+import { request, endpoint, FOLLOW, pair, SEND, socket, VIEWER } from "./people.js";
 
 let ann;
 let bob;
@@ -41,14 +41,14 @@ after(async () => {
   await sockets?.dispose();
 });
 
-test("a query is answered, and the second time from the cache", async () => {
+test("a query returns data, the second time from the cache", async () => {
   const { data } = await client.query({ query: gql(VIEWER) });
   assert.equal(data.viewer.user.id, bob.id);
   const again = await client.query({ query: gql(VIEWER), fetchPolicy: "cache-only" });
   assert.deepEqual(again.data, data);
 });
 
-test("a mutation is answered", async () => {
+test("a mutation returns data", async () => {
   const { data } = await client.mutate({
     mutation: gql(SEND),
     variables: { conversationId, body: "from Apollo" },
@@ -56,15 +56,15 @@ test("a mutation is answered", async () => {
   assert.equal(data.sendMessage.message.body, "from Apollo");
 });
 
-test("a subscription tells what is sent elsewhere", async () => {
+test("a subscription receives messages of other users", async () => {
   const body = "to Apollo";
-  const heard = await new Promise((resolve, reject) => {
+  const received = await new Promise((resolve, reject) => {
     const following = client.subscribe({ query: gql(FOLLOW) }).subscribe({
       error: reject,
       next({ data, error }) {
         if (error) reject(error);
         else if (data.events.__typename === "StreamOpenedEvent") {
-          ask(SEND, { conversationId, body }, ann.token).catch(reject);
+          request(SEND, { conversationId, body }, ann.token).catch(reject);
         } else if (data.events.__typename === "MessageSentEvent") {
           following.unsubscribe();
           resolve(data.events.message);
@@ -72,5 +72,5 @@ test("a subscription tells what is sent elsewhere", async () => {
       },
     });
   });
-  assert.equal(heard.body, body);
+  assert.equal(received.body, body);
 });

@@ -7,7 +7,7 @@ import { serverAudits } from "graphql-http";
 
 import { endpoint } from "./people.js";
 
-// Where the suite is older than the draft it tests: the status the draft asks for now, and why.
+// Statuses that the present draft requires where the suite tests an older draft, with the reason.
 const newer = new Map([
   ["74FF", { status: 422, why: "a document that does not validate was understood but cannot be processed" }],
   ["86EE", { status: 422, why: "variables that cannot be coerced are well-formed but cannot be processed" }],
@@ -23,7 +23,7 @@ for (const audit of serverAudits({ url: endpoint })) {
     } else if (result.status === "notice") {
       t.diagnostic(`not done: ${result.reason}`);
     } else {
-      assert.fail(`${result.reason}; answered ${result.response.status}: ${await result.response.text()}`);
+      assert.fail(`${result.reason}; status ${result.response.status}: ${await result.response.text()}`);
     }
   });
 }

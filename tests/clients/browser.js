@@ -1,4 +1,4 @@
-// A real browser that reaches the server under test and nothing else.
+// A real browser that can reach the server under test and nothing else.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -35,7 +35,7 @@ after(close);
 
 const me = () => globalThis.client.request("{ viewer { user { id } } }").then(({ viewer }) => viewer?.user.id);
 
-test("who signs in in one tab is signed in in the other", async () => {
+test("signing in in one tab signs in the other", async () => {
   const [first, second] = tabs;
   const { username, password } = bob;
   await first.evaluate((bob) => globalThis.client.signIn(bob.username, bob.password), { username, password });
@@ -43,16 +43,16 @@ test("who signs in in one tab is signed in in the other", async () => {
   assert.equal(await second.evaluate(me), bob.id);
 });
 
-test("both tabs hear what happens while the token is renewed, and neither ends the session", async () => {
+test("both tabs receive events while the token is renewed, and neither ends the session", async () => {
   for (const tab of tabs) {
     await tab.evaluate(() => {
-      globalThis.heard = [];
+      globalThis.received = [];
       globalThis.tokens = new Set();
       globalThis.listening = globalThis.client.listen({
         select: "... on MessageSentEvent { message { body } }",
         filter: { categories: ["MESSAGES"] },
         event: ({ message }) => {
-          globalThis.heard.push(message.body);
+          globalThis.received.push(message.body);
           globalThis.tokens.add(globalThis.client.store.get().accessToken);
         },
       });
@@ -63,20 +63,20 @@ test("both tabs hear what happens while the token is renewed, and neither ends t
   for (;;) {
     bodies.push(`${bodies.length}`);
     await ann.send({ conversationId, body: bodies.at(-1) }).sent;
-    // Both ask at the moment at which both have to renew.
-    const answers = await Promise.all(tabs.map((tab) => tab.evaluate(me)));
-    assert.deepEqual(answers, [bob.id, bob.id]);
+    // Both send a request when both have to renew the token.
+    const ids = await Promise.all(tabs.map((tab) => tab.evaluate(me)));
+    assert.deepEqual(ids, [bob.id, bob.id]);
     const tokens = await Promise.all(tabs.map((tab) => tab.evaluate(() => globalThis.tokens.size)));
     if (tokens.every((count) => count > 2)) break;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   for (const tab of tabs) {
-    await tab.waitForFunction((count) => globalThis.heard.length >= count, bodies.length);
-    assert.deepEqual(await tab.evaluate(() => globalThis.heard), bodies);
+    await tab.waitForFunction((count) => globalThis.received.length >= count, bodies.length);
+    assert.deepEqual(await tab.evaluate(() => globalThis.received), bodies);
   }
 });
 
-test("who signs out in one tab is signed out in the other", async () => {
+test("signing out in one tab signs out the other", async () => {
   const [first, second] = tabs;
   await first.evaluate(() => globalThis.client.signOut());
   await second.waitForFunction(() => globalThis.changes.at(-1) === false);

@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import WebSocket from "ws";
 
 import { Heddle, HeddleError } from "../../web/client.js";
-import { ask, endpoint, origin } from "./people.js";
+import { request, endpoint, origin } from "./people.js";
 
 const MESSAGES = 60;
 const SELECT = "... on MessageSentEvent { message { body } }";
@@ -80,7 +80,7 @@ after(() => {
   cut();
 });
 
-test("its types hold", async () => {
+test("its types are correct", async () => {
   const client = fileURLToPath(new URL("../../web/client.js", import.meta.url));
   const flags = ["--noEmit", "--strict", "--allowJs", "--checkJs", "--types", "", "--module", "esnext"];
   const target = ["--target", "es2022", "--lib", "es2022,dom,dom.iterable"];
@@ -109,9 +109,9 @@ test("failures have a code and a path", async () => {
   await assert.rejects(nowhere.request("{ __typename }"), { code: "NETWORK" });
 });
 
-test("nothing is lost and nothing comes twice while connections are cut and tokens lapse", async () => {
+test("nothing is lost or repeated while connections are cut and tokens expire", async () => {
   const { eventCursor } = await bob.request("{ eventCursor }");
-  const heard = [];
+  const received = [];
   const tokens = new Set();
   const listening = bob.listen({
     after: eventCursor,
@@ -119,7 +119,7 @@ test("nothing is lost and nothing comes twice while connections are cut and toke
     filter: { categories: ["MESSAGES"] },
     event: (event) => {
       tokens.add(bob.store.get().accessToken);
-      heard.push(event.message);
+      received.push(event.message);
     },
     reset: () => assert.fail("a cursor was lost"),
     ended: (error) => assert.fail(error),
@@ -133,44 +133,44 @@ test("nothing is lost and nothing comes twice while connections are cut and toke
   }
   const sent = await Promise.all(sending.map(({ sent }) => sent));
   stop();
-  await until(() => heard.length >= MESSAGES);
+  await until(() => received.length >= MESSAGES);
   listening.close();
   const bodies = Array.from({ length: MESSAGES }, (_, number) => `${number}`);
   const keys = sending.map(({ draft }) => draft.clientMessageId);
   assert.ok(line.cuts > 10, `${line.cuts} cuts`);
-  assert.ok(tokens.size > 1, "no token lapsed");
-  assert.deepEqual(heard.map(({ body }) => body), bodies);
+  assert.ok(tokens.size > 1, "no token expired");
+  assert.deepEqual(received.map(({ body }) => body), bodies);
   assert.equal(new Set(sent.map(({ id }) => id)).size, MESSAGES);
   const { conversation } = await ann.request(HISTORY, { id: conversationId });
   assert.deepEqual(conversation.messages.nodes.map((message) => message.clientMessageId).sort(), keys.sort());
 });
 
-test("what cannot be resumed is started anew, and says so", async () => {
+test("a stream that cannot be resumed starts again and reports the reset", async () => {
   let resets = 0;
-  const heard = [];
+  const received = [];
   const listening = bob.listen({
     after: "nonsense",
     select: SELECT,
     reset: () => (resets += 1),
-    event: (event) => event.__typename === "MessageSentEvent" && heard.push(event.message.body),
+    event: (event) => event.__typename === "MessageSentEvent" && received.push(event.message.body),
   });
   await until(() => listening.cursor !== "nonsense");
   assert.equal(resets, 1);
   await ann.send({ conversationId, body: "after the reset" }).sent;
-  await until(() => heard.length > 0);
-  assert.deepEqual(heard, ["after the reset"]);
+  await until(() => received.length > 0);
+  assert.deepEqual(received, ["after the reset"]);
   listening.close();
 });
 
-test("many renewals at once are one", async () => {
+test("concurrent renewals are one request", async () => {
   const { store } = ann;
   const { accessToken } = store.get();
   // Two tabs with one store: neither may use a refresh token that the other has used.
   const tabs = [ann, new Heddle(line.url, { store, WebSocket })];
   for (let round = 0; round < 3; round += 1) {
     store.set({ ...store.get(), renewAt: 0 });
-    const asking = Array.from({ length: 10 }, (_, n) => tabs[n % 2].request("{ viewer { user { username } } }"));
-    for (const { viewer } of await Promise.all(asking)) assert.equal(viewer.user.username, ann.username);
+    const requests = Array.from({ length: 10 }, (_, n) => tabs[n % 2].request("{ viewer { user { username } } }"));
+    for (const { viewer } of await Promise.all(requests)) assert.equal(viewer.user.username, ann.username);
   }
   assert.notEqual(store.get().accessToken, accessToken);
 });
@@ -183,7 +183,7 @@ test("a session that ends, ends the stream and the sign-in", async () => {
   const states = [];
   const listening = client.listen({ event: () => {}, state: (state) => states.push(state), ended: (error) => (end = error) });
   await until(() => listening.cursor);
-  await ask("mutation { signOut { endedSessionId } }", undefined, accessToken);
+  await request("mutation { signOut { endedSessionId } }", undefined, accessToken);
   await until(() => end);
   assert.equal(end.code, "UNAUTHENTICATED");
   assert.deepEqual(states, ["connecting", "live", "waiting", "ended"].filter((state) => state !== "waiting"));

@@ -1,5 +1,5 @@
-// The committed schema as other tools see it: graphql-js reads it, and what this repository's own
-// clients ask for is in it.
+// The committed schema as other tools read it: graphql-js builds it, and it contains every field that the clients of this
+// repository select.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -19,7 +19,7 @@ test("graphql-js builds the committed schema", () => {
 for (const { query } of tabs) {
   const document = parse(query);
   const [{ name }] = document.definitions;
-  test(`GraphiQL's tab ${name.value} asks only for what exists`, () => {
+  test(`GraphiQL's tab ${name.value} selects only existing fields`, () => {
     assert.deepEqual(validate(schema, document), []);
   });
 }

@@ -1,16 +1,16 @@
-// GraphiQL in a real browser that can reach this server and nothing else: it renders, runs a query,
-// shows a live event, and neither asks for anything outside nor complains.
+// GraphiQL in a real browser that can reach this server and nothing else: it renders, runs a query, shows a live event, and
+// neither requests external resources nor logs errors.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { browser, close, open } from "./browser.js";
-import { ask, origin, pair, SEND } from "./people.js";
+import { request, origin, pair, SEND } from "./people.js";
 
 const pictures = process.env.HEDDLE_PICTURES;
 let page;
-/** What the browser asked for, and what it complained about. */
+/** The URLs that the browser requested, and its errors. */
 const requests = [];
 const complaints = [];
 
@@ -31,7 +31,7 @@ after(close);
 
 const tab = (name) => page.getByRole("tab", { name });
 const editor = (label) => page.locator(`section[aria-label="${label}"] .graphiql-editor:visible`);
-const answer = () => page.locator(".graphiql-response .view-lines");
+const result = () => page.locator(".graphiql-response .view-lines");
 
 /** Puts text into one of GraphiQL's editors as a person would: click, select all, paste. */
 async function write(label, text) {
@@ -45,7 +45,7 @@ async function write(label, text) {
   }, text);
 }
 
-/** Runs one of a tab's operations; GraphiQL asks which when there are several. */
+/** Runs one of a tab's operations. GraphiQL shows a menu when there are several. */
 async function run(name) {
   await page.getByRole("button", { name: "Execute query" }).click();
   await page.getByRole("menuitem", { name }).click();
@@ -66,14 +66,14 @@ test("GraphiQL opens with its tabs and the schema", async () => {
   await picture("graphiql");
 });
 
-test("a query typed by hand is answered", async () => {
+test("a typed query returns its result", async () => {
   await page.getByRole("button", { name: "New tab" }).click();
   await write("Operation Editor", "query Hand { __typename }");
   await page.getByRole("button", { name: "Execute query" }).click();
-  await answer().getByText('"Query"').waitFor();
+  await result().getByText('"Query"').waitFor();
 });
 
-test("registering in the first tab makes the others act as that person", async () => {
+test("registering in the first tab signs in the others", async () => {
   const username = `eve_${randomUUID().slice(0, 8)}`;
   await tab("Register").click();
   await write(
@@ -81,27 +81,27 @@ test("registering in the first tab makes the others act as that person", async (
     JSON.stringify({ username, email: `${username}@example.com`, password: randomUUID() }),
   );
   await run("Register");
-  await answer().getByText("accessTokenExpiresAt").waitFor();
+  await result().getByText("accessTokenExpiresAt").waitFor();
   await tab("Conversations").click();
   await run("Conversations");
-  await answer().getByText('"conversations"').waitFor();
+  await result().getByText('"conversations"').waitFor();
 });
 
-test("the live tab shows what is sent meanwhile", async () => {
+test("the live tab shows a message that is sent meanwhile", async () => {
   const { ann, bob, conversationId } = await pair();
   await tab("Live").click();
   await page.getByRole("button", { name: "Headers", exact: true }).click();
   await write("Headers", JSON.stringify({ Authorization: `Bearer ${bob.token}` }));
   await page.getByRole("button", { name: "Execute query" }).click();
-  await answer().getByText("StreamOpenedEvent").waitFor();
+  await result().getByText("StreamOpenedEvent").waitFor();
   const body = `for the picture ${randomUUID().slice(0, 8)}`;
-  await ask(SEND, { conversationId, body }, ann.token);
-  await answer().getByText(body).waitFor();
+  await request(SEND, { conversationId, body }, ann.token);
+  await result().getByText(body).waitFor();
   await picture("graphiql-live");
   await page.getByRole("button", { name: "Stop query" }).click();
 });
 
-test("nothing outside was asked for and nothing was complained about", () => {
+test("no external resource was requested and no error was logged", () => {
   const host = new URL(origin).host;
   const outside = requests.filter((url) => !url.startsWith("data:") && new URL(url).host !== host);
   assert.deepEqual(outside, []);

@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 
 import { createClient } from "graphql-sse";
 
-import { ask, endpoint, FOLLOW, HEAR, pair, SEND, VIEWER } from "./people.js";
+import { request, endpoint, FOLLOW, SUBSCRIBE, pair, SEND, VIEWER } from "./people.js";
 
 let ann;
 let bob;
@@ -25,12 +25,12 @@ const connect = (token) =>
     }),
   });
 
-/** The only answer to an operation that has one. */
+/** Returns the response of an operation that has exactly one. */
 async function once(query, variables) {
-  const answers = [];
-  for await (const answer of client.iterate({ query, variables })) answers.push(answer);
-  assert.equal(answers.length, 1);
-  return answers[0];
+  const responses = [];
+  for await (const response of client.iterate({ query, variables })) responses.push(response);
+  assert.equal(responses.length, 1);
+  return responses[0];
 }
 
 before(async () => {
@@ -40,14 +40,14 @@ before(async () => {
 
 after(() => client?.dispose());
 
-test("a query and a mutation are answered once", async () => {
+test("a query and a mutation return one result", async () => {
   const { data } = await once(VIEWER);
   assert.equal(data.viewer.user.id, bob.id);
   const sent = await once(SEND, { conversationId, body: "as an event" });
   assert.equal(sent.data.sendMessage.message.body, "as an event");
 });
 
-test("what does not run says why", async () => {
+test("a failed operation returns its error", async () => {
   for (const query of ["{ nothing }", "{", "subscription { nothing }"]) {
     const { data, errors } = await once(query);
     assert.equal(data, undefined);
@@ -61,7 +61,7 @@ test("a stream is resumed after the last event", async () => {
   assert.equal(opened.value.data?.events.__typename, "StreamOpenedEvent", JSON.stringify(opened.value));
   lastEventId = opened.value.data.events.cursor;
   await first.return();
-  const { sendMessage } = await ask(SEND, { conversationId, body: "while nobody listened" }, ann.token);
+  const { sendMessage } = await request(SEND, { conversationId, body: "while no one listened" }, ann.token);
   for await (const { data, errors } of client.iterate({ query: FOLLOW })) {
     assert.equal(errors, undefined);
     if (data.events.__typename !== "MessageSentEvent") continue;
@@ -71,7 +71,7 @@ test("a stream is resumed after the last event", async () => {
   lastEventId = undefined;
 });
 
-test("a token that is none is told so", async () => {
+test("an invalid token is rejected", async () => {
   const stranger = connect("nonsense");
   for await (const { errors } of stranger.iterate({ query: FOLLOW })) {
     assert.equal(errors[0].extensions.code, "UNAUTHENTICATED");
@@ -79,17 +79,17 @@ test("a token that is none is told so", async () => {
   stranger.dispose();
 });
 
-test("curl -N shows what happens", async () => {
-  const body = JSON.stringify({ query: HEAR, variables: { conversationId } });
+test("curl -N shows events", async () => {
+  const body = JSON.stringify({ query: SUBSCRIBE, variables: { conversationId } });
   const curl = spawn("curl", [
     ...["-sSN", endpoint, "-H", "accept: text/event-stream", "-H", "content-type: application/json"],
     ...["-H", `authorization: Bearer ${bob.token}`, "-d", body],
   ]);
   // The stream has no opening event, so Ann goes on talking until something was shown.
-  let heard = false;
+  let received = false;
   const talking = (async () => {
-    for (let number = 1; !heard; number += 1) {
-      await ask(SEND, { conversationId, body: `are you there? ${number}` }, ann.token);
+    for (let number = 1; !received; number += 1) {
+      await request(SEND, { conversationId, body: `are you there? ${number}` }, ann.token);
     }
   })();
   const lines = [];
@@ -97,7 +97,7 @@ test("curl -N shows what happens", async () => {
     lines.push(line);
     if (line.startsWith("data:")) break;
   }
-  heard = true;
+  received = true;
   await talking;
   curl.kill();
   assert.deepEqual(lines.slice(0, 3), [":", "", "event: next"]);

@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 
-import { ask, FOLLOW, HEAR, pair, SEND, socket, VIEWER } from "./people.js";
+import { request, FOLLOW, SUBSCRIBE, pair, SEND, socket, VIEWER } from "./people.js";
 
 let ann;
 let bob;
@@ -20,13 +20,13 @@ const connect = (authorization) =>
     connectionParams: authorization === undefined ? undefined : { authorization },
   });
 
-/** The only answer to an operation that has one. */
+/** Returns the response of an operation that has exactly one. */
 async function once(query, variables) {
-  const answers = [];
-  for await (const answer of client.iterate({ query, variables })) answers.push(answer);
-  assert.equal(answers.length, 1);
-  assert.equal(answers[0].errors, undefined);
-  return answers[0].data;
+  const responses = [];
+  for await (const response of client.iterate({ query, variables })) responses.push(response);
+  assert.equal(responses.length, 1);
+  assert.equal(responses[0].errors, undefined);
+  return responses[0].data;
 }
 
 before(async () => {
@@ -36,21 +36,21 @@ before(async () => {
 
 after(() => client?.dispose());
 
-test("a query is answered once", async () => {
+test("a query returns one result", async () => {
   const { viewer } = await once(VIEWER);
   assert.equal(viewer.user.id, bob.id);
 });
 
-test("a mutation is answered once", async () => {
+test("a mutation returns one result", async () => {
   const { sendMessage } = await once(SEND, { conversationId, body: "over the socket" });
   assert.equal(sendMessage.message.body, "over the socket");
 });
 
-test("a subscription to everything opens, then tells what is sent elsewhere", async () => {
+test("a subscription to all events opens, then receives messages of other users", async () => {
   const events = client.iterate({ query: FOLLOW });
   const opened = await events.next();
   assert.equal(opened.value.data?.events.__typename, "StreamOpenedEvent", JSON.stringify(opened.value));
-  const { sendMessage } = await ask(SEND, { conversationId, body: "for the stream" }, ann.token);
+  const { sendMessage } = await request(SEND, { conversationId, body: "for the stream" }, ann.token);
   for await (const { data, errors } of events) {
     assert.equal(errors, undefined);
     if (data.events.__typename !== "MessageSentEvent") continue;
@@ -59,28 +59,28 @@ test("a subscription to everything opens, then tells what is sent elsewhere", as
   }
 });
 
-test("a subscription to one conversation tells its messages", async () => {
-  // It has no opening event, so Ann goes on talking until Bob has heard something.
-  let heard = false;
+test("a subscription to one conversation receives its messages", async () => {
+  // It has no opening event, so Ann sends messages until Bob has received one.
+  let received = false;
   const talking = (async () => {
-    for (let number = 1; !heard; number += 1) {
-      await ask(SEND, { conversationId, body: `are you there? ${number}` }, ann.token);
+    for (let number = 1; !received; number += 1) {
+      await request(SEND, { conversationId, body: `are you there? ${number}` }, ann.token);
     }
   })();
-  for await (const { data, errors } of client.iterate({ query: HEAR, variables: { conversationId } })) {
+  for await (const { data, errors } of client.iterate({ query: SUBSCRIBE, variables: { conversationId } })) {
     assert.equal(errors, undefined);
     assert.equal(data.messageSent.sender.id, ann.id);
-    heard = true;
+    received = true;
     break;
   }
   await talking;
 });
 
-test("a token that is none closes the socket with 4403", async () => {
+test("an invalid token closes the socket with 4403", async () => {
   const stranger = connect("Bearer nonsense");
   await assert.rejects(
     async () => {
-      for await (const answer of stranger.iterate({ query: VIEWER })) assert.fail(JSON.stringify(answer));
+      for await (const response of stranger.iterate({ query: VIEWER })) assert.fail(JSON.stringify(response));
     },
     { code: 4403 },
   );

@@ -1,25 +1,25 @@
-// What every suite needs: the server's address, people who are registered, and plain requests. The
-// suites differ in the client they use; this file uses none.
+// Shared by all suites: the server's address, registered users, and plain requests. The suites differ in the client library
+// that they use; this file uses none.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 
 const given = process.env.HEDDLE_URL;
 if (!given) throw new Error("HEDDLE_URL names no server; tests/it/clients.rs starts one");
 
-/** Where the server is, without a slash at the end. */
+/** The URL of the server, without a slash at the end. */
 export const origin = given.replace(/\/$/, "");
-/** Where its API is. */
+/** The URL of its API. */
 export const endpoint = `${origin}/graphql`;
-/** Where its live updates are. */
+/** The URL of its WebSocket. */
 export const socket = endpoint.replace(/^http/, "ws");
 
 /**
- * Asks by plain fetch and fails on any error in the answer.
+ * Sends an operation with fetch, and fails on any error in the response.
  * @param {string} query
  * @param {object} [variables]
  * @param {string} [token]
  */
-export async function ask(query, variables, token) {
+export async function request(query, variables, token) {
   const response = await fetch(endpoint, {
     method: "POST",
     headers: {
@@ -29,20 +29,20 @@ export async function ask(query, variables, token) {
     },
     body: JSON.stringify({ query, variables }),
   });
-  const answer = await response.json();
-  assert.equal(answer.errors, undefined, JSON.stringify(answer.errors));
-  return answer.data;
+  const { data, errors } = await response.json();
+  assert.equal(errors, undefined, JSON.stringify(errors));
+  return data;
 }
 
 /**
- * Registers someone nobody else uses.
+ * Registers a new user.
  * @param {string} displayName
  * @returns {Promise<{id: string, username: string, password: string, token: string}>}
  */
 export async function person(displayName) {
   const username = `${displayName.toLowerCase()}_${randomUUID().slice(0, 8)}`;
   const password = randomUUID();
-  const { register } = await ask(
+  const { register } = await request(
     `mutation ($input: RegisterInput!) {
       register(input: $input) { auth { accessToken viewer { user { id } } } }
     }`,
@@ -53,11 +53,11 @@ export async function person(displayName) {
 }
 
 /**
- * Two people and the conversation they share.
+ * Returns two users and their direct conversation.
  */
 export async function pair() {
   const [ann, bob] = [await person("Ann"), await person("Bob")];
-  const { openDirectConversation } = await ask(
+  const { openDirectConversation } = await request(
     `mutation ($userIds: [ID!]!) {
       openDirectConversation(input: { userIds: $userIds }) { conversation { id } }
     }`,
@@ -73,7 +73,7 @@ export const SEND = `mutation Send($conversationId: ID!, $body: String!) {
   sendMessage(input: { conversationId: $conversationId, body: $body }) { message { id body } }
 }`;
 
-export const HEAR = `subscription Hear($conversationId: ID!) {
+export const SUBSCRIBE = `subscription Hear($conversationId: ID!) {
   messageSent(conversationId: $conversationId) { id body sender { id username } }
 }`;
 

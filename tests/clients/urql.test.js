@@ -6,7 +6,7 @@ import { cacheExchange, Client, fetchExchange, subscriptionExchange } from "@urq
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 
-import { ask, endpoint, FOLLOW, pair, SEND, socket, VIEWER } from "./people.js";
+import { request, endpoint, FOLLOW, pair, SEND, socket, VIEWER } from "./people.js";
 
 let ann;
 let bob;
@@ -41,7 +41,7 @@ before(async () => {
 
 after(() => sockets?.dispose());
 
-test("a query is answered by POST and by GET", async () => {
+test("a query returns data by POST and by GET", async () => {
   for (const preferGetMethod of [false, "force"]) {
     const { data, error } = await client.query(VIEWER, {}, { preferGetMethod, requestPolicy: "network-only" });
     assert.equal(error, undefined);
@@ -49,24 +49,24 @@ test("a query is answered by POST and by GET", async () => {
   }
 });
 
-test("a mutation is answered", async () => {
+test("a mutation returns data", async () => {
   const { data, error } = await client.mutation(SEND, { conversationId, body: "from urql" });
   assert.equal(error, undefined);
   assert.equal(data.sendMessage.message.body, "from urql");
 });
 
-test("a subscription tells what is sent elsewhere", async () => {
+test("a subscription receives messages of other users", async () => {
   const body = "to urql";
-  const heard = await new Promise((resolve, reject) => {
+  const received = await new Promise((resolve, reject) => {
     const following = client.subscription(FOLLOW, {}).subscribe(({ data, error }) => {
       if (error) reject(error);
       else if (data.events.__typename === "StreamOpenedEvent") {
-        ask(SEND, { conversationId, body }, ann.token).catch(reject);
+        request(SEND, { conversationId, body }, ann.token).catch(reject);
       } else if (data.events.__typename === "MessageSentEvent") {
         following.unsubscribe();
         resolve(data.events.message);
       }
     });
   });
-  assert.equal(heard.body, body);
+  assert.equal(received.body, body);
 });
