@@ -1,10 +1,10 @@
-// Fails when a dependency is named in a manifest and nowhere in the code of that package.
+// Fails when a manifest declares a dependency that the code of its package does not use.
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-// In the manifest for their exact version alone: the executor brings them (docs/adr/0003), and whoever mounts
-// the schema in an axum server of their own finds the matching glue (ours is docs/adr/0004).
+// Declared only for their exact version: the executor depends on them (docs/adr/0003), and an application that mounts the
+// schema in its own axum server needs the matching integration (ours is described in docs/adr/0004).
 const pins = new Set(["async-graphql-axum", "async-graphql-derive", "async-graphql-parser"]);
 
 function* sources(folder) {
