@@ -13,6 +13,16 @@ pub struct Problem {
     pub message: String,
 }
 
+impl Problem {
+    pub(super) fn new(name: String, origin: String, message: String) -> Self {
+        Self {
+            name,
+            origin,
+            message,
+        }
+    }
+}
+
 /// All problems of the configuration, reported together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems(pub Vec<Problem>);

@@ -20,16 +20,15 @@ const TEST_PREFIX: &str = "HEDDLE_TEST_";
 /// Names another file than `heddle.toml`, like the flag `--config`.
 pub(super) const FILE_VARIABLE: &str = "HEDDLE_CONFIG";
 
-/// How a source spells the name of the setting with this key.
-type Spelling = fn(&str) -> String;
-
 /// The settings of one source.
-#[derive(Debug, Default)]
 pub(super) struct Layer {
     origin: String,
+    /// Spells the name of a key as this source does.
+    spell: fn(&str) -> String,
     values: Dict,
-    /// The name of each key as it is spelled in the source.
+    /// The name of each key as it occurs in the source.
     names: BTreeMap<String, String>,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Provider for Layer {
@@ -47,137 +46,121 @@ impl Provider for Layer {
 }
 
 impl Layer {
+    fn new(origin: String, spell: fn(&str) -> String) -> Self {
+        Self {
+            origin,
+            spell,
+            values: Dict::new(),
+            names: BTreeMap::new(),
+            problems: vec![],
+        }
+    }
+
     /// The command line: keys and values.
-    pub(super) fn flags(flags: Vec<(&'static str, String)>, problems: &mut Vec<Problem>) -> Self {
-        let mut layer = Self::named("flag");
+    pub(super) fn flags(flags: Vec<(&'static str, String)>) -> Self {
+        let mut layer = Self::new("flag".to_owned(), settings::flag);
         for (key, value) in flags {
-            layer.insert(key, settings::flag(key), value, settings::flag, problems);
+            layer.insert(key, settings::flag(key), value);
         }
         layer
     }
 
     /// Environment variables. An empty one counts as not set.
-    pub(super) fn variables(
-        origin: &str,
-        variables: Vec<(String, String)>,
-        problems: &mut Vec<Problem>,
-    ) -> Self {
-        let mut layer = Self::named(origin);
+    pub(super) fn variables(origin: &str, variables: Vec<(String, String)>) -> Self {
+        let mut layer = Self::new(origin.to_owned(), settings::variable);
         for (name, value) in variables {
             if name.starts_with(TEST_PREFIX) || name == FILE_VARIABLE || value.is_empty() {
                 continue;
             }
             if let Some(key) = name.strip_prefix(PREFIX).map(str::to_lowercase) {
-                layer.insert(&key, name, value, settings::variable, problems);
+                layer.insert(&key, name, value);
             }
         }
         layer
     }
 
-    /// `heddle.toml`: one flat table.
-    pub(super) fn file((path, text): (PathBuf, String), problems: &mut Vec<Problem>) -> Self {
-        let mut layer = Self::named(&path.display().to_string());
-        let table = match text.parse::<toml::Table>() {
-            Ok(table) => table,
-            Err(error) => {
-                let before = error.span().map(|span| text.split_at(span.start).0);
-                let line = before.map_or(1, |before| before.lines().count().max(1));
-                let message = error.message().to_owned();
-                problems.push(layer.problem(format!("line {line}"), message));
-                return layer;
-            }
-        };
+    /// The path and text of `heddle.toml`: one flat table.
+    pub(super) fn file(file: Option<(PathBuf, String)>) -> Self {
+        let (path, text) = file.unwrap_or_default();
+        let mut layer = Self::new(path.display().to_string(), str::to_owned);
+        let table = text.parse::<toml::Table>().unwrap_or_else(|error| {
+            let before = error.span().map(|span| text.split_at(span.start).0);
+            let line = before.map_or(1, |before| before.lines().count().max(1));
+            layer.problem(format!("line {line}"), error.message());
+            toml::Table::new()
+        });
         for (key, value) in table {
-            let value = Value::serialize(&value).ok();
-            match value.as_ref().and_then(values::text) {
-                Some(text) => layer.insert(&key, key.clone(), text, str::to_owned, problems),
+            let text = Value::serialize(&value)
+                .ok()
+                .as_ref()
+                .and_then(values::text);
+            match text {
                 None if settings::find(&key).is_some() => {
                     let reason = "must be text, a whole number, true, false or a list of texts";
-                    problems.push(layer.problem(key, reason.to_owned()));
+                    layer.problem(key, reason);
                 }
-                None => {
-                    problems.push(layer.problem(key.clone(), unknown(&key, &key, str::to_owned)))
-                }
+                text => layer.insert(&key, key.clone(), text.unwrap_or_default()),
             }
         }
         layer
-    }
-
-    fn named(origin: &str) -> Self {
-        Self {
-            origin: origin.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    fn problem(&self, name: String, message: String) -> Problem {
-        Problem {
-            name,
-            origin: self.origin.clone(),
-            message,
-        }
     }
 
     /// Stores a value, or the content of the file that a secret's `_file` names.
-    fn insert(
-        &mut self,
-        key: &str,
-        name: String,
-        value: String,
-        spelling: Spelling,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn insert(&mut self, key: &str, name: String, mut value: String) {
         let secret =
-            || settings::find(key.strip_suffix("_file")?).filter(|setting| setting.is_secret);
-        let (setting, value) = if let Some(setting) = settings::find(key) {
-            (setting, Ok(value))
+            || settings::find(key.strip_suffix("_file")?).filter(|secret| secret.is_secret);
+        let setting = if let Some(setting) = settings::find(key) {
+            setting
         } else if let Some(setting) = secret() {
-            let text = fs::read_to_string(&value).map_err(|error| format!("{value}: {error}"));
-            (setting, text.map(|text| text.trim_end().to_owned()))
-        } else {
-            let message = unknown(&name, key, spelling);
-            problems.push(self.problem(name, message));
-            return;
-        };
-        match value {
-            Err(message) => problems.push(self.problem(name, message)),
-            Ok(value) => {
-                self.values.insert(setting.key.to_owned(), value.into());
-                if let Some(other) = self.names.insert(setting.key.to_owned(), name) {
-                    let message = "is set twice, directly and through a file; remove one";
-                    problems.push(self.problem(other, message.to_owned()));
-                }
+            match fs::read_to_string(&value) {
+                Ok(text) => text.trim_end().clone_into(&mut value),
+                Err(error) => return self.problem(name, &format!("{value}: {error}")),
             }
+            setting
+        } else {
+            let message = self.unknown(key, &name);
+            return self.problem(name, &message);
+        };
+        self.values.insert(setting.key.to_owned(), value.into());
+        if let Some(other) = self.names.insert(setting.key.to_owned(), name) {
+            self.problem(
+                other,
+                "is set twice, directly and through a file; remove one",
+            );
         }
     }
 
-    /// Removes and returns the value of a setting, as a problem of it needs.
+    /// Removes a value and returns it with its name.
     pub(super) fn remove(&mut self, key: &str) -> Option<(String, Value)> {
         self.names.remove(key).zip(self.values.remove(key))
     }
-}
 
-/// Describes an unknown name, with the name that was probably meant.
-fn unknown(name: &str, key: &str, spelling: Spelling) -> String {
-    // A less similar name would be a confusing suggestion.
-    const MIN_SIMILARITY: f64 = 0.75;
-    if let Some((_, current)) = RENAMED.iter().find(|(former, _)| *former == key) {
-        return format!(
-            "this setting is now called {}; rename it",
-            spelling(current)
-        );
+    /// Reports a problem with a name in this source.
+    pub(super) fn problem(&mut self, name: String, message: &str) {
+        let problem = Problem::new(name, self.origin.clone(), message.to_owned());
+        self.problems.push(problem);
     }
-    let similarity =
-        |known: &String| strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase());
-    let suggestion = SETTINGS
-        .iter()
-        .map(|setting| spelling(setting.key))
-        .map(|known| (similarity(&known), known))
-        .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
-        .max_by(|(left, _), (right, _)| left.total_cmp(right))
-        .map(|(_, known)| format!(" Did you mean {known}?"));
-    format!(
-        "there is no such setting.{}",
-        suggestion.unwrap_or_default()
-    )
+
+    /// Describes an unknown name, with the name that was probably meant.
+    fn unknown(&self, key: &str, name: &str) -> String {
+        // A less similar name would be a confusing suggestion.
+        const MIN_SIMILARITY: f64 = 0.75;
+        if let Some((_, current)) = RENAMED.iter().find(|(former, _)| *former == key) {
+            let current = (self.spell)(current);
+            return format!("this setting is now called {current}; rename it");
+        }
+        let name = name.to_lowercase();
+        let similarity = |known: &String| strsim::jaro_winkler(&name, &known.to_lowercase());
+        let suggestion = SETTINGS
+            .iter()
+            .map(|setting| (self.spell)(setting.key))
+            .map(|known| (similarity(&known), known))
+            .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
+            .max_by(|(left, _), (right, _)| left.total_cmp(right))
+            .map(|(_, known)| format!(" Did you mean {known}?"));
+        format!(
+            "there is no such setting.{}",
+            suggestion.unwrap_or_default()
+        )
+    }
 }

@@ -2,6 +2,7 @@
 //! The first of these wins. All problems are reported together.
 
 use std::{
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
 };
@@ -69,27 +70,22 @@ impl Sources {
 
     /// Returns the settings, or all problems.
     pub fn resolve(self) -> Result<Loaded, Problems> {
-        let mut problems = Vec::new();
-        let flags = Layer::flags(self.flags, &mut problems);
-        let environment = Layer::variables("environment", self.environment, &mut problems);
-        let file = self.file.map(|file| Layer::file(file, &mut problems));
-        let file = file.unwrap_or_default();
-        let mut figment = Figment::from(&flags).join(&environment);
-        let mode = figment.clone().join(&file).extract_inner::<String>("mode");
-        if mode.is_err() || mode.is_ok_and(|mode| mode == "development") {
-            let mut dot_env = Layer::variables(DOT_ENV, self.dot_env, &mut problems);
-            if let Some((name, mode)) = dot_env.remove("mode")
-                && mode.as_str() != Some("development")
-            {
-                problems.push(Problem {
-                    name,
-                    origin: DOT_ENV.to_owned(),
-                    message: ".env is read in development only".to_owned(),
-                });
-            }
-            figment = figment.join(&dot_env);
+        let flags = Layer::flags(self.flags);
+        let environment = Layer::variables("environment", self.environment);
+        let file = Layer::file(self.file);
+        let outer = Figment::from(&flags).join(&environment);
+        let mode = outer.clone().join(&file).extract_inner::<String>("mode");
+        let reads_dot_env = mode.is_err() || mode.is_ok_and(|mode| mode == "development");
+        let dot_env = if reads_dot_env { self.dot_env } else { vec![] };
+        let mut dot_env = Layer::variables(DOT_ENV, dot_env);
+        if let Some((name, mode)) = dot_env.remove("mode")
+            && mode.as_str() != Some("development")
+        {
+            dot_env.problem(name, ".env is read in development only");
         }
-        let figment = figment.join(&file);
+        let figment = outer.join(&dot_env).join(&file);
+        let layers = [flags, environment, file, dot_env].into_iter();
+        let mut problems = layers.flat_map(|layer| layer.problems).collect();
         let config = apply(&figment, &mut problems);
         if !problems.is_empty() {
             return Err(Problems(problems));
@@ -105,20 +101,17 @@ fn apply(figment: &Figment, problems: &mut Vec<Problem>) -> Config {
     let mut config = Config::default();
     let mut report = |key, message| {
         let (name, origin) = locate(figment, key);
-        problems.push(Problem {
-            name,
-            origin,
-            message,
-        });
+        problems.push(Problem::new(name, origin, message));
     };
     for setting in SETTINGS {
         if let Ok(text) = figment.extract_inner::<String>(setting.key)
             && let Err(reason) = (setting.read)(&mut config, &text)
         {
+            let value = format!("`{text}`");
             let value = if setting.is_secret {
-                "its value".to_owned()
+                "its value"
             } else {
-                format!("`{text}`")
+                &value
             };
             let message = format!("{value} {reason}, for example {}", setting.example);
             report(setting.key, message);
@@ -157,13 +150,9 @@ fn locate(figment: &Figment, key: &str) -> (String, String) {
     reason = "this is the one reader of the environment"
 )]
 fn variables() -> Vec<(String, String)> {
+    let text = |text: OsString| text.to_string_lossy().into_owned();
     std::env::vars_os()
-        .map(|(name, value)| {
-            (
-                name.to_string_lossy().into_owned(),
-                value.to_string_lossy().into_owned(),
-            )
-        })
+        .map(|(name, value)| (text(name), text(value)))
         .filter(|(name, _)| name.starts_with(PREFIX))
         .collect()
 }
@@ -179,11 +168,12 @@ fn dot_env() -> Result<Vec<(String, String)>, Problems> {
 }
 
 fn unreadable(path: &Path, message: &str) -> Problems {
-    Problems(vec![Problem {
-        name: "file".to_owned(),
-        origin: path.display().to_string(),
-        message: message.to_owned(),
-    }])
+    let origin = path.display().to_string();
+    Problems(vec![Problem::new(
+        "file".to_owned(),
+        origin,
+        message.to_owned(),
+    )])
 }
 
 #[cfg(test)]

@@ -105,19 +105,12 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 
 pub(super) fn number<T>(text: &str, range: RangeInclusive<T>) -> Result<T, String>
 where
-    T: FromStr + PartialOrd + std::fmt::Display,
+    T: FromStr + PartialOrd + Display,
 {
-    text.replace('_', "")
-        .parse()
-        .ok()
-        .filter(|number| range.contains(number))
-        .ok_or_else(|| {
-            format!(
-                "must be a whole number from {} to {}",
-                range.start(),
-                range.end()
-            )
-        })
+    let (first, last) = range.clone().into_inner();
+    let number = text.replace('_', "").parse().ok();
+    let number = number.filter(|number| range.contains(number));
+    number.ok_or_else(|| format!("must be a whole number from {first} to {last}"))
 }
 
 pub(super) fn window(text: &str) -> Result<Option<Duration>, String> {
