@@ -2,6 +2,7 @@
 //! sentence whose subject is the value: "must be true or false".
 
 use std::{
+    fmt::Display,
     net::{IpAddr, SocketAddr},
     ops::RangeInclusive,
     path::PathBuf,
@@ -105,7 +106,7 @@ pub(super) fn boolean(text: &str) -> Result<bool, String> {
 
 pub(super) fn number<T>(text: &str, range: RangeInclusive<T>) -> Result<T, String>
 where
-    T: FromStr + PartialOrd + Display,
+    T: FromStr + PartialOrd + Display + Clone,
 {
     let (first, last) = range.clone().into_inner();
     let number = text.replace('_', "").parse().ok();

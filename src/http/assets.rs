@@ -1,5 +1,5 @@
-//! Files that the binary carries: GraphiQL, bundled and compressed beforehand, so that it works without any other host,
-//! and the client for browsers, as it is.
+//! Serves the files that are embedded in the binary: GraphiQL, bundled and compressed, which works without another
+//! host, and the browser client.
 
 use std::{
     io::{self, Read as _},
@@ -25,39 +25,39 @@ use rust_embed::RustEmbed;
 use super::{headers, negotiation::MediaType, response::GraphqlResponse};
 use crate::error::Code;
 
-/// Nothing from elsewhere, and no code that is not a file of ours. The editor writes its style sheets into the page, so
-/// this one page may have such.
+/// The policy allows only resources and scripts of this server. Inline style sheets are allowed, because the editor
+/// adds them to the page.
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; \
     style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'none'";
 
-/// Bytes unpacked at a time.
+/// Buffer for decompression, in bytes.
 const CHUNK: usize = 16 * 1024;
 
 #[derive(RustEmbed)]
 #[folder = "web/graphiql/dist"]
 struct Graphiql;
 
-/// The client for browsers, and its checksum.
+/// The browser client and its entity tag.
 static CLIENT: LazyLock<(&[u8], String)> = LazyLock::new(|| {
     let client = include_bytes!("../../web/client.js");
     let checksum = BASE64_URL_SAFE_NO_PAD.encode(digest(&SHA256, client));
     (client, format!("\"{checksum}\""))
 });
 
-/// The client for browsers.
-pub(super) async fn client(method: Method, wanted: HeaderMap) -> Response {
-    if let Some(refused) = headers::only_reading(&method) {
-        return refused;
+/// Serves the browser client.
+pub(super) async fn client(method: Method, request: HeaderMap) -> Response {
+    if let Some(rejection) = headers::reject_writes(&method) {
+        return rejection;
     }
     let (client, tag) = &*CLIENT;
-    let mut known = wanted
+    let mut cached = request
         .get_all(IF_NONE_MATCH)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|text| text.split(','));
     let mut response = Response::new(Body::empty());
-    if known.any(|known| known.trim().trim_start_matches("W/") == tag) {
+    if cached.any(|tag_in_cache| tag_in_cache.trim().trim_start_matches("W/") == tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         *response.body_mut() = Body::from(*client);
@@ -74,12 +74,12 @@ pub(super) async fn client(method: Method, wanted: HeaderMap) -> Response {
     response
 }
 
-/// The page itself.
+/// Serves the page of GraphiQL.
 pub(super) async fn graphiql(method: Method, headers: HeaderMap) -> Response {
     serve(&method, &headers, "index.html")
 }
 
-/// One of its files.
+/// Serves a file of GraphiQL.
 pub(super) async fn graphiql_file(
     method: Method,
     headers: HeaderMap,
@@ -88,24 +88,22 @@ pub(super) async fn graphiql_file(
     serve(&method, &headers, &path)
 }
 
-fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
-    if let Some(refused) = headers::only_reading(method) {
-        return refused;
+fn serve(method: &Method, request: &HeaderMap, path: &str) -> Response {
+    if let Some(rejection) = headers::reject_writes(method) {
+        return rejection;
     }
     let Some(file) = Graphiql::get(&format!("{path}.br")) else {
-        return refuse(
-            StatusCode::NOT_FOUND,
-            Code::NotFound,
-            "There is no such file.",
-        );
+        let message = "There is no such file: open /graphiql.";
+        let response = GraphqlResponse::http_error(StatusCode::NOT_FOUND, Code::NotFound, message);
+        return headers::respond(&response, MediaType::Json);
     };
-    let compressed = takes_brotli(wanted);
+    let compressed = accepts_brotli(request);
     let body = if compressed {
         Body::from(file.data)
     } else {
-        match plain(&file.data) {
+        match decompress(&file.data) {
             Ok(text) => Body::from(text),
-            Err(error) => return broken(&error),
+            Err(error) => return unreadable(&error),
         }
     };
     let mut response = Response::new(body);
@@ -114,9 +112,9 @@ fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
             .headers_mut()
             .insert(CONTENT_ENCODING, HeaderValue::from_static("br"));
     }
-    // The names of all but the page itself hold a checksum of what they name.
-    let named_by_content = path.starts_with("assets/");
-    let cache = if named_by_content {
+    // The name of every file except the page contains a checksum of its content.
+    let is_immutable = path.starts_with("assets/");
+    let cache = if is_immutable {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
@@ -134,26 +132,19 @@ fn serve(method: &Method, wanted: &HeaderMap, path: &str) -> Response {
     response
 }
 
-fn refuse(status: StatusCode, code: Code, message: &str) -> Response {
-    headers::respond(
-        &GraphqlResponse::rejected(status, code, message),
-        MediaType::Json,
-    )
-}
-
-/// For the few clients that do not read what the files are kept in. Browsers all do.
-fn plain(compressed: &[u8]) -> io::Result<Vec<u8>> {
+/// Decompresses a file for a client that does not accept Brotli. All browsers accept it.
+fn decompress(compressed: &[u8]) -> io::Result<Vec<u8>> {
     let mut text = vec![];
     brotli_decompressor::Decompressor::new(compressed, CHUNK).read_to_end(&mut text)?;
     Ok(text)
 }
 
-fn broken(error: &io::Error) -> Response {
-    tracing::error!(%error, "a file of this binary cannot be unpacked");
+fn unreadable(error: &io::Error) -> Response {
+    tracing::error!(%error, "an embedded file cannot be decompressed");
     headers::respond(&GraphqlResponse::internal(), MediaType::Json)
 }
 
-fn takes_brotli(headers: &HeaderMap) -> bool {
+fn accepts_brotli(headers: &HeaderMap) -> bool {
     headers
         .get_all(ACCEPT_ENCODING)
         .iter()
@@ -161,8 +152,8 @@ fn takes_brotli(headers: &HeaderMap) -> bool {
         .flat_map(|text| text.split(','))
         .find_map(|coding| {
             let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-            let refused = quality.trim().trim_start_matches("q=").parse() == Ok(0.0_f32);
-            ["br", "*"].contains(&name.trim()).then_some(!refused)
+            let is_excluded = quality.trim().trim_start_matches("q=").parse() == Ok(0.0_f32);
+            ["br", "*"].contains(&name.trim()).then_some(!is_excluded)
         })
         .unwrap_or(false)
 }
@@ -190,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn every_file_has_a_known_type_and_no_file_is_found_by_climbing() {
+    fn every_file_has_a_known_type_and_no_path_leaves_the_folder() {
         for name in Graphiql::iter() {
             let path = name.strip_suffix(".br").unwrap();
             assert_ne!(content_type(path), "application/octet-stream", "{path}");
@@ -208,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn brotli_goes_to_those_who_accept_it() {
+    fn brotli_is_sent_only_to_clients_that_accept_it() {
         for (encodings, accepted) in [
             ("gzip, deflate, br, zstd", true),
             ("*", true),
@@ -225,10 +216,10 @@ mod tests {
     }
 
     #[test]
-    fn every_file_can_be_unpacked() {
+    fn every_file_can_be_decompressed() {
         for name in Graphiql::iter() {
             assert!(
-                !plain(&Graphiql::get(&name).unwrap().data)
+                !decompress(&Graphiql::get(&name).unwrap().data)
                     .unwrap()
                     .is_empty()
             );

@@ -1,4 +1,4 @@
-//! Who sends a request, and from where.
+//! Identifies the client of a request: its access token, address and user agent.
 
 use std::net::IpAddr;
 
@@ -13,15 +13,15 @@ use crate::{
     live::hub::SessionWatch,
 };
 
-/// Longest access token that is looked at, in bytes.
-const TOKEN_LENGTH: usize = 4096;
-/// How much of a client's description of itself is kept, in characters.
-const USER_AGENT_LENGTH: usize = 256;
+/// Maximum length of an access token, in bytes. A longer one is invalid.
+const MAX_TOKEN_LENGTH: usize = 4096;
+/// Maximum length of a stored user agent, in characters. The rest is cut off.
+const MAX_USER_AGENT_LENGTH: usize = 256;
 
 impl AppState {
-    /// The person behind an access token. A token that is not good, any more or at all, is nobody's.
+    /// Returns the user of an access token. `None` if the token is missing, invalid or expired.
     pub(super) async fn authenticate(&self, token: Option<&str>) -> Result<Option<Viewer>, Error> {
-        let Some(token) = token.filter(|token| token.len() <= TOKEN_LENGTH) else {
+        let Some(token) = token.filter(|token| token.len() <= MAX_TOKEN_LENGTH) else {
             return Ok(None);
         };
         match with_timeout(sessions::authenticate(&self.app, token)).await {
@@ -32,8 +32,8 @@ impl AppState {
     }
 }
 
-/// Ends when the session does; never when there is none.
-pub(super) async fn over(session: &mut Option<SessionWatch>) {
+/// Completes when the session ends; never if there is no session.
+pub(super) async fn session_ended(session: &mut Option<SessionWatch>) {
     match session {
         Some(watch) => {
             watch.ended().await;
@@ -42,8 +42,8 @@ pub(super) async fn over(session: &mut Option<SessionWatch>) {
     }
 }
 
-/// What a request tells of its sender, but for who it is. The `proxies` are those whose word is believed.
-pub(super) fn of(parts: &Parts, proxies: &[IpAddr]) -> Caller {
+/// Returns the caller of a request without its viewer. `proxies` are the proxies whose `X-Forwarded-For` is trusted.
+pub(super) fn anonymous_caller(parts: &Parts, proxies: &[IpAddr]) -> Caller {
     let request_id = parts.extensions.get::<RequestId>();
     let user_agent = parts
         .headers
@@ -51,7 +51,7 @@ pub(super) fn of(parts: &Parts, proxies: &[IpAddr]) -> Caller {
         .and_then(|value| value.to_str().ok());
     Caller {
         client_addr: address(parts, proxies),
-        user_agent: user_agent.map(|text| text.chars().take(USER_AGENT_LENGTH).collect()),
+        user_agent: user_agent.map(|text| text.chars().take(MAX_USER_AGENT_LENGTH).collect()),
         request_id: request_id.map(|id| id.0.clone()).unwrap_or_default(),
         ..Caller::default()
     }
@@ -64,13 +64,13 @@ fn address(parts: &Parts, proxies: &[IpAddr]) -> Option<IpAddr> {
         .address
         .ip()
         .to_canonical();
-    Some(behind(peer, &parts.headers, proxies))
+    Some(forwarded_address(peer, &parts.headers, proxies))
 }
 
-/// Each proxy adds whom it heard at the end: the last that is no proxy of ours is the client. Everything before is
-/// hearsay that anybody can write.
-fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
-    let told: Vec<_> = headers
+/// Returns the client's address. Each proxy appends the address that it received the request from, so the client is the
+/// last address that is not a trusted proxy. A client can forge the addresses before it.
+fn forwarded_address(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
+    let forwarded: Vec<_> = headers
         .get_all("x-forwarded-for")
         .iter()
         .filter_map(|value| value.to_str().ok())
@@ -78,7 +78,7 @@ fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
         .map(|text| text.trim().parse::<IpAddr>())
         .collect();
     let mut nearest = peer;
-    for address in told.into_iter().rev() {
+    for address in forwarded.into_iter().rev() {
         match address {
             Ok(address) if proxies.contains(&nearest) => nearest = address.to_canonical(),
             _ => break,
@@ -87,16 +87,16 @@ fn behind(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> IpAddr {
     nearest
 }
 
-/// The token of an `Authorization: Bearer …` header.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+/// Returns the token of an `Authorization: Bearer …` header.
+pub(super) fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     headers
         .get(AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
-        .and_then(bearer_in)
+        .and_then(parse_bearer)
 }
 
-/// The token of a `Bearer …` text.
-pub(super) fn bearer_in(text: &str) -> Option<&str> {
+/// Returns the token of a `Bearer …` text.
+pub(super) fn parse_bearer(text: &str) -> Option<&str> {
     let (scheme, token) = text.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_trusted_proxies_are_believed() {
+    fn only_trusted_proxies_determine_the_address() {
         let proxies = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse().unwrap());
         let cases = [
             ("192.0.2.1", "203.0.113.9", "192.0.2.1"),
@@ -117,11 +117,11 @@ mod tests {
             ("10.0.0.1", "203.0.113.9, nonsense", "10.0.0.1"),
             ("10.0.0.1", "", "10.0.0.1"),
         ];
-        for (peer, told, client) in cases {
+        for (peer, forwarded, client) in cases {
             let mut headers = HeaderMap::new();
-            headers.insert("x-forwarded-for", HeaderValue::from_static(told));
-            let found = behind(peer.parse().unwrap(), &headers, &proxies);
-            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{told}");
+            headers.insert("x-forwarded-for", HeaderValue::from_static(forwarded));
+            let found = forwarded_address(peer.parse().unwrap(), &headers, &proxies);
+            assert_eq!(found, client.parse::<IpAddr>().unwrap(), "{forwarded}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! `/graphql` over HTTP: POST, GET for what changes nothing, and the way to the socket and to streams of events.
+//! `/graphql` over HTTP: POST, and GET for queries. WebSocket handshakes and event streams are forwarded to `socket`
+//! and `sse`.
 
 use std::time::Duration;
 
@@ -29,12 +30,12 @@ use super::{
 };
 use crate::{error::Code, graphql::context::Caller};
 
-/// Largest body, in bytes.
-const BODY: usize = 256 * 1024;
-/// Time for a body to arrive.
-const BODY_TIME: Duration = Duration::from_secs(20);
+/// Maximum size of a body, in bytes.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+/// Maximum time for a body to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Answers whatever comes to `/graphql`.
+/// Handles every request to `/graphql`.
 pub(super) async fn handle(State(state): State<AppState>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     if socket::is_upgrade(&parts) {
@@ -43,19 +44,20 @@ pub(super) async fn handle(State(state): State<AppState>, request: Request) -> R
     let accepted = MediaType::accepted(&parts.headers);
     let media = accepted.unwrap_or(MediaType::Json);
     let streaming = Streaming::accepted(&parts.headers);
-    let answered = if accepted.is_none() && streaming == Streaming::Never {
-        Err(Failed::from(GraphqlResponse::rejected(
+    let result = if accepted.is_none() && streaming == Streaming::Never {
+        Err(HttpFailure::from(GraphqlResponse::http_error(
             StatusCode::NOT_ACCEPTABLE,
             Code::BadUserInput,
-            "Accept `application/graphql-response+json`, `application/json` or `text/event-stream`.",
+            "No type in `Accept` is supported: use `application/graphql-response+json`, `application/json` \
+             or `text/event-stream`.",
         )))
     } else {
-        answer(&state, &parts, body, (media, streaming)).await
+        execute(&state, &parts, body, (media, streaming)).await
     };
-    match answered {
+    match result {
         Ok(response) => response,
-        Err(Failed { answer, allow }) => {
-            let mut response = headers::respond(&answer, media);
+        Err(HttpFailure { response, allow }) => {
+            let mut response = headers::respond(&response, media);
             if let Some(allow) = allow {
                 response
                     .headers_mut()
@@ -66,79 +68,82 @@ pub(super) async fn handle(State(state): State<AppState>, request: Request) -> R
     }
 }
 
-/// An operation that did not run.
-struct Failed {
-    answer: GraphqlResponse,
+/// The response to a request whose operation did not run.
+struct HttpFailure {
+    response: GraphqlResponse,
+    /// The `Allow` header.
     allow: Option<&'static str>,
 }
 
-impl From<GraphqlResponse> for Failed {
-    fn from(answer: GraphqlResponse) -> Self {
+impl From<GraphqlResponse> for HttpFailure {
+    fn from(response: GraphqlResponse) -> Self {
         Self {
-            answer,
+            response,
             allow: None,
         }
     }
 }
 
-async fn answer(
+async fn execute(
     state: &AppState,
     parts: &Parts,
     body: Body,
     (media, streaming): (MediaType, Streaming),
-) -> Result<Response, Failed> {
+) -> Result<Response, HttpFailure> {
     if origin::is_foreign(parts, &state.origins) {
-        return Err(GraphqlResponse::rejected(
+        return Err(GraphqlResponse::http_error(
             StatusCode::FORBIDDEN,
             Code::Forbidden,
-            "Pages of other sites may not call this API.",
+            "This origin may not call the API: add it to the server's allowed origins.",
         )
         .into());
     }
     let call = match parts.method {
-        Method::GET => {
-            GraphqlRequest::from_query_string(parts.uri.query().unwrap_or_default()).map_err(bad)?
-        }
+        Method::GET => GraphqlRequest::from_query_string(parts.uri.query().unwrap_or_default())
+            .map_err(bad_request)?,
         Method::POST => post(parts, body).await?,
         _ => {
             return Err(not_allowed(
                 "GET, POST",
-                "Use POST, or GET for what changes nothing.",
+                "This method is not supported: use POST, or GET for queries.",
             ));
         }
     };
     let viewer = state
-        .authenticate(client::bearer(&parts.headers))
+        .authenticate(client::bearer_token(&parts.headers))
         .await
         .map_err(|error| operation::unavailable(&error))?;
     let caller = Caller {
         viewer: viewer.clone(),
-        ..client::of(parts, &state.app.config.trusted_proxies)
+        ..client::anonymous_caller(parts, &state.app.config.trusted_proxies)
     };
     let operation = state.prepare(&call, caller);
     let kind = operation.as_ref().ok().map(Operation::kind);
     if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
-        return Err(not_allowed("POST", "A mutation is sent by POST."));
+        return Err(not_allowed(
+            "POST",
+            "A mutation cannot be sent with GET: use POST.",
+        ));
     }
     match (streaming, kind) {
-        // Each apart: whoever asks for one thing need not move the room for all of them.
+        // Boxed, so that no request carries the size of the largest of these futures.
         (Streaming::Always, _) | (Streaming::Subscriptions, Some(OperationType::Subscription)) => {
             Ok(Box::pin(sse::respond(state, parts, viewer, operation)).await?)
         }
-        (_, Some(OperationType::Subscription)) => Err(GraphqlResponse::refused(
+        (_, Some(OperationType::Subscription)) => Err(GraphqlResponse::request_error(
             StatusCode::UNPROCESSABLE_ENTITY,
             Code::BadUserInput,
-            "Subscribe over a WebSocket (graphql-transport-ws), or accept `text/event-stream`.",
+            "A subscription needs a stream: use a WebSocket (graphql-transport-ws), or accept `text/event-stream`.",
         )
         .into()),
         _ => Ok(Box::pin(run(state, operation?, media)).await),
     }
 }
 
-/// Runs a query or a mutation and answers with JSON.
+/// Runs a query or a mutation and returns its JSON response.
 async fn run(state: &AppState, operation: Operation, media: MediaType) -> Response {
-    let (answer, record) = state.run(operation).await;
-    let mut response = headers::respond(&answer, media);
+    let (response, record) = state.run(operation).await;
+    let mut response = headers::respond(&response, media);
     if let Ok(value) = HeaderValue::from_str(&record.server_timing()) {
         response
             .headers_mut()
@@ -147,54 +152,55 @@ async fn run(state: &AppState, operation: Operation, media: MediaType) -> Respon
     response
 }
 
-async fn post(parts: &Parts, body: Body) -> Result<GraphqlRequest, Failed> {
+async fn post(parts: &Parts, body: Body) -> Result<GraphqlRequest, HttpFailure> {
     if !is_json(&parts.headers) {
-        return Err(GraphqlResponse::rejected(
+        return Err(GraphqlResponse::http_error(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::BadUserInput,
-            "Send JSON with the header `Content-Type: application/json`.",
+            "The body is not declared as JSON: send JSON with the header `Content-Type: application/json`.",
         )
         .into());
     }
-    GraphqlRequest::from_body(&read(body).await?).map_err(bad)
+    GraphqlRequest::from_body(&read(body).await?).map_err(bad_request)
 }
 
-/// Reads a body that is neither too large nor too slow, whether or not it tells its length.
+/// Reads a body within the limits of size and time, even if it does not declare its length.
 async fn read(body: Body) -> Result<Bytes, GraphqlResponse> {
     let too_large = || {
-        GraphqlResponse::rejected(
+        GraphqlResponse::http_error(
             StatusCode::PAYLOAD_TOO_LARGE,
             Code::TooComplex,
-            "The body is larger than 256 KiB.",
+            "The body is larger than 256 KiB: send a smaller document or fewer variables.",
         )
     };
-    if body.size_hint().lower() > u64::try_from(BODY).unwrap_or(u64::MAX) {
+    if body.size_hint().lower() > u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX) {
         return Err(too_large());
     }
-    let whole = tokio::time::timeout(BODY_TIME, Limited::new(body, BODY).collect());
-    match whole.await {
+    let collected =
+        tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect());
+    match collected.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_broken)) => Err(GraphqlResponse::rejected(
+        Ok(Err(_incomplete)) => Err(GraphqlResponse::http_error(
             StatusCode::BAD_REQUEST,
             Code::BadUserInput,
-            "The body ended too early.",
+            "The connection closed before the body was complete: send the request again.",
         )),
-        Err(_elapsed) => Err(GraphqlResponse::rejected(
+        Err(_elapsed) => Err(GraphqlResponse::http_error(
             StatusCode::REQUEST_TIMEOUT,
             Code::Timeout,
-            "The body took too long to arrive.",
+            "The body did not arrive within 20 seconds: send the request again.",
         )),
     }
 }
 
-fn bad(reason: &'static str) -> Failed {
-    GraphqlResponse::rejected(StatusCode::BAD_REQUEST, Code::BadUserInput, reason).into()
+fn bad_request(reason: &'static str) -> HttpFailure {
+    GraphqlResponse::http_error(StatusCode::BAD_REQUEST, Code::BadUserInput, reason).into()
 }
 
-fn not_allowed(allow: &'static str, message: &str) -> Failed {
-    Failed {
-        answer: GraphqlResponse::rejected(
+fn not_allowed(allow: &'static str, message: &str) -> HttpFailure {
+    HttpFailure {
+        response: GraphqlResponse::http_error(
             StatusCode::METHOD_NOT_ALLOWED,
             Code::BadUserInput,
             message,

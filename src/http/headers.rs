@@ -1,4 +1,4 @@
-//! What every answer wears: a request id, the security headers, a JSON body even when something is wrong.
+//! Middleware and helpers for all responses: request ids, security headers, request limits, and JSON bodies for errors.
 
 use std::any::Any;
 
@@ -20,25 +20,25 @@ use tower_http::catch_panic::CatchPanicLayer;
 use super::{negotiation::MediaType, response::GraphqlResponse, state::AppState};
 use crate::{config::Mode, error::Code};
 
-/// Longest request target, in bytes.
-const URL: usize = 8 * 1024;
-/// Most that a request's headers may hold, in bytes. The server stops reading them not long after this.
-const HEADERS: usize = 32 * 1024;
-/// Headers that an answer has by the time it is sent, so that their table need not grow.
-const USUAL_HEADERS: usize = 16;
-/// Longest request id that is taken over from a client, in characters.
-const REQUEST_ID_LENGTH: usize = 64;
+/// Maximum length of a request target, in bytes.
+const MAX_TARGET_BYTES: usize = 8 * 1024;
+/// Maximum size of a request's headers, in bytes. The read buffer of `server` has the same size.
+const MAX_HEADER_BYTES: usize = 32 * 1024;
+/// Initial capacity for headers, so that their table does not grow.
+const HEADER_CAPACITY: usize = 16;
+/// Maximum length of a request id from a client, in characters.
+const MAX_REQUEST_ID_LENGTH: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Finds a request in the log.
+/// The id of a request, which log lines and responses contain.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) String);
 
-/// The answer as a response.
-pub(super) fn respond(answer: &GraphqlResponse, media: MediaType) -> Response {
-    let mut response = Response::new(Body::from(answer.encode()));
-    *response.headers_mut() = HeaderMap::with_capacity(USUAL_HEADERS);
-    *response.status_mut() = answer.status(media);
+/// Converts a GraphQL response to an HTTP response.
+pub(super) fn respond(graphql: &GraphqlResponse, media: MediaType) -> Response {
+    let mut response = Response::new(Body::from(graphql.encode()));
+    *response.headers_mut() = HeaderMap::with_capacity(HEADER_CAPACITY);
+    *response.status_mut() = graphql.status(media);
     response
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
@@ -48,7 +48,7 @@ pub(super) fn respond(answer: &GraphqlResponse, media: MediaType) -> Response {
     response
 }
 
-/// Gives the request its id, and the answer that id and the headers that browsers heed.
+/// Adds the request id to the request, and the request id and the security headers to the response.
 pub(super) async fn add_standard_headers(
     State(state): State<AppState>,
     mut request: Request,
@@ -62,12 +62,12 @@ pub(super) async fn add_standard_headers(
     if let Ok(value) = value {
         headers.insert(REQUEST_ID, value);
     }
-    secure(headers, state.app.config.mode == Mode::Production);
+    add_security_headers(headers, state.app.config.mode == Mode::Production);
     response
 }
 
-/// What a handler set itself stays.
-fn secure(headers: &mut HeaderMap, production: bool) {
+/// Adds the security headers that a handler has not set.
+fn add_security_headers(headers: &mut HeaderMap, production: bool) {
     const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
     let common = [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -94,39 +94,39 @@ fn secure(headers: &mut HeaderMap, production: bool) {
             .or_insert(HeaderValue::from_static(value));
     }
     if production {
-        // Browsers heed it only where the connection is encrypted.
+        // Browsers ignore it on unencrypted connections.
         let value = HeaderValue::from_static("max-age=63072000; includeSubDomains");
         headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(value);
     }
 }
 
-/// Refuses what no client of ours sends.
+/// Rejects requests with an oversized target or oversized headers, and unsupported methods.
 pub(super) async fn reject_oversized_requests(request: Request, next: Next) -> Response {
     const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
     let length = request
         .uri()
         .path_and_query()
         .map_or(0, |target| target.as_str().len());
-    if length > URL {
-        let answer = GraphqlResponse::rejected(
+    if length > MAX_TARGET_BYTES {
+        let response = GraphqlResponse::http_error(
             StatusCode::URI_TOO_LONG,
             Code::TooComplex,
-            "The address is longer than 8 KiB: use POST.",
+            "The URL is longer than 8 KiB: send the document with POST.",
         );
-        return respond(&answer, MediaType::Json);
+        return respond(&response, MediaType::Json);
     }
     let headers = request.headers().iter();
     if headers
         .map(|(name, value)| name.as_str().len() + value.len())
         .sum::<usize>()
-        > HEADERS
+        > MAX_HEADER_BYTES
     {
-        let answer = GraphqlResponse::rejected(
+        let response = GraphqlResponse::http_error(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Code::TooComplex,
-            "The headers are larger than 32 KiB.",
+            "The request headers are larger than 32 KiB: send fewer or shorter headers.",
         );
-        return respond(&answer, MediaType::Json);
+        return respond(&response, MediaType::Json);
     }
     if !METHODS.contains(request.method()) {
         return method_not_allowed("GET, POST");
@@ -134,42 +134,42 @@ pub(super) async fn reject_oversized_requests(request: Request, next: Next) -> R
     next.run(request).await
 }
 
-/// The answer to a method that an address does not have.
+/// Creates the response to a method that a route does not support.
 pub(super) fn method_not_allowed(allow: &'static str) -> Response {
-    let answer = GraphqlResponse::rejected(
+    let response = GraphqlResponse::http_error(
         StatusCode::METHOD_NOT_ALLOWED,
         Code::BadUserInput,
-        "This method is not allowed here.",
+        "This URL does not support this method: see the `Allow` header.",
     );
-    let mut response = respond(&answer, MediaType::Json);
+    let mut response = respond(&response, MediaType::Json);
     response
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allow));
     response
 }
 
-/// The answer to any method but those that read, at an address that can only be read.
-pub(super) fn only_reading(method: &Method) -> Option<Response> {
-    let reads = [Method::GET, Method::HEAD].contains(method);
-    (!reads).then(|| method_not_allowed("GET, HEAD"))
+/// Creates the response to any method except GET and HEAD. `None` for those two.
+pub(super) fn reject_writes(method: &Method) -> Option<Response> {
+    let is_read = [Method::GET, Method::HEAD].contains(method);
+    (!is_read).then(|| method_not_allowed("GET, HEAD"))
 }
 
-/// Keeps one request's panic from its neighbours.
+/// Returns the layer that converts a panic to an internal error.
 pub(super) fn contain_panics() -> CatchPanicLayer<fn(Box<dyn Any + Send>) -> Response> {
-    CatchPanicLayer::custom(answer_panic)
+    CatchPanicLayer::custom(panic_response)
 }
 
-fn answer_panic(_panic: Box<dyn Any + Send>) -> Response {
-    // The panic hook has written what and where.
+fn panic_response(_panic: Box<dyn Any + Send>) -> Response {
+    // The panic hook logs the panic.
     respond(&GraphqlResponse::internal(), MediaType::Json)
 }
 
-/// The id that came with the request when it is a sane one, or a new one.
+/// Returns the client's request id if it is valid, or a new one.
 fn request_id(headers: &HeaderMap) -> String {
     headers
         .get(REQUEST_ID)
         .and_then(|value| value.to_str().ok())
-        .filter(|text| (1..=REQUEST_ID_LENGTH).contains(&text.len()))
+        .filter(|text| (1..=MAX_REQUEST_ID_LENGTH).contains(&text.len()))
         .filter(|text| {
             text.bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
@@ -188,27 +188,27 @@ mod tests {
     }
 
     #[test]
-    fn a_sane_request_id_is_kept_and_any_other_replaced() {
+    fn a_valid_request_id_is_kept_and_any_other_is_replaced() {
         assert_eq!(id_for("abc-1_2.3"), "abc-1_2.3");
-        for insane in ["", "a b", "a\"b", "<x>", &"x".repeat(65)] {
-            let minted = id_for(insane);
-            assert_eq!(minted.len(), 32, "{insane}");
-            assert_ne!(minted, id_for(insane));
+        for invalid in ["", "a b", "a\"b", "<x>", &"x".repeat(65)] {
+            let generated = id_for(invalid);
+            assert_eq!(generated.len(), 32, "{invalid}");
+            assert_ne!(generated, id_for(invalid));
         }
     }
 
     #[test]
-    fn what_a_handler_set_stays() {
+    fn headers_that_a_handler_set_are_kept() {
         let mut headers = HeaderMap::new();
         headers.insert(
             CONTENT_SECURITY_POLICY,
             HeaderValue::from_static("default-src 'self'"),
         );
-        secure(&mut headers, false);
+        add_security_headers(&mut headers, false);
         assert_eq!(headers[CONTENT_SECURITY_POLICY], "default-src 'self'");
         assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
         assert!(!headers.contains_key(STRICT_TRANSPORT_SECURITY));
-        secure(&mut headers, true);
+        add_security_headers(&mut headers, true);
         assert!(headers.contains_key(STRICT_TRANSPORT_SECURITY));
     }
 }

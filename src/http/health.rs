@@ -1,4 +1,4 @@
-//! What load balancers and containers ask: whether the process lives, and whether it can serve.
+//! Health checks for load balancers and containers: whether the process is alive, and whether it is ready.
 
 use std::time::Duration;
 
@@ -13,41 +13,41 @@ use serde_json::json;
 
 use super::{headers, state::AppState};
 
-/// A database that does not answer within this time is not reachable.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Maximum time for the database to respond. After that it counts as unreachable.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The process lives and answers.
+/// Returns 200 if the process is alive.
 pub(super) async fn healthz(method: Method) -> Response {
-    headers::only_reading(&method).unwrap_or_else(|| tell(StatusCode::OK, "alive"))
+    headers::reject_writes(&method).unwrap_or_else(|| status(StatusCode::OK, "alive"))
 }
 
-/// The database is reachable, has every table that this version needs, and the server is not about to stop. Without
-/// its Redis a node serves as well, only later, so that is told and no reason to take it out.
+/// Returns 200 if the server is not stopping, and the database is reachable and fully migrated. A node without Redis is
+/// ready, because it only delivers events later; the body shows the state of Redis.
 pub(super) async fn readyz(State(state): State<AppState>, method: Method) -> Response {
-    if let Some(refused) = headers::only_reading(&method) {
-        return refused;
+    if let Some(rejection) = headers::reject_writes(&method) {
+        return rejection;
     }
     if state.shutdown.is_cancelled() {
-        return tell(StatusCode::SERVICE_UNAVAILABLE, "stopping");
+        return status(StatusCode::SERVICE_UNAVAILABLE, "stopping");
     }
     let pending = Migrator::get_pending_migrations(state.app.db.read());
-    match tokio::time::timeout(PATIENCE, pending).await {
+    match tokio::time::timeout(DATABASE_TIMEOUT, pending).await {
         Ok(Ok(pending)) if pending.is_empty() => {
-            let told = match state.app.hub.is_linked() {
+            let body = match state.app.hub.is_linked() {
                 None => json!({ "status": "ready" }),
                 Some(true) => json!({ "status": "ready", "redis": "connected" }),
                 Some(false) => json!({ "status": "ready", "redis": "away" }),
             };
-            (StatusCode::OK, Json(told)).into_response()
+            (StatusCode::OK, Json(body)).into_response()
         }
-        Ok(Ok(_pending)) => tell(StatusCode::SERVICE_UNAVAILABLE, "migrations are pending"),
-        Ok(Err(_)) | Err(_) => tell(
+        Ok(Ok(_pending)) => status(StatusCode::SERVICE_UNAVAILABLE, "migrations are pending"),
+        Ok(Err(_)) | Err(_) => status(
             StatusCode::SERVICE_UNAVAILABLE,
             "the database cannot be reached",
         ),
     }
 }
 
-fn tell(status: StatusCode, state: &str) -> Response {
+fn status(status: StatusCode, state: &str) -> Response {
     (status, Json(json!({ "status": state }))).into_response()
 }

@@ -1,20 +1,20 @@
-//! Content negotiation: which of the two JSON types an answer has, whether it is a stream of events instead, and
-//! whether a body may be read. Pure.
+//! Content negotiation: the media type of a response, whether it is an event stream, and whether a request body is
+//! JSON. Pure.
 
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_TYPE};
 
-/// The types in which a GraphQL answer can be given.
+/// The media types of a GraphQL response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
-    /// `application/json`: a well-formed request is answered 200 whatever became of it.
+    /// `application/json`: the status of a well-formed request is always 200.
     Json,
-    /// `application/graphql-response+json`: the status tells whether the operation ran.
+    /// `application/graphql-response+json`: the status shows whether the operation ran.
     GraphqlResponse,
 }
 
 impl MediaType {
-    /// As it stands in `Content-Type`.
+    /// Returns the value of `Content-Type`.
     #[must_use]
     pub(super) fn content_type(self) -> &'static str {
         match self {
@@ -23,9 +23,9 @@ impl MediaType {
         }
     }
 
-    /// The type that the client likes best, by its `Accept` headers; none when it takes neither.
+    /// Returns the type that the client prefers by its `Accept` headers; `None` if it accepts neither.
     ///
-    /// No header, and wildcards, mean `application/json`: clients that know the newer type name it.
+    /// Without the header, and for wildcards, that is `application/json`: clients that support the newer type name it.
     #[must_use]
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
         if !headers.contains_key(ACCEPT) {
@@ -39,8 +39,9 @@ impl MediaType {
             (Some(_), None) => Some(Self::GraphqlResponse),
             (None, Some(_)) => Some(Self::Json),
             (Some(response), Some(json)) => {
-                let named = response.precision == Range::NAMED;
-                if response.quality > json.quality || (response.quality == json.quality && named) {
+                let is_named = response.precision == Range::NAMED;
+                if response.quality > json.quality || (response.quality == json.quality && is_named)
+                {
                     Some(Self::GraphqlResponse)
                 } else {
                     Some(Self::Json)
@@ -50,24 +51,28 @@ impl MediaType {
     }
 }
 
-/// When an answer is a stream of events.
+/// When a response is an event stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Streaming {
-    /// Never: the client did not name `text/event-stream`.
+    /// The client does not name `text/event-stream`.
     Never,
-    /// Where nothing else is possible: the client takes JSON as gladly.
+    /// Only for subscriptions: the client accepts JSON with the same or a higher quality.
     Subscriptions,
-    /// Always.
     Always,
 }
 
 impl Streaming {
-    /// What the client asks for by its `Accept` headers. Wildcards ask for no streams.
+    /// Returns what the client accepts by its `Accept` headers. A wildcard does not match event streams.
     #[must_use]
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
         let ranges = ranges(headers);
-        let named = |range: &&Range<'_>| range.kind == Kind::EventStream;
-        let Some(stream) = ranges.iter().filter(named).map(|range| range.quality).max() else {
+        let is_stream = |range: &&Range<'_>| range.kind == Kind::EventStream;
+        let Some(stream) = ranges
+            .iter()
+            .filter(is_stream)
+            .map(|range| range.quality)
+            .max()
+        else {
             return Self::Never;
         };
         let json = ["json", "graphql-response+json"]
@@ -83,8 +88,8 @@ impl Streaming {
     }
 }
 
-/// Whether the body says that it is JSON in UTF-8. Nothing else is read: a page of another site can send plain text
-/// or a form without asking, but not this.
+/// Whether the request declares a JSON body in UTF-8. Other bodies are rejected, because a page of another site can
+/// send plain text or a form without a preflight request, but not JSON.
 #[must_use]
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let Some(text) = headers
@@ -109,21 +114,21 @@ fn is_utf8_if_charset(parameter: &str) -> bool {
     }
 }
 
-/// What a media range could mean.
+/// The kind of response that a media range matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Json,
     EventStream,
 }
 
-/// One media range of an `Accept` header that means something here.
+/// One media range of an `Accept` header that matches a supported type.
 #[derive(Clone, Copy, Debug)]
 struct Range<'a> {
     kind: Kind,
     subtype: &'a str,
-    /// Exact names win over `application/*`, and that over `*/*`.
+    /// An exact name takes precedence over `application/*`, and that over `*/*`.
     precision: u8,
-    /// Thousandths.
+    /// The quality in thousandths.
     quality: u16,
 }
 
@@ -161,14 +166,14 @@ impl<'a> Range<'a> {
     }
 }
 
-/// `0.875` as 875. None when it is not a quality, in which case the range is ignored.
+/// Parses a quality: `0.875` is 875. `None` if it is invalid; the range is then ignored.
 fn thousandths(text: &str) -> Option<u16> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let (integer, fraction) = text.split_once('.').unwrap_or((text, ""));
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
-    match whole {
+    match integer {
         "0" => Some(fraction),
         "1" if fraction == 0 => Some(1000),
         _ => None,
@@ -209,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_named_type_wins_by_quality_and_then_the_newer_one() {
+    fn the_type_with_the_best_quality_is_selected() {
         let cases = [
             ("application/json", Some(MediaType::Json)),
             (
@@ -246,8 +251,8 @@ mod tests {
             ("application/json;q=2", None),
             ("nonsense", None),
         ];
-        for (text, wanted) in cases {
-            assert_eq!(accepted(text), wanted, "{text}");
+        for (text, expected) in cases {
+            assert_eq!(accepted(text), expected, "{text}");
         }
         assert_eq!(
             MediaType::accepted(&HeaderMap::new()),
@@ -256,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_streamed_to_those_who_name_them() {
+    fn only_a_named_event_stream_is_accepted() {
         let cases = [
             ("text/event-stream", Streaming::Always),
             ("Text/Event-Stream; charset=utf-8", Streaming::Always),
@@ -278,16 +283,16 @@ mod tests {
             ("*/*", Streaming::Never),
             ("application/event-stream", Streaming::Never),
         ];
-        for (text, wanted) in cases {
+        for (text, expected) in cases {
             let mut headers = HeaderMap::new();
             headers.insert(ACCEPT, HeaderValue::from_str(text).unwrap());
-            assert_eq!(Streaming::accepted(&headers), wanted, "{text}");
+            assert_eq!(Streaming::accepted(&headers), expected, "{text}");
         }
         assert_eq!(Streaming::accepted(&HeaderMap::new()), Streaming::Never);
     }
 
     #[test]
-    fn only_json_in_utf8_is_read() {
+    fn only_json_in_utf8_is_accepted() {
         let cases = [
             ("application/json", true),
             ("application/json; charset=utf-8", true),
@@ -298,10 +303,10 @@ mod tests {
             ("application/x-www-form-urlencoded", false),
             ("multipart/form-data; boundary=x", false),
         ];
-        for (text, wanted) in cases {
+        for (text, expected) in cases {
             let mut headers = HeaderMap::new();
             headers.insert(CONTENT_TYPE, HeaderValue::from_str(text).unwrap());
-            assert_eq!(is_json(&headers), wanted, "{text}");
+            assert_eq!(is_json(&headers), expected, "{text}");
         }
         assert!(!is_json(&HeaderMap::new()));
     }

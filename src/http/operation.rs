@@ -95,15 +95,15 @@ impl AppState {
         let parsed = self
             .guard
             .read(&received.query)
-            .map_err(|error| GraphqlResponse::guarded(vec![error]))?;
+            .map_err(|error| GraphqlResponse::from_guard(vec![error]))?;
         let operation_name = received.operation_name.as_deref();
         let admitted = self
             .guard
             .admit(&parsed, operation_name, &received.variables)
-            .map_err(GraphqlResponse::guarded)?;
+            .map_err(GraphqlResponse::from_guard)?;
         if admitted.introspects && caller.viewer.is_none() && !self.app.config.public_introspection
         {
-            return Err(GraphqlResponse::refused(
+            return Err(GraphqlResponse::request_error(
                 StatusCode::FORBIDDEN,
                 Code::Disabled,
                 "Sign in to look at the schema.",
@@ -378,7 +378,7 @@ impl OperationLog {
 pub(super) fn unavailable(error: &Error) -> GraphqlResponse {
     tracing::error!(%error, "a caller could not be identified");
     match error.code() {
-        Code::Unavailable => GraphqlResponse::refused(
+        Code::Unavailable => GraphqlResponse::request_error(
             StatusCode::SERVICE_UNAVAILABLE,
             Code::Unavailable,
             error.message(),
@@ -389,7 +389,7 @@ pub(super) fn unavailable(error: &Error) -> GraphqlResponse {
 
 fn too_slow() -> GraphqlResponse {
     let message = "The operation took longer than allowed and was stopped.";
-    GraphqlResponse::refused(StatusCode::SERVICE_UNAVAILABLE, Code::Timeout, message)
+    GraphqlResponse::request_error(StatusCode::SERVICE_UNAVAILABLE, Code::Timeout, message)
 }
 
 fn millis(duration: Duration) -> f64 {

@@ -1,4 +1,4 @@
-//! Which web pages may call: those of this server, and those of origins that are configured.
+//! Decides which web pages may call the API: those of this server and those of the configured origins.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use axum::{
 };
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// How long a browser may remember what it was allowed.
-const PREFLIGHT: Duration = Duration::from_hours(1);
+/// How long a browser may cache the result of a preflight request.
+const PREFLIGHT_MAX_AGE: Duration = Duration::from_hours(1);
 
-/// The origins that are allowed beside the server's own, compared letter by letter: no patterns, no suffixes.
+/// The origins that are allowed in addition to the server's own. They are compared exactly, without patterns.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Origins {
     listed: Vec<HeaderValue>,
-    /// `*` was listed, which only development mode takes.
+    /// Whether `*` is configured, which only development mode accepts.
     any: bool,
 }
 
 impl Origins {
-    /// As configured, for example `https://chat.example.org`.
+    /// Parses the configured origins, for example `https://chat.example.org`.
     pub(super) fn new<'a>(origins: impl IntoIterator<Item = &'a String>) -> Self {
         let mut all = Self::default();
         for origin in origins {
@@ -42,8 +42,8 @@ impl Origins {
         self.any || self.listed.contains(origin)
     }
 
-    /// Whether a page of this origin may open a socket. Programs that are no browsers send none; no cookie is ever
-    /// looked at, so they gain nothing by that.
+    /// Whether a page of the request's origin may open a socket. A request without an origin is allowed: it is not from
+    /// a browser, and because no cookies are used, a browser gains nothing by omitting the origin.
     pub(super) fn allow(&self, headers: &HeaderMap) -> bool {
         match headers.get(ORIGIN) {
             None => true,
@@ -52,7 +52,7 @@ impl Origins {
     }
 }
 
-/// Whether a page of another site sent this, as the browser tells.
+/// Whether the browser declares that a page of another site sent the request, and its origin is not configured.
 pub(super) fn is_foreign(parts: &Parts, origins: &Origins) -> bool {
     let headers = &parts.headers;
     let site = headers.get("sec-fetch-site");
@@ -63,7 +63,7 @@ pub(super) fn is_foreign(parts: &Parts, origins: &Origins) -> bool {
     cross_site && !listed
 }
 
-/// Answers preflights of configured origins; without any, no page of another origin reads an answer.
+/// Adds the CORS headers for the configured origins. Without any, no page of another origin can read a response.
 pub(super) fn allow(routes: Router, origins: &Origins) -> Router {
     let allowed = match origins {
         Origins { any: true, .. } => AllowOrigin::any(),
@@ -86,7 +86,7 @@ pub(super) fn allow(routes: Router, origins: &Origins) -> Router {
                 RETRY_AFTER,
                 HeaderName::from_static("server-timing"),
             ])
-            .max_age(PREFLIGHT),
+            .max_age(PREFLIGHT_MAX_AGE),
     )
 }
 
@@ -127,14 +127,14 @@ mod tests {
     }
 
     #[test]
-    fn a_star_allows_all_and_builds_a_layer() {
+    fn a_star_allows_every_origin() {
         assert!(allows(Some("null"), &["*"]));
         let star = "*".to_owned();
         let _ = allow(Router::new(), &Origins::new([&star]));
     }
 
     #[test]
-    fn similar_origins_may_not() {
+    fn similar_origins_may_not_open_sockets() {
         for origin in [
             "null",
             "https://chat.example.org",

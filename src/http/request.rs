@@ -1,41 +1,41 @@
-//! What a client asks for, read from a body, from a query string or from a socket's message. Pure.
+//! The parameters of a GraphQL request, parsed from a body, a query string or a WebSocket message. Pure.
 
 use serde_json::{Map, Value as Json};
 
 /// The parameters of one GraphQL request.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct GraphqlRequest {
-    /// The document.
+    /// The text of the document.
     pub(super) query: String,
-    /// Which of its operations.
+    /// The operation to run, if the document has several.
     pub(super) operation_name: Option<String>,
-    /// Its variables.
+    /// The values of the operation's variables.
     pub(super) variables: Map<String, Json>,
 }
 
-/// Why parameters do not make a request: one sentence that quotes nothing.
+/// The reason why parameters are invalid: one sentence that does not quote them.
 pub(super) type Reason = &'static str;
 
 impl GraphqlRequest {
-    /// From a JSON body.
+    /// Parses the body of a POST.
     pub(super) fn from_body(body: &[u8]) -> Result<Self, Reason> {
-        let json = serde_json::from_slice(body).map_err(|_error| "The body is not valid JSON.")?;
+        let json = serde_json::from_slice(body).map_err(|_error| "The body must be valid JSON.")?;
         Self::from_json(json)
     }
 
-    /// From JSON: the body of a POST, the payload of a `subscribe`.
+    /// Converts the JSON of a body, or of the payload of `subscribe`.
     pub(super) fn from_json(json: Json) -> Result<Self, Reason> {
         let mut map = match json {
             Json::Object(map) => map,
             Json::Array(_) => {
                 return Err("Batches are not supported: send one operation per request.");
             }
-            _ => return Err("A request is a JSON object."),
+            _ => return Err("A request must be a JSON object with the field `query`."),
         };
         let query = match map.remove("query") {
             Some(Json::String(query)) => query,
             Some(_) => return Err("`query` must be a string."),
-            None => return Err("`query` is missing."),
+            None => return Err("`query` is missing: send the document in it."),
         };
         let operation_name = match map.remove("operationName") {
             None | Some(Json::Null) => None,
@@ -51,7 +51,7 @@ impl GraphqlRequest {
         })
     }
 
-    /// From the query string of a GET.
+    /// Parses the query string of a GET.
     pub(super) fn from_query_string(text: &str) -> Result<Self, Reason> {
         let mut map = Map::new();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
@@ -59,13 +59,13 @@ impl GraphqlRequest {
                 "query" | "operationName" => Json::String(value.into_owned()),
                 "variables" | "extensions" if value.is_empty() => continue,
                 "variables" => serde_json::from_str(&value)
-                    .map_err(|_error| "`variables` is not valid JSON.")?,
+                    .map_err(|_error| "`variables` must be valid JSON.")?,
                 "extensions" => serde_json::from_str(&value)
-                    .map_err(|_error| "`extensions` is not valid JSON.")?,
+                    .map_err(|_error| "`extensions` must be valid JSON.")?,
                 _ => continue,
             };
             if map.insert(name.into_owned(), value).is_some() {
-                return Err("A parameter is given twice.");
+                return Err("A parameter is given twice: send it once.");
             }
         }
         Self::from_json(Json::Object(map))
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_and_a_query_string_say_the_same() {
+    fn a_body_and_a_query_string_are_equivalent() {
         let body = json!({"query": "{ a }", "operationName": "A", "variables": {"x": [1]}, "extensions": {}});
         let from_body = GraphqlRequest::from_body(body.to_string().as_bytes()).unwrap();
         let from_query = GraphqlRequest::from_query_string(
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_and_null_parameters_are_the_same() {
+    fn absent_and_null_parameters_are_equivalent() {
         let short = GraphqlRequest::from_body(b"{\"query\":\"{ a }\"}").unwrap();
         let long =
             json!({"query": "{ a }", "operationName": null, "variables": null, "extensions": null});
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_parameters_are_named() {
+    fn an_invalid_parameter_is_named() {
         let cases = [
             ("", "JSON"),
             ("{\"query\":", "JSON"),
@@ -128,9 +128,9 @@ mod tests {
             ("{\"query\":\"{ a }\",\"variables\":\"{}\"}", "`variables`"),
             ("{\"query\":\"{ a }\",\"extensions\":0}", "`extensions`"),
         ];
-        for (body, named) in cases {
+        for (body, name) in cases {
             let reason = GraphqlRequest::from_body(body.as_bytes()).unwrap_err();
-            assert!(reason.contains(named), "{body}: {reason}");
+            assert!(reason.contains(name), "{body}: {reason}");
         }
         assert!(
             GraphqlRequest::from_query_string("")
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn json_that_nests_without_end_is_refused() {
+    fn deeply_nested_json_is_rejected() {
         let body = format!("{{\"query\":\"\",\"variables\":{}", "[".repeat(100_000));
         assert!(
             GraphqlRequest::from_body(body.as_bytes())

@@ -1,9 +1,9 @@
-//! What goes back: data and errors, bounded in number and size, each error with a code from the closed list. Pure.
+//! GraphQL responses: data and errors, limited in number and size, with a code in each error. Pure: sending a response
+//! is up to the transports.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 
-use async_graphql::{PathSegment, Pos, Response, ServerError, Value};
+use async_graphql::{ErrorExtensionValues, PathSegment, Pos, Response, ServerError, Value};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Serialize;
@@ -12,72 +12,74 @@ use super::guard::{GuardError, MAX_ERRORS, Stage};
 use super::negotiation::MediaType;
 use crate::error::Code;
 
-/// Longest error message, in characters.
-const MESSAGE_LENGTH: usize = 200;
+/// Maximum length of an error message, in characters.
+const MAX_MESSAGE_LENGTH: usize = 200;
 
-/// Largest answer, in bytes.
-const MOST_BYTES: usize = 5 * 1024 * 1024;
+/// Maximum size of a response, in bytes.
+const MAX_BYTES: usize = 5 * 1024 * 1024;
 
-/// How far a request came.
+/// Whether the operation of a request ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It is no GraphQL request. The status stands whatever type the client accepts.
-    Rejected(StatusCode),
-    /// It is one, but its operation did not run.
-    Refused(StatusCode),
+    /// The request is not a valid GraphQL request. The status applies to all media types.
+    HttpError(StatusCode),
+    /// The request is valid, but its operation did not run.
+    RequestError(StatusCode),
     /// The operation ran; some of its fields may have failed.
     Executed,
 }
 
-/// What an answer is to the stream that it is part of.
+/// The role of a response in its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum StreamItem {
     /// An event.
     Event,
-    /// Why there is no stream, or none any more. Nothing follows.
-    Refusal,
-    /// Something happened that could not be told. Nothing follows; the client resumes.
-    Break,
+    /// The error that ends the stream, or prevents it.
+    FinalError,
+    /// An event could not be delivered. The stream ends without an error, and the client resumes it.
+    Interrupted,
 }
 
-/// One error of an answer.
+/// One error of a response.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub(super) struct ResponseError {
-    /// One sentence.
+    /// The message for the client: one sentence.
     pub(super) message: String,
-    /// Places in the document.
+    /// Positions in the document.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) locations: Vec<Pos>,
-    /// The field that failed.
+    /// The path of the field that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) path: Vec<PathSegment>,
-    /// `code`, and what belongs to it.
-    pub(super) extensions: BTreeMap<String, Value>,
+    /// The `code` and its details.
+    pub(super) extensions: ErrorExtensionValues,
 }
 
-/// A whole answer.
+/// A complete response.
 #[derive(Debug)]
 pub(super) struct GraphqlResponse {
-    /// How far the request came.
+    /// Whether the operation ran.
     pub(super) outcome: Outcome,
-    /// Absent unless the operation ran.
+    /// Present if the operation ran.
     pub(super) data: Option<Value>,
-    /// What went wrong.
+    /// The errors of the request and of its fields.
     pub(super) errors: Vec<ResponseError>,
 }
 
 impl ResponseError {
-    /// An error of ours about the request as a whole.
+    /// Creates an error that concerns no single field.
     pub(super) fn new(code: Code, message: impl Into<String>) -> Self {
+        let mut extensions = ErrorExtensionValues::default();
+        extensions.set("code", code.as_str());
         Self {
             message: message.into(),
             locations: Vec::new(),
             path: Vec::new(),
-            extensions: BTreeMap::from([("code".to_owned(), Value::from(code.as_str()))]),
+            extensions,
         }
     }
 
-    /// The code.
+    /// Returns the error's code.
     #[must_use]
     pub(super) fn code(&self) -> &str {
         match self.extensions.get("code") {
@@ -90,8 +92,8 @@ impl ResponseError {
         Self::new(Code::Internal, "Something went wrong on the server.")
     }
 
-    /// An error of the executor. Those of our resolvers carry a code; those of its own validation and argument
-    /// parsing do not, and anything else without one was never meant to be seen.
+    /// Converts an error of the executor. Errors of our resolvers have a code, and errors of its validation and
+    /// argument parsing have none. Any other error without a code is internal and is masked.
     fn from_executor(error: ServerError, executed: bool) -> Self {
         let ServerError {
             message,
@@ -100,25 +102,15 @@ impl ResponseError {
             extensions,
             ..
         } = error;
-        let coded = extensions.filter(|extensions| extensions.get("code").is_some());
-        let told = match coded {
+        let with_code = extensions.filter(|extensions| extensions.get("code").is_some());
+        let error = match with_code {
             Some(extensions) => Self {
                 message,
-                extensions: serde_json::to_value(extensions)
-                    .ok()
-                    .and_then(|json| Value::from_json(json).ok())
-                    .and_then(|value| match value {
-                        Value::Object(map) => Some(map),
-                        _ => None,
-                    })
-                    .into_iter()
-                    .flatten()
-                    .map(|(name, value)| (name.to_string(), value))
-                    .collect(),
+                extensions,
                 ..Self::internal()
             },
             None if !executed || message.starts_with("Failed to parse \"") => {
-                Self::new(Code::BadUserInput, truncate(&message))
+                Self::new(Code::BadUserInput, message)
             }
             None => {
                 tracing::error!(error.message = %message, "a field failed without a code");
@@ -128,62 +120,60 @@ impl ResponseError {
         Self {
             locations,
             path,
-            message: truncate(&told.message),
-            ..told
+            message: truncate(&error.message),
+            ..error
         }
     }
 }
 
 impl From<GuardError> for ResponseError {
-    fn from(refusal: GuardError) -> Self {
-        let mut told = Self::new(refusal.code, truncate(&refusal.message));
-        told.locations.extend(refusal.at);
-        if let Some(excess) = refusal.excess {
-            let figures = [
-                ("limit", Value::from(excess.limit)),
-                ("maximum", Value::from(excess.maximum)),
-                ("found", Value::from(excess.found)),
-            ];
-            told.extensions
-                .extend(figures.map(|(name, value)| (name.to_owned(), value)));
+    fn from(error: GuardError) -> Self {
+        let mut converted = Self::new(error.code, truncate(&error.message));
+        converted.locations.extend(error.at);
+        if let Some(exceeded) = error.exceeded {
+            let extensions = &mut converted.extensions;
+            extensions.set("limit", exceeded.limit);
+            extensions.set("maximum", exceeded.maximum);
+            extensions.set("found", exceeded.found);
         }
-        told
+        converted
     }
 }
 
 impl GraphqlResponse {
-    /// The request is none.
-    pub(super) fn rejected(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+    /// Creates the response to a request that is not a valid GraphQL request, with this status for all media types.
+    pub(super) fn http_error(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
         Self {
-            outcome: Outcome::Rejected(status),
+            outcome: Outcome::HttpError(status),
             data: None,
             errors: vec![ResponseError::new(code, message)],
         }
     }
 
-    /// The operation does not run.
-    pub(super) fn refused(status: StatusCode, code: Code, message: impl Into<String>) -> Self {
+    /// Creates the response to a valid request whose operation does not run.
+    pub(super) fn request_error(
+        status: StatusCode,
+        code: Code,
+        message: impl Into<String>,
+    ) -> Self {
         Self {
-            outcome: Outcome::Refused(status),
-            ..Self::rejected(status, code, message)
+            outcome: Outcome::RequestError(status),
+            ..Self::http_error(status, code, message)
         }
     }
 
-    /// The guard turned the document away.
+    /// Creates the response to a document that the guard rejects.
     #[must_use]
-    pub(super) fn guarded(refusals: Vec<GuardError>) -> Self {
-        let reading = refusals
-            .iter()
-            .any(|refusal| refusal.stage == Stage::Reading);
-        let status = if reading {
+    pub(super) fn from_guard(errors: Vec<GuardError>) -> Self {
+        let status = if errors.iter().any(|error| error.stage == Stage::Parsing) {
             StatusCode::BAD_REQUEST
         } else {
             StatusCode::UNPROCESSABLE_ENTITY
         };
         Self {
-            outcome: Outcome::Refused(status),
+            outcome: Outcome::RequestError(status),
             data: None,
-            errors: refusals
+            errors: errors
                 .into_iter()
                 .take(MAX_ERRORS)
                 .map(ResponseError::from)
@@ -191,17 +181,18 @@ impl GraphqlResponse {
         }
     }
 
-    /// A fault of ours where an answer should be.
+    /// Creates the response to an internal error, which hides its cause.
     #[must_use]
     pub(super) fn internal() -> Self {
         Self {
-            outcome: Outcome::Refused(StatusCode::INTERNAL_SERVER_ERROR),
+            outcome: Outcome::RequestError(StatusCode::INTERNAL_SERVER_ERROR),
             data: None,
             errors: vec![ResponseError::internal()],
         }
     }
 
-    /// What the executor answered. Errors that name no field, beside no data, come from validation: nothing ran.
+    /// Converts a response of the executor. If there is no data and no error has a path, the errors are those of
+    /// validation, and the operation did not run.
     #[must_use]
     pub(super) fn executed(response: Response) -> Self {
         let ran = response.errors.is_empty()
@@ -211,7 +202,7 @@ impl GraphqlResponse {
             outcome: if ran {
                 Outcome::Executed
             } else {
-                Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY)
+                Outcome::RequestError(StatusCode::UNPROCESSABLE_ENTITY)
             },
             data: ran.then_some(response.data),
             errors: response
@@ -223,77 +214,74 @@ impl GraphqlResponse {
         }
     }
 
-    /// Lets faults of ours be found in the log.
+    /// Adds the request id to internal errors, so that they can be found in the log.
     #[must_use]
     pub(super) fn with_request_id(mut self, request_id: &str) -> Self {
         for error in &mut self.errors {
             if error.code() == Code::Internal.as_str() {
-                error
-                    .extensions
-                    .insert("requestId".to_owned(), Value::from(request_id));
+                error.extensions.set("requestId", request_id);
             }
         }
         self
     }
 
-    /// The first error's code.
+    /// Returns the code of the first error.
     #[must_use]
     pub(super) fn code(&self) -> Option<&str> {
         self.errors.first().map(ResponseError::code)
     }
 
-    /// What this is to its stream, of which it may be the first.
-    pub(super) fn part(&mut self, first: bool) -> Part {
+    /// Returns the role of this response in its stream. `first` is true for the first response.
+    pub(super) fn stream_item(&mut self, first: bool) -> StreamItem {
         let is_empty = self.data.as_ref().is_none_or(|data| *data == Value::Null);
         if is_empty && !self.errors.is_empty() {
             if first {
-                // A source that could not be made is no event.
-                self.outcome = Outcome::Refused(StatusCode::OK);
+                // The source stream could not be created.
+                self.outcome = Outcome::RequestError(StatusCode::OK);
             } else if self.code() == Some(Code::Unavailable.as_str()) {
-                return Part::Break;
+                return StreamItem::Interrupted;
             }
         }
         if self.outcome == Outcome::Executed {
-            Part::Event
+            StreamItem::Event
         } else {
-            Part::Refusal
+            StreamItem::FinalError
         }
     }
 
-    /// The status for a client that accepts `media`.
+    /// Returns the HTTP status for this media type.
     #[must_use]
     pub(super) fn status(&self, media: MediaType) -> StatusCode {
         match (self.outcome, media) {
-            (Outcome::Rejected(status), _)
-            | (Outcome::Refused(status), MediaType::GraphqlResponse) => status,
-            (Outcome::Refused(_), MediaType::Json) | (Outcome::Executed, _) => StatusCode::OK,
+            (Outcome::HttpError(status), _)
+            | (Outcome::RequestError(status), MediaType::GraphqlResponse) => status,
+            (Outcome::RequestError(_), MediaType::Json) | (Outcome::Executed, _) => StatusCode::OK,
         }
     }
 
-    /// The answer as JSON. One that is too large becomes an error that says so.
+    /// Encodes the response as JSON. A response that is too large becomes a `TOO_COMPLEX` error.
     #[must_use]
     pub(super) fn encode(&self) -> Bytes {
-        self.encode_within(MOST_BYTES)
+        self.encode_within(MAX_BYTES)
     }
 
-    fn encode_within(&self, most: usize) -> Bytes {
-        let mut out = Bounded {
+    fn encode_within(&self, max_bytes: usize) -> Bytes {
+        let mut out = LimitedWriter {
             bytes: Vec::with_capacity(1024),
-            left: most,
+            left: max_bytes,
         };
         if write_body(&mut out, &self.errors, self.data.as_ref()).is_ok() {
             return out.bytes.into();
         }
-        let mut told = ResponseError::new(
+        let mut error = ResponseError::new(
             Code::TooComplex,
-            "The answer is larger than one request may have: ask for fewer items or fields.",
+            "The response is larger than 5 MiB: request fewer items or fields.",
         );
-        let figures = [("limit", "answerBytes".into()), ("maximum", most.into())];
-        let figures = figures.map(|(name, value): (&str, Value)| (name.to_owned(), value));
-        told.extensions.extend(figures);
+        error.extensions.set("limit", "answerBytes");
+        error.extensions.set("maximum", max_bytes);
         let mut out = Vec::new();
-        // There is always room in memory.
-        let _ = write_body(&mut out, &[told], Some(&Value::Null));
+        // Writing to memory cannot fail.
+        let _ = write_body(&mut out, &[error], Some(&Value::Null));
         out.into()
     }
 }
@@ -319,7 +307,8 @@ fn write_body(
     out.write_all(b"}")
 }
 
-/// Lists that were told at once come as what they are in JSON (`graphql/plain`), which is all that is ever binary here.
+/// Writes a value as JSON. The fast path for lists (`graphql/list_plan`) serialises to JSON itself and returns it as a
+/// binary value; no other value is binary.
 fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()> {
     match value {
         Value::Binary(written) => out.write_all(written),
@@ -343,18 +332,18 @@ fn write_value(out: &mut impl Write, value: &Value) -> io::Result<()> {
     }
 }
 
-/// Writes until there is no room left.
-struct Bounded {
+/// Fails when more than the remaining bytes are written.
+struct LimitedWriter {
     bytes: Vec<u8>,
     left: usize,
 }
 
-impl Write for Bounded {
+impl Write for LimitedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.left = self
             .left
             .checked_sub(bytes.len())
-            .ok_or_else(|| io::Error::other("the answer is too large"))?;
+            .ok_or_else(|| io::Error::other("the response is too large"))?;
         self.bytes.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -365,11 +354,11 @@ impl Write for Bounded {
 }
 
 fn truncate(message: &str) -> String {
-    match message.char_indices().nth(MESSAGE_LENGTH) {
+    match message.char_indices().nth(MAX_MESSAGE_LENGTH) {
         None => message.to_owned(),
         Some(_) => message
             .chars()
-            .take(MESSAGE_LENGTH - 1)
+            .take(MAX_MESSAGE_LENGTH - 1)
             .chain(['…'])
             .collect(),
     }
@@ -377,13 +366,13 @@ fn truncate(message: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use async_graphql::{ErrorExtensionValues, value};
+    use async_graphql::value;
     use serde_json::{Value as Json, json};
 
     use super::*;
 
-    fn json(answer: &GraphqlResponse) -> Json {
-        serde_json::from_slice(&answer.encode()).unwrap()
+    fn json(response: &GraphqlResponse) -> Json {
+        serde_json::from_slice(&response.encode()).unwrap()
     }
 
     fn failed(message: &str, path: bool) -> ServerError {
@@ -398,38 +387,39 @@ mod tests {
 
     #[test]
     fn validation_errors_have_no_data_and_a_code() {
-        let answer =
+        let response =
             GraphqlResponse::executed(Response::from_errors(vec![failed("Unknown field.", false)]));
         assert_eq!(
-            answer.outcome,
-            Outcome::Refused(StatusCode::UNPROCESSABLE_ENTITY)
+            response.outcome,
+            Outcome::RequestError(StatusCode::UNPROCESSABLE_ENTITY)
         );
-        assert_eq!(answer.status(MediaType::Json), StatusCode::OK);
+        assert_eq!(response.status(MediaType::Json), StatusCode::OK);
         assert_eq!(
-            answer.status(MediaType::GraphqlResponse),
+            response.status(MediaType::GraphqlResponse),
             StatusCode::UNPROCESSABLE_ENTITY
         );
         assert_eq!(
-            json(&answer),
+            json(&response),
             json!({"errors": [{"message": "Unknown field.", "locations": [{"line": 1, "column": 3}],
                 "extensions": {"code": "BAD_USER_INPUT"}}]})
         );
     }
 
     #[test]
-    fn a_failed_root_still_counts_as_run() {
-        let answer = GraphqlResponse::executed(Response::from_errors(vec![failed("secret", true)]));
-        assert_eq!(answer.outcome, Outcome::Executed);
-        assert_eq!(json(&answer)["data"], Json::Null);
-        assert!(json(&answer).as_object().unwrap().contains_key("data"));
+    fn a_failed_root_field_counts_as_executed() {
+        let response =
+            GraphqlResponse::executed(Response::from_errors(vec![failed("secret", true)]));
+        assert_eq!(response.outcome, Outcome::Executed);
+        assert_eq!(json(&response)["data"], Json::Null);
+        assert!(json(&response).as_object().unwrap().contains_key("data"));
     }
 
     #[test]
-    fn what_has_no_code_is_masked_and_can_be_found() {
-        let answer =
+    fn errors_without_a_code_are_masked_and_have_a_request_id() {
+        let response =
             GraphqlResponse::executed(Response::from_errors(vec![failed("db at 10.0.0.1", true)]))
                 .with_request_id("abc");
-        let error = &json(&answer)["errors"][0];
+        let error = &json(&response)["errors"][0];
         assert_eq!(
             error["extensions"],
             json!({"code": "INTERNAL", "requestId": "abc"})
@@ -438,7 +428,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_a_code_keeps_all_it_says() {
+    fn errors_with_a_code_keep_message_and_extensions() {
         let mut error = failed("Taken.", true);
         let mut extensions = ErrorExtensionValues::default();
         extensions.set("code", "CONFLICT");
@@ -446,31 +436,31 @@ mod tests {
         error.extensions = Some(extensions);
         let mut response = Response::new(value!({"a": null}));
         response.errors.push(error);
-        let told = &json(&GraphqlResponse::executed(response))["errors"][0];
+        let error = &json(&GraphqlResponse::executed(response))["errors"][0];
         assert_eq!(
-            told["extensions"],
+            error["extensions"],
             json!({"code": "CONFLICT", "retryAfterMs": 5})
         );
         assert_eq!(
-            (&told["message"], &told["path"]),
+            (&error["message"], &error["path"]),
             (&json!("Taken."), &json!(["a"]))
         );
     }
 
     #[test]
-    fn arguments_that_cannot_be_parsed_are_the_clients_fault() {
+    fn invalid_arguments_are_bad_user_input() {
         let error = failed("Failed to parse \"DateTime\": bad", true);
-        let answer = GraphqlResponse::executed(Response::from_errors(vec![error]));
-        assert_eq!(answer.code(), Some("BAD_USER_INPUT"));
+        let response = GraphqlResponse::executed(Response::from_errors(vec![error]));
+        assert_eq!(response.code(), Some("BAD_USER_INPUT"));
     }
 
     #[test]
-    fn errors_are_few_and_short() {
+    fn errors_are_limited_in_number_and_length() {
         let errors = (0..50).map(|_| failed(&"ü".repeat(5000), false)).collect();
-        let answer = GraphqlResponse::executed(Response::from_errors(errors));
-        assert_eq!(answer.errors.len(), MAX_ERRORS);
+        let response = GraphqlResponse::executed(Response::from_errors(errors));
+        assert_eq!(response.errors.len(), MAX_ERRORS);
         assert!(
-            answer
+            response
                 .errors
                 .iter()
                 .all(|error| error.message.chars().count() == 200)
@@ -478,13 +468,13 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_too_large_says_so() {
-        let answer = GraphqlResponse::executed(Response::new(value!({"a": "0123456789"})));
+    fn a_response_that_is_too_large_becomes_an_error() {
+        let response = GraphqlResponse::executed(Response::new(value!({"a": "0123456789"})));
         assert_eq!(
-            answer.encode_within(100).as_ref(),
+            response.encode_within(100).as_ref(),
             br#"{"data":{"a":"0123456789"}}"#
         );
-        let small: Json = serde_json::from_slice(&answer.encode_within(20)).unwrap();
+        let small: Json = serde_json::from_slice(&response.encode_within(20)).unwrap();
         assert_eq!(small["errors"][0]["extensions"]["limit"], "answerBytes");
         assert_eq!(small["data"], Json::Null);
     }

@@ -46,10 +46,10 @@ pub(super) fn routes(state: AppState) -> Router {
 }
 
 async fn not_found(request: Request) -> Response {
-    let response = GraphqlResponse::rejected(
+    let response = GraphqlResponse::http_error(
         StatusCode::NOT_FOUND,
         Code::NotFound,
-        "There is nothing here.",
+        "There is no such page: the API is at `/graphql`.",
     );
     let media = MediaType::accepted(request.headers()).unwrap_or(MediaType::Json);
     headers::respond(&response, media)

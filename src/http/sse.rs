@@ -1,7 +1,8 @@
-//! `/graphql` over server-sent events, in the distinct connections mode of graphql-sse: one operation an answer.
+//! `/graphql` over server-sent events, in the distinct connections mode of graphql-sse: each response carries one
+//! operation.
 //!
-//! Nothing waits here for a client that reads slowly: the next event is made when there is room to send it. What
-//! happens meanwhile waits in the hub, which lets go of whoever falls too far behind.
+//! Events are not buffered here for a client that reads slowly: the next event is rendered when there is room to send
+//! it. Later events wait in the hub, which disconnects a subscriber that falls too far behind.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -24,7 +25,7 @@ use super::{
     client,
     connection_limit::ConnectionInfo,
     operation::{self, FINAL_EVENT_TIMEOUT, Operation},
-    response::{GraphqlResponse, Outcome, Part},
+    response::{GraphqlResponse, Outcome, StreamItem},
     socket::PING_INTERVAL,
     state::AppState,
     stream_limit::StreamPermit,
@@ -36,38 +37,38 @@ use crate::{
     live::hub::SessionWatch,
 };
 
-/// Says nothing. The first one lets browsers know that the stream is open.
+/// An empty comment. The first one signals to browsers that the stream is open; later ones keep it alive.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
-/// Nothing more will ever follow. A stream that ends without it can be resumed.
+/// The end of the operation. A stream that ends without it can be resumed.
 const COMPLETE: Bytes = Bytes::from_static(b"event: complete\ndata:\n\n");
 
-/// Answers with a stream of events. Why an operation does not run is one of them.
+/// Returns an event stream. If an operation does not run, its errors are an event of the stream.
 pub(super) async fn respond(
     state: &AppState,
     parts: &Parts,
     viewer: Option<Viewer>,
     operation: Result<Operation, GraphqlResponse>,
 ) -> Result<Response, GraphqlResponse> {
-    let answer = match operation {
+    let response = match operation {
         Ok(operation) if operation.kind() == OperationType::Subscription => {
-            let telling = EventStream::begin(state, parts, viewer, operation).await?;
-            return Ok(stream(Body::from_stream(telling.parts())));
+            let events = EventStream::open(state, parts, viewer, operation).await?;
+            return Ok(stream_response(Body::from_stream(events.chunks())));
         }
         Ok(operation) => state.run(operation).await.0,
-        Err(answer) if matches!(answer.outcome, Outcome::Rejected(_)) => return Err(answer),
-        Err(answer) => answer,
+        Err(response) if matches!(response.outcome, Outcome::HttpError(_)) => return Err(response),
+        Err(response) => response,
     };
-    let mut told = next(&answer.encode(), None);
-    told.extend_from_slice(&COMPLETE);
-    Ok(stream(Body::from(told)))
+    let mut body = next_event(&response.encode(), None);
+    body.extend_from_slice(&COMPLETE);
+    Ok(stream_response(Body::from(body)))
 }
 
-fn stream(body: Body) -> Response {
+fn stream_response(body: Body) -> Response {
     let mut response = Response::new(body);
     for (name, value) in [
         (CONTENT_TYPE, "text/event-stream; charset=utf-8"),
         (VARY, "accept, origin"),
-        // A proxy that gathers events would tell them late.
+        // A proxy that buffers the response would delay events.
         (HeaderName::from_static("x-accel-buffering"), "no"),
     ] {
         response
@@ -77,8 +78,8 @@ fn stream(body: Body) -> Response {
     response
 }
 
-/// An answer as an event; the cursor is where a client goes on from.
-fn next(json: &[u8], cursor: Option<&str>) -> Vec<u8> {
+/// Encodes a response as an event. A client resumes from its cursor.
+fn next_event(json: &[u8], cursor: Option<&str>) -> Vec<u8> {
     let mut event = Vec::with_capacity(json.len() + 64);
     event.extend_from_slice(b"event: next\n");
     if let Some(cursor) = cursor {
@@ -92,7 +93,8 @@ fn next(json: &[u8], cursor: Option<&str>) -> Vec<u8> {
     event
 }
 
-/// What a client that reconnects by itself got last. Nonsense is handed on: it makes the stream begin with RESET.
+/// Returns the id of the last event that a reconnecting client received. An invalid id is passed on: the stream then
+/// starts with RESET.
 fn last_event_id(headers: &HeaderMap) -> Option<String> {
     let value = headers.get("last-event-id")?;
     let text = String::from_utf8_lossy(value.as_bytes()).into_owned();
@@ -102,44 +104,44 @@ fn last_event_id(headers: &HeaderMap) -> Option<String> {
 enum Stage {
     Opening,
     Open,
-    /// The last event was told; whether to say that it was.
+    /// The last event was sent. `COMPLETE` follows if `is_complete`.
     Ending {
-        completed: bool,
+        is_complete: bool,
     },
 }
 
-/// One subscription on its way to one client.
+/// One subscription of one client.
 struct EventStream {
     state: AppState,
-    answers: Pin<Box<dyn Stream<Item = Delivery<GraphqlResponse>> + Send>>,
+    payloads: Pin<Box<dyn Stream<Item = Delivery<GraphqlResponse>> + Send>>,
     resume: Resume,
     session: Option<SessionWatch>,
-    /// When the token lapses.
-    lapses: Option<Instant>,
-    /// When the stream is cut, whatever it still has to say.
-    cut: Option<Instant>,
-    quiet_since: Instant,
+    /// When the token expires.
+    expires: Option<Instant>,
+    /// When the stream is closed, even if it still has events.
+    deadline: Option<Instant>,
+    last_sent: Instant,
     is_first: bool,
     stage: Stage,
-    _place: Option<StreamPermit>,
-    _peer: Option<ConnectionInfo>,
+    _permit: Option<StreamPermit>,
+    _connection: Option<ConnectionInfo>,
 }
 
 impl EventStream {
-    async fn begin(
+    async fn open(
         state: &AppState,
         parts: &Parts,
         viewer: Option<Viewer>,
         operation: Operation,
     ) -> Result<Self, GraphqlResponse> {
         let now = Instant::now();
-        let (mut session, mut lapses, mut place) = (None, None, None);
+        let (mut session, mut expires, mut permit) = (None, None, None);
         if let Some(viewer) = viewer {
-            place = state.stream_limit.acquire(viewer.user);
-            if place.is_none() {
-                // As a status, not as an event: the client is to come back later.
-                let message = "You have as many streams as one person may have.";
-                return Err(GraphqlResponse::rejected(
+            permit = state.stream_limit.acquire(viewer.user);
+            if permit.is_none() {
+                // An HTTP status instead of an event: the client retries later.
+                let message = "You have the maximum number of open streams: close one first.";
+                return Err(GraphqlResponse::http_error(
                     StatusCode::TOO_MANY_REQUESTS,
                     Code::LimitReached,
                     message,
@@ -148,91 +150,93 @@ impl EventStream {
             let watch = state.app.hub.watch(viewer.session).await;
             session = Some(watch.map_err(|error| operation::unavailable(&error))?);
             let left = viewer.token_expires_at - state.app.clock.now();
-            lapses = Some(now + left.to_std().unwrap_or_default());
+            expires = Some(now + left.to_std().unwrap_or_default());
         }
         let resume = Resume::after(last_event_id(&parts.headers));
         let operation = operation.resumed_by(resume.clone());
         Ok(Self {
             state: state.clone(),
-            answers: Box::pin(state.begin(operation).stream()),
+            payloads: Box::pin(state.begin(operation).stream()),
             resume,
             session,
-            lapses,
-            cut: lapses.map(|lapses| lapses + FINAL_EVENT_TIMEOUT),
-            quiet_since: now,
+            expires,
+            deadline: expires.map(|expires| expires + FINAL_EVENT_TIMEOUT),
+            last_sent: now,
             is_first: true,
             stage: Stage::Opening,
-            _place: place,
-            _peer: parts.extensions.get::<ConnectionInfo>().cloned(),
+            _permit: permit,
+            _connection: parts.extensions.get::<ConnectionInfo>().cloned(),
         })
     }
 
-    fn parts(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
-        unfold(self, |mut telling| async move {
-            let part = telling.part().await?;
-            telling.quiet_since = Instant::now();
-            Some((Ok(part), telling))
+    fn chunks(self) -> impl Stream<Item = Result<Bytes, Infallible>> + Send {
+        unfold(self, |mut events| async move {
+            let chunk = events.chunk().await?;
+            events.last_sent = Instant::now();
+            Some((Ok(chunk), events))
         })
     }
 
-    async fn part(&mut self) -> Option<Bytes> {
+    async fn chunk(&mut self) -> Option<Bytes> {
         match self.stage {
             Stage::Opening => {
                 self.stage = Stage::Open;
                 return Some(COMMENT);
             }
             Stage::Open => {}
-            Stage::Ending { completed } => {
-                self.stage = Stage::Ending { completed: false };
-                return completed.then_some(COMPLETE);
+            Stage::Ending { is_complete } => {
+                self.stage = Stage::Ending { is_complete: false };
+                return is_complete.then_some(COMPLETE);
             }
         }
         loop {
             let now = Instant::now();
-            let cut = self
-                .cut
+            let deadline = self
+                .deadline
                 .unwrap_or(now + PING_INTERVAL + FINAL_EVENT_TIMEOUT);
             tokio::select! {
                 biased;
                 () = self.state.shutdown.cancelled() => return None,
-                () = sleep_until(cut) => return None,
-                () = client::over(&mut self.session) => {
+                () = sleep_until(deadline) => return None,
+                () = client::session_ended(&mut self.session) => {
                     self.session = None;
-                    self.cut = Some(cut.min(now + FINAL_EVENT_TIMEOUT));
+                    self.deadline = Some(deadline.min(now + FINAL_EVENT_TIMEOUT));
                 }
-                said = self.answers.next() => return self.told(said),
-                () = sleep_until(self.quiet_since + PING_INTERVAL) => return Some(COMMENT),
+                payload = self.payloads.next() => return self.encode(payload),
+                () = sleep_until(self.last_sent + PING_INTERVAL) => return Some(COMMENT),
             }
         }
     }
 
-    fn told(&mut self, said: Option<Delivery<GraphqlResponse>>) -> Option<Bytes> {
-        let mut answer = match said {
-            Some(Delivery::Execute(answer)) => answer,
+    fn encode(&mut self, payload: Option<Delivery<GraphqlResponse>>) -> Option<Bytes> {
+        let mut response = match payload {
+            Some(Delivery::Execute(response)) => response,
             Some(Delivery::Shared(shared)) => {
                 self.is_first = false;
                 let mut json = String::with_capacity(shared.size());
                 shared.write_to(&mut json);
-                return Some(next(json.as_bytes(), shared.cursor.as_deref()).into());
+                return Some(next_event(json.as_bytes(), shared.cursor.as_deref()).into());
             }
             None => {
-                self.stage = Stage::Ending { completed: false };
-                // With a new token, or on a server that does not stop, it goes on.
-                let lapsed = self.lapses.is_some_and(|lapses| lapses <= Instant::now());
-                let resumes = lapsed || self.state.shutdown.is_cancelled();
+                self.stage = Stage::Ending { is_complete: false };
+                // The client resumes with a new token, or on a server that is not stopping.
+                let is_expired = self
+                    .expires
+                    .is_some_and(|expires| expires <= Instant::now());
+                let resumes = is_expired || self.state.shutdown.is_cancelled();
                 return (!resumes).then_some(COMPLETE);
             }
         };
         let cursor = self.resume.take();
-        match answer.part(self.is_first) {
-            Part::Event => {}
-            Part::Refusal => self.stage = Stage::Ending { completed: true },
-            Part::Break => {
-                self.stage = Stage::Ending { completed: false };
+        match response.stream_item(self.is_first) {
+            StreamItem::Event => {}
+            StreamItem::FinalError => self.stage = Stage::Ending { is_complete: true },
+            StreamItem::Interrupted => {
+                self.stage = Stage::Ending { is_complete: false };
                 return None;
             }
         }
         self.is_first = false;
-        Some(next(&answer.encode(), cursor.as_deref()).into())
+        Some(next_event(&response.encode(), cursor.as_deref()).into())
     }
 }

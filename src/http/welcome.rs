@@ -1,4 +1,5 @@
-//! The page at the server's own address: says what answers here and where to go on. No script, nothing from elsewhere.
+//! The welcome page at `/`, which describes the server and links to its documentation. It uses no script and no other
+//! host.
 
 use axum::{
     extract::State,
@@ -12,17 +13,17 @@ use axum::{
 use super::{headers, state::AppState};
 use crate::config::Mode;
 
-/// The page holds its style sheet, and nothing else that could act.
+/// The page contains its style sheet and loads nothing else.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";
 const PAGE: &str = include_str!("../../web/welcome.html");
-/// What only a server in development offers.
+/// A link that only development mode offers.
 const EXPLORE: &str = r#"<p><a href="/graphiql">Explore the API in GraphiQL</a></p>"#;
 
-/// Answers at the server's own address.
+/// Serves the welcome page.
 pub(super) async fn welcome(State(state): State<AppState>, method: Method) -> Response {
-    if let Some(refused) = headers::only_reading(&method) {
-        return refused;
+    if let Some(rejection) = headers::reject_writes(&method) {
+        return rejection;
     }
     let config = &state.app.config;
     let explore = match config.mode {
@@ -32,12 +33,11 @@ pub(super) async fn welcome(State(state): State<AppState>, method: Method) -> Re
     let page = PAGE
         .replace("%explore%", explore)
         .replace("%name%", &ammonia::clean_text(&config.server_name));
-    let add_standard_headers =
-        |(name, value): (HeaderName, _)| (name, HeaderValue::from_static(value));
+    let parsed = |(name, value): (HeaderName, _)| (name, HeaderValue::from_static(value));
     let headers = [
         (CONTENT_TYPE, "text/html; charset=utf-8"),
         (CACHE_CONTROL, "no-cache"),
         (CONTENT_SECURITY_POLICY, POLICY),
     ];
-    (headers.map(add_standard_headers), page).into_response()
+    (headers.map(parsed), page).into_response()
 }

@@ -5,9 +5,9 @@ use std::{pin::Pin, time::Duration};
 use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutWriter;
 
-/// Maximum time for which a client may read nothing of the data that waits for it. Otherwise a client that stops reading,
-/// or disappears, would hold its connection until TCP gives up: after 15 minutes, or never while its window stays
-/// closed.
+/// Maximum time for which a client may read nothing of the data that waits for it. Otherwise a client that stops
+/// reading, or disappears, would hold its connection until TCP gives up: after 15 minutes, or never while its window
+/// stays closed.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A connection whose writes fail with `TimedOut`. It is pinned, because hyper requires `Unpin`.

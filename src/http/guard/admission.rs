@@ -112,8 +112,8 @@ impl Guard {
                 _ => continue,
             }
             if depth > self.limits.variables {
-                return Err(GuardError::excess(
-                    Stage::Checking,
+                return Err(GuardError::limit_exceeded(
+                    Stage::Validation,
                     "variableDepth",
                     self.limits.variables,
                     depth,

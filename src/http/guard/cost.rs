@@ -1,4 +1,4 @@
-//! How much the selected operation asks for, with each fragment measured once however often it is spread.
+//! Measures the selected operation. Each fragment is measured once, regardless of how often it is spread.
 
 use std::collections::HashMap;
 
@@ -11,45 +11,48 @@ use super::error::{GuardError, Stage};
 use super::limits::Limits;
 use super::variables::VariableTypes;
 
-/// The figures of a selection set or of a whole operation. All saturate.
+/// The measurements of a selection set or of an operation. Arithmetic on them saturates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CostMeter {
-    /// Fields, once fragments are spread.
+pub struct Complexity {
+    /// Fields after fragments are spread.
     pub fields: u64,
-    /// Fields within each other.
+    /// Nested fields.
     pub depth: u64,
-    /// Selection sets within each other, fragments among them.
+    /// Nested selection sets, including those of fragments.
     pub nesting: u64,
-    /// Aliases as written: those of a fragment count once.
+    /// Aliases in the text: those of a fragment count once.
     pub aliases: u64,
-    /// Fields times the lists around them.
+    /// Fields in the response: each counts once for every item of the lists around it.
     pub cost: u64,
-    /// Selections looked at, which grows with the text and with nothing else.
+    /// Selections that were visited, which is linear in the length of the text.
     pub steps: u64,
 }
 
-impl CostMeter {
-    /// Refuses what goes over a limit, naming it.
+impl Complexity {
+    /// Fails with the first limit that is exceeded.
     pub fn check(&self, limits: &Limits) -> Result<(), GuardError> {
-        let figures = [
+        let measurements = [
             ("aliases", limits.aliases, self.aliases),
             ("fields", limits.fields, self.fields),
             ("depth", limits.depth, self.depth),
             ("nesting", limits.nesting, self.nesting),
             ("cost", limits.cost, self.cost),
         ];
-        match figures
+        match measurements
             .into_iter()
             .find(|(_, maximum, found)| found > maximum)
         {
             None => Ok(()),
-            Some((limit, maximum, found)) => {
-                Err(GuardError::excess(Stage::Checking, limit, maximum, found))
-            }
+            Some((limit, maximum, found)) => Err(GuardError::limit_exceeded(
+                Stage::Validation,
+                limit,
+                maximum,
+                found,
+            )),
         }
     }
 
-    fn beside(self, other: Self) -> Self {
+    fn plus(self, other: Self) -> Self {
         Self {
             fields: self.fields.saturating_add(other.fields),
             depth: self.depth.max(other.depth),
@@ -60,7 +63,7 @@ impl CostMeter {
         }
     }
 
-    fn below_a_field(self, alias: bool, items: u64) -> Self {
+    fn in_field(self, alias: bool, items: u64) -> Self {
         Self {
             fields: self.fields.saturating_add(1),
             depth: self.depth.saturating_add(1),
@@ -71,7 +74,7 @@ impl CostMeter {
         }
     }
 
-    fn below_a_fragment(self) -> Self {
+    fn in_fragment(self) -> Self {
         Self {
             nesting: self.nesting.saturating_add(1),
             steps: self.steps.saturating_add(1),
@@ -79,14 +82,14 @@ impl CostMeter {
         }
     }
 
-    /// What spreading an already measured fragment adds: it was written, and looked at, elsewhere.
+    /// The cost of spreading a fragment. Its aliases and steps are counted once, where the fragment is defined.
     fn spread(self) -> Self {
         Self {
             aliases: 0,
             steps: 0,
             ..self
         }
-        .below_a_fragment()
+        .in_fragment()
     }
 }
 
@@ -96,48 +99,48 @@ pub fn measure(
     document: &Document,
     selected: &Selected<'_>,
     variables: &Variables,
-    inputs: &VariableTypes,
-) -> CostMeter {
-    let mut scale = Scale {
+    types: &VariableTypes,
+) -> Complexity {
+    let mut measurer = Measurer {
         variables,
-        inputs,
+        types,
         fragments: HashMap::new(),
     };
-    let mut written = CostMeter::default();
+    let mut definitions = Complexity::default();
     for name in &selected.fragments {
         if let Some(fragment) = document.parsed.fragments.get(*name) {
-            let measured = scale.of(&fragment.node.selection_set.node);
-            written.aliases = written.aliases.saturating_add(measured.aliases);
-            written.steps = written.steps.saturating_add(measured.steps);
-            scale.fragments.insert(name, measured);
+            let measured = measurer.selection_set(&fragment.node.selection_set.node);
+            definitions.aliases = definitions.aliases.saturating_add(measured.aliases);
+            definitions.steps = definitions.steps.saturating_add(measured.steps);
+            measurer.fragments.insert(name, measured);
         }
     }
-    scale
-        .of(&selected.operation.node.selection_set.node)
-        .beside(written)
+    measurer
+        .selection_set(&selected.operation.node.selection_set.node)
+        .plus(definitions)
 }
 
-struct Scale<'a> {
+struct Measurer<'a> {
     variables: &'a Variables,
-    inputs: &'a VariableTypes,
-    /// Leaves come first, so a spread always finds its fragment here, unless there is none.
-    fragments: HashMap<&'a str, CostMeter>,
+    types: &'a VariableTypes,
+    /// The fragments measured so far. Topological order guarantees that a spread finds its fragment, if that exists.
+    fragments: HashMap<&'a str, Complexity>,
 }
 
-impl Scale<'_> {
-    /// Recurses on selection sets as they are written, which the lexer bounds; never through a spread.
-    fn of(&self, set: &SelectionSet) -> CostMeter {
+impl Measurer<'_> {
+    /// Recurses on nested selection sets, whose depth the lexer limits, and never through a spread.
+    fn selection_set(&self, set: &SelectionSet) -> Complexity {
         set.items
             .iter()
             .map(|selection| match &selection.node {
                 Selection::Field(field) => {
                     let field = &field.node;
-                    self.of(&field.selection_set.node)
-                        .below_a_field(field.alias.is_some(), self.items(field))
+                    self.selection_set(&field.selection_set.node)
+                        .in_field(field.alias.is_some(), self.items(field))
                 }
-                Selection::InlineFragment(inline) => {
-                    self.of(&inline.node.selection_set.node).below_a_fragment()
-                }
+                Selection::InlineFragment(inline) => self
+                    .selection_set(&inline.node.selection_set.node)
+                    .in_fragment(),
                 Selection::FragmentSpread(spread) => self
                     .fragments
                     .get(spread.node.fragment_name.node.as_str())
@@ -145,27 +148,27 @@ impl Scale<'_> {
                     .unwrap_or_default()
                     .spread(),
             })
-            .fold(CostMeter::default(), CostMeter::beside)
+            .fold(Complexity::default(), Complexity::plus)
     }
 
-    /// How many items the field may answer with: what `first` and `last` ask for, or the page that it gives unasked,
-    /// or one for each of its `ids`.
+    /// The maximum number of items that the field returns: the arguments `first` and `last`, one for each of its `ids`,
+    /// or the default page size of the field.
     fn items(&self, field: &Field) -> u64 {
-        let mut asked = None;
+        let mut requested: Option<u64> = None;
         for name in ["first", "last", "ids"] {
             if let Some(value) = field.get_argument(name)
                 && let Some(number) = self.size(&value.node)
             {
-                asked = Some(number.saturating_add(asked.unwrap_or(0)));
+                requested = Some(number.saturating_add(requested.unwrap_or(0)));
             }
         }
-        asked
-            .or_else(|| self.inputs.page_size(field.name.node.as_str()))
+        requested
+            .or_else(|| self.types.page_size(field.name.node.as_str()))
             .unwrap_or(1)
             .max(1)
     }
 
-    /// A number's value or a list's length. Negative numbers cost nothing here: the resolver refuses them.
+    /// Returns the value of a number or the length of a list. Negative numbers do not count: the resolver rejects them.
     fn size(&self, value: &Value) -> Option<u64> {
         match value {
             Value::Number(number) => number.as_u64(),

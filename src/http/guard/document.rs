@@ -1,5 +1,4 @@
-//! A parsed document with its fragment graph sorted, so that whatever is asked of it afterwards is asked of each
-//! fragment once.
+//! A parsed document with its fragments in topological order, so that later passes visit each fragment once.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,32 +13,32 @@ use super::error::{GuardError, Stage};
 use super::lexer::lex;
 use super::limits::Limits;
 
-/// A document that can be read, of a size that can be worked with.
+/// A valid document within the limits.
 #[derive(Debug)]
 pub struct Document {
     pub(super) parsed: ExecutableDocument,
-    /// Every fragment, each after all those that it spreads.
+    /// All fragments, each after the fragments that it spreads.
     order: Vec<Name>,
-    /// The fragments that each fragment spreads itself.
+    /// The fragments that each fragment spreads directly.
     spreads: HashMap<Name, Vec<Name>>,
 }
 
-/// The operation that a request runs, with the fragments that it reaches, leaves first.
+/// The operation to run, with the fragments that it reaches in topological order.
 #[derive(Clone, Debug)]
 pub struct Selected<'a> {
-    /// Its name; none for the shorthand and other anonymous operations.
+    /// The name of the operation; `None` if it is anonymous.
     pub name: Option<&'a Name>,
-    /// The operation itself.
+    /// The definition of the operation.
     pub operation: &'a Positioned<OperationDefinition>,
     pub(super) fragments: Vec<&'a Name>,
 }
 
 impl Document {
-    /// Reads `text`, cheapest checks first: the parser recurses on brackets, so it sees none before the lexer has
-    /// counted them.
+    /// Parses `text` and checks its size. The lexer runs first and limits the nesting of brackets, on which the parser
+    /// recurses.
     pub fn read(text: &str, limits: &Limits) -> Result<Self, GuardError> {
         lex(text, limits)?;
-        let parsed = parse_query(text).map_err(|error| reworded(&error))?;
+        let parsed = parse_query(text).map_err(|error| without_source(&error))?;
         at_most(
             limits.operations,
             parsed.operations.iter().len(),
@@ -51,38 +50,41 @@ impl Document {
             .iter()
             .map(|(name, fragment)| (name.clone(), spread_in(&fragment.node.selection_set.node)))
             .collect();
-        let order = leaves_first(&spreads)?;
+        let order = topological_order(&spreads)?;
         let document = Self {
             parsed,
             order,
             spreads,
         };
-        document.refuse_unused_fragments()?;
+        document.check_unused_fragments()?;
         Ok(document)
     }
 
-    /// The operation called `name`, or the only one.
+    /// Selects the operation called `name`, or the only one.
     pub fn select(&self, name: Option<&str>) -> Result<Selected<'_>, GuardError> {
         let (name, operation) = match (name, &self.parsed.operations) {
             (None, DocumentOperations::Single(only)) => (None, only),
             (Some(_), DocumentOperations::Single(_)) => {
                 return Err(GuardError::invalid(
-                    "The document's only operation has no name.",
+                    "The document's only operation is anonymous: leave out `operationName`.",
                     None,
                 ));
             }
-            (Some(wanted), DocumentOperations::Multiple(all)) => all
+            (Some(requested), DocumentOperations::Multiple(all)) => all
                 .iter()
-                .find(|(name, _)| name.as_str() == wanted)
+                .find(|(name, _)| name.as_str() == requested)
                 .map(|(name, operation)| (Some(name), operation))
                 .ok_or_else(|| {
-                    GuardError::invalid("The document has no operation of that name.", None)
+                    GuardError::invalid(
+                        "The document has no operation with this name: check `operationName`.",
+                        None,
+                    )
                 })?,
             (None, DocumentOperations::Multiple(all)) => match all.iter().next() {
                 Some((name, operation)) if all.len() == 1 => (Some(name), operation),
                 _ => {
                     return Err(GuardError::invalid(
-                        "The document has several operations: name one in `operationName`.",
+                        "The document has several operations: select one with `operationName`.",
                         None,
                     ));
                 }
@@ -95,7 +97,7 @@ impl Document {
         })
     }
 
-    /// The fragments that `set` reaches, leaves first.
+    /// Returns the fragments that `set` reaches, in topological order.
     pub(super) fn fragments_for(&self, set: &SelectionSet) -> Vec<&Name> {
         let reached = self.reached_from(set);
         self.order
@@ -106,18 +108,18 @@ impl Document {
 
     fn reached_from(&self, set: &SelectionSet) -> HashSet<&Name> {
         let mut reached = HashSet::new();
-        let mut waiting: Vec<Name> = spread_in(set);
-        while let Some(name) = waiting.pop() {
+        let mut pending: Vec<Name> = spread_in(set);
+        while let Some(name) = pending.pop() {
             if let Some((name, next)) = self.spreads.get_key_value(&name)
                 && reached.insert(name)
             {
-                waiting.extend(next.iter().cloned());
+                pending.extend(next.iter().cloned());
             }
         }
         reached
     }
 
-    fn refuse_unused_fragments(&self) -> Result<(), GuardError> {
+    fn check_unused_fragments(&self) -> Result<(), GuardError> {
         let mut used: HashSet<&Name> = HashSet::new();
         for (_, operation) in self.parsed.operations.iter() {
             used.extend(self.reached_from(&operation.node.selection_set.node));
@@ -131,24 +133,27 @@ impl Document {
             .min()
         {
             None => Ok(()),
-            Some(pos) => Err(GuardError::invalid("A fragment is never used.", Some(pos))),
+            Some(pos) => Err(GuardError::invalid(
+                "The document has a fragment that is never used.",
+                Some(pos),
+            )),
         }
     }
 
-    /// The fields at the top of an operation, through any fragments around them. Ask only after its fields have been
-    /// counted: the same fragment may be spread many times.
+    /// Returns the root fields of an operation, including those in fragments. Call this only after the number of fields
+    /// has been checked: a fragment may be spread many times.
     #[must_use]
     pub fn roots<'a>(&'a self, selected: &Selected<'a>) -> Vec<&'a Positioned<Field>> {
         let mut roots = Vec::new();
-        let mut waiting = vec![&selected.operation.node.selection_set.node];
-        while let Some(set) = waiting.pop() {
+        let mut pending = vec![&selected.operation.node.selection_set.node];
+        while let Some(set) = pending.pop() {
             for selection in &set.items {
                 match &selection.node {
                     Selection::Field(field) => roots.push(field),
                     Selection::InlineFragment(inline) => {
-                        waiting.push(&inline.node.selection_set.node);
+                        pending.push(&inline.node.selection_set.node);
                     }
-                    Selection::FragmentSpread(spread) => waiting.extend(
+                    Selection::FragmentSpread(spread) => pending.extend(
                         self.parsed
                             .fragments
                             .get(&spread.node.fragment_name.node)
@@ -160,10 +165,10 @@ impl Document {
         roots
     }
 
-    /// Whether a directive stands on a top-level field or on a fragment around one.
+    /// Whether a root field, or a fragment around one, has a directive.
     pub(super) fn root_has_directives(&self, selected: &Selected<'_>) -> bool {
-        let mut waiting = vec![&selected.operation.node.selection_set.node];
-        while let Some(set) = waiting.pop() {
+        let mut pending = vec![&selected.operation.node.selection_set.node];
+        while let Some(set) = pending.pop() {
             for selection in &set.items {
                 if !selection.node.directives().is_empty() {
                     return true;
@@ -171,9 +176,9 @@ impl Document {
                 match &selection.node {
                     Selection::Field(_) => {}
                     Selection::InlineFragment(inline) => {
-                        waiting.push(&inline.node.selection_set.node);
+                        pending.push(&inline.node.selection_set.node);
                     }
-                    Selection::FragmentSpread(spread) => waiting.extend(
+                    Selection::FragmentSpread(spread) => pending.extend(
                         self.parsed
                             .fragments
                             .get(&spread.node.fragment_name.node)
@@ -187,22 +192,22 @@ impl Document {
 }
 
 impl Selected<'_> {
-    /// Whether it reads, writes or subscribes.
+    /// The type of the operation.
     #[must_use]
     pub fn kind(&self) -> OperationType {
         self.operation.node.ty
     }
 }
 
-/// The fragments spread anywhere inside `set`, without going into them.
+/// Returns the fragments that `set` spreads at any depth, but not those that only its fragments spread.
 fn spread_in(set: &SelectionSet) -> Vec<Name> {
     let mut names = Vec::new();
-    let mut waiting = vec![set];
-    while let Some(set) = waiting.pop() {
+    let mut pending = vec![set];
+    while let Some(set) = pending.pop() {
         for selection in &set.items {
             match &selection.node {
-                Selection::Field(field) => waiting.push(&field.node.selection_set.node),
-                Selection::InlineFragment(inline) => waiting.push(&inline.node.selection_set.node),
+                Selection::Field(field) => pending.push(&field.node.selection_set.node),
+                Selection::InlineFragment(inline) => pending.push(&inline.node.selection_set.node),
                 Selection::FragmentSpread(spread) => {
                     names.push(spread.node.fragment_name.node.clone());
                 }
@@ -214,14 +219,14 @@ fn spread_in(set: &SelectionSet) -> Vec<Name> {
     names
 }
 
-/// Sorts fragments so that each follows all it spreads; a cycle leaves some that never can.
-fn leaves_first(spreads: &HashMap<Name, Vec<Name>>) -> Result<Vec<Name>, GuardError> {
+/// Sorts fragments so that each follows the fragments that it spreads. Fails if there is a cycle.
+fn topological_order(spreads: &HashMap<Name, Vec<Name>>) -> Result<Vec<Name>, GuardError> {
     let mut missing: HashMap<&Name, usize> = HashMap::new();
     let mut users: HashMap<&Name, Vec<&Name>> = HashMap::new();
     for (user, used) in spreads {
-        let known = used.iter().filter(|name| spreads.contains_key(*name));
-        missing.insert(user, known.clone().count());
-        for name in known {
+        let existing = used.iter().filter(|name| spreads.contains_key(*name));
+        missing.insert(user, existing.clone().count());
+        for name in existing {
             users.entry(name).or_default().push(user);
         }
     }
@@ -243,7 +248,10 @@ fn leaves_first(spreads: &HashMap<Name, Vec<Name>>) -> Result<Vec<Name>, GuardEr
         }
     }
     if order.len() < spreads.len() {
-        return Err(GuardError::invalid("A fragment spreads itself.", None));
+        return Err(GuardError::invalid(
+            "A fragment spreads itself, directly or through other fragments.",
+            None,
+        ));
     }
     Ok(order)
 }
@@ -251,18 +259,23 @@ fn leaves_first(spreads: &HashMap<Name, Vec<Name>>) -> Result<Vec<Name>, GuardEr
 fn at_most(maximum: u64, found: usize, limit: &'static str) -> Result<(), GuardError> {
     let found = u64::try_from(found).unwrap_or(u64::MAX);
     if found > maximum {
-        return Err(GuardError::excess(Stage::Checking, limit, maximum, found));
+        return Err(GuardError::limit_exceeded(
+            Stage::Validation,
+            limit,
+            maximum,
+            found,
+        ));
     }
     Ok(())
 }
 
-/// The parser's complaint without the line of source that it quotes.
-fn reworded(error: &parser::Error) -> GuardError {
+/// Converts a parser error, without the line of the document that it quotes.
+fn without_source(error: &parser::Error) -> GuardError {
     let at = error.positions().next();
     match error {
         parser::Error::Syntax { message, .. } => {
             // The last line of the message lists grammar rules; every line above it quotes the document.
-            let wanted = message
+            let expected = message
                 .lines()
                 .last()
                 .and_then(|line| line.trim().strip_prefix("= "))
@@ -271,14 +284,15 @@ fn reworded(error: &parser::Error) -> GuardError {
             GuardError::syntax(
                 format!(
                     "The document is not valid GraphQL{}.",
-                    wanted.unwrap_or_default()
+                    expected.unwrap_or_default()
                 ),
                 at,
             )
         }
-        parser::Error::MultipleOperations { .. } => {
-            GuardError::invalid("An anonymous operation must be the only one.", at)
-        }
+        parser::Error::MultipleOperations { .. } => GuardError::invalid(
+            "An anonymous operation must be the only operation of its document.",
+            at,
+        ),
         parser::Error::OperationDuplicated { .. } => {
             GuardError::invalid("Two operations have the same name.", at)
         }

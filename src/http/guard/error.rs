@@ -1,4 +1,4 @@
-//! What the guard says when it turns a document away. Words and figures only: never the document's own text.
+//! The errors of the guard. They hold a message and numbers, and never quote the document.
 
 use async_graphql::Pos;
 
@@ -7,39 +7,39 @@ use crate::error::Code;
 /// Maximum errors in one response.
 pub const MAX_ERRORS: usize = 10;
 
-/// Where in its reading a document failed; decides the HTTP status.
+/// The stage at which a document failed. It determines the HTTP status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It is not a GraphQL document, or is too large to be read as one.
-    Reading,
-    /// It is a document, but not one that this server runs.
-    Checking,
+    /// The text is not a GraphQL document, or is too large.
+    Parsing,
+    /// The document is valid GraphQL, but this server does not execute it.
+    Validation,
 }
 
-/// A limit that a document went over.
+/// A limit that a document exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Excess {
+pub struct ExceededLimit {
     /// Name of the limit, for example `depth`.
     pub limit: &'static str,
-    /// What is allowed.
+    /// The maximum that is allowed.
     pub maximum: u64,
-    /// What was found; counting may stop at the first excess.
+    /// The value that was found. Counting may stop when it exceeds the maximum.
     pub found: u64,
 }
 
-/// One reason for not running a document.
+/// A reason why a document is not executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GuardError {
-    /// How far the document came.
+    /// The stage that failed.
     pub stage: Stage,
-    /// The code that clients read.
+    /// The error code.
     pub code: Code,
-    /// One sentence.
+    /// The message for the client: one sentence.
     pub message: String,
-    /// Where in the document, when it can be said.
+    /// The position in the document, if it is known.
     pub at: Option<Pos>,
-    /// The limit and the figures of a `TOO_COMPLEX`.
-    pub excess: Option<Excess>,
+    /// The exceeded limit of a `TOO_COMPLEX` error.
+    pub exceeded: Option<ExceededLimit>,
 }
 
 impl From<GuardError> for Vec<GuardError> {
@@ -49,38 +49,38 @@ impl From<GuardError> for Vec<GuardError> {
 }
 
 impl GuardError {
-    /// The document cannot be read.
+    /// Creates an error for a document that cannot be parsed.
     #[must_use]
     pub fn syntax(message: impl Into<String>, at: Option<Pos>) -> Self {
         Self {
-            stage: Stage::Reading,
+            stage: Stage::Parsing,
             code: Code::BadUserInput,
             message: message.into(),
             at,
-            excess: None,
+            exceeded: None,
         }
     }
 
-    /// The document can be read but makes no sense.
+    /// Creates an error for a document that can be parsed but is invalid.
     #[must_use]
     pub fn invalid(message: impl Into<String>, at: Option<Pos>) -> Self {
         Self {
-            stage: Stage::Checking,
+            stage: Stage::Validation,
             ..Self::syntax(message, at)
         }
     }
 
-    /// The document asks for more than one request may.
+    /// Creates an error for a document that exceeds a limit.
     #[must_use]
-    pub fn excess(stage: Stage, limit: &'static str, maximum: u64, found: u64) -> Self {
+    pub fn limit_exceeded(stage: Stage, limit: &'static str, maximum: u64, found: u64) -> Self {
         Self {
             stage,
             code: Code::TooComplex,
             message: format!(
-                "The document goes over the limit `{limit}`: {maximum} allowed, {found} found."
+                "The document exceeds the limit `{limit}`: {found} found, at most {maximum} allowed."
             ),
             at: None,
-            excess: Some(Excess {
+            exceeded: Some(ExceededLimit {
                 limit,
                 maximum,
                 found,

@@ -1,30 +1,30 @@
-//! One pass over a document's bytes that counts tokens, directives and open brackets. It never recurses and looks at
-//! each byte once, so that nothing behind it meets a document which could exhaust a stack.
+//! A lexer that counts tokens, directives and open brackets. It reads each byte once and never recurses, so that it can
+//! reject documents that would exhaust the stack of the parser.
 
 use async_graphql::Pos;
 
 use super::error::{GuardError, Stage};
 use super::limits::Limits;
 
-/// What one pass over the text found.
+/// The counts of one document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lexed {
-    /// Lexical tokens.
+    /// The number of lexical tokens.
     pub tokens: u64,
-    /// Directives, wherever they stand.
+    /// The number of directives.
     pub directives: u64,
-    /// The most brackets open at once.
+    /// The maximum number of brackets that are open at the same position.
     pub nesting: u64,
-    /// Steps taken, which grow with the text and with nothing else.
+    /// The number of steps of the lexer, which is linear in the length of the text.
     pub steps: u64,
 }
 
-/// Reads `text` as tokens and refuses it when it goes over a limit.
+/// Counts the tokens of `text`. Fails when a count exceeds its limit.
 pub fn lex(text: &str, limits: &Limits) -> Result<Lexed, GuardError> {
     let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
     if bytes > limits.bytes {
-        return Err(GuardError::excess(
-            Stage::Reading,
+        return Err(GuardError::limit_exceeded(
+            Stage::Parsing,
             "documentBytes",
             limits.bytes,
             bytes,
@@ -42,14 +42,14 @@ pub fn lex(text: &str, limits: &Limits) -> Result<Lexed, GuardError> {
     }
     match lexer.open.last() {
         None => Ok(lexer.found),
-        Some(_) => Err(lexer.syntax("A bracket is never closed.")),
+        Some(_) => Err(lexer.syntax("The document has a bracket that is never closed.")),
     }
 }
 
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
-    /// The brackets that would close those now open, innermost last.
+    /// The closing brackets of the open ones, innermost last.
     open: Vec<u8>,
     found: Lexed,
     limits: &'a Limits,
@@ -60,19 +60,19 @@ impl Lexer<'_> {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' | b',' => self.advance(1),
             b'#' => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
-            0xEF if self.looks_at("\u{feff}") => self.advance(3),
+            0xEF if self.starts_with("\u{feff}") => self.advance(3),
             b'"' => return self.string(),
-            b'(' => return self.opens(b')'),
-            b'[' => return self.opens(b']'),
-            b'{' => return self.opens(b'}'),
-            b')' | b']' | b'}' => return self.closes(byte),
-            b'.' if self.looks_at("...") => return self.token(3),
+            b'(' => return self.open(b')'),
+            b'[' => return self.open(b']'),
+            b'{' => return self.open(b'}'),
+            b')' | b']' | b'}' => return self.close(byte),
+            b'.' if self.starts_with("...") => return self.token(3),
             b'@' => {
                 self.found.directives += 1;
                 let (allowed, found) = (self.limits.directives, self.found.directives);
                 if found > allowed {
-                    return Err(GuardError::excess(
-                        Stage::Reading,
+                    return Err(GuardError::limit_exceeded(
+                        Stage::Parsing,
                         "directives",
                         allowed,
                         found,
@@ -91,18 +91,22 @@ impl Lexer<'_> {
                 self.token(1)?;
                 self.skip_while(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
             }
-            _ => return Err(self.syntax("A character has no meaning here.")),
+            _ => {
+                return Err(
+                    self.syntax("The document has a character that GraphQL does not allow here.")
+                );
+            }
         }
         Ok(())
     }
 
-    fn opens(&mut self, closing: u8) -> Result<(), GuardError> {
+    fn open(&mut self, closing: u8) -> Result<(), GuardError> {
         self.open.push(closing);
         let depth = u64::try_from(self.open.len()).unwrap_or(u64::MAX);
         self.found.nesting = self.found.nesting.max(depth);
         if depth > self.limits.nesting {
-            return Err(GuardError::excess(
-                Stage::Reading,
+            return Err(GuardError::limit_exceeded(
+                Stage::Parsing,
                 "nesting",
                 self.limits.nesting,
                 depth,
@@ -111,24 +115,24 @@ impl Lexer<'_> {
         self.token(1)
     }
 
-    fn closes(&mut self, byte: u8) -> Result<(), GuardError> {
+    fn close(&mut self, byte: u8) -> Result<(), GuardError> {
         if self.open.pop() != Some(byte) {
-            return Err(self.syntax("A bracket closes what was not opened."));
+            return Err(self.syntax("A closing bracket does not match the open one."));
         }
         self.token(1)
     }
 
     fn string(&mut self) -> Result<(), GuardError> {
-        let opened = self.at;
-        if self.looks_at("\"\"\"") {
+        let start = self.at;
+        if self.starts_with("\"\"\"") {
             self.token(3)?;
             while let Some(byte) = self.peek(0) {
                 match byte {
-                    b'"' if self.looks_at("\"\"\"") => {
+                    b'"' if self.starts_with("\"\"\"") => {
                         self.advance(3);
                         return Ok(());
                     }
-                    b'\\' if self.looks_at("\\\"\"\"") => self.advance(4),
+                    b'\\' if self.starts_with("\\\"\"\"") => self.advance(4),
                     _ => self.advance(1),
                 }
             }
@@ -146,16 +150,16 @@ impl Lexer<'_> {
                 }
             }
         }
-        self.at = opened;
-        Err(self.syntax("A string is never closed."))
+        self.at = start;
+        Err(self.syntax("The document has a string that is never closed."))
     }
 
     fn token(&mut self, length: usize) -> Result<(), GuardError> {
         self.found.tokens += 1;
         self.advance(length);
         if self.found.tokens > self.limits.tokens {
-            return Err(GuardError::excess(
-                Stage::Reading,
+            return Err(GuardError::limit_exceeded(
+                Stage::Parsing,
                 "tokens",
                 self.limits.tokens,
                 self.found.tokens,
@@ -164,8 +168,8 @@ impl Lexer<'_> {
         Ok(())
     }
 
-    fn skip_while(&mut self, wanted: impl Fn(u8) -> bool) {
-        while self.peek(0).is_some_and(&wanted) {
+    fn skip_while(&mut self, predicate: impl Fn(u8) -> bool) {
+        while self.peek(0).is_some_and(&predicate) {
             self.advance(1);
         }
     }
@@ -179,11 +183,11 @@ impl Lexer<'_> {
         self.text.as_bytes().get(self.at + ahead).copied()
     }
 
-    fn looks_at(&self, what: &str) -> bool {
+    fn starts_with(&self, prefix: &str) -> bool {
         self.text
             .as_bytes()
             .get(self.at..)
-            .is_some_and(|rest| rest.starts_with(what.as_bytes()))
+            .is_some_and(|rest| rest.starts_with(prefix.as_bytes()))
     }
 
     fn syntax(&self, message: &str) -> GuardError {
@@ -191,7 +195,7 @@ impl Lexer<'_> {
     }
 }
 
-/// Line and column, both from 1, of a byte in `text`.
+/// Returns the line and the column of a byte in `text`, both counted from 1.
 fn position(text: &str, at: usize) -> Pos {
     let mut pos = Pos { line: 1, column: 1 };
     for (index, character) in text.char_indices() {
@@ -215,17 +219,17 @@ mod tests {
     use super::*;
     use crate::error::Code;
 
-    fn of(text: &str) -> Result<Lexed, GuardError> {
+    fn lexed(text: &str) -> Result<Lexed, GuardError> {
         lex(text, &Limits::default())
     }
 
     fn limit(text: &str) -> &'static str {
-        of(text).unwrap_err().excess.unwrap().limit
+        lexed(text).unwrap_err().exceeded.unwrap().limit
     }
 
     #[test]
     fn tokens_are_counted_and_ignored_characters_are_not() {
-        let found = of("\u{feff}query Q($a: [Int!] = -1.5e3) { a, b # ] }\n ...F @x }").unwrap();
+        let found = lexed("\u{feff}query Q($a: [Int!] = -1.5e3) { a, b # ] }\n ...F @x }").unwrap();
         assert_eq!(found.tokens, 21);
         assert_eq!(found.directives, 1);
         assert_eq!(found.nesting, 2);
@@ -235,11 +239,11 @@ mod tests {
     fn brackets_in_strings_and_comments_do_not_nest() {
         let text = r#"{ a(b: "[[[\"[[", c: """ \""" [[[ """) # [[[[
         }"#;
-        assert_eq!(of(text).unwrap().nesting, 2);
+        assert_eq!(lexed(text).unwrap().nesting, 2);
     }
 
     #[test]
-    fn each_limit_is_named() {
+    fn an_exceeded_limit_is_named() {
         assert_eq!(limit(&" ".repeat(16 * 1024 + 1)), "documentBytes");
         assert_eq!(limit(&"a ".repeat(1001)), "tokens");
         assert_eq!(limit(&"[".repeat(33)), "nesting");
@@ -247,30 +251,30 @@ mod tests {
     }
 
     #[test]
-    fn what_is_just_allowed_passes() {
-        of(&"a ".repeat(1000)).unwrap();
-        of(&format!("{}{}", "[".repeat(32), "]".repeat(32))).unwrap();
-        of(&"@a ".repeat(10)).unwrap();
+    fn documents_at_the_limits_pass() {
+        lexed(&"a ".repeat(1000)).unwrap();
+        lexed(&format!("{}{}", "[".repeat(32), "]".repeat(32))).unwrap();
+        lexed(&"@a ".repeat(10)).unwrap();
     }
 
     #[test]
-    fn the_place_of_a_fault_is_told() {
-        let refusal = of("{ a\n  ü(b: \"open\n }").unwrap_err();
-        assert_eq!(refusal.at, Some(Pos { line: 2, column: 3 }));
+    fn syntax_errors_have_a_position() {
+        let error = lexed("{ a\n  ü(b: \"open\n }").unwrap_err();
+        assert_eq!(error.at, Some(Pos { line: 2, column: 3 }));
         for text in ["{ a ]", "{", "\"", "\"\"\" x", "\"\\", "ü", ".."] {
-            let refusal = of(text).unwrap_err();
+            let error = lexed(text).unwrap_err();
             assert_eq!(
-                (refusal.code, refusal.stage),
-                (Code::BadUserInput, Stage::Reading)
+                (error.code, error.stage),
+                (Code::BadUserInput, Stage::Parsing)
             );
-            assert!(refusal.at.is_some(), "{text}");
+            assert!(error.at.is_some(), "{text}");
         }
     }
 
     #[test]
-    fn the_steps_never_outnumber_the_bytes() {
+    fn steps_never_exceed_the_length_in_bytes() {
         for text in ["\"\"\"\\\"\"\"\"\"\"", "# x", "a1_ 1.5", "\"\\\"\""] {
-            assert!(of(text).unwrap().steps <= u64::try_from(text.len()).unwrap());
+            assert!(lexed(text).unwrap().steps <= u64::try_from(text.len()).unwrap());
         }
     }
 }

@@ -1,30 +1,30 @@
-//! How much one document may ask for.
+//! The limits on documents and variables. The checks are in the other parts of the guard.
 
-/// The figures. Their defaults are sized so that the standard introspection query and every page of our own client
-/// pass with room to spare, while nothing that passes can hold a core for longer than a few milliseconds.
+/// The limits. With the defaults, the standard introspection query and all documents of our own client pass easily, and
+/// no admitted document occupies a core for more than a few milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Bytes of the document's text.
+    /// Length of the document, in bytes.
     pub bytes: u64,
-    /// Lexical tokens.
+    /// Lexical tokens in the document.
     pub tokens: u64,
-    /// Brackets of any kind open at once; also selection sets within each other once fragments are spread.
+    /// Nested brackets of any kind. Also nested selection sets after fragments are spread.
     pub nesting: u64,
-    /// Directives in the whole document.
+    /// Directives in the document.
     pub directives: u64,
     /// Operations in the document.
     pub operations: u64,
     /// Fragments in the document.
     pub fragments: u64,
-    /// Aliases in the selected operation and the fragments that it reaches, those of `__typename` among them.
+    /// Aliases in the selected operation and the fragments that it reaches, including those of `__typename`.
     pub aliases: u64,
-    /// Fields of the selected operation once its fragments are spread.
+    /// Fields of the selected operation after fragments are spread.
     pub fields: u64,
-    /// Fields within each other. The standard introspection query is 15 deep.
+    /// Nested fields. The depth of the standard introspection query is 15.
     pub depth: u64,
-    /// Fields that an answer may hold: each counts once for every item of the lists around it.
+    /// Fields in the response: each counts once for every item of the lists around it.
     pub cost: u64,
-    /// Lists and objects within each other in the variables.
+    /// Nested lists and objects in the variables.
     pub variables: u64,
 }
 

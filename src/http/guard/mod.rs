@@ -14,9 +14,9 @@ mod tests;
 mod variables;
 
 pub use admission::{Admitted, Guard};
-pub use cost::{CostMeter, measure};
+pub use cost::{Complexity, measure};
 pub use document::{Document, Selected};
-pub use error::{Excess, GuardError, MAX_ERRORS, Stage};
+pub use error::{ExceededLimit, GuardError, MAX_ERRORS, Stage};
 pub use lexer::{Lexed, lex};
 pub use limits::Limits;
 pub use variables::{Coerced, VariableTypes};

@@ -1,5 +1,5 @@
-//! The document that the executor gets: the selected operation, the fragments that it reaches, and nothing that stands
-//! for a variable which was left out.
+//! Removes the parts of a document that the executor must not see: unselected operations and fragments, and all uses of
+//! omitted variables.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,10 +12,11 @@ use async_graphql_value::Value;
 
 use super::document::{Document, Selected};
 
-/// Cuts `document` down to what `selected` needs.
+/// Returns the selected operation with the fragments that it reaches.
 ///
-/// The executor reads a left-out nullable variable as null, which is another thing for fields where null clears and
-/// absence keeps; so the places where such a variable stands are taken out, as the specification has it.
+/// The executor reads an omitted nullable variable as null. For an input field that is wrong: null clears a value, and
+/// an absent field keeps it. The arguments and fields that use such a variable are therefore removed, as the
+/// specification requires.
 #[must_use]
 pub(super) fn prune(
     document: &Document,
@@ -25,7 +26,7 @@ pub(super) fn prune(
     let mut operation = selected.operation.clone();
     let mut names = selected.fragments.clone();
     if operation.node.ty == OperationType::Subscription {
-        // The executor sees no root field inside a fragment. There is exactly one, so it can stand by itself.
+        // The executor does not find a root field inside a fragment. There is exactly one, so it can be moved out.
         if let Some(root) = document.roots(selected).first().copied() {
             operation.node.selection_set.node.items =
                 vec![Positioned::new(Selection::Field(root.clone()), root.pos)];
@@ -40,9 +41,9 @@ pub(super) fn prune(
         })
         .collect();
     if !omitted.is_empty() {
-        forget(&mut operation.node, omitted);
+        remove_from_operation(&mut operation.node, omitted);
         for fragment in fragments.values_mut() {
-            forget_in_set(&mut fragment.node.selection_set.node, omitted);
+            remove_from_set(&mut fragment.node.selection_set.node, omitted);
         }
     }
     ExecutableDocument {
@@ -54,63 +55,63 @@ pub(super) fn prune(
     }
 }
 
-fn forget(operation: &mut OperationDefinition, omitted: &HashSet<Name>) {
+fn remove_from_operation(operation: &mut OperationDefinition, omitted: &HashSet<Name>) {
     operation
         .variable_definitions
         .retain(|definition| !omitted.contains(&definition.node.name.node));
-    forget_in_directives(&mut operation.directives, omitted);
-    forget_in_set(&mut operation.selection_set.node, omitted);
+    remove_from_directives(&mut operation.directives, omitted);
+    remove_from_set(&mut operation.selection_set.node, omitted);
 }
 
-fn forget_in_set(set: &mut SelectionSet, omitted: &HashSet<Name>) {
+fn remove_from_set(set: &mut SelectionSet, omitted: &HashSet<Name>) {
     for selection in &mut set.items {
-        forget_in_directives(selection.node.directives_mut(), omitted);
+        remove_from_directives(selection.node.directives_mut(), omitted);
         match &mut selection.node {
-            Selection::Field(field) => forget_in_field(&mut field.node, omitted),
+            Selection::Field(field) => remove_from_field(&mut field.node, omitted),
             Selection::InlineFragment(inline) => {
-                forget_in_set(&mut inline.node.selection_set.node, omitted);
+                remove_from_set(&mut inline.node.selection_set.node, omitted);
             }
             Selection::FragmentSpread(_) => {}
         }
     }
 }
 
-fn forget_in_field(field: &mut Field, omitted: &HashSet<Name>) {
-    forget_in_arguments(&mut field.arguments, omitted);
-    forget_in_set(&mut field.selection_set.node, omitted);
+fn remove_from_field(field: &mut Field, omitted: &HashSet<Name>) {
+    remove_from_arguments(&mut field.arguments, omitted);
+    remove_from_set(&mut field.selection_set.node, omitted);
 }
 
-fn forget_in_directives(directives: &mut [Positioned<Directive>], omitted: &HashSet<Name>) {
+fn remove_from_directives(directives: &mut [Positioned<Directive>], omitted: &HashSet<Name>) {
     for directive in directives {
-        forget_in_arguments(&mut directive.node.arguments, omitted);
+        remove_from_arguments(&mut directive.node.arguments, omitted);
     }
 }
 
-fn forget_in_arguments(
+fn remove_from_arguments(
     arguments: &mut Vec<(Positioned<Name>, Positioned<Value>)>,
     omitted: &HashSet<Name>,
 ) {
     arguments.retain(|(_, value)| !is_omitted(&value.node, omitted));
     for (_, value) in arguments {
-        forget_in_value(&mut value.node, omitted);
+        remove_from_value(&mut value.node, omitted);
     }
 }
 
-fn forget_in_value(value: &mut Value, omitted: &HashSet<Name>) {
+fn remove_from_value(value: &mut Value, omitted: &HashSet<Name>) {
     match value {
         Value::Object(fields) => {
             fields.retain(|_, value| !is_omitted(value, omitted));
             for value in fields.values_mut() {
-                forget_in_value(value, omitted);
+                remove_from_value(value, omitted);
             }
         }
         Value::List(items) => {
             for item in items {
                 if is_omitted(item, omitted) {
-                    // A list keeps its length: the specification puts null there.
+                    // A list keeps its length: the specification replaces the item by null.
                     *item = Value::Null;
                 }
-                forget_in_value(item, omitted);
+                remove_from_value(item, omitted);
             }
         }
         _ => {}

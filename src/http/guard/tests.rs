@@ -50,14 +50,14 @@ fn admit_with(text: &str, variables: &Json) -> Result<Admitted, GuardError> {
 fn exceeds(limit: &str, text: &str) {
     let error = admit(text).unwrap_err();
     assert_eq!(error.code, Code::TooComplex, "{error:?}");
-    assert_eq!(error.excess.unwrap().limit, limit, "{error:?}");
+    assert_eq!(error.exceeded.unwrap().limit, limit, "{error:?}");
 }
 
 #[track_caller]
 fn is_invalid(text: &str) {
     let error = admit(text).unwrap_err();
     assert_eq!(error.code, Code::BadUserInput, "{error:?}");
-    assert_eq!(error.stage, Stage::Checking, "{error:?}");
+    assert_eq!(error.stage, Stage::Validation, "{error:?}");
 }
 
 fn printed(admitted: &Admitted) -> String {
@@ -122,7 +122,7 @@ fn nesting_counts_through_fragments() {
 #[test]
 fn page_sizes_count_from_arguments_variables_and_defaults() {
     let text = "query($n: Int = 100) { users(first: $n) { edges { node { id name friends { edges { node { id } } } } } } }";
-    assert_eq!(admit(text).unwrap_err().excess.unwrap().limit, "cost");
+    assert_eq!(admit(text).unwrap_err().exceeded.unwrap().limit, "cost");
     let given = admit_with(text, &json!({"n": 5})).unwrap();
     assert_eq!(
         given.variables.get("n"),
@@ -282,7 +282,7 @@ fn the_depth_of_variables_is_limited() {
         value = json!([value]);
     }
     let error = admit_with("{ viewer { id } }", &json!({"x": value})).unwrap_err();
-    assert_eq!(error.excess.unwrap().limit, "variableDepth");
+    assert_eq!(error.exceeded.unwrap().limit, "variableDepth");
 }
 
 #[test]

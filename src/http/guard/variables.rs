@@ -1,6 +1,6 @@
-//! What the schema lets in: its input types, read once from the schema's own text, and the coercion of a request's
-//! variables by them. The executor would answer a wrong variable in the middle of its work, and a missing nullable one
-//! as null; both are settled here, before it starts.
+//! The input types of the schema, and the coercion of variables to them. The executor would report an invalid variable
+//! only when a resolver uses it, and would read an omitted nullable variable as null. The guard handles both before
+//! execution.
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,22 +14,22 @@ use serde_json::{Map, Value as Json};
 
 use super::error::{GuardError, MAX_ERRORS};
 
-/// The input side of a schema.
+/// The input types and the default page sizes of a schema.
 #[derive(Debug)]
 pub struct VariableTypes {
-    types: HashMap<String, Shape>,
-    /// Items that a paged field gives when it is not asked for a number.
-    pages: HashMap<String, u64>,
+    types: HashMap<String, InputShape>,
+    /// The number of items that a field returns by default, by the field's name.
+    page_sizes: HashMap<String, u64>,
 }
 
 #[derive(Debug)]
-enum Shape {
+enum InputShape {
     Int,
     Float,
     String,
     Boolean,
     Id,
-    /// A scalar of ours: its own parser judges it.
+    /// A custom scalar. Its own parser validates it.
     Custom,
     Enum(HashSet<String>),
     Object {
@@ -45,30 +45,30 @@ struct InputField {
     has_default: bool,
 }
 
-/// A request's variables as the executor gets them.
+/// The variables of a request, for the executor.
 #[derive(Debug, Default)]
 pub struct Coerced {
-    /// Those that were given and those that have a default.
+    /// The variables with a value or a default.
     pub values: Variables,
-    /// Those that were left out and have none: whatever they stand for counts as left out too.
+    /// The variables with neither. An argument or field that uses one of them counts as omitted too.
     pub omitted: HashSet<Name>,
 }
 
 impl VariableTypes {
-    /// Reads the schema definition language.
+    /// Parses the SDL of a schema.
     pub fn read(sdl: &str) -> Result<Self, parser::Error> {
-        let mut inputs = Self {
+        let mut types = Self {
             types: [
-                ("Int", Shape::Int),
-                ("Float", Shape::Float),
-                ("String", Shape::String),
-                ("Boolean", Shape::Boolean),
-                ("ID", Shape::Id),
+                ("Int", InputShape::Int),
+                ("Float", InputShape::Float),
+                ("String", InputShape::String),
+                ("Boolean", InputShape::Boolean),
+                ("ID", InputShape::Id),
             ]
             .into_iter()
             .map(|(name, shape)| (name.to_owned(), shape))
             .collect(),
-            pages: HashMap::new(),
+            page_sizes: HashMap::new(),
         };
         for definition in parse_schema(sdl)?.definitions {
             if let TypeSystemDefinition::Type(definition) = definition {
@@ -77,83 +77,83 @@ impl VariableTypes {
                     .directives
                     .iter()
                     .any(|directive| directive.node.name.node == "oneOf");
-                inputs.learn(
+                types.add_type(
                     definition.node.name.node.as_str(),
                     definition.node.kind,
                     one_of,
                 );
             }
         }
-        Ok(inputs)
+        Ok(types)
     }
 
-    fn learn(&mut self, name: &str, kind: TypeKind, one_of: bool) {
+    fn add_type(&mut self, name: &str, kind: TypeKind, one_of: bool) {
         let shape = match kind {
-            TypeKind::Scalar => Shape::Custom,
-            TypeKind::Enum(values) => Shape::Enum(
+            TypeKind::Scalar => InputShape::Custom,
+            TypeKind::Enum(values) => InputShape::Enum(
                 values
                     .values
                     .into_iter()
                     .map(|value| value.node.value.node.to_string())
                     .collect(),
             ),
-            TypeKind::InputObject(object) => Shape::Object {
+            TypeKind::InputObject(object) => InputShape::Object {
                 fields: object.fields.into_iter().map(input_field).collect(),
                 one_of,
             },
-            TypeKind::Object(object) => return self.learn_pages(&object.fields),
-            TypeKind::Interface(interface) => return self.learn_pages(&interface.fields),
+            TypeKind::Object(object) => return self.add_page_sizes(&object.fields),
+            TypeKind::Interface(interface) => return self.add_page_sizes(&interface.fields),
             TypeKind::Union(_) => return,
         };
         self.types.insert(name.to_owned(), shape);
     }
 
-    fn learn_pages(&mut self, fields: &[Positioned<FieldDefinition>]) {
+    fn add_page_sizes(&mut self, fields: &[Positioned<FieldDefinition>]) {
         for field in fields {
             for argument in &field.node.arguments {
-                let sizes = ["first", "last"].contains(&argument.node.name.node.as_str());
+                let is_page_size = ["first", "last"].contains(&argument.node.name.node.as_str());
                 if let Some(Value::Number(size)) = argument
                     .node
                     .default_value
                     .as_ref()
                     .map(|value| &value.node)
-                    && sizes
+                    && is_page_size
                     && let Some(size) = size.as_u64()
                 {
-                    let known = self
-                        .pages
+                    let largest = self
+                        .page_sizes
                         .entry(field.node.name.node.to_string())
                         .or_default();
-                    *known = size.max(*known);
+                    *largest = size.max(*largest);
                 }
             }
         }
     }
 
-    /// Items that a field of this name gives unasked, where the schema says.
+    /// Returns the default page size of the fields with this name, if the schema declares one.
     #[must_use]
     pub fn page_size(&self, field: &str) -> Option<u64> {
-        self.pages.get(field).copied()
+        self.page_sizes.get(field).copied()
     }
 
-    /// Turns what came as JSON into values of the declared types, or tells all that is wrong with them.
+    /// Converts JSON values to the declared types. Returns all errors, up to [`MAX_ERRORS`].
     pub fn coerce(
         &self,
         declared: &[Positioned<VariableDefinition>],
-        given: &Map<String, Json>,
+        provided: &Map<String, Json>,
     ) -> Result<Coerced, Vec<GuardError>> {
         let mut coerced = Coerced::default();
-        let mut problems = Vec::new();
+        let mut errors = Vec::new();
         for definition in declared {
-            if problems.len() >= MAX_ERRORS {
+            if errors.len() >= MAX_ERRORS {
                 break;
             }
             let name = &definition.node.name.node;
             let ty = &definition.node.var_type.node;
             let default = definition.node.default_value.as_ref();
-            let outcome = match given.get(name.as_str()) {
-                _ if !self.types.contains_key(innermost(ty)) => {
-                    Err("Its type is not one that the server takes as input.".to_owned())
+            let result = match provided.get(name.as_str()) {
+                _ if !self.types.contains_key(named_type(ty)) => {
+                    Err("Its type is not an input type of this schema.".to_owned())
                 }
                 None if default.is_some() || ty.nullable => {
                     match default {
@@ -167,32 +167,32 @@ impl VariableTypes {
                     continue;
                 }
                 None => Err(format!("A value of type {ty} is required.")),
-                Some(value) => self.value(ty, value).map_err(Fault::told),
+                Some(value) => self.value(ty, value).map_err(InvalidValue::into_message),
             };
-            match outcome {
+            match result {
                 Ok(value) => {
                     coerced.values.insert(name.clone(), value);
                 }
-                Err(reason) => problems.push(GuardError::invalid(
+                Err(reason) => errors.push(GuardError::invalid(
                     format!("Variable `${name}`: {reason}"),
                     Some(definition.pos),
                 )),
             }
         }
-        if problems.is_empty() {
+        if errors.is_empty() {
             Ok(coerced)
         } else {
-            Err(problems)
+            Err(errors)
         }
     }
 
-    /// Recurses on the value, whose depth the guard bounds before.
-    fn value(&self, ty: &Type, value: &Json) -> Result<Value, Fault> {
+    /// Recurses on the value, whose depth the guard has checked.
+    fn value(&self, ty: &Type, value: &Json) -> Result<Value, InvalidValue> {
         if value.is_null() {
             return if ty.nullable {
                 Ok(Value::Null)
             } else {
-                Err(Fault::new(format!("expected {ty}, found null")))
+                Err(InvalidValue::new(format!("expected {ty}, found null")))
             };
         }
         match (&ty.base, value) {
@@ -201,7 +201,7 @@ impl VariableTypes {
                 .enumerate()
                 .map(|(index, item)| {
                     self.value(inner, item)
-                        .map_err(|fault| fault.inside(&index.to_string()))
+                        .map_err(|error| error.at(&index.to_string()))
                 })
                 .collect::<Result<_, _>>()
                 .map(Value::List),
@@ -209,9 +209,11 @@ impl VariableTypes {
                 .value(inner, single)
                 .map(|value| Value::List(vec![value])),
             (BaseType::Named(name), value) => match self.types.get(name.as_str()) {
-                Some(Shape::Object { fields, one_of }) => self.object(name, fields, *one_of, value),
-                Some(shape) => leaf(name, shape, value),
-                None => Err(Fault::new(format!("{name} is not an input type"))),
+                Some(InputShape::Object { fields, one_of }) => {
+                    self.object(name, fields, *one_of, value)
+                }
+                Some(shape) => coerce_leaf(name, shape, value),
+                None => Err(InvalidValue::new(format!("{name} is not an input type"))),
             },
         }
     }
@@ -222,34 +224,39 @@ impl VariableTypes {
         fields: &[InputField],
         one_of: bool,
         value: &Json,
-    ) -> Result<Value, Fault> {
-        let Json::Object(given) = value else {
-            return Err(Fault::new(format!("expected an object of type {name}")));
+    ) -> Result<Value, InvalidValue> {
+        let Json::Object(provided) = value else {
+            return Err(InvalidValue::new(format!(
+                "expected an object of type {name}"
+            )));
         };
-        if let Some(unknown) = given
+        if let Some(unknown) = provided
             .keys()
             .find(|key| !fields.iter().any(|field| field.name == **key))
         {
-            return Err(Fault::new(format!("{name} has no such field")).inside(unknown));
+            return Err(InvalidValue::new(format!("{name} has no such field")).at(unknown));
         }
-        if one_of && (given.len() != 1 || given.values().any(Json::is_null)) {
-            return Err(Fault::new(format!(
-                "{name} takes exactly one of its fields, not null"
+        if one_of && (provided.len() != 1 || provided.values().any(Json::is_null)) {
+            return Err(InvalidValue::new(format!(
+                "{name} requires exactly one of its fields, and not null"
             )));
         }
         let mut object = async_graphql::indexmap::IndexMap::new();
         for field in fields {
-            match given.get(&field.name) {
+            match provided.get(&field.name) {
                 Some(value) => {
                     let value = self
                         .value(&field.ty, value)
-                        .map_err(|fault| fault.inside(&field.name))?;
+                        .map_err(|error| error.at(&field.name))?;
                     object.insert(Name::new(&field.name), value);
                 }
                 None if field.ty.nullable || field.has_default => {}
                 None => {
-                    return Err(Fault::new(format!("expected {}, found nothing", field.ty))
-                        .inside(&field.name));
+                    return Err(InvalidValue::new(format!(
+                        "expected {}, found no value",
+                        field.ty
+                    ))
+                    .at(&field.name));
                 }
             }
         }
@@ -257,13 +264,13 @@ impl VariableTypes {
     }
 }
 
-/// What is wrong with a value, and where inside the variable.
-struct Fault {
+/// The reason why a value is invalid, and its path inside the variable.
+struct InvalidValue {
     reason: String,
     path: String,
 }
 
-impl Fault {
+impl InvalidValue {
     fn new(reason: String) -> Self {
         Self {
             reason,
@@ -271,7 +278,7 @@ impl Fault {
         }
     }
 
-    fn inside(mut self, key: &str) -> Self {
+    fn at(mut self, key: &str) -> Self {
         self.path = if self.path.is_empty() {
             key.to_owned()
         } else {
@@ -280,7 +287,7 @@ impl Fault {
         self
     }
 
-    fn told(self) -> String {
+    fn into_message(self) -> String {
         if self.path.is_empty() {
             format!("{}.", self.reason)
         } else {
@@ -289,28 +296,28 @@ impl Fault {
     }
 }
 
-fn leaf(name: &Name, shape: &Shape, value: &Json) -> Result<Value, Fault> {
-    let fits = match shape {
-        Shape::Int => whole(value).is_some_and(|number| i32::try_from(number).is_ok()),
-        Shape::Float => value.is_number(),
-        Shape::String => value.is_string(),
-        Shape::Boolean => value.is_boolean(),
-        Shape::Id => value.is_string() || value.is_i64() || value.is_u64(),
-        Shape::Enum(values) => value.as_str().is_some_and(|value| values.contains(value)),
-        Shape::Custom => true,
-        Shape::Object { .. } => false,
+fn coerce_leaf(name: &Name, shape: &InputShape, value: &Json) -> Result<Value, InvalidValue> {
+    let is_valid = match shape {
+        InputShape::Int => integer(value).is_some_and(|number| i32::try_from(number).is_ok()),
+        InputShape::Float => value.is_number(),
+        InputShape::String => value.is_string(),
+        InputShape::Boolean => value.is_boolean(),
+        InputShape::Id => value.is_string() || value.is_i64() || value.is_u64(),
+        InputShape::Enum(values) => value.as_str().is_some_and(|value| values.contains(value)),
+        InputShape::Custom => true,
+        InputShape::Object { .. } => false,
     };
-    if !fits {
-        return Err(Fault::new(format!("expected {name}")));
+    if !is_valid {
+        return Err(InvalidValue::new(format!("expected {name}")));
     }
-    if let (Shape::Int, Some(number)) = (shape, whole(value)) {
+    if let (InputShape::Int, Some(number)) = (shape, integer(value)) {
         return Ok(Value::from(number));
     }
-    Value::from_json(value.clone()).map_err(|_error| Fault::new(format!("expected {name}")))
+    Value::from_json(value.clone()).map_err(|_error| InvalidValue::new(format!("expected {name}")))
 }
 
-/// The whole number that a JSON number is, also when it is written as 3.0.
-fn whole(value: &Json) -> Option<i64> {
+/// Returns the integer that a JSON number represents; `3.0` is an integer.
+fn integer(value: &Json) -> Option<i64> {
     value.as_i64().or_else(|| {
         let number = value.as_f64()?;
         let text = format!("{number:.0}");
@@ -318,7 +325,7 @@ fn whole(value: &Json) -> Option<i64> {
     })
 }
 
-fn innermost(mut ty: &Type) -> &str {
+fn named_type(mut ty: &Type) -> &str {
     loop {
         match &ty.base {
             BaseType::Named(name) => return name.as_str(),

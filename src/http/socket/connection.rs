@@ -108,7 +108,7 @@ impl Connection {
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.task_ended(ended)
                 }
-                () = client::over(&mut self.session) => {
+                () = client::session_ended(&mut self.session) => {
                     self.session = None;
                     self.session_end_deadline = Some(now + FINAL_EVENT_TIMEOUT);
                     Step::Nothing
@@ -165,13 +165,16 @@ impl Connection {
             Step::Authenticate(payload) => return Box::pin(self.authenticate(&payload)).await,
             Step::Start { id, call } => self.start(id, call),
             Step::TooMany { id, maximum } => {
-                let message = format!("A socket runs at most {maximum} operations at once.");
-                let refused = GraphqlResponse::refused(
+                let message = format!(
+                    "This socket already runs {maximum} operations, the maximum: stop one first."
+                );
+                let rejection = GraphqlResponse::request_error(
                     StatusCode::TOO_MANY_REQUESTS,
                     Code::LimitReached,
                     message,
                 );
-                self.queue.push(Frame::Text(messages::error(&id, &refused)));
+                self.queue
+                    .push(Frame::Text(messages::error(&id, &rejection)));
             }
             Step::Stop { id } => {
                 if let Some(task) = self.running.remove(&id) {
@@ -266,7 +269,7 @@ fn token(payload: &Map<String, Json>) -> Option<String> {
     let text = |name: &str| payload.get(name).and_then(Json::as_str);
     text("authorization")
         .or_else(|| text("Authorization"))
-        .map(|text| client::bearer_in(text).unwrap_or(text))
+        .map(|text| client::parse_bearer(text).unwrap_or(text))
         .or_else(|| text("token"))
         .map(str::to_owned)
 }

@@ -19,7 +19,7 @@ use crate::{
         client,
         operation::{self, RunningSubscription, SESSION_END_GRACE},
         request::GraphqlRequest,
-        response::{GraphqlResponse, Outcome, Part},
+        response::{GraphqlResponse, Outcome, StreamItem},
         state::AppState,
     },
     live::hub::SessionWatch,
@@ -96,7 +96,7 @@ pub(super) async fn run(
 
 /// Completes [`SESSION_END_GRACE`] after the session ends. Operations that are still running then send no response.
 async fn grace_after(mut session: Option<SessionWatch>) {
-    client::over(&mut session).await;
+    client::session_ended(&mut session).await;
     sleep(SESSION_END_GRACE).await;
 }
 
@@ -113,18 +113,21 @@ enum StreamEnd {
 async fn forward(mut running: Box<RunningSubscription>, id: &str, queue: &FrameQueue) -> StreamEnd {
     let mut first = true;
     while let Some(payload) = next(&mut running, queue).await {
-        let (frame, part) = match payload {
-            Delivery::Shared(shared) => (Frame::Text(messages::shared(id, &shared)), Part::Event),
+        let (frame, item) = match payload {
+            Delivery::Shared(shared) => (
+                Frame::Text(messages::shared(id, &shared)),
+                StreamItem::Event,
+            ),
             Delivery::Execute(mut response) => {
-                let part = response.part(first);
-                if part == Part::Break {
+                let item = response.stream_item(first);
+                if item == StreamItem::Interrupted {
                     return StreamEnd::Interrupted;
                 }
-                (frame(id, &response), part)
+                (frame(id, &response), item)
             }
         };
         queue.push_event(frame).await;
-        if part == Part::Refusal {
+        if item == StreamItem::FinalError {
             queue.flush();
             return StreamEnd::Failed;
         }

@@ -36,15 +36,15 @@ pub(in crate::http) fn is_upgrade(parts: &Parts) -> bool {
 /// Completes the handshake and runs the socket in its own task.
 pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Response {
     if !state.origins.allow(&parts.headers) {
-        let message = "Pages of other sites may not open sockets.";
+        let message = "This origin may not open sockets: add it to the server's allowed origins.";
         return reject(StatusCode::FORBIDDEN, Code::Forbidden, message);
     }
-    let caller = client::of(&parts, &state.app.config.trusted_proxies);
+    let caller = client::anonymous_caller(&parts, &state.app.config.trusted_proxies);
     let info = parts.extensions.get::<ConnectionInfo>().cloned();
     let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
         Ok(upgrade) => upgrade,
         Err(rejection) => {
-            let message = "This is not a WebSocket handshake.";
+            let message = "The WebSocket handshake is invalid: check its version and headers.";
             let status = rejection.into_response().status();
             return reject(status, Code::BadUserInput, message);
         }
@@ -67,6 +67,6 @@ pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Respo
 }
 
 fn reject(status: StatusCode, code: Code, message: &str) -> Response {
-    let response = GraphqlResponse::rejected(status, code, message);
+    let response = GraphqlResponse::http_error(status, code, message);
     headers::respond(&response, MediaType::Json)
 }
