@@ -18,19 +18,43 @@ pub enum RowRef<'a> {
 }
 
 impl RowRef<'_> {
-    /// What stands in a column. Fails when that is something else.
+    /// The value of a column. Fails when it has another type.
     pub fn get<T: TryGetable + ValueType>(&self, index: usize) -> Result<T, DbErr> {
         match self {
             Self::Ordinary(row) => Ok(row.try_get_by_index(index)?),
-            Self::SqliteReads(row) => {
-                let found = row.get_ref(index).ok();
-                let value = found.and_then(|found| value(T::array_type(), found));
-                value
-                    .and_then(|value| T::try_from(value).ok())
-                    .ok_or_else(|| DbErr::Type(format!("column {index} holds something else")))
+            Self::SqliteReads(_) => {
+                T::try_from(self.value(T::array_type(), index)?).map_err(|_| other_type(index))
             }
         }
     }
+
+    /// The value of a column of this type, or its null. Fails when it has another type.
+    pub fn value(&self, kind: ArrayType, index: usize) -> Result<Value, DbErr> {
+        match self {
+            Self::Ordinary(row) => Ok(match kind {
+                ArrayType::Bool => row.try_get_by_index::<Option<bool>>(index)?.into(),
+                ArrayType::Int => row.try_get_by_index::<Option<i32>>(index)?.into(),
+                ArrayType::BigInt => row.try_get_by_index::<Option<i64>>(index)?.into(),
+                ArrayType::String => row.try_get_by_index::<Option<String>>(index)?.into(),
+                ArrayType::Bytes => row.try_get_by_index::<Option<Vec<u8>>>(index)?.into(),
+                ArrayType::Uuid => row.try_get_by_index::<Option<Uuid>>(index)?.into(),
+                ArrayType::ChronoDateTimeUtc => {
+                    row.try_get_by_index::<Option<DateTime<Utc>>>(index)?.into()
+                }
+                _ => return Err(other_type(index)),
+            }),
+            Self::SqliteReads(row) => {
+                let found = row.get_ref(index).ok();
+                found
+                    .and_then(|found| value(kind, found))
+                    .ok_or_else(|| other_type(index))
+            }
+        }
+    }
+}
+
+fn other_type(index: usize) -> DbErr {
+    DbErr::Type(format!("column {index} has another type"))
 }
 
 /// What SQLite holds, as the ordinary driver would have stored it.

@@ -68,20 +68,3 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
-
-partly! {
-    "id" => id,
-    "kind" => kind,
-    "title" => title,
-    "title_key" => title_key,
-    "topic" => topic,
-    "direct_key" => direct_key,
-    "history_visibility" => history_visibility,
-    "created_by" => created_by,
-    "last_seq" => last_seq,
-    "last_root_seq" => last_root_seq,
-    "root_count" => root_count,
-    "event_seq" => event_seq,
-    "created_at" => created_at,
-    "last_activity_at" => last_activity_at,
-}

@@ -100,30 +100,6 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-partly! {
-    "id" => id,
-    "conversation_id" => conversation_id,
-    "seq" => seq,
-    "sender_id" => sender_id,
-    "parent_id" => parent_id,
-    "root_id" => root_id,
-    "depth" => depth,
-    "path" => path,
-    "reply_count" => reply_count,
-    "descendant_count" => descendant_count,
-    "root_count" => root_count,
-    "sender_root_count" => sender_root_count,
-    "kind" => kind,
-    "priority" => priority,
-    "body" => body,
-    "notice" => notice,
-    "client_message_id" => client_message_id,
-    "content_hash" => content_hash,
-    "created_at" => created_at,
-    "edited_at" => edited_at,
-    "deleted_at" => deleted_at,
-}
-
 impl Model {
     /// The root of the tree this message stands in: itself when it is a root.
     #[must_use]

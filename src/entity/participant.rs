@@ -80,21 +80,6 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-partly! {
-    "id" => id,
-    "conversation_id" => conversation_id,
-    "user_id" => user_id,
-    "role" => role,
-    "added_by" => added_by,
-    "joined_at" => joined_at,
-    "visible_from_seq" => visible_from_seq,
-    "read_floor_seq" => read_floor_seq,
-    "notification_level" => notification_level,
-    "muted_until" => muted_until,
-    "is_pinned" => is_pinned,
-    "archived_seq" => archived_seq,
-}
-
 impl Model {
     /// Whether the person moved it out of their list and there was no news since.
     #[must_use]

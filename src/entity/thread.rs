@@ -22,11 +22,3 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
-
-partly! {
-    "id" => id,
-    "conversation_id" => conversation_id,
-    "reply_count" => reply_count,
-    "last_reply_seq" => last_reply_seq,
-    "last_activity_at" => last_activity_at,
-}

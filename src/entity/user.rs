@@ -101,33 +101,3 @@ pub struct Model {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
-
-partly! {
-    "id" => id,
-    "username" => username,
-    "username_key" => username_key,
-    "email" => email,
-    "email_key" => email_key,
-    "display_name" => display_name,
-    "display_name_key" => display_name_key,
-    "first_name" => first_name,
-    "last_name" => last_name,
-    "phone_number" => phone_number,
-    "bio" => bio,
-    "password_hash" => password_hash,
-    "failed_sign_ins" => failed_sign_ins,
-    "sign_in_blocked_until" => sign_in_blocked_until,
-    "role" => role,
-    "verified_at" => verified_at,
-    "last_active_at" => last_active_at,
-    "locale" => locale,
-    "time_zone" => time_zone,
-    "notification_level" => notification_level,
-    "is_searchable" => is_searchable,
-    "shares_read_receipts" => shares_read_receipts,
-    "profile_visibility" => profile_visibility,
-    "phone_visibility" => phone_visibility,
-    "event_seq" => event_seq,
-    "created_at" => created_at,
-    "updated_at" => updated_at,
-}

@@ -1,6 +1,6 @@
 //! The macro that defines the connection types of an object.
 
-/// Defines `…Connection` and `…Edge` for an object type, and their `From<Page<_>>`.
+/// Defines `…Connection` and `…Edge` for an object type, from a page of whole or of partial rows.
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ty, $page_doc:literal, $edge_doc:literal) => {
         #[doc = $page_doc]
@@ -15,14 +15,26 @@ macro_rules! connection {
         }
 
         impl $connection {
-            /// Adds what was read together with the items.
+            /// The connection of a page of which only the columns of the plan were read.
             #[must_use]
-            pub fn with(self, preloaded: $crate::graphql::list_plan::Preloaded) -> Self {
-                let edges = self.edges.with(preloaded);
+            pub fn planned(
+                page: $crate::graphql::pagination::Page<$crate::entity::partial::Partial<$node>>,
+                plan: &$crate::graphql::list_plan::ConnectionPlan<$edge, $node>,
+                preloaded: $crate::graphql::list_plan::PreloadedValues,
+            ) -> Self {
+                let page_info = page.info();
+                let items = page.items.into_iter();
+                let items = items.map(|(cursor, node)| node.map(|node| $edge { node, cursor }));
+                let (edges, nodes) = $crate::graphql::list_plan::PlannedList::planned(
+                    items,
+                    |edge: &$edge| &edge.node,
+                    plan,
+                    preloaded,
+                );
                 Self {
-                    nodes: edges.part(|edge| &edge.node),
                     edges,
-                    page_info: self.page_info,
+                    nodes,
+                    page_info,
                 }
             }
         }
@@ -39,34 +51,29 @@ macro_rules! connection {
         impl From<$crate::graphql::pagination::Page<$node>> for $connection {
             fn from(page: $crate::graphql::pagination::Page<$node>) -> Self {
                 let page_info = page.info();
-                let edge = |(cursor, node)| $edge { node, cursor };
-                let edges =
-                    $crate::graphql::list_plan::PlannedList::new(page.items.into_iter().map(edge));
+                let items = page.items.into_iter();
+                let items = items.map(|(cursor, node)| $edge { node, cursor });
+                let (edges, nodes) =
+                    $crate::graphql::list_plan::PlannedList::whole(items, |edge| &edge.node);
                 Self {
-                    nodes: edges.part(|edge| &edge.node),
                     edges,
+                    nodes,
                     page_info,
                 }
             }
         }
 
         impl $crate::graphql::list_plan::PlannedObject for $edge {
-            fn leaf(name: &str) -> Option<fn(&Self) -> async_graphql::Value> {
-                (name == "cursor").then_some(|of| of.cursor.to_string().into())
-            }
+            type Column = ();
 
-            fn nested(
-                name: &str,
-                set: $crate::graphql::list_plan::Selection<'_>,
-            ) -> Option<Box<dyn $crate::graphql::list_plan::NestedField<Self>>> {
-                if name != "node" {
-                    return None;
-                }
-                Some(Box::new($crate::graphql::list_plan::ChildObject::new(
-                    |of: &Self| &of.node,
-                    set,
-                )?))
-            }
+            const FIELDS: &'static [$crate::graphql::list_plan::FieldRow<Self>] = &[
+                $crate::graphql::list_plan::value("cursor", &[], |edge| {
+                    edge.cursor.to_string().into()
+                }),
+                $crate::graphql::list_plan::nested("node", &[], |set| {
+                    $crate::graphql::list_plan::child(|edge: &Self| &edge.node, set)
+                }),
+            ];
 
             fn provide(
                 &self,

@@ -1,14 +1,21 @@
 //! Finds a field within the one that is being resolved, so that one statement reads both. A wrong guess is harmless: a
 //! value that was read in vain is dropped, and a missing one is loaded when its field is resolved.
 
+use std::sync::Arc;
+
 use async_graphql::{
     Context, InputType, Positioned, Value,
     parser::types::{Field, Selection},
 };
 
-use crate::graphql::{
-    list_plan::{self, PlannedObject, RequiredColumns},
-    pagination::Both,
+use sea_orm::{IdenStatic, Iterable};
+
+use crate::{
+    entity::partial::Columns,
+    graphql::{
+        list_plan::{ConnectionPlan, PlannedObject},
+        pagination::Both,
+    },
 };
 
 /// A field within the one that is being resolved.
@@ -32,13 +39,13 @@ pub(crate) fn only<'c, 'a>(ctx: &'c Context<'a>, name: &str) -> Option<Requested
     Some(RequestedField { ctx, field })
 }
 
-/// The columns to read of the object that is being resolved, besides the field of this name within it: only the id, if
-/// the query selects nothing else, and all columns otherwise.
-pub(crate) fn parent_columns(
+/// The columns to read of the object that is being resolved, together with the field of this name within it: only the
+/// id, if the query selects nothing else, and all columns otherwise.
+pub(crate) fn parent_columns<C: IdenStatic + Iterable>(
     ctx: &Context<'_>,
     name: &str,
-    all: &'static [&'static str],
-) -> &'static [&'static str] {
+    id: C,
+) -> Columns<C> {
     let needs_only_id = |selection: &Positioned<Selection>| match &selection.node {
         Selection::Field(field) => {
             ["id", "__typename", name].contains(&field.node.name.node.as_str())
@@ -47,9 +54,9 @@ pub(crate) fn parent_columns(
     };
     let mut selections = ctx.item.node.selection_set.node.items.iter();
     if selections.all(needs_only_id) {
-        &["id"]
+        Columns::new([id])
     } else {
-        all
+        Columns::all()
     }
 }
 
@@ -84,11 +91,10 @@ impl RequestedField<'_, '_> {
         matches!(self.value(name), Ok(None | Some(Value::Null)))
     }
 
-    /// The columns that its lists require, as [`list_plan::required_columns`].
-    pub(crate) fn required_columns<E: PlannedObject, N: PlannedObject>(
+    /// The plan of its lists.
+    pub(crate) fn plan<E: PlannedObject, N: PlannedObject>(
         self,
-        ancestors_visible: bool,
-    ) -> Option<RequiredColumns> {
-        list_plan::required_columns_of::<E, N>(self.ctx, self.field, ancestors_visible)
+    ) -> Option<Arc<ConnectionPlan<E, N>>> {
+        ConnectionPlan::of(self.ctx, self.field)
     }
 }

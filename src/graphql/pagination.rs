@@ -80,7 +80,7 @@ impl<T> Page<T> {
     }
 
     /// Converts each item.
-    pub fn map<U>(self, convert: impl Fn(T) -> U) -> Page<U> {
+    pub fn map<U>(self, mut convert: impl FnMut(T) -> U) -> Page<U> {
         Page {
             items: self
                 .items
@@ -215,8 +215,7 @@ pub fn key<K: DeserializeOwned>(
     text: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<K> {
-    let bytes = URL_SAFE_NO_PAD.decode(text).ok();
-    let key = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let key = decode(text).and_then(|bytes| serde_json::from_slice(&bytes).ok());
     if key.is_none() {
         problems.push(Problem {
             path: vec![argument.to_owned()],
@@ -225,6 +224,18 @@ pub fn key<K: DeserializeOwned>(
         });
     }
     key
+}
+
+/// Encodes bytes as the text of a cursor.
+#[must_use]
+pub fn encode(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// Decodes the text of a cursor.
+#[must_use]
+pub fn decode(text: &str) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(text).ok()
 }
 
 /// A sort key of a list.
@@ -247,7 +258,7 @@ impl Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&URL_SAFE_NO_PAD.encode((self.0)()))
+        f.write_str(&encode(&(self.0)()))
     }
 }
 

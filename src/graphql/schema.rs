@@ -6,7 +6,7 @@ use crate::{
     app::App,
     graphql::{
         Mutation, Query, Subscription, caller::Caller, context::ReadWatermark,
-        document::DocumentShape, loaders::Loaders,
+        document::DocumentShape, list_plan::PlanCache, loaders::Loaders,
     },
 };
 
@@ -45,6 +45,7 @@ pub fn prepare(app: &App, caller: Caller, mut request: Request) -> Request {
         .data(loader)
         .data(watermark)
         .data(shape)
+        .data(PlanCache::default())
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {

@@ -4,7 +4,11 @@ use std::fmt::Debug;
 
 use heddle::{
     db::{self, RowRef},
-    entity::{conversation, message, participant, thread, user},
+    entity::{
+        conversation, message,
+        partial::{Columns, Partial},
+        participant, thread, user,
+    },
 };
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sea_orm::{ConnectionTrait, DbErr};
@@ -37,8 +41,9 @@ async fn pages_read_in_place_hold_the_same_rows() {
     ann.founds(None, &[&bob]).await;
     macro_rules! same {
         ($($table:ident),+) => {$(
-            let read = |row: &RowRef<'_>| $table::Model::partly(row, $table::Model::COLUMNS, 0);
-            let rows = rows_of(&app, stringify!($table), $table::Model::COLUMNS, read).await;
+            let columns = Columns::<$table::Column>::all();
+            let read = |row: &RowRef<'_>| Partial::<$table::Model>::read(row, &columns, 0);
+            let rows = rows_of(&app, stringify!($table), &columns.names(), read).await;
             assert!(rows.len() > 0, stringify!($table));
         )+};
     }

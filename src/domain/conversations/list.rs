@@ -11,6 +11,7 @@ use crate::{
     domain::{conversations::visible, predicates::unread, reads::count, sessions::Viewer, users},
     entity::{
         conversation::{self, ConversationKind},
+        partial::{self, Partial},
         participant, user,
     },
     error::Error,
@@ -30,25 +31,57 @@ pub struct ConversationFilter {
     pub text: Option<String>,
 }
 
-/// What is read of the conversations in the list, and of the viewer's places in them. All else is blank in the rows.
+/// A column of the list.
+#[derive(Clone, Copy, Debug)]
+pub enum ListColumn {
+    /// Of the conversation.
+    Conversation(conversation::Column),
+    /// Of the viewer's participant row.
+    Participant(participant::Column),
+    /// The number of unread root messages.
+    Unread,
+}
+
+/// The columns that are read of the conversations in the list.
 #[derive(Clone, Debug)]
 pub struct Columns {
-    /// Of conversations, beside what sorts them.
-    pub conversation: Vec<&'static str>,
-    /// Of the viewer's places.
-    pub participant: Vec<&'static str>,
-    /// How many root messages are unread for the viewer.
-    pub unread: bool,
+    conversation: partial::Columns<conversation::Column>,
+    participant: partial::Columns<participant::Column>,
+    unread: bool,
 }
 
 impl Columns {
-    /// All of the conversations, and nothing of the viewer's places.
+    /// All columns of the conversations, and none of the participants.
     #[must_use]
     pub fn all() -> Self {
         Self {
-            conversation: conversation::Model::COLUMNS.to_vec(),
-            participant: vec![],
+            conversation: partial::Columns::all(),
+            participant: partial::Columns::new([]),
             unread: false,
+        }
+    }
+
+    /// These columns, and those that sort the list.
+    #[must_use]
+    pub fn new(columns: &[ListColumn]) -> Self {
+        let sorted_by = [
+            conversation::Column::Id,
+            conversation::Column::LastActivityAt,
+        ];
+        let of_conversation = columns.iter().filter_map(|column| match column {
+            ListColumn::Conversation(column) => Some(*column),
+            _ => None,
+        });
+        let of_participant = columns.iter().filter_map(|column| match column {
+            ListColumn::Participant(column) => Some(*column),
+            _ => None,
+        });
+        Self {
+            conversation: partial::Columns::new(sorted_by.into_iter().chain(of_conversation)),
+            participant: partial::Columns::new(of_participant),
+            unread: columns
+                .iter()
+                .any(|column| matches!(column, ListColumn::Unread)),
         }
     }
 }
@@ -57,10 +90,10 @@ impl Columns {
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The conversation.
-    pub conversation: conversation::Model,
-    /// The viewer's place in it.
-    pub participant: participant::Model,
-    /// How many root messages are unread for the viewer; none where that was not read.
+    pub conversation: Partial<conversation::Model>,
+    /// The viewer's participant row, if its columns were read.
+    pub participant: Option<Partial<participant::Model>>,
+    /// The number of unread root messages, if it was read.
     pub unread: Option<i64>,
 }
 
@@ -73,13 +106,11 @@ pub async fn list<C: PageSource>(
     limit: u64,
     columns: &Columns,
 ) -> Result<Vec<Row>, Error> {
-    let mut of_conversation = vec!["id", "last_activity_at"];
-    of_conversation.extend(&columns.conversation);
     let mut select = select(viewer, narrowing, after).limit(limit).select_only();
-    for &column in &of_conversation {
+    for column in columns.conversation.names() {
         select = select.expr(Expr::col((conversation::Entity, column)));
     }
-    for &column in &columns.participant {
+    for column in columns.participant.names() {
         select = select.expr(Expr::col((participant::Entity, column)));
     }
     if columns.unread {
@@ -90,16 +121,13 @@ pub async fn list<C: PageSource>(
         )));
     }
     let read = |row: &RowRef<'_>| {
-        let from = of_conversation.len();
+        let from = columns.conversation.len();
         let end = from + columns.participant.len();
+        let participant = || Partial::read(row, &columns.participant, from);
         Ok(Row {
-            conversation: conversation::Model::partly(row, &of_conversation, 0)?,
-            participant: participant::Model::partly(row, &columns.participant, from)?,
-            unread: if columns.unread {
-                Some(row.get(end)?)
-            } else {
-                None
-            },
+            conversation: Partial::read(row, &columns.conversation, 0)?,
+            participant: (end > from).then(participant).transpose()?,
+            unread: columns.unread.then(|| row.get(end)).transpose()?,
         })
     };
     let statement = select.build(db.get_database_backend());

@@ -17,13 +17,20 @@ use crate::{
         predicates::{shown, unread, visible_from},
         sessions::Viewer,
     },
-    entity::conversation,
+    entity::{
+        conversation, message,
+        partial::{self, Partial},
+    },
     error::Error,
     id::{ConversationId, MessageId},
 };
 
 /// Columns without which there is no timeline.
-const LISTED: &[&str] = &["conversation_id", "id", "seq"];
+const LISTED: &[message::Column] = &[
+    message::Column::ConversationId,
+    message::Column::Id,
+    message::Column::Seq,
+];
 
 /// Where to open a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,7 +62,7 @@ pub async fn pages<C: PageSource>(
     let read = |row: &RowRef<'_>| columns.read(row, 0);
     let mut lists: HashMap<ConversationId, Vec<Row>> = HashMap::new();
     for row in union_all_with(db, selects.collect(), read).await? {
-        let list = lists.entry(row.message.conversation_id);
+        let list = lists.entry(row.message.loaded().conversation_id);
         list.or_default().push(row);
     }
     Ok(lists
@@ -68,17 +75,18 @@ pub async fn pages<C: PageSource>(
 pub async fn with_conversation<C: PageSource>(
     db: &C,
     viewer: &Viewer,
-    (id, of_conversation): (ConversationId, &[&'static str]),
+    (id, of_conversation): (ConversationId, &partial::Columns<conversation::Column>),
     (span, include_replies): (&PageRequest<i32>, bool),
     columns: &Columns,
-) -> Result<Option<(conversation::Model, Slice<Row>)>, Error> {
+) -> Result<Option<(Partial<conversation::Model>, Slice<Row>)>, Error> {
     let columns = columns.with(LISTED);
     let found = conversations::visible(viewer).filter(conversation::Column::Id.eq(id));
     let text = columns.select(db.get_database_backend());
     let list = select(&text, viewer, id, span, include_replies);
-    let head = (found, of_conversation);
+    let names = of_conversation.names();
+    let head = (found, names.as_slice());
     let read = (
-        |row: &RowRef<'_>| conversation::Model::partly(row, of_conversation, 0),
+        |row: &RowRef<'_>| Partial::read(row, of_conversation, 0),
         |row: &RowRef<'_>| columns.read(row, of_conversation.len()),
     );
     let found = fetch_with_parent(db, head, list, columns.width(), read).await?;
@@ -201,10 +209,10 @@ async fn first<C: PageSource>(
     span: &PageRequest<i32>,
     include_replies: bool,
 ) -> Result<Option<i32>, Error> {
-    let places = Columns::some([], []);
+    let places = Columns::new([], []);
     let parts = pages(db, viewer, &[conversation], span, include_replies, &places).await?;
     let part = parts.into_values().next().unwrap_or_default();
-    Ok(part.items.first().map(|row| row.message.seq))
+    Ok(part.items.first().map(|row| row.message.loaded().seq))
 }
 
 fn lane(include_replies: bool) -> &'static str {

@@ -1,69 +1,78 @@
-//! Rows of messages in lists, of which only what is asked for is read, and with it who sent them. Reads only.
+//! The columns and rows of message lists: the selected columns of each message and of its sender, in one statement.
 
 use sea_orm::{DbBackend, DbErr};
 
 use crate::{
     db::RowRef,
-    entity::{message, user},
+    entity::{
+        message,
+        partial::{self, Partial},
+        user,
+    },
     id::UserId,
 };
 
-/// What is read of messages in a list, and of those who sent them. All else is blank in the rows.
+/// The columns that are read of the messages of a list, and of their senders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Columns {
-    message: Vec<&'static str>,
-    sender: Vec<&'static str>,
+    message: partial::Columns<message::Column>,
+    sender: partial::Columns<user::Column>,
 }
 
 /// A message of a list.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The message.
-    pub message: message::Model,
-    /// Who sent it, where that was asked for and there is somebody.
-    pub sender: Option<user::Model>,
+    pub message: Partial<message::Model>,
+    /// The sender, if their columns are read and the message has one.
+    pub sender: Option<Partial<user::Model>>,
 }
 
 impl Columns {
-    /// All of the message, and nothing of its sender.
+    /// All columns of the message, and none of its sender.
     #[must_use]
     pub fn all() -> Self {
         Self {
-            message: message::Model::COLUMNS.to_vec(),
-            sender: vec![],
+            message: partial::Columns::all(),
+            sender: partial::Columns::new([]),
         }
     }
 
-    /// These columns of the message, and these of its sender, whose `id` comes first: without it there is nobody.
-    pub fn some(
-        message: impl IntoIterator<Item = &'static str>,
-        sender: impl IntoIterator<Item = &'static str>,
+    /// These columns of the message, and of its sender.
+    pub fn new(
+        message: impl IntoIterator<Item = message::Column>,
+        sender: impl IntoIterator<Item = user::Column>,
     ) -> Self {
+        let mut sender = partial::Columns::new(sender);
+        if !sender.is_empty() {
+            // Without the id, a message without a sender cannot be recognised.
+            sender = sender.with(&[user::Column::Id]);
+        }
         Self {
-            message: message.into_iter().collect(),
-            sender: sender.into_iter().collect(),
+            message: partial::Columns::new(message),
+            sender,
         }
     }
 
-    /// The same with these columns of the message, which whoever makes the list needs.
+    /// Adds columns of the message.
     #[must_use]
-    pub fn with(&self, more: &[&'static str]) -> Self {
-        let mut columns = self.clone();
-        columns.message.extend_from_slice(more);
-        columns.message.sort_unstable();
-        columns.message.dedup();
-        columns
+    pub fn with(&self, more: &[message::Column]) -> Self {
+        Self {
+            message: self.message.with(more),
+            sender: self.sender.clone(),
+        }
     }
 
     /// `SELECT … FROM message m`, to which conditions are added.
     #[must_use]
     pub fn select(&self, backend: DbBackend) -> String {
-        let message = self.message.iter().map(|column| format!("m.{column}"));
-        let sender = self.sender.iter().map(|column| format!("u.{column}"));
+        let (message, sender) = (self.message.names(), self.sender.names());
+        let message = message.iter().map(|column| format!("m.{column}"));
+        let sender = sender.iter().map(|column| format!("u.{column}"));
         let columns: Vec<_> = message.chain(sender).collect();
         let join = match backend {
             _ if self.sender.is_empty() => "",
-            // It plans without the limit, and might take all people for less work than one for each message.
+            // PostgreSQL plans without the limit, and might prefer to read all users instead of one for each message.
             DbBackend::Postgres => {
                 r#" LEFT JOIN LATERAL (SELECT * FROM "user" u WHERE u.id = m.sender_id LIMIT 1) u
                     ON TRUE"#
@@ -73,25 +82,31 @@ impl Columns {
         format!("SELECT {} FROM message m{join}", columns.join(", "))
     }
 
-    /// How many there are.
+    /// The number of columns.
     #[must_use]
     pub fn width(&self) -> usize {
         self.message.len() + self.sender.len()
     }
 
-    /// Reads a row of such a statement, which begins at this place of a longer one.
+    /// Reads a row of such a statement, starting at this index.
     pub fn read(&self, row: &RowRef<'_>, from: usize) -> Result<Row, DbErr> {
-        let message = message::Model::partly(row, &self.message, from)?;
         Ok(Row {
-            sender: self.sender_of(row, from + self.message.len())?,
-            message,
+            message: Partial::read(row, &self.message, from)?,
+            sender: self.read_sender(row, from + self.message.len())?,
         })
     }
 
-    fn sender_of(&self, row: &RowRef<'_>, from: usize) -> Result<Option<user::Model>, DbErr> {
-        if self.sender.is_empty() || row.get::<Option<UserId>>(from)?.is_none() {
+    fn read_sender(
+        &self,
+        row: &RowRef<'_>,
+        from: usize,
+    ) -> Result<Option<Partial<user::Model>>, DbErr> {
+        let Some(id) = self.sender.position(user::Column::Id) else {
+            return Ok(None);
+        };
+        if row.get::<Option<UserId>>(from + id)?.is_none() {
             return Ok(None);
         }
-        user::Model::partly(row, &self.sender, from).map(Some)
+        Partial::read(row, &self.sender, from).map(Some)
     }
 }

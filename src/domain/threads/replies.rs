@@ -16,7 +16,11 @@ use crate::{
         sessions::Viewer,
         threads,
     },
-    entity::{message, thread},
+    entity::{
+        message,
+        partial::{self, Partial},
+        thread,
+    },
     error::Error,
     id::{MessageId, ThreadId},
 };
@@ -34,12 +38,23 @@ pub enum ReplyOrder {
 
 impl ReplyOrder {
     /// Columns without which there is no such list.
-    fn columns(&self) -> &'static [&'static str] {
+    fn columns(&self) -> &'static [message::Column] {
+        use message::Column;
         match self {
-            Self::Tree(_) => &["depth", "descendant_count", "id", "path", "root_id"],
-            Self::OldestFirst(_) | Self::NewestFirst(_) => {
-                &["depth", "descendant_count", "id", "root_id", "seq"]
-            }
+            Self::Tree(_) => &[
+                Column::Depth,
+                Column::DescendantCount,
+                Column::Id,
+                Column::Path,
+                Column::RootId,
+            ],
+            Self::OldestFirst(_) | Self::NewestFirst(_) => &[
+                Column::Depth,
+                Column::DescendantCount,
+                Column::Id,
+                Column::RootId,
+                Column::Seq,
+            ],
         }
     }
 
@@ -105,7 +120,7 @@ pub async fn pages<C: PageSource>(
         .collect();
     let mut lists: HashMap<ThreadId, Vec<Row>> = HashMap::new();
     for row in union_all_with(db, selects, |row: &RowRef<'_>| columns.read(row, 0)).await? {
-        let list = lists.entry(ThreadId::from(row.message.thread_root()));
+        let list = lists.entry(ThreadId::from(row.message.loaded().thread_root()));
         list.or_default().push(row);
     }
     Ok(lists
@@ -118,10 +133,10 @@ pub async fn pages<C: PageSource>(
 pub async fn with_thread<C: PageSource>(
     db: &C,
     viewer: &Viewer,
-    (id, of_thread): (ThreadId, &[&'static str]),
+    (id, of_thread): (ThreadId, &partial::Columns<thread::Column>),
     (scope, listing): (&Scope, &ReplyOrder),
     columns: &Columns,
-) -> Result<Option<(thread::Model, Slice<Row>)>, Error> {
+) -> Result<Option<(Partial<thread::Model>, Slice<Row>)>, Error> {
     let columns = columns.with(listing.columns());
     let found = threads::visible(viewer).filter(thread::Column::Id.eq(id));
     let list = select(
@@ -132,10 +147,17 @@ pub async fn with_thread<C: PageSource>(
         &columns,
     );
     let read = (
-        |row: &RowRef<'_>| thread::Model::partly(row, of_thread, 0),
+        |row: &RowRef<'_>| Partial::read(row, of_thread, 0),
         |row: &RowRef<'_>| columns.read(row, of_thread.len()),
     );
-    let found = fetch_with_parent(db, (found, of_thread), list, columns.width(), read).await?;
+    let found = fetch_with_parent(
+        db,
+        (found, of_thread.names().as_slice()),
+        list,
+        columns.width(),
+        read,
+    )
+    .await?;
     Ok(found.map(|(thread, rows)| (thread, listing.part(rows))))
 }
 

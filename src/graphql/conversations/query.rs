@@ -3,7 +3,7 @@
 use crate::{
     db::with_timeout,
     domain::{
-        conversations::{self, Columns},
+        conversations::{self, Columns, ListColumn, Row},
         sessions,
     },
     entity::conversation,
@@ -17,10 +17,10 @@ use crate::{
             },
         },
         errors::{Result, nullable},
-        list_plan::{self, Preloaded, RequiredColumns},
+        list_plan::{ConnectionPlan, PreloadedValues},
         lookahead,
         messages::timeline,
-        pagination::{Forward, Page},
+        pagination::{Forward, Instant, Page},
         participants::loader::MembershipOf,
         reads::loader::UnreadIn,
     },
@@ -52,13 +52,13 @@ impl ConversationQuery {
             };
             let (db, columns) = (app(ctx).db.read(), &key.columns);
             let span = (&key.span, key.include_replies);
-            let all = conversation::Model::COLUMNS;
-            let parent = (id, lookahead::parent_columns(ctx, "messages", all));
+            let of_parent = lookahead::parent_columns(ctx, "messages", conversation::Column::Id);
+            let parent = (id, &of_parent);
             let found =
                 conversations::timeline::with_conversation(db, viewer, parent, span, columns);
             Ok(with_timeout(found).await?.map(|(conversation, slice)| {
                 loaders.put(key, slice);
-                Conversation(conversation)
+                Conversation(conversation.into_inner())
             }))
         })
         .await
@@ -82,26 +82,33 @@ pub async fn list(
         text: filter.text.filter(|text| !text.trim().is_empty()),
     };
     let after = request.after.map(|(at, id)| (at.0, id));
-    let required = list_plan::required_columns::<ConversationEdge, Conversation>(ctx, false)
-        .map(RequiredColumns::conversations);
-    let columns = required.clone().unwrap_or_else(Columns::all);
+    let plan = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx);
+    let columns = plan.as_ref().map_or_else(Columns::all, |plan| {
+        Columns::new(plan.columns::<ListColumn>())
+    });
     let db = app(ctx).db.read();
     let rows =
         conversations::list(db, viewer, &conditions, after, request.limit(), &columns).await?;
-    let mut preloaded = Preloaded {
-        is_partial: required.is_some(),
-        ..Preloaded::default()
+    let position = |row: &Row| {
+        let conversation = row.conversation.loaded();
+        (Instant(conversation.last_activity_at), conversation.id)
     };
-    let rows = rows.into_iter().map(|row| {
-        if !columns.participant.is_empty() {
-            let id = row.participant.conversation_id;
-            preloaded.values.insert(MembershipOf(id), row.participant);
-            if let Some(count) = row.unread {
-                preloaded.values.insert(UnreadIn(id), count);
-            }
+    let page = Page::forward(rows, &request, position);
+    let Some(plan) = plan else {
+        // Without a plan, all columns were read.
+        let page = page.map(|row| Conversation(row.conversation.into_inner()));
+        return Ok(page.into());
+    };
+    let mut preloaded = PreloadedValues::default();
+    let page = page.map(|row| {
+        let id = row.conversation.loaded().id;
+        if let Some(participant) = row.participant {
+            preloaded.insert(MembershipOf(id), participant);
         }
-        Conversation(row.conversation)
+        if let Some(count) = row.unread {
+            preloaded.insert(UnreadIn(id), count.into());
+        }
+        row.conversation.map(Conversation)
     });
-    let page = Page::forward(rows.collect(), &request, Conversation::position);
-    Ok(ConversationConnection::from(page).with(preloaded))
+    Ok(ConversationConnection::planned(page, &plan, preloaded))
 }

@@ -1,26 +1,27 @@
-//! The kinds of nested fields.
+//! The kinds of nested fields. Each function plans one with the selection within it.
 
 use std::borrow::Cow;
 
 use async_graphql::Value;
 
 use super::{
-    Json, LoadedValues, NestedField, PendingKeys, Plan, PlannedObject, PreloadKey, Selection,
+    FieldSelection, Json, LoadedValues, NestedField, PendingKeys, Plan, PlannedObject, PreloadKey,
     plan::write,
 };
 
 /// An object that is a part of the item.
-pub struct ChildObject<T, U> {
+struct ChildObject<T, U> {
     of: fn(&T) -> &U,
     plan: Plan<U>,
 }
 
-impl<T, U: PlannedObject> ChildObject<T, U> {
-    /// Plans the selected fields of this part.
-    pub fn new(of: fn(&T) -> &U, set: Selection<'_>) -> Option<Self> {
-        let plan = set.plan()?;
-        Some(Self { of, plan })
-    }
+/// Plans a part of the item.
+pub fn child<T: 'static, U: PlannedObject>(
+    of: fn(&T) -> &U,
+    set: FieldSelection<'_>,
+) -> Option<Box<dyn NestedField<T>>> {
+    let plan = Plan::new(set)?;
+    Some(Box::new(ChildObject { of, plan }))
 }
 
 impl<T, U: PlannedObject> NestedField<T> for ChildObject<T, U> {
@@ -34,17 +35,18 @@ impl<T, U: PlannedObject> NestedField<T> for ChildObject<T, U> {
 }
 
 /// An object that is computed from the item, or null.
-pub struct ComputedObject<T, U> {
+struct ComputedObject<T, U> {
     of: fn(&T) -> Option<U>,
     plan: Plan<U>,
 }
 
-impl<T, U: PlannedObject> ComputedObject<T, U> {
-    /// Plans the selected fields of this object.
-    pub fn new(of: fn(&T) -> Option<U>, set: Selection<'_>) -> Option<Self> {
-        let plan = set.plan()?;
-        Some(Self { of, plan })
-    }
+/// Plans an object that is computed from the item.
+pub fn computed<T: 'static, U: PlannedObject>(
+    of: fn(&T) -> Option<U>,
+    set: FieldSelection<'_>,
+) -> Option<Box<dyn NestedField<T>>> {
+    let plan = Plan::new(set)?;
+    Some(Box::new(ComputedObject { of, plan }))
 }
 
 impl<T, U: PlannedObject> NestedField<T> for ComputedObject<T, U> {
@@ -63,29 +65,28 @@ impl<T, U: PlannedObject> NestedField<T> for ComputedObject<T, U> {
 }
 
 /// An object that is loaded by a key of the item, or null. All items are loaded together.
-pub struct LoadedObject<T, K: PreloadKey, U: Clone> {
+struct LoadedObject<T, K: PreloadKey, U: Clone> {
     key: fn(&T) -> Option<K>,
     object: for<'a> fn(&'a T, &'a K::Value) -> Option<Cow<'a, U>>,
     plan: Plan<U>,
 }
 
-impl<T, K: PreloadKey, U: PlannedObject + Clone> LoadedObject<T, K, U> {
-    /// Plans the selected fields of an object that is made from the loaded value.
-    pub fn new(
-        key: fn(&T) -> Option<K>,
-        object: for<'a> fn(&'a T, &'a K::Value) -> Option<Cow<'a, U>>,
-        set: Selection<'_>,
-    ) -> Option<Self> {
-        let plan = set.plan()?;
-        Some(Self { key, object, plan })
-    }
+/// Plans an object that is made from the loaded value.
+pub fn loaded_object<T: 'static, K: PreloadKey, U: PlannedObject + Clone>(
+    key: fn(&T) -> Option<K>,
+    object: for<'a> fn(&'a T, &'a K::Value) -> Option<Cow<'a, U>>,
+    set: FieldSelection<'_>,
+) -> Option<Box<dyn NestedField<T>>> {
+    let plan = Plan::new(set)?;
+    Some(Box::new(LoadedObject { key, object, plan }))
 }
 
-impl<T, K: PreloadKey<Value = U>, U: PlannedObject + Clone> LoadedObject<T, K, U> {
-    /// Plans the selected fields of the loaded object.
-    pub fn by(key: fn(&T) -> Option<K>, set: Selection<'_>) -> Option<Self> {
-        Self::new(key, |_, object| Some(Cow::Borrowed(object)), set)
-    }
+/// Plans the loaded object.
+pub fn loaded<T: 'static, K: PreloadKey<Value: PlannedObject>>(
+    key: fn(&T) -> Option<K>,
+    set: FieldSelection<'_>,
+) -> Option<Box<dyn NestedField<T>>> {
+    loaded_object(key, |_, object| Some(Cow::Borrowed(object)), set)
 }
 
 impl<T, K: PreloadKey, U: PlannedObject + Clone> NestedField<T> for LoadedObject<T, K, U> {
@@ -112,17 +113,21 @@ impl<T, K: PreloadKey, U: PlannedObject + Clone> NestedField<T> for LoadedObject
 }
 
 /// A value that is computed from a loaded one. All items are loaded together.
-pub struct LoadedValue<T, K: PreloadKey> {
+struct LoadedValue<T, K: PreloadKey> {
     key: fn(&T) -> Option<K>,
     value: fn(&T, Option<&K::Value>) -> Value,
 }
 
-impl<T, K: PreloadKey> LoadedValue<T, K> {
-    /// Computes the value from the loaded one, or from its absence.
-    #[must_use]
-    pub fn new(key: fn(&T) -> Option<K>, value: fn(&T, Option<&K::Value>) -> Value) -> Self {
-        Self { key, value }
-    }
+/// Plans a value that is computed from the loaded one, or from its absence.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "every kind of nested field is optional"
+)]
+pub fn loaded_value<T: 'static, K: PreloadKey>(
+    key: fn(&T) -> Option<K>,
+    value: fn(&T, Option<&K::Value>) -> Value,
+) -> Option<Box<dyn NestedField<T>>> {
+    Some(Box::new(LoadedValue { key, value }))
 }
 
 impl<T, K: PreloadKey> NestedField<T> for LoadedValue<T, K> {

@@ -3,12 +3,16 @@
 use std::{borrow::Cow, cell::RefCell, sync::Arc};
 
 use async_graphql::{
-    ContextSelectionSet, Error, OutputType, Positioned, ServerResult, Value, parser::types::Field,
+    ContextSelectionSet, OutputType, Positioned, ServerResult, Value, parser::types::Field,
     registry::Registry, resolver_utils::resolve_list,
 };
 
-use super::{Json, LoadedValues, PlannedObject, PreloadedValues, Selection};
+use super::{
+    ConnectionPlan, FieldSelection, LoadedValues, Plan, PlannedObject, PreloadedValues,
+    connection_plan::Plans,
+};
 use crate::{
+    entity::partial::Partial,
     error,
     graphql::{
         context::{app, has_mergeable_fields, unbatched},
@@ -16,55 +20,72 @@ use crate::{
     },
 };
 
-/// What was read together with the items of a list.
-#[derive(Debug, Default)]
-pub struct Preloaded {
-    /// Values of which at least the selected columns were read.
-    pub values: PreloadedValues,
-    /// Whether only the selected columns of the items were read. The executor cannot resolve such a list.
-    pub is_partial: bool,
-    /// As [`Selection::ancestors_visible`].
-    pub ancestors_visible: bool,
+/// The list of a page, of its items or of a part of each. It is serialised directly where a plan is possible.
+pub struct PlannedList<T, U = T> {
+    items: Items<T, U>,
+    of: fn(&T) -> &U,
 }
 
-/// The list of a page, of its items or of a part of each. It is serialised directly where a plan is possible.
-#[derive(Debug)]
-pub struct PlannedList<T, U = T> {
-    items: Arc<[T]>,
-    of: fn(&T) -> &U,
-    preloaded: Arc<Preloaded>,
+enum Items<T, U> {
+    /// All columns were read: the executor can resolve them too.
+    Whole(Arc<[T]>),
+    /// Only the columns of the plans were read.
+    Partial {
+        items: Arc<[Partial<T>]>,
+        plans: Plans<U>,
+        preloaded: Arc<PreloadedValues>,
+    },
 }
 
 impl<T> PlannedList<T> {
-    /// A list of these items.
+    /// The lists of a connection of which all columns were read: its edges, and the node of each.
     #[must_use]
-    pub fn new(items: impl IntoIterator<Item = T>) -> Self {
-        Self {
-            items: items.into_iter().collect(),
+    pub fn whole<N>(
+        items: impl IntoIterator<Item = T>,
+        node: fn(&T) -> &N,
+    ) -> (Self, PlannedList<T, N>) {
+        let items: Arc<[T]> = items.into_iter().collect();
+        let nodes = PlannedList {
+            items: Items::Whole(Arc::clone(&items)),
+            of: node,
+        };
+        let edges = Self {
+            items: Items::Whole(items),
             of: |item| item,
-            preloaded: Arc::default(),
-        }
+        };
+        (edges, nodes)
     }
 
-    /// Adds what was read together with the items.
+    /// The lists of a planned connection: its edges, and the node of each.
     #[must_use]
-    pub fn with(mut self, preloaded: Preloaded) -> Self {
-        self.preloaded = Arc::new(preloaded);
-        self
-    }
-
-    /// The list of this part of each item.
-    #[must_use]
-    pub fn part<U>(&self, of: fn(&T) -> &U) -> PlannedList<T, U> {
-        PlannedList {
-            items: Arc::clone(&self.items),
-            of,
-            preloaded: Arc::clone(&self.preloaded),
-        }
+    pub fn planned<N>(
+        items: impl IntoIterator<Item = Partial<T>>,
+        node: fn(&T) -> &N,
+        plan: &ConnectionPlan<T, N>,
+        preloaded: PreloadedValues,
+    ) -> (Self, PlannedList<T, N>) {
+        let (items, preloaded) = (items.into_iter().collect::<Arc<[_]>>(), Arc::new(preloaded));
+        let edges = Self {
+            items: Items::Partial {
+                items: Arc::clone(&items),
+                plans: Arc::clone(&plan.edges),
+                preloaded: Arc::clone(&preloaded),
+            },
+            of: |item| item,
+        };
+        let nodes = PlannedList {
+            items: Items::Partial {
+                items,
+                plans: Arc::clone(&plan.nodes),
+                preloaded,
+            },
+            of: node,
+        };
+        (edges, nodes)
     }
 }
 
-impl<T: Send + Sync + 'static, U: PlannedObject> OutputType for PlannedList<T, U> {
+impl<T: PlannedObject + Send + Sync, U: PlannedObject> OutputType for PlannedList<T, U> {
     fn type_name() -> Cow<'static, str> {
         Vec::<U>::type_name()
     }
@@ -82,52 +103,63 @@ impl<T: Send + Sync + 'static, U: PlannedObject> OutputType for PlannedList<T, U
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let failed = match self.try_fast_path(ctx).await {
-            Some(Ok(value)) => return Ok(value),
-            Some(Err(error)) => Some(error),
-            None => None,
+        let written = match &self.items {
+            Items::Whole(whole) => {
+                let items = whole.iter().map(self.of);
+                if let Some(plan) = plan::<T, U>(ctx) {
+                    let preloaded = PreloadedValues::default();
+                    let items: Vec<&U> = items.clone().collect();
+                    if let Ok(value) = write(ctx, &plan, &items, &preloaded).await {
+                        return Ok(value);
+                    }
+                }
+                // After an error, the executor finds the field that it belongs to.
+                return resolve_list(ctx, field, items, Some(whole.len())).await;
+            }
+            Items::Partial {
+                items,
+                plans,
+                preloaded,
+            } => {
+                let items: Vec<&U> = items.iter().map(|item| (self.of)(item.loaded())).collect();
+                match plans.iter().find(|(pos, _)| *pos == field.pos) {
+                    Some((_, plan)) => write(ctx, plan, &items, preloaded).await,
+                    None => Err(error::Error::internal("the selection has no plan").into()),
+                }
+            }
         };
-        if self.preloaded.is_partial {
-            // A resolver must not read a column that was not loaded.
-            let unplanned = || error::Error::internal("a partial list has no plan").into();
-            let error = Error::from(failed.unwrap_or_else(unplanned));
-            return Err(ctx.set_error_path(error.into_server_error(field.pos)));
-        }
-        // After an error, the executor finds the field that it belongs to.
-        let items = self.items.iter().map(self.of);
-        resolve_list(ctx, field, items, Some(self.items.len())).await
+        written.map_err(|error| {
+            let error = async_graphql::Error::from(error).into_server_error(field.pos);
+            ctx.set_error_path(error)
+        })
     }
 }
 
-impl<T: Send + Sync, U: PlannedObject> PlannedList<T, U> {
-    /// Serialises the list directly; none where that needs the executor.
-    async fn try_fast_path(
-        &self,
-        ctx: &ContextSelectionSet<'_>,
-    ) -> Option<Result<Value, FieldError>> {
-        if !app(ctx).config.list_fast_path {
-            return None;
-        }
-        let plan = {
-            let set = Selection {
-                fields: &ctx.item.node,
-                fragments: &ctx.query_env.fragments,
-                required_columns: &RefCell::default(),
-                ancestors_visible: self.preloaded.ancestors_visible,
-            };
-            set.plan::<U>()?
-        };
-        let items: Vec<&U> = self.items.iter().map(self.of).collect();
-        let loaded = LoadedValues::new(&self.preloaded.values);
-        let json = plan.write_list(&items, loaded, unbatched(ctx)).await;
-        Some(json.map(|json| to_value(ctx, json)))
+/// Plans a list of which all columns were read.
+fn plan<T: PlannedObject, U: PlannedObject>(ctx: &ContextSelectionSet<'_>) -> Option<Plan<U>> {
+    if !app(ctx).config.list_fast_path {
+        return None;
     }
+    Plan::new(FieldSelection {
+        fields: &ctx.item.node,
+        fragments: &ctx.query_env.fragments,
+        required_columns: &RefCell::default(),
+        ancestors_visible: T::ANCESTORS_VISIBLE,
+    })
 }
 
-/// Wraps serialised JSON. The executor cannot merge it with another value: where that may be necessary, it is parsed.
-fn to_value(ctx: &ContextSelectionSet<'_>, json: Json) -> Value {
-    if has_mergeable_fields(ctx) {
-        return serde_json::from_slice(&json).unwrap_or_default();
-    }
-    Value::Binary(json.into())
+/// Serialises a list. The executor cannot merge JSON with another value: where that may be necessary, it is parsed.
+async fn write<U: PlannedObject>(
+    ctx: &ContextSelectionSet<'_>,
+    plan: &Plan<U>,
+    items: &[&U],
+    preloaded: &PreloadedValues,
+) -> Result<Value, FieldError> {
+    let loaded = LoadedValues::new(preloaded);
+    let json = plan.write_list(items, loaded, unbatched(ctx)).await?;
+    Ok(if has_mergeable_fields(ctx) {
+        serde_json::from_slice(&json).unwrap_or_default()
+    } else {
+        Value::Binary(json.into())
+    })
 }

@@ -2,9 +2,10 @@
 //! serialised directly, without a future per field. Anything else falls back to the executor, with the same result.
 //!
 //! The decision is `docs/adr/0007`, the setting `list_fast_path` switches the path off, and `tests/it/lists.rs`
-//! compares it with the executor. What a noun contributes is in its `list_fields.rs`.
+//! compares it with the executor. What a noun contributes is the table in its `list_fields.rs`.
 
 mod columns;
+mod connection_plan;
 mod fields;
 mod list;
 mod plan;
@@ -12,9 +13,9 @@ mod preload;
 mod selection;
 
 pub use columns::RequiredColumns;
-pub(crate) use columns::{required_columns, required_columns_of};
-pub use fields::{ChildObject, ComputedObject, LoadedObject, LoadedValue};
-pub use list::{PlannedList, Preloaded};
-pub use plan::{Json, NestedField, Plan, PlannedObject};
+pub use connection_plan::{ConnectionPlan, PlanCache};
+pub use fields::{child, computed, loaded, loaded_object, loaded_value};
+pub use list::PlannedList;
+pub use plan::{FieldRow, Json, NestedField, Plan, PlannedObject, nested, value};
 pub use preload::{LoadedValues, PendingKeys, PreloadKey, PreloadedValues};
-pub use selection::Selection;
+pub use selection::FieldSelection;

@@ -2,10 +2,10 @@
 
 use async_graphql::{
     Name, OutputType, Value,
-    parser::types::{Field, Selection as QuerySelection},
+    parser::types::{Field, Selection},
 };
 
-use super::{LoadedValues, PendingKeys, RequiredColumns, Selection};
+use super::{FieldSelection, LoadedValues, PendingKeys};
 use crate::graphql::{errors::FieldError, loaders::LoaderHandle};
 
 /// The expected size of a serialised item.
@@ -13,23 +13,60 @@ const ITEM_BYTES: usize = 256;
 
 /// An object of which some fields can be serialised without the executor.
 pub trait PlannedObject: OutputType + Sized + 'static {
-    /// Reads a field that needs nothing but the object.
-    #[must_use]
-    fn leaf(_name: &str) -> Option<fn(&Self) -> Value> {
-        None
-    }
+    /// The type of the columns that its fields read.
+    type Column: Copy + Send + Sync + 'static;
 
-    /// Plans a field that needs loaded values, or that is an object.
-    #[must_use]
-    fn nested(_name: &str, _set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
-        None
-    }
+    /// The fields that can be serialised.
+    const FIELDS: &'static [FieldRow<Self>] = &[];
 
-    /// Adds the columns that a field reads.
-    fn required_columns(_name: &str, _required: &mut RequiredColumns) {}
+    /// Whether the parents of the messages in a list of this edge are visible, as in [`FieldSelection`].
+    const ANCESTORS_VISIBLE: bool = false;
 
     /// Provides itself for the pending keys that it is the value of.
     fn provide(&self, _pending: &mut PendingKeys, _loaded: &mut LoadedValues<'_>) {}
+}
+
+/// One field of an object: its name, the columns that it reads, and how.
+pub struct FieldRow<T: PlannedObject> {
+    name: &'static str,
+    columns: &'static [T::Column],
+    kind: FieldKind<T>,
+}
+
+/// Plans a nested field with the selection within it.
+type PlanNested<T> = fn(FieldSelection<'_>) -> Option<Box<dyn NestedField<T>>>;
+
+enum FieldKind<T> {
+    Value(fn(&T) -> Value),
+    Nested(PlanNested<T>),
+}
+
+/// A field that needs nothing but the object.
+pub const fn value<T: PlannedObject>(
+    name: &'static str,
+    columns: &'static [T::Column],
+    read: fn(&T) -> Value,
+) -> FieldRow<T> {
+    let kind = FieldKind::Value(read);
+    FieldRow {
+        name,
+        columns,
+        kind,
+    }
+}
+
+/// A field that needs loaded values, or that is an object.
+pub const fn nested<T: PlannedObject>(
+    name: &'static str,
+    columns: &'static [T::Column],
+    plan: PlanNested<T>,
+) -> FieldRow<T> {
+    let kind = FieldKind::Nested(plan);
+    FieldRow {
+        name,
+        columns,
+        kind,
+    }
 }
 
 /// A field that needs loaded values, or that is an object.
@@ -51,7 +88,7 @@ pub(super) fn write(out: &mut Json, value: &Value) {
 
 enum FieldPlan<T> {
     TypeName,
-    Leaf(fn(&T) -> Value),
+    Value(fn(&T) -> Value),
     Nested(Box<dyn NestedField<T>>),
 }
 
@@ -62,27 +99,28 @@ pub struct Plan<T> {
 
 impl<T: PlannedObject> Plan<T> {
     /// Plans a selection; none where it needs the executor.
-    pub(super) fn new(set: Selection<'_>) -> Option<Self> {
+    #[must_use]
+    pub fn new(set: FieldSelection<'_>) -> Option<Self> {
         let mut plan = Self { fields: Vec::new() };
         plan.add(set)?;
         Some(plan)
     }
 
-    fn add(&mut self, set: Selection<'_>) -> Option<()> {
+    fn add(&mut self, set: FieldSelection<'_>) -> Option<()> {
         let type_name = T::type_name();
         for selection in &set.fields.items {
             let fields = match &selection.node {
-                QuerySelection::Field(field) => {
+                Selection::Field(field) => {
                     self.add_field(&field.node, set)?;
                     continue;
                 }
-                QuerySelection::FragmentSpread(spread) => {
+                Selection::FragmentSpread(spread) => {
                     let fragment = &set.fragments.get(&spread.node.fragment_name.node)?.node;
                     let applies = fragment.type_condition.node.on.node.as_str() == type_name;
                     (applies && spread.node.directives.is_empty())
                         .then_some(&fragment.selection_set)
                 }
-                QuerySelection::InlineFragment(inline) => {
+                Selection::InlineFragment(inline) => {
                     let condition = inline.node.type_condition.as_ref();
                     let applies = condition
                         .is_none_or(|condition| condition.node.on.node.as_str() == type_name);
@@ -90,13 +128,12 @@ impl<T: PlannedObject> Plan<T> {
                         .then_some(&inline.node.selection_set)
                 }
             };
-            let fields = &fields?.node;
-            self.add(Selection { fields, ..set })?;
+            self.add(set.replace(&fields?.node))?;
         }
         Some(())
     }
 
-    fn add_field(&mut self, field: &Field, set: Selection<'_>) -> Option<()> {
+    fn add_field(&mut self, field: &Field, set: FieldSelection<'_>) -> Option<()> {
         let key = &field.response_key().node;
         // The executor merges a field that is selected twice.
         let is_new = self.fields.iter().all(|(known, ..)| known != key);
@@ -104,12 +141,16 @@ impl<T: PlannedObject> Plan<T> {
             return None;
         }
         let name = field.name.node.as_str();
-        let plan = match T::leaf(name) {
-            _ if name == "__typename" => FieldPlan::TypeName,
-            Some(leaf) => FieldPlan::Leaf(leaf),
-            None => FieldPlan::Nested(T::nested(name, set.within(field))?),
+        let plan = if name == "__typename" {
+            FieldPlan::TypeName
+        } else {
+            let row = T::FIELDS.iter().find(|row| row.name == name)?;
+            set.required_columns.borrow_mut().add(row.columns);
+            match row.kind {
+                FieldKind::Value(read) => FieldPlan::Value(read),
+                FieldKind::Nested(plan) => FieldPlan::Nested(plan(set.within(field))?),
+            }
         };
-        T::required_columns(name, &mut set.required_columns.borrow_mut());
         // GraphQL names need no escapes.
         let comma = if self.fields.is_empty() { "" } else { "," };
         let before = format!("{comma}\"{key}\":");
@@ -136,7 +177,7 @@ impl<T: PlannedObject> Plan<T> {
             out.extend_from_slice(before.as_bytes());
             match field {
                 FieldPlan::TypeName => write(out, &Value::String(T::type_name().into_owned())),
-                FieldPlan::Leaf(leaf) => write(out, &leaf(of)),
+                FieldPlan::Value(read) => write(out, &read(of)),
                 FieldPlan::Nested(field) => field.write(of, loaded, out),
             }
         }
@@ -189,13 +230,13 @@ mod tests {
         let text = format!("{{ {fields} }} fragment Known on Message {{ id }}");
         let document = parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
-        let set = Selection {
+        let set = FieldSelection {
             fields: &operation.node.selection_set.node,
             fragments: &document.fragments,
             required_columns: &RefCell::default(),
             ancestors_visible: false,
         };
-        set.plan::<Message>().is_some()
+        Plan::<Message>::new(set).is_some()
     }
 
     #[test]

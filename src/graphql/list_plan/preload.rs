@@ -3,7 +3,6 @@
 use std::{
     any::Any,
     collections::{HashMap, HashSet},
-    fmt,
     hash::Hash,
 };
 
@@ -13,9 +12,12 @@ use futures_util::{
     future::{BoxFuture, try_join_all},
 };
 
-use crate::graphql::{
-    errors::FieldError,
-    loaders::{LoaderHandle, Loaders},
+use crate::{
+    entity::partial::Partial,
+    graphql::{
+        errors::FieldError,
+        loaders::{LoaderHandle, Loaders},
+    },
 };
 
 /// A key that lists load values by.
@@ -45,8 +47,9 @@ where
     }
 }
 
-/// Loaded values, each with its key; none where the viewer sees no such object.
-type ByKey<K> = HashMap<K, Option<<K as PreloadKey>::Value>>;
+/// Loaded values, each with its key; none where the viewer sees no such object. At least the columns that the plan
+/// reads are loaded.
+type ByKey<K> = HashMap<K, Option<Partial<<K as PreloadKey>::Value>>>;
 
 /// One map per type of key. A list uses a few types, so that a scan is faster than hashing.
 #[derive(Default)]
@@ -71,18 +74,10 @@ pub struct PreloadedValues(Maps);
 
 impl PreloadedValues {
     /// Adds a value.
-    pub fn insert<K: PreloadKey>(&mut self, key: K, value: K::Value) {
+    pub fn insert<K: PreloadKey>(&mut self, key: K, value: Partial<K::Value>) {
         if let Some(values) = self.0.get_or_insert::<ByKey<K>>() {
             values.insert(key, Some(value));
         }
-    }
-}
-
-impl fmt::Debug for PreloadedValues {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("PreloadedValues")
-            .field(&self.0.0.len())
-            .finish()
     }
 }
 
@@ -104,7 +99,8 @@ impl<'a> LoadedValues<'a> {
     pub(super) fn get<K: PreloadKey>(&self, key: &K) -> Option<Option<&K::Value>> {
         let loaded = self.loaded.get::<ByKey<K>>().and_then(|map| map.get(key));
         let preloaded = || self.preloaded.0.get::<ByKey<K>>()?.get(key);
-        loaded.or_else(preloaded).map(Option::as_ref)
+        let found: &Option<Partial<_>> = loaded.or_else(preloaded)?;
+        Some(found.as_ref().map(Partial::loaded))
     }
 
     /// Provides the value of a pending key.
@@ -115,11 +111,14 @@ impl<'a> LoadedValues<'a> {
         value: impl FnOnce() -> K::Value,
     ) {
         if pending.remove(&key) {
-            self.extend([(key, Some(value()))]);
+            self.extend([(key, Some(value().into()))]);
         }
     }
 
-    fn extend<K: PreloadKey>(&mut self, values: impl IntoIterator<Item = (K, Option<K::Value>)>) {
+    fn extend<K: PreloadKey>(
+        &mut self,
+        values: impl IntoIterator<Item = (K, Option<Partial<K::Value>>)>,
+    ) {
         if let Some(map) = self.loaded.get_or_insert::<ByKey<K>>() {
             map.extend(values);
         }
@@ -147,7 +146,7 @@ impl<K: PreloadKey> KeySet for HashSet<K> {
             let mut values = K::load(keys.clone(), loaders).await?;
             let store = move |loaded: &mut LoadedValues<'_>| {
                 loaded.extend(keys.into_iter().map(|key| {
-                    let value = values.remove(&key);
+                    let value = values.remove(&key).map(Partial::from);
                     (key, value)
                 }));
             };

@@ -4,11 +4,11 @@ use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
 
 use crate::{
     domain::text,
-    entity::message,
+    entity::message::{self, Column},
     graphql::{
         list_plan::{
-            ComputedObject, LoadedObject, LoadedValue, LoadedValues, NestedField, PendingKeys,
-            PlannedObject, RequiredColumns, Selection,
+            FieldRow, LoadedValues, PendingKeys, PlannedObject, computed, loaded, loaded_value,
+            nested, value,
         },
         messages::{
             loader::{MentionsViewer, MessageKey},
@@ -19,91 +19,81 @@ use crate::{
         threads::loader::ThreadKey,
         users::loader::UserKey,
     },
-    id::ThreadId,
+    id::{MessageId, ThreadId},
 };
 
 impl PlannedObject for Message {
-    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
-        Some(match name {
-            "id" => |of| of.0.id.to_string().into(),
-            "kind" => |of| enum_value(MessageKind::from(of.0.kind)),
-            "priority" => |of| enum_value(MessagePriority::from(of.0.priority)),
-            "body" => |of| of.0.body.as_deref().map_or(Value::Null, Value::from),
-            "bodyHtml" => |of| {
-                let html = of.0.body.as_deref().map(|body| Html(text::html(body)));
-                html.map_or(Value::Null, |html| html.to_value())
-            },
-            "sequence" => |of| of.0.seq.into(),
-            "createdAt" => |of| DateTime(of.0.created_at).to_value(),
-            "editedAt" => |of| time(of.0.edited_at),
-            "deletedAt" => |of| time(of.0.deleted_at),
-            "depth" => |of| of.0.depth.into(),
-            "replyCount" => |of| of.0.reply_count.into(),
-            "descendantCount" => |of| of.0.descendant_count.into(),
-            _ => return None,
-        })
-    }
+    type Column = Column;
 
-    fn nested(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
-        Some(match name {
-            "sender" => Box::new(LoadedObject::by(
-                |of: &Self| of.0.sender_id.map(UserKey),
-                set,
-            )?),
-            "parent" if set.selects_only_parent_id() => Box::new(ComputedObject::new(
-                |of: &Self| {
-                    let id = of.0.parent_id?;
-                    Some(Self(message::Model {
-                        id,
-                        ..message::Model::default()
-                    }))
-                },
-                set,
-            )?),
-            "parent" => Box::new(LoadedObject::by(
-                |of: &Self| of.0.parent_id.map(MessageKey),
-                set,
-            )?),
-            "thread" => Box::new(LoadedObject::by(
-                |of: &Self| Some(ThreadKey(ThreadId::from(of.0.thread_root()))),
-                set.without_ancestors(),
-            )?),
-            "viewerHasRead" => Box::new(LoadedValue::new(
+    const FIELDS: &'static [FieldRow<Self>] = &[
+        value("id", &[Column::Id], |of| of.0.id.to_string().into()),
+        value("kind", &[Column::Kind], |of| {
+            enum_value(MessageKind::from(of.0.kind))
+        }),
+        value("priority", &[Column::Priority], |of| {
+            enum_value(MessagePriority::from(of.0.priority))
+        }),
+        value("body", &[Column::Body], |of| {
+            of.0.body.as_deref().map_or(Value::Null, Value::from)
+        }),
+        value("bodyHtml", &[Column::Body], |of| {
+            let html = of.0.body.as_deref().map(|body| Html(text::html(body)));
+            html.map_or(Value::Null, |html| html.to_value())
+        }),
+        value("sequence", &[Column::Seq], |of| of.0.seq.into()),
+        value("createdAt", &[Column::CreatedAt], |of| {
+            DateTime(of.0.created_at).to_value()
+        }),
+        value("editedAt", &[Column::EditedAt], |of| time(of.0.edited_at)),
+        value("deletedAt", &[Column::DeletedAt], |of| {
+            time(of.0.deleted_at)
+        }),
+        value("depth", &[Column::Depth], |of| of.0.depth.into()),
+        value("replyCount", &[Column::ReplyCount], |of| {
+            of.0.reply_count.into()
+        }),
+        value("descendantCount", &[Column::DescendantCount], |of| {
+            of.0.descendant_count.into()
+        }),
+        nested("sender", &[Column::SenderId], |set| {
+            loaded(|of: &Self| of.0.sender_id.map(UserKey), set)
+        }),
+        nested("parent", &[Column::ParentId], |set| {
+            if set.selects_only_parent_id() {
+                return computed(|of: &Self| of.0.parent_id.map(Self::with_id), set);
+            }
+            loaded(|of: &Self| of.0.parent_id.map(MessageKey), set)
+        }),
+        nested("thread", &[Column::Id, Column::RootId], |set| {
+            let key = |of: &Self| Some(ThreadKey(ThreadId::from(of.0.thread_root())));
+            loaded(key, set.without_ancestors())
+        }),
+        nested("viewerHasRead", &[Column::Id], |_| {
+            loaded_value(
                 |of: &Self| Some(IsUnread(of.0.id)),
                 |_, unread| unread.is_none().into(),
-            )),
-            "mentionsViewer" => Box::new(LoadedValue::new(
+            )
+        }),
+        nested("mentionsViewer", &[Column::Id], |_| {
+            loaded_value(
                 |of: &Self| Some(MentionsViewer(of.0.id)),
                 |_, mentions| mentions.is_some().into(),
-            )),
-            _ => return None,
-        })
-    }
-
-    fn required_columns(name: &str, required_columns: &mut RequiredColumns) {
-        let columns: &[&str] = match name {
-            "__typename" => &[],
-            "id" | "viewerHasRead" | "mentionsViewer" => &["id"],
-            "kind" => &["kind"],
-            "priority" => &["priority"],
-            "body" | "bodyHtml" => &["body"],
-            "sequence" => &["seq"],
-            "createdAt" => &["created_at"],
-            "editedAt" => &["edited_at"],
-            "deletedAt" => &["deleted_at"],
-            "depth" => &["depth"],
-            "replyCount" => &["reply_count"],
-            "descendantCount" => &["descendant_count"],
-            "sender" => &["sender_id"],
-            "parent" => &["parent_id"],
-            "thread" => &["id", "root_id"],
-            _ => message::Model::COLUMNS,
-        };
-        required_columns.message.extend(columns);
-    }
+            )
+        }),
+    ];
 
     fn provide(&self, pending: &mut PendingKeys, loaded: &mut LoadedValues<'_>) {
         loaded.provide(pending, MessageKey(self.0.id), || self.clone());
+    }
+}
+
+impl Message {
+    /// A message of which only the id is used.
+    fn with_id(id: MessageId) -> Self {
+        Self(message::Model {
+            id,
+            ..message::Model::default()
+        })
     }
 }
 

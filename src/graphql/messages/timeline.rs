@@ -8,12 +8,12 @@ use crate::{
         messages::projection::{Columns, Row},
         pagination::{Direction, PageRequest, Slice},
     },
-    entity::message,
+    entity::{message, partial::Partial, user},
     error::{Error, Problem},
     graphql::{
         context::{app, unbatched, viewer},
         errors::Result,
-        list_plan::{self, Preloaded, RequiredColumns},
+        list_plan::{ConnectionPlan, PreloadedValues},
         lookahead,
         messages::{
             loader::TimelineOf,
@@ -62,6 +62,9 @@ impl From<TimelineAnchor> for Anchor {
     }
 }
 
+/// The plan of a list of messages.
+type TimelinePlan = ConnectionPlan<MessageEdge, Message>;
+
 /// Finds the timeline page that the query selects within the conversation that is being resolved.
 pub(crate) fn selected_page(ctx: &Context<'_>, conversation: ConversationId) -> Option<TimelineOf> {
     let field = lookahead::only(ctx, "messages").filter(|field| field.is_without("around"))?;
@@ -71,13 +74,21 @@ pub(crate) fn selected_page(ctx: &Context<'_>, conversation: ConversationId) -> 
         include_replies: field
             .argument::<Option<bool>>("includeReplies")?
             .unwrap_or_default(),
-        columns: columns(field.required_columns::<MessageEdge, Message>(false)),
+        columns: columns(field.plan::<MessageEdge, Message>().as_deref()),
     })
 }
 
-/// The columns to read: all where the list needs the executor.
-pub(crate) fn columns(required_columns: Option<RequiredColumns>) -> Columns {
-    required_columns.map_or_else(Columns::all, RequiredColumns::messages)
+/// The columns to read: all where the lists need the executor.
+pub(crate) fn columns<E>(plan: Option<&ConnectionPlan<E, Message>>) -> Columns {
+    let Some(plan) = plan else {
+        return Columns::all();
+    };
+    let message = plan.columns::<message::Column>();
+    let has_sender = message
+        .iter()
+        .any(|column| matches!(column, message::Column::SenderId));
+    let sender = plan.columns::<user::Column>().iter().copied();
+    Columns::new(message.iter().copied(), sender.filter(|_| has_sender))
 }
 
 /// Returns a page of a conversation's timeline.
@@ -92,37 +103,36 @@ pub(crate) async fn page(
         return self::around(ctx, conversation, both, anchor.into(), include_replies).await;
     }
     let span: PageRequest<i32> = both.read(PAGE, Direction::Last)?;
-    let required_columns = list_plan::required_columns::<MessageEdge, Message>(ctx, false);
-    let is_partial = required_columns.is_some();
+    let plan = TimelinePlan::current(ctx);
     let key = TimelineOf {
         conversation,
         span: span.clone(),
         include_replies,
-        columns: columns(required_columns),
+        columns: columns(plan.as_deref()),
     };
-    let part = unbatched(ctx).load_one(key).await?.unwrap_or_default();
-    let (rows, preloaded) = split_rows(part.items, is_partial);
-    let part = Slice {
-        items: rows,
-        has_more: part.has_more,
-    };
-    let page = Page::of(part, &span, |row: &message::Model| row.seq);
-    Ok(MessageConnection::from(page.map(Message)).with(preloaded))
+    let slice = unbatched(ctx).load_one(key).await?.unwrap_or_default();
+    let page = Page::of(slice, &span, |row: &Row| row.message.loaded().seq);
+    Ok(connection(page, plan.as_deref()))
 }
 
-/// Splits rows into messages and their preloaded senders.
-pub(crate) fn split_rows(rows: Vec<Row>, is_partial: bool) -> (Vec<message::Model>, Preloaded) {
-    let mut preloaded = Preloaded {
-        is_partial,
-        ..Preloaded::default()
-    };
-    let messages = rows.into_iter().map(|row| {
-        if let Some(sender) = row.sender {
-            preloaded.values.insert(UserKey(sender.id), User(sender));
+fn connection(page: Page<Row>, plan: Option<&TimelinePlan>) -> MessageConnection {
+    match plan {
+        Some(plan) => {
+            let mut preloaded = PreloadedValues::default();
+            let page = page.map(|row| message_of(row, &mut preloaded));
+            MessageConnection::planned(page, plan, preloaded)
         }
-        row.message
-    });
-    (messages.collect(), preloaded)
+        // Without a plan, all columns were read.
+        None => page.map(|row| Message(row.message.into_inner())).into(),
+    }
+}
+
+/// The message of a row. Adds the sender to the preloaded values.
+pub(crate) fn message_of(row: Row, preloaded: &mut PreloadedValues) -> Partial<Message> {
+    if let Some(sender) = row.sender {
+        preloaded.insert(UserKey(sender.loaded().id), sender.map(User));
+    }
+    row.message.map(Message)
 }
 
 async fn around(
@@ -137,9 +147,8 @@ async fn around(
     let anchor = timeline::place(db, viewer, conversation, anchor, include_replies).await?;
     // Without a message since the given time, the page ends at the newest message.
     let anchor = anchor.unwrap_or(i32::MAX);
-    let required_columns = list_plan::required_columns::<MessageEdge, Message>(ctx, false);
-    let is_partial = required_columns.is_some();
-    let columns = columns(required_columns);
+    let plan = TimelinePlan::current(ctx);
+    let columns = columns(plan.as_deref());
     let load = async |span: PageRequest<i32>| {
         let key = TimelineOf {
             conversation,
@@ -174,18 +183,17 @@ async fn around(
             .await?
         }
     };
-    let (has_previous, has_next) = (earlier.has_more, later.has_more);
-    let rows = earlier.items.into_iter().chain(later.items).collect();
-    let (rows, preloaded) = split_rows(rows, is_partial);
-    let items = rows.into_iter();
     let page = Page {
-        items: items
-            .map(|row| (Cursor::new(row.seq), Message(row)))
+        has_next: later.has_more,
+        has_previous: earlier.has_more,
+        items: earlier
+            .items
+            .into_iter()
+            .chain(later.items)
+            .map(|row| (Cursor::new(row.message.loaded().seq), row))
             .collect(),
-        has_next,
-        has_previous,
     };
-    Ok(MessageConnection::from(page).with(preloaded))
+    Ok(connection(page, plan.as_deref()))
 }
 
 /// The number of messages before the anchor, and from the anchor on.

@@ -362,7 +362,9 @@ impl MessageRevision {
     }
 }
 
-impl PlannedObject for MessageRevision {}
+impl PlannedObject for MessageRevision {
+    type Column = ();
+}
 
 connection!(
     MessageConnection,

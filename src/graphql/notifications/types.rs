@@ -1,6 +1,6 @@
 //! The `Notification` type, and the inputs and payloads of its mutations.
 
-use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, OneofObject, SimpleObject};
+use async_graphql::{Context, Enum, InputObject, Object, OneofObject, SimpleObject};
 
 use crate::{
     domain::notifications::Selection,
@@ -12,7 +12,7 @@ use crate::{
         errors::{Result, nullable},
         list_plan::PlannedObject,
         messages::{loader::MessageKey, types::Message},
-        reads::types::UnreadTotals,
+        reads::types::unread_totals,
         scalars::DateTime,
         users::{loader::UserKey, types::User},
     },
@@ -97,7 +97,9 @@ impl Notification {
     }
 }
 
-impl PlannedObject for Notification {}
+impl PlannedObject for Notification {
+    type Column = ();
+}
 
 connection!(
     NotificationConnection,
@@ -140,14 +142,6 @@ pub struct MarkNotificationsReadPayload {
     pub marked_count: i32,
 }
 
-#[ComplexObject]
-impl MarkNotificationsReadPayload {
-    /// Totals after the change.
-    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
-        UnreadTotals::afterwards(ctx).await
-    }
-}
-
 /// Which notifications to remove.
 #[derive(InputObject)]
 pub struct DismissNotificationsInput {
@@ -163,10 +157,4 @@ pub struct DismissNotificationsPayload {
     pub dismissed_notification_ids: Vec<NotificationId>,
 }
 
-#[ComplexObject]
-impl DismissNotificationsPayload {
-    /// Totals after the change.
-    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
-        UnreadTotals::afterwards(ctx).await
-    }
-}
+unread_totals!(MarkNotificationsReadPayload, DismissNotificationsPayload);

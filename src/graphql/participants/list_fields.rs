@@ -1,14 +1,15 @@
 //! The fields of `Membership` that list plans serialise.
 
-use async_graphql::{Value, resolver_utils::enum_value};
+use async_graphql::resolver_utils::enum_value;
 
 use crate::{
+    domain::conversations::ListColumn::{self, Conversation, Participant, Unread},
     entity::{
-        conversation,
-        participant::{self, ParticipantRole},
+        conversation::Column as C,
+        participant::{Column as P, ParticipantRole},
     },
     graphql::{
-        list_plan::{LoadedValue, NestedField, PlannedObject, RequiredColumns, Selection},
+        list_plan::{FieldRow, PlannedObject, loaded_value, nested, value},
         participants::types::{Membership, NotificationLevel},
         reads::{
             loader::{MentionsIn, UnreadIn},
@@ -18,63 +19,58 @@ use crate::{
     id::MembershipId,
 };
 
+/// The columns of the permissions.
+const ROLE: &[ListColumn] = &[Conversation(C::Kind), Participant(P::Role)];
+
+/// A permission that moderators of a group have.
+const fn of_moderators(name: &'static str) -> FieldRow<Membership> {
+    value(name, ROLE, |of| {
+        of.in_group_at_least(ParticipantRole::Moderator).into()
+    })
+}
+
 impl PlannedObject for Membership {
-    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
-        Some(match name {
-            "id" => |of| MembershipId(of.participant.id.0).to_string().into(),
-            "notificationLevel" => {
-                |of| enum_value(NotificationLevel::from(of.participant.notification_level))
-            }
-            "isPinned" => |of| of.participant.is_pinned.into(),
-            "isArchived" => |of| of.participant.is_archived(of.conversation.last_seq).into(),
-            "canSend" => |of| of.participant.role.may_send().into(),
-            "canUpdate"
-            | "canAddParticipants"
-            | "canRemoveParticipants"
-            | "canChangeRoles"
-            | "canModerate" => |of| of.in_group_at_least(ParticipantRole::Moderator).into(),
-            "canDelete" => |of| of.in_group_at_least(ParticipantRole::Owner).into(),
-            _ => return None,
-        })
-    }
+    type Column = ListColumn;
 
-    fn nested(name: &str, _: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
-        Some(match name {
-            "unreadCount" => Box::new(LoadedValue::new(
+    const FIELDS: &'static [FieldRow<Self>] = &[
+        value("id", &[Participant(P::Id)], |of| {
+            MembershipId(of.participant.id.0).to_string().into()
+        }),
+        value(
+            "notificationLevel",
+            &[Participant(P::NotificationLevel)],
+            |of| enum_value(NotificationLevel::from(of.participant.notification_level)),
+        ),
+        value("isPinned", &[Participant(P::IsPinned)], |of| {
+            of.participant.is_pinned.into()
+        }),
+        value(
+            "isArchived",
+            &[Conversation(C::LastSeq), Participant(P::ArchivedSeq)],
+            |of| of.participant.is_archived(of.conversation.last_seq).into(),
+        ),
+        value("canSend", &[Participant(P::Role)], |of| {
+            of.participant.role.may_send().into()
+        }),
+        of_moderators("canUpdate"),
+        of_moderators("canAddParticipants"),
+        of_moderators("canRemoveParticipants"),
+        of_moderators("canChangeRoles"),
+        of_moderators("canModerate"),
+        value("canDelete", ROLE, |of| {
+            of.in_group_at_least(ParticipantRole::Owner).into()
+        }),
+        nested("unreadCount", &[Unread], |_| {
+            loaded_value(
                 |of: &Self| Some(UnreadIn(of.conversation.id)),
-                |_, count| count.map_or(0, |count| int(*count)).into(),
-            )),
-            "mentionCount" => Box::new(LoadedValue::new(
+                |_, count| count.map_or(0, |&count| int(count)).into(),
+            )
+        }),
+        nested("mentionCount", &[], |_| {
+            loaded_value(
                 |of: &Self| Some(MentionsIn(of.conversation.id)),
-                |_, count| count.map_or(0, |count| int(*count)).into(),
-            )),
-            _ => return None,
-        })
-    }
-
-    fn required_columns(name: &str, required_columns: &mut RequiredColumns) {
-        let (of_conversation, of_participant): (&[&str], &[&str]) = match name {
-            "__typename" | "mentionCount" => (&[], &[]),
-            "id" => (&[], &["id"]),
-            "notificationLevel" => (&[], &["notification_level"]),
-            "isPinned" => (&[], &["is_pinned"]),
-            "isArchived" => (&["last_seq"], &["archived_seq"]),
-            "canSend" => (&[], &["role"]),
-            "canUpdate"
-            | "canAddParticipants"
-            | "canRemoveParticipants"
-            | "canChangeRoles"
-            | "canModerate"
-            | "canDelete" => (&["kind"], &["role"]),
-            "unreadCount" => {
-                required_columns.unread = true;
-                (&[], &[])
-            }
-            _ => (conversation::Model::COLUMNS, participant::Model::COLUMNS),
-        };
-        required_columns.conversation.extend(of_conversation);
-        required_columns.participant.extend(of_participant);
-        // The key of the row.
-        required_columns.participant.insert("conversation_id");
-    }
+                |_, count| count.map_or(0, |&count| int(count)).into(),
+            )
+        }),
+    ];
 }

@@ -110,7 +110,9 @@ impl Participant {
     }
 }
 
-impl PlannedObject for Participant {}
+impl PlannedObject for Participant {
+    type Column = ();
+}
 
 connection!(
     ParticipantConnection,

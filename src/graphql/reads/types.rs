@@ -138,14 +138,6 @@ pub struct MarkConversationsReadPayload {
     pub marked_count: i32,
 }
 
-#[ComplexObject]
-impl MarkConversationsReadPayload {
-    /// Totals after the change.
-    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
-        UnreadTotals::afterwards(ctx).await
-    }
-}
-
 /// The read position in a thread.
 #[derive(InputObject)]
 pub struct MarkThreadReadInput {
@@ -165,14 +157,6 @@ pub struct MarkThreadReadPayload {
     pub marked_count: i32,
 }
 
-#[ComplexObject]
-impl MarkThreadReadPayload {
-    /// Totals after the change.
-    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
-        UnreadTotals::afterwards(ctx).await
-    }
-}
-
 /// Which messages to mark read.
 #[derive(InputObject)]
 pub struct MarkMessagesReadInput {
@@ -190,14 +174,6 @@ pub struct MarkMessagesReadPayload {
     pub marked_count: i32,
 }
 
-#[ComplexObject]
-impl MarkMessagesReadPayload {
-    /// Totals after the change.
-    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
-        UnreadTotals::afterwards(ctx).await
-    }
-}
-
 /// The message from which everything becomes unread.
 #[derive(InputObject)]
 pub struct MarkUnreadFromInput {
@@ -213,10 +189,27 @@ pub struct MarkUnreadFromPayload {
     pub message: Option<Message>,
 }
 
-#[ComplexObject]
-impl MarkUnreadFromPayload {
-    /// Totals after the change.
-    async fn unread(&self, ctx: &Context<'_>) -> Option<Result<UnreadTotals>> {
-        UnreadTotals::afterwards(ctx).await
-    }
+/// Adds the field `unread`, the totals after the change, to payloads.
+macro_rules! unread_totals {
+    ($($payload:ident),+ $(,)?) => {$(
+        #[async_graphql::ComplexObject]
+        impl $payload {
+            /// Totals after the change.
+            async fn unread(
+                &self,
+                ctx: &async_graphql::Context<'_>,
+            ) -> Option<$crate::graphql::errors::Result<$crate::graphql::reads::types::UnreadTotals>>
+            {
+                $crate::graphql::reads::types::UnreadTotals::afterwards(ctx).await
+            }
+        }
+    )+};
 }
+pub(crate) use unread_totals;
+
+unread_totals!(
+    MarkConversationsReadPayload,
+    MarkThreadReadPayload,
+    MarkMessagesReadPayload,
+    MarkUnreadFromPayload,
+);

@@ -64,7 +64,9 @@ impl Session {
     }
 }
 
-impl PlannedObject for Session {}
+impl PlannedObject for Session {
+    type Column = ();
+}
 
 connection!(
     SessionConnection,

@@ -1,9 +1,9 @@
-//! The fields of `Thread` that list plans serialise.
+//! The fields of `Thread` that list plans serialise. Threads are always loaded whole, so that they name no columns.
 
-use async_graphql::{ScalarType, Value};
+use async_graphql::ScalarType;
 
 use crate::graphql::{
-    list_plan::{LoadedObject, LoadedValue, NestedField, PlannedObject, Selection},
+    list_plan::{FieldRow, PlannedObject, loaded, loaded_value, nested, value},
     reads::{loader::UnreadOf, types::int},
     scalars::DateTime,
     threads::{
@@ -13,30 +13,28 @@ use crate::graphql::{
 };
 
 impl PlannedObject for Thread {
-    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
-        Some(match name {
-            "id" => |of| of.0.id.to_string().into(),
-            "replyCount" => |of| of.0.reply_count.into(),
-            "lastActivityAt" => |of| DateTime(of.0.last_activity_at).to_value(),
-            _ => return None,
-        })
-    }
+    type Column = ();
 
-    fn nested(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
-        Some(match name {
-            "lastReply" => Box::new(LoadedObject::by(
-                |of: &Self| Some(LastReplyOf(of.0.id)),
-                set,
-            )?),
-            "viewerUnreadCount" => Box::new(LoadedValue::new(
+    const FIELDS: &'static [FieldRow<Self>] = &[
+        value("id", &[], |of| of.0.id.to_string().into()),
+        value("replyCount", &[], |of| of.0.reply_count.into()),
+        value("lastActivityAt", &[], |of| {
+            DateTime(of.0.last_activity_at).to_value()
+        }),
+        nested("lastReply", &[], |set| {
+            loaded(|of: &Self| Some(LastReplyOf(of.0.id)), set)
+        }),
+        nested("viewerUnreadCount", &[], |_| {
+            loaded_value(
                 |of: &Self| Some(UnreadOf(of.0.id)),
-                |_, count| count.map_or(0, |count| int(*count)).into(),
-            )),
-            "viewerIsFollowing" => Box::new(LoadedValue::new(
+                |_, count| count.map_or(0, |&count| int(count)).into(),
+            )
+        }),
+        nested("viewerIsFollowing", &[], |_| {
+            loaded_value(
                 |of: &Self| Some(IsFollowing(of.0.id)),
                 |_, follows| follows.copied().unwrap_or_default().into(),
-            )),
-            _ => return None,
-        })
-    }
+            )
+        }),
+    ];
 }

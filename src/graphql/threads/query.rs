@@ -31,15 +31,13 @@ impl ThreadQuery {
                 return loaders.load_one(ThreadKey(id)).await;
             };
             let db = app(ctx).db.read();
-            let parent = (
-                id,
-                lookahead::parent_columns(ctx, "replies", thread::Model::COLUMNS),
-            );
+            let of_parent = lookahead::parent_columns(ctx, "replies", thread::Column::Id);
+            let parent = (id, &of_parent);
             let page = (&key.scope, &key.order);
             let found = threads::replies::with_thread(db, viewer, parent, page, &key.columns);
             Ok(with_timeout(found).await?.map(|(thread, slice)| {
                 loaders.put(key, slice);
-                Thread(thread)
+                Thread(thread.into_inner())
             }))
         })
         .await

@@ -1,26 +1,26 @@
 //! The list `Thread.replies`, in three orders.
 
 use async_graphql::Context;
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Serialize, Serializer};
 
 use crate::{
     domain::{
-        pagination::{Direction, PageRequest, Slice},
+        messages::projection::Row,
+        pagination::{Direction, PageRequest},
         threads::replies::{self, ReplyOrder, Scope},
     },
-    entity::message,
+    entity::{message, partial::Partial},
     error::{Error, Problem},
     graphql::{
         context::{app, unbatched, viewer},
         errors::Result,
-        list_plan::{self, PlannedList, Preloaded},
+        list_plan::{ConnectionPlan, PlannedList, PreloadedValues},
         lookahead,
         messages::{
-            timeline::{columns, split_rows},
+            timeline::{columns, message_of},
             types::Message,
         },
-        pagination::{Both, Cursor, Page},
+        pagination::{Both, Cursor, Page, decode, encode},
         threads::{
             loader::ThreadRepliesOf,
             types::{ThreadOrder, ThreadReplyConnection, ThreadReplyEdge},
@@ -28,6 +28,9 @@ use crate::{
     },
     id::{MessageId, ThreadId},
 };
+
+/// The plan of the list of a thread's replies.
+type RepliesPlan = ConnectionPlan<ThreadReplyEdge, Message>;
 
 /// The default page size.
 const PAGE: i32 = 50;
@@ -56,7 +59,7 @@ struct TreeKey(Vec<u8>);
 
 impl Serialize for TreeKey {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        to.serialize_str(&URL_SAFE_NO_PAD.encode(&self.0))
+        to.serialize_str(&encode(&self.0))
     }
 }
 
@@ -72,7 +75,7 @@ pub(crate) fn selected_page(ctx: &Context<'_>, thread: ThreadId) -> Option<Threa
             max_depth: field.argument("maxDepth")?,
         },
         order: order_of(&field.page_arguments()?, order.unwrap_or(ThreadOrder::Tree)).ok()?,
-        columns: columns(field.required_columns::<ThreadReplyEdge, Message>(true)),
+        columns: columns(field.plan::<ThreadReplyEdge, Message>().as_deref()),
     })
 }
 
@@ -102,50 +105,57 @@ pub(crate) async fn page(
         max_depth.map(|levels| scope.level.saturating_add(levels)),
     );
     let order = order_of(&both, order)?;
-    let required_columns = list_plan::required_columns::<ThreadReplyEdge, Message>(ctx, true);
-    let is_partial = required_columns.is_some();
+    let plan = RepliesPlan::current(ctx);
     let key = ThreadRepliesOf {
         thread,
         scope,
         order: order.clone(),
-        columns: columns(required_columns),
+        columns: columns(plan.as_deref()),
     };
-    let part = unbatched(ctx).load_one(key).await?.unwrap_or_default();
-    let (rows, mut preloaded) = split_rows(part.items, is_partial);
-    preloaded.ancestors_visible = true;
-    let part = Slice {
-        items: rows,
-        has_more: part.has_more,
-    };
+    let slice = unbatched(ctx).load_one(key).await?.unwrap_or_default();
     let page = match &order {
-        ReplyOrder::Tree(span) => Page::of(part, span, |row| TreeKey(row.path.clone())),
+        ReplyOrder::Tree(span) => Page::of(slice, span, |row| {
+            TreeKey(row.message.loaded().path.clone())
+        }),
         ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
-            Page::of(part, span, |row: &message::Model| row.seq)
+            Page::of(slice, span, |row: &Row| row.message.loaded().seq)
         }
     };
-    Ok(connection(page, (level, deepest), preloaded))
+    Ok(connection(page, (level, deepest), plan.as_deref()))
 }
 
 fn connection(
-    page: Page<message::Model>,
+    page: Page<Row>,
     (level, deepest): (i32, Option<i32>),
-    preloaded: Preloaded,
+    plan: Option<&RepliesPlan>,
 ) -> ThreadReplyConnection {
     let page_info = page.info();
-    let edge = |(cursor, row): (Cursor, message::Model)| ThreadReplyEdge {
+    let edge = |cursor: Cursor, node: Message| ThreadReplyEdge {
         cursor,
-        depth: row.depth - level,
-        hidden_reply_count: if deepest == Some(row.depth) {
-            row.descendant_count
+        depth: node.0.depth - level,
+        hidden_reply_count: if deepest == Some(node.0.depth) {
+            node.0.descendant_count
         } else {
             0
         },
-        node: Message(row),
+        node,
     };
-    let edges = PlannedList::new(page.items.into_iter().map(edge)).with(preloaded);
+    let mut preloaded = PreloadedValues::default();
+    let rows = page.items.into_iter();
+    let items: Vec<Partial<ThreadReplyEdge>> = rows
+        .map(|(cursor, row)| message_of(row, &mut preloaded).map(|node| edge(cursor, node)))
+        .collect();
+    let (edges, nodes) = match plan {
+        Some(plan) => PlannedList::planned(items, |edge| &edge.node, plan, preloaded),
+        // Without a plan, all columns were read.
+        None => {
+            let items = items.into_iter().map(Partial::into_inner);
+            PlannedList::whole(items, |edge: &ThreadReplyEdge| &edge.node)
+        }
+    };
     ThreadReplyConnection {
-        nodes: edges.part(|edge| &edge.node),
         edges,
+        nodes,
         page_info,
     }
 }
@@ -159,7 +169,7 @@ fn order_of(both: &Both, order: ThreadOrder) -> Result<ReplyOrder> {
             let mut problems = vec![];
             let mut path = |argument: &str, text: Option<String>| {
                 let text = text?;
-                let path = URL_SAFE_NO_PAD.decode(text).ok();
+                let path = decode(&text);
                 if path.is_none() {
                     problems.push(Problem {
                         path: vec![argument.to_owned()],

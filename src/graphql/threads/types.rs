@@ -1,6 +1,6 @@
 //! The `Thread` type and the connection of its replies.
 
-use async_graphql::{Context, Enum, InputObject, Object, SimpleObject, Value};
+use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 
 use crate::{
     entity::{message, thread},
@@ -11,8 +11,7 @@ use crate::{
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
         list_plan::{
-            ChildObject, LoadedValues, NestedField, PendingKeys, PlannedList, PlannedObject,
-            Selection,
+            FieldRow, LoadedValues, PendingKeys, PlannedList, PlannedObject, child, nested, value,
         },
         messages::{
             loader::{MessageKey, message},
@@ -225,21 +224,18 @@ impl ThreadReplyEdge {
 }
 
 impl PlannedObject for ThreadReplyEdge {
-    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
-        Some(match name {
-            "cursor" => |of| of.cursor.to_string().into(),
-            "depth" => |of| of.depth.into(),
-            "hiddenReplyCount" => |of| of.hidden_reply_count.into(),
-            _ => return None,
-        })
-    }
+    type Column = message::Column;
 
-    fn nested(name: &str, set: Selection<'_>) -> Option<Box<dyn NestedField<Self>>> {
-        if name != "node" {
-            return None;
-        }
-        Some(Box::new(ChildObject::new(|of: &Self| &of.node, set)?))
-    }
+    const FIELDS: &'static [FieldRow<Self>] = &[
+        value("cursor", &[], |edge| edge.cursor.to_string().into()),
+        value("depth", &[], |edge| edge.depth.into()),
+        value("hiddenReplyCount", &[], |edge| {
+            edge.hidden_reply_count.into()
+        }),
+        nested("node", &[], |set| child(|edge: &Self| &edge.node, set)),
+    ];
+
+    const ANCESTORS_VISIBLE: bool = true;
 
     fn provide(&self, pending: &mut PendingKeys, loaded: &mut LoadedValues<'_>) {
         self.node.provide(pending, loaded);

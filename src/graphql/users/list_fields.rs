@@ -1,37 +1,32 @@
 //! The fields of `User` that list plans serialise.
 
-use async_graphql::{ScalarType, Value};
+use async_graphql::ScalarType;
 
 use crate::{
-    entity::user,
+    entity::user::Column,
     graphql::{
-        list_plan::{PlannedObject, RequiredColumns},
+        list_plan::{FieldRow, PlannedObject, value},
         scalars::DateTime,
         users::types::User,
     },
 };
 
 impl PlannedObject for User {
-    fn leaf(name: &str) -> Option<fn(&Self) -> Value> {
-        Some(match name {
-            "id" => |of| of.0.id.to_string().into(),
-            "username" => |of| of.0.username.clone().into(),
-            "displayName" => |of| of.0.display_name.clone().into(),
-            "isVerified" => |of| of.0.verified_at.is_some().into(),
-            "createdAt" => |of| DateTime(of.0.created_at).to_value(),
-            _ => return None,
-        })
-    }
+    type Column = Column;
 
-    fn required_columns(name: &str, required_columns: &mut RequiredColumns) {
-        let columns: &[&str] = match name {
-            "__typename" | "id" => &["id"],
-            "username" => &["username"],
-            "displayName" => &["display_name"],
-            "isVerified" => &["verified_at"],
-            "createdAt" => &["created_at"],
-            _ => user::Model::COLUMNS,
-        };
-        required_columns.user.extend(columns);
-    }
+    const FIELDS: &'static [FieldRow<Self>] = &[
+        value("id", &[Column::Id], |of| of.0.id.to_string().into()),
+        value("username", &[Column::Username], |of| {
+            of.0.username.clone().into()
+        }),
+        value("displayName", &[Column::DisplayName], |of| {
+            of.0.display_name.clone().into()
+        }),
+        value("isVerified", &[Column::VerifiedAt], |of| {
+            of.0.verified_at.is_some().into()
+        }),
+        value("createdAt", &[Column::CreatedAt], |of| {
+            DateTime(of.0.created_at).to_value()
+        }),
+    ];
 }
