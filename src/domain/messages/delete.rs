@@ -7,14 +7,14 @@ use sea_orm::{
 
 use crate::{
     core::Core,
-    db::{self, Tx},
+    db::Tx,
     domain::{
         access,
-        messages::{self, path, permissions, reply_counts, thread_state},
+        messages::{self, mentions, path, permissions, reply_counts, thread_state},
         notifications,
         sessions::Viewer,
     },
-    entity::message,
+    entity::{message, message_revision},
     error::Error,
     id::{MessageId, ThreadId},
     live::log::{self, Change, Stream},
@@ -57,10 +57,11 @@ pub async fn erase_in(
     message: message::Model,
     at: DateTime<Utc>,
 ) -> Result<message::Model, Error> {
-    for table in ["message_revision", "mention"] {
-        let text = format!("DELETE FROM {table} WHERE message_id = ?");
-        db::execute(tx, &text, [message.id.into()]).await?;
-    }
+    message_revision::Entity::delete_many()
+        .filter(message_revision::Column::MessageId.eq(message.id))
+        .exec(tx)
+        .await?;
+    mentions::clear_in(tx, &message).await?;
     notifications::forget_message_in(tx, message.id, at).await?;
     let conversation = message.conversation_id;
     let mut changes = vec![Change::MessageDeleted {

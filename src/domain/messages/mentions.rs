@@ -1,11 +1,11 @@
 //! The people a message mentions, kept as rows so that they can be counted.
 
-use sea_orm::Value;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Value};
 
 use crate::{
     db::{self, Tx, ValuesCte},
     domain::{predicates, text},
-    entity::message,
+    entity::{mention, message},
     error::Error,
 };
 
@@ -48,11 +48,9 @@ pub(super) async fn write_in(
 
 /// Forgets whom a message mentions.
 pub(super) async fn clear_in(tx: &Tx, message: &message::Model) -> Result<(), Error> {
-    db::execute(
-        tx,
-        "DELETE FROM mention WHERE message_id = ?",
-        [message.id.into()],
-    )
-    .await?;
+    mention::Entity::delete_many()
+        .filter(mention::Column::MessageId.eq(message.id))
+        .exec(tx)
+        .await?;
     Ok(())
 }

@@ -3,14 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
+    QuerySelect, RelationTrait, Value,
 };
 
 use crate::{
     db,
     domain::{
         pagination::{PageRequest, Slice},
-        predicates::visible,
+        predicates::{is_visible, visible},
         sessions::Viewer,
     },
     entity::{mention, message_revision},
@@ -54,21 +55,15 @@ pub async fn by_id<C: ConnectionTrait>(
     viewer: &Viewer,
     ids: &[RevisionId],
 ) -> Result<Vec<message_revision::Model>, Error> {
-    let text = format!(
-        "SELECT r.* FROM message_revision r JOIN message m ON m.id = r.message_id
-         WHERE {} AND r.id IN ({})",
-        visible("m"),
-        db::placeholders(ids.len())
-    );
-    let mut values: Vec<Value> = vec![viewer.user.into()];
-    values.extend(ids.iter().map(|&id| Value::from(id)));
-    db::fetch_all(db, &text, values).await
-}
-
-#[derive(FromQueryResult)]
-struct Mentioned {
-    message_id: MessageId,
-    user_id: UserId,
+    let rows = message_revision::Entity::find()
+        .join(
+            JoinType::InnerJoin,
+            message_revision::Relation::Message.def(),
+        )
+        .filter(is_visible(viewer.user))
+        .filter(message_revision::Column::Id.is_in(ids.iter().copied()))
+        .all(db);
+    Ok(rows.await?)
 }
 
 /// The people that several messages mention, by when they signed up.
@@ -77,17 +72,14 @@ pub async fn mentioned<C: ConnectionTrait>(
     viewer: &Viewer,
     messages: &[MessageId],
 ) -> Result<HashMap<MessageId, Vec<UserId>>, Error> {
-    let text = format!(
-        "SELECT n.message_id, n.user_id
-         FROM mention n JOIN message m ON m.id = n.message_id
-         WHERE {} AND n.message_id IN ({}) ORDER BY n.user_id",
-        visible("m"),
-        db::placeholders(messages.len())
-    );
-    let mut values: Vec<Value> = vec![viewer.user.into()];
-    values.extend(messages.iter().map(|&message| Value::from(message)));
+    let rows = mention::Entity::find()
+        .join(JoinType::InnerJoin, mention::Relation::Message.def())
+        .filter(is_visible(viewer.user))
+        .filter(mention::Column::MessageId.is_in(messages.iter().copied()))
+        .order_by_asc(mention::Column::UserId)
+        .all(db);
     let mut people: HashMap<MessageId, Vec<UserId>> = HashMap::new();
-    for row in db::fetch_all::<Mentioned, _, _>(db, &text, values).await? {
+    for row in rows.await? {
         people.entry(row.message_id).or_default().push(row.user_id);
     }
     Ok(people)

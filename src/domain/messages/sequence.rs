@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, Value};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Value, sea_query::Expr};
 
 use crate::{
     db::{self, Tx, ValuesCte},
-    entity::conversation,
+    entity::conversation::{self, Column},
     error::Error,
     id::{ConversationId, UserId},
 };
@@ -33,19 +33,24 @@ pub async fn next_for_notice_in(
     events: u32,
     at: DateTime<Utc>,
 ) -> Result<Allocation, Error> {
-    let text = "UPDATE conversation SET last_seq = last_seq + 1, last_root_seq = last_seq + 1,
-             event_seq = event_seq + ?, last_activity_at = ?
-         WHERE id = ? RETURNING last_seq, root_count, event_seq";
-    let values = [i64::from(events).into(), at.into(), conversation.into()];
-    let statement = db::sql(tx.get_database_backend(), text, values);
-    let row = tx.query_one_raw(statement).await?;
-    let row = row.ok_or_else(|| Error::not_found("conversation"))?;
-    let last_event: i64 = row.try_get_by_index(2)?;
+    let next = || Column::LastSeq.into_expr().add(1);
+    let last_event = Column::EventSeq.into_expr().add(i64::from(events));
+    let rows = conversation::Entity::update_many()
+        .col_expr(Column::LastSeq, next())
+        .col_expr(Column::LastRootSeq, next())
+        .col_expr(Column::EventSeq, last_event)
+        .col_expr(Column::LastActivityAt, Expr::val(at))
+        .filter(Column::Id.eq(conversation))
+        .exec_with_returning(tx)
+        .await?;
+    let row = rows
+        .first()
+        .ok_or_else(|| Error::not_found("conversation"))?;
     Ok(Allocation {
-        seq: row.try_get_by_index(0)?,
-        root_count: row.try_get_by_index(1)?,
+        seq: row.last_seq,
+        root_count: row.root_count,
         sender_root_count: None,
-        event_before: last_event - i64::from(events),
+        event_before: row.event_seq - i64::from(events),
     })
 }
 

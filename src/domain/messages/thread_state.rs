@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, Value};
 
 use crate::{
     db::{self, Tx, ValuesCte},
-    entity::message,
+    entity::{message, thread},
     error::Error,
     id::{MessageId, ThreadId, UserId},
 };
@@ -95,7 +95,11 @@ async fn follow_in(
 
 /// A reply was deleted. When it last got a reply stays true.
 pub(super) async fn reply_deleted_in(tx: &Tx, reply: &message::Model) -> Result<(), Error> {
-    let text = "UPDATE thread SET reply_count = reply_count - 1 WHERE id = ?";
-    db::execute(tx, text, [reply.thread_root().into()]).await?;
+    let fewer = thread::Column::ReplyCount.into_expr().sub(1);
+    thread::Entity::update_many()
+        .col_expr(thread::Column::ReplyCount, fewer)
+        .filter(thread::Column::Id.eq(ThreadId::from(reply.thread_root())))
+        .exec(tx)
+        .await?;
     Ok(())
 }

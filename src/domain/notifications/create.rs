@@ -4,14 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Value,
+};
 use uuid::Uuid;
 
 use crate::{
     core::Core,
     db::{self, Tx, ValuesCte},
     domain::predicates::{listens, unread, visible_to},
-    entity::{message, notification::NotificationType},
+    entity::{message, notification::NotificationType, participant},
     error::Error,
     id::{self, ConversationId, MessageId, NotificationId, UserId},
     jobs::{self, Job},
@@ -19,7 +22,7 @@ use crate::{
 };
 
 /// People notified by one transaction of background work.
-const BATCH: i64 = 500;
+const BATCH: u64 = 500;
 /// People named in one statement: SQLite binds at most 32,766 values.
 const NAMED_AT_ONCE: usize = 1000;
 
@@ -118,23 +121,19 @@ async fn notify_some_in(
     id: MessageId,
     after: UserId,
 ) -> Result<Option<UserId>, Error> {
-    #[derive(FromQueryResult)]
-    struct Last {
-        user_id: UserId,
-    }
-    let text = "SELECT * FROM message WHERE id = ?";
-    let Some(message) = db::fetch_one::<message::Model, _, _>(tx, text, [id.into()]).await? else {
+    let Some(message) = message::Entity::find_by_id(id).one(tx).await? else {
         return Ok(None);
     };
-    let text = "SELECT user_id FROM participant WHERE conversation_id = ? AND user_id > ?
-                ORDER BY user_id LIMIT 1 OFFSET ?";
-    let values: [Value; 3] = [
-        message.conversation_id.into(),
-        after.into(),
-        (BATCH - 1).into(),
-    ];
-    let last: Option<Last> = db::fetch_one(tx, text, values).await?;
-    let last = last.map(|last| last.user_id);
+    let last: Option<UserId> = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::ConversationId.eq(message.conversation_id))
+        .filter(participant::Column::UserId.gt(after))
+        .order_by_asc(participant::Column::UserId)
+        .offset(BATCH - 1)
+        .into_tuple()
+        .one(tx)
+        .await?;
     let until = last.unwrap_or(UserId(Uuid::max()));
     // The conversation by its id, or PostgreSQL would take these people's places everywhere.
     let some = "p.conversation_id = ? AND p.user_id > ? AND p.user_id <= ?";

@@ -3,12 +3,19 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
+    Value, sea_query::Expr,
+};
 
 use crate::{
     core::Core,
     db::{self, Tx},
     domain::{predicates::unread, sessions::Viewer},
+    entity::{
+        message,
+        notification::{self, Column},
+    },
     error::{Error, Problem},
     id::{ConversationId, MessageId, NotificationId, UserId},
     live::log::{self, Change, Stream},
@@ -42,71 +49,71 @@ impl Selection {
         }
     }
 
-    /// The condition, with the values it binds; none when nothing is selected.
-    fn sql(&self) -> Option<(String, Vec<Value>)> {
+    /// The condition; none when nothing is selected.
+    fn condition(&self) -> Option<Expr> {
         match self {
             Self::Ids(ids) if ids.is_empty() => None,
-            Self::Ids(ids) => {
-                let values = ids.iter().map(|&id| Value::from(id)).collect();
-                Some((format!("id IN ({})", db::placeholders(ids.len())), values))
-            }
-            Self::Until(time) => Some(("created_at <= ?".to_owned(), vec![(*time).into()])),
+            Self::Ids(ids) => Some(Column::Id.is_in(ids.iter().copied())),
+            Self::Until(time) => Some(Column::CreatedAt.lte(*time)),
         }
     }
 }
 
-#[derive(FromQueryResult)]
-struct Touched {
-    id: NotificationId,
-}
-
-/// Marks notifications read. Tells how many became read.
-pub async fn mark_read(core: &Core, viewer: &Viewer, which: &Selection) -> Result<usize, Error> {
-    which.check()?;
-    let Some((condition, more)) = &which.sql() else {
+/// Marks notifications read. Returns how many became read.
+pub async fn mark_read(
+    core: &Core,
+    viewer: &Viewer,
+    selection: &Selection,
+) -> Result<usize, Error> {
+    selection.check()?;
+    let Some(condition) = &selection.condition() else {
         return Ok(0);
     };
-    let text = &format!(
-        "UPDATE notification SET read_at = ?
-         WHERE user_id = ? AND read_at IS NULL AND {condition} RETURNING id"
-    );
     let now = core.clock.now();
-    let changed = core.db.write(|tx| async move {
-        let mut values = vec![now.into(), viewer.user.into()];
-        values.extend(more.iter().cloned());
-        touch_in(&tx, core, viewer, text, values).await
-    });
-    Ok(changed.await?.len())
+    core.db
+        .write(|tx| async move {
+            let changed = notification::Entity::update_many()
+                .col_expr(Column::ReadAt, Expr::val(now))
+                .filter(Column::UserId.eq(viewer.user))
+                .filter(Column::ReadAt.is_null())
+                .filter(condition.clone())
+                .exec_with_returning(&*tx)
+                .await?;
+            Ok(announce_in(&tx, core, viewer, &changed).await?.len())
+        })
+        .await
 }
 
-/// Removes notifications from the viewer's list. Tells which are gone.
+/// Removes notifications from the viewer's list. Returns the ids of the removed ones.
 pub async fn dismiss(
     core: &Core,
     viewer: &Viewer,
-    which: &Selection,
+    selection: &Selection,
 ) -> Result<Vec<NotificationId>, Error> {
-    which.check()?;
-    let Some((condition, more)) = &which.sql() else {
+    selection.check()?;
+    let Some(condition) = &selection.condition() else {
         return Ok(vec![]);
     };
-    let text = &format!("DELETE FROM notification WHERE user_id = ? AND {condition} RETURNING id");
-    let gone = core.db.write(|tx| async move {
-        let mut values = vec![viewer.user.into()];
-        values.extend(more.iter().cloned());
-        touch_in(&tx, core, viewer, text, values).await
-    });
-    gone.await
+    core.db
+        .write(|tx| async move {
+            let removed = notification::Entity::delete_many()
+                .filter(Column::UserId.eq(viewer.user))
+                .filter(condition.clone())
+                .exec_with_returning(&*tx)
+                .await?;
+            announce_in(&tx, core, viewer, &removed).await
+        })
+        .await
 }
 
-async fn touch_in(
+/// Writes the event of changed notifications to the viewer's stream. Returns their ids.
+async fn announce_in(
     tx: &Tx,
     core: &Core,
     viewer: &Viewer,
-    text: &str,
-    values: Vec<Value>,
+    rows: &[notification::Model],
 ) -> Result<Vec<NotificationId>, Error> {
-    let rows: Vec<Touched> = db::fetch_all(tx, text, values).await?;
-    let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
     let stream = Stream::User(viewer.user);
     log::append(tx, stream, core.clock.now(), &changes(&ids)).await?;
     Ok(ids)
@@ -142,79 +149,76 @@ pub async fn read_in(
     );
     let mut values: Vec<Value> = vec![core.clock.now().into(), viewer.user.into()];
     values.extend(conversations.iter().map(|&id| Value::from(id)));
-    let rows: Vec<Touched> = db::fetch_all(tx, &text, values).await?;
+    #[derive(FromQueryResult)]
+    struct Changed {
+        id: NotificationId,
+    }
+    let rows: Vec<Changed> = db::fetch_all(tx, &text, values).await?;
     let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
     Ok(changes(&ids))
 }
 
-/// A message was deleted: nobody is notified of it any more.
+/// Removes the notifications of a deleted message.
 pub async fn forget_message_in(
     tx: &Tx,
     message: MessageId,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let text = "DELETE FROM notification WHERE message_id = ? RETURNING id, user_id";
-    forget_in(tx, text, vec![message.into()], at).await
+    forget_in(tx, Column::MessageId.eq(message), at).await
 }
 
-/// Everything that this person sent to a conversation was deleted: nobody is notified of it any more.
+/// Removes the notifications of all messages that a user has sent to a conversation.
 pub async fn forget_sender_in(
     tx: &Tx,
     sender: UserId,
     conversation: ConversationId,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let text = "DELETE FROM notification WHERE message_id IN
-            (SELECT id FROM message WHERE sender_id = ? AND conversation_id = ?)
-        RETURNING id, user_id";
-    forget_in(tx, text, vec![sender.into(), conversation.into()], at).await
+    let sent = message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
+        .filter(message::Column::SenderId.eq(sender))
+        .filter(message::Column::ConversationId.eq(conversation))
+        .into_query();
+    forget_in(tx, Column::MessageId.in_subquery(sent), at).await
 }
 
-/// These people left a conversation: nothing of it notifies them any more.
+/// Removes the notifications of a conversation from users who have left it.
 pub async fn forget_conversation_in(
     tx: &Tx,
     conversation: ConversationId,
-    people: &[UserId],
+    users: &[UserId],
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    if people.is_empty() {
+    if users.is_empty() {
         return Ok(());
     }
-    let text = format!(
-        "DELETE FROM notification WHERE conversation_id = ? AND user_id IN ({})
-         RETURNING id, user_id",
-        db::placeholders(people.len())
-    );
-    let mut values: Vec<Value> = vec![conversation.into()];
-    values.extend(people.iter().map(|&user| Value::from(user)));
-    forget_in(tx, &text, values, at).await
+    let condition = Column::ConversationId
+        .eq(conversation)
+        .and(Column::UserId.is_in(users.iter().copied()));
+    forget_in(tx, condition, at).await
 }
 
-/// The same of a conversation in which nobody takes part any more, once its messages are gone.
+/// Removes the notifications of a conversation without participants and without messages.
 pub async fn forget_deleted_in(tx: &Tx, conversation: ConversationId) -> Result<(), Error> {
-    let text = "DELETE FROM notification WHERE conversation_id = ? AND message_id IS NULL";
-    db::execute(tx, text, [conversation.into()]).await?;
+    notification::Entity::delete_many()
+        .filter(Column::ConversationId.eq(conversation))
+        .filter(Column::MessageId.is_null())
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
-#[derive(FromQueryResult)]
-struct Gone {
-    id: NotificationId,
-    user_id: UserId,
-}
-
-async fn forget_in(
-    tx: &Tx,
-    text: &str,
-    values: Vec<Value>,
-    at: DateTime<Utc>,
-) -> Result<(), Error> {
-    let rows: Vec<Gone> = db::fetch_all(tx, text, values).await?;
-    let mut gone: BTreeMap<UserId, Vec<NotificationId>> = BTreeMap::new();
+async fn forget_in(tx: &Tx, condition: Expr, at: DateTime<Utc>) -> Result<(), Error> {
+    let rows = notification::Entity::delete_many()
+        .filter(condition)
+        .exec_with_returning(tx)
+        .await?;
+    let mut removed: BTreeMap<UserId, Vec<NotificationId>> = BTreeMap::new();
     for row in rows {
-        gone.entry(row.user_id).or_default().push(row.id);
+        removed.entry(row.user_id).or_default().push(row.id);
     }
-    let changes = gone.into_iter().map(|(user, ids)| {
+    let changes = removed.into_iter().map(|(user, ids)| {
         let notifications = Some(ids);
         (user, Change::NotificationsChanged { notifications })
     });

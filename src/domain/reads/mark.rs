@@ -2,21 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Value};
 
 use crate::{
     core::Core,
     db::{self, Tx},
     domain::{
-        predicates::{unread, visible_to},
+        messages,
+        predicates::unread,
         reads::{
-            announce_in,
+            announce::announce_in,
             scope::{
                 ReadScope, ScopedSeq, compact_marks_in, ends_in, except_in, lock_in, raise_in,
             },
             unread::with,
         },
         sessions::Viewer,
+    },
+    entity::{
+        conversation,
+        message::{self, Column},
     },
     error::{Error, Problem},
     id::{ConversationId, MessageId, ThreadId},
@@ -48,7 +53,7 @@ struct Place {
 impl Place {
     fn mark(self) -> ScopedSeq {
         ScopedSeq {
-            lane: ReadScope::of(self.conversation_id, self.root_id),
+            scope: ReadScope::of(self.conversation_id, self.root_id),
             seq: self.seq,
         }
     }
@@ -83,7 +88,7 @@ async fn mark_conversations_in(
     if rising.is_empty() {
         return Ok(0);
     }
-    let (count, lanes) = below_in(tx, viewer, &rising).await?;
+    let (count, scopes) = below_in(tx, viewer, &rising).await?;
     let (cases, ids, mut values) = cases(&rising);
     let text = format!(
         "UPDATE participant SET read_floor_seq = CASE conversation_id {cases} END
@@ -93,14 +98,8 @@ async fn mark_conversations_in(
     values.extend(with(viewer.user, &ids));
     db::execute(tx, &text, values).await?;
     compact_marks_in(tx, viewer, &ids).await?;
-    announce_in(tx, core, viewer, &lanes).await?;
+    announce_in(tx, core, viewer, &scopes).await?;
     Ok(count)
-}
-
-#[derive(FromQueryResult)]
-struct Last {
-    id: ConversationId,
-    last_seq: i32,
 }
 
 /// The place up to which each conversation is to be read.
@@ -112,12 +111,14 @@ async fn targets_in(
     let wanted: Vec<_> = to.iter().filter_map(|up_to| up_to.message).collect();
     let places = places_in(tx, viewer, &wanted).await?;
     let ids: Vec<_> = to.iter().map(|up_to| up_to.conversation).collect();
-    let text = format!(
-        "SELECT id, last_seq FROM conversation WHERE id IN ({})",
-        db::placeholders(ids.len())
-    );
-    let lasts: Vec<Last> = db::fetch_all(tx, &text, ids.into_iter().map(Value::from)).await?;
-    let lasts: HashMap<_, _> = lasts.iter().map(|last| (last.id, last.last_seq)).collect();
+    let lasts: Vec<(ConversationId, i32)> = conversation::Entity::find()
+        .select_only()
+        .columns([conversation::Column::Id, conversation::Column::LastSeq])
+        .filter(conversation::Column::Id.is_in(ids))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let lasts: HashMap<_, _> = lasts.into_iter().collect();
     let mut targets = BTreeMap::new();
     for up_to in to {
         let seq = match up_to.message {
@@ -138,20 +139,23 @@ async fn targets_in(
 async fn places_in(
     tx: &Tx,
     viewer: &Viewer,
-    messages: &[MessageId],
+    ids: &[MessageId],
 ) -> Result<HashMap<MessageId, Place>, Error> {
-    if messages.is_empty() {
+    if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let text = format!(
-        "SELECT m.id, m.conversation_id, m.root_id, m.seq FROM message m
-         JOIN participant p ON p.conversation_id = m.conversation_id
-             AND {}
-         WHERE p.user_id = ? AND m.id IN ({})",
-        visible_to("m", "p"),
-        db::placeholders(messages.len())
-    );
-    let rows: Vec<Place> = db::fetch_all(tx, &text, with(viewer.user, messages)).await?;
+    let rows = messages::visible(viewer)
+        .select_only()
+        .columns([
+            Column::Id,
+            Column::ConversationId,
+            Column::RootId,
+            Column::Seq,
+        ])
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .into_model::<Place>()
+        .all(tx)
+        .await?;
     Ok(rows.into_iter().map(|place| (place.id, place)).collect())
 }
 
@@ -162,7 +166,7 @@ struct Removed {
     count: i64,
 }
 
-/// How many messages are unread up to these places, and in which lanes.
+/// How many messages are unread up to these places, and in which scopes.
 async fn below_in(
     tx: &Tx,
     viewer: &Viewer,
@@ -181,10 +185,10 @@ async fn below_in(
     let mut values = with(viewer.user, &ids);
     values.extend(up_to);
     let rows: Vec<Removed> = db::fetch_all(tx, &text, values).await?;
-    let lanes = rows
+    let scopes = rows
         .iter()
         .map(|row| ReadScope::of(row.conversation_id, row.root_id));
-    Ok((rows.iter().map(|row| row.count).sum(), lanes.collect()))
+    Ok((rows.iter().map(|row| row.count).sum(), scopes.collect()))
 }
 
 /// `WHEN ? THEN ?` for each conversation, the conversations, and the values bound.
@@ -231,7 +235,7 @@ async fn mark_thread_in(
     let conversation = found
         .ok_or_else(|| Error::not_found("thread"))?
         .conversation_id;
-    let lane = ReadScope::of(conversation, Some(root));
+    let scope = ReadScope::of(conversation, Some(root));
     lock_in(tx, viewer, &[conversation]).await?;
     let seq = match up_to {
         None => ends_of_thread_in(tx, root).await?,
@@ -252,22 +256,23 @@ async fn mark_thread_in(
         .await?
         .map_or(0, |found| found.count);
     if count > 0 {
-        raise_in(tx, viewer, &[ScopedSeq { lane, seq }]).await?;
+        raise_in(tx, viewer, &[ScopedSeq { scope, seq }]).await?;
         compact_marks_in(tx, viewer, &[conversation]).await?;
-        announce_in(tx, core, viewer, &[lane]).await?;
+        announce_in(tx, core, viewer, &[scope]).await?;
     }
     Ok(count)
 }
 
 /// The place of a thread's newest reply.
 async fn ends_of_thread_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
-    #[derive(FromQueryResult)]
-    struct End {
-        seq: Option<i32>,
-    }
-    let text = "SELECT MAX(seq) AS seq FROM message WHERE root_id = ?";
-    let found: Option<End> = db::fetch_one(tx, text, [root.into()]).await?;
-    Ok(found.and_then(|end| end.seq).unwrap_or(0))
+    let last: Option<Option<i32>> = message::Entity::find()
+        .select_only()
+        .expr(Column::Seq.max())
+        .filter(Column::RootId.eq(root))
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(last.flatten().unwrap_or(0))
 }
 
 /// Marks single messages read. Ids the viewer cannot see are passed over, and so are messages that
@@ -298,20 +303,20 @@ async fn mark_messages_in(
         return Ok(0);
     }
     except_in(tx, viewer, &marks).await?;
-    let lanes: BTreeSet<ReadScope> = marks.iter().map(|mark| mark.lane).collect();
-    let lanes: Vec<ReadScope> = lanes.into_iter().collect();
-    let ends = ends_in(tx, viewer, &lanes).await?;
-    // Only lanes whose exceptions now touch what is read without a gap.
-    let folded = lanes.iter().filter_map(|&lane| {
-        let seq = *ends.get(&lane.id())?;
+    let scopes: BTreeSet<ReadScope> = marks.iter().map(|mark| mark.scope).collect();
+    let scopes: Vec<ReadScope> = scopes.into_iter().collect();
+    let ends = ends_in(tx, viewer, &scopes).await?;
+    // Only scopes whose exceptions now touch what is read without a gap.
+    let folded = scopes.iter().filter_map(|&scope| {
+        let seq = *ends.get(&scope.id())?;
         let touches = marks
             .iter()
-            .any(|mark| mark.lane == lane && mark.seq <= seq);
-        touches.then_some(ScopedSeq { lane, seq })
+            .any(|mark| mark.scope == scope && mark.seq <= seq);
+        touches.then_some(ScopedSeq { scope, seq })
     });
     raise_in(tx, viewer, &folded.collect::<Vec<_>>()).await?;
     compact_marks_in(tx, viewer, &conversations).await?;
-    announce_in(tx, core, viewer, &lanes).await?;
+    announce_in(tx, core, viewer, &scopes).await?;
     i64::try_from(marks.len()).map_err(Error::internal)
 }
 

@@ -3,7 +3,11 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect, Set, Value,
+    sea_query::{Expr, LockType, OnConflict},
+};
 use uuid::Uuid;
 
 use crate::{
@@ -15,6 +19,10 @@ use crate::{
             unread::with,
         },
         sessions::Viewer,
+    },
+    entity::{
+        participant::{self, Column},
+        read_exception, read_mark,
     },
     error::Error,
     id::{ConversationId, MessageId, ThreadId},
@@ -41,12 +49,6 @@ impl ReadScope {
     }
 }
 
-#[derive(FromQueryResult)]
-struct Floor {
-    conversation_id: ConversationId,
-    read_floor_seq: i32,
-}
-
 /// Locks the viewer's read state in these conversations until the commit and tells the floors: up to
 /// there everything is read. Conversations they take no part in are left out.
 pub(super) async fn lock_in(
@@ -59,26 +61,24 @@ pub(super) async fn lock_in(
     }
     // In one order everywhere, so that two transactions never wait for each other. SQLite has one
     // writer and nothing to lock.
-    let lock = match tx.get_database_backend() {
-        DbBackend::Postgres => "ORDER BY conversation_id FOR NO KEY UPDATE",
-        _ => "",
-    };
-    let text = format!(
-        "SELECT conversation_id, read_floor_seq FROM participant
-         WHERE user_id = ? AND conversation_id IN ({}) {lock}",
-        db::placeholders(conversations.len())
-    );
-    let rows: Vec<Floor> = db::fetch_all(tx, &text, with(viewer.user, conversations)).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.conversation_id, row.read_floor_seq))
-        .collect())
+    let mut select = participant::Entity::find()
+        .select_only()
+        .columns([Column::ConversationId, Column::ReadFloorSeq])
+        .filter(Column::UserId.eq(viewer.user))
+        .filter(Column::ConversationId.is_in(conversations.iter().copied()));
+    if tx.get_database_backend() == DbBackend::Postgres {
+        select = select
+            .order_by_asc(Column::ConversationId)
+            .lock(LockType::NoKeyUpdate);
+    }
+    let rows: Vec<(ConversationId, i32)> = select.into_tuple().all(tx).await?;
+    Ok(rows.into_iter().collect())
 }
 
-/// Everything up to a lane's mark is read there.
+/// Everything up to a scope's mark is read there.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScopedSeq {
-    pub(super) lane: ReadScope,
+    pub(super) scope: ReadScope,
     pub(super) seq: i32,
 }
 
@@ -87,48 +87,48 @@ pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[ScopedSeq]) -> R
     if marks.is_empty() {
         return Ok(());
     }
-    let text = format!(
-        "INSERT INTO read_mark (user_id, lane_id, conversation_id, seq) VALUES {}
-         ON CONFLICT (user_id, lane_id) DO UPDATE SET seq = excluded.seq
-         WHERE read_mark.seq < excluded.seq",
-        vec!["(?, ?, ?, ?)"; marks.len()].join(", ")
-    );
-    let values = marks.iter().flat_map(|mark| row(viewer, *mark));
-    db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
-    let lanes: Vec<Uuid> = marks.iter().map(|mark| mark.lane.id()).collect();
+    let rows = marks.iter().map(|mark| read_mark::ActiveModel {
+        user_id: Set(viewer.user),
+        lane_id: Set(mark.scope.id()),
+        conversation_id: Set(mark.scope.conversation),
+        seq: Set(mark.seq),
+    });
+    let seq = read_mark::Column::Seq;
+    let rises = Expr::col((read_mark::Entity, seq)).lt(Expr::col(("excluded", seq)));
+    let mut raise = OnConflict::columns([read_mark::Column::UserId, read_mark::Column::LaneId]);
+    raise.update_column(seq).action_and_where(rises);
+    read_mark::Entity::insert_many(rows)
+        .on_conflict(raise)
+        .exec_without_returning(tx)
+        .await?;
+    let scopes: Vec<Uuid> = marks.iter().map(|mark| mark.scope.id()).collect();
     let text = format!(
         "DELETE FROM read_exception WHERE user_id = ? AND lane_id IN ({})
          AND seq <= (SELECT k.seq FROM read_mark k WHERE k.user_id = read_exception.user_id
              AND k.lane_id = read_exception.lane_id)",
-        db::placeholders(lanes.len())
+        db::placeholders(scopes.len())
     );
-    db::execute(tx, &text, with(viewer.user, &lanes)).await?;
+    db::execute(tx, &text, with(viewer.user, &scopes)).await?;
     Ok(())
 }
 
-/// Excepts single messages, named by their lane and place, from what is unread.
+/// Excepts single messages, named by their scope and place, from what is unread.
 pub(super) async fn except_in(
     tx: &Tx,
     viewer: &Viewer,
     messages: &[ScopedSeq],
 ) -> Result<(), Error> {
-    let text = format!(
-        "INSERT INTO read_exception (user_id, lane_id, conversation_id, seq) VALUES {}
-         ON CONFLICT (user_id, lane_id, seq) DO NOTHING",
-        vec!["(?, ?, ?, ?)"; messages.len()].join(", ")
-    );
-    let values = messages.iter().flat_map(|message| row(viewer, *message));
-    db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
+    let rows = messages.iter().map(|message| read_exception::ActiveModel {
+        user_id: Set(viewer.user),
+        lane_id: Set(message.scope.id()),
+        conversation_id: Set(message.scope.conversation),
+        seq: Set(message.seq),
+    });
+    read_exception::Entity::insert_many(rows)
+        .on_conflict_do_nothing()
+        .exec_without_returning(tx)
+        .await?;
     Ok(())
-}
-
-fn row(viewer: &Viewer, mark: ScopedSeq) -> [Value; 4] {
-    [
-        viewer.user.into(),
-        mark.lane.id().into(),
-        mark.lane.conversation.into(),
-        mark.seq.into(),
-    ]
 }
 
 #[derive(FromQueryResult)]
@@ -137,13 +137,13 @@ struct End {
     seq: Option<i32>,
 }
 
-/// How far each lane is read without a gap: to before its first unread message, or to its end.
+/// How far each scope is read without a gap: to before its first unread message, or to its end.
 pub(super) async fn ends_in(
     tx: &Tx,
     viewer: &Viewer,
-    lanes: &[ReadScope],
+    scopes: &[ReadScope],
 ) -> Result<HashMap<Uuid, i32>, Error> {
-    let ids: Vec<Uuid> = lanes.iter().map(|lane| lane.id()).collect();
+    let ids: Vec<Uuid> = scopes.iter().map(|scope| scope.id()).collect();
     let marks = db::placeholders(ids.len());
     // The ends come first: a message that arrives between the two statements is then unread and
     // beyond the end.
@@ -180,7 +180,7 @@ pub(super) async fn ends_in(
     Ok(ends)
 }
 
-/// Raises each floor to before the first message that is unread in any lane, and forgets the marks
+/// Raises each floor to before the first message that is unread in any scope, and forgets the marks
 /// and exceptions that it covers. Changes nothing about what is read: it keeps counting short.
 pub(super) async fn compact_marks_in(
     tx: &Tx,

@@ -5,15 +5,14 @@ pub mod lists;
 pub mod replies;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Value,
-    sea_query::{Expr, ExprTrait, Query},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Set,
+    sea_query::{Expr, ExprTrait, OnConflict, Query},
 };
 
 use crate::{
     core::Core,
-    db,
     domain::{access, predicates, sessions::Viewer},
-    entity::{message, thread},
+    entity::{message, thread, thread_follow},
     error::Error,
     id::ThreadId,
     live::log::{self, Change, Stream},
@@ -61,18 +60,26 @@ pub async fn follow(
             // Locked, so that nobody follows what they are leaving.
             access::conversation(&tx, viewer, thread.conversation_id).await?;
             // In one statement: a reply may make them follow at the same moment.
-            let text = "INSERT INTO thread_follow
-                    (user_id, thread_id, conversation_id, is_following) VALUES (?, ?, ?, ?)
-                ON CONFLICT (user_id, thread_id)
-                DO UPDATE SET is_following = excluded.is_following
-                WHERE thread_follow.is_following <> excluded.is_following";
-            let values: [Value; 4] = [
-                viewer.user.into(),
-                id.into(),
-                thread.conversation_id.into(),
-                is_following.into(),
+            let follow = thread_follow::ActiveModel {
+                user_id: Set(viewer.user),
+                thread_id: Set(id),
+                conversation_id: Set(thread.conversation_id),
+                is_following: Set(is_following),
+            };
+            let is_following = thread_follow::Column::IsFollowing;
+            let differs = Expr::col((thread_follow::Entity, is_following))
+                .ne(Expr::col(("excluded", is_following)));
+            let keys = [
+                thread_follow::Column::UserId,
+                thread_follow::Column::ThreadId,
             ];
-            if db::execute(&*tx, text, values).await? == 0 {
+            let mut update = OnConflict::columns(keys);
+            update.update_column(is_following).action_and_where(differs);
+            let changed = thread_follow::Entity::insert(follow)
+                .on_conflict(update)
+                .exec_without_returning(&*tx)
+                .await?;
+            if changed == 0 {
                 return Ok(thread);
             }
             let change = Change::ThreadChanged { thread: id };
