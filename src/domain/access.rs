@@ -1,5 +1,5 @@
-//! Mints the proofs of permission. What needs permission takes a proof, and nothing else can build
-//! one, so forgetting to check does not compile. Hidden and absent answer alike.
+//! Proofs of permission. A function that needs permission takes a proof as an argument, and only this module constructs
+//! proofs, so code without the check does not compile. Hidden and missing objects return the same error.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,8 +19,8 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// The viewer takes part in this conversation. Holding it inside a transaction means that the
-/// conversation's row is locked until the commit.
+/// Proves that the viewer participates in a conversation. Inside a transaction it also means that the conversation's
+/// row is locked until the commit.
 #[derive(Clone, Debug)]
 pub struct InConversation {
     conversation: conversation::Model,
@@ -40,13 +40,13 @@ impl InConversation {
         &self.participant
     }
 
-    /// What the viewer may do here.
+    /// The viewer's role.
     #[must_use]
     pub fn role(&self) -> ParticipantRole {
         self.participant.role
     }
 
-    /// Whether the viewer may see this message, as [`crate::domain::messages::visible`] has it.
+    /// Whether the viewer sees this message.
     #[must_use]
     pub fn sees(&self, message: &message::Model) -> bool {
         predicates::sees(&self.participant, message)
@@ -73,7 +73,7 @@ impl InConversation {
     }
 }
 
-/// Proves that the viewer takes part, and locks the conversation until the commit.
+/// Proves that the viewer participates, and locks the conversation until the commit.
 pub async fn conversation(
     tx: &Tx,
     viewer: &Viewer,
@@ -87,38 +87,38 @@ pub async fn conversation(
     participation(tx, viewer, conversation).await
 }
 
-/// What became of asking for one of several conversations.
+/// The result of the check for one of several conversations.
 #[derive(Clone, Debug)]
 pub enum AccessCheck {
-    /// The person takes part.
+    /// The user participates.
     In {
         /// The proof.
         place: Box<InConversation>,
-        /// Whether more than [`LARGE_CONVERSATION`] people take part.
-        is_crowded: bool,
-        /// How many root messages the person has sent there, deleted ones counted.
+        /// Whether there are more than [`LARGE_CONVERSATION`] participants.
+        is_large: bool,
+        /// The number of root messages that the user has sent there, deleted ones included.
         sent: i32,
     },
-    /// They do not, or there is no such conversation.
+    /// The user does not participate, or the conversation does not exist.
     Hidden,
-    /// Another transaction works on the conversation, or there is none: whoever [waits](Lock::Waits) is told.
+    /// Another transaction holds the lock, or the conversation does not exist: only [`LockWait::Block`] tells which.
     Busy,
 }
 
-/// Whether to wait for what other transactions work on.
+/// Whether to wait for locks that other transactions hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LockWait {
-    /// For one conversation: whoever has others locked meanwhile holds them up.
+    /// Wait. For one conversation only, because a waiting transaction blocks the other conversations it has locked.
     Block,
-    /// For several.
+    /// Skip locked rows. For several conversations.
     SkipLocked,
 }
 
-/// Most people who are not yet a crowd.
+/// Above this number of participants a conversation is large: background work writes its notifications.
 pub const LARGE_CONVERSATION: u64 = 200;
 
-/// Proves for each of these people that they take part in a conversation, and locks those conversations until the
-/// commit.
+/// Checks for each pair that the user participates in the conversation, and locks those conversations until the commit.
+/// Returns one result per pair, in order.
 pub async fn conversations(
     tx: &Tx,
     asked: &[(ConversationId, UserId)],
@@ -128,17 +128,18 @@ pub async fn conversations(
     struct Found {
         #[sea_orm(nested)]
         participant: participant::Model,
-        is_crowded: bool,
+        is_large: bool,
         sent: Option<i32>,
     }
     let (locked, absent) = lock_in(tx, asked, lock).await?;
     let pairs: BTreeSet<_> = asked.iter().copied().collect();
     let pairs = pairs.into_iter().map(|(id, user)| [id.into(), user.into()]);
     let table = ValuesCte::new("v (conversation_id, user_id)", pairs);
-    // Not in the same statement: PostgreSQL shows this one what was committed while the lock was waited for.
+    // SQL for its values CTE. Separate from the locking statement, because on PostgreSQL only a later statement sees
+    // what was committed during the wait for the lock.
     let text = format!(
         "WITH {} SELECT p.*, EXISTS (SELECT 1 FROM participant o
-             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {LARGE_CONVERSATION}) AS is_crowded,
+             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {LARGE_CONVERSATION}) AS is_large,
              (SELECT m.sender_root_count FROM message m WHERE m.sender_id = p.user_id
                  AND m.conversation_id = p.conversation_id ORDER BY m.seq DESC LIMIT 1) AS sent
          FROM v CROSS JOIN participant p
@@ -154,7 +155,7 @@ pub async fn conversations(
                 conversation: conversation.clone(),
                 participant: found.participant.clone(),
             }),
-            is_crowded: found.is_crowded,
+            is_large: found.is_large,
             sent: found.sent.unwrap_or_default(),
         },
         (Some(_), None) => AccessCheck::Hidden,
@@ -163,14 +164,14 @@ pub async fn conversations(
     Ok(asked.iter().map(entry).collect())
 }
 
-/// Locks these conversations; what is to be said of those that it did not find.
+/// Locks these conversations. Returns their rows, and the result for those that were not found.
 async fn lock_in(
     tx: &Tx,
     asked: &[(ConversationId, UserId)],
     lock: LockWait,
 ) -> Result<(HashMap<ConversationId, conversation::Model>, AccessCheck), Error> {
     let ids: BTreeSet<_> = asked.iter().map(|&(id, _)| id).collect();
-    // What only refers to a conversation may go on meanwhile. SQLite has one writer and nothing to lock.
+    // The weaker lock does not block inserts that only refer to a conversation. SQLite has one writer and no row locks.
     let (lock, absent) = match (tx.get_database_backend(), lock) {
         (DbBackend::Postgres, LockWait::SkipLocked) => {
             ("FOR NO KEY UPDATE OF c SKIP LOCKED", AccessCheck::Busy)
@@ -178,6 +179,7 @@ async fn lock_in(
         (DbBackend::Postgres, LockWait::Block) => ("FOR NO KEY UPDATE OF c", AccessCheck::Hidden),
         _ => ("", AccessCheck::Hidden),
     };
+    // SQL for its values CTE and `SKIP LOCKED`.
     let table = ValuesCte::new("v (id)", ids.into_iter().map(|id| [id.into()]));
     let text = format!(
         "WITH {} SELECT c.* FROM v CROSS JOIN conversation c WHERE c.id = v.id {lock}",
@@ -187,7 +189,7 @@ async fn lock_in(
     Ok((rows.into_iter().map(|row| (row.id, row)).collect(), absent))
 }
 
-/// Proves that the viewer takes part, without locking: for reads.
+/// Proves that the viewer participates, without a lock: for reads.
 pub async fn conversation_read<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,

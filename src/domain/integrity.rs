@@ -1,5 +1,5 @@
-//! Counts and places, proved against the tree itself. Nothing here is part of serving anybody: it is what
-//! `heddle doctor --recount` asks.
+//! Verifies and repairs the stored counts and positions of messages, for `heddle doctor --recount`. No request uses it.
+//! All of it is SQL: recursive queries and window functions over whole tables.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 
@@ -8,22 +8,22 @@ use crate::{
     error::Error,
 };
 
-/// How many rows are not what the tree says.
+/// The number of rows that disagree with the message tree.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Wrong {
-    /// Messages whose numbers of replies or of everything below them are wrong.
+    /// Messages whose reply count or descendant count is wrong.
     pub counts: i64,
-    /// Messages and conversations whose numbers of root messages are wrong.
+    /// Messages and conversations whose count of root messages is wrong.
     pub roots: i64,
-    /// Messages whose level, root or path is wrong.
+    /// Messages whose depth, root or path is wrong.
     pub places: i64,
-    /// Threads whose number of replies is wrong, and threads that are missing.
+    /// Threads whose reply count is wrong, and threads without a row.
     pub threads: i64,
     /// Conversations whose messages are not numbered 1, 2, 3 … up to the last.
     pub conversations: i64,
 }
 
-/// Everything below each message, and what answers it directly; deleted messages do not count.
+/// The descendants and the direct replies of each message; deleted messages do not count.
 const TREE: &str = "WITH RECURSIVE up (ancestor) AS (
          SELECT parent_id FROM message WHERE parent_id IS NOT NULL AND deleted_at IS NULL
          UNION ALL
@@ -39,7 +39,7 @@ const TREE: &str = "WITH RECURSIVE up (ancestor) AS (
          WHERE m.reply_count <> COALESCE(a.n, 0) OR m.descendant_count <> COALESCE(b.n, 0)
      )";
 
-/// Every message walked to from its root. Paths are compared in hexadecimal, which both databases join.
+/// Every message, reached from its root. Paths are compared in hexadecimal, which both databases can concatenate.
 const PLACES: &str = "WITH RECURSIVE walk (id, root, depth, path) AS (
          SELECT id, id, 0, {step} FROM message WHERE parent_id IS NULL
          UNION ALL
@@ -50,8 +50,8 @@ const PLACES: &str = "WITH RECURSIVE walk (id, root, depth, path) AS (
      WHERE w.id IS NULL OR m.depth <> w.depth OR {hex} <> w.path
          OR COALESCE(m.root_id, m.id) <> w.root OR (m.root_id IS NULL) <> (m.parent_id IS NULL)";
 
-/// How many root messages there are up to each message, and how many of its sender's. Deleted ones stay counted, and who
-/// sent what nobody sent any more is not looked at.
+/// The number of root messages up to each message, and the number of those by its sender. Deleted messages stay
+/// counted. Messages without a sender are skipped.
 const ROOTS: &str = "WITH counted AS (
          SELECT m.id, r.roots FROM message m JOIN (
              SELECT id, SUM(CASE WHEN root_id IS NULL AND kind = 'USER' THEN 1 ELSE 0 END)
@@ -121,8 +121,8 @@ pub async fn prove(db: &Db) -> Result<Wrong, Error> {
     })
 }
 
-/// Sets wrong counts right, and makes the threads that are missing. Places are not repaired: a message
-/// in the wrong place is damage that somebody should look at.
+/// Corrects wrong counts, and inserts missing threads. Positions are not repaired: a message in the wrong position is
+/// damage that an operator should investigate.
 pub async fn repair(db: &Db) -> Result<(), Error> {
     let counts = &format!(
         "{TREE} UPDATE message SET reply_count = truth.replies, descendant_count = truth.descendants

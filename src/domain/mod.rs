@@ -1,5 +1,5 @@
-//! The rules. One plural file per noun: reads give selects that are already narrowed to what the
-//! viewer may see, writes check, transact, commit and announce. No GraphQL, no HTTP.
+//! The rules, one plural module per noun. Reads return selects that are limited to what the viewer may see; writes
+//! check, run a transaction, commit and append events. No GraphQL and no HTTP.
 
 pub mod access;
 pub mod accounts;

@@ -1,4 +1,4 @@
-//! Which part of a list is wanted, and how rows of many lists are read by one statement.
+//! Page requests, and statements that read pages of several lists together. Cursors of the API are in `graphql`.
 
 use std::fmt::Write as _;
 
@@ -13,37 +13,37 @@ use crate::{
     error::Error,
 };
 
-/// Lists that one statement reads at most; `SQLite` allows 500 in one.
+/// Lists that one statement reads at most; SQLite allows 500 terms in a compound SELECT.
 const LISTS_PER_STATEMENT: usize = 100;
 
-/// Which end of a list a page is counted from.
+/// The end of a list from which a page is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Direction {
-    /// From the first item on.
+    /// From the first item forwards.
     First,
-    /// Up to the last item.
+    /// From the last item backwards.
     Last,
 }
 
-/// A part of a list that is ordered by a key.
+/// A request for one page of a list that is ordered by a key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PageRequest<K> {
     /// Only items after this key.
     pub after: Option<K>,
     /// Only items before this key.
     pub before: Option<K>,
-    /// Where to count from.
+    /// The end to count from.
     pub end: Direction,
-    /// How many.
+    /// The number of items.
     pub size: usize,
 }
 
-/// Items of a span, in list order, and whether more lie beyond the end that was not counted from.
+/// The items of one page, in list order.
 #[derive(Clone, Debug)]
 pub struct Slice<T> {
     /// The items.
     pub items: Vec<T>,
-    /// Whether the list goes on beyond the span's far side.
+    /// Whether more items follow in the direction of the request.
     pub has_more: bool,
 }
 
@@ -57,7 +57,7 @@ impl<T> Default for Slice<T> {
 }
 
 impl<K> PageRequest<K> {
-    /// So many from an end of the list.
+    /// Requests `size` items from one end of the list.
     #[must_use]
     pub fn end(end: Direction, size: usize) -> Self {
         Self {
@@ -68,13 +68,13 @@ impl<K> PageRequest<K> {
         }
     }
 
-    /// Rows to ask for: one more than the page, which tells whether more follow.
+    /// The number of rows to select: one more than the page, to learn whether more follow.
     #[must_use]
     pub fn limit(&self) -> i64 {
         i64::try_from(self.size).unwrap_or(i64::MAX - 1) + 1
     }
 
-    /// The rows that a statement gave, in the direction it was counted in, as the part they are.
+    /// Converts the rows of a statement, which are in the direction of the request, to a page in list order.
     #[must_use]
     pub fn part<T>(&self, mut rows: Vec<T>) -> Slice<T> {
         let has_more = rows.len() > self.size;
@@ -90,19 +90,21 @@ impl<K> PageRequest<K> {
 }
 
 impl<K: Clone + Into<Value>> PageRequest<K> {
-    /// The conditions, order and limit of this span of a list that is one of many in a table, with their values:
-    /// `list` is the column that tells lists apart and which one is meant, `key` the column that sorts it. They follow
-    /// other conditions. `descending` is the list's own order.
+    /// The conditions, order and limit that select this page from a table of many lists, with their values. The text
+    /// follows other conditions. `list` is the column that identifies the list, with its value; `key` is the column
+    /// that orders it; `descending` is the order of the list.
     ///
-    /// The list is not said to equal what is meant but to lie between it and itself, and is sorted by. PostgreSQL
-    /// plans without values: where lists are short on average it would collect one, sort it and take the page from that,
-    /// which is ruin for the one list that has a million. What lies between two values it takes for many.
+    /// The list column is compared as a range (`>=` and `<=` the value) and is part of the order. PostgreSQL plans
+    /// without values: given an equality, where lists are short on average, it collects the list, sorts it and takes
+    /// the page from the result, which is very slow for the one list that has a million rows. It expects many rows of
+    /// a range.
     #[must_use]
     pub fn sql(&self, list: (&str, Value), key: &str, descending: bool) -> (String, Vec<Value>) {
         self.sql_from(list, key, descending, None)
     }
 
-    /// The same of what other conditions leave, where no index has it in order.
+    /// The conditions, order and limit that select this page from the rows of other conditions, where no index returns
+    /// the rows in order.
     #[must_use]
     pub fn sorted(&self, key: &str, descending: bool) -> (String, Vec<Value>) {
         let (later, earlier) = if descending { ("<", ">") } else { (">", "<") };
@@ -125,8 +127,8 @@ impl<K: Clone + Into<Value>> PageRequest<K> {
         if backwards { "DESC" } else { "ASC" }
     }
 
-    /// [`PageRequest::sql`] of a list that begins for the viewer where the SQL in `start`, with its values, says. Other
-    /// conditions leave out what lies before; that it is not even looked at is what this is for.
+    /// [`PageRequest::sql`] for a list whose first visible key is the SQL expression `start`, with its values. Other
+    /// conditions already exclude the earlier rows; this bound keeps the database from reading them.
     #[must_use]
     pub fn sql_from(
         &self,
@@ -152,7 +154,8 @@ impl<K: Clone + Into<Value>> PageRequest<K> {
                 }
                 (None, Some((start, more))) => {
                     values.extend(more);
-                    // A sum has no affinity; beside a column of another table SQLite would search for the list alone.
+                    // A sum has no affinity. Compared with a column of another table, SQLite would use only the list
+                    // column of the index.
                     write!(text, " AND ({list}, {key}) {sign}= (?, {start} + 0)")
                 }
                 (None, None) => write!(text, " AND {list} {sign}= ?"),
@@ -168,8 +171,8 @@ impl<K: Clone + Into<Value>> PageRequest<K> {
     }
 }
 
-/// Reads these columns of a row, `id` first, and a list, by one statement; none when there is no such row. The list's
-/// rows have `width` columns of their own, behind those.
+/// Reads some columns of a row, `id` first, and a list with one statement. Returns `None` when the row does not exist.
+/// In the result, the `width` columns of the list follow those of the row.
 pub async fn fetch_with_parent<E, C, H, T>(
     db: &C,
     (head, columns): (Select<E>, &[&'static str]),
@@ -220,7 +223,7 @@ where
     Ok(head.map(|head| (head, items)))
 }
 
-/// Reads several lists by one statement: each `SELECT` with its own order and limit.
+/// Reads several lists with one statement: SQL, because each `SELECT` of the union has its own order and limit.
 pub async fn union_all<T, C>(db: &C, selects: Vec<(String, Vec<Value>)>) -> Result<Vec<T>, Error>
 where
     T: FromQueryResult,
@@ -234,7 +237,7 @@ where
     Ok(rows)
 }
 
-/// The same of rows that only the caller can read.
+/// [`union_all`] for rows that the caller decodes.
 pub async fn union_all_with<T, C: PageSource>(
     db: &C,
     selects: Vec<(String, Vec<Value>)>,

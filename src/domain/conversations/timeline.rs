@@ -1,4 +1,5 @@
-//! The timeline of a conversation: its root messages, or all its messages, by their place in it.
+//! The timeline of a conversation: its root messages, or all its messages, by sequence number. All of it is SQL,
+//! because a page has its own order and limit within a union of lists.
 
 use std::collections::HashMap;
 
@@ -25,14 +26,14 @@ use crate::{
     id::{ConversationId, MessageId},
 };
 
-/// Columns without which there is no timeline.
+/// The columns that every timeline needs.
 const LISTED: &[message::Column] = &[
     message::Column::ConversationId,
     message::Column::Id,
     message::Column::Seq,
 ];
 
-/// Where to open a timeline.
+/// The position at which to open a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Anchor {
     /// At this message; for a reply, at its thread's root.
@@ -45,7 +46,7 @@ pub enum Anchor {
     Time(DateTime<Utc>),
 }
 
-/// The same part of several timelines.
+/// One page of each of several timelines.
 pub async fn pages<C: PageSource>(
     db: &C,
     viewer: &Viewer,
@@ -71,7 +72,7 @@ pub async fn pages<C: PageSource>(
         .collect())
 }
 
-/// A conversation, of which these columns are read, `id` first, and a part of its timeline, by one statement.
+/// Reads some columns of a conversation, `id` first, and a page of its timeline with one statement.
 pub async fn with_conversation<C: PageSource>(
     db: &C,
     viewer: &Viewer,
@@ -115,7 +116,7 @@ struct Place {
     seq: Option<i32>,
 }
 
-/// The place that an anchor names in a conversation; `None` when the timeline has nothing there.
+/// Resolves an anchor to a sequence number; `None` when the timeline has no message there.
 pub async fn place<C: PageSource>(
     db: &C,
     viewer: &Viewer,
@@ -149,9 +150,10 @@ pub async fn place<C: PageSource>(
     }
 }
 
-/// The place from which on messages were sent at or after a time. Places are gapless and times rise with them (but
-/// where the clock was set back or an archive brought older mail), so halving finds it in one statement that looks at
-/// some twenty rows of a million, without an index that every sending would have to write to.
+/// The first sequence number whose message was sent at or after a time. Sequence numbers are gapless, and times rise
+/// with them (except where the clock was set back or an archive was imported), so a binary search in a recursive CTE
+/// finds it with one statement that reads about twenty rows of a million, without another index to maintain on each
+/// send.
 async fn since<C: ConnectionTrait>(
     db: &C,
     conversation: ConversationId,
@@ -182,7 +184,7 @@ async fn first_unread<C: PageSource>(
     conversation: ConversationId,
     include_replies: bool,
 ) -> Result<Option<i32>, Error> {
-    // Sorted as Span::sql does it.
+    // Ordered as in PageRequest::sql.
     let text = format!(
         "SELECT (SELECT m.seq FROM message m
              WHERE (m.conversation_id, m.seq) > (p.conversation_id, p.read_floor_seq + 0)
@@ -201,7 +203,7 @@ async fn first_unread<C: PageSource>(
     first(db, viewer, conversation, &newest, include_replies).await
 }
 
-/// The place of the first message of a part.
+/// The sequence number of the first message of a page.
 async fn first<C: PageSource>(
     db: &C,
     viewer: &Viewer,

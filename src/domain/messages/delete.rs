@@ -1,4 +1,4 @@
-//! Deleting: the text and its history are erased at once; a marker stays while replies hang below it.
+//! Deleting messages: the text and its revisions are erased immediately; a marker stays while it has replies.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -20,12 +20,12 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// What is left of a deleted message.
+/// The result of deleting a message.
 #[derive(Clone, Debug)]
 pub struct Deleted {
-    /// Its id.
+    /// The id of the message.
     pub id: MessageId,
-    /// The empty marker, while replies hang below it.
+    /// The empty marker, while it has replies.
     pub marker: Option<message::Model>,
 }
 
@@ -39,7 +39,7 @@ pub async fn delete(core: &Core, viewer: &Viewer, id: MessageId) -> Result<Delet
 async fn delete_in(tx: &Tx, core: &Core, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
     let conversation = messages::find(tx, viewer, id).await?.conversation_id;
     let place = access::conversation(tx, viewer, conversation).await?;
-    // Read again under the conversation's lock: another deletion may have come first.
+    // Read again under the conversation's lock: another transaction may have deleted it before.
     let message = messages::find(tx, viewer, id).await?;
     let now = core.clock.now();
     permissions::delete(&core.config, viewer, place.role(), &message, now)?;
@@ -50,8 +50,8 @@ async fn delete_in(tx: &Tx, core: &Core, viewer: &Viewer, id: MessageId) -> Resu
     })
 }
 
-/// Erases a message whose conversation the transaction holds the lock of: its text, its history, whom
-/// it mentions and who was told; and takes it out of the counts above it.
+/// Erases a message, whose conversation the caller has locked: its text, revisions, mentions and notifications, and its
+/// part in the counts of its ancestors.
 pub async fn erase_in(
     tx: &Tx,
     message: message::Model,
@@ -90,7 +90,7 @@ pub async fn erase_in(
     Ok(erased)
 }
 
-/// The markers that the last reply below them has left: each is told of once more, as it is gone for good.
+/// The events of markers that have lost their last reply: lists do not show them any more.
 async fn vanished_in(tx: &Tx, parent: &message::Model) -> Result<Vec<Change>, Error> {
     if parent.deleted_at.is_none() {
         return Ok(vec![]);

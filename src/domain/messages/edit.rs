@@ -1,4 +1,4 @@
-//! Editing: the new text replaces the old one, which joins the history.
+//! Editing messages: the new text replaces the old one, which becomes a revision.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -20,17 +20,17 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// Longest reason.
+/// Maximum length of a reason, in characters.
 const REASON_LENGTH: usize = 200;
 
-/// A new text.
+/// A new text for a message.
 #[derive(Clone, Debug)]
 pub struct Edit {
     /// The message.
     pub message: MessageId,
     /// Markdown text.
     pub body: String,
-    /// Why it changes, shown in the history.
+    /// The reason for the change, shown with the revision.
     pub reason: Option<String>,
     /// When given, `editedAt` of the version being replaced; otherwise the edit overwrites.
     pub expected_edited_at: Option<Option<DateTime<Utc>>>,
@@ -61,7 +61,7 @@ async fn edit_in(
         .await?
         .conversation_id;
     let place = access::conversation(tx, viewer, conversation).await?;
-    // Read again under the conversation's lock: a deletion may have come first.
+    // Read again under the conversation's lock: another transaction may have deleted it before.
     let message = messages::find(tx, viewer, edit.message).await?;
     let now = core.clock.now();
     permissions::edit(&core.config, viewer, place.role(), &message, now)?;
@@ -74,7 +74,7 @@ async fn edit_in(
     if message.body.as_deref() == Some(edit.body.as_str()) {
         return Ok(message);
     }
-    // Each version has a time of its own, so that a client can name the one it replaces.
+    // The time of each version is unique, so that a client can identify the one it replaces.
     let at = message
         .edited_at
         .map_or(now, |last| now.max(last + TimeDelta::milliseconds(1)));
@@ -93,7 +93,7 @@ async fn edit_in(
     Ok(message)
 }
 
-/// The text so far joins the history.
+/// Stores the current text as a revision.
 async fn revise_in(
     tx: &Tx,
     viewer: &Viewer,

@@ -1,4 +1,4 @@
-//! The people a message mentions, kept as rows so that they can be counted.
+//! The mentions of a message, stored as rows so that they can be counted.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Value};
 
@@ -12,7 +12,7 @@ use crate::{
 /// Pairs in one INSERT: two values each, and SQLite binds at most 32,766.
 const ROWS_PER_INSERT: usize = 1024;
 
-/// Writes the mentions of these messages' texts: participants other than the sender who may see them.
+/// Stores the mentions in the texts of these messages: participants other than the sender who see the message.
 pub(super) async fn write_in(
     tx: &Tx,
     messages: impl IntoIterator<Item = &message::Model>,
@@ -27,6 +27,7 @@ pub(super) async fn write_in(
         );
     }
     for some in pairs.chunks(ROWS_PER_INSERT) {
+        // SQL for its values CTE: the statement resolves the names and stores the mentions together.
         let table = ValuesCte::new("v (message_id, name)", some.iter().cloned());
         let text = format!(
             "WITH {} INSERT INTO mention (message_id, user_id, conversation_id, seq)
@@ -46,7 +47,7 @@ pub(super) async fn write_in(
     Ok(())
 }
 
-/// Forgets whom a message mentions.
+/// Deletes the mentions of a message.
 pub(super) async fn clear_in(tx: &Tx, message: &message::Model) -> Result<(), Error> {
     mention::Entity::delete_many()
         .filter(mention::Column::MessageId.eq(message.id))

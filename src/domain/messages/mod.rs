@@ -29,14 +29,14 @@ use crate::{
     id::{MessageId, UserId},
 };
 
-/// The messages this viewer may see: those of conversations they take part in, from where their
-/// history begins. Deleted ones are included; lists leave out what [`message::Model::is_shown`] denies.
+/// The messages that this viewer sees: those of their conversations, from the beginning of their history. Deleted
+/// messages are included; lists exclude those that are not [shown](message::Model::is_shown).
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<message::Entity> {
     message::Entity::find().filter(predicates::is_visible(viewer.user))
 }
 
-/// Whether there is such a message, deleted or not, and the viewer may not see it.
+/// Whether the message exists, deleted or not, and is hidden from the viewer.
 pub async fn is_hidden<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -49,7 +49,7 @@ pub async fn is_hidden<C: ConnectionTrait>(
     Ok(message::Entity::find_by_id(id).one(db).await?.is_some())
 }
 
-/// Everybody who may see this message, as [`visible`] has it.
+/// The users who see this message.
 pub async fn audience(db: &db::Reader, id: MessageId) -> Result<HashSet<UserId>, Error> {
     let text = format!(
         "SELECT p.user_id FROM message m JOIN participant p
@@ -62,7 +62,7 @@ pub async fn audience(db: &db::Reader, id: MessageId) -> Result<HashSet<UserId>,
     Ok(ids.collect::<Result<_, _>>()?)
 }
 
-/// One message that the viewer may see and that is shown.
+/// Finds one message that is visible to the viewer and shown.
 pub async fn find<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,

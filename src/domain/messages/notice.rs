@@ -1,4 +1,4 @@
-//! Notices: what happened to a conversation, told in its timeline by the server.
+//! Notices: messages by which the server records changes of a conversation in its timeline.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, Set};
@@ -13,20 +13,20 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// Most people that one notice names.
+/// Maximum number of users in one notice.
 pub const SUBJECTS_MAX: usize = 100;
 
-/// What a notice records.
+/// The change that a notice records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NoticeType {
     /// The conversation was created.
     Created,
-    /// People were added.
+    /// Participants were added.
     ParticipantsAdded,
-    /// Someone was removed.
+    /// A participant was removed.
     ParticipantRemoved,
-    /// Someone left.
+    /// A participant left.
     ParticipantLeft,
     /// A role changed.
     RoleChanged,
@@ -36,22 +36,22 @@ pub enum NoticeType {
     TopicChanged,
 }
 
-/// What happened, by ids: names are looked up when it is shown.
+/// The content of a notice, by ids: names are resolved when it is shown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notice {
-    /// What.
+    /// The kind of change.
     #[serde(rename = "type")]
     pub kind: NoticeType,
-    /// Who did it; none when the server did.
+    /// The user who made the change; none when the server did.
     pub actor: Option<UserId>,
-    /// Whom it concerned, [`SUBJECTS_MAX`] at most.
+    /// The users concerned, [`SUBJECTS_MAX`] at most.
     pub subjects: Vec<UserId>,
     /// The new title, topic or role.
     pub value: Option<String>,
 }
 
 impl Notice {
-    /// Something that this person did.
+    /// A notice of a change by this user.
     #[must_use]
     pub fn by(actor: UserId, kind: NoticeType) -> Self {
         Self {
@@ -62,28 +62,28 @@ impl Notice {
         }
     }
 
-    /// The same, with these people, of whom the first hundred are kept.
+    /// Sets the users concerned; only the first [`SUBJECTS_MAX`] are kept.
     #[must_use]
     pub fn about(mut self, people: impl IntoIterator<Item = UserId>) -> Self {
         self.subjects = people.into_iter().take(SUBJECTS_MAX).collect();
         self
     }
 
-    /// The same, with this new value.
+    /// Sets the new value.
     #[must_use]
     pub fn with(mut self, value: Option<String>) -> Self {
         self.value = value;
         self
     }
 
-    /// What a message's row tells; none when it is no notice.
+    /// Decodes the notice of a message; `None` for other messages.
     #[must_use]
     pub fn of(message: &message::Model) -> Option<Self> {
         serde_json::from_str(message.notice.as_deref()?).ok()
     }
 }
 
-/// Writes a notice at the end of the timeline, and with its own event these others of the same stream.
+/// Inserts a notice at the end of the timeline, and appends its event and `others` to the conversation's stream.
 pub async fn write_in(
     tx: &Tx,
     conversation: ConversationId,

@@ -1,11 +1,11 @@
-//! The path of a message in its tree: one step for each ancestor and itself, root first. A step is the
-//! message's place in the conversation in 4 bytes, most significant first, so byte order is pre-order,
-//! a subtree is a range, and the ancestors can be read off the path.
+//! The path of a message in its tree: one step for each ancestor and itself, root first. A step is the message's
+//! sequence number in 4 bytes, most significant first. Therefore byte order is pre-order, a subtree is a range, and the
+//! path contains the ancestors.
 
 /// Bytes of one step.
 pub const STEP: usize = 4;
 
-/// The path of a message at this place below a parent with this path (empty for a root).
+/// The path of a message with this sequence number below a parent with this path (empty for a root).
 #[must_use]
 pub fn path(parent: &[u8], seq: i32) -> Vec<u8> {
     let mut path = parent.to_vec();
@@ -13,14 +13,14 @@ pub fn path(parent: &[u8], seq: i32) -> Vec<u8> {
     path
 }
 
-/// The places of the message itself and all its ancestors, root first.
+/// The sequence numbers of all ancestors and the message itself, root first.
 #[must_use]
 pub fn places(path: &[u8]) -> Vec<i32> {
     let (steps, _) = path.as_chunks::<STEP>();
     steps.iter().map(|step| i32::from_be_bytes(*step)).collect()
 }
 
-/// The first path that is neither this one nor below it: the subtree is `path < x < end(path)`.
+/// The first path that follows the subtree of this one: its descendants are `path < x < end(path)`.
 #[must_use]
 pub fn end(path: &[u8]) -> Vec<u8> {
     let mut end = path.to_vec();

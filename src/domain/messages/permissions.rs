@@ -1,4 +1,4 @@
-//! What a viewer may do to a message, and until when.
+//! The actions that a viewer may take on a message, and their time limits.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{
     error::{Code, Error},
 };
 
-/// Passes when somebody with this role may send in a conversation.
+/// Passes when this role may send in a conversation.
 pub fn send(role: ParticipantRole) -> Result<(), Error> {
     if role >= ParticipantRole::Member {
         return Ok(());
@@ -22,7 +22,7 @@ pub fn send(role: ParticipantRole) -> Result<(), Error> {
     Err(Error::forbidden("Observers may only read."))
 }
 
-/// Passes when somebody with this role may reply to this message.
+/// Passes when this role may reply to this message.
 pub fn reply(message: &message::Model, role: ParticipantRole) -> Result<(), Error> {
     send(role)?;
     if message.deleted_at.is_some() || message.kind == MessageKind::Notice {
@@ -51,7 +51,7 @@ pub fn edit(
     within(message, config.edit_window, now)
 }
 
-/// Passes when the viewer may delete this message now: their own in time, anybody's as a moderator.
+/// Passes when the viewer may delete this message now: their own within the time limit, any as a moderator.
 pub fn delete(
     config: &Config,
     viewer: &Viewer,
@@ -75,7 +75,7 @@ pub fn delete(
     within(message, config.delete_window, now)
 }
 
-/// When a window that opened with the message closes; `None` when it never does.
+/// The end of a time limit that begins with the message; `None` when there is no limit.
 #[must_use]
 pub fn closes(message: &message::Model, window: Option<Duration>) -> Option<DateTime<Utc>> {
     window.map(|window| message.created_at + window)

@@ -1,4 +1,4 @@
-//! The reply counts that every message keeps of the tree below it.
+//! The reply and descendant counts that every message stores.
 
 use std::collections::HashMap;
 
@@ -30,6 +30,7 @@ pub(super) async fn add_in(
     if steps.is_empty() {
         return Ok(());
     }
+    // SQL for its values CTE: one UPDATE of many rows.
     let row = |((place, seq), [direct, below]): ((ConversationId, i32), [i32; 2])| -> [Value; 4] {
         [place.into(), seq.into(), direct.into(), below.into()]
     };

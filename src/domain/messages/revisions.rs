@@ -1,4 +1,4 @@
-//! What belongs to many messages at once: earlier texts, people mentioned, whether the viewer is.
+//! Batched reads of what belongs to messages: revisions and mentions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,13 +19,14 @@ use crate::{
     id::{ConversationId, MessageId, RevisionId, UserId},
 };
 
-/// The first earlier texts of several messages, newest first, below this number in each.
+/// A page of the revisions of each message, newest first, below this revision number.
 pub async fn revisions<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     messages: &[MessageId],
     span: &PageRequest<i32>,
 ) -> Result<HashMap<MessageId, Slice<message_revision::Model>>, Error> {
+    // SQL for its window function.
     let text = format!(
         "SELECT * FROM (
              SELECT r.*, ROW_NUMBER() OVER (PARTITION BY r.message_id ORDER BY r.number DESC) AS place
@@ -49,7 +50,7 @@ pub async fn revisions<C: ConnectionTrait>(
         .collect())
 }
 
-/// The earlier texts with these ids, of messages that the viewer may see.
+/// The revisions with these ids, of messages that are visible to the viewer.
 pub async fn by_id<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -66,7 +67,7 @@ pub async fn by_id<C: ConnectionTrait>(
     Ok(rows.await?)
 }
 
-/// The people that several messages mention, by when they signed up.
+/// The users that each message mentions, ordered by id.
 pub async fn mentioned<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -85,7 +86,7 @@ pub async fn mentioned<C: ConnectionTrait>(
     Ok(people)
 }
 
-/// Which of these messages mention the viewer.
+/// The messages among these that mention the viewer.
 pub async fn mentioning<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -106,12 +107,13 @@ struct Member {
     user_id: UserId,
 }
 
-/// The two people of those of these conversations that are direct and between two.
+/// The two participants of each of these conversations that is direct and has two.
 pub async fn pairs<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
 ) -> Result<HashMap<ConversationId, Vec<UserId>>, Error> {
+    // SQL for its self-join: the viewer's membership first, then the other's.
     let text = format!(
         "SELECT o.conversation_id, o.user_id
          FROM conversation c

@@ -1,4 +1,4 @@
-//! The order of a conversation: one number for each message, taken under the conversation's lock.
+//! The sequence numbers of a conversation: one per message, allocated under the conversation's lock.
 
 use std::collections::HashMap;
 
@@ -12,21 +12,21 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// Numbers taken for one message and the events about it.
+/// The numbers allocated for one message and its events.
 #[derive(Clone, Copy, Debug)]
 pub struct Allocation {
-    /// The message's place in its conversation.
+    /// The message's sequence number.
     pub seq: i32,
-    /// How many root messages there are with it, without notices.
+    /// The number of root messages up to this one, without notices.
     pub root_count: i32,
-    /// How many of them are its sender's; none when it is a notice.
+    /// The number of those by its sender; none for a notice.
     pub sender_root_count: Option<i32>,
-    /// The event number before the first one taken, for [`crate::live::log::numbered`].
+    /// The event number before the first allocated one, for [`crate::live::log::numbered`].
     pub event_before: i64,
 }
 
-/// Takes the next place in a conversation for a notice, and numbers for this many events on its stream. The row
-/// stays locked until the commit, so places are gapless and in commit order.
+/// Allocates the next sequence number of a conversation for a notice, and numbers for this many events of its stream.
+/// The row stays locked until the commit, so sequence numbers are gapless and in commit order.
 pub async fn next_for_notice_in(
     tx: &Tx,
     conversation: ConversationId,
@@ -54,20 +54,20 @@ pub async fn next_for_notice_in(
     })
 }
 
-/// How far a conversation has come: places are taken in it one after the other, and all of them written at once.
+/// Allocates sequence numbers of one conversation in memory; [`advance_in`] stores the last ones.
 #[derive(Clone, Debug)]
 pub struct SequenceAllocator {
     conversation: ConversationId,
     last: i32,
     last_root: i32,
     roots: i32,
-    /// How many of them are whose, of those who took places.
+    /// Root messages per sender.
     senders: HashMap<UserId, i32>,
     last_event: i64,
 }
 
 impl SequenceAllocator {
-    /// Where the conversation stands, whose row this transaction has locked.
+    /// Starts from the row of a conversation, which the transaction has locked.
     #[must_use]
     pub fn of(conversation: &conversation::Model) -> Self {
         Self {
@@ -80,8 +80,8 @@ impl SequenceAllocator {
         }
     }
 
-    /// The next place, for this person, who had sent so many root messages before all of this, and numbers for this
-    /// many events.
+    /// Allocates the next sequence number, and numbers for this many events. `sent` is the number of root messages that
+    /// the sender had before this batch.
     pub fn next(
         &mut self,
         (sender, sent): (UserId, i32),
@@ -107,24 +107,25 @@ impl SequenceAllocator {
     }
 }
 
-/// Writes down how far these conversations have come.
+/// Stores the last allocated numbers of these conversations.
 pub async fn advance_in(
     tx: &Tx,
-    lines: impl IntoIterator<Item = SequenceAllocator>,
+    allocators: impl IntoIterator<Item = SequenceAllocator>,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let row = |line: SequenceAllocator| -> [Value; 5] {
+    // SQL for its values CTE: one UPDATE of many rows.
+    let row = |allocator: SequenceAllocator| -> [Value; 5] {
         [
-            line.conversation.into(),
-            line.last.into(),
-            line.last_root.into(),
-            line.roots.into(),
-            line.last_event.into(),
+            allocator.conversation.into(),
+            allocator.last.into(),
+            allocator.last_root.into(),
+            allocator.roots.into(),
+            allocator.last_event.into(),
         ]
     };
     let table = ValuesCte::new(
         "v (id, last, root, roots, event)",
-        lines.into_iter().map(row),
+        allocators.into_iter().map(row),
     );
     let text = format!(
         "WITH {} UPDATE conversation SET last_seq = v.last, last_root_seq = v.root, root_count = v.roots,

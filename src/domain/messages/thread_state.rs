@@ -1,4 +1,4 @@
-//! The rows that a reply changes besides its own: the thread, which begins or grows, and who follows it.
+//! The rows that a reply changes besides its own: its thread, and the followers of the thread.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,11 +11,11 @@ use crate::{
     id::{MessageId, ThreadId, UserId},
 };
 
-/// Who began to follow which threads, and with which reply.
+/// The users who start to follow a thread, with the sequence number of the reply that made them follow.
 pub(super) type NewFollowers = HashMap<(ThreadId, UserId), i32>;
 
-/// Replies to these parents were written, in this order: threads begin or grow. Whoever writes in a thread follows it,
-/// and so does the author of its root, unless they had stopped following.
+/// Updates the threads of new replies, given in order with their parents. The author of a reply follows the thread, and
+/// so does the author of its root, unless they have stopped following it.
 pub(super) async fn replied_in(
     tx: &Tx,
     replies: &[(&message::Model, &message::Model)],
@@ -35,7 +35,7 @@ pub(super) async fn replied_in(
     follow_in(tx, &followers).await
 }
 
-/// Counts new replies.
+/// Inserts new threads and raises the counts of existing ones.
 async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Result<(), Error> {
     let mut grown = BTreeMap::new();
     for (reply, _) in replies {
@@ -51,6 +51,7 @@ async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Res
             last.created_at.into(),
         ]
     };
+    // SQL for its values CTE: one upsert of many rows that adds to stored counts.
     let table = ValuesCte::new("v (id, place, count, last, at)", grown.into_iter().map(row));
     let text = format!(
         "WITH {} INSERT INTO thread (id, conversation_id, reply_count, last_reply_seq, last_activity_at)
@@ -63,7 +64,7 @@ async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Res
     Ok(())
 }
 
-/// Lets people follow threads who have not decided about them; tells who does so from now on.
+/// Makes users follow threads, except those who have already followed or stopped. Returns the new followers.
 async fn follow_in(
     tx: &Tx,
     followers: &BTreeMap<(ThreadId, UserId), &message::Model>,
@@ -77,7 +78,7 @@ async fn follow_in(
         [thread.into(), user.into(), reply.conversation_id.into()]
     };
     let table = ValuesCte::new("v (thread_id, user_id, place)", followers.iter().map(row));
-    // The author of the root may have left the conversation.
+    // SQL for its values CTE. The join with participant skips the author of the root if they have left.
     let text = format!(
         "WITH {} INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
          SELECT p.user_id, v.thread_id, p.conversation_id, ? FROM v CROSS JOIN participant p
@@ -93,7 +94,7 @@ async fn follow_in(
     Ok(begun.into_iter().filter_map(since).collect())
 }
 
-/// A reply was deleted. When it last got a reply stays true.
+/// Lowers the reply count of a thread after the deletion of a reply. Its last activity stays.
 pub(super) async fn reply_deleted_in(tx: &Tx, reply: &message::Model) -> Result<(), Error> {
     let fewer = thread::Column::ReplyCount.into_expr().sub(1);
     thread::Entity::update_many()

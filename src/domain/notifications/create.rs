@@ -1,5 +1,6 @@
-//! Writing notifications: in the transaction that causes them, or for large conversations by
-//! background work. One message notifies a person once, for the most specific reason.
+//! Creates notifications: in the transaction that causes them, or for large conversations in background work. One
+//! message notifies a user once, for the most specific reason. The inserts are SQL, because they select their
+//! recipients.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -21,21 +22,21 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// People notified by one transaction of background work.
+/// Users notified by one transaction of background work.
 const BATCH: u64 = 500;
-/// People named in one statement: SQLite binds at most 32,766 values.
-const NAMED_AT_ONCE: usize = 1000;
+/// Users in one statement: SQLite binds at most 32,766 values.
+const USERS_PER_STATEMENT: usize = 1000;
 
-/// Whether `message m` mentions `participant p`. These are values and not joins: PostgreSQL would read all threads that
-/// somebody follows to find one.
+/// Whether message `m` mentions participant `p`. This and [`FOLLOWS`] are scalar subqueries and not joins: PostgreSQL
+/// would read all threads that a user follows to find one.
 const MENTIONED: &str = "(SELECT n.user_id FROM mention n
     WHERE n.message_id = m.id AND n.user_id = p.user_id) IS NOT NULL";
 
-/// Whether `participant p` follows the thread of `message m`.
+/// Whether participant `p` follows the thread of message `m`.
 const FOLLOWS: &str = "(SELECT f.is_following FROM thread_follow f
     WHERE f.user_id = p.user_id AND f.thread_id = m.root_id)";
 
-/// Why `participant p`, who `follows` the thread, hears of `message m`.
+/// The reason to notify participant `p` of message `m`; `follows` is the condition for following the thread.
 fn kind(follows: &str) -> String {
     format!(
         "CASE WHEN {MENTIONED} THEN 'MENTION'
@@ -43,7 +44,7 @@ fn kind(follows: &str) -> String {
     )
 }
 
-/// Whether `participant p`, who `follows` the thread, is to hear of `message m`.
+/// Whether to notify participant `p` of message `m`; `follows` is the condition for following the thread.
 fn wants(follows: &str) -> String {
     format!(
         "p.conversation_id = m.conversation_id AND (p.notification_level = 'ALL'
@@ -51,15 +52,15 @@ fn wants(follows: &str) -> String {
     )
 }
 
-/// Whom a message notifies.
+/// The users whom a message notifies, with their notifications.
 pub(super) type Notified = BTreeMap<UserId, NotificationId>;
 
-/// Messages were sent: notifies the readers of each. What tells of it is for the caller to write, with the other events
-/// of the messages. `early` names those who follow a message's thread, but do so since a later one of these.
+/// Notifies the readers of each of these new messages. The caller writes the events. `later_followers` are the users
+/// who follow a message's thread only since a later message of the batch.
 pub async fn messages_sent_in(
     tx: &Tx,
     messages: &[MessageId],
-    early: &[(MessageId, UserId)],
+    later_followers: &[(MessageId, UserId)],
     now: DateTime<Utc>,
 ) -> Result<HashMap<MessageId, Notified>, Error> {
     if messages.is_empty() {
@@ -67,21 +68,23 @@ pub async fn messages_sent_in(
     }
     let mut sent = ValuesCte::new("v (id)", messages.iter().map(|&id| [id.into()]));
     let mut follows = FOLLOWS.to_owned();
-    if !early.is_empty() {
-        let rows = early.iter().map(|&(id, user)| [id.into(), user.into()]);
+    if !later_followers.is_empty() {
+        let rows = later_followers
+            .iter()
+            .map(|&(id, user)| [id.into(), user.into()]);
         sent = sent.with(ValuesCte::new("early (message_id, user_id)", rows));
         follows.push_str(
             " AND NOT EXISTS (SELECT 1 FROM early e
                 WHERE e.message_id = m.id AND e.user_id = p.user_id)",
         );
     }
-    // Nobody has read it, and nobody was notified of it.
+    // No user has read the message or was notified of it before.
     let whom = format!("p.user_id <> m.sender_id AND {}", visible_to("m", "p"));
     insert_in(tx, now, sent, &follows, (&whom, vec![])).await
 }
 
-/// The same for messages whose readers are many: asks for it to be done.
-pub async fn messages_sent_to_crowds_in(
+/// Enqueues the notifications of new messages in large conversations.
+pub async fn messages_sent_to_large_in(
     tx: &Tx,
     messages: &[MessageId],
     now: DateTime<Utc>,
@@ -91,7 +94,7 @@ pub async fn messages_sent_to_crowds_in(
     jobs::enqueue_all_in(tx, &work, now).await
 }
 
-/// A message was edited: people it newly mentions are notified, unless they were told of it before.
+/// Notifies the users that an edited message newly mentions, unless they were notified of the message before.
 pub async fn message_edited_in(
     tx: &Tx,
     core: &Core,
@@ -101,8 +104,8 @@ pub async fn message_edited_in(
     notify_message_in(tx, now, message, (MENTIONED, vec![])).await
 }
 
-/// Notifies the readers of a message in a large conversation, some hundred in each transaction.
-/// Repeating it changes nothing, and nobody who has read the message meanwhile hears of it.
+/// Notifies the readers of a message in a large conversation, [`BATCH`] in each transaction. Repeating it changes
+/// nothing, and users who have read the message in the meantime are not notified.
 pub async fn notify_of_message(core: &Core, id: MessageId) -> Result<(), Error> {
     let mut after = Some(UserId(Uuid::nil()));
     while let Some(person) = after {
@@ -114,7 +117,7 @@ pub async fn notify_of_message(core: &Core, id: MessageId) -> Result<(), Error> 
     Ok(())
 }
 
-/// Notifies the next few of those who take part; tells who is the last of them, unless nobody is left.
+/// Notifies the next batch of participants. Returns the last of them, or `None` when no more are left.
 async fn notify_some_in(
     tx: &Tx,
     core: &Core,
@@ -135,7 +138,7 @@ async fn notify_some_in(
         .one(tx)
         .await?;
     let until = last.unwrap_or(UserId(Uuid::max()));
-    // The conversation by its id, or PostgreSQL would take these people's places everywhere.
+    // The conversation is bound by its id, or PostgreSQL would read the memberships of these users everywhere.
     let some = "p.conversation_id = ? AND p.user_id > ? AND p.user_id <= ?";
     let place = message.conversation_id.into();
     let some = (some, vec![place, after.into(), until.into()]);
@@ -143,7 +146,8 @@ async fn notify_some_in(
     Ok(last)
 }
 
-/// Notifies some of those to whom a message is unread and who were not notified of it before, and writes the event.
+/// Notifies the selected participants to whom a message is unread and who were not notified of it before, and appends
+/// the event.
 async fn notify_message_in(
     tx: &Tx,
     now: DateTime<Utc>,
@@ -151,7 +155,7 @@ async fn notify_message_in(
     (some, values): (&str, Vec<Value>),
 ) -> Result<(), Error> {
     let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
-    // A value, not a join: see [`MENTIONED`].
+    // IS TRUE keeps the condition a value: see [`MENTIONED`].
     let is_unread = format!("({}) IS TRUE", unread("m", "p"));
     let whom = format!("{some} AND {is_unread} ON CONFLICT (message_id, user_id) DO NOTHING");
     let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
@@ -159,8 +163,8 @@ async fn notify_message_in(
     added_to_in(tx, now, message.conversation_id, to).await
 }
 
-/// Notifies whom messages are for, of those who take part where they were sent. `sent` has a column of ids `v.id`; `whom`
-/// says of which `participant p`, with what it binds.
+/// Notifies the participants that messages are relevant to. `sent` has a column of message ids `v.id`; `whom` is a
+/// condition on participant `p`, with its values.
 async fn insert_in(
     tx: &Tx,
     now: DateTime<Utc>,
@@ -198,7 +202,7 @@ async fn insert_in(
     Ok(notified)
 }
 
-/// People were added to a group.
+/// Notifies users who were added to a group.
 pub async fn added_in(
     tx: &Tx,
     core: &Core,
@@ -210,7 +214,7 @@ pub async fn added_in(
     notify_in(tx, core, kind, actor, conversation, people).await
 }
 
-/// Somebody's role changed.
+/// Notifies a user whose role changed.
 pub async fn role_changed_in(
     tx: &Tx,
     core: &Core,
@@ -222,7 +226,7 @@ pub async fn role_changed_in(
     notify_in(tx, core, kind, actor, conversation, &[person]).await
 }
 
-/// Notifies people of something that is not a message, whoever of them listens and did not do it.
+/// Notifies users of a change that is not a message, except the actor and those who accept no notifications.
 async fn notify_in(
     tx: &Tx,
     core: &Core,
@@ -239,7 +243,7 @@ async fn notify_in(
     let now = core.clock.now();
     let id = id::mint_sql(tx.get_database_backend());
     let mut to = Notified::new();
-    for some in people.chunks(NAMED_AT_ONCE) {
+    for some in people.chunks(USERS_PER_STATEMENT) {
         let text = format!(
             "INSERT INTO notification (id, user_id, kind, actor_id, conversation_id, created_at)
              SELECT {id}, p.user_id, ?, ?, p.conversation_id, ? FROM participant p
@@ -265,7 +269,7 @@ async fn notify_in(
     added_to_in(tx, now, conversation, to).await
 }
 
-/// Writes the event that tells of new notifications.
+/// Appends the event of new notifications.
 async fn added_to_in(
     tx: &Tx,
     now: DateTime<Utc>,

@@ -1,4 +1,4 @@
-//! Notifications: what wants a person's attention, why, and whether they saw it.
+//! Notifications: events that need a user's attention, the reason, and whether the user has read them.
 
 mod create;
 mod update;
@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 pub use create::{
-    added_in, message_edited_in, messages_sent_in, messages_sent_to_crowds_in, notify_of_message,
+    added_in, message_edited_in, messages_sent_in, messages_sent_to_large_in, notify_of_message,
     role_changed_in,
 };
 pub use update::{
@@ -25,11 +25,11 @@ use crate::{
     id::NotificationId,
 };
 
-/// The viewer's notifications. Who sent a message stands in the message.
+/// The viewer's notifications. The actor of a notification of a message is the sender of the message.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<notification::Entity> {
     use notification::Column;
-    let told = Expr::col((notification::Entity, Column::ActorId));
+    let actor = Expr::col((notification::Entity, Column::ActorId));
     let sender = Expr::col((message::Entity, message::Column::SenderId));
     let message = notification::Entity::belongs_to(message::Entity)
         .from(Column::MessageId)
@@ -38,12 +38,12 @@ pub fn visible(viewer: &Viewer) -> Select<notification::Entity> {
     notification::Entity::find()
         .select_only()
         .columns(Column::iter().filter(|column| !matches!(column, Column::ActorId)))
-        .expr_as(Func::coalesce([told, sender]), "actor_id")
+        .expr_as(Func::coalesce([actor, sender]), "actor_id")
         .join(JoinType::LeftJoin, message)
         .filter(Column::UserId.eq(viewer.user))
 }
 
-/// The viewer's notifications from after this place, newest first.
+/// The viewer's notifications after this position, newest first.
 #[must_use]
 pub fn list(
     viewer: &Viewer,

@@ -1,4 +1,4 @@
-//! What becomes of notifications: read, dismissed, or gone with what they were about.
+//! Changes to notifications: marked read, dismissed, or removed together with their subject.
 
 use std::collections::BTreeMap;
 
@@ -21,15 +21,15 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// Most ids in one request.
+/// Maximum number of ids in one request.
 const IDS_MAX: usize = 200;
-/// Most ids in one event.
+/// Maximum number of ids in one event.
 const IDS_PER_EVENT: usize = 500;
 
-/// Which notifications.
+/// A selection of the viewer's notifications.
 #[derive(Clone, Debug)]
 pub enum Selection {
-    /// These ones; ids of other people's are passed over.
+    /// Those with these ids; ids of other users' notifications are skipped.
     Ids(Vec<NotificationId>),
     /// All created at or before this time.
     Until(DateTime<Utc>),
@@ -127,8 +127,8 @@ fn changes(ids: &[NotificationId]) -> Vec<Change> {
         .collect()
 }
 
-/// The viewer read something in these conversations: what notified them of messages that are not
-/// unread any more becomes read too. The caller writes the events.
+/// Marks the viewer's notifications of messages in these conversations as read, if the messages are not unread any
+/// more. Returns the changes for the caller to append. SQL, because it applies the predicate for unread messages.
 pub async fn read_in(
     tx: &Tx,
     core: &Core,

@@ -15,10 +15,10 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// Lanes whose positions one statement reads.
+/// Read scopes whose positions one statement reads.
 const SCOPES_PER_STATEMENT: usize = 500;
-/// Tells the viewer's own devices, and the others where the viewer shares it, where they now stand in these scopes, and
-/// that notifications of what was read there are done with.
+/// Appends the viewer's new read positions in these scopes, for their own devices and for participants with whom they
+/// share them, and marks the notifications of messages that were read there as read.
 pub(super) async fn announce_in(
     tx: &Tx,
     core: &Core,

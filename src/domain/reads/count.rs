@@ -1,17 +1,16 @@
-//! How much is unread, told without looking at it. Each of these is how many messages the one predicate finds
-//! ([`unread`](crate::domain::predicates::unread)), in another way, which takes no longer for a thousand than for one; a test drives
-//! random histories and holds them equal. Reads only.
+//! Unread counts in constant time, from sequence numbers instead of a scan. Each count equals the number of messages
+//! that [`unread`](crate::domain::predicates::unread) selects; a property test verifies this. Reads only.
 //!
-//! Messages are numbered without a gap, and root messages are counted as they are sent, so that behind a place there are
-//! as many as a difference. What is taken off it is few: one's own, notices, what was deleted, what was read out of
-//! order.
+//! Sequence numbers have no gaps, and each root message stores its ordinal, so the number of messages after a position
+//! is a difference. The few messages that do not count are subtracted: the participant's own messages, notices, deleted
+//! messages, and messages read out of order.
 
 use sea_orm::DbBackend;
 
 use crate::domain::predicates::{last_hidden, sent_by_others};
 
-/// SQL for how many root messages are unread in a conversation of `participant p`; `c` is its row, and both may have other
-/// names. It binds no values.
+/// SQL for the number of unread root messages in conversation `c` for participant `p`, both table aliases. It binds no
+/// values.
 #[must_use]
 pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
     const BEHIND: &str = "m.seq > lane.start AND m.root_id IS NULL";
@@ -38,7 +37,8 @@ pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
     )
 }
 
-/// The same for all messages, replies included.
+/// SQL for the number of unread messages, replies included, in conversation `c` for participant `p`. It binds no
+/// values.
 #[must_use]
 pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
     const BEHIND: &str = "m.conversation_id = span.place AND m.seq > span.start";
@@ -69,7 +69,8 @@ pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
     )
 }
 
-/// The greatest of several values, and what keeps PostgreSQL from working out a subquery wherever it is named.
+/// The function for the greatest of several values, and the clause that keeps PostgreSQL from evaluating a subquery at
+/// each use of its column.
 fn functions(backend: DbBackend) -> (&'static str, &'static str) {
     match backend {
         DbBackend::Postgres => ("GREATEST", " OFFSET 0"),

@@ -1,4 +1,4 @@
-//! Marking messages read: whole conversations, threads, or message by message.
+//! Marking messages as read: conversations, threads, or single messages.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -27,21 +27,21 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId},
 };
 
-/// Most conversations in one request.
+/// Maximum number of conversations in one request.
 const CONVERSATIONS_MAX: usize = 100;
-/// Most messages in one request.
+/// Maximum number of messages in one request.
 const MESSAGES_MAX: usize = 200;
 
-/// How far one conversation is read.
+/// A conversation and the last message of it to mark as read.
 #[derive(Clone, Copy, Debug)]
 pub struct UpTo {
     /// The conversation.
     pub conversation: ConversationId,
-    /// The last message read; none to mark everything read.
+    /// The last message to mark as read; none to mark all messages.
     pub message: Option<MessageId>,
 }
 
-/// Where a message stands.
+/// The position of a message.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
 struct Place {
     id: MessageId,
@@ -59,8 +59,8 @@ impl Place {
     }
 }
 
-/// Marks conversations read up to a message each, replies included. Never moves back. Tells how many
-/// messages became read.
+/// Marks conversations as read up to one message each, replies included. A position never moves back. Returns the
+/// number of messages that became read.
 pub async fn mark_conversations(core: &Core, viewer: &Viewer, to: &[UpTo]) -> Result<i64, Error> {
     at_most("conversations", to.len(), CONVERSATIONS_MAX)?;
     core.db
@@ -89,6 +89,7 @@ async fn mark_conversations_in(
         return Ok(0);
     }
     let (count, scopes) = below_in(tx, viewer, &rising).await?;
+    // SQL for its CASE: one UPDATE sets a different floor per conversation.
     let (cases, ids, mut values) = cases(&rising);
     let text = format!(
         "UPDATE participant SET read_floor_seq = CASE conversation_id {cases} END
@@ -102,7 +103,7 @@ async fn mark_conversations_in(
     Ok(count)
 }
 
-/// The place up to which each conversation is to be read.
+/// The sequence number up to which each conversation is to be read.
 async fn targets_in(
     tx: &Tx,
     viewer: &Viewer,
@@ -135,7 +136,7 @@ async fn targets_in(
     Ok(targets)
 }
 
-/// Where those of these messages stand that the viewer can see, deleted ones included.
+/// The positions of the messages that are visible to the viewer, deleted ones included.
 async fn places_in(
     tx: &Tx,
     viewer: &Viewer,
@@ -166,7 +167,7 @@ struct Removed {
     count: i64,
 }
 
-/// How many messages are unread up to these places, and in which scopes.
+/// The number of unread messages up to these sequence numbers, and the scopes that contain them.
 async fn below_in(
     tx: &Tx,
     viewer: &Viewer,
@@ -208,7 +209,8 @@ struct Count {
     count: i64,
 }
 
-/// Marks a thread read up to a reply, or whole. Never moves back. Tells how many replies became read.
+/// Marks a thread as read up to a reply, or completely. A position never moves back. Returns the number of replies that
+/// became read.
 pub async fn mark_thread(
     core: &Core,
     viewer: &Viewer,
@@ -263,7 +265,7 @@ async fn mark_thread_in(
     Ok(count)
 }
 
-/// The place of a thread's newest reply.
+/// The sequence number of a thread's newest reply.
 async fn ends_of_thread_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
     let last: Option<Option<i32>> = message::Entity::find()
         .select_only()
@@ -275,8 +277,8 @@ async fn ends_of_thread_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
     Ok(last.flatten().unwrap_or(0))
 }
 
-/// Marks single messages read. Ids the viewer cannot see are passed over, and so are messages that
-/// are not unread. Tells how many became read.
+/// Marks single messages as read. Skips messages that are hidden from the viewer or not unread. Returns the number of
+/// messages that became read.
 pub async fn mark_messages(core: &Core, viewer: &Viewer, ids: &[MessageId]) -> Result<i64, Error> {
     at_most("messageIds", ids.len(), MESSAGES_MAX)?;
     core.db
@@ -306,7 +308,7 @@ async fn mark_messages_in(
     let scopes: BTreeSet<ReadScope> = marks.iter().map(|mark| mark.scope).collect();
     let scopes: Vec<ReadScope> = scopes.into_iter().collect();
     let ends = ends_in(tx, viewer, &scopes).await?;
-    // Only scopes whose exceptions now touch what is read without a gap.
+    // Only scopes with a new exception that is adjacent to the messages read without a gap.
     let folded = scopes.iter().filter_map(|&scope| {
         let seq = *ends.get(&scope.id())?;
         let touches = marks

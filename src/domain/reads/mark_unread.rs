@@ -1,4 +1,4 @@
-//! Moving a read position back.
+//! Marking messages as unread: moves a read position back.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Value, sea_query::Expr};
 
@@ -18,8 +18,8 @@ use crate::{
     id::MessageId,
 };
 
-/// Moves the viewer's read position in the message's scope so that the message is the first unread
-/// one there. The other scopes stay as they are.
+/// Moves the viewer's read position in the message's scope back, so that the message is the first unread one there.
+/// Other scopes do not change.
 pub async fn mark_unread_from(core: &Core, viewer: &Viewer, id: MessageId) -> Result<(), Error> {
     core.db
         .write(|tx| async move { mark_unread_from_in(&tx, core, viewer, id).await })
@@ -64,8 +64,8 @@ async fn mark_unread_from_in(
     announce_in(tx, core, viewer, &[scope]).await
 }
 
-/// Gives the floor to the other scopes of the conversation as their mark, as far as they have messages
-/// that only the floor makes read.
+/// Copies the floor to the marks of the other scopes of the conversation, if they have messages that are read only
+/// because of the floor. SQL, because it inserts from a union of two tables.
 async fn push_floor_to_scopes_in(
     tx: &Tx,
     viewer: &Viewer,

@@ -1,7 +1,8 @@
-//! Read state: how far each person has read. Counts are derived from marks, never stored.
+//! Read state: the messages that each participant has read. Counts are derived from marks and never stored.
 //!
-//! Everything up to a participant's floor is read, in every lane; in each lane everything up to its
-//! mark; and above the marks what exceptions name. Every change first locks the participant's row.
+//! A read scope is the timeline of a conversation or one thread. All messages up to a participant's floor are read, in
+//! every scope; in each scope the messages up to its mark are read; above the mark, exceptions are read. Every change
+//! first locks the participant's row.
 
 mod announce;
 pub mod count;
@@ -26,10 +27,10 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// People whose state one statement forgets.
+/// Users whose read state one statement deletes.
 const PEOPLE_PER_STATEMENT: usize = 1000;
 
-/// These people left a conversation: nothing is kept of what they read there.
+/// Deletes the read state and the notifications of users who have left a conversation.
 pub async fn forget_in(
     tx: &Tx,
     conversation: ConversationId,

@@ -1,5 +1,5 @@
-//! How far somebody has read: the last message behind them in a lane and the first one before them.
-//! Reads only.
+//! Read positions: the last read message of a scope and the first unread one. All of it is SQL, because both are
+//! correlated subqueries per row. Reads only.
 
 use std::collections::HashMap;
 
@@ -16,12 +16,12 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId},
 };
 
-/// The lane of `participant p`'s timeline, for [`last_read`] and [`first_unread`].
+/// The messages `m` of the timeline of participant `p`, for [`last_read`] and [`first_unread`].
 pub(super) const TIMELINE: &str = "m.conversation_id = p.conversation_id AND m.root_id IS NULL";
-/// The lane below a root `message r`.
+/// The messages `m` of the thread of root message `r`.
 pub(super) const REPLIES: &str = "m.root_id = r.id";
 
-/// A place in a timeline or a thread.
+/// A read position in a timeline or a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     /// The last message before the first unread one, or of all; none when nothing precedes it.
@@ -37,7 +37,7 @@ struct Row<K: TryGetable> {
     first_unread: Option<MessageId>,
 }
 
-/// The viewer's place in the timelines of these conversations.
+/// The viewer's read positions in the timelines of these conversations.
 pub async fn in_conversations<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -52,7 +52,7 @@ pub async fn in_conversations<C: ConnectionTrait>(
     positions(db, &from, viewer, conversations).await
 }
 
-/// The viewer's place in these threads.
+/// The viewer's read positions in these threads.
 pub async fn in_threads<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -73,7 +73,7 @@ fn columns(lane: &str) -> String {
     format!("{last_read} AS last_read, {first_unread} AS first_unread")
 }
 
-/// SQL for the last message before the first unread one of a lane, or of all, for `participant p`.
+/// SQL for the last message of a scope before its first unread one, or of the whole scope, for participant `p`.
 pub(super) fn last_read(lane: &str) -> String {
     format!(
         "(SELECT m.id FROM message m WHERE {lane}
@@ -86,7 +86,7 @@ pub(super) fn last_read(lane: &str) -> String {
     )
 }
 
-/// SQL for the first unread message of a lane, for `participant p`.
+/// SQL for the first unread message of a scope, for participant `p`.
 pub(super) fn first_unread(what: &str, lane: &str) -> String {
     let unread = unread("m", "p");
     format!("(SELECT {what} FROM message m WHERE {lane} AND {unread} ORDER BY m.seq LIMIT 1)")

@@ -1,5 +1,5 @@
-//! How far others have read: for people who share it, in conversations small enough that everybody hearing of
-//! everybody stays cheap. Reads only.
+//! Read receipts: the read positions of participants who share them, in conversations small enough that each position
+//! can be sent to every participant. All of it is SQL, because whether a participant shares is a subquery. Reads only.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,11 +16,11 @@ use crate::{
     id::{ConversationId, MessageId, ParticipantId, UserId},
 };
 
-/// Most people of a conversation in which read positions are shared: what each of them reads, each of the others is
-/// told.
+/// Maximum number of participants of a conversation in which read positions are shared: each position is sent to all of
+/// them.
 const PEOPLE_MAX: usize = 100;
 
-/// Whether the person of `participant p` shares how far they read there. Binds no values.
+/// Whether participant `p` shares their read position. Binds no values.
 fn shared() -> String {
     format!(
         r#"EXISTS (SELECT 1 FROM "user" u WHERE u.id = p.user_id AND u.shares_read_receipts)
@@ -29,7 +29,7 @@ fn shared() -> String {
     )
 }
 
-/// Those of these conversations in which this person shares how far they read.
+/// The conversations among these in which this user shares their read position.
 pub async fn shared_by<C: ConnectionTrait>(
     db: &C,
     user: UserId,
@@ -52,8 +52,8 @@ pub async fn shared_by<C: ConnectionTrait>(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// Who may hear that this person has read up to this message: whoever takes part and sees the message, if the reader
-/// still shares it.
+/// The users who may receive the read position of this user at this message: the participants who see the message, if
+/// the user still shares it.
 pub async fn audience<C: ConnectionTrait>(
     db: &C,
     user: UserId,
@@ -77,8 +77,8 @@ pub async fn audience<C: ConnectionTrait>(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// The last root message that each of these participants has read, as far as they share it and the viewer takes part
-/// in the same conversation.
+/// The last root message that each of these participants has read, if they share it and the viewer participates in the
+/// conversation.
 pub async fn of_participants<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,

@@ -1,5 +1,5 @@
-//! Lanes: where read marks are kept, and how they are tidied. Runs inside transactions that hold the
-//! lock of [`lock_in`].
+//! Read scopes: stores, raises and compacts their marks and exceptions. Runs inside transactions that hold the lock of
+//! [`lock_in`].
 
 use std::collections::HashMap;
 
@@ -43,14 +43,14 @@ impl ReadScope {
         }
     }
 
-    /// The id under which marks are kept.
+    /// The id under which marks are stored.
     pub(super) fn id(self) -> Uuid {
         self.thread.map_or(self.conversation.0, |thread| thread.0)
     }
 }
 
-/// Locks the viewer's read state in these conversations until the commit and tells the floors: up to
-/// there everything is read. Conversations they take no part in are left out.
+/// Locks the viewer's read state in these conversations until the commit and returns the floors: the messages up to
+/// there are read. Skips conversations in which the viewer does not participate.
 pub(super) async fn lock_in(
     tx: &Tx,
     viewer: &Viewer,
@@ -59,8 +59,8 @@ pub(super) async fn lock_in(
     if conversations.is_empty() {
         return Ok(HashMap::new());
     }
-    // In one order everywhere, so that two transactions never wait for each other. SQLite has one
-    // writer and nothing to lock.
+    // Every transaction locks in this order, so that two of them cannot deadlock. SQLite has one writer and no row
+    // locks.
     let mut select = participant::Entity::find()
         .select_only()
         .columns([Column::ConversationId, Column::ReadFloorSeq])
@@ -75,14 +75,14 @@ pub(super) async fn lock_in(
     Ok(rows.into_iter().collect())
 }
 
-/// Everything up to a scope's mark is read there.
+/// A position in a scope: a mark, up to which all messages are read, or one message.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ScopedSeq {
     pub(super) scope: ReadScope,
     pub(super) seq: i32,
 }
 
-/// Raises marks; those that are higher already stay. Exceptions that a mark covers go.
+/// Raises marks to these positions, except those that are already higher. Deletes the exceptions that a mark covers.
 pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[ScopedSeq]) -> Result<(), Error> {
     if marks.is_empty() {
         return Ok(());
@@ -112,7 +112,7 @@ pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[ScopedSeq]) -> R
     Ok(())
 }
 
-/// Excepts single messages, named by their scope and place, from what is unread.
+/// Stores single messages as read, by scope and sequence number.
 pub(super) async fn except_in(
     tx: &Tx,
     viewer: &Viewer,
@@ -137,7 +137,7 @@ struct End {
     seq: Option<i32>,
 }
 
-/// How far each scope is read without a gap: to before its first unread message, or to its end.
+/// The last sequence number of each scope that is read without a gap: before its first unread message, or its end.
 pub(super) async fn ends_in(
     tx: &Tx,
     viewer: &Viewer,
@@ -145,8 +145,7 @@ pub(super) async fn ends_in(
 ) -> Result<HashMap<Uuid, i32>, Error> {
     let ids: Vec<Uuid> = scopes.iter().map(|scope| scope.id()).collect();
     let marks = db::placeholders(ids.len());
-    // The ends come first: a message that arrives between the two statements is then unread and
-    // beyond the end.
+    // The ends are read first, so that a message that arrives between the two statements is unread and after the end.
     let text = format!(
         "SELECT id AS lane, last_root_seq AS seq FROM conversation WHERE id IN ({marks})
          UNION ALL
@@ -180,8 +179,8 @@ pub(super) async fn ends_in(
     Ok(ends)
 }
 
-/// Raises each floor to before the first message that is unread in any scope, and forgets the marks
-/// and exceptions that it covers. Changes nothing about what is read: it keeps counting short.
+/// Raises each floor to before the first message that is unread in any scope, and deletes the marks and exceptions that
+/// it covers. This does not change which messages are read; it keeps counts fast. SQL for its correlated subqueries.
 pub(super) async fn compact_marks_in(
     tx: &Tx,
     viewer: &Viewer,

@@ -1,5 +1,5 @@
-//! What is unread: the one predicate behind every badge, and the counts and lists made from it. Reads
-//! only.
+//! Unread counts, lists and totals for badges. All of it is SQL, because it applies the predicate for unread messages.
+//! Reads only.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,11 +20,12 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId, UserId},
 };
 
-/// Messages of the conversations somebody takes part in; binds their user id.
+/// The messages `m` of all conversations of a user, whose id it binds.
 const THEIRS: &str = "FROM participant p
     JOIN message m ON m.conversation_id = p.conversation_id WHERE p.user_id = ?";
 
-/// The same for messages that are named: they are looked up first ([`crate::domain::predicates::visible`] gives the reason).
+/// [`THEIRS`] for messages selected by id: they are found first ([`crate::domain::predicates::visible`] gives the
+/// reason).
 const NAMED: &str = "FROM message m CROSS JOIN participant p
     WHERE p.conversation_id = m.conversation_id AND p.user_id = ?";
 
@@ -51,7 +52,7 @@ pub async fn totals<C: ConnectionTrait>(
 ) -> Result<Totals, Error> {
     let count = count::all(db.get_database_backend(), "c", "p");
     let (audible, unread, visible) = (not_muted("p"), unread("m", "p"), visible_to("r", "p"));
-    // A mention stands above the floor when it is unread, and so does a thread's last reply.
+    // An unread mention is above the floor, and so is the last reply of a thread with unread replies.
     let text = format!(
         "WITH counted AS MATERIALIZED (SELECT {count} AS unread
              FROM participant p JOIN conversation c ON c.id = p.conversation_id
@@ -85,12 +86,12 @@ pub async fn totals<C: ConnectionTrait>(
     Ok(db::fetch_one(db, &text, values).await?.unwrap_or_default())
 }
 
-/// Where to look for unread messages.
+/// The conversations in which to count unread messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
-    /// Everywhere but in conversations that are muted at this time: what [`totals`] counts.
+    /// All conversations that are not muted at this time, as in [`totals`].
     Audible(DateTime<Utc>),
-    /// In this conversation, replies included.
+    /// This conversation, replies included.
     Conversation(ConversationId),
 }
 
@@ -103,7 +104,7 @@ impl Scope {
     }
 }
 
-/// The place of a message in a list over all conversations.
+/// The position of a message in a list over all conversations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place(pub DateTime<Utc>, pub ConversationId, pub i32);
 
@@ -113,7 +114,7 @@ impl From<&message::Model> for Place {
     }
 }
 
-/// How many unread messages there are.
+/// The number of unread messages.
 pub async fn count<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -130,7 +131,7 @@ pub async fn count<C: ConnectionTrait>(
     Ok(found.map_or(0, |found| found.count))
 }
 
-/// Unread messages everywhere but in muted conversations, oldest first.
+/// The unread messages of all conversations that are not muted, oldest first.
 pub async fn list<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -150,14 +151,14 @@ pub async fn list<C: ConnectionTrait>(
     db::fetch_all(db, &text, values).await
 }
 
-/// Unread messages of one conversation, replies included, oldest first.
+/// A page of the unread messages of one conversation, replies included, oldest first.
 pub async fn list_in<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversation: ConversationId,
     span: &PageRequest<i32>,
 ) -> Result<Slice<message::Model>, Error> {
-    // As Span::sql has it, from behind the floor or the cursor on, whichever is later.
+    // Bounded as in PageRequest::sql, from after the floor or the cursor, whichever is later.
     let rest = "AND (m.conversation_id, m.seq) > (p.conversation_id,
             CASE WHEN p.read_floor_seq > ? THEN p.read_floor_seq ELSE ? END)
         AND m.conversation_id <= p.conversation_id ORDER BY m.conversation_id, m.seq LIMIT ?";
@@ -166,7 +167,8 @@ pub async fn list_in<C: ConnectionTrait>(
     let here: [Value; 2] = [viewer.user.into(), conversation.into()];
     let more: [Value; 3] = [after.into(), after.into(), span.limit().into()];
     let (text, values) = match db.get_database_backend() {
-        // There is one participant, as only we know: it would take all that is unread for however many, and sort it.
+        // Without LATERAL, PostgreSQL does not expect a single participant, and would collect and sort all unread
+        // messages.
         DbBackend::Postgres => (
             format!(
                 "SELECT m.* FROM participant p
@@ -197,7 +199,7 @@ struct CountOf<K: sea_orm::TryGetable> {
     count: i64,
 }
 
-/// Unread root messages of each conversation; those with none are left out.
+/// The number of unread root messages of each conversation, without those that have none.
 pub async fn of_conversations<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -218,8 +220,8 @@ pub async fn of_conversations<C: ConnectionTrait>(
     Ok(some.map(|row| (row.id, row.count)).collect())
 }
 
-/// Unread messages of each conversation, replies included, that mention the viewer; conversations
-/// with none are left out.
+/// The number of unread messages of each conversation, replies included, that mention the viewer, without conversations
+/// that have none.
 pub async fn mentions<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -236,7 +238,7 @@ pub async fn mentions<C: ConnectionTrait>(
     counts(db, "p.conversation_id", &rest, viewer, conversations).await
 }
 
-/// Unread replies of each thread; threads with none are left out.
+/// The number of unread replies of each thread, without those that have none.
 pub async fn of_threads<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -274,7 +276,7 @@ struct Found {
     id: MessageId,
 }
 
-/// Those of these messages that are unread.
+/// The messages among these that are unread.
 pub async fn among<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -292,7 +294,7 @@ pub async fn among<C: ConnectionTrait>(
     Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
-/// The values of a statement that binds a person and then a list of ids.
+/// The values of a statement that binds a user and then a list of ids.
 pub(super) fn with<K: Copy + Into<Value>>(user: UserId, ids: &[K]) -> Vec<Value> {
     let mut values = vec![user.into()];
     values.extend(ids.iter().map(|&id| id.into()));

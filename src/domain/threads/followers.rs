@@ -1,4 +1,4 @@
-//! Who wrote in threads, who follows them, and their newest replies.
+//! Batched reads about threads: their authors, whether the viewer follows them, and their newest replies.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,19 +16,18 @@ use crate::{
     id::{ThreadId, UserId},
 };
 
-/// Somebody who wrote in a thread.
+/// An author in a thread.
 #[derive(Clone, Debug, FromQueryResult)]
 pub struct Writer {
     /// The thread.
     pub thread_id: ThreadId,
-    /// Who.
+    /// The author.
     pub user_id: UserId,
-    /// The place of the last message they wrote in it.
+    /// The sequence number of their last message in it.
     pub last_seq: i32,
 }
 
-/// The people who wrote in several threads, most recent first; keyed by the place of the last message
-/// each of them wrote.
+/// The authors in each of several threads, most recent first, keyed by the sequence number of their last message.
 pub async fn writers<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -36,6 +35,7 @@ pub async fn writers<C: ConnectionTrait>(
     span: &PageRequest<i32>,
 ) -> Result<HashMap<ThreadId, Slice<Writer>>, Error> {
     let marks = db::placeholders(threads.len());
+    // SQL for its window function over grouped rows.
     let text = format!(
         "SELECT thread_id, user_id, last_seq FROM (
              SELECT w.*, ROW_NUMBER() OVER (PARTITION BY thread_id ORDER BY last_seq DESC) AS place
@@ -64,7 +64,7 @@ pub async fn writers<C: ConnectionTrait>(
         .collect())
 }
 
-/// Which of these threads the viewer follows.
+/// The threads among these that the viewer follows.
 pub async fn followed<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -79,14 +79,14 @@ pub async fn followed<C: ConnectionTrait>(
     Ok(rows.into_iter().map(|row| row.thread_id).collect())
 }
 
-/// The newest reply of several threads that still exists.
+/// The newest reply of each thread that is not deleted.
 pub async fn last_replies<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     threads: &[ThreadId],
 ) -> Result<HashMap<ThreadId, message::Model>, Error> {
     let select = |&thread: &ThreadId| {
-        // One row: the one that would tell that there is more than nothing.
+        // Size 0 selects one row: a page request selects one more row than its size.
         let (rest, more) = PageRequest::<i32>::end(Direction::Last, 0).sql(
             ("m.root_id", thread.into()),
             "m.seq",

@@ -1,4 +1,4 @@
-//! Lists of threads, most recently active first: of a conversation, and those the viewer follows.
+//! Lists of threads, most recently active first: those of a conversation, and those that the viewer follows.
 
 use std::collections::HashMap;
 
@@ -17,10 +17,10 @@ use crate::{
     id::{ConversationId, ThreadId},
 };
 
-/// Where a thread stands in a list.
+/// The position of a thread in a list.
 pub type Place = (DateTime<Utc>, ThreadId);
 
-/// The same part of the threads of several conversations.
+/// One page of the threads of each conversation.
 pub async fn of_conversations<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -51,7 +51,7 @@ pub async fn of_conversations<C: ConnectionTrait>(
         .collect())
 }
 
-/// A part of the threads that the viewer follows; only those with unread replies, if so asked.
+/// A page of the threads that the viewer follows, or only of those with unread replies.
 pub async fn followed<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -67,6 +67,7 @@ pub async fn followed<C: ConnectionTrait>(
     } else {
         String::new()
     };
+    // SQL for its join order: the threads that the viewer follows first, then one membership for each.
     let text = format!(
         "SELECT t.* FROM thread_follow f
          JOIN thread t ON t.id = f.thread_id JOIN message m ON m.id = t.id

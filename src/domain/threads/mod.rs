@@ -1,4 +1,4 @@
-//! Threads: a root message and everything below it, and who follows it.
+//! Threads: a root message with its replies, and its followers.
 
 pub mod followers;
 pub mod lists;
@@ -18,7 +18,7 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// The threads this viewer may see: those whose root they may see.
+/// The threads that are visible to this viewer: those whose root message is visible and shown.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<thread::Entity> {
     let roots = Query::select()
@@ -34,7 +34,7 @@ pub fn visible(viewer: &Viewer) -> Select<thread::Entity> {
     thread::Entity::find().filter(Expr::exists(roots))
 }
 
-/// One thread that the viewer may see.
+/// Finds one thread that is visible to the viewer.
 pub async fn find<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -57,9 +57,9 @@ pub async fn follow(
     core.db
         .write(|tx| async move {
             let thread = find(&*tx, viewer, id).await?;
-            // Locked, so that nobody follows what they are leaving.
+            // Locked, so that a user cannot follow a thread of a conversation that they are leaving.
             access::conversation(&tx, viewer, thread.conversation_id).await?;
-            // In one statement: a reply may make them follow at the same moment.
+            // One upsert, because a reply may make the viewer follow concurrently.
             let follow = thread_follow::ActiveModel {
                 user_id: Set(viewer.user),
                 thread_id: Set(id),

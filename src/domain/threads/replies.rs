@@ -1,4 +1,5 @@
-//! The replies of a thread, as one flat list or as direct replies below many messages at once.
+//! The replies of threads, as a flat list or as the direct replies of several messages. All of it is SQL, because a
+//! page has its own order and limit within a union of lists.
 
 use std::collections::HashMap;
 
@@ -25,19 +26,19 @@ use crate::{
     id::{MessageId, ThreadId},
 };
 
-/// Orders for the replies of a thread, with the part of the list that is wanted.
+/// The order of the replies of a thread, with the page that is requested.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum ReplyOrder {
-    /// Each reply straight after its parent, siblings oldest first; keyed by path.
+    /// Each reply directly after its parent, siblings oldest first; keyed by path.
     Tree(PageRequest<Vec<u8>>),
-    /// By time, oldest first; keyed by place.
+    /// By time, oldest first; keyed by sequence number.
     OldestFirst(PageRequest<i32>),
-    /// By time, newest first; keyed by place.
+    /// By time, newest first; keyed by sequence number.
     NewestFirst(PageRequest<i32>),
 }
 
 impl ReplyOrder {
-    /// Columns without which there is no such list.
+    /// The columns that every such list needs.
     fn columns(&self) -> &'static [message::Column] {
         use message::Column;
         match self {
@@ -66,14 +67,14 @@ impl ReplyOrder {
     }
 }
 
-/// Where in a thread to look.
+/// The part of a thread to list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Scope {
-    /// The path of the message below which to look; the root's own when absent.
+    /// The path of the message whose descendants are listed; the root's when absent.
     pub under: Option<Vec<u8>>,
-    /// The level of the message below which to look; 0 for the root.
+    /// The depth of that message; 0 for the root.
     pub level: i32,
-    /// Leave out replies more than this many levels below it.
+    /// The maximum number of levels below that message.
     pub max_depth: Option<i32>,
 }
 
@@ -103,7 +104,7 @@ pub async fn scope<C: ConnectionTrait>(
     })
 }
 
-/// The same part of several threads.
+/// One page of the replies of each thread.
 pub async fn pages<C: PageSource>(
     db: &C,
     viewer: &Viewer,
@@ -129,7 +130,7 @@ pub async fn pages<C: PageSource>(
         .collect())
 }
 
-/// A thread, of which these columns are read, `id` first, and a part of all its replies, by one statement.
+/// Reads some columns of a thread, `id` first, and a page of its replies with one statement.
 pub async fn with_thread<C: PageSource>(
     db: &C,
     viewer: &Viewer,
@@ -168,7 +169,7 @@ fn select(
     (scope, listing): (&Scope, &ReplyOrder),
     columns: &Columns,
 ) -> (String, Vec<Value>) {
-    // From where on the viewer sees the thread is looked up once: all of it is in one conversation.
+    // The subquery is evaluated once: the whole thread is in one conversation.
     let mut text = format!(
         "{} WHERE m.seq + 0 >= (SELECT {} FROM message r WHERE r.id = ?)
              AND m.root_id IS NOT NULL AND {}",
@@ -195,7 +196,7 @@ fn select(
     (text, values)
 }
 
-/// The part of a subtree that is a span: all of it lies between two paths, and these are already the narrowest.
+/// Limits a page request to a subtree, which is a range of paths.
 fn below(under: &[u8], span: &PageRequest<Vec<u8>>) -> PageRequest<Vec<u8>> {
     let (start, end) = (under.to_vec(), path::end(under));
     let after = span.after.clone().unwrap_or_default();
@@ -207,7 +208,7 @@ fn below(under: &[u8], span: &PageRequest<Vec<u8>>) -> PageRequest<Vec<u8>> {
     }
 }
 
-/// A part of a subtree by time, for which there is no index: the subtree is read and sorted.
+/// A page of a subtree by time. No index has this order, so the subtree is read and sorted.
 fn sorted(
     thread: ThreadId,
     under: &[u8],
@@ -225,7 +226,7 @@ fn sorted(
     (text, values)
 }
 
-/// The same part of the direct replies below several messages, oldest first.
+/// One page of the direct replies of each message, oldest first.
 pub async fn direct<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,

@@ -1,4 +1,4 @@
-//! Which of several sends may be done: who takes part, what was sent before, what is answered. Reads only.
+//! Validates a batch of sends under the conversation locks: membership, idempotency keys, parents. Reads only.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,100 +19,108 @@ use crate::{
     id::{ConversationId, MessageId},
 };
 
-/// What becomes of a send.
+/// The result of the check of one send.
 pub(super) enum Admission {
-    /// It may be done.
+    /// The message can be written.
     Accepted(Box<AcceptedSend>),
-    /// It was done before.
+    /// An earlier request with the same key has sent it.
     Duplicate(Box<Sent>),
-    /// It may not be done.
+    /// The message is refused.
     Rejected(Error),
-    /// Another transaction works on the conversation: to be tried again when that is over.
+    /// Another transaction holds the lock of the conversation: the send is retried after it ends.
     Locked,
 }
 
-/// A send that may be done.
+/// A send that has passed the check.
 pub(super) struct AcceptedSend {
     pub(super) place: InConversation,
-    pub(super) is_crowded: bool,
-    /// How many root messages the sender has sent there before.
+    pub(super) is_large: bool,
+    /// The number of root messages that the sender has sent there before.
     pub(super) sent: i32,
-    /// What the message is to hang below.
+    /// The message to reply to.
     pub(super) parent: Option<message::Model>,
 }
 
-/// Locks the conversations of these sends and tells of each what becomes of it.
+/// Locks the conversations of these sends and checks each of them.
 pub(super) async fn check_sends(
     tx: &Tx,
     core: &Core,
-    letters: &[SendRequest],
+    requests: &[SendRequest],
     lock: LockWait,
 ) -> Result<Vec<Admission>, Error> {
-    let asked = letters.iter().map(SendRequest::place).collect::<Vec<_>>();
+    let asked = requests
+        .iter()
+        .map(SendRequest::membership)
+        .collect::<Vec<_>>();
     let entries = access::conversations(tx, &asked, lock).await?;
-    // Under the lock: what is found is there until the commit.
+    // Under the lock, so that these rows do not change until the commit.
     let before = ExistingState {
-        sent: earlier_in(tx, letters).await?,
-        above: Parents::read_in(tx, core, letters).await?,
+        sent: earlier_in(tx, requests).await?,
+        parents: Parents::read_in(tx, core, requests).await?,
     };
-    let verdict = |(letter, entry)| match entry {
+    let admission = |(request, entry)| match entry {
         AccessCheck::In {
             place,
-            is_crowded,
+            is_large,
             sent,
         } => {
-            let allowed = AcceptedSend {
+            let accepted = AcceptedSend {
                 place: *place,
-                is_crowded,
+                is_large,
                 sent,
                 parent: None,
             };
             before
-                .verdict(letter, allowed)
+                .admission(request, accepted)
                 .unwrap_or_else(Admission::Rejected)
         }
         AccessCheck::Hidden => Admission::Rejected(Error::not_found("conversation")),
         AccessCheck::Busy => Admission::Locked,
     };
-    Ok(letters.iter().zip(entries).map(verdict).collect())
+    Ok(requests.iter().zip(entries).map(admission).collect())
 }
 
-/// What there is before any of the sends is done.
+/// The messages that the sends of a batch refer to, read before any of them is written.
 struct ExistingState {
     sent: HashMap<Key, message::Model>,
-    above: Parents,
+    parents: Parents,
 }
 
 impl ExistingState {
-    fn verdict(&self, letter: &SendRequest, mut allowed: AcceptedSend) -> Result<Admission, Error> {
-        if let Some(message) = letter.key().and_then(|key| self.sent.get(&key)) {
-            let message = letter.same(message)?;
+    fn admission(
+        &self,
+        request: &SendRequest,
+        mut accepted: AcceptedSend,
+    ) -> Result<Admission, Error> {
+        if let Some(message) = request.key().and_then(|key| self.sent.get(&key)) {
+            let message = request.same(message)?;
             let was_duplicate = true;
             return Ok(Admission::Duplicate(Box::new(Sent {
                 message,
                 was_duplicate,
             })));
         }
-        permissions::send(allowed.place.role())?;
-        if let Some(id) = letter.new.parent {
-            allowed.parent = Some(self.above.parent(&allowed.place, id)?);
+        permissions::send(accepted.place.role())?;
+        if let Some(id) = request.new.parent {
+            accepted.parent = Some(self.parents.parent(&accepted.place, id)?);
         }
-        Ok(Admission::Accepted(Box::new(allowed)))
+        Ok(Admission::Accepted(Box::new(accepted)))
     }
 }
 
-/// The messages that earlier requests with the same keys sent.
+/// The messages that earlier requests with the same keys have sent.
 async fn earlier_in(
     tx: &Tx,
-    letters: &[SendRequest],
+    requests: &[SendRequest],
 ) -> Result<HashMap<Key, message::Model>, Error> {
-    let keys: Vec<_> = letters.iter().filter_map(SendRequest::key).collect();
+    let keys: Vec<_> = requests.iter().filter_map(SendRequest::key).collect();
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
     let row = |(place, sender, key): Key| [place.into(), sender.into(), key.into()];
     let table = ValuesCte::new("v (place, sender, key)", keys.into_iter().map(row));
-    // One by one: where PostgreSQL knows only of messages without keys it would read all that have one.
+    // SQL for its values CTE. One subquery per key: while the statistics of PostgreSQL know only messages without
+    // keys, a join would read all messages that have one.
     let text = format!(
         "WITH {} SELECT m.* FROM v CROSS JOIN message m WHERE m.id = (SELECT k.id FROM message k
              WHERE k.conversation_id = v.place AND k.sender_id = v.sender
@@ -127,41 +135,41 @@ async fn earlier_in(
     Ok(found.into_iter().filter_map(key).collect())
 }
 
-/// What replies are to hang below.
+/// The parents of the replies in a batch.
 struct Parents {
     answered: HashMap<MessageId, message::Model>,
-    /// For answers to what is at the deepest level: its nearest ancestor that still allows replies.
+    /// For replies to messages at the deepest level: the nearest ancestor that still allows replies.
     ancestors: HashMap<(ConversationId, i32), message::Model>,
     depth: i32,
 }
 
 impl Parents {
-    async fn read_in(tx: &Tx, core: &Core, letters: &[SendRequest]) -> Result<Self, Error> {
-        let ids: BTreeSet<_> = letters
+    async fn read_in(tx: &Tx, core: &Core, requests: &[SendRequest]) -> Result<Self, Error> {
+        let ids: BTreeSet<_> = requests
             .iter()
-            .filter_map(|letter| letter.new.parent)
+            .filter_map(|request| request.new.parent)
             .collect();
-        let mut above = Self {
+        let mut parents = Self {
             answered: HashMap::new(),
             ancestors: HashMap::new(),
             depth: core.config.thread_depth,
         };
         let rows = ids.into_iter().map(|id| [id.into()]);
         let found = messages_in(tx, "v (id)", rows, "m.id = v.id").await?;
-        above.answered = found.into_iter().map(|found| (found.id, found)).collect();
-        let key = |answered| above.ancestor(answered);
-        let ancestors: BTreeSet<_> = above.answered.values().filter_map(key).collect();
+        parents.answered = found.into_iter().map(|found| (found.id, found)).collect();
+        let key = |answered| parents.ancestor(answered);
+        let ancestors: BTreeSet<_> = parents.answered.values().filter_map(key).collect();
         let rows = ancestors
             .into_iter()
             .map(|(place, seq)| [place.into(), seq.into()]);
         let is_one = "m.conversation_id = v.place AND m.seq = v.seq";
         let found = messages_in(tx, "v (place, seq)", rows, is_one).await?;
         let key = |found: message::Model| ((found.conversation_id, found.seq), found);
-        above.ancestors = found.into_iter().map(key).collect();
-        Ok(above)
+        parents.ancestors = found.into_iter().map(key).collect();
+        Ok(parents)
     }
 
-    /// Where the ancestor stands that an answer to this message hangs below instead, if it is too deep itself.
+    /// The position of the ancestor that becomes the parent instead, if this message is at the deepest level.
     fn ancestor(&self, answered: &message::Model) -> Option<(ConversationId, i32)> {
         let levels = usize::try_from(self.depth).unwrap_or(1).max(1);
         let is_too_deep = answered.depth >= self.depth;
@@ -170,8 +178,8 @@ impl Parents {
         Some((answered.conversation_id, seq))
     }
 
-    /// The message to hang a reply below: the one being answered, or at the deepest level its nearest ancestor that
-    /// still allows replies.
+    /// The parent of a reply: the requested message, or at the deepest level its nearest ancestor that still allows
+    /// replies.
     fn parent(&self, place: &InConversation, id: MessageId) -> Result<message::Model, Error> {
         let missing = || Error::invalid("parentId", "NOT_FOUND", "There is no such message here.");
         let answered = self.answered.get(&id);
@@ -187,7 +195,7 @@ impl Parents {
     }
 }
 
-/// The messages that a table of values names.
+/// The messages that match the rows of a values CTE, which is why this is SQL.
 async fn messages_in<const COLUMNS: usize>(
     tx: &Tx,
     head: &str,

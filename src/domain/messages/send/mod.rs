@@ -17,11 +17,11 @@ pub use self::{
     types::{NewMessage, Sent},
 };
 
-/// Longest key that a client may choose.
+/// Maximum length of a client's key, in characters.
 const CLIENT_KEY_LENGTH: usize = 64;
 
-/// Sends a message. Repeating it with the same key and content gives the first message again; the
-/// same key with other content is a CONFLICT.
+/// Sends a message. A repeated request with the same key and content returns the first message; the same key with other
+/// content is a CONFLICT.
 pub async fn send(
     core: &Core,
     queue: &SendQueue,
@@ -29,14 +29,14 @@ pub async fn send(
     new: &NewMessage,
 ) -> Result<Sent, Error> {
     check(core, new)?;
-    let letter = SendRequest {
+    let request = SendRequest {
         viewer: viewer.clone(),
         new: new.clone(),
     };
-    queue::send(core, queue, letter).await
+    queue::send(core, queue, request).await
 }
 
-/// All that is wrong with the input, whoever sends it.
+/// Validates the input without the database.
 fn check(core: &Core, new: &NewMessage) -> Result<(), Error> {
     let mut problems = vec![];
     check_body(core, &new.body, &mut problems);
@@ -50,7 +50,7 @@ fn check(core: &Core, new: &NewMessage) -> Result<(), Error> {
     Error::check(problems)
 }
 
-/// What is wrong with a text.
+/// Validates the text of a message.
 pub(in crate::domain::messages) fn check_body(
     core: &Core,
     body: &str,

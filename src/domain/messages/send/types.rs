@@ -1,4 +1,4 @@
-//! A message on its way: what is sent, by whom, and the result.
+//! The input and the result of a send.
 
 use aws_lc_rs::digest;
 
@@ -12,13 +12,13 @@ use crate::{
 /// A message to send.
 #[derive(Clone, Debug)]
 pub struct NewMessage {
-    /// Where to.
+    /// The conversation.
     pub conversation: ConversationId,
-    /// The message being answered; none for a root message.
+    /// The message to reply to; none for a root message.
     pub parent: Option<MessageId>,
     /// Markdown text.
     pub body: String,
-    /// How strongly to flag it.
+    /// The priority.
     pub priority: MessagePriority,
     /// A key chosen by the client.
     pub client_message_id: Option<String>,
@@ -29,11 +29,11 @@ pub struct NewMessage {
 pub struct Sent {
     /// The message.
     pub message: message::Model,
-    /// Whether an earlier request with the same key had sent it already.
+    /// Whether an earlier request with the same key has sent it.
     pub was_duplicate: bool,
 }
 
-/// Somebody's message on its way.
+/// A message to send, with its sender.
 #[derive(Clone, Debug)]
 pub(super) struct SendRequest {
     pub(super) viewer: Viewer,
@@ -41,19 +41,19 @@ pub(super) struct SendRequest {
 }
 
 impl SendRequest {
-    /// Where it is sent, and by whom.
-    pub(super) fn place(&self) -> (ConversationId, UserId) {
+    /// The conversation and the sender.
+    pub(super) fn membership(&self) -> (ConversationId, UserId) {
         (self.new.conversation, self.viewer.user)
     }
 
-    /// What it shares with its repetitions.
+    /// The idempotency key, equal for repeated requests.
     pub(super) fn key(&self) -> Option<Key> {
-        let (conversation, sender) = self.place();
+        let (conversation, sender) = self.membership();
         let key = self.new.client_message_id.clone()?;
         Some((conversation, sender, key))
     }
 
-    /// This message, which was sent with the same key, if it is the same.
+    /// Returns the message that was sent with the same key, if its content is the same.
     pub(super) fn same(&self, message: &message::Model) -> Result<message::Model, Error> {
         // A deleted message keeps its key and nothing else.
         let hash = message.content_hash.as_ref();
@@ -67,7 +67,7 @@ impl SendRequest {
 }
 
 impl NewMessage {
-    /// Tells contents apart without keeping them: an edit changes the body but not what was sent.
+    /// Identifies the content that was sent, which an edit of the body does not change.
     pub(super) fn content_hash(&self) -> Vec<u8> {
         let mut context = digest::Context::new(&digest::SHA256);
         context.update(

@@ -1,5 +1,4 @@
-//! Writing several messages that may be sent, and all that follows from each, as if they were sent one after the
-//! other.
+//! Writes a batch of accepted messages with everything that depends on them, as if they were sent one after the other.
 
 use std::collections::BTreeMap;
 
@@ -26,23 +25,23 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// What became of a send; none when it is to be tried again when that is over.
+/// The result of a send; none when it must be retried because its conversation is locked.
 pub(super) type Outcome = Option<Result<Sent, Error>>;
 
-/// Sends what may be sent of these, in this order.
+/// Checks these requests and sends the accepted ones, in this order.
 pub(super) async fn send_in(
     tx: &Tx,
     core: &Core,
-    letters: &[SendRequest],
+    requests: &[SendRequest],
     lock: LockWait,
 ) -> Result<Vec<Outcome>, Error> {
-    let verdicts = check_sends(tx, core, letters, lock).await?;
+    let admissions = check_sends(tx, core, requests, lock).await?;
     let at = core.clock.now();
-    let (mut lines, mut drafts, mut outcomes) = (BTreeMap::new(), vec![], vec![]);
-    for (letter, verdict) in letters.iter().zip(verdicts) {
-        outcomes.push(match verdict {
-            Admission::Accepted(allowed) => {
-                let draft = Draft::new(letter, *allowed, &mut lines, at);
+    let (mut allocators, mut drafts, mut outcomes) = (BTreeMap::new(), vec![], vec![]);
+    for (request, admission) in requests.iter().zip(admissions) {
+        outcomes.push(match admission {
+            Admission::Accepted(accepted) => {
+                let draft = Draft::new(request, *accepted, &mut allocators, at);
                 let message = draft.message.clone();
                 drafts.push(draft);
                 let was_duplicate = false;
@@ -57,51 +56,51 @@ pub(super) async fn send_in(
         });
     }
     if !drafts.is_empty() {
-        sequence::advance_in(tx, lines.into_values(), at).await?;
+        sequence::advance_in(tx, allocators.into_values(), at).await?;
         write_in(tx, &drafts, at).await?;
     }
     Ok(outcomes)
 }
 
-/// A message with its place, which is yet to be written.
+/// A message with its sequence number, not yet written.
 struct Draft {
     message: message::Model,
     parent: Option<message::Model>,
-    is_crowded: bool,
+    is_large: bool,
     event_before: i64,
 }
 
 impl Draft {
-    /// Takes the next place of the conversation.
+    /// Builds the message, with the next sequence number of its conversation.
     fn new(
-        letter: &SendRequest,
-        allowed: AcceptedSend,
-        lines: &mut BTreeMap<ConversationId, SequenceAllocator>,
+        request: &SendRequest,
+        accepted: AcceptedSend,
+        allocators: &mut BTreeMap<ConversationId, SequenceAllocator>,
         at: DateTime<Utc>,
     ) -> Self {
         let AcceptedSend {
             place,
-            is_crowded,
+            is_large,
             sent,
             parent,
-        } = allowed;
-        let (conversation, new) = (place.conversation(), &letter.new);
-        let line = lines
+        } = accepted;
+        let (conversation, new) = (place.conversation(), &request.new);
+        let allocator = allocators
             .entry(conversation.id)
             .or_insert_with(|| SequenceAllocator::of(conversation));
-        let events = 1 + u32::from(parent.is_some()) + u32::from(!is_crowded);
+        let events = 1 + u32::from(parent.is_some()) + u32::from(!is_large);
         let Allocation {
             seq,
             root_count,
             sender_root_count,
             event_before,
-        } = line.next((letter.viewer.user, sent), parent.is_none(), events);
+        } = allocator.next((request.viewer.user, sent), parent.is_none(), events);
         let above = parent.as_ref();
         let message = message::Model {
             id: MessageId::mint(),
             conversation_id: conversation.id,
             seq,
-            sender_id: Some(letter.viewer.user),
+            sender_id: Some(request.viewer.user),
             parent_id: above.map(|parent| parent.id),
             root_id: above.map(message::Model::thread_root),
             depth: above.map_or(0, |parent| parent.depth + 1),
@@ -123,7 +122,7 @@ impl Draft {
         Self {
             message,
             parent,
-            is_crowded,
+            is_large,
             event_before,
         }
     }
@@ -136,21 +135,22 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
         .filter_map(|draft| Some((&draft.message, draft.parent.as_ref()?)))
         .collect();
     reply_counts::add_in(tx, replies.iter().map(|&(_, parent)| parent), 1).await?;
-    let begun = thread_state::replied_in(tx, &replies).await?;
+    let new_followers = thread_state::replied_in(tx, &replies).await?;
     mentions::write_in(tx, drafts.iter().map(|draft| &draft.message)).await?;
-    let (crowds, few): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.is_crowded);
+    let (large, small): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.is_large);
     let ids = |drafts: Vec<&Draft>| {
         drafts
             .iter()
             .map(|draft| draft.message.id)
             .collect::<Vec<_>>()
     };
-    let early = early(&few, &begun);
-    let mut notified = notifications::messages_sent_in(tx, &ids(few), &early, at).await?;
-    notifications::messages_sent_to_crowds_in(tx, &ids(crowds), at).await?;
+    let later_followers = later_followers(&small, &new_followers);
+    let mut notified =
+        notifications::messages_sent_in(tx, &ids(small), &later_followers, at).await?;
+    notifications::messages_sent_to_large_in(tx, &ids(large), at).await?;
     let events = drafts.iter().flat_map(|draft| {
         let to = notified.remove(&draft.message.id).unwrap_or_default();
-        let added = (!draft.is_crowded).then_some(Change::NotificationsAdded { to });
+        let added = (!draft.is_large).then_some(Change::NotificationsAdded { to });
         let message = draft.message.id;
         let thread = ThreadId::from(draft.message.thread_root());
         let grown = draft
@@ -164,20 +164,21 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
     log::write(tx, at, &events.collect::<Vec<_>>()).await
 }
 
-/// Who follows a message's thread by now, but began with a later reply.
-fn early(drafts: &[&Draft], begun: &NewFollowers) -> Vec<(MessageId, UserId)> {
-    let mut early = vec![];
+/// The followers of each message's thread who follow it only since a later reply of this batch.
+fn later_followers(drafts: &[&Draft], new_followers: &NewFollowers) -> Vec<(MessageId, UserId)> {
+    let mut found = vec![];
     for message in drafts.iter().map(|draft| &draft.message) {
         let thread = ThreadId::from(message.thread_root());
-        let later = begun
+        let later = new_followers
             .iter()
-            .filter(|((begun, _), since)| *begun == thread && **since > message.seq);
-        early.extend(later.map(|(&(_, user), _)| (message.id, user)));
+            .filter(|((followed, _), since)| *followed == thread && **since > message.seq);
+        found.extend(later.map(|(&(_, user), _)| (message.id, user)));
     }
-    early
+    found
 }
 
 async fn insert_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Error> {
+    // SQL for its values CTE: its plan does not depend on the number of rows.
     let row = |draft: &Draft| -> [Value; 14] {
         let message = &draft.message;
         [
