@@ -1,5 +1,5 @@
-//! How often the hot walks ask for memory: counted, not timed, so that a change which makes them slower is seen on any
-//! machine. A binary of its own, because what is counted is everything that a process does.
+//! Counts the memory allocations of the hottest operations. Counting instead of timing shows on any machine that a
+//! change makes them slower. This is a binary of its own because it counts everything that its process does.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop where it is"
@@ -29,7 +29,7 @@ use tower::ServiceExt;
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Allocations of one request, after others like it. Whoever makes a walk dearer on purpose, or cheaper, writes the new
+/// Allocations of one request, after equal requests. When you change the cost of an operation on purpose, write the new
 /// figure here.
 const WALKS: [(&str, usize); 6] = [
     ("nothing", 96),
@@ -37,15 +37,15 @@ const WALKS: [(&str, usize); 6] = [
     ("thread page", 1428),
     ("conversations", 466),
     ("send", 757),
-    ("send, heard by one", 1340),
+    ("send, received by one", 1340),
 ];
-/// How far from its figure a walk may be: what builds of other compilers and libraries differ by.
+/// How far an operation may differ from its figure: builds with other compilers and libraries differ by this much.
 const TOLERANCE_PERCENT: usize = 20;
 /// Requests that are counted together, and as many before them that warm up.
 const REQUESTS: usize = 40;
 /// Messages of the list, and replies of the thread: more than a page of them.
 const MESSAGES: usize = 60;
-/// Conversations of the person who asks.
+/// The number of the viewer's conversations.
 const GROUPS: usize = 20;
 
 const LIST: &str = "query($id: ID!) { conversation(id: $id) { messages(last: 50) { nodes {
@@ -65,20 +65,20 @@ const BODY: &str =
 #[tokio::test]
 async fn walks_take_no_more_memory_than_they_did() {
     let server = Server::start().await;
-    let (ann, bob) = (server.registers("Ann").await, server.registers("Bob").await);
+    let (ann, bob) = (server.sign_up("Ann").await, server.sign_up("Bob").await);
     let mut groups = vec![];
     for _ in 0..GROUPS {
-        groups.push(server.founds(&ann.0, &bob.1).await);
+        groups.push(server.creates_group(&ann.0, &bob.1).await);
     }
     let group = &groups[0];
-    let root = server.sends(&bob.0, group, None).await.0;
+    let root = server.request(&bob.0, group, None).await.0;
     let mut thread = String::new();
     for _ in 0..MESSAGES {
-        server.sends(&bob.0, group, None).await;
-        thread = server.sends(&bob.0, group, Some(&root)).await.1;
+        server.request(&bob.0, group, None).await;
+        thread = server.request(&bob.0, group, Some(&root)).await.1;
     }
     let (list, page) = (json!({ "id": group }), json!({ "id": thread }));
-    // Where nobody else listens to what is sent.
+    // Without other subscribers.
     let message = json!({ "input": { "conversationId": groups[1], "body": BODY } });
     let walks = [
         ("{ __typename }", Value::Null),
@@ -89,7 +89,11 @@ async fn walks_take_no_more_memory_than_they_did() {
     ];
     let mut counts = vec![];
     for (query, variables) in walks {
-        counts.push(server.counts(&ann.0, query, &variables, None).await);
+        counts.push(
+            server
+                .count_statements(&ann.0, query, &variables, None)
+                .await,
+        );
     }
     let events = request(&bob.0, EVENTS, &Value::Null, "text/event-stream");
     let mut events = server
@@ -99,10 +103,10 @@ async fn walks_take_no_more_memory_than_they_did() {
         .await
         .unwrap()
         .into_body();
-    hears(&mut events, "StreamOpenedEvent").await;
+    receive(&mut events, "StreamOpenedEvent").await;
     counts.push(
         server
-            .counts(&ann.0, SEND, &message, Some(&mut events))
+            .count_statements(&ann.0, SEND, &message, Some(&mut events))
             .await,
     );
 
@@ -140,18 +144,18 @@ impl Server {
         }
     }
 
-    async fn answers(&self, request: Request<Body>) -> Bytes {
-        let answer = self.router.clone().oneshot(request).await.unwrap();
-        answer.into_body().collect().await.unwrap().to_bytes()
+    async fn fetch(&self, request: Request<Body>) -> Bytes {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        response.into_body().collect().await.unwrap().to_bytes()
     }
 
-    async fn asks(&self, token: &str, query: &str, variables: Value) -> Value {
-        let answer = self.answers(request(token, query, &variables, JSON)).await;
-        data(&answer)
+    async fn execute(&self, token: &str, query: &str, variables: Value) -> Value {
+        let response = self.fetch(request(token, query, &variables, JSON)).await;
+        data(&response)
     }
 
-    /// The token and the id of somebody new.
-    async fn registers(&self, name: &str) -> (String, String) {
+    /// Registers a user and returns their token and id.
+    async fn sign_up(&self, name: &str) -> (String, String) {
         let register = "mutation($input: RegisterInput!) { register(input: $input) {
             auth { accessToken viewer { user { id } } } } }";
         let input = json!({
@@ -160,7 +164,7 @@ impl Server {
             "email": format!("{name}@example.org"),
             "password": "a loom has many heddles",
         });
-        let data = self.asks("", register, json!({ "input": input })).await;
+        let data = self.execute("", register, json!({ "input": input })).await;
         let auth = &data["register"]["auth"];
         (
             text(&auth["accessToken"]),
@@ -168,25 +172,25 @@ impl Server {
         )
     }
 
-    async fn founds(&self, token: &str, other: &str) -> String {
+    async fn creates_group(&self, token: &str, other: &str) -> String {
         let create = "mutation($input: CreateConversationInput!) {
             createConversation(input: $input) { conversation { id } } }";
         let input = json!({ "title": "Loom", "participantIds": [other] });
-        let data = self.asks(token, create, json!({ "input": input })).await;
+        let data = self.execute(token, create, json!({ "input": input })).await;
         text(&data["createConversation"]["conversation"]["id"])
     }
 
     /// The ids of a new message and of its thread, if it is in one.
-    async fn sends(&self, token: &str, group: &str, parent: Option<&str>) -> (String, String) {
+    async fn request(&self, token: &str, group: &str, parent: Option<&str>) -> (String, String) {
         let input = json!({ "conversationId": group, "parentId": parent, "body": BODY });
-        let data = self.asks(token, SEND, json!({ "input": input })).await;
+        let data = self.execute(token, SEND, json!({ "input": input })).await;
         let message = &data["sendMessage"]["message"];
         let thread = message["thread"]["id"].as_str().unwrap_or_default();
         (text(&message["id"]), thread.to_owned())
     }
 
     /// Allocations of one such request and, if somebody listens, of their hearing it.
-    async fn counts(
+    async fn count_statements(
         &self,
         token: &str,
         query: &str,
@@ -198,18 +202,18 @@ impl Server {
             let requests: Vec<_> = (0..REQUESTS)
                 .map(|_| request(token, query, variables, JSON))
                 .collect();
-            let mut answers = Vec::with_capacity(REQUESTS);
+            let mut responses = Vec::with_capacity(REQUESTS);
             let region = Region::new(ALLOCATOR);
             for request in requests {
-                answers.push(self.answers(request).await);
+                responses.push(self.fetch(request).await);
                 if let Some(events) = &mut events {
-                    hears(events, "MessageSentEvent").await;
+                    receive(events, "MessageSentEvent").await;
                 }
             }
             let change = region.change();
             count = (change.allocations + change.reallocations) / REQUESTS;
-            for answer in &answers {
-                data(answer);
+            for response in &responses {
+                data(response);
             }
         }
         count
@@ -237,11 +241,11 @@ fn request(token: &str, query: &str, variables: &Value, accept: &str) -> Request
 }
 
 /// Until an event of this kind.
-async fn hears(events: &mut Body, kind: &str) {
+async fn receive(events: &mut Body, kind: &str) {
     loop {
         let frame = events.frame().await.unwrap().unwrap();
-        let heard = frame.into_data().unwrap();
-        if heard
+        let received = frame.into_data().unwrap();
+        if received
             .windows(kind.len())
             .any(|part| part == kind.as_bytes())
         {
@@ -250,10 +254,10 @@ async fn hears(events: &mut Body, kind: &str) {
     }
 }
 
-fn data(answer: &[u8]) -> Value {
-    let mut answer: Value = serde_json::from_slice(answer).unwrap();
-    assert!(answer.get("errors").is_none(), "{answer:#}");
-    answer["data"].take()
+fn data(response: &[u8]) -> Value {
+    let mut response: Value = serde_json::from_slice(response).unwrap();
+    assert!(response.get("errors").is_none(), "{response:#}");
+    response["data"].take()
 }
 
 fn text(value: &Value) -> String {

@@ -1,4 +1,4 @@
-//! People sign up and sign in.
+//! Registration, sign-in, and the limits on guessing passwords.
 
 use std::{
     net::IpAddr,
@@ -32,24 +32,24 @@ const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $inpu
 
 both!(
     ann_signs_up_and_signs_in,
-    strangers_and_wrong_passwords_sound_alike,
-    a_bad_form_hears_all_its_problems_at_once,
-    names_and_addresses_are_unique_whatever_their_case,
+    unknown_names_and_wrong_passwords_return_the_same_error,
+    a_bad_form_returns_all_its_problems_together,
+    names_and_addresses_are_unique_in_any_case,
     ten_people_want_one_name_and_one_gets_it,
     one_address_registers_only_so_often,
     five_wrong_passwords_make_one_wait_longer_and_longer,
     a_hundred_wrong_passwords_need_a_reset,
-    guesses_at_once_gain_nothing,
+    concurrent_guesses_gain_nothing,
     one_address_fails_only_so_often,
     unknown_names_cost_what_known_ones_do,
-    weak_hashes_are_made_again_at_sign_in,
-    the_server_says_what_it_allows,
+    weak_hashes_are_replaced_at_sign_in,
+    the_server_publishes_its_limits,
 );
 
 async fn ann_signs_up_and_signs_in(app: TestApp) {
     let ann = app.person("Ann").await;
     let seen = ann
-        .asks("{ viewer { id user { id isViewer } } }", Value::Null)
+        .execute("{ viewer { id user { id isViewer } } }", Value::Null)
         .await;
     assert_eq!(
         seen["viewer"]["user"],
@@ -57,28 +57,31 @@ async fn ann_signs_up_and_signs_in(app: TestApp) {
     );
     for login in ["ann", "ANN", "ann@example.org"] {
         let input = json!({ "login": login, "password": PASSWORD });
-        let data = app.nobody().asks(SIGN_IN, json!({ "input": input })).await;
+        let data = app
+            .anonymous()
+            .execute(SIGN_IN, json!({ "input": input }))
+            .await;
         let user = json!({ "username": "ann", "displayName": "Ann" });
         assert_eq!(data["signIn"]["auth"]["viewer"]["user"], user);
     }
 }
 
-async fn strangers_and_wrong_passwords_sound_alike(app: TestApp) {
+async fn unknown_names_and_wrong_passwords_return_the_same_error(app: TestApp) {
     app.person("Ann").await;
     let mut errors = vec![];
     for (login, password) in [("ann", "not her password"), ("bob", PASSWORD)] {
         let input = json!({ "login": login, "password": password });
-        let nobody = app.nobody();
+        let anonymous = app.anonymous();
         errors.push(
-            nobody
-                .is_refused("WRONG_CREDENTIALS", SIGN_IN, json!({ "input": input }))
+            anonymous
+                .expect_error("WRONG_CREDENTIALS", SIGN_IN, json!({ "input": input }))
                 .await,
         );
     }
     assert_eq!(errors[0], errors[1]);
 }
 
-async fn a_bad_form_hears_all_its_problems_at_once(app: TestApp) {
+async fn a_bad_form_returns_all_its_problems_together(app: TestApp) {
     app.person("Ann").await;
     let input = json!({
         "username": "ANN",
@@ -86,17 +89,19 @@ async fn a_bad_form_hears_all_its_problems_at_once(app: TestApp) {
         "email": "not an address",
         "password": "ann",
     });
-    let nobody = app.nobody();
+    let anonymous = app.anonymous();
     let input = json!({ "input": input });
-    let error = nobody.is_refused("BAD_USER_INPUT", REGISTER, input).await;
+    let error = anonymous
+        .expect_error("BAD_USER_INPUT", REGISTER, input)
+        .await;
     let problems = error["extensions"]["problems"].as_array().unwrap();
-    let mut told: Vec<_> = problems
+    let mut reported: Vec<_> = problems
         .iter()
         .map(|problem| (problem["path"].clone(), problem["code"].clone()))
         .collect();
-    told.sort_by_key(|(path, _)| path.to_string());
+    reported.sort_by_key(|(path, _)| path.to_string());
     assert_eq!(
-        told,
+        reported,
         [
             (json!(["input", "displayName"]), json!("TOO_SHORT")),
             (json!(["input", "email"]), json!("INVALID")),
@@ -106,16 +111,18 @@ async fn a_bad_form_hears_all_its_problems_at_once(app: TestApp) {
     );
 }
 
-async fn names_and_addresses_are_unique_whatever_their_case(app: TestApp) {
+async fn names_and_addresses_are_unique_in_any_case(app: TestApp) {
     app.person("Ann").await;
     for (username, email, field) in [
         ("Ann", "other@example.org", "username"),
         ("other", "ANN@Example.org", "email"),
     ] {
         let input = json!({ "username": username, "email": email, "password": PASSWORD });
-        let nobody = app.nobody();
+        let anonymous = app.anonymous();
         let input = json!({ "input": input });
-        let error = nobody.is_refused("BAD_USER_INPUT", REGISTER, input).await;
+        let error = anonymous
+            .expect_error("BAD_USER_INPUT", REGISTER, input)
+            .await;
         let problem = &error["extensions"]["problems"][0];
         assert_eq!(problem["path"], json!(["input", field]));
         assert_eq!(problem["code"], "TAKEN");
@@ -124,19 +131,19 @@ async fn names_and_addresses_are_unique_whatever_their_case(app: TestApp) {
 
 async fn ten_people_want_one_name_and_one_gets_it(app: TestApp) {
     let tries = (0..10).map(|number| {
-        let nobody = app.nobody();
+        let anonymous = app.anonymous();
         let email = format!("{number}@example.org");
         let input = json!({ "username": "ann", "email": email, "password": PASSWORD });
-        async move { nobody.sends(REGISTER, json!({ "input": input })).await }
+        async move { anonymous.request(REGISTER, json!({ "input": input })).await }
     });
-    let answers = futures_util::future::join_all(tries).await;
-    let (good, refused): (Vec<_>, Vec<_>) = answers
+    let responses = futures_util::future::join_all(tries).await;
+    let (good, refused): (Vec<_>, Vec<_>) = responses
         .iter()
-        .partition(|answer| answer.get("errors").is_none());
+        .partition(|response| response.get("errors").is_none());
     assert_eq!(good.len(), 1);
-    for answer in refused {
-        let extensions = &answer["errors"][0]["extensions"];
-        assert_eq!(extensions["problems"][0]["code"], "TAKEN", "{answer}");
+    for response in refused {
+        let extensions = &response["errors"][0]["extensions"];
+        assert_eq!(extensions["problems"][0]["code"], "TAKEN", "{response}");
     }
 }
 
@@ -166,7 +173,7 @@ async fn one_address_registers_only_so_often(app: TestApp) {
     register(6).await.unwrap();
 }
 
-/// Somebody signs in from this network address.
+/// Signs in from this network address.
 async fn sign_in_from(app: &TestApp, home: &str, login: &str, password: &str) -> Result<(), Error> {
     let device = Device {
         ip_address: Some(home.parse().unwrap()),
@@ -183,9 +190,9 @@ fn elsewhere(number: usize) -> String {
 
 async fn five_wrong_passwords_make_one_wait_longer_and_longer(app: TestApp) {
     app.person("Ann").await;
-    // What a stranger hears of a name that nobody has must not differ by a word.
-    let mut heard: Vec<Vec<String>> = vec![];
-    for login in ["ann", "nobody", "nobody@example.org"] {
+    // The errors for an unknown name must be the same, word for word.
+    let mut received: Vec<Vec<String>> = vec![];
+    for login in ["ann", "missing", "missing@example.org"] {
         let mut words = vec![];
         for number in 0..5 {
             let wrong = sign_in_from(&app, &elsewhere(number), login, "not the password").await;
@@ -205,10 +212,10 @@ async fn five_wrong_passwords_make_one_wait_longer_and_longer(app: TestApp) {
             words.push(wrong.unwrap_err().to_string());
         }
         app.app.clock.advance(TimeDelta::minutes(15));
-        heard.push(words);
+        received.push(words);
     }
-    assert_eq!(heard[0], heard[1]);
-    assert_eq!(heard[0], heard[2]);
+    assert_eq!(received[0], received[1]);
+    assert_eq!(received[0], received[2]);
     // The right one, after the pause, wipes the slate.
     sign_in_from(&app, &elsewhere(10), "ann", PASSWORD)
         .await
@@ -229,7 +236,7 @@ async fn a_hundred_wrong_passwords_need_a_reset(app: TestApp) {
         let wrong = sign_in_from(&app, &elsewhere(1), login, "x").await;
         wrong.unwrap_err().code()
     };
-    let logins = ["ann", "nobody"];
+    let logins = ["ann", "missing"];
     for login in logins {
         assert_eq!(tries(login).await, Code::WrongCredentials);
     }
@@ -250,17 +257,17 @@ async fn a_hundred_wrong_passwords_need_a_reset(app: TestApp) {
     assert_eq!(right.unwrap_err().code(), Code::LimitReached);
 }
 
-async fn guesses_at_once_gain_nothing(app: TestApp) {
+async fn concurrent_guesses_gain_nothing(app: TestApp) {
     app.person("Ann").await;
     let guesses = (0..12).map(|number| {
         let app = &app;
         async move { sign_in_from(app, &elsewhere(number), "ann", "not the password").await }
     });
-    let answers = futures_util::future::join_all(guesses).await;
-    let looked_at = answers
-        .iter()
-        .filter(|answer| matches!(answer, Err(error) if error.code() == Code::WrongCredentials));
-    assert_eq!(looked_at.count(), 5);
+    let responses = futures_util::future::join_all(guesses).await;
+    let checked = responses.iter().filter(
+        |response| matches!(response, Err(error) if error.code() == Code::WrongCredentials),
+    );
+    assert_eq!(checked.count(), 5);
 }
 
 async fn one_address_fails_only_so_often(app: TestApp) {
@@ -289,7 +296,7 @@ async fn unknown_names_cost_what_known_ones_do(app: TestApp) {
     // The first hashes warm up what is made once.
     let _ = sign_in_from(&app, &elsewhere(99), "warm", "x").await;
     for round in 0..4 {
-        for (time, login) in times.iter_mut().zip(["ann", "nobody"]) {
+        for (time, login) in times.iter_mut().zip(["ann", "missing"]) {
             let start = Instant::now();
             let wrong = sign_in_from(&app, &elsewhere(round), login, "not the password").await;
             *time += start.elapsed();
@@ -300,7 +307,7 @@ async fn unknown_names_cost_what_known_ones_do(app: TestApp) {
     assert!(unknown * 2 > known, "{known:?} {unknown:?}");
 }
 
-async fn weak_hashes_are_made_again_at_sign_in(app: TestApp) {
+async fn weak_hashes_are_replaced_at_sign_in(app: TestApp) {
     let ann = app.person("Ann").await;
     let id = UserId::from_text(&ann.id);
     let params = Params::new(8_192, 1, 1, None).unwrap();
@@ -327,12 +334,12 @@ async fn weak_hashes_are_made_again_at_sign_in(app: TestApp) {
     assert!(!is_outdated(&stored));
 }
 
-async fn the_server_says_what_it_allows(app: TestApp) {
+async fn the_server_publishes_its_limits(app: TestApp) {
     let query = "{ server { id name version apiVersion signUpPolicy now
         limits { messageLength participantsPerConversation threadDepth editWindowSeconds
             deleteWindowSeconds eventReplaySeconds }
         errorCodes { code meaning isRetryable } } }";
-    let data = app.nobody().asks(query, Value::Null).await;
+    let data = app.anonymous().execute(query, Value::Null).await;
     let server = &data["server"];
     assert_eq!(server["name"], "Heddle");
     assert_eq!(server["signUpPolicy"], "OPEN");

@@ -1,5 +1,5 @@
-//! What other people's programs say about the server: the public audits, real clients, a real browser.
-//! They are written in JavaScript (`tests/clients`); here the real binary is started for each.
+//! Tests the server with third-party programs: the public audits, real client libraries and a real browser. These tests
+//! are JavaScript (`tests/clients`); this module starts the real binary for each of them.
 
 use std::{path::Path, time::Duration};
 
@@ -29,10 +29,10 @@ async fn run(file: &str, url: &str) {
         .kill_on_drop(true)
         .output();
     let output = timeout(PATIENCE, running).await.unwrap().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
+    let printed = String::from_utf8_lossy(&output.stdout);
     assert!(
         output.status.success(),
-        "{said}\n{}",
+        "{printed}\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
 }
@@ -94,7 +94,7 @@ async fn heddles_own_client_loses_nothing_on_postgres() {
 
 #[tokio::test]
 async fn heddles_own_client_shares_a_sign_in_between_tabs() {
-    // A browser under load needs more of the time in which a token is renewed before it lapses.
+    // A browser on a busy machine needs more time to renew a token before it expires.
     let app = TestApp::sqlite_with(|config| config.access_token_lifetime = 2 * SHORT).await;
     run("client-browser.test.js", &app.url("")).await;
 }

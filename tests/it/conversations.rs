@@ -1,4 +1,4 @@
-//! People open conversations, name them, list them and close them.
+//! Conversations: create, name, list and delete them.
 
 use serde_json::{Value, json};
 
@@ -26,23 +26,23 @@ const LIST: &str = "query($filter: ConversationFilter, $first: Int, $after: Stri
 
 both!(
     ann_and_bob_have_one_direct_conversation,
-    both_sides_open_at_once_and_get_the_same,
+    both_sides_open_concurrently_and_get_the_same_conversation,
     unnamed_conversations_show_the_names_of_the_others,
     the_viewers_list_is_by_activity_and_pages,
     the_list_is_narrowed_by_kind_and_words,
     strangers_see_nothing,
-    all_that_is_wrong_with_a_group_is_told_at_once,
-    a_group_is_renamed_and_what_is_already_so_is_no_news,
+    all_problems_of_a_group_are_reported_together,
+    a_group_is_renamed_and_an_unchanged_title_is_no_event,
     a_deleted_group_leaves_nothing,
-    a_long_group_goes_at_once_and_is_erased_bit_by_bit,
+    a_long_group_disappears_immediately_and_is_erased_in_batches,
     settings_are_the_viewers_own,
-    an_archived_conversation_comes_back_with_news,
+    an_archived_conversation_reappears_with_a_new_message,
 );
 
 async fn open(person: &Person, others: &[&Person]) -> Value {
     let ids: Vec<_> = others.iter().map(|other| &other.id).collect();
     let input = json!({ "input": { "userIds": ids } });
-    let mut data = person.asks(OPEN, input).await;
+    let mut data = person.execute(OPEN, input).await;
     data["openDirectConversation"].take()
 }
 
@@ -54,7 +54,7 @@ async fn ann_and_bob_have_one_direct_conversation(app: TestApp) {
     assert_eq!(again["wasCreated"], false);
     assert_eq!(again["conversation"], first["conversation"]);
     let id = &first["conversation"]["id"];
-    let seen = bob.asks(SEE, json!({ "id": id })).await;
+    let seen = bob.execute(SEE, json!({ "id": id })).await;
     assert_eq!(seen["conversation"]["kind"], "DIRECT");
     assert_eq!(seen["conversation"]["displayTitle"], "Ann");
     assert_eq!(seen["conversation"]["participantCount"], 2);
@@ -70,7 +70,7 @@ async fn ann_and_bob_have_one_direct_conversation(app: TestApp) {
     }
     let query = "query($id: ID!) { conversation(id: $id) { participants { nodes { user {
         isViewer viewerCanMessage viewerConversation { id } } } } } }";
-    let seen = ann.asks(query, json!({ "id": id })).await;
+    let seen = ann.execute(query, json!({ "id": id })).await;
     let people = &seen["conversation"]["participants"]["nodes"];
     assert_eq!(
         *people,
@@ -82,7 +82,7 @@ async fn ann_and_bob_have_one_direct_conversation(app: TestApp) {
     );
 }
 
-async fn both_sides_open_at_once_and_get_the_same(app: TestApp) {
+async fn both_sides_open_concurrently_and_get_the_same_conversation(app: TestApp) {
     let ann = app.person("Ann").await;
     for round in 0..20 {
         let other = app.person(&format!("Other{round}")).await;
@@ -102,7 +102,7 @@ async fn unnamed_conversations_show_the_names_of_the_others(app: TestApp) {
     let title = |id: String| {
         let ann = &ann;
         async move {
-            let seen = ann.asks(SEE, json!({ "id": id })).await;
+            let seen = ann.execute(SEE, json!({ "id": id })).await;
             text(&seen["conversation"]["displayTitle"])
         }
     };
@@ -117,17 +117,23 @@ async fn unnamed_conversations_show_the_names_of_the_others(app: TestApp) {
     ] {
         others.push(app.person(name).await);
         let people: Vec<_> = others.iter().collect();
-        assert_eq!(title(ann.founds(None, &people).await).await, shown);
+        assert_eq!(title(ann.creates_group(None, &people).await).await, shown);
     }
-    assert_eq!(title(ann.founds(None, &[]).await).await, "Ann");
-    assert_eq!(title(ann.founds(Some(" Loom "), &[]).await).await, "Loom");
+    assert_eq!(title(ann.creates_group(None, &[]).await).await, "Ann");
+    assert_eq!(
+        title(ann.creates_group(Some(" Loom "), &[]).await).await,
+        "Loom"
+    );
 }
 
 async fn the_viewers_list_is_by_activity_and_pages(app: TestApp) {
     let ann = app.person("Ann").await;
     let mut made = vec![];
     for number in 0..5 {
-        made.push(ann.founds(Some(&format!("Group {number}")), &[]).await);
+        made.push(
+            ann.creates_group(Some(&format!("Group {number}")), &[])
+                .await,
+        );
         // Two of them at the same instant: the id decides.
         if number != 2 {
             app.app.clock.advance(chrono::TimeDelta::seconds(1));
@@ -136,7 +142,9 @@ async fn the_viewers_list_is_by_activity_and_pages(app: TestApp) {
     let mut seen = vec![];
     let mut after = Value::Null;
     loop {
-        let page = ann.asks(LIST, json!({ "first": 2, "after": after })).await;
+        let page = ann
+            .execute(LIST, json!({ "first": 2, "after": after }))
+            .await;
         let page = &page["viewer"]["conversations"];
         seen.extend(
             page["nodes"]
@@ -156,9 +164,9 @@ async fn the_viewers_list_is_by_activity_and_pages(app: TestApp) {
 
 async fn the_list_is_narrowed_by_kind_and_words(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob_100x").await);
-    ann.founds(Some("Ärmel"), &[]).await;
+    ann.creates_group(Some("Ärmel"), &[]).await;
     app.app.clock.advance(chrono::TimeDelta::seconds(1));
-    ann.founds(Some("Weaving"), &[]).await;
+    ann.creates_group(Some("Weaving"), &[]).await;
     app.app.clock.advance(chrono::TimeDelta::seconds(1));
     open(&ann, &[&bob]).await;
     for (filter, titles) in [
@@ -183,7 +191,7 @@ async fn the_list_is_narrowed_by_kind_and_words(app: TestApp) {
             vec!["Bob_100x", "Weaving", "Ärmel"],
         ),
     ] {
-        let seen = ann.asks(LIST, json!({ "filter": filter })).await;
+        let seen = ann.execute(LIST, json!({ "filter": filter })).await;
         let nodes = seen["viewer"]["conversations"]["nodes"]
             .as_array()
             .unwrap()
@@ -202,21 +210,21 @@ async fn strangers_see_nothing(app: TestApp) {
         app.person("Bob").await,
         app.person("Eve").await,
     );
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
-    let hidden = eve.sends(SEE, json!({ "id": id })).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
+    let hidden = eve.request(SEE, json!({ "id": id })).await;
     let missing = eve
-        .sends(SEE, json!({ "id": "cnv_01h2xcejqtf2nbrexx3vqjhp41" }))
+        .request(SEE, json!({ "id": "cnv_01h2xcejqtf2nbrexx3vqjhp41" }))
         .await;
     assert_eq!(hidden.to_string(), missing.to_string());
     assert_eq!(hidden, json!({ "data": { "conversation": null } }));
-    let list = eve.asks(LIST, Value::Null).await;
+    let list = eve.execute(LIST, Value::Null).await;
     assert_eq!(list["viewer"]["conversations"]["nodes"], json!([]));
-    app.nobody()
-        .is_refused("UNAUTHENTICATED", SEE, json!({ "id": id }))
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", SEE, json!({ "id": id }))
         .await;
 }
 
-async fn all_that_is_wrong_with_a_group_is_told_at_once(app: TestApp) {
+async fn all_problems_of_a_group_are_reported_together(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let input = json!({
         "title": " ",
@@ -224,15 +232,15 @@ async fn all_that_is_wrong_with_a_group_is_told_at_once(app: TestApp) {
         "participantIds": [bob.id, bob.id, "usr_01h2xcejqtf2nbrexx3vqjhp41", "nonsense"],
     });
     let error = ann
-        .is_refused("BAD_USER_INPUT", CREATE, json!({ "input": input }))
+        .expect_error("BAD_USER_INPUT", CREATE, json!({ "input": input }))
         .await;
     let problems = error["extensions"]["problems"].as_array().unwrap().clone();
-    let told: Vec<_> = problems
+    let reported: Vec<_> = problems
         .iter()
         .map(|problem| (&problem["path"], &problem["code"]))
         .collect();
     assert_eq!(
-        json!(told),
+        json!(reported),
         json!([
             [["input", "title"], "TOO_SHORT"],
             [["input", "topic"], "TOO_LONG"],
@@ -242,7 +250,7 @@ async fn all_that_is_wrong_with_a_group_is_told_at_once(app: TestApp) {
     );
     for (ids, code) in [(vec![], "TOO_FEW"), (vec![&ann.id], "TOO_FEW")] {
         let input = json!({ "input": { "userIds": ids } });
-        let error = ann.is_refused("BAD_USER_INPUT", OPEN, input).await;
+        let error = ann.expect_error("BAD_USER_INPUT", OPEN, input).await;
         assert_eq!(error["extensions"]["problems"][0]["code"], code);
     }
 }
@@ -253,9 +261,9 @@ const SETTINGS: &str = "mutation($input: UpdateConversationSettingsInput!) {
     updateConversationSettings(input: $input) { conversation { viewerMembership {
         notificationLevel mutedUntil isPinned isArchived } } } }";
 
-async fn a_group_is_renamed_and_what_is_already_so_is_no_news(app: TestApp) {
+async fn a_group_is_renamed_and_an_unchanged_title_is_no_event(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let both = json!({ "conversationId": id, "title": " Weft ", "topic": "One\ntwo" });
     let history = json!({ "conversationId": id, "historyVisibility": "FROM_JOINING" });
     let cleared = json!({ "conversationId": id, "title": null, "topic": " " });
@@ -265,18 +273,18 @@ async fn a_group_is_renamed_and_what_is_already_so_is_no_news(app: TestApp) {
         (&history, json!(["Weft", "One\ntwo", "FROM_JOINING"])),
         (&cleared, json!([null, null, "FROM_JOINING"])),
     ] {
-        let data = ann.asks(UPDATE, json!({ "input": input })).await;
+        let data = ann.execute(UPDATE, json!({ "input": input })).await;
         let now = &data["updateConversation"]["conversation"];
         let now = json!([now["title"], now["topic"], now["historyVisibility"]]);
         assert_eq!(now, after);
     }
-    let told = event_rows::notices(&app, &id).await;
-    let told: Vec<_> = told
+    let reported = event_rows::notices(&app, &id).await;
+    let reported: Vec<_> = reported
         .iter()
-        .map(|told| (&told["type"], &told["value"]))
+        .map(|reported| (&reported["type"], &reported["value"]))
         .collect();
     assert_eq!(
-        json!(told),
+        json!(reported),
         json!([
             ["CREATED", "Loom"],
             ["TITLE_CHANGED", "Weft"],
@@ -300,44 +308,44 @@ async fn a_group_is_renamed_and_what_is_already_so_is_no_news(app: TestApp) {
     );
     let bad = json!({ "conversationId": id, "title": "two\nlines", "topic": "\u{0}" });
     let error = ann
-        .is_refused("BAD_USER_INPUT", UPDATE, json!({ "input": bad }))
+        .expect_error("BAD_USER_INPUT", UPDATE, json!({ "input": bad }))
         .await;
     assert_eq!(error["extensions"]["problems"].as_array().unwrap().len(), 2);
-    bob.is_refused("FORBIDDEN", UPDATE, json!({ "input": both }))
+    bob.expect_error("FORBIDDEN", UPDATE, json!({ "input": both }))
         .await;
     let direct = text(&open(&ann, &[&bob]).await["conversation"]["id"]);
     let title = json!({ "conversationId": direct, "title": "Us" });
-    ann.is_refused("FORBIDDEN", UPDATE, json!({ "input": title }))
+    ann.expect_error("FORBIDDEN", UPDATE, json!({ "input": title }))
         .await;
     let eve = app.person("Eve").await;
-    eve.is_refused("NOT_FOUND", UPDATE, json!({ "input": both }))
+    eve.expect_error("NOT_FOUND", UPDATE, json!({ "input": both }))
         .await;
 }
 
 async fn a_deleted_group_leaves_nothing(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let delete = "mutation($input: DeleteConversationInput!) { deleteConversation(input: $input) {
         deletedConversationId } }";
     let input = json!({ "input": { "conversationId": id } });
-    bob.is_refused("FORBIDDEN", delete, input.clone()).await;
-    let data = ann.asks(delete, input.clone()).await;
+    bob.expect_error("FORBIDDEN", delete, input.clone()).await;
+    let data = ann.execute(delete, input.clone()).await;
     assert_eq!(
         data["deleteConversation"]["deletedConversationId"],
         json!(id)
     );
-    ann.is_refused("NOT_FOUND", delete, input).await;
+    ann.expect_error("NOT_FOUND", delete, input).await;
     for person in [&ann, &bob] {
-        let seen = person.asks(SEE, json!({ "id": id })).await;
+        let seen = person.execute(SEE, json!({ "id": id })).await;
         assert_eq!(seen["conversation"], Value::Null);
-        let heard = event_rows::events(&app, &person.id).await;
-        assert_eq!(heard, ["ConversationJoined", "ConversationLeft"]);
+        let received = event_rows::events(&app, &person.id).await;
+        assert_eq!(received, ["ConversationJoined", "ConversationLeft"]);
     }
     assert!(event_rows::notices(&app, &id).await.is_empty());
-    // What was between two people stays between them.
+    // A direct conversation stays between its two users.
     let direct = open(&ann, &[&bob]).await;
     let input = json!({ "input": { "conversationId": direct["conversation"]["id"] } });
-    ann.is_refused("FORBIDDEN", delete, input).await;
+    ann.expect_error("FORBIDDEN", delete, input).await;
 }
 
 async fn settings_are_the_viewers_own(app: TestApp) {
@@ -351,7 +359,7 @@ async fn settings_are_the_viewers_own(app: TestApp) {
                 .as_object_mut()
                 .unwrap()
                 .extend(values.as_object().unwrap().clone());
-            let mut data = ann.asks(SETTINGS, json!({ "input": input })).await;
+            let mut data = ann.execute(SETTINGS, json!({ "input": input })).await;
             data["updateConversationSettings"]["conversation"]["viewerMembership"].take()
         }
     };
@@ -376,7 +384,7 @@ async fn settings_are_the_viewers_own(app: TestApp) {
         change(json!({ "mutedUntil": null })).await["mutedUntil"],
         Value::Null
     );
-    // Four changes besides joining; asking for what is already so is none.
+    // Joining and four changes; a change to the present value is none.
     assert_eq!(
         event_rows::events(&app, &ann.id).await,
         [
@@ -387,9 +395,9 @@ async fn settings_are_the_viewers_own(app: TestApp) {
         ]
     );
     let far = json!({ "conversationId": id, "mutedUntil": "+12026-01-01T00:00:00Z" });
-    ann.is_refused("BAD_USER_INPUT", SETTINGS, json!({ "input": far }))
+    ann.expect_error("BAD_USER_INPUT", SETTINGS, json!({ "input": far }))
         .await;
-    let seen = bob.asks(SEE, json!({ "id": id })).await;
+    let seen = bob.execute(SEE, json!({ "id": id })).await;
     assert_eq!(seen["conversation"]["viewerMembership"]["isPinned"], false);
     assert_eq!(
         event_rows::events(&app, &bob.id).await,
@@ -397,20 +405,20 @@ async fn settings_are_the_viewers_own(app: TestApp) {
     );
     let eve = app.person("Eve").await;
     let input = json!({ "input": { "conversationId": id, "isPinned": true } });
-    eve.is_refused("NOT_FOUND", SETTINGS, input).await;
+    eve.expect_error("NOT_FOUND", SETTINGS, input).await;
 }
 
-async fn an_archived_conversation_comes_back_with_news(app: TestApp) {
+async fn an_archived_conversation_reappears_with_a_new_message(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let input = json!({ "conversationId": id, "isArchived": true });
-    let data = ann.asks(SETTINGS, json!({ "input": input })).await;
+    let data = ann.execute(SETTINGS, json!({ "input": input })).await;
     let membership = &data["updateConversationSettings"]["conversation"]["viewerMembership"];
     assert_eq!(membership["isArchived"], true);
     let listed = |filter: Value| {
         let ann = &ann;
         async move {
-            let data = ann.asks(LIST, json!({ "filter": filter })).await;
+            let data = ann.execute(LIST, json!({ "filter": filter })).await;
             data["viewer"]["conversations"]["nodes"]
                 .as_array()
                 .unwrap()
@@ -424,16 +432,16 @@ async fn an_archived_conversation_comes_back_with_news(app: TestApp) {
     assert_eq!(listed(json!({ "isArchived": true })).await, 0);
 }
 
-async fn a_long_group_goes_at_once_and_is_erased_bit_by_bit(app: TestApp) {
+async fn a_long_group_disappears_immediately_and_is_erased_in_batches(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let id = ann.founds(Some("Loom"), &[]).await;
+    let id = ann.creates_group(Some("Loom"), &[]).await;
     app.db_history(&id, &ann.id, 2_500).await;
     ann.adds(&id, &bob, "MEMBER").await;
     let delete = "mutation($input: DeleteConversationInput!) { deleteConversation(input: $input) {
         deletedConversationId } }";
     let input = json!({ "input": { "conversationId": id } });
-    ann.asks(delete, input).await;
-    let gone = bob.asks(
+    ann.execute(delete, input).await;
+    let gone = bob.execute(
         "query($id: ID!) { conversation(id: $id) { id } }",
         json!({ "id": id }),
     );

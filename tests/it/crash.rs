@@ -1,5 +1,5 @@
-//! The server is killed where it stands, twenty times, while eight people write. What it said was sent is
-//! there, once, in one order without a gap; what it did not get to say is sent again with the same key.
+//! The server is killed twenty times while eight users write. Every message that it acknowledged is stored once, in one
+//! order without a gap; every message that it did not acknowledge is sent again with the same key.
 
 use std::{collections::BTreeSet, sync::Mutex};
 
@@ -24,16 +24,16 @@ const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $in
     message { id } wasDuplicate } }";
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_on_sqlite() {
-    what_was_acknowledged_survives(Binary::on_sqlite().await).await;
+async fn acknowledged_writes_survive_on_sqlite() {
+    acknowledged_writes_survive(Binary::on_sqlite().await).await;
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_on_postgres() {
-    what_was_acknowledged_survives(Binary::on_postgres().await).await;
+async fn acknowledged_writes_survive_on_postgres() {
+    acknowledged_writes_survive(Binary::on_postgres().await).await;
 }
 
-async fn what_was_acknowledged_survives(mut server: Binary) {
+async fn acknowledged_writes_survive(mut server: Binary) {
     let mut random = SmallRng::seed_from_u64(seed());
     let (group, mut writers) = gathered(&server, &mut random).await;
     let known = Mutex::new(vec![]);
@@ -51,7 +51,9 @@ async fn what_was_acknowledged_survives(mut server: Binary) {
         tokio::join!(join_all(writing), killing);
         server.restart().await;
         for writer in &mut writers {
-            writer.person.moves(format!("{}/graphql", server.url()));
+            writer
+                .person
+                .set_endpoint(format!("{}/graphql", server.url()));
             unknown += usize::from(writer.pending.is_some());
             writer.settles(&known).await;
         }
@@ -63,19 +65,19 @@ async fn what_was_acknowledged_survives(mut server: Binary) {
     let sent = known.into_inner().unwrap();
     the_timeline_is_whole(&writers[0].person, &group, &sent).await;
     server.stop().await;
-    every_message_was_told_once(&server, sent.len()).await;
+    every_message_was_delivered_once(&server, sent.len()).await;
     let doctor = server.heddle().args(["doctor", "--recount"]).output().await;
     let doctor = doctor.unwrap();
-    let told = String::from_utf8_lossy(&doctor.stdout);
-    assert!(doctor.status.success(), "{told}");
+    let printed = String::from_utf8_lossy(&doctor.stdout);
+    assert!(doctor.status.success(), "{printed}");
 }
 
-/// Somebody who sends one message after the other.
+/// A user who sends one message after the other.
 struct Writer {
     person: Person,
     random: SmallRng,
     count: usize,
-    /// What was sent without an answer.
+    /// The message that was sent without a response.
     pending: Option<Value>,
     /// What was sent last, and the id it got.
     last: Option<(Value, String)>,
@@ -84,9 +86,9 @@ struct Writer {
 async fn gathered(server: &Binary, random: &mut SmallRng) -> (String, Vec<Writer>) {
     let mut writers = vec![];
     for name in WRITERS {
-        let person = Person::nobody_at(format!("{}/graphql", server.url()));
+        let person = Person::anonymous_at(format!("{}/graphql", server.url()));
         writers.push(Writer {
-            person: person.registers(name).await,
+            person: person.sign_up(name).await,
             random: SmallRng::seed_from_u64(random.random()),
             count: 0,
             pending: None,
@@ -95,7 +97,7 @@ async fn gathered(server: &Binary, random: &mut SmallRng) -> (String, Vec<Writer
     }
     let (first, others) = writers.split_first().unwrap();
     let others: Vec<_> = others.iter().map(|writer| &writer.person).collect();
-    let group = first.person.founds(Some("Survivors"), &others).await;
+    let group = first.person.creates_group(Some("Survivors"), &others).await;
     (group, writers)
 }
 
@@ -105,15 +107,15 @@ impl Writer {
         loop {
             let input = self.next(group, known);
             self.pending = Some(input.clone());
-            let Ok(answer) = self
+            let Ok(response) = self
                 .person
-                .tries(SEND, json!({ "input": input.clone() }))
+                .try_request(SEND, json!({ "input": input.clone() }))
                 .await
             else {
                 return;
             };
-            assert!(answer.get("errors").is_none(), "{answer:#}");
-            let sent = &answer["data"]["sendMessage"];
+            assert!(response.get("errors").is_none(), "{response:#}");
+            let sent = &response["data"]["sendMessage"];
             assert_eq!(sent["wasDuplicate"], false, "{input:#}");
             self.pending = None;
             self.is_acknowledged(input, text(&sent["message"]["id"]), known);
@@ -121,7 +123,7 @@ impl Writer {
         }
     }
 
-    /// A root or a reply that nobody has sent before.
+    /// Returns a new root message or reply.
     fn next(&mut self, group: &str, known: &Mutex<Vec<String>>) -> Value {
         self.count += 1;
         let key = format!("{}-{}", self.person.username, self.count);
@@ -142,7 +144,7 @@ impl Writer {
         self.last = Some((input, id));
     }
 
-    /// Sends again what had no answer, and what had one: the same key is the same message.
+    /// Sends messages again, with and without a response: a repeated key returns the same message.
     async fn settles(&mut self, known: &Mutex<Vec<String>>) {
         if let Some((input, id)) = self.last.clone() {
             assert_eq!(self.repeats(&input).await, (id, true), "{input:#}");
@@ -157,7 +159,7 @@ impl Writer {
 
     /// The id, and whether the server knew it already.
     async fn repeats(&self, input: &Value) -> (String, bool) {
-        let data = self.person.asks(SEND, json!({ "input": input })).await;
+        let data = self.person.execute(SEND, json!({ "input": input })).await;
         let sent = &data["sendMessage"];
         let was_duplicate = sent["wasDuplicate"].as_bool().unwrap();
         (text(&sent["message"]["id"]), was_duplicate)
@@ -172,7 +174,7 @@ async fn the_timeline_is_whole(reader: &Person, group: &str, sent: &[String]) {
     let (mut there, mut sequences, mut after) = (vec![], vec![], Value::Null);
     loop {
         let page = json!({ "id": group, "after": after });
-        let data = reader.asks(PAGE, page).await;
+        let data = reader.execute(PAGE, page).await;
         let page = &data["conversation"]["messages"];
         for node in page["nodes"].as_array().unwrap() {
             sequences.push(node["sequence"].as_i64().unwrap());
@@ -194,13 +196,13 @@ async fn the_timeline_is_whole(reader: &Person, group: &str, sent: &[String]) {
 }
 
 /// One event for each message, the notice included, whenever the server was killed.
-async fn every_message_was_told_once(server: &Binary, sent: usize) {
+async fn every_message_was_delivered_once(server: &Binary, sent: usize) {
     #[derive(FromQueryResult)]
     struct Row {
         id: heddle::id::MessageId,
     }
     #[derive(FromQueryResult)]
-    struct Told {
+    struct Announced {
         payload: String,
     }
     let db = server.db().await;
@@ -208,9 +210,9 @@ async fn every_message_was_told_once(server: &Binary, sent: usize) {
         .await
         .unwrap();
     let query = "SELECT payload FROM event WHERE kind = 'MessageSent'";
-    let events: Vec<Told> = db::fetch_all(db.read(), query, []).await.unwrap();
+    let events: Vec<Announced> = db::fetch_all(db.read(), query, []).await.unwrap();
     db.close().await.unwrap();
-    let mut told: Vec<_> = events
+    let mut printed: Vec<_> = events
         .iter()
         .map(
             |event| match serde_json::from_str(&event.payload).unwrap() {
@@ -220,8 +222,8 @@ async fn every_message_was_told_once(server: &Binary, sent: usize) {
         )
         .collect();
     let mut there: Vec<_> = rows.iter().map(|row| row.id).collect();
-    told.sort_unstable();
+    printed.sort_unstable();
     there.sort_unstable();
     assert_eq!(there.len(), sent + 1);
-    assert_eq!(told, there);
+    assert_eq!(printed, there);
 }

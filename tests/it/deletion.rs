@@ -1,4 +1,4 @@
-//! People go away, and take with them what is theirs.
+//! Deleting an account, and what is deleted with it.
 
 use heddle::{db, id::UserId};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
@@ -18,13 +18,13 @@ const PREVIEW: &str = "{ viewer { deletionPreview {
 const TREE: &str = "query($id: ID!) { message(id: $id) {
     body deletedAt replyCount descendantCount sender { username }
     thread { replyCount } } }";
-/// What only the one who goes ever wrote.
+/// Text that only the deleted user wrote.
 const CANARY: &str = "canary-7f3a";
 
 both!(
     the_preview_counts_what_will_go,
     everything_a_person_wrote_is_gone,
-    answers_of_others_stay_below_empty_markers,
+    replies_of_others_stay_below_empty_markers,
     anonymous_messages_stay_without_a_sender,
     owners_hand_their_groups_over_first,
     going_needs_the_name_and_the_password,
@@ -36,7 +36,7 @@ async fn group(owner: &Person, title: &str, others: &[&Person]) -> String {
     let input = json!({ "input": { "title": title, "participantIds": ids } });
     let create = "mutation($input: CreateConversationInput!) { createConversation(input: $input) {
         conversation { id } } }";
-    let data = owner.asks(create, input).await;
+    let data = owner.execute(create, input).await;
     text(&data["createConversation"]["conversation"]["id"])
 }
 
@@ -44,7 +44,7 @@ async fn direct(one: &Person, other: &Person) -> String {
     let open = "mutation($input: OpenDirectConversationInput!) {
         openDirectConversation(input: $input) { conversation { id } } }";
     let input = json!({ "input": { "userIds": [other.id] } });
-    let data = one.asks(open, input).await;
+    let data = one.execute(open, input).await;
     text(&data["openDirectConversation"]["conversation"]["id"])
 }
 
@@ -55,7 +55,7 @@ async fn says(person: &Person, place: &str, parent: Option<&str>, words: &str) -
         "conversationId": place, "parentId": parent, "body": words,
         "clientMessageId": format!("{words} key"),
     } });
-    let data = person.asks(send, input).await;
+    let data = person.execute(send, input).await;
     text(&data["sendMessage"]["message"]["id"])
 }
 
@@ -63,11 +63,11 @@ async fn edits(person: &Person, message: &str, words: &str) {
     let edit =
         "mutation($input: EditMessageInput!) { editMessage(input: $input) { message { id } } }";
     let input = json!({ "input": { "messageId": message, "body": words, "reason": words } });
-    person.asks(edit, input).await;
+    person.execute(edit, input).await;
 }
 
 async fn sees(person: &Person, message: &str) -> Value {
-    person.asks(TREE, json!({ "id": message })).await["message"].clone()
+    person.execute(TREE, json!({ "id": message })).await["message"].clone()
 }
 
 fn farewell(name: &str, password: &str, messages: &str) -> Value {
@@ -76,7 +76,7 @@ fn farewell(name: &str, password: &str, messages: &str) -> Value {
 
 async fn goes(person: &Person, messages: &str) {
     let data = person
-        .asks(DELETE, farewell(&person.username, PASSWORD, messages))
+        .execute(DELETE, farewell(&person.username, PASSWORD, messages))
         .await;
     assert_eq!(data["deleteAccount"]["deletedUserId"], json!(person.id));
 }
@@ -183,9 +183,9 @@ async fn the_preview_counts_what_will_go(app: TestApp) {
     says(&ann, &own, None, "five").await;
     says(&ann, &private, None, "six").await;
     says(&bob, &private, None, "seven").await;
-    let seen = ann.asks(PREVIEW, Value::Null).await;
+    let seen = ann.execute(PREVIEW, Value::Null).await;
     let mut preview = seen["viewer"]["deletionPreview"].clone();
-    // Being added and hearing from Bob are notifications; how many, they decide.
+    // Being added and Bob's messages create notifications, as the settings decide.
     let notified = preview["notificationCount"].take();
     assert!(notified.as_i64().unwrap() >= 0);
     assert_eq!(
@@ -204,16 +204,16 @@ async fn everything_a_person_wrote_is_gone(app: TestApp) {
     let update = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
         viewer { id } } }";
     let input = json!({ "displayName": CANARY, "bio": CANARY, "firstName": CANARY });
-    ann.asks(update, json!({ "input": input })).await;
+    ann.execute(update, json!({ "input": input })).await;
     let club = group(&bob, "Weavers", &[&ann]).await;
     let private = direct(&ann, &bob).await;
     group(&ann, CANARY, &[]).await;
     let root = says(&ann, &club, None, &format!("{CANARY} begins")).await;
-    let answer = says(&bob, &club, Some(&root), "Bob answers").await;
+    let response = says(&bob, &club, Some(&root), "Bob answers").await;
     let deep = says(
         &ann,
         &club,
-        Some(&answer),
+        Some(&response),
         &format!("{CANARY} goes on @bob"),
     )
     .await;
@@ -221,7 +221,7 @@ async fn everything_a_person_wrote_is_gone(app: TestApp) {
     let gone = says(&ann, &club, None, &format!("{CANARY} says too much")).await;
     let delete = "mutation($input: DeleteMessageInput!) { deleteMessage(input: $input) {
         deletedMessageId } }";
-    ann.asks(delete, json!({ "input": { "messageId": gone } }))
+    ann.execute(delete, json!({ "input": { "messageId": gone } }))
         .await;
     says(&ann, &private, None, &format!("{CANARY} whispers")).await;
     says(&bob, &private, None, "Bob whispers").await;
@@ -232,7 +232,7 @@ async fn everything_a_person_wrote_is_gone(app: TestApp) {
     assert_eq!(found_in(&app, "Bob whispers").await, Vec::<String>::new());
     assert_eq!(found_in(&app, "Bob answers").await, ["message"]);
     let seen = bob
-        .asks(
+        .execute(
             "query($id: ID!) { conversation(id: $id) { id } }",
             json!({ "id": private }),
         )
@@ -240,12 +240,12 @@ async fn everything_a_person_wrote_is_gone(app: TestApp) {
     assert_eq!(seen["conversation"], Value::Null);
 }
 
-async fn answers_of_others_stay_below_empty_markers(app: TestApp) {
+async fn replies_of_others_stay_below_empty_markers(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let club = group(&bob, "Weavers", &[&ann]).await;
     let root = says(&ann, &club, None, "one").await;
-    let answer = says(&bob, &club, Some(&root), "two").await;
-    let third = says(&ann, &club, Some(&answer), "three").await;
+    let response = says(&bob, &club, Some(&root), "two").await;
+    let third = says(&ann, &club, Some(&response), "three").await;
     let last = says(&bob, &club, Some(&third), "four").await;
     let leaf = says(&ann, &club, Some(&last), "five").await;
     let lonely = says(&ann, &club, None, "six").await;
@@ -260,7 +260,7 @@ async fn answers_of_others_stay_below_empty_markers(app: TestApp) {
         assert_eq!(seen["descendantCount"], below);
     }
     assert_eq!(sees(&bob, &root).await["thread"]["replyCount"], 2);
-    for (message, below) in [(&answer, 1), (&last, 0)] {
+    for (message, below) in [(&response, 1), (&last, 0)] {
         let seen = sees(&bob, message).await;
         assert_eq!(seen["sender"]["username"], "bob");
         assert_eq!(seen["deletedAt"], Value::Null);
@@ -295,15 +295,15 @@ async fn owners_hand_their_groups_over_first(app: TestApp) {
     let club = group(&ann, "Weavers", &[&bob]).await;
     let root = says(&ann, &club, None, "one").await;
     let bye = farewell("ann", PASSWORD, "DELETE");
-    ann.is_refused("FORBIDDEN", DELETE, bye).await;
+    ann.expect_error("FORBIDDEN", DELETE, bye).await;
     assert_eq!(sees(&bob, &root).await["body"], "one");
     let change = "mutation($input: ChangeParticipantRoleInput!) {
         changeParticipantRole(input: $input) { participant { role } } }";
     let input = json!({ "conversationId": club, "userId": bob.id, "role": "OWNER" });
-    ann.asks(change, json!({ "input": input })).await;
+    ann.execute(change, json!({ "input": input })).await;
     goes(&ann, "DELETE").await;
     let seen = bob
-        .asks(
+        .execute(
             "query($id: ID!) { conversation(id: $id) { participantCount createdBy { id } } }",
             json!({ "id": club }),
         )
@@ -317,16 +317,16 @@ async fn owners_hand_their_groups_over_first(app: TestApp) {
 async fn going_needs_the_name_and_the_password(app: TestApp) {
     let ann = app.person("Ann").await;
     let input = json!({ "input": { "confirmUsername": "bob" } });
-    let error = ann.is_refused("BAD_USER_INPUT", DELETE, input).await;
+    let error = ann.expect_error("BAD_USER_INPUT", DELETE, input).await;
     assert_eq!(error["extensions"]["problems"].as_array().unwrap().len(), 2);
     let wrong = farewell("ann", "not the password", "DELETE");
-    ann.is_refused("WRONG_CREDENTIALS", DELETE, wrong).await;
+    ann.expect_error("WRONG_CREDENTIALS", DELETE, wrong).await;
     let bye = farewell("ann", PASSWORD, "DELETE");
-    app.nobody()
-        .is_refused("UNAUTHENTICATED", DELETE, bye)
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", DELETE, bye)
         .await;
-    app.nobody()
-        .is_refused("UNAUTHENTICATED", "{ users { nodes { id } } }", Value::Null)
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", "{ users { nodes { id } } }", Value::Null)
         .await;
     goes(&ann, "DELETE").await;
 }
@@ -334,11 +334,11 @@ async fn going_needs_the_name_and_the_password(app: TestApp) {
 async fn going_signs_out_everywhere_and_frees_the_name(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     goes(&ann, "DELETE").await;
-    let seen = ann.asks("{ viewer { id } }", Value::Null).await;
+    let seen = ann.execute("{ viewer { id } }", Value::Null).await;
     assert_eq!(seen["viewer"], Value::Null);
     let by = json!({ "id": ann.id });
     let user = "query($id: ID!) { user(by: { id: $id }) { id } }";
-    assert_eq!(bob.asks(user, by).await["user"], Value::Null);
+    assert_eq!(bob.execute(user, by).await["user"], Value::Null);
     let rows: Vec<Name> = db::fetch_all(
         app.app.db.read(),
         "SELECT payload AS name FROM event WHERE stream_id = ? AND kind = 'SessionEnded'",

@@ -1,5 +1,5 @@
-//! Transactions fail at every step, on both databases. Whatever was acknowledged is stored, and the server recovers by
-//! itself, at once.
+//! Transactions fail at every step, on both databases. All acknowledged writes are stored, and the server recovers
+//! immediately without help.
 
 use std::collections::BTreeSet;
 
@@ -60,7 +60,7 @@ async fn every_write_call_fails_once_on_sqlite() {
     story.is_stored().await;
 }
 
-/// Space runs out in the middle of a conversation, and comes back.
+/// The disk is full in the middle of a conversation, and has space again later.
 #[tokio::test]
 async fn a_full_disk_loses_nothing_on_sqlite() {
     let disk = DiskFaults::new();
@@ -144,9 +144,9 @@ struct Story {
 impl Story {
     async fn begin(server: &Binary) -> Self {
         let endpoint = format!("{}/graphql", server.url());
-        let ann = Person::nobody_at(endpoint.clone()).registers("Ann").await;
-        let bob = Person::nobody_at(endpoint).registers("Bob").await;
-        let group = ann.founds(Some("Ledger"), &[&bob]).await;
+        let ann = Person::anonymous_at(endpoint.clone()).sign_up("Ann").await;
+        let bob = Person::anonymous_at(endpoint).sign_up("Bob").await;
+        let group = ann.creates_group(Some("Ledger"), &[&bob]).await;
         let mut story = Self {
             ann,
             group,
@@ -164,7 +164,7 @@ impl Story {
     }
 
     fn moves_to(&mut self, server: &Binary) {
-        self.ann.moves(format!("{}/graphql", server.url()));
+        self.ann.set_endpoint(format!("{}/graphql", server.url()));
     }
 
     /// Performs an operation and notes what was acknowledged. Returns whether it was.
@@ -174,7 +174,7 @@ impl Story {
         match operation {
             Operation::Send => {
                 let input = json!({ "conversationId": self.group, "body": body });
-                let Some(data) = self.tries(SEND, input).await else {
+                let Some(data) = self.try_request(SEND, input).await else {
                     return false;
                 };
                 self.sent.push(text(&data["sendMessage"]["message"]["id"]));
@@ -182,14 +182,14 @@ impl Story {
             Operation::Edit => {
                 self.last_texts.push(body.clone());
                 let input = json!({ "messageId": self.edited, "body": body });
-                let Some(_) = self.tries(EDIT, input).await else {
+                let Some(_) = self.try_request(EDIT, input).await else {
                     return false;
                 };
                 self.last_texts = vec![body];
             }
             Operation::SignIn => {
                 let input = json!({ "login": "ann", "password": PASSWORD });
-                let Some(data) = self.tries(SIGN_IN, input).await else {
+                let Some(data) = self.try_request(SIGN_IN, input).await else {
                     return false;
                 };
                 self.tokens
@@ -199,11 +199,14 @@ impl Story {
                 let create = "mutation($input: CreateConversationInput!) { createConversation(input: $input) {
                     conversation { id } } }";
                 let input = json!({ "title": body, "participantIds": [] });
-                let Some(data) = self.tries(create, input).await else {
+                let Some(data) = self.try_request(create, input).await else {
                     return false;
                 };
                 let id = text(&data["createConversation"]["conversation"]["id"]);
-                let Some(_) = self.tries(DELETE, json!({ "conversationId": id })).await else {
+                let Some(_) = self
+                    .try_request(DELETE, json!({ "conversationId": id }))
+                    .await
+                else {
                     return false;
                 };
                 self.deleted.push(id);
@@ -212,10 +215,10 @@ impl Story {
         true
     }
 
-    async fn tries(&mut self, query: &str, input: Value) -> Option<Value> {
-        let mut answer = self.ann.sends(query, json!({ "input": input })).await;
-        let Some(errors) = answer["errors"].as_array() else {
-            return Some(answer["data"].take());
+    async fn try_request(&mut self, query: &str, input: Value) -> Option<Value> {
+        let mut response = self.ann.request(query, json!({ "input": input })).await;
+        let Some(errors) = response["errors"].as_array() else {
+            return Some(response["data"].take());
         };
         for error in errors {
             let code = error["extensions"]["code"].as_str();
@@ -235,7 +238,7 @@ impl Story {
     async fn is_stored(&self) {
         for id in &self.sent {
             let query = "query($id: ID!) { message(id: $id) { body } }";
-            let data = self.ann.asks(query, json!({ "id": id })).await;
+            let data = self.ann.execute(query, json!({ "id": id })).await;
             let body = text(&data["message"]["body"]);
             if *id == self.edited {
                 assert!(self.last_texts.contains(&body), "{body}");
@@ -244,12 +247,12 @@ impl Story {
         for token in &self.tokens {
             let mut ann = self.ann.clone();
             ann.token = Some(token.clone());
-            ann.asks(VIEWER, Value::Null).await;
+            ann.execute(VIEWER, Value::Null).await;
         }
         for id in &self.deleted {
             let query = "query($id: ID!) { conversation(id: $id) { id } }";
-            let answer = self.ann.sends(query, json!({ "id": id })).await;
-            assert_eq!(answer, json!({ "data": { "conversation": null } }));
+            let response = self.ann.request(query, json!({ "id": id })).await;
+            assert_eq!(response, json!({ "data": { "conversation": null } }));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Work that is asked for is done, whatever happens to the one who was doing it.
+//! Queued jobs run, also when the worker that runs them dies.
 
 use chrono::TimeDelta;
 use heddle::{
@@ -12,7 +12,7 @@ use crate::support::{app::TestApp, both, messaging::Messaging};
 
 both!(
     a_job_whose_worker_died_is_done_by_another,
-    what_fails_ten_times_is_kept_with_its_error,
+    a_job_that_fails_ten_times_keeps_its_error,
     old_events_are_swept_every_day,
 );
 
@@ -46,8 +46,8 @@ async fn ended(app: &TestApp, id: JobId) -> job::Model {
 
 async fn a_job_whose_worker_died_is_done_by_another(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let hello = ann.says(&talk, "Hello").await;
+    let conversation = ann.direct(&bob).await;
+    let hello = ann.says(&conversation, "Hello").await;
     db::execute(app.app.db.migrate(), "DELETE FROM notification", [])
         .await
         .unwrap();
@@ -60,7 +60,7 @@ async fn a_job_whose_worker_died_is_done_by_another(app: TestApp) {
     assert_eq!(app.db_count("notification").await, 1);
 }
 
-async fn what_fails_ten_times_is_kept_with_its_error(app: TestApp) {
+async fn a_job_that_fails_ten_times_keeps_its_error(app: TestApp) {
     let early = ended(&app, db_job(&app, "no work of ours", 3).await).await;
     assert_eq!((early.status, early.attempts), (JobStatus::Queued, 4));
     assert!(
@@ -76,8 +76,8 @@ async fn what_fails_ten_times_is_kept_with_its_error(app: TestApp) {
 async fn old_events_are_swept_every_day(app: TestApp) {
     app.person("Ann").await;
     let (ann, bob) = (app.person("Cem").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    ann.says(&talk, "Hello").await;
+    let conversation = ann.direct(&bob).await;
+    ann.says(&conversation, "Hello").await;
     assert!(app.db_count("event").await > 0);
     app.app.clock.advance(TimeDelta::days(8));
     app.db_reaches("event", 0).await;

@@ -1,4 +1,4 @@
-//! Lists that are told at once say what lists say that are told field by field.
+//! The fast path for lists returns the same result as the executor.
 
 use std::fmt::Debug;
 
@@ -24,21 +24,21 @@ use crate::support::{
 };
 
 both!(
-    lists_told_at_once_say_the_same,
-    lists_asked_in_parts_are_one_list
+    the_list_fast_path_returns_the_same_lists,
+    lists_selected_in_parts_are_one_list
 );
 
-/// What is read on the thread that asks is what the ordinary driver reads, and what takes it long is left to that.
+/// Inline reads return the same rows as the pool of connections, and hand long statements to it.
 #[tokio::test]
-async fn pages_read_in_place_hold_the_same_rows() {
+async fn inline_reads_return_the_same_rows() {
     let app = TestApp::sqlite().await;
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let group = ann.founds(Some("Löom"), &[&bob]).await;
+    let group = ann.creates_group(Some("Löom"), &[&bob]).await;
     let root = ann.says(&group, "Which yarn, @ann?\n\n*Wool* 🐑").await;
-    bob.answers(&group, &root, "cøtton 🧵").await;
+    bob.replies(&group, &root, "cøtton 🧵").await;
     ann.edits(&root, "Which yarn, then?").await;
     bob.deletes(&bob.says(&group, "gone").await).await;
-    ann.founds(None, &[&bob]).await;
+    ann.creates_group(None, &[&bob]).await;
     macro_rules! same {
         ($($table:ident),+) => {$(
             let columns = Columns::<$table::Column>::all();
@@ -48,14 +48,14 @@ async fn pages_read_in_place_hold_the_same_rows() {
         )+};
     }
     same!(conversation, message, participant, thread, user);
-    // It goes on, in the ordinary way, where this one has looked too often.
+    // A statement with too many steps continues on a thread of the pool.
     let long = "WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000000)
         SELECT count(*) FROM n";
     let read = app.app.db.read();
     let statement = db::sql(read.get_database_backend(), long, []);
     let counted = db::fetch_page(read, statement, |row| row.get::<i64>(0)).await;
     assert_eq!(counted.unwrap(), [1_000_000]);
-    // What is there is not what is asked for, in either way.
+    // Both ways fail when a column has another type.
     let statement = db::sql(read.get_database_backend(), "SELECT 'text'", []);
     let read_as_number = |row: &RowRef<'_>| row.get::<i32>(0);
     assert!(
@@ -87,7 +87,7 @@ async fn rows_of<T: PartialEq + Debug>(
     ordinary.unwrap()
 }
 
-/// Fields of a message that are told at once.
+/// Fields of a message that the fast path supports.
 const PLAIN: [&str; 18] = [
     "id",
     "kind",
@@ -116,7 +116,7 @@ const OTHER: [&str; 4] = [
     "parent { sender { bio } }",
     "again: id id",
 ];
-/// The same of a conversation.
+/// Fields of a conversation that the fast path supports.
 const PLAIN_OF_CONVERSATIONS: [&str; 14] = [
     "id",
     "kind",
@@ -136,7 +136,7 @@ const PLAIN_OF_CONVERSATIONS: [&str; 14] = [
     "__typename",
 ];
 
-/// What is asked of each message, and the same with a field that keeps it from being told at once.
+/// Returns a selection of a message, and the same with a field that disables the fast path.
 fn fields(random: &mut StdRng) -> [String; 2] {
     let count = random.random_range(1..6);
     let mut some: Vec<_> = PLAIN.choose_multiple(random, count).copied().collect();
@@ -149,7 +149,7 @@ fn fields(random: &mut StdRng) -> [String; 2] {
     ["", "alone: viewerCanReply"].map(|alone| format!("{} {alone}", some.join(" ")))
 }
 
-/// A value without what was only asked to change the way.
+/// Returns the value without the field that disables the fast path.
 fn without(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -161,7 +161,7 @@ fn without(value: &mut Value) {
     }
 }
 
-async fn asks(who: &Person, fields: &str, variables: &Value) -> Value {
+async fn execute(who: &Person, fields: &str, variables: &Value) -> Value {
     let known = if fields.contains("...Known") {
         "fragment Known on Message { known: id known2: createdAt }"
     } else {
@@ -176,7 +176,7 @@ async fn asks(who: &Person, fields: &str, variables: &Value) -> Value {
             users(filter: {{}}) {{ nodes {{ id displayName }} edges {{ node {{ username }} cursor }} }} }}
          {known}"
     );
-    let mut data = who.asks(&query, variables.clone()).await;
+    let mut data = who.execute(&query, variables.clone()).await;
     without(&mut data);
     data
 }
@@ -186,41 +186,41 @@ async fn conversations(who: &Person, fields: &str) -> Value {
         "{{ viewer {{ conversations(first: 10) {{
             nodes {{ {fields} }} edges {{ cursor node {{ {fields} }} }} }} }} }}"
     );
-    let mut data = who.asks(&query, json!({})).await;
+    let mut data = who.execute(&query, json!({})).await;
     without(&mut data);
     data
 }
 
-async fn lists_told_at_once_say_the_same(app: TestApp) {
+async fn the_list_fast_path_returns_the_same_lists(app: TestApp) {
     let mut random = StdRng::seed_from_u64(seed());
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let mut cleo = app.person("Cleo").await;
-    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob, &cleo]).await;
     let root = ann.says(&group, "**Which** yarn, @bob?").await;
     let mut all = vec![root.clone()];
     for number in 0..12 {
         let who = *[&ann, &bob, &cleo].choose(&mut random).unwrap();
         let parent = all.choose(&mut random).unwrap().clone();
         all.push(
-            who.answers(&group, &parent, &format!("yarn {number}"))
+            who.replies(&group, &parent, &format!("yarn {number}"))
                 .await,
         );
     }
     ann.edits(&root, "Which yarn, then?").await;
     let gone = bob.says(&group, "gone").await;
-    cleo.answers(&group, &gone, "kept").await;
+    cleo.replies(&group, &gone, "kept").await;
     bob.deletes(&gone).await;
     // Nobody's messages stay, without a sender.
     let delete = "mutation($input: DeleteAccountInput!) { deleteAccount(input: $input) {
         deletedUserId } }";
     cleo.signs_in().await;
     let input = json!({ "confirmUsername": "cleo", "password": PASSWORD });
-    cleo.asks(delete, json!({ "input": input })).await;
-    // Dora joins in the middle, and sees only what comes then: also replies to what came before.
+    cleo.execute(delete, json!({ "input": input })).await;
+    // Dora joins in the middle and sees only later messages, also replies to earlier ones.
     let history = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) {
         conversation { id } } }";
     let input = json!({ "conversationId": group, "historyVisibility": "FROM_JOINING" });
-    ann.asks(history, json!({ "input": input })).await;
+    ann.execute(history, json!({ "input": input })).await;
     let dora = app.person("Dora").await;
     ann.adds(&group, &dora, "MEMBER").await;
     let late = ann.says(&group, "@dora, too").await;
@@ -228,27 +228,31 @@ async fn lists_told_at_once_say_the_same(app: TestApp) {
     for number in 0..6 {
         let parent = recent.choose(&mut random).unwrap().clone();
         let words = format!("late {number}");
-        recent.push(dora.answers(&group, &parent, &words).await);
-        bob.answers(&group, &root, "old").await;
+        recent.push(dora.replies(&group, &parent, &words).await);
+        bob.replies(&group, &root, "old").await;
     }
-    bob.deletes(&bob.answers(&group, &late, "gone").await).await;
+    bob.deletes(&bob.replies(&group, &late, "gone").await).await;
     for (who, root) in [(&bob, &root), (&dora, &late)] {
         let thread = root.replace("msg_", "thr_");
         let variables = json!({ "group": group, "thread": thread });
         let alone = PLAIN.map(|field| [field.to_owned(), format!("{field} alone: viewerCanReply")]);
         let some = (0..25).map(|_| fields(&mut random));
         for [at_once, one_by_one] in alone.into_iter().chain(some) {
-            let told = asks(who, &at_once, &variables).await;
-            assert_eq!(told, asks(who, &one_by_one, &variables).await, "{at_once}");
-            assert!(told["conversation"]["messages"]["nodes"][0].is_object());
-            assert!(told["thread"]["replies"]["nodes"][0].is_object());
+            let found = execute(who, &at_once, &variables).await;
+            assert_eq!(
+                found,
+                execute(who, &one_by_one, &variables).await,
+                "{at_once}"
+            );
+            assert!(found["conversation"]["messages"]["nodes"][0].is_object());
+            assert!(found["thread"]["replies"]["nodes"][0].is_object());
         }
     }
-    // Some read and some not, one without a title and one that is somebody else's.
-    bob.founds(None, &[&ann]).await;
+    // Some are read and some are not, one has no title, and one belongs to another user.
+    bob.creates_group(None, &[&ann]).await;
     let direct = ann.direct(&bob).await;
     ann.says(&direct, "only for @bob").await;
-    ann.founds(Some("Weft"), &[&bob]).await;
+    ann.creates_group(Some("Weft"), &[&bob]).await;
     for _ in 0..25 {
         let count = random.random_range(1..8);
         let some: Vec<_> = PLAIN_OF_CONVERSATIONS
@@ -263,18 +267,18 @@ async fn lists_told_at_once_say_the_same(app: TestApp) {
     }
 }
 
-/// A field that is asked twice, or in a fragment as well, is one field of the answer with all that was asked of it.
-async fn lists_asked_in_parts_are_one_list(app: TestApp) {
+/// A field that is selected twice, or in a fragment too, is one field of the response with all selected subfields.
+async fn lists_selected_in_parts_are_one_list(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
     let root = ann.says(&talk, "Which yarn?").await;
-    bob.answers(&talk, &root, "Wool.").await;
+    bob.replies(&talk, &root, "Wool.").await;
     let variables = json!({ "talk": talk, "thread": root.replace("msg_", "thr_") });
-    let asks = async |inside: &str| {
+    let execute = async |inside: &str| {
         let query = format!("query($talk: ID!, $thread: ID!) {{ {inside} }}");
-        ann.asks(&query, variables.clone()).await
+        ann.execute(&query, variables.clone()).await
     };
-    let whole = asks(
+    let whole = execute(
         "conversation(id: $talk) { title messages(last: 5) { nodes { id body sender { id username } } } }
          thread(id: $thread) { replyCount replies(first: 5) { edges { depth node { id body } } } }",
     )
@@ -299,14 +303,16 @@ async fn lists_asked_in_parts_are_one_list(app: TestApp) {
          fragment Title on Conversation { title }
          fragment Rest on MessageConnection { nodes { sender { username } }",
     ] {
-        assert_eq!(asks(parts).await, whole, "{parts}");
+        assert_eq!(execute(parts).await, whole, "{parts}");
     }
 }
 
 async fn check_conversations(who: &Person, some: &str) {
-    let told = conversations(who, some).await;
+    let found = conversations(who, some).await;
     let alone = format!("{some} alone: messages(last: 1) {{ nodes {{ id }} }}");
-    assert_eq!(told, conversations(who, &alone).await, "{some}");
-    let all = told["viewer"]["conversations"]["nodes"].as_array().unwrap();
+    assert_eq!(found, conversations(who, &alone).await, "{some}");
+    let all = found["viewer"]["conversations"]["nodes"]
+        .as_array()
+        .unwrap();
     assert_eq!(all.len(), 4);
 }

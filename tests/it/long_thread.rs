@@ -1,5 +1,5 @@
-//! A thread of ten thousand replies is read from end to end, in any order and direction and any part of it:
-//! every reply once, each page for the same number of statements and the same work.
+//! A thread of ten thousand replies is read completely, in any order, direction and part: every reply once, and each
+//! page for the same number of statements and the same work.
 
 use heddle::{
     config::Config,
@@ -24,7 +24,7 @@ const REPLIES: usize = 10_000;
 const DEEPEST: usize = 50;
 const PAGE: usize = 100;
 
-/// The work of the ordinary way is what is counted; the statements are the same.
+/// Disables inline reads, because the work is counted on the connections of the pool. The statements are the same.
 fn ordinary(config: &mut Config) {
     config.sqlite_inline_reads = false;
 }
@@ -63,7 +63,7 @@ async fn read_from_end_to_end(app: TestApp) {
     by_time.reverse();
     let newest = json!({ "order": "NEWEST_FIRST" });
     reading.costs_the_same("first", newest, &by_time).await;
-    // A reply with much below it, and much beside.
+    // A reply with many replies and many siblings.
     let size = |place: &usize| tree.below(*place, usize::MAX).len();
     let branches = (1..=REPLIES).filter(|place| (1000..3000).contains(&size(place)));
     let branch = branches.max_by_key(size).unwrap();
@@ -91,8 +91,8 @@ struct Tree {
 }
 
 impl Tree {
-    /// Of any shape: half of the replies answer the one before them, so that it is deep, and half
-    /// answer anything, so that it is wide.
+    /// Builds a random tree: half of the replies have the message before them as parent, so that it is deep, and half have any
+    /// parent, so that it is wide.
     async fn grown(app: &TestApp, ann: &Person) -> Self {
         let mut random = SmallRng::seed_from_u64(seed());
         let mut tree = Self {
@@ -158,12 +158,12 @@ impl Tree {
             .unwrap();
         self.ids = past.iter().map(|past| past.id.to_string()).collect();
         let thread = "query($id: ID!) { message(id: $id) { thread { id replyCount } } }";
-        let data = ann.asks(thread, json!({ "id": self.ids[0] })).await;
+        let data = ann.execute(thread, json!({ "id": self.ids[0] })).await;
         assert_eq!(data["message"]["thread"]["replyCount"], REPLIES);
         self.thread = text(&data["message"]["thread"]["id"]);
     }
 
-    /// What hangs below a message, at most so many levels of it, each straight after its parent.
+    /// The replies below a message, up to this depth, in depth-first order.
     fn below(&self, place: usize, levels: usize) -> Vec<usize> {
         let mut list = vec![];
         let mut open: Vec<usize> = self.children[place].iter().rev().copied().collect();
@@ -223,7 +223,7 @@ impl Reading<'_> {
                     pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }} }}"
             )
         };
-        // Parents that stand on another page are looked up, which are more on one page than on another.
+        // Parents on another page are loaded, and their number differs between pages.
         let (checked, measured) = (query("id parent { id }"), query("id"));
         let is_forward = end == "first";
         let (far, cursor, next) = if is_forward {
@@ -239,9 +239,9 @@ impl Reading<'_> {
         }
         let (mut costs, mut left) = (vec![], expected);
         loop {
-            let (data, statements) = self.ann.counts(&checked, variables.clone()).await;
+            let (data, statements) = self.ann.count_statements(&checked, variables.clone()).await;
             let before = self.work.so_far().await;
-            self.ann.asks(&measured, variables.clone()).await;
+            self.ann.execute(&measured, variables.clone()).await;
             let work = self.work.so_far().await - before;
             costs.push(Cost { statements, work });
             let size = left.len().min(PAGE);

@@ -1,4 +1,4 @@
-//! Stories told through the front door.
+//! Integration tests. They use the server through its public interfaces.
 #![expect(
     clippy::unwrap_used,
     reason = "a test that cannot go on should stop where it is"

@@ -1,4 +1,4 @@
-//! People send, edit and delete messages, and read them in the timeline.
+//! Messages: send, edit and delete them, and read them in the timeline.
 
 use chrono::TimeDelta;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
@@ -11,14 +11,14 @@ both!(
     sending_twice_sends_once,
     editing_keeps_history_and_never_overwrites_unseen_edits,
     deleting_erases_the_text_and_keeps_the_tree,
-    a_timeline_opens_anywhere_and_goes_both_ways,
+    a_timeline_opens_anywhere_and_pages_both_ways,
     a_timeline_opens_at_any_time,
     strangers_see_no_message,
-    bad_messages_are_told_all_their_problems,
-    windows_close,
+    bad_messages_return_all_their_problems,
+    expired_sessions_refuse_renewal,
     mentions_are_found,
-    fifty_people_send_at_once,
-    whoever_waits_too_long_for_the_database_may_try_again
+    fifty_users_send_concurrently,
+    a_request_that_waits_too_long_for_the_database_may_be_retried
 );
 
 const TIMELINE: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
@@ -29,10 +29,10 @@ const TIMELINE: &str = "query($id: ID!, $first: Int, $after: String, $last: Int,
 
 async fn bob_reads_what_ann_sent(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let id = ann.says(&talk, "Hello **Bob**").await;
+    let conversation = ann.direct(&bob).await;
+    let id = ann.says(&conversation, "Hello **Bob**").await;
     let seen = bob
-        .asks(
+        .execute(
             "query($id: ID!) { message(id: $id) { id body bodyHtml kind priority depth sequence
                 sender { username } receiver { username } conversation { id }
                 viewerCanEdit viewerCanDelete viewerCanReply editedAt thread { id } } }",
@@ -47,7 +47,7 @@ async fn bob_reads_what_ann_sent(app: TestApp) {
     );
     assert_eq!(message["sender"]["username"], "ann");
     assert_eq!(message["receiver"]["username"], "bob");
-    assert_eq!(message["conversation"]["id"], json!(talk));
+    assert_eq!(message["conversation"]["id"], json!(conversation));
     assert_eq!(message["viewerCanEdit"], false);
     assert_eq!(message["viewerCanReply"], true);
     assert_eq!(message["thread"], Value::Null);
@@ -55,35 +55,36 @@ async fn bob_reads_what_ann_sent(app: TestApp) {
 
 async fn sending_twice_sends_once(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let input = json!({ "conversationId": talk, "body": "once", "clientMessageId": "k1" });
+    let conversation = ann.direct(&bob).await;
+    let input = json!({ "conversationId": conversation, "body": "once", "clientMessageId": "k1" });
     let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
         message { id clientMessageId } wasDuplicate messageEdge { cursor } replyEdge { cursor } } }";
-    // Twenty at once, as an impatient client with a bad connection would.
-    let answers =
-        futures_util::future::join_all((0..20).map(|_| ann.asks(send, json!({ "input": input }))))
-            .await;
-    let ids: Vec<_> = answers
+    // Twenty concurrent requests, like an impatient client with a bad connection.
+    let responses = futures_util::future::join_all(
+        (0..20).map(|_| ann.execute(send, json!({ "input": input }))),
+    )
+    .await;
+    let ids: Vec<_> = responses
         .iter()
         .map(|data| &data["sendMessage"]["message"]["id"])
         .collect();
-    assert!(ids.iter().all(|id| *id == ids[0]), "{answers:#?}");
-    let first = answers
+    assert!(ids.iter().all(|id| *id == ids[0]), "{responses:#?}");
+    let first = responses
         .iter()
         .filter(|data| data["sendMessage"]["wasDuplicate"] == false);
     assert_eq!(first.count(), 1);
     assert_eq!(
-        answers[0]["sendMessage"]["message"]["clientMessageId"],
+        responses[0]["sendMessage"]["message"]["clientMessageId"],
         "k1"
     );
-    let other = json!({ "conversationId": talk, "body": "other", "clientMessageId": "k1" });
-    ann.is_refused("CONFLICT", send, json!({ "input": other }))
+    let other = json!({ "conversationId": conversation, "body": "other", "clientMessageId": "k1" });
+    ann.expect_error("CONFLICT", send, json!({ "input": other }))
         .await;
-    // Bob's keys are his own, and Ann's are nobody else's business.
-    let his = bob.asks(send, json!({ "input": other })).await;
+    // Bob has his own keys; a key of Ann is not visible to him.
+    let his = bob.execute(send, json!({ "input": other })).await;
     assert_eq!(his["sendMessage"]["wasDuplicate"], false);
     let seen = bob
-        .asks(
+        .execute(
             "query($id: ID!) { message(id: $id) { clientMessageId } }",
             json!({ "id": ids[0] }),
         )
@@ -93,13 +94,13 @@ async fn sending_twice_sends_once(app: TestApp) {
 
 async fn editing_keeps_history_and_never_overwrites_unseen_edits(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let id = ann.says(&talk, "frist").await;
+    let conversation = ann.direct(&bob).await;
+    let id = ann.says(&conversation, "frist").await;
     let edit = "mutation($input: EditMessageInput!) { editMessage(input: $input) {
         message { body editedAt revisions { nodes { body reason editor { username } replacedAt } } } } }";
     let input =
         json!({ "messageId": id, "body": "first", "reason": "typo", "expectedEditedAt": null });
-    let data = ann.asks(edit, json!({ "input": input })).await;
+    let data = ann.execute(edit, json!({ "input": input })).await;
     let message = &data["editMessage"]["message"];
     assert_eq!(message["body"], "first");
     let revision = &message["revisions"]["nodes"][0];
@@ -107,17 +108,17 @@ async fn editing_keeps_history_and_never_overwrites_unseen_edits(app: TestApp) {
     assert_eq!(revision["reason"], "typo");
     assert_eq!(revision["editor"]["username"], "ann");
     assert_eq!(revision["replacedAt"], message["editedAt"]);
-    // The same input once more names a version that is gone.
-    ann.is_refused("CONFLICT", edit, json!({ "input": input }))
+    // Repeating the input names an outdated version.
+    ann.expect_error("CONFLICT", edit, json!({ "input": input }))
         .await;
     let again = json!({ "messageId": id, "body": "1st", "expectedEditedAt": message["editedAt"] });
-    let data = ann.asks(edit, json!({ "input": again })).await;
+    let data = ann.execute(edit, json!({ "input": again })).await;
     let revisions = &data["editMessage"]["message"]["revisions"]["nodes"];
     assert_eq!(revisions[0]["body"], "first");
     assert_eq!(revisions[1]["body"], "frist");
     // Saying nothing about the version overwrites; the same text again changes nothing.
     let same = json!({ "messageId": id, "body": "1st" });
-    let data = ann.asks(edit, json!({ "input": same })).await;
+    let data = ann.execute(edit, json!({ "input": same })).await;
     assert_eq!(
         data["editMessage"]["message"]["revisions"]["nodes"]
             .as_array()
@@ -125,45 +126,45 @@ async fn editing_keeps_history_and_never_overwrites_unseen_edits(app: TestApp) {
             .len(),
         2
     );
-    bob.is_refused("FORBIDDEN", edit, json!({ "input": same }))
+    bob.expect_error("FORBIDDEN", edit, json!({ "input": same }))
         .await;
 }
 
 async fn deleting_erases_the_text_and_keeps_the_tree(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let root = ann.says(&talk, "canary one").await;
+    let conversation = ann.direct(&bob).await;
+    let root = ann.says(&conversation, "canary one").await;
     ann.edits(&root, "canary two").await;
-    let reply = bob.answers(&talk, &root, "canary three").await;
-    let leaf = ann.answers(&talk, &reply, "canary four").await;
+    let reply = bob.replies(&conversation, &root, "canary three").await;
+    let leaf = ann.replies(&conversation, &reply, "canary four").await;
     let delete = "mutation($input: DeleteMessageInput!) { deleteMessage(input: $input) {
         deletedMessageId message { id body deletedAt replyCount descendantCount
             revisions { nodes { body } } } } }";
-    bob.is_refused(
+    bob.expect_error(
         "FORBIDDEN",
         delete,
         json!({ "input": { "messageId": root } }),
     )
     .await;
     let data = ann
-        .asks(delete, json!({ "input": { "messageId": root } }))
+        .execute(delete, json!({ "input": { "messageId": root } }))
         .await;
     let marker = &data["deleteMessage"]["message"];
     assert_eq!(marker["body"], Value::Null);
     assert_eq!(marker["descendantCount"], 2);
     assert_eq!(marker["revisions"]["nodes"], json!([]));
     let data = bob
-        .asks(delete, json!({ "input": { "messageId": reply } }))
+        .execute(delete, json!({ "input": { "messageId": reply } }))
         .await;
     assert_eq!(data["deleteMessage"]["message"]["replyCount"], 1);
     let data = ann
-        .asks(delete, json!({ "input": { "messageId": leaf } }))
+        .execute(delete, json!({ "input": { "messageId": leaf } }))
         .await;
     assert_eq!(data["deleteMessage"]["message"], Value::Null);
     // Nothing is left below the markers, so they go too.
     for id in [&root, &reply, &leaf] {
         let seen = ann
-            .asks(
+            .execute(
                 "query($id: ID!) { message(id: $id) { id } }",
                 json!({ "id": id }),
             )
@@ -173,8 +174,8 @@ async fn deleting_erases_the_text_and_keeps_the_tree(app: TestApp) {
     let edit =
         "mutation($input: EditMessageInput!) { editMessage(input: $input) { message { id } } }";
     let late = json!({ "input": { "messageId": root, "body": "revived" } });
-    ann.is_refused("NOT_FOUND", edit, late).await;
-    ann.is_refused(
+    ann.expect_error("NOT_FOUND", edit, late).await;
+    ann.expect_error(
         "NOT_FOUND",
         delete,
         json!({ "input": { "messageId": root } }),
@@ -183,17 +184,17 @@ async fn deleting_erases_the_text_and_keeps_the_tree(app: TestApp) {
     assert!(!dump(&app.app.db).await.contains("canary"));
 }
 
-async fn a_timeline_opens_anywhere_and_goes_both_ways(app: TestApp) {
+async fn a_timeline_opens_anywhere_and_pages_both_ways(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let mut ids = vec![];
     for number in 1..=9 {
-        ids.push(ann.says(&talk, &number.to_string()).await);
+        ids.push(ann.says(&conversation, &number.to_string()).await);
     }
-    let reply = bob.answers(&talk, &ids[2], "3a").await;
+    let reply = bob.replies(&conversation, &ids[2], "3a").await;
     let page = async |mut variables: Value| {
-        variables["id"] = json!(talk);
-        let data = ann.asks(TIMELINE, variables).await;
+        variables["id"] = json!(conversation);
+        let data = ann.execute(TIMELINE, variables).await;
         let page = data["conversation"]["messages"].clone();
         let bodies: Vec<_> = page["nodes"]
             .as_array()
@@ -214,7 +215,7 @@ async fn a_timeline_opens_anywhere_and_goes_both_ways(app: TestApp) {
         (&info["hasNextPage"], &info["hasPreviousPage"]),
         (&json!(false), &json!(true))
     );
-    ann.says(&talk, "10").await;
+    ann.says(&conversation, "10").await;
     let (earlier, _) = page(json!({ "last": 3, "before": info["startCursor"] })).await;
     assert_eq!(earlier, "4 5 6");
     let (later, _) = page(json!({ "first": 3, "after": info["endCursor"] })).await;
@@ -242,8 +243,9 @@ async fn a_timeline_opens_anywhere_and_goes_both_ways(app: TestApp) {
         json!({ "after": "nonsense" }),
     ] {
         let mut variables = bad;
-        variables["id"] = json!(talk);
-        ann.is_refused("BAD_USER_INPUT", TIMELINE, variables).await;
+        variables["id"] = json!(conversation);
+        ann.expect_error("BAD_USER_INPUT", TIMELINE, variables)
+            .await;
     }
 }
 
@@ -253,61 +255,62 @@ async fn strangers_see_no_message(app: TestApp) {
         app.person("Bob").await,
         app.person("Eve").await,
     );
-    let talk = ann.direct(&bob).await;
-    let id = ann.says(&talk, "secret").await;
+    let conversation = ann.direct(&bob).await;
+    let id = ann.says(&conversation, "secret").await;
     let missing = "msg_01h2xcejqtf2nbrexx3vqjhp41";
     let read = "query($id: ID!) { message(id: $id) { body } node(id: $id) { id } }";
-    let hidden = eve.sends(read, json!({ "id": id })).await;
-    assert_eq!(hidden, eve.sends(read, json!({ "id": missing })).await);
+    let hidden = eve.request(read, json!({ "id": id })).await;
+    assert_eq!(hidden, eve.request(read, json!({ "id": missing })).await);
     let reply = |parent: &str| {
-        let input = json!({ "conversationId": talk, "parentId": parent, "body": "x" });
+        let input = json!({ "conversationId": conversation, "parentId": parent, "body": "x" });
         json!({ "input": input })
     };
     let send =
         "mutation($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";
-    let hidden = eve.is_refused("NOT_FOUND", send, reply(&id)).await;
+    let hidden = eve.expect_error("NOT_FOUND", send, reply(&id)).await;
     assert_eq!(
         hidden,
-        eve.is_refused("NOT_FOUND", send, reply(missing)).await
+        eve.expect_error("NOT_FOUND", send, reply(missing)).await
     );
     for mutation in [
         "mutation($id: ID!) { deleteMessage(input: { messageId: $id }) { deletedMessageId } }",
         "mutation($id: ID!) { editMessage(input: { messageId: $id, body: \"x\" }) { message { id } } }",
     ] {
         let hidden = eve
-            .is_refused("NOT_FOUND", mutation, json!({ "id": id }))
+            .expect_error("NOT_FOUND", mutation, json!({ "id": id }))
             .await;
         assert_eq!(
             hidden,
-            eve.is_refused("NOT_FOUND", mutation, json!({ "id": missing }))
+            eve.expect_error("NOT_FOUND", mutation, json!({ "id": missing }))
                 .await
         );
     }
-    app.nobody()
-        .is_refused("UNAUTHENTICATED", read, json!({ "id": id }))
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", read, json!({ "id": id }))
         .await;
 }
 
-async fn bad_messages_are_told_all_their_problems(app: TestApp) {
+async fn bad_messages_return_all_their_problems(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let send =
         "mutation($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";
-    let bad = json!({ "conversationId": talk, "body": " \n", "clientMessageId": "k".repeat(65) });
+    let bad =
+        json!({ "conversationId": conversation, "body": " \n", "clientMessageId": "k".repeat(65) });
     let error = ann
-        .is_refused("BAD_USER_INPUT", send, json!({ "input": bad }))
+        .expect_error("BAD_USER_INPUT", send, json!({ "input": bad }))
         .await;
     let problems = error["extensions"]["problems"].as_array().unwrap();
     assert_eq!(problems[0]["path"], json!(["input", "body"]));
     assert_eq!(problems[1]["path"], json!(["input", "clientMessageId"]));
     for body in ["x".repeat(10_001), "null\0byte".to_owned()] {
-        let bad = json!({ "conversationId": talk, "body": body });
-        ann.is_refused("BAD_USER_INPUT", send, json!({ "input": bad }))
+        let bad = json!({ "conversationId": conversation, "body": body });
+        ann.expect_error("BAD_USER_INPUT", send, json!({ "input": bad }))
             .await;
     }
-    let parent = json!({ "conversationId": talk, "body": "x", "parentId": "nonsense" });
+    let parent = json!({ "conversationId": conversation, "body": "x", "parentId": "nonsense" });
     let error = ann
-        .is_refused("BAD_USER_INPUT", send, json!({ "input": parent }))
+        .expect_error("BAD_USER_INPUT", send, json!({ "input": parent }))
         .await;
     assert_eq!(
         error["extensions"]["problems"][0]["path"],
@@ -315,14 +318,14 @@ async fn bad_messages_are_told_all_their_problems(app: TestApp) {
     );
 }
 
-async fn windows_close(app: TestApp) {
+async fn expired_sessions_refuse_renewal(app: TestApp) {
     // Without a window nothing closes; tests/it/windows.rs runs a server that has them.
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let id = ann.says(&talk, "forever").await;
+    let conversation = ann.direct(&bob).await;
+    let id = ann.says(&conversation, "forever").await;
     app.app.clock.advance(TimeDelta::minutes(5));
     let seen = ann
-        .asks(
+        .execute(
             "query($id: ID!) { message(id: $id) { viewerCanEdit editableUntil viewerCanDelete } }",
             json!({ "id": id }),
         )
@@ -337,15 +340,17 @@ async fn mentions_are_found(app: TestApp) {
         app.person("Bob").await,
         app.person("Eve").await,
     );
-    let talk = ann.direct(&bob).await;
-    let id = ann.says(&talk, "@bob and @eve and @ann, `not @bob`").await;
+    let conversation = ann.direct(&bob).await;
+    let id = ann
+        .says(&conversation, "@bob and @eve and @ann, `not @bob`")
+        .await;
     let read = "query($id: ID!) { message(id: $id) { mentions { username } mentionsViewer } }";
-    let seen = bob.asks(read, json!({ "id": id })).await;
-    // Eve takes no part and nobody mentions themselves.
+    let seen = bob.execute(read, json!({ "id": id })).await;
+    // Eve is no participant, and users cannot mention themselves.
     let expected = json!({ "mentions": [{ "username": "bob" }], "mentionsViewer": true });
     assert_eq!(seen["message"], expected);
-    ann.edits(&id, "nobody").await;
-    let seen = bob.asks(read, json!({ "id": id })).await;
+    ann.edits(&id, "no mention").await;
+    let seen = bob.execute(read, json!({ "id": id })).await;
     assert_eq!(
         seen["message"],
         json!({ "mentions": [], "mentionsViewer": false })
@@ -353,18 +358,18 @@ async fn mentions_are_found(app: TestApp) {
     drop(eve);
 }
 
-async fn fifty_people_send_at_once(app: TestApp) {
+async fn fifty_users_send_concurrently(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let sends = (0..50).map(|number| {
         let sender = if number % 2 == 0 { &ann } else { &bob };
-        sender.says(&talk, "at once")
+        sender.says(&conversation, "at once")
     });
     futures_util::future::join_all(sends).await;
     let data = ann
-        .asks(
+        .execute(
             "query($id: ID!) { conversation(id: $id) { messages(last: 100) { nodes { sequence } } } }",
-            json!({ "id": talk }),
+            json!({ "id": conversation }),
         )
         .await;
     let places: Vec<_> = data["conversation"]["messages"]["nodes"]
@@ -378,17 +383,17 @@ async fn fifty_people_send_at_once(app: TestApp) {
 
 async fn a_timeline_opens_at_any_time(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let begun = app.app.clock.now();
     for minute in 0..7 {
-        let root = ann.says(&talk, &minute.to_string()).await;
-        ann.answers(&talk, &root, "a reply").await;
+        let root = ann.says(&conversation, &minute.to_string()).await;
+        ann.replies(&conversation, &root, "a reply").await;
         app.app.clock.advance(TimeDelta::minutes(1));
     }
     for seconds in (-30..7 * 60).step_by(30) {
         let time = (begun + TimeDelta::seconds(seconds)).to_rfc3339();
-        let variables = json!({ "id": talk, "around": { "time": time }, "first": 1 });
-        let data = ann.asks(TIMELINE, variables).await;
+        let variables = json!({ "id": conversation, "around": { "time": time }, "first": 1 });
+        let data = ann.execute(TIMELINE, variables).await;
         let first = &data["conversation"]["messages"]["nodes"][0]["body"];
         // The first one is sent a moment after the clock was read.
         let minute = (seconds + 59).div_euclid(60);
@@ -397,26 +402,26 @@ async fn a_timeline_opens_at_any_time(app: TestApp) {
     }
 }
 
-/// Somebody else holds the tables for longer than a statement may take: nothing was sent, and clients know that trying
+/// Another transaction locks the tables for longer than a statement may take: nothing was sent, and clients know that trying
 /// again is worth it.
-async fn whoever_waits_too_long_for_the_database_may_try_again(app: TestApp) {
+async fn a_request_that_waits_too_long_for_the_database_may_be_retried(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let other = Database::connect(&app.app.config.database_url).await;
     let holding = other.unwrap().begin().await.unwrap();
     let hold = "UPDATE conversation SET last_seq = last_seq";
     holding.execute_unprepared(hold).await.unwrap();
     let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
         message { sequence } } }";
-    let input = json!({ "input": { "conversationId": talk, "body": "late" } });
-    let refused = ann.sends(send, input.clone()).await;
+    let input = json!({ "input": { "conversationId": conversation, "body": "late" } });
+    let refused = ann.request(send, input.clone()).await;
     assert_eq!(
         refused["errors"][0]["extensions"]["code"], "TIMEOUT",
         "{refused:#}"
     );
     holding.rollback().await.unwrap();
     assert_eq!(
-        ann.asks(send, input).await["sendMessage"]["message"]["sequence"],
+        ann.execute(send, input).await["sendMessage"]["message"]["sequence"],
         1
     );
 }

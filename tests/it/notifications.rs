@@ -1,4 +1,4 @@
-//! People are told of what wants their attention, once and for the best reason.
+//! Notifications: each user receives one per message, for the most specific reason.
 
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -23,15 +23,15 @@ both!(
     the_most_specific_reason_wins,
     reading_a_message_settles_its_notification,
     notifications_are_marked_and_dismissed,
-    a_deleted_message_notifies_nobody,
+    a_deleted_message_notifies_no_one,
     large_conversations_are_notified_behind_the_sender,
-    whom_to_notify_takes_no_longer_the_more_they_follow,
-    a_crowd_is_notified_whatever_it_has_read,
+    finding_recipients_takes_no_longer_with_many_followed_threads,
+    a_large_conversation_is_notified_regardless_of_read_state,
 );
 
 async fn list(person: &Person, unread_only: bool) -> Vec<Value> {
     let data = person
-        .asks(LIST, json!({ "unreadOnly": unread_only }))
+        .execute(LIST, json!({ "unreadOnly": unread_only }))
         .await;
     let viewer = &data["viewer"];
     let nodes = viewer["notifications"]["nodes"].as_array().unwrap().clone();
@@ -56,11 +56,12 @@ fn reason(kind: &str, message: &str) -> (String, String) {
 
 async fn the_most_specific_reason_wins(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let hello = ann.says(&talk, "Hello").await;
-    bob.answers(&talk, &hello, "Now I follow this").await;
-    let reply = ann.answers(&talk, &hello, "Good").await;
-    let named = ann.answers(&talk, &hello, "Good, @bob").await;
+    let conversation = ann.direct(&bob).await;
+    let hello = ann.says(&conversation, "Hello").await;
+    bob.replies(&conversation, &hello, "Now I follow this")
+        .await;
+    let reply = ann.replies(&conversation, &hello, "Good").await;
+    let named = ann.replies(&conversation, &hello, "Good, @bob").await;
     let expected = [
         reason("MENTION", &named),
         reason("REPLY", &reply),
@@ -69,30 +70,33 @@ async fn the_most_specific_reason_wins(app: TestApp) {
     assert_eq!(reasons(&bob).await, expected);
     let nodes = list(&bob, false).await;
     assert_eq!(nodes[0]["actor"]["username"], "ann");
-    assert_eq!(nodes[0]["conversation"]["id"], json!(talk));
+    assert_eq!(nodes[0]["conversation"]["id"], json!(conversation));
     assert_eq!(
         list(&ann, false).await.len(),
         1,
         "only Bob's reply, nothing of her own"
     );
-    // Somebody who is mentioned only by an edit hears of it, but not twice of one message.
+    // A user whom only an edit mentions is notified, but not twice for one message.
     ann.edits(&reply, "Good, @bob").await;
     assert_eq!(reasons(&bob).await.len(), 3);
 }
 
 async fn reading_a_message_settles_its_notification(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let (one, two) = (ann.says(&talk, "One").await, ann.says(&talk, "Two").await);
+    let conversation = ann.direct(&bob).await;
+    let (one, two) = (
+        ann.says(&conversation, "One").await,
+        ann.says(&conversation, "Two").await,
+    );
     let query = "mutation($input: MarkMessagesReadInput!) { markMessagesRead(input: $input) {
         markedCount } }";
-    bob.asks(query, json!({ "input": { "messageIds": [one] } }))
+    bob.execute(query, json!({ "input": { "messageIds": [one] } }))
         .await;
     assert_eq!(reasons(&bob).await, [reason("MESSAGE", &two)]);
     let query = "mutation($input: MarkConversationsReadInput!) {
         markConversationsRead(input: $input) { markedCount } }";
-    let input = json!({ "conversations": [{ "conversationId": talk }] });
-    bob.asks(query, json!({ "input": input })).await;
+    let input = json!({ "conversations": [{ "conversationId": conversation }] });
+    bob.execute(query, json!({ "input": input })).await;
     assert!(reasons(&bob).await.is_empty());
     assert_eq!(
         list(&bob, false).await.len(),
@@ -103,41 +107,41 @@ async fn reading_a_message_settles_its_notification(app: TestApp) {
 
 async fn notifications_are_marked_and_dismissed(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     for number in 0..4 {
-        ann.says(&talk, &format!("News {number}")).await;
+        ann.says(&conversation, &format!("News {number}")).await;
     }
     let nodes = list(&bob, true).await;
     let ids: Vec<&Value> = nodes.iter().map(|node| &node["id"]).collect();
     let some = json!({ "input": { "notifications": { "ids": [ids[0], ids[0], "ntf_x"] } } });
     assert_eq!(
-        ann.asks(MARK, some.clone()).await["markNotificationsRead"]["markedCount"],
+        ann.execute(MARK, some.clone()).await["markNotificationsRead"]["markedCount"],
         0
     );
-    let marked = bob.asks(MARK, some).await;
+    let marked = bob.execute(MARK, some).await;
     let expected = json!({ "markedCount": 1, "unread": { "notifications": 3 } });
     assert_eq!(marked["markNotificationsRead"], expected);
     let gone = json!({ "input": { "notifications": { "ids": [ids[1]] } } });
-    let gone = bob.asks(DISMISS, gone).await;
+    let gone = bob.execute(DISMISS, gone).await;
     assert_eq!(
         gone["dismissNotifications"]["dismissedNotificationIds"],
         json!([ids[1]])
     );
     assert_eq!(list(&bob, false).await.len(), 3);
     let all = json!({ "input": { "notifications": { "until": nodes[0]["createdAt"] } } });
-    let marked = bob.asks(MARK, all).await;
+    let marked = bob.execute(MARK, all).await;
     assert_eq!(marked["markNotificationsRead"]["markedCount"], 2);
     let both = json!({ "ids": [], "until": nodes[0]["createdAt"] });
-    let answer = bob
-        .sends(MARK, json!({ "input": { "notifications": both } }))
+    let response = bob
+        .request(MARK, json!({ "input": { "notifications": both } }))
         .await;
-    assert!(answer["errors"].is_array(), "ids or a time, not both");
+    assert!(response["errors"].is_array(), "ids or a time, not both");
 }
 
-async fn a_deleted_message_notifies_nobody(app: TestApp) {
+async fn a_deleted_message_notifies_no_one(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let hello = ann.says(&talk, "Hello").await;
+    let conversation = ann.direct(&bob).await;
+    let hello = ann.says(&conversation, "Hello").await;
     assert_eq!(reasons(&bob).await.len(), 1);
     ann.deletes(&hello).await;
     assert!(list(&bob, false).await.is_empty());
@@ -145,10 +149,10 @@ async fn a_deleted_message_notifies_nobody(app: TestApp) {
 
 async fn large_conversations_are_notified_behind_the_sender(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = group(&ann, "Everybody", &[&bob]).await;
-    app.db_crowd(&talk, 300).await;
-    let hello = ann.says(&talk, "Hello @bob").await;
-    // Everybody but Ann; and Bob was told that he was added.
+    let conversation = group(&ann, "Large group", &[&bob]).await;
+    app.db_large_conversation(&conversation, 300).await;
+    let hello = ann.says(&conversation, "Hello @bob").await;
+    // Every participant except Ann; and Bob was notified when he was added.
     app.db_reaches("notification", 302).await;
     let expected = [
         reason("MENTION", &hello),
@@ -160,24 +164,25 @@ async fn large_conversations_are_notified_behind_the_sender(app: TestApp) {
 /// What others read meanwhile, in percent of a row.
 const SOME: i64 = 1000;
 
-/// What it costs to send to a group whose people have notifications, of which this table is read on PostgreSQL; and how
-/// much more an equal piece of work may cost, in percent.
+/// Returns the cost of sending to a group whose participants have notifications (on PostgreSQL, of reading this table), and
+/// how much more equal work may cost, in percent.
 async fn cost(app: &TestApp, table: &'static str, sender: &Person, group: &str) -> (i64, i64) {
     let work = QueryCost::watch_writes(&app.app.db, table).await;
-    let told = app.db_count("participant").await - 1;
+    let recipients = app.db_count("participant").await - 1;
     let send = async || {
         let notifications = app.db_count("notification").await;
         sender.says(group, "For you all").await;
-        app.db_reaches("notification", notifications + told).await;
+        app.db_reaches("notification", notifications + recipients)
+            .await;
     };
     (work.least(send).await, 100 + work.spread_percent())
 }
 
-async fn whom_to_notify_takes_no_longer_the_more_they_follow(app: TestApp) {
+async fn finding_recipients_takes_no_longer_with_many_followed_threads(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let group = ann.founds(Some("Loom"), &[&bob]).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob]).await;
     app.db_threads_of(2, &group, &ann.id, 40).await;
-    app.db_crowd(&group, 40).await;
+    app.db_large_conversation(&group, 40).await;
     let (few, _) = cost(&app, "thread_follow", &ann, &group).await;
     let follows = "INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
          SELECT p.user_id, t.id, t.conversation_id, true FROM participant p CROSS JOIN thread t
@@ -188,11 +193,11 @@ async fn whom_to_notify_takes_no_longer_the_more_they_follow(app: TestApp) {
     assert!(many * 100 <= few * factor + SOME, "{few}, {many}");
 }
 
-async fn a_crowd_is_notified_whatever_it_has_read(app: TestApp) {
+async fn a_large_conversation_is_notified_regardless_of_read_state(app: TestApp) {
     let ann = app.person("Ann").await;
-    let group = ann.founds(Some("Everybody"), &[]).await;
+    let group = ann.creates_group(Some("Large group"), &[]).await;
     app.db_threads_of(2, &group, &ann.id, 40).await;
-    app.db_crowd(&group, 300).await;
+    app.db_large_conversation(&group, 300).await;
     let (few, _) = cost(&app, "read_mark", &ann, &group).await;
     let marks = "INSERT INTO read_mark (user_id, lane_id, conversation_id, seq)
          SELECT p.user_id, t.id, t.conversation_id, 1 FROM participant p CROSS JOIN thread t";

@@ -1,4 +1,4 @@
-//! People join groups, rise and fall in them, and go.
+//! Participants join groups, change their roles, and leave.
 
 use std::sync::Arc;
 
@@ -30,33 +30,33 @@ const RIGHTS: &str = "query($id: ID!) { conversation(id: $id) { viewerMembership
     canLeave } } }";
 
 both!(
-    people_are_added_once_and_the_group_is_told,
+    people_are_added_once_and_the_group_is_notified,
     a_removed_person_sees_and_keeps_nothing,
-    history_begins_where_the_group_says,
+    history_begins_where_the_group_sets_it,
     each_role_may_what_it_may,
     moderators_change_only_what_is_below_them,
     ownership_is_handed_over,
-    the_only_owner_cannot_walk_away,
+    the_only_owner_cannot_leave,
     the_last_one_takes_the_group_along,
     strangers_can_change_nothing_and_learn_nothing,
     participants_are_paged_owners_first_then_by_name,
     a_group_is_full_at_its_limit,
-    unknown_people_are_named_by_their_place,
-    changes_at_once_leave_one_owner,
+    unknown_users_are_named_by_their_index,
+    concurrent_role_changes_leave_one_owner,
     thousands_join_and_go_in_a_few_statements,
     a_group_outlives_its_owners_account,
-    the_timeline_tells_who_came_and_went,
+    the_timeline_shows_who_joined_and_left,
 );
 
-async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
+async fn people_are_added_once_and_the_group_is_notified(app: TestApp) {
     let (ann, bob, cid) = (
         app.person("Ann").await,
         app.person("Bob").await,
         app.person("Cid").await,
     );
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let input = json!({ "conversationId": id, "userIds": [bob.id, cid.id, cid.id, ann.id] });
-    let data = ann.asks(ADD, json!({ "input": input })).await;
+    let data = ann.execute(ADD, json!({ "input": input })).await;
     let added = &data["addParticipants"];
     assert_eq!(added["conversation"]["participantCount"], 3);
     let new = added["participants"].as_array().unwrap();
@@ -64,20 +64,23 @@ async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
     assert_eq!(new[0]["user"]["username"], "cid");
     assert_eq!(new[0]["addedBy"]["username"], "ann");
     assert_eq!(new[0]["role"], "MEMBER");
-    // Nobody new: nothing happens.
-    let again = ann.asks(ADD, json!({ "input": input })).await;
+    // Adding no new participant has no effect.
+    let again = ann.execute(ADD, json!({ "input": input })).await;
     assert_eq!(again["addParticipants"]["participants"], json!([]));
-    let told = event_rows::notices(&app, &id).await;
+    let returned = event_rows::notices(&app, &id).await;
     assert_eq!(
-        told,
+        returned,
         [
             json!({ "type": "CREATED", "actor": ann.id, "subjects": [bob.id], "value": "Loom" }),
             json!({ "type": "PARTICIPANTS_ADDED", "actor": ann.id, "subjects": [cid.id],
                 "value": null }),
         ]
     );
-    let heard = event_rows::events(&app, &id).await;
-    assert_eq!(heard, ["MessageSent", "MessageSent", "ParticipantChanged"]);
+    let received = event_rows::events(&app, &id).await;
+    assert_eq!(
+        received,
+        ["MessageSent", "MessageSent", "ParticipantChanged"]
+    );
     assert_eq!(
         event_rows::events(&app, &cid.id).await,
         ["ConversationJoined"]
@@ -90,8 +93,8 @@ async fn people_are_added_once_and_the_group_is_told(app: TestApp) {
 
 async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let id = ann.founds(None, &[&bob]).await;
-    let seen = bob.asks(SEE, json!({ "id": id })).await;
+    let id = ann.creates_group(None, &[&bob]).await;
+    let seen = bob.execute(SEE, json!({ "id": id })).await;
     assert_eq!(seen["conversation"]["displayTitle"], "Ann");
     let (group, user) = (ConversationId::from_text(&id), UserId::from_text(&bob.id));
     let place = || [Sql::from(user), group.into(), group.into()];
@@ -103,10 +106,10 @@ async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
     let removed = ann.removes(&id, &bob).await;
     assert_eq!(removed["conversation"]["participantCount"], 1);
     assert!(text(&removed["removedParticipantId"]).starts_with("prt_"));
-    let seen = bob.asks(SEE, json!({ "id": id })).await;
+    let seen = bob.execute(SEE, json!({ "id": id })).await;
     assert_eq!(seen["conversation"], Value::Null);
     let list = "{ viewer { conversations { nodes { id } } } }";
-    let list = bob.asks(list, Value::Null).await;
+    let list = bob.execute(list, Value::Null).await;
     assert_eq!(list["viewer"]["conversations"]["nodes"], json!([]));
     assert_eq!(
         event_rows::events(&app, &bob.id).await,
@@ -115,9 +118,9 @@ async fn a_removed_person_sees_and_keeps_nothing(app: TestApp) {
     let left = "SELECT count(*) FROM read_mark WHERE user_id = ?";
     let row = db::fetch_one::<Count, _, _>(app.app.db.read(), left, [user.into()]).await;
     assert_eq!(row.unwrap().unwrap().count, 0);
-    let told = event_rows::notices(&app, &id).await;
+    let returned = event_rows::notices(&app, &id).await;
     assert_eq!(
-        told[1],
+        returned[1],
         json!({ "type": "PARTICIPANT_REMOVED", "actor": ann.id, "subjects": [bob.id],
             "value": null })
     );
@@ -134,7 +137,7 @@ impl FromQueryResult for Count {
     }
 }
 
-async fn history_begins_where_the_group_says(app: TestApp) {
+async fn history_begins_where_the_group_sets_it(app: TestApp) {
     #[derive(FromQueryResult)]
     struct Row {
         visible_from_seq: i32,
@@ -147,10 +150,10 @@ async fn history_begins_where_the_group_says(app: TestApp) {
     );
     let update = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) {
         conversation { historyVisibility } } }";
-    let id = ann.founds(Some("Loom"), &[]).await;
+    let id = ann.creates_group(Some("Loom"), &[]).await;
     ann.adds(&id, &bob, "OBSERVER").await;
     let input = json!({ "conversationId": id, "historyVisibility": "FROM_JOINING" });
-    ann.asks(update, json!({ "input": input })).await;
+    ann.execute(update, json!({ "input": input })).await;
     ann.adds(&id, &cid, "MEMBER").await;
     let query = "SELECT visible_from_seq, read_floor_seq FROM participant
         WHERE conversation_id = ? AND user_id = ?";
@@ -175,7 +178,7 @@ async fn history_begins_where_the_group_says(app: TestApp) {
 
 async fn each_role_may_what_it_may(app: TestApp) {
     let ann = app.person("Ann").await;
-    let id = ann.founds(Some("Loom"), &[]).await;
+    let id = ann.creates_group(Some("Loom"), &[]).await;
     let mut people = vec![("OWNER", ann.clone())];
     for role in ["OBSERVER", "MEMBER", "MODERATOR"] {
         let person = app.person(role).await;
@@ -190,7 +193,7 @@ async fn each_role_may_what_it_may(app: TestApp) {
     for (role, person) in people {
         let manages = matches!(role, "MODERATOR" | "OWNER");
         let is_owner = role == "OWNER";
-        let seen = person.asks(RIGHTS, json!({ "id": id })).await;
+        let seen = person.execute(RIGHTS, json!({ "id": id })).await;
         assert_eq!(
             seen["conversation"]["viewerMembership"],
             json!({
@@ -201,7 +204,7 @@ async fn each_role_may_what_it_may(app: TestApp) {
             }),
             "{role}"
         );
-        // And what they are told is what they can do.
+        // The permissions in the response are those that the server enforces.
         let extra = app.person(&format!("For-{role}")).await;
         let user = json!({ "conversationId": id, "userId": extra.id });
         let users = json!({ "conversationId": id, "userIds": [extra.id], "role": "OBSERVER" });
@@ -215,23 +218,23 @@ async fn each_role_may_what_it_may(app: TestApp) {
         ] {
             let input = json!({ "input": input });
             if manages {
-                person.asks(query, input).await;
+                person.execute(query, input).await;
             } else if query == CHANGE_ROLE || query == REMOVE {
-                // The owner adds them, so that there is somebody to act on.
+                // The owner adds this user, so that there is a participant to act on.
                 ann.adds(&id, &extra, "OBSERVER").await;
-                person.is_refused("FORBIDDEN", query, input).await;
+                person.expect_error("FORBIDDEN", query, input).await;
             } else {
-                person.is_refused("FORBIDDEN", query, input).await;
+                person.expect_error("FORBIDDEN", query, input).await;
             }
         }
         let input = json!({ "input": { "conversationId": id } });
         if is_owner {
-            person.asks(delete, input).await;
+            person.execute(delete, input).await;
         } else {
-            person.is_refused("FORBIDDEN", delete, input).await;
+            person.expect_error("FORBIDDEN", delete, input).await;
         }
     }
-    let seen = ann.asks(SEE, json!({ "id": id })).await;
+    let seen = ann.execute(SEE, json!({ "id": id })).await;
     assert_eq!(seen["conversation"], Value::Null);
 }
 
@@ -242,7 +245,7 @@ async fn moderators_change_only_what_is_below_them(app: TestApp) {
         app.person("Cid").await,
         app.person("Dan").await,
     );
-    let id = ann.founds(Some("Loom"), &[]).await;
+    let id = ann.creates_group(Some("Loom"), &[]).await;
     for (person, role) in [(&bob, "MODERATOR"), (&cid, "MODERATOR"), (&dan, "MEMBER")] {
         ann.adds(&id, person, role).await;
     }
@@ -254,39 +257,39 @@ async fn moderators_change_only_what_is_below_them(app: TestApp) {
         (&bob, "OWNER"),
     ] {
         let input = json!({ "conversationId": id, "userId": target.id, "role": role });
-        bob.is_refused("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
+        bob.expect_error("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
             .await;
     }
     let eve = app.person("Eve").await;
     for (role, code) in [("MODERATOR", "FORBIDDEN"), ("OWNER", "BAD_USER_INPUT")] {
         let input = json!({ "conversationId": id, "userIds": [eve.id], "role": role });
-        bob.is_refused(code, ADD, json!({ "input": input })).await;
+        bob.expect_error(code, ADD, json!({ "input": input })).await;
     }
     let owner = json!({ "conversationId": id, "userId": ann.id });
-    bob.is_refused("FORBIDDEN", REMOVE, json!({ "input": owner }))
+    bob.expect_error("FORBIDDEN", REMOVE, json!({ "input": owner }))
         .await;
     let own = json!({ "conversationId": id, "userId": bob.id });
-    bob.is_refused("BAD_USER_INPUT", REMOVE, json!({ "input": own }))
+    bob.expect_error("BAD_USER_INPUT", REMOVE, json!({ "input": own }))
         .await;
     bob.makes(&id, &dan, "OBSERVER").await;
     bob.makes(&id, &dan, "MEMBER").await;
     bob.removes(&id, &cid).await;
     bob.makes(&id, &bob, "MEMBER").await;
     let input = json!({ "conversationId": id, "userId": bob.id, "role": "MODERATOR" });
-    bob.is_refused("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
+    bob.expect_error("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
         .await;
 }
 
 async fn ownership_is_handed_over(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let input = json!({ "conversationId": id, "userId": ann.id, "role": "MEMBER" });
-    ann.is_refused("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
+    ann.expect_error("FORBIDDEN", CHANGE_ROLE, json!({ "input": input }))
         .await;
     ann.makes(&id, &bob, "OWNER").await;
     let roles = "query($id: ID!) { conversation(id: $id) { participants { nodes {
         role user { username } } } } }";
-    let seen = bob.asks(roles, json!({ "id": id })).await;
+    let seen = bob.execute(roles, json!({ "id": id })).await;
     assert_eq!(
         seen["conversation"]["participants"]["nodes"],
         json!([
@@ -294,32 +297,32 @@ async fn ownership_is_handed_over(app: TestApp) {
             { "role": "MODERATOR", "user": { "username": "ann" } },
         ])
     );
-    let told = event_rows::notices(&app, &id).await;
-    let told: Vec<_> = told[1..]
+    let returned = event_rows::notices(&app, &id).await;
+    let returned: Vec<_> = returned[1..]
         .iter()
-        .map(|told| (&told["subjects"][0], &told["value"]))
+        .map(|returned| (&returned["subjects"][0], &returned["value"]))
         .collect();
     assert_eq!(
-        json!(told),
+        json!(returned),
         json!([[bob.id, "OWNER"], [ann.id, "MODERATOR"]])
     );
-    // What is already so is no news.
+    // A change to the present value creates no notice.
     bob.makes(&id, &bob, "OWNER").await;
     assert_eq!(event_rows::notices(&app, &id).await.len(), 3);
 }
 
-async fn the_only_owner_cannot_walk_away(app: TestApp) {
+async fn the_only_owner_cannot_leave(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let input = json!({ "input": { "conversationId": id } });
-    ann.is_refused("FORBIDDEN", LEAVE, input.clone()).await;
+    ann.expect_error("FORBIDDEN", LEAVE, input.clone()).await;
     bob.leaves(&id).await;
-    bob.is_refused("NOT_FOUND", LEAVE, input).await;
+    bob.expect_error("NOT_FOUND", LEAVE, input).await;
     ann.adds(&id, &bob, "MEMBER").await;
     ann.makes(&id, &bob, "OWNER").await;
     ann.leaves(&id).await;
-    let told = event_rows::notices(&app, &id).await;
-    assert_eq!(told.last().unwrap()["type"], "PARTICIPANT_LEFT");
+    let returned = event_rows::notices(&app, &id).await;
+    assert_eq!(returned.last().unwrap()["type"], "PARTICIPANT_LEFT");
     assert_eq!(
         event_rows::events(&app, &ann.id).await,
         ["ConversationJoined", "ConversationLeft"]
@@ -328,8 +331,8 @@ async fn the_only_owner_cannot_walk_away(app: TestApp) {
 
 async fn the_last_one_takes_the_group_along(app: TestApp) {
     let ann = app.person("Ann").await;
-    let id = ann.founds(Some("Loom"), &[]).await;
-    let seen = ann.asks(RIGHTS, json!({ "id": id })).await;
+    let id = ann.creates_group(Some("Loom"), &[]).await;
+    let seen = ann.execute(RIGHTS, json!({ "id": id })).await;
     assert_eq!(seen["conversation"]["viewerMembership"]["canLeave"], true);
     ann.leaves(&id).await;
     let rows = "SELECT count(*) FROM conversation WHERE id = ?";
@@ -348,7 +351,7 @@ async fn strangers_can_change_nothing_and_learn_nothing(app: TestApp) {
         app.person("Bob").await,
         app.person("Eve").await,
     );
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let user = |id: &str| json!({ "conversationId": id, "userId": bob.id });
     let role = |id: &str| json!({ "conversationId": id, "userId": bob.id, "role": "MEMBER" });
     let users = |id: &str| json!({ "conversationId": id, "userIds": [eve.id] });
@@ -361,21 +364,21 @@ async fn strangers_can_change_nothing_and_learn_nothing(app: TestApp) {
         (LEAVE, only(&id), only(missing)),
     ] {
         let hidden = eve
-            .is_refused("NOT_FOUND", query, json!({ "input": hidden }))
+            .expect_error("NOT_FOUND", query, json!({ "input": hidden }))
             .await;
         let absent = eve
-            .is_refused("NOT_FOUND", query, json!({ "input": absent }))
+            .expect_error("NOT_FOUND", query, json!({ "input": absent }))
             .await;
         assert_eq!(hidden, absent);
     }
-    // Inside, somebody who does not take part is as unknown as somebody who does not exist.
+    // For participants, a user outside the conversation is as unknown as a missing one.
     let gone = json!({ "conversationId": id, "userId": eve.id });
     let never = json!({ "conversationId": id, "userId": "usr_01h2xcejqtf2nbrexx3vqjhp41" });
     let gone = ann
-        .is_refused("NOT_FOUND", REMOVE, json!({ "input": gone }))
+        .expect_error("NOT_FOUND", REMOVE, json!({ "input": gone }))
         .await;
     let never = ann
-        .is_refused("NOT_FOUND", REMOVE, json!({ "input": never }))
+        .expect_error("NOT_FOUND", REMOVE, json!({ "input": never }))
         .await;
     assert_eq!(gone, never);
 }
@@ -386,7 +389,9 @@ async fn participants_are_paged_owners_first_then_by_name(app: TestApp) {
     for name in ["Eve", "bob", "Dan", "Ann", "Cid"] {
         others.push(app.person(name).await);
     }
-    let id = zoe.founds(None, &others.iter().collect::<Vec<_>>()).await;
+    let id = zoe
+        .creates_group(None, &others.iter().collect::<Vec<_>>())
+        .await;
     let page = "query($id: ID!, $role: ParticipantRole, $after: String) { conversation(id: $id) {
         participants(role: $role, first: 2, after: $after) {
             nodes { user { displayName } } pageInfo { hasNextPage endCursor } } } }";
@@ -399,7 +404,7 @@ async fn participants_are_paged_owners_first_then_by_name(app: TestApp) {
         let (mut seen, mut after) = (vec![], Value::Null);
         loop {
             let part = json!({ "id": id, "role": role, "after": after });
-            let part = zoe.asks(page, part).await;
+            let part = zoe.execute(page, part).await;
             let part = &part["conversation"]["participants"];
             let nodes = part["nodes"].as_array().unwrap();
             seen.extend(nodes.iter().map(|node| text(&node["user"]["displayName"])));
@@ -411,7 +416,7 @@ async fn participants_are_paged_owners_first_then_by_name(app: TestApp) {
         assert_eq!(seen, names, "{role}");
     }
     let bad = json!({ "id": id, "after": "nonsense" });
-    zoe.is_refused("BAD_USER_INPUT", page, bad).await;
+    zoe.expect_error("BAD_USER_INPUT", page, bad).await;
 }
 
 async fn a_group_is_full_at_its_limit(app: TestApp) {
@@ -426,7 +431,7 @@ async fn a_group_is_full_at_its_limit(app: TestApp) {
         app.person("Bob").await,
         app.person("Cid").await,
     );
-    let id = ann.founds(None, &[&bob]).await;
+    let id = ann.creates_group(None, &[&bob]).await;
     let token = ann.token.as_deref().unwrap();
     let viewer = sessions::authenticate(&small, token).await.unwrap();
     let who = [UserId::from_text(&cid.id)];
@@ -440,13 +445,13 @@ async fn a_group_is_full_at_its_limit(app: TestApp) {
     assert_eq!(full.await.unwrap_err().code(), Code::LimitReached);
 }
 
-async fn unknown_people_are_named_by_their_place(app: TestApp) {
+async fn unknown_users_are_named_by_their_index(app: TestApp) {
     let ann = app.person("Ann").await;
-    let id = ann.founds(None, &[]).await;
+    let id = ann.creates_group(None, &[]).await;
     let ids = [ann.id.as_str(), "usr_01h2xcejqtf2nbrexx3vqjhp41"];
     let input = json!({ "conversationId": id, "userIds": ids });
     let error = ann
-        .is_refused("BAD_USER_INPUT", ADD, json!({ "input": input }))
+        .expect_error("BAD_USER_INPUT", ADD, json!({ "input": input }))
         .await;
     assert_eq!(
         error["extensions"]["problems"],
@@ -455,28 +460,30 @@ async fn unknown_people_are_named_by_their_place(app: TestApp) {
     );
 }
 
-async fn changes_at_once_leave_one_owner(app: TestApp) {
+async fn concurrent_role_changes_leave_one_owner(app: TestApp) {
     let ann = app.person("Ann").await;
     let mut others = vec![];
     for name in ["Bob", "Cid", "Dan", "Eve"] {
         others.push(app.person(name).await);
     }
-    let id = ann.founds(None, &others.iter().collect::<Vec<_>>()).await;
-    // Everybody is given the group at once; whoever comes first gets it.
+    let id = ann
+        .creates_group(None, &others.iter().collect::<Vec<_>>())
+        .await;
+    // Ann hands the group to all of them concurrently; only the first change succeeds.
     let gifts = others.iter().map(|other| {
         let input = json!({ "conversationId": id, "userId": other.id, "role": "OWNER" });
         let ann = &ann;
-        async move { ann.sends(CHANGE_ROLE, json!({ "input": input })).await }
+        async move { ann.request(CHANGE_ROLE, json!({ "input": input })).await }
     });
-    let answers = futures_util::future::join_all(gifts).await;
-    let given = answers
+    let responses = futures_util::future::join_all(gifts).await;
+    let given = responses
         .iter()
-        .filter(|answer| answer.get("errors").is_none())
+        .filter(|response| response.get("errors").is_none())
         .count();
-    assert_eq!(given, 1, "{answers:?}");
+    assert_eq!(given, 1, "{responses:?}");
     let owners = "query($id: ID!) { conversation(id: $id) { participants(role: OWNER) {
         nodes { id } } } }";
-    let seen = ann.asks(owners, json!({ "id": id })).await;
+    let seen = ann.execute(owners, json!({ "id": id })).await;
     let owners = seen["conversation"]["participants"]["nodes"]
         .as_array()
         .unwrap();
@@ -486,13 +493,13 @@ async fn changes_at_once_leave_one_owner(app: TestApp) {
 }
 
 async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
-    const CROWD: usize = 9_999;
+    const PARTICIPANTS: usize = 9_999;
     let ann = app.person("Ann").await;
     let own = UserId::from_text(&ann.id);
     let row = user::Entity::find_by_id(own).one(app.app.db.read()).await;
     let row = row.unwrap().unwrap();
-    let crowd: Vec<_> = (0..CROWD).map(|_| UserId::mint()).collect();
-    for some in crowd.chunks(500) {
+    let members: Vec<_> = (0..PARTICIPANTS).map(|_| UserId::mint()).collect();
+    for some in members.chunks(500) {
         let rows = some.iter().map(|&id| {
             let mut person = row.clone().into_active_model().reset_all();
             person.id = Set(id);
@@ -513,28 +520,28 @@ async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
         title: None,
         topic: None,
         history_visibility: HistoryVisibility::FromStart,
-        participants: crowd.clone(),
+        participants: members.clone(),
     };
     let meter = Arc::new(QueryStats::default());
     let made = conversations::create(&app.app, &viewer, &group);
     let made = Arc::clone(&meter).measure(made).await.unwrap();
     assert!(meter.statements() < 100, "{}", meter.statements());
     let id = made.id.to_string();
-    let seen = ann.asks(SEE, json!({ "id": id })).await;
+    let seen = ann.execute(SEE, json!({ "id": id })).await;
     assert_eq!(seen["conversation"]["participantCount"], 10_000);
     assert_eq!(
         seen["conversation"]["displayTitle"],
         "Ann, Ann, Ann, Ann, Ann and 9994 more"
     );
-    let told = &event_rows::notices(&app, &id).await[0];
-    assert_eq!(told["subjects"].as_array().unwrap().len(), 100);
+    let returned = &event_rows::notices(&app, &id).await[0];
+    assert_eq!(returned["subjects"].as_array().unwrap().len(), 100);
     let meter = Arc::new(QueryStats::default());
     let deleted = conversations::delete(&app.app, &viewer, made.id);
     Arc::clone(&meter).measure(deleted).await.unwrap();
     assert!(meter.statements() < 60, "{}", meter.statements());
-    for person in [crowd[0], crowd[CROWD - 1], own] {
-        let heard = event_rows::events(&app, &person.to_string()).await;
-        assert_eq!(heard, ["ConversationJoined", "ConversationLeft"]);
+    for person in [members[0], members[PARTICIPANTS - 1], own] {
+        let received = event_rows::events(&app, &person.to_string()).await;
+        assert_eq!(received, ["ConversationJoined", "ConversationLeft"]);
     }
 }
 
@@ -544,7 +551,7 @@ async fn a_group_outlives_its_owners_account(app: TestApp) {
         app.person("Bob").await,
         app.person("Cid").await,
     );
-    let id = ann.founds(Some("Loom"), &[]).await;
+    let id = ann.creates_group(Some("Loom"), &[]).await;
     ann.adds(&id, &bob, "MEMBER").await;
     ann.adds(&id, &cid, "MODERATOR").await;
     let group = ConversationId::from_text(&id);
@@ -557,28 +564,28 @@ async fn a_group_outlives_its_owners_account(app: TestApp) {
     owned.await.unwrap();
     let owners = "query($id: ID!) { conversation(id: $id) { participants(role: OWNER) {
         nodes { user { username } } } } }";
-    let seen = bob.asks(owners, json!({ "id": id })).await;
+    let seen = bob.execute(owners, json!({ "id": id })).await;
     let owners = &seen["conversation"]["participants"]["nodes"];
     assert_eq!(*owners, json!([{ "user": { "username": "cid" } }]));
-    let told = event_rows::notices(&app, &id).await;
-    let told = told.last().unwrap();
+    let returned = event_rows::notices(&app, &id).await;
+    let returned = returned.last().unwrap();
     assert_eq!(
-        *told,
+        *returned,
         json!({ "type": "ROLE_CHANGED", "actor": null, "subjects": [cid.id], "value": "OWNER" })
     );
 }
 
-async fn the_timeline_tells_who_came_and_went(app: TestApp) {
+async fn the_timeline_shows_who_joined_and_left(app: TestApp) {
     let (ann, bob, cid) = (
         app.person("Ann").await,
         app.person("Bob").await,
         app.person("Cid").await,
     );
-    let id = ann.founds(Some("Loom"), &[&bob]).await;
+    let id = ann.creates_group(Some("Loom"), &[&bob]).await;
     let update = "mutation($input: UpdateConversationInput!) { updateConversation(input: $input) {
         conversation { id } } }";
     let input = json!({ "conversationId": id, "historyVisibility": "FROM_JOINING" });
-    ann.asks(update, json!({ "input": input })).await;
+    ann.execute(update, json!({ "input": input })).await;
     ann.says(&id, "Before Cid").await;
     ann.adds(&id, &cid, "MODERATOR").await;
     bob.leaves(&id).await;
@@ -606,17 +613,17 @@ async fn the_timeline_tells_who_came_and_went(app: TestApp) {
         r#"PARTICIPANTS_ADDED ann [{"username":"cid"}]"#,
         r#"PARTICIPANT_LEFT bob [{"username":"bob"}]"#,
     ];
-    let seen = ann.asks(timeline, json!({ "id": id })).await;
+    let seen = ann.execute(timeline, json!({ "id": id })).await;
     assert_eq!(words(&seen), all);
-    let seen = cid.asks(timeline, json!({ "id": id })).await;
+    let seen = cid.execute(timeline, json!({ "id": id })).await;
     assert_eq!(words(&seen), all[2..], "history from joining");
-    let seen = bob.asks(timeline, json!({ "id": id })).await;
+    let seen = bob.execute(timeline, json!({ "id": id })).await;
     assert_eq!(seen["conversation"], Value::Null, "gone is gone");
-    // A notice about an account that is gone names nobody.
+    // A notice about a deleted account names no user.
     let gone = UserId::from_text(&bob.id);
     let erase = user::Entity::delete_by_id(gone).exec(app.app.db.migrate());
     erase.await.unwrap();
-    let seen = ann.asks(timeline, json!({ "id": id })).await;
+    let seen = ann.execute(timeline, json!({ "id": id })).await;
     let nodes = &seen["conversation"]["messages"]["nodes"];
     assert_eq!(nodes[0]["notice"]["subjects"], json!([]));
     assert_eq!(nodes[3]["notice"]["actor"], Value::Null);

@@ -1,4 +1,4 @@
-//! The README keeps its word: every block in it is run, in order, in one shell, as a reader would.
+//! Runs every block of the README, in order, in one shell, as a reader would.
 
 use std::{fs, process::Stdio, time::Duration};
 
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// what runs this.
 const COMMANDS: [&str; 2] = ["cargo run\n", "sh tests/run\n"];
 
-/// What stands between fences, which all are shell.
+/// Returns the text of the fenced blocks, which are all shell commands.
 fn blocks(text: &str) -> Vec<String> {
     let mut blocks = Vec::new();
     let mut open: Option<String> = None;
@@ -49,7 +49,7 @@ fn the_readme_is_short_and_names_two_commands() {
 }
 
 #[tokio::test]
-async fn every_block_of_the_readme_does_what_it_says() {
+async fn every_block_of_the_readme_works() {
     let text = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
     let server = Binary::on_sqlite().await;
     let script: String = blocks(&text)
@@ -69,11 +69,11 @@ async fn every_block_of_the_readme_does_what_it_says() {
         .unwrap();
     let group = format!("-{}", shell.id().unwrap());
     let mut lines = BufReader::new(shell.stdout.take().unwrap()).lines();
-    let mut said = String::new();
+    let mut printed = String::new();
     let listening = async {
         while let Some(line) = lines.next_line().await.unwrap() {
-            said.push_str(&line);
-            said.push('\n');
+            printed.push_str(&line);
+            printed.push('\n');
             if line.contains("MessageSentEvent") && line.contains("Linen, then.") {
                 break;
             }
@@ -85,7 +85,7 @@ async fn every_block_of_the_readme_does_what_it_says() {
         .status()
         .await
         .unwrap();
-    assert!(with_timeout.is_ok() && ended.success(), "{said}");
+    assert!(with_timeout.is_ok() && ended.success(), "{printed}");
     for expected in [
         r#""username":"ada""#,
         r#""replyCount":1"#,
@@ -93,7 +93,10 @@ async fn every_block_of_the_readme_does_what_it_says() {
         "Or silk.",
         "Linen, then.",
     ] {
-        assert!(said.contains(expected), "{expected} is not in\n{said}");
+        assert!(
+            printed.contains(expected),
+            "{expected} is not in\n{printed}"
+        );
     }
-    assert!(!said.contains(r#""errors""#), "{said}");
+    assert!(!printed.contains(r#""errors""#), "{printed}");
 }

@@ -1,4 +1,4 @@
-//! People read, and their badges say so.
+//! Reading messages updates the unread counts.
 
 use serde_json::{Value, json};
 
@@ -30,25 +30,25 @@ const GO_BACK: &str = "mutation($input: MarkUnreadFromInput!) {
 both!(
     a_badge_is_explained_by_its_list,
     only_what_changes_is_counted,
-    a_thread_is_read_apart_from_the_timeline,
-    going_back_leaves_other_lanes_alone,
+    a_thread_is_read_separately_from_the_timeline,
+    marking_unread_leaves_other_scopes_alone,
     unread_lists_page_from_end_to_end,
     strangers_can_mark_nothing,
-    too_much_at_once_is_refused
+    too_many_messages_in_one_request_are_rejected
 );
 
-/// A new group of somebody with these others.
+/// Creates a group with these participants.
 pub(crate) async fn group(person: &Person, title: &str, others: &[&Person]) -> String {
     let create = "mutation($input: CreateConversationInput!) {
         createConversation(input: $input) { conversation { id } } }";
     let ids: Vec<_> = others.iter().map(|other| &other.id).collect();
     let input = json!({ "title": title, "participantIds": ids });
-    let data = person.asks(create, json!({ "input": input })).await;
+    let data = person.execute(create, json!({ "input": input })).await;
     text(&data["createConversation"]["conversation"]["id"])
 }
 
 async fn totals(person: &Person) -> Value {
-    let mut data = person.asks(TOTALS, Value::Null).await;
+    let mut data = person.execute(TOTALS, Value::Null).await;
     let viewer = data["viewer"].take();
     let count = &viewer["unread"]["messages"];
     assert_eq!(*count, viewer["unreadMessages"]["totalCount"]);
@@ -56,17 +56,17 @@ async fn totals(person: &Person) -> Value {
 }
 
 async fn place(person: &Person, conversation: &str) -> Value {
-    let mut data = person.asks(PLACE, json!({ "id": conversation })).await;
+    let mut data = person.execute(PLACE, json!({ "id": conversation })).await;
     data["conversation"]["viewerMembership"].take()
 }
 
 async fn thread(person: &Person, root: &str) -> Value {
-    let mut data = person.asks(THREAD, json!({ "id": root })).await;
+    let mut data = person.execute(THREAD, json!({ "id": root })).await;
     data["node"]["thread"].take()
 }
 
 async fn mark(person: &Person, query: &str, input: Value) -> Value {
-    let mut data = person.asks(query, json!({ "input": input })).await;
+    let mut data = person.execute(query, json!({ "input": input })).await;
     data.as_object_mut()
         .unwrap()
         .values_mut()
@@ -79,7 +79,7 @@ async fn a_badge_is_explained_by_its_list(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = group(&ann, "Looms", &[&bob]).await;
     let hello = ann.says(&talk, "Hello @bob").await;
-    let reply = ann.answers(&talk, &hello, "Are you there, @bob?").await;
+    let reply = ann.replies(&talk, &hello, "Are you there, @bob?").await;
     let own = bob.says(&talk, "Yes").await;
     let news = ann.says(&talk, "Good").await;
 
@@ -159,13 +159,13 @@ async fn only_what_changes_is_counted(app: TestApp) {
     );
 }
 
-async fn a_thread_is_read_apart_from_the_timeline(app: TestApp) {
+async fn a_thread_is_read_separately_from_the_timeline(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = group(&ann, "Looms", &[&bob]).await;
     let root = ann.says(&talk, "Root").await;
-    let first = bob.answers(&talk, &root, "Bob follows by writing").await;
-    let second = ann.answers(&talk, &first, "Two").await;
-    let third = ann.answers(&talk, &second, "Three").await;
+    let first = bob.replies(&talk, &root, "Bob follows by writing").await;
+    let second = ann.replies(&talk, &first, "Two").await;
+    let third = ann.replies(&talk, &second, "Three").await;
     assert_eq!(totals(&bob).await["unread"]["threads"], 1);
     let seen = thread(&bob, &root).await;
     let expected = json!({ "viewerUnreadCount": 2, "viewerLastReadMessage": { "id": first },
@@ -193,11 +193,11 @@ async fn a_thread_is_read_apart_from_the_timeline(app: TestApp) {
     assert_eq!(totals(&bob).await["unread"]["threads"], 0);
 }
 
-async fn going_back_leaves_other_lanes_alone(app: TestApp) {
+async fn marking_unread_leaves_other_scopes_alone(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = group(&ann, "Looms", &[&bob]).await;
     let root = ann.says(&talk, "Root").await;
-    let reply = ann.answers(&talk, &root, "Reply").await;
+    let reply = ann.replies(&talk, &root, "Reply").await;
     let last = ann.says(&talk, "Last").await;
     mark(
         &bob,
@@ -231,19 +231,19 @@ async fn going_back_leaves_other_lanes_alone(app: TestApp) {
 async fn unread_lists_page_from_end_to_end(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let mut expected = vec![];
-    let talks = [
+    let conversations = [
         group(&ann, "One", &[&bob]).await,
         group(&ann, "Two", &[&bob]).await,
     ];
     for number in 0..7 {
-        expected.push(ann.says(&talks[number % 2], "News").await);
+        expected.push(ann.says(&conversations[number % 2], "News").await);
     }
     let query = "query($id: ID, $after: String) { viewer { unreadMessages(
         conversationId: $id, first: 2, after: $after) {
         totalCount nodes { id } pageInfo { hasNextPage endCursor } } } }";
     let (mut listed, mut after) = (vec![], Value::Null);
     loop {
-        let data = bob.asks(query, json!({ "after": after })).await;
+        let data = bob.execute(query, json!({ "after": after })).await;
         let page = &data["viewer"]["unreadMessages"];
         assert_eq!(page["totalCount"], 7);
         listed.extend(
@@ -261,9 +261,9 @@ async fn unread_lists_page_from_end_to_end(app: TestApp) {
     let mut sorted = listed.clone();
     sorted.sort();
     assert_eq!(sorted, expected, "each once");
-    let data = bob.asks(query, json!({ "id": talks[0] })).await;
+    let data = bob.execute(query, json!({ "id": conversations[0] })).await;
     assert_eq!(data["viewer"]["unreadMessages"]["totalCount"], 4);
-    bob.is_refused("BAD_USER_INPUT", query, json!({ "after": "x" }))
+    bob.expect_error("BAD_USER_INPUT", query, json!({ "after": "x" }))
         .await;
 }
 
@@ -271,7 +271,7 @@ async fn strangers_can_mark_nothing(app: TestApp) {
     let (ann, eve) = (app.person("Ann").await, app.person("Eve").await);
     let talk = group(&ann, "Looms", &[]).await;
     let root = ann.says(&talk, "Mine").await;
-    ann.answers(&talk, &root, "And mine").await;
+    ann.replies(&talk, &root, "And mine").await;
     for (query, input) in [
         (
             MARK_CONVERSATIONS,
@@ -283,28 +283,28 @@ async fn strangers_can_mark_nothing(app: TestApp) {
         ),
         (GO_BACK, json!({ "messageId": root })),
     ] {
-        eve.is_refused("NOT_FOUND", query, json!({ "input": input }))
+        eve.expect_error("NOT_FOUND", query, json!({ "input": input }))
             .await;
     }
     let marked = mark(&eve, MARK_MESSAGES, json!({ "messageIds": [root] })).await;
     assert_eq!(marked["messages"], json!([]));
     let input = json!({ "messageIds": [root] });
-    app.nobody()
-        .is_refused("UNAUTHENTICATED", MARK_MESSAGES, json!({ "input": input }))
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", MARK_MESSAGES, json!({ "input": input }))
         .await;
 }
 
-async fn too_much_at_once_is_refused(app: TestApp) {
+async fn too_many_messages_in_one_request_are_rejected(app: TestApp) {
     let ann = app.person("Ann").await;
     let input = json!({ "messageIds": vec!["msg_x"; 201] });
     let error = ann
-        .is_refused("BAD_USER_INPUT", MARK_MESSAGES, json!({ "input": input }))
+        .expect_error("BAD_USER_INPUT", MARK_MESSAGES, json!({ "input": input }))
         .await;
     let path = json!(["input", "messageIds"]);
     assert_eq!(error["extensions"]["problems"][0]["path"], path);
     let many = vec![json!({ "conversationId": "cnv_x" }); 101];
     let input = json!({ "conversations": many });
-    ann.is_refused(
+    ann.expect_error(
         "BAD_USER_INPUT",
         MARK_CONVERSATIONS,
         json!({ "input": input }),

@@ -1,4 +1,4 @@
-//! People see how far others have read, when those wish it.
+//! Read receipts: users see how far others have read, if those allow it.
 
 use serde_json::{Value, json};
 
@@ -12,12 +12,12 @@ use crate::support::{
 };
 
 both!(
-    others_hear_how_far_somebody_has_read,
-    whoever_does_not_share_is_not_told_of,
-    nobody_is_told_by_what_they_cannot_see,
-    crowds_are_not_told_of_each_reader,
-    listeners_who_ask_alike_are_told_by_one_execution,
-    devices_that_ask_alike_keep_to_their_own_filters,
+    others_see_how_far_a_participant_has_read,
+    users_who_hide_presence_send_no_events,
+    hidden_messages_notify_no_one,
+    large_conversations_send_no_event_per_reader,
+    equal_subscriptions_share_one_execution,
+    devices_with_equal_subscriptions_keep_their_own_filters,
 );
 
 const EVENTS: &str = "subscription($after: String, $only: [ID!]) {
@@ -35,105 +35,109 @@ const SHARE: &str = "mutation($shares: Boolean!) {
 const SEEN: &str = "query($id: ID!) { conversation(id: $id) { participants(first: 100) {
     nodes { user { username } lastReadMessage { body } } } } }";
 
-struct Ear(Subscription);
+struct Recorder(Subscription);
 
-impl Ear {
+impl Recorder {
     async fn of(who: &Person, after: Value) -> Self {
         Self::opened(who, json!({ "after": after })).await
     }
 
     async fn opened(who: &Person, variables: Value) -> Self {
-        let mut stream = who.subscribes(EVENTS, variables).await;
+        let mut stream = who.subscribe(EVENTS, variables).await;
         let opened = stream.next().await["events"].take();
         assert_eq!(opened["__typename"], "StreamOpenedEvent");
         Self(stream)
     }
 
     /// The next read position: whose, in a thread or not, and the last message behind it.
-    async fn hears(&mut self, who: &Person, is_inside: bool, body: &str) -> Value {
+    async fn receive(&mut self, who: &Person, is_inside: bool, body: &str) -> Value {
         let event = self.0.next().await["events"].take();
-        let told = json!([
+        let received = json!([
             event["user"]["username"],
             event["thread"].is_object(),
             event["readUpTo"]["body"]
         ]);
-        assert_eq!(told, json!([who.username, is_inside, body]), "{event:#}");
+        assert_eq!(
+            received,
+            json!([who.username, is_inside, body]),
+            "{event:#}"
+        );
         event["cursor"].clone()
     }
 }
 
 async fn reads(who: &Person, messages: &[&str]) {
     let input = json!({ "messageIds": messages });
-    let done = who.asks(MARK, json!({ "input": input })).await;
+    let done = who.execute(MARK, json!({ "input": input })).await;
     let count = json!(messages.len());
     assert_eq!(done["markMessagesRead"]["markedCount"], count);
 }
 
-/// How far somebody has read, as another sees it.
+/// How far a user has read, as another user sees it.
 async fn sees(who: &Person, other: &Person, conversation: &str) -> Value {
-    let data = who.asks(SEEN, json!({ "id": conversation })).await;
+    let data = who.execute(SEEN, json!({ "id": conversation })).await;
     let people = data["conversation"]["participants"]["nodes"].as_array();
     let mut people = people.unwrap().iter();
     let found = people.find(|one| one["user"]["username"] == other.username.as_str());
     found.unwrap()["lastReadMessage"]["body"].clone()
 }
 
-async fn others_hear_how_far_somebody_has_read(app: TestApp) {
+async fn others_see_how_far_a_participant_has_read(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let cleo = app.person("Cleo").await;
     let talk = ann.direct(&bob).await;
     bob.direct(&cleo).await;
-    let (mut ear, mut stranger) = (
-        Ear::of(&ann, Value::Null).await,
-        Ear::of(&cleo, Value::Null).await,
+    let (mut recorder, mut stranger) = (
+        Recorder::of(&ann, Value::Null).await,
+        Recorder::of(&cleo, Value::Null).await,
     );
     let (mut here, mut there) = (
-        Ear::of(&bob, Value::Null).await,
-        Ear::of(&bob, Value::Null).await,
+        Recorder::of(&bob, Value::Null).await,
+        Recorder::of(&bob, Value::Null).await,
     );
     let first = ann.says(&talk, "one").await;
     let second = ann.says(&talk, "two").await;
-    let reply = ann.answers(&talk, &first, "inside").await;
+    let reply = ann.replies(&talk, &first, "inside").await;
     assert_eq!(sees(&ann, &bob, &talk).await, Value::Null);
 
     reads(&bob, &[&first]).await;
-    let cursor = ear.hears(&bob, false, "one").await;
+    let cursor = recorder.receive(&bob, false, "one").await;
     assert_eq!(sees(&ann, &bob, &talk).await, "one");
     reads(&bob, &[&reply]).await;
-    ear.hears(&bob, true, "inside").await;
+    recorder.receive(&bob, true, "inside").await;
     reads(&bob, &[&second]).await;
-    ear.hears(&bob, false, "two").await;
-    bob.asks(GO_BACK, json!({ "input": { "messageId": second } }))
+    recorder.receive(&bob, false, "two").await;
+    bob.execute(GO_BACK, json!({ "input": { "messageId": second } }))
         .await;
-    ear.hears(&bob, false, "one").await;
+    recorder.receive(&bob, false, "one").await;
     assert_eq!(sees(&ann, &bob, &talk).await, "one");
 
-    // Each of his own devices heard the same, once.
+    // Each of his own devices received the same event, once.
     for own in [&mut here, &mut there] {
-        own.hears(&bob, false, "one").await;
-        own.hears(&bob, true, "inside").await;
-        own.hears(&bob, false, "two").await;
-        own.hears(&bob, false, "one").await;
+        own.receive(&bob, false, "one").await;
+        own.receive(&bob, true, "inside").await;
+        own.receive(&bob, false, "two").await;
+        own.receive(&bob, false, "one").await;
     }
-    // And Ann hears it again when she resumes.
-    let mut again = Ear::of(&ann, cursor).await;
-    again.hears(&bob, true, "inside").await;
-    again.hears(&bob, false, "two").await;
-    again.hears(&bob, false, "one").await;
+    // Ann receives it again when she resumes.
+    let mut again = Recorder::of(&ann, cursor).await;
+    again.receive(&bob, true, "inside").await;
+    again.receive(&bob, false, "two").await;
+    again.receive(&bob, false, "one").await;
     // Cleo knows Bob, but has no part in it.
     let own = cleo.direct(&ann).await;
     let hello = ann.says(&own, "hello").await;
     reads(&cleo, &[&hello]).await;
-    stranger.hears(&cleo, false, "hello").await;
+    stranger.receive(&cleo, false, "hello").await;
 }
 
-async fn whoever_does_not_share_is_not_told_of(app: TestApp) {
+async fn users_who_hide_presence_send_no_events(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
-    let before = ann.asks("{ eventCursor }", Value::Null).await["eventCursor"].take();
-    let (mut ear, mut own) = (
-        Ear::of(&ann, Value::Null).await,
-        Ear::of(&bob, Value::Null).await,
+    let before = ann.execute("{ eventCursor }", Value::Null).await["eventCursor"].take();
+    let (mut recorder, mut own) = (
+        Recorder::of(&ann, Value::Null).await,
+        Recorder::of(&bob, Value::Null).await,
     );
     let hers = bob.says(&talk, "for Ann").await;
     let [one, two, three] = [
@@ -142,72 +146,72 @@ async fn whoever_does_not_share_is_not_told_of(app: TestApp) {
         ann.says(&talk, "three").await,
     ];
     reads(&bob, &[&one]).await;
-    ear.hears(&bob, false, "one").await;
-    let shared = bob.asks(SHARE, json!({ "shares": false })).await;
+    recorder.receive(&bob, false, "one").await;
+    let shared = bob.execute(SHARE, json!({ "shares": false })).await;
     let preferences = &shared["updatePreferences"]["viewer"]["preferences"];
     assert_eq!(preferences["sharesReadReceipts"], false);
     assert_eq!(sees(&ann, &bob, &talk).await, Value::Null);
     reads(&bob, &[&two]).await;
-    // What was shared then is not told now: the first that Ann hears anew is her own.
-    let mut again = Ear::of(&ann, before).await;
+    // Earlier receipts are not replayed: the first event that Ann receives is her own.
+    let mut again = Recorder::of(&ann, before).await;
     reads(&ann, &[&hers]).await;
-    for ear in [&mut ear, &mut again] {
+    for recorder in [&mut recorder, &mut again] {
         // Her own messages behind it are read too.
-        ear.hears(&ann, false, "three").await;
+        recorder.receive(&ann, false, "three").await;
     }
-    bob.asks(SHARE, json!({ "shares": true })).await;
+    bob.execute(SHARE, json!({ "shares": true })).await;
     assert_eq!(sees(&ann, &bob, &talk).await, "two");
     reads(&bob, &[&three]).await;
-    ear.hears(&bob, false, "three").await;
-    again.hears(&bob, false, "three").await;
-    own.hears(&bob, false, "one").await;
-    own.hears(&bob, false, "two").await;
-    own.hears(&ann, false, "three").await;
-    own.hears(&bob, false, "three").await;
+    recorder.receive(&bob, false, "three").await;
+    again.receive(&bob, false, "three").await;
+    own.receive(&bob, false, "one").await;
+    own.receive(&bob, false, "two").await;
+    own.receive(&ann, false, "three").await;
+    own.receive(&bob, false, "three").await;
 }
 
-async fn nobody_is_told_by_what_they_cannot_see(app: TestApp) {
+async fn hidden_messages_notify_no_one(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let cleo = app.person("Cleo").await;
     let create = "mutation($input: CreateConversationInput!) {
         createConversation(input: $input) { conversation { id } } }";
     let input =
         json!({ "title": "Loom", "participantIds": [bob.id], "historyVisibility": "FROM_JOINING" });
-    let made = ann.asks(create, json!({ "input": input })).await;
+    let made = ann.execute(create, json!({ "input": input })).await;
     let group = text(&made["createConversation"]["conversation"]["id"]);
     let early = ann.says(&group, "early").await;
     ann.adds(&group, &cleo, "MEMBER").await;
     let (mut hers, mut anns) = (
-        Ear::of(&cleo, Value::Null).await,
-        Ear::of(&ann, Value::Null).await,
+        Recorder::of(&cleo, Value::Null).await,
+        Recorder::of(&ann, Value::Null).await,
     );
     reads(&bob, &[&early]).await;
-    anns.hears(&bob, false, "early").await;
+    anns.receive(&bob, false, "early").await;
     assert_eq!(sees(&cleo, &bob, &group).await, Value::Null);
     let late = ann.says(&group, "late").await;
     reads(&bob, &[&late]).await;
-    hers.hears(&bob, false, "late").await;
-    anns.hears(&bob, false, "late").await;
+    hers.receive(&bob, false, "late").await;
+    anns.receive(&bob, false, "late").await;
     assert_eq!(sees(&cleo, &bob, &group).await, "late");
-    // Who left hears no more of it.
+    // A former participant receives no more receipts.
     let root = ann.says(&group, "last").await;
     ann.removes(&group, &cleo).await;
     reads(&bob, &[&root]).await;
-    anns.hears(&bob, false, "last").await;
+    anns.receive(&bob, false, "last").await;
     let talk = bob.direct(&cleo).await;
     let hello = cleo.says(&talk, "hello").await;
     reads(&bob, &[&hello]).await;
-    hers.hears(&bob, false, "hello").await;
+    hers.receive(&bob, false, "hello").await;
 }
 
-async fn crowds_are_not_told_of_each_reader(app: TestApp) {
+async fn large_conversations_send_no_event_per_reader(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let group = ann.founds(Some("Crowd"), &[&bob]).await;
-    app.db_crowd(&group, 98).await;
-    let mut ear = Ear::of(&ann, Value::Null).await;
+    let group = ann.creates_group(Some("Large group"), &[&bob]).await;
+    app.db_large_conversation(&group, 98).await;
+    let mut recorder = Recorder::of(&ann, Value::Null).await;
     let [one, two] = [ann.says(&group, "one").await, ann.says(&group, "two").await];
     reads(&bob, &[&one]).await;
-    ear.hears(&bob, false, "one").await;
+    recorder.receive(&bob, false, "one").await;
     assert_eq!(sees(&ann, &bob, &group).await, "one");
     ann.adds(&group, &app.person("Cleo").await, "MEMBER").await;
     reads(&bob, &[&two]).await;
@@ -215,47 +219,47 @@ async fn crowds_are_not_told_of_each_reader(app: TestApp) {
     let talk = bob.direct(&ann).await;
     let hello = ann.says(&talk, "hello").await;
     reads(&bob, &[&hello]).await;
-    ear.hears(&bob, false, "hello").await;
+    recorder.receive(&bob, false, "hello").await;
 }
 
-async fn listeners_who_ask_alike_are_told_by_one_execution(app: TestApp) {
+async fn equal_subscriptions_share_one_execution(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let group = ann.founds(Some("Loom"), &[&bob]).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob]).await;
     let mut ears = Vec::new();
     for _ in 0..6 {
-        ears.push(Ear::of(&ann, Value::Null).await);
+        ears.push(Recorder::of(&ann, Value::Null).await);
     }
     let one = ann.says(&group, "one").await;
     let made = app.app.hub.payload_cache().rendered();
     reads(&bob, &[&one]).await;
-    for ear in &mut ears {
-        ear.hears(&bob, false, "one").await;
+    for recorder in &mut ears {
+        recorder.receive(&bob, false, "one").await;
     }
-    // Who is slower than a shared answer is kept has one made again.
+    // The payload is built again for subscribers that are slower than the cache keeps it.
     let made = app.app.hub.payload_cache().rendered() - made;
     assert!((1..6).contains(&made), "{made}");
 }
 
-async fn devices_that_ask_alike_keep_to_their_own_filters(app: TestApp) {
+async fn devices_with_equal_subscriptions_keep_their_own_filters(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let (talk, group) = (
         ann.direct(&bob).await,
-        ann.founds(Some("Loom"), &[&bob]).await,
+        ann.creates_group(Some("Loom"), &[&bob]).await,
     );
     let mut wide = Vec::new();
     for _ in 0..6 {
-        wide.push(Ear::of(&bob, Value::Null).await);
+        wide.push(Recorder::of(&bob, Value::Null).await);
     }
-    // Last, so that it is told when the others' answer is made.
-    let mut narrow = Ear::opened(&bob, json!({ "only": [group] })).await;
+    // The last one, so that the event describes the final state.
+    let mut narrow = Recorder::opened(&bob, json!({ "only": [group] })).await;
     for body in ["one", "two", "three", "four"] {
         let message = ann.says(&talk, body).await;
         reads(&bob, &[&message]).await;
-        for ear in &mut wide {
-            ear.hears(&bob, false, body).await;
+        for recorder in &mut wide {
+            recorder.receive(&bob, false, body).await;
         }
     }
     let message = ann.says(&group, "here").await;
     reads(&bob, &[&message]).await;
-    narrow.hears(&bob, false, "here").await;
+    narrow.receive(&bob, false, "here").await;
 }

@@ -1,4 +1,4 @@
-//! People are signed in on several devices, renew, lose tokens and sign out.
+//! Sessions: users sign in on several devices, renew tokens, lose them and sign out.
 
 use chrono::TimeDelta;
 use heddle::{
@@ -23,23 +23,23 @@ const SESSIONS: &str = "query($first: Int, $after: String) { viewer {
 
 both!(
     a_session_is_renewed_again_and_again,
-    ten_tabs_renew_at_once_and_the_session_lives,
+    ten_tabs_renew_concurrently_and_the_session_survives,
     a_stolen_token_ends_the_session,
     a_second_use_within_the_grace_gets_the_same_successor,
-    sessions_end_when_nobody_renews_them,
+    sessions_end_without_renewal,
     sessions_end_after_a_month_however_often_renewed,
-    signing_out_works_at_once,
+    signing_out_works_immediately,
     sessions_are_listed_and_ended_one_by_one,
     changing_the_password_ends_the_other_sessions,
     last_use_is_noted_at_most_once_a_minute,
 );
 
-/// Somebody signs in once more.
+/// Signs in again.
 async fn another_device(app: &TestApp, person: &Person) -> Person {
     let input = json!({ "login": person.username, "password": PASSWORD });
     let data = app
-        .nobody()
-        .asks(
+        .anonymous()
+        .execute(
             "mutation($input: SignInInput!) { signIn(input: $input) {
                 auth { accessToken refreshToken } } }",
             json!({ "input": input }),
@@ -58,15 +58,15 @@ fn with(token: Option<&String>) -> Value {
 
 async fn renew(app: &TestApp, person: &mut Person) {
     let token = with(person.refresh_token.as_ref());
-    let data = app.nobody().asks(REFRESH, token).await;
+    let data = app.anonymous().execute(REFRESH, token).await;
     let auth = &data["refreshSession"]["auth"];
     person.token = Some(text(&auth["accessToken"]));
     person.refresh_token = Some(text(&auth["refreshToken"]));
 }
 
 async fn is_signed_in(person: &Person) -> bool {
-    let answer = person.sends(VIEWER, Value::Null).await;
-    !answer["data"]["viewer"].is_null()
+    let response = person.request(VIEWER, Value::Null).await;
+    !response["data"]["viewer"].is_null()
 }
 
 #[derive(FromQueryResult)]
@@ -74,7 +74,7 @@ struct Event {
     payload: String,
 }
 
-/// Why this person's sessions ended, as the log tells it.
+/// Why this user's sessions ended, from the event log.
 async fn reasons(app: &TestApp, person: &Person) -> Vec<String> {
     let events: Vec<Event> = db::fetch_all(
         app.app.db.read(),
@@ -104,21 +104,23 @@ async fn a_session_is_renewed_again_and_again(app: TestApp) {
     }
     for bad in ["", "hrt_", "nonsense"] {
         let input = with(Some(&bad.to_owned()));
-        let nobody = app.nobody();
-        nobody.is_refused("WRONG_CREDENTIALS", REFRESH, input).await;
+        let anonymous = app.anonymous();
+        anonymous
+            .expect_error("WRONG_CREDENTIALS", REFRESH, input)
+            .await;
     }
 }
 
-async fn ten_tabs_renew_at_once_and_the_session_lives(app: TestApp) {
+async fn ten_tabs_renew_concurrently_and_the_session_survives(app: TestApp) {
     let mut ann = app.person("Ann").await;
     let tabs = (0..10).map(|_| {
-        let (nobody, input) = (app.nobody(), with(ann.refresh_token.as_ref()));
-        async move { nobody.asks(REFRESH, input).await }
+        let (anonymous, input) = (app.anonymous(), with(ann.refresh_token.as_ref()));
+        async move { anonymous.execute(REFRESH, input).await }
     });
-    let answers = futures_util::future::join_all(tabs).await;
-    let first = &answers[0]["refreshSession"]["auth"]["refreshToken"];
-    for answer in &answers {
-        assert_eq!(&answer["refreshSession"]["auth"]["refreshToken"], first);
+    let responses = futures_util::future::join_all(tabs).await;
+    let first = &responses[0]["refreshSession"]["auth"]["refreshToken"];
+    for response in &responses {
+        assert_eq!(&response["refreshSession"]["auth"]["refreshToken"], first);
     }
     ann.refresh_token = Some(text(first));
     renew(&app, &mut ann).await;
@@ -130,14 +132,14 @@ async fn a_stolen_token_ends_the_session(app: TestApp) {
     let stolen = ann.refresh_token.clone();
     renew(&app, &mut ann).await;
     app.app.clock.advance(TimeDelta::milliseconds(10_001));
-    let thief = app.nobody();
+    let thief = app.anonymous();
     thief
-        .is_refused("WRONG_CREDENTIALS", REFRESH, with(stolen.as_ref()))
+        .expect_error("WRONG_CREDENTIALS", REFRESH, with(stolen.as_ref()))
         .await;
-    // Nobody knows who is the thief: the newest token is dead too.
+    // Either device may be the thief's, so the newest token is revoked too.
     assert!(!is_signed_in(&ann).await);
     let newest = with(ann.refresh_token.as_ref());
-    ann.is_refused("WRONG_CREDENTIALS", REFRESH, newest).await;
+    ann.expect_error("WRONG_CREDENTIALS", REFRESH, newest).await;
     assert_eq!(reasons(&app, &ann).await, ["REVOKED"]);
 }
 
@@ -154,13 +156,13 @@ async fn a_second_use_within_the_grace_gets_the_same_successor(app: TestApp) {
     assert!(is_signed_in(&other_tab).await);
     // Two generations back there is no grace.
     renew(&app, &mut ann).await;
-    app.nobody()
-        .is_refused("WRONG_CREDENTIALS", REFRESH, with(first.as_ref()))
+    app.anonymous()
+        .expect_error("WRONG_CREDENTIALS", REFRESH, with(first.as_ref()))
         .await;
     assert!(!is_signed_in(&ann).await);
 }
 
-async fn sessions_end_when_nobody_renews_them(app: TestApp) {
+async fn sessions_end_without_renewal(app: TestApp) {
     let mut ann = app.person("Ann").await;
     app.app
         .clock
@@ -168,7 +170,7 @@ async fn sessions_end_when_nobody_renews_them(app: TestApp) {
     renew(&app, &mut ann).await;
     app.app.clock.advance(TimeDelta::days(14));
     let token = with(ann.refresh_token.as_ref());
-    ann.is_refused("WRONG_CREDENTIALS", REFRESH, token).await;
+    ann.expect_error("WRONG_CREDENTIALS", REFRESH, token).await;
     assert_eq!(reasons(&app, &ann).await, ["EXPIRED"]);
 }
 
@@ -180,24 +182,26 @@ async fn sessions_end_after_a_month_however_often_renewed(app: TestApp) {
     }
     app.app.clock.advance(TimeDelta::days(10));
     let token = with(ann.refresh_token.as_ref());
-    ann.is_refused("WRONG_CREDENTIALS", REFRESH, token).await;
+    ann.expect_error("WRONG_CREDENTIALS", REFRESH, token).await;
     assert_eq!(reasons(&app, &ann).await, ["EXPIRED"]);
 }
 
-async fn signing_out_works_at_once(app: TestApp) {
+async fn signing_out_works_immediately(app: TestApp) {
     let ann = app.person("Ann").await;
     let laptop = another_device(&app, &ann).await;
     let data = laptop
-        .asks("mutation { signOut { endedSessionId } }", Value::Null)
+        .execute("mutation { signOut { endedSessionId } }", Value::Null)
         .await;
     assert!(text(&data["signOut"]["endedSessionId"]).starts_with("ses_"));
     assert!(!is_signed_in(&laptop).await);
     let token = with(laptop.refresh_token.as_ref());
-    laptop.is_refused("WRONG_CREDENTIALS", REFRESH, token).await;
+    laptop
+        .expect_error("WRONG_CREDENTIALS", REFRESH, token)
+        .await;
     assert!(is_signed_in(&ann).await);
     assert_eq!(reasons(&app, &ann).await, ["SIGNED_OUT"]);
-    app.nobody()
-        .is_refused(
+    app.anonymous()
+        .expect_error(
             "UNAUTHENTICATED",
             "mutation { signOut { endedSessionId } }",
             Value::Null,
@@ -212,13 +216,13 @@ async fn sessions_are_listed_and_ended_one_by_one(app: TestApp) {
         another_device(&app, &ann).await,
         another_device(&app, &ann).await,
     );
-    let seen = ann.asks(SESSIONS, json!({ "first": 2 })).await;
+    let seen = ann.execute(SESSIONS, json!({ "first": 2 })).await;
     let page = &seen["viewer"]["sessions"];
     assert_eq!(page["nodes"][0]["isCurrent"], true);
     assert_eq!(page["nodes"][1]["isCurrent"], false);
     assert_eq!(page["pageInfo"]["hasNextPage"], true);
     let after = json!({ "first": 2, "after": page["pageInfo"]["endCursor"] });
-    let rest = ann.asks(SESSIONS, after).await;
+    let rest = ann.execute(SESSIONS, after).await;
     let rest = rest["viewer"]["sessions"]["nodes"]
         .as_array()
         .unwrap()
@@ -228,10 +232,10 @@ async fn sessions_are_listed_and_ended_one_by_one(app: TestApp) {
     let input = json!({ "input": { "sessionIds": [rest[0]["id"], "ses_nonsense"] } });
     let revoke = "mutation($input: RevokeSessionsInput!) { revokeSessions(input: $input) {
         revokedSessionIds } }";
-    let nothing = bob.asks(revoke, input.clone()).await;
+    let nothing = bob.execute(revoke, input.clone()).await;
     assert_eq!(nothing["revokeSessions"]["revokedSessionIds"], json!([]));
     assert!(is_signed_in(&phone).await);
-    let ended = ann.asks(revoke, input).await;
+    let ended = ann.execute(revoke, input).await;
     assert_eq!(
         ended["revokeSessions"]["revokedSessionIds"],
         json!([rest[0]["id"]])
@@ -239,7 +243,7 @@ async fn sessions_are_listed_and_ended_one_by_one(app: TestApp) {
     assert!(!is_signed_in(&phone).await);
     assert!(is_signed_in(&laptop).await);
     let ended = ann
-        .asks(
+        .execute(
             "mutation { revokeOtherSessions { revokedSessionIds } }",
             Value::Null,
         )
@@ -261,13 +265,13 @@ async fn changing_the_password_ends_the_other_sessions(app: TestApp) {
     let thief = another_device(&app, &ann).await;
     let change = |current: Option<&str>, new: &str| json!({ "input": { "currentPassword": current, "newPassword": new } });
     let error = ann
-        .is_refused("BAD_USER_INPUT", CHANGE, change(None, "short"))
+        .expect_error("BAD_USER_INPUT", CHANGE, change(None, "short"))
         .await;
     assert_eq!(error["extensions"]["problems"].as_array().unwrap().len(), 2);
     let wrong = change(Some("not her password"), "the shuttle flies across");
-    ann.is_refused("WRONG_CREDENTIALS", CHANGE, wrong).await;
+    ann.expect_error("WRONG_CREDENTIALS", CHANGE, wrong).await;
     assert!(is_signed_in(&thief).await);
-    ann.asks(CHANGE, change(Some(PASSWORD), "the shuttle flies across"))
+    ann.execute(CHANGE, change(Some(PASSWORD), "the shuttle flies across"))
         .await;
     assert!(is_signed_in(&ann).await);
     assert!(!is_signed_in(&thief).await);
@@ -289,7 +293,7 @@ async fn last_use_is_noted_at_most_once_a_minute(app: TestApp) {
     let token = ann.token.clone().unwrap();
     let standing = app.app.tasks.len();
     let used = async || {
-        // The note is written beside the request, by a task of its own.
+        // A separate task writes the time of last use.
         while app.app.tasks.len() > standing {
             tokio::task::yield_now().await;
         }

@@ -1,4 +1,4 @@
-//! People reply to replies, and read the tree they made.
+//! Threads: users reply to replies and read the tree.
 
 use serde_json::{Value, json};
 
@@ -17,9 +17,9 @@ both!(
     max_depth_counts_what_it_hides,
     the_deepest_level_takes_deeper_replies,
     nested_replies_come_level_by_level,
-    whoever_writes_follows,
+    writing_a_reply_follows_the_thread,
     counts_survive_deletion,
-    a_page_takes_no_longer_for_somebody_in_many_groups,
+    a_page_takes_no_longer_for_a_user_in_many_groups,
 );
 
 const REPLIES: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, $before: String,
@@ -32,17 +32,17 @@ const REPLIES: &str = "query($id: ID!, $first: Int, $after: String, $last: Int, 
 /// A conversation with this tree: root [a [a1 [a1x] a2] b [b1]], written in the order a b a1 b1 a2 a1x.
 async fn tree(app: &TestApp) -> (Person, Person, String, Value) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let root = ann.says(&talk, "root").await;
-    let a = bob.answers(&talk, &root, "a").await;
-    let b = ann.answers(&talk, &root, "b").await;
-    let a1 = ann.answers(&talk, &a, "a1").await;
-    let b1 = bob.answers(&talk, &b, "b1").await;
-    let a2 = bob.answers(&talk, &a, "a2").await;
-    let a1x = bob.answers(&talk, &a1, "a1x").await;
-    let ids = json!({ "talk": talk, "root": root, "a": a, "b": b, "a1": a1, "b1": b1, "a2": a2, "a1x": a1x });
+    let conversation = ann.direct(&bob).await;
+    let root = ann.says(&conversation, "root").await;
+    let a = bob.replies(&conversation, &root, "a").await;
+    let b = ann.replies(&conversation, &root, "b").await;
+    let a1 = ann.replies(&conversation, &a, "a1").await;
+    let b1 = bob.replies(&conversation, &b, "b1").await;
+    let a2 = bob.replies(&conversation, &a, "a2").await;
+    let a1x = bob.replies(&conversation, &a1, "a1x").await;
+    let ids = json!({ "talk": conversation, "root": root, "a": a, "b": b, "a1": a1, "b1": b1, "a2": a2, "a1x": a1x });
     let data = ann
-        .asks(
+        .execute(
             "query($id: ID!) { message(id: $id) { thread { id } } }",
             json!({ "id": root }),
         )
@@ -53,7 +53,7 @@ async fn tree(app: &TestApp) -> (Person, Person, String, Value) {
 /// The bodies of a page with their depths, and where the page sits.
 async fn page(person: &Person, thread: &str, mut variables: Value) -> (String, Value) {
     variables["id"] = json!(thread);
-    let data = person.asks(REPLIES, variables).await;
+    let data = person.execute(REPLIES, variables).await;
     let replies = &data["thread"]["replies"];
     let line = |edge: &Value| {
         let hidden = match edge["hiddenReplyCount"].as_i64().unwrap() {
@@ -95,7 +95,7 @@ async fn a_tree_reads_in_three_orders(app: TestApp) {
     assert_eq!(page(&ann, &thread, newest_under).await.0, "1:a2 1:a1+1");
     let elsewhere = ann.says(ids["talk"].as_str().unwrap(), "elsewhere").await;
     let variables = json!({ "id": thread, "under": elsewhere });
-    ann.is_refused("NOT_FOUND", REPLIES, variables).await;
+    ann.expect_error("NOT_FOUND", REPLIES, variables).await;
 }
 
 async fn a_page_can_end_anywhere_in_the_tree(app: TestApp) {
@@ -151,29 +151,29 @@ async fn max_depth_counts_what_it_hides(app: TestApp) {
         "1:a+2 1:b+1"
     );
     let none = json!({ "id": thread, "maxDepth": 0 });
-    ann.is_refused("BAD_USER_INPUT", REPLIES, none).await;
+    ann.expect_error("BAD_USER_INPUT", REPLIES, none).await;
 }
 
 async fn the_deepest_level_takes_deeper_replies(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let mut parent = ann.says(&talk, "0").await;
+    let conversation = ann.direct(&bob).await;
+    let mut parent = ann.says(&conversation, "0").await;
     let root = parent.clone();
     let mut above = root.clone();
     for level in 1..=50 {
         above = parent;
-        parent = bob.answers(&talk, &above, &level.to_string()).await;
+        parent = bob.replies(&conversation, &above, &level.to_string()).await;
     }
-    let deeper = ann.answers(&talk, &parent, "51").await;
+    let deeper = ann.replies(&conversation, &parent, "51").await;
     let read = "query($id: ID!) { message(id: $id) { depth parent { id } } }";
-    let seen = ann.asks(read, json!({ "id": deeper })).await;
+    let seen = ann.execute(read, json!({ "id": deeper })).await;
     assert_eq!(
         seen["message"],
         json!({ "depth": 50, "parent": { "id": above } })
     );
     let read =
         "query($id: ID!) { message(id: $id) { replyCount descendantCount thread { replyCount } } }";
-    let seen = ann.asks(read, json!({ "id": root })).await;
+    let seen = ann.execute(read, json!({ "id": root })).await;
     let counts = json!({ "replyCount": 1, "descendantCount": 51, "thread": { "replyCount": 51 } });
     assert_eq!(seen["message"], counts);
 }
@@ -182,7 +182,7 @@ async fn nested_replies_come_level_by_level(app: TestApp) {
     let (ann, _, _, ids) = tree(&app).await;
     let read = "query($id: ID!) { message(id: $id) { replies(first: 1) {
         pageInfo { hasNextPage endCursor } nodes { body replies { nodes { body replies { nodes { body } } } } } } } }";
-    let seen = ann.asks(read, json!({ "id": ids["root"] })).await;
+    let seen = ann.execute(read, json!({ "id": ids["root"] })).await;
     let replies = &seen["message"]["replies"];
     assert_eq!(replies["pageInfo"]["hasNextPage"], true);
     let a = json!({ "body": "a", "replies": { "nodes": [
@@ -192,14 +192,14 @@ async fn nested_replies_come_level_by_level(app: TestApp) {
     let read = "query($id: ID!, $after: String) { message(id: $id) { replies(after: $after) {
         nodes { body } } } }";
     let rest = json!({ "id": ids["root"], "after": replies["pageInfo"]["endCursor"] });
-    let seen = ann.asks(read, rest).await;
+    let seen = ann.execute(read, rest).await;
     assert_eq!(
         seen["message"]["replies"]["nodes"],
         json!([{ "body": "b" }])
     );
 }
 
-async fn whoever_writes_follows(app: TestApp) {
+async fn writing_a_reply_follows_the_thread(app: TestApp) {
     let (ann, bob, thread, _) = tree(&app).await;
     let read = "{ viewer { threads { nodes { id viewerIsFollowing replyCount lastReply { body }
         root { body } participants { nodes { username } } } } } }";
@@ -209,35 +209,35 @@ async fn whoever_writes_follows(app: TestApp) {
         "participants": { "nodes": [{ "username": "bob" }, { "username": "ann" }] },
     }]);
     for person in [&ann, &bob] {
-        let seen = person.asks(read, Value::Null).await;
+        let seen = person.execute(read, Value::Null).await;
         assert_eq!(seen["viewer"]["threads"]["nodes"], expected);
     }
     let stop = "mutation($id: ID!) { unfollowThread(input: { threadId: $id }) {
         thread { viewerIsFollowing } } }";
-    let data = bob.asks(stop, json!({ "id": thread })).await;
+    let data = bob.execute(stop, json!({ "id": thread })).await;
     assert_eq!(data["unfollowThread"]["thread"]["viewerIsFollowing"], false);
-    let seen = bob.asks(read, Value::Null).await;
+    let seen = bob.execute(read, Value::Null).await;
     assert_eq!(seen["viewer"]["threads"]["nodes"], json!([]));
     let again = "mutation($id: ID!) { followThread(input: { threadId: $id }) {
         thread { viewerIsFollowing } } }";
-    let data = bob.asks(again, json!({ "id": thread })).await;
+    let data = bob.execute(again, json!({ "id": thread })).await;
     assert_eq!(data["followThread"]["thread"]["viewerIsFollowing"], true);
     let eve = app.person("Eve").await;
-    eve.is_refused("NOT_FOUND", again, json!({ "id": thread }))
+    eve.expect_error("NOT_FOUND", again, json!({ "id": thread }))
         .await;
 }
 
 async fn counts_survive_deletion(app: TestApp) {
     let (ann, bob, thread, ids) = tree(&app).await;
     bob.deletes(ids["a"].as_str().unwrap()).await;
-    // The marker stays in its place and is not counted.
+    // The marker keeps its position and is not counted.
     assert_eq!(
         page(&ann, &thread, json!({})).await.0,
         "1:- 2:a1 3:a1x 2:a2 1:b 2:b1"
     );
     let read =
         "query($id: ID!) { message(id: $id) { replyCount descendantCount thread { replyCount } } }";
-    let seen = ann.asks(read, json!({ "id": ids["root"] })).await;
+    let seen = ann.execute(read, json!({ "id": ids["root"] })).await;
     let counts = json!({ "replyCount": 1, "descendantCount": 5, "thread": { "replyCount": 5 } });
     assert_eq!(seen["message"], counts);
     for id in ["a1x", "a2"] {
@@ -248,25 +248,25 @@ async fn counts_survive_deletion(app: TestApp) {
     assert_eq!(page(&ann, &thread, json!({})).await.0, "1:b 2:b1");
 }
 
-async fn a_page_takes_no_longer_for_somebody_in_many_groups(app: TestApp) {
+async fn a_page_takes_no_longer_for_a_user_in_many_groups(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    // Most people are in one.
-    let everybody = ann.founds(Some("Everybody"), &[]).await;
-    app.db_crowd(&everybody, 300).await;
+    // Most users are in one conversation.
+    let large = ann.creates_group(Some("Large group"), &[]).await;
+    app.db_large_conversation(&large, 300).await;
     let costs = async || {
-        let talk = ann.founds(Some("Loom"), &[&bob]).await;
-        let root = ann.says(&talk, "root").await;
-        bob.answers(&talk, &root, "below").await;
+        let conversation = ann.creates_group(Some("Loom"), &[&bob]).await;
+        let root = ann.says(&conversation, "root").await;
+        bob.replies(&conversation, &root, "below").await;
         let thread = "query($id: ID!) { message(id: $id) { thread { id } } }";
-        let data = bob.asks(thread, json!({ "id": root })).await;
+        let data = bob.execute(thread, json!({ "id": root })).await;
         let page = json!({ "id": data["message"]["thread"]["id"], "first": 10 });
         let work = QueryCost::watch_reads(&app.app.db, "participant").await;
-        let read = async || drop(bob.asks(REPLIES, page.clone()).await);
+        let read = async || drop(bob.execute(REPLIES, page.clone()).await);
         (work.least(read).await, work.spread_percent())
     };
     let (few, _) = costs().await;
     for _ in 0..100 {
-        ann.founds(Some("Another"), &[&bob]).await;
+        ann.creates_group(Some("Another"), &[&bob]).await;
     }
     let (many, spread) = costs().await;
     assert!(many * 100 <= few * (100 + spread) + 1000, "{few}, {many}");

@@ -1,4 +1,4 @@
-//! People show themselves, hide themselves and find each other.
+//! Users: profiles, privacy settings and search.
 
 use serde_json::{Value, json};
 
@@ -18,30 +18,30 @@ const USERS: &str = "query($filter: UserFilter, $first: Int, $after: String) {
 
 both!(
     a_profile_keeps_what_is_omitted_and_loses_what_is_null,
-    bad_profiles_hear_all_their_problems,
-    a_new_username_must_be_free_and_works_at_once,
+    bad_profiles_return_all_their_problems,
+    a_new_username_must_be_free_and_works_immediately,
     preferences_stay_unless_they_are_named,
     preferences_that_mean_nothing_are_refused,
     people_are_found_by_id_and_by_username,
     names_and_numbers_are_seen_by_whom_they_are_shared_with,
-    contacts_of_many_people_are_one_question,
+    contacts_of_many_users_are_one_statement,
     people_are_listed_by_name_page_by_page,
-    wildcards_are_just_letters,
+    wildcards_match_themselves,
     a_change_of_profile_is_one_event,
 );
 
 async fn updates(person: &Person, input: Value) -> Value {
-    let data = person.asks(UPDATE, json!({ "input": input })).await;
+    let data = person.execute(UPDATE, json!({ "input": input })).await;
     data["updateProfile"]["viewer"]["user"].clone()
 }
 
 async fn sees(person: &Person, by: Value) -> Value {
-    person.asks(USER, json!({ "by": by })).await["user"].clone()
+    person.execute(USER, json!({ "by": by })).await["user"].clone()
 }
 
 async fn finds(person: &Person, text: &str) -> Vec<Value> {
     let data = person
-        .asks(USERS, json!({ "filter": { "text": text } }))
+        .execute(USERS, json!({ "filter": { "text": text } }))
         .await;
     let nodes = data["users"]["nodes"].as_array().unwrap();
     nodes
@@ -69,7 +69,7 @@ async fn a_profile_keeps_what_is_omitted_and_loses_what_is_null(app: TestApp) {
     assert_eq!(seen["firstName"], "Ann");
 }
 
-async fn bad_profiles_hear_all_their_problems(app: TestApp) {
+async fn bad_profiles_return_all_their_problems(app: TestApp) {
     let ann = app.person("Ann").await;
     app.person("Bob").await;
     let input = json!({
@@ -77,15 +77,15 @@ async fn bad_profiles_hear_all_their_problems(app: TestApp) {
         "phoneNumber": "030", "bio": "b".repeat(501),
     });
     let error = ann
-        .is_refused("BAD_USER_INPUT", UPDATE, json!({ "input": input }))
+        .expect_error("BAD_USER_INPUT", UPDATE, json!({ "input": input }))
         .await;
-    let mut told: Vec<_> = error["extensions"]["problems"]
+    let mut reported: Vec<_> = error["extensions"]["problems"]
         .as_array()
         .unwrap()
         .iter()
         .map(|problem| format!("{} {}", problem["path"][1], problem["code"]))
         .collect();
-    told.sort();
+    reported.sort();
     let expected = [
         r#""bio" "TOO_LONG""#,
         r#""displayName" "REQUIRED""#,
@@ -93,16 +93,16 @@ async fn bad_profiles_hear_all_their_problems(app: TestApp) {
         r#""phoneNumber" "INVALID""#,
         r#""username" "TAKEN""#,
     ];
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     let seen = updates(&ann, json!({})).await;
     assert_eq!(seen["displayName"], "Ann");
 }
 
-async fn a_new_username_must_be_free_and_works_at_once(app: TestApp) {
+async fn a_new_username_must_be_free_and_works_immediately(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let seen = updates(&ann, json!({ "username": "Ann.W" })).await;
     assert_eq!(seen["username"], "Ann.W");
-    // One's own name in other letters is not taken.
+    // A user may change the case of the own name.
     updates(&ann, json!({ "username": "ANN.w" })).await;
     assert_eq!(
         sees(&bob, json!({ "username": "ann.w" })).await["id"],
@@ -116,7 +116,7 @@ async fn a_new_username_must_be_free_and_works_at_once(app: TestApp) {
 async fn preferences_stay_unless_they_are_named(app: TestApp) {
     let ann = app.person("Ann").await;
     let prefers = async |input: Value| {
-        let data = ann.asks(PREFER, json!({ "input": input })).await;
+        let data = ann.execute(PREFER, json!({ "input": input })).await;
         data["updatePreferences"]["viewer"]["preferences"].clone()
     };
     let mut seen = prefers(json!({})).await;
@@ -152,7 +152,7 @@ async fn preferences_that_mean_nothing_are_refused(app: TestApp) {
         ("timeZone", ""),
     ] {
         let input = json!({ "input": { field: value } });
-        let error = ann.is_refused("BAD_USER_INPUT", PREFER, input).await;
+        let error = ann.expect_error("BAD_USER_INPUT", PREFER, input).await;
         let problem = &error["extensions"]["problems"][0];
         assert_eq!(problem["path"], json!(["input", field]), "{value}");
     }
@@ -165,24 +165,26 @@ async fn people_are_found_by_id_and_by_username(app: TestApp) {
     assert_eq!(seen["isVerified"], false);
     assert_eq!(seen["isViewer"], false);
     assert_eq!(sees(&ann, json!({ "username": "BOB" })).await, seen);
-    for nobody in [
+    for anonymous in [
         json!({ "id": "usr_nonsense" }),
         json!({ "id": ann.id.replace("usr_", "msg_") }),
         json!({ "username": "cid" }),
         json!({ "username": "" }),
     ] {
-        assert_eq!(sees(&ann, nobody).await, Value::Null);
+        assert_eq!(sees(&ann, anonymous).await, Value::Null);
     }
     let by = json!({ "by": { "id": bob.id } });
-    app.nobody().is_refused("UNAUTHENTICATED", USER, by).await;
-    app.nobody()
-        .is_refused("UNAUTHENTICATED", USERS, Value::Null)
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", USER, by)
+        .await;
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", USERS, Value::Null)
         .await;
 }
 
 async fn share_a_conversation(one: &Person, other: &Person) {
     let input = json!({ "userIds": [other.id] });
-    one.asks(
+    one.execute(
         "mutation($input: OpenDirectConversationInput!) { openDirectConversation(input: $input) {
             conversation { id } } }",
         json!({ "input": input }),
@@ -207,7 +209,7 @@ async fn names_and_numbers_are_seen_by_whom_they_are_shared_with(app: TestApp) {
         ("NOBODY", "NOBODY", &ann, true, true),
     ] {
         let input = json!({ "profileVisibility": profile, "phoneVisibility": phone });
-        ann.asks(PREFER, json!({ "input": input })).await;
+        ann.execute(PREFER, json!({ "input": input })).await;
         let seen = sees(who, json!({ "id": ann.id })).await;
         let case = format!("{profile} {phone} {}", who.username);
         for field in ["firstName", "lastName", "bio"] {
@@ -217,20 +219,20 @@ async fn names_and_numbers_are_seen_by_whom_they_are_shared_with(app: TestApp) {
     }
 }
 
-async fn contacts_of_many_people_are_one_question(app: TestApp) {
+async fn contacts_of_many_users_are_one_statement(app: TestApp) {
     let ann = app.person("Ann").await;
     let mut friends = vec![];
     for name in ["Bob", "Cid", "Dora"] {
         let friend = app.person(name).await;
         let input = json!({ "profileVisibility": "CONTACTS" });
-        friend.asks(PREFER, json!({ "input": input })).await;
+        friend.execute(PREFER, json!({ "input": input })).await;
         updates(&friend, json!({ "bio": name, "firstName": name })).await;
         friends.push(friend);
     }
     share_a_conversation(&ann, &friends[0]).await;
     share_a_conversation(&friends[2], &ann).await;
     let seen = ann
-        .asks(
+        .execute(
             "{ users { nodes { displayName bio firstName lastName } } }",
             Value::Null,
         )
@@ -260,7 +262,9 @@ async fn people_are_listed_by_name_page_by_page(app: TestApp) {
     updates(&twin, json!({ "displayName": "Bob" })).await;
     let (mut names, mut after) = (vec![], Value::Null);
     loop {
-        let page = ann.asks(USERS, json!({ "first": 2, "after": after })).await;
+        let page = ann
+            .execute(USERS, json!({ "first": 2, "after": after }))
+            .await;
         let nodes = page["users"]["nodes"].as_array().unwrap().clone();
         names.extend(nodes.iter().map(|node| node["displayName"].clone()));
         after = page["users"]["pageInfo"]["endCursor"].clone();
@@ -270,17 +274,17 @@ async fn people_are_listed_by_name_page_by_page(app: TestApp) {
     }
     assert_eq!(names, ["Ann", "Bob", "Bob", "cid", "Zoe", "Élan"]);
     let input = json!({ "isSearchable": false });
-    cid.asks(PREFER, json!({ "input": input })).await;
+    cid.execute(PREFER, json!({ "input": input })).await;
     assert_eq!(finds(&ann, "CID").await, Vec::<Value>::new());
     assert_eq!(finds(&ann, "éL").await, ["Élan"]);
     assert_eq!(finds(&ann, "bob2").await, ["Bob"]);
-    ann.is_refused("BAD_USER_INPUT", USERS, json!({ "first": 101 }))
+    ann.expect_error("BAD_USER_INPUT", USERS, json!({ "first": 101 }))
         .await;
-    ann.is_refused("BAD_USER_INPUT", USERS, json!({ "after": "nonsense" }))
+    ann.expect_error("BAD_USER_INPUT", USERS, json!({ "after": "nonsense" }))
         .await;
 }
 
-async fn wildcards_are_just_letters(app: TestApp) {
+async fn wildcards_match_themselves(app: TestApp) {
     let ann = app.person("Ann").await;
     updates(&ann, json!({ "displayName": r"100% Ann_\o/" })).await;
     app.person("Bob").await;
@@ -305,7 +309,7 @@ async fn a_change_of_profile_is_one_event(app: TestApp) {
     assert_eq!(count().await, 1);
     updates(&ann, json!({})).await;
     assert_eq!(count().await, 1);
-    ann.asks(PREFER, json!({ "input": { "locale": "de" } }))
+    ann.execute(PREFER, json!({ "input": { "locale": "de" } }))
         .await;
     assert_eq!(count().await, 2);
 }

@@ -1,5 +1,5 @@
-//! Every field of every root refuses whoever has not signed in, unless it is on a short list. The
-//! fields come from the schema itself, so a new one cannot be forgotten.
+//! Every field of every root type rejects anonymous callers, unless it is on a short list. The fields come from the
+//! schema itself, so a new one cannot be forgotten.
 
 use async_graphql_parser::types::TypeKind;
 use futures_util::StreamExt;
@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::fields::{call, types};
 use crate::support::{app::TestApp, both};
 
-/// What anybody may ask: it helps to sign in, or it is null for them. This list may only shrink.
+/// Fields that anonymous callers may use: they serve sign-in, or are null for them. This list may only shrink.
 const OPEN: [&str; 6] = [
     "Query.server",
     "Query.viewer",
@@ -19,9 +19,9 @@ const OPEN: [&str; 6] = [
     "Mutation.refreshSession",
 ];
 
-both!(nobody_gets_in);
+both!(anonymous_callers_are_rejected);
 
-async fn nobody_gets_in(app: TestApp) {
+async fn anonymous_callers_are_rejected(app: TestApp) {
     let types = types();
     let mut checked = 0;
     for (root, operation) in [
@@ -38,15 +38,15 @@ async fn nobody_gets_in(app: TestApp) {
                 continue;
             }
             let document = format!("{operation} {{ {} }}", call(&types, &field.node));
-            let answer = if operation == "subscription" {
+            let response = if operation == "subscription" {
                 first_event(&app, &document).await
             } else {
-                app.nobody().sends(&document, Value::Null).await
+                app.anonymous().request(&document, Value::Null).await
             };
-            let code = &answer["errors"][0]["extensions"]["code"];
+            let code = &response["errors"][0]["extensions"]["code"];
             assert_eq!(
                 code, "UNAUTHENTICATED",
-                "{name} let nobody in: {document} gave {answer:#}"
+                "{name} accepts anonymous callers: {document} returned {response:#}"
             );
             checked += 1;
         }
@@ -57,6 +57,6 @@ async fn nobody_gets_in(app: TestApp) {
 async fn first_event(app: &TestApp, document: &str) -> Value {
     let schema = graphql::schema(&app.app);
     let request = graphql::prepare(&app.app, Caller::default(), document.into());
-    let answer = schema.execute_stream(request).next().await.unwrap();
-    serde_json::to_value(answer).unwrap()
+    let response = schema.execute_stream(request).next().await.unwrap();
+    serde_json::to_value(response).unwrap()
 }

@@ -1,5 +1,5 @@
-//! Every field of every type, asked for by everybody: who may see it does, and whoever may not cannot tell
-//! another person's object from one that never was.
+//! Every caller requests every field of every type: those who may see it do, and the others cannot distinguish an
+//! object of another user from one that does not exist.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -26,20 +26,20 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn everybody_sees_what_is_theirs_to_see_on_sqlite() {
-    everybody_sees_what_is_theirs_to_see(TestApp::sqlite_with(hasty).await).await;
+async fn each_viewer_sees_what_the_policy_allows_on_sqlite() {
+    each_viewer_sees_what_the_policy_allows(TestApp::sqlite_with(hasty).await).await;
 }
 
 #[tokio::test]
-async fn everybody_sees_what_is_theirs_to_see_on_postgres() {
-    everybody_sees_what_is_theirs_to_see(TestApp::postgres_with(hasty).await).await;
+async fn each_viewer_sees_what_the_policy_allows_on_postgres() {
+    each_viewer_sees_what_the_policy_allows(TestApp::postgres_with(hasty).await).await;
 }
 
 fn hasty(config: &mut Config) {
     config.loader_delay = Duration::from_millis(1);
 }
 
-async fn everybody_sees_what_is_theirs_to_see(app: TestApp) {
+async fn each_viewer_sees_what_the_policy_allows(app: TestApp) {
     let types = types();
     let world = World::new(&app).await;
     let mut questions = vec![];
@@ -57,20 +57,20 @@ async fn everybody_sees_what_is_theirs_to_see(app: TestApp) {
         }
     }
     assert!(questions.len() > 100, "only {} fields", questions.len());
-    let everybody: Vec<_> = questions
+    let requests: Vec<_> = questions
         .iter()
         .flat_map(|question| world.callers.iter().map(move |caller| (question, caller)))
         .collect();
-    let shown: Vec<BTreeSet<&str>> = stream::iter(everybody)
-        .map(|((kind, who, query), caller)| world.asks(kind, *who, query, caller))
+    let shown: Vec<BTreeSet<&str>> = stream::iter(requests)
+        .map(|((kind, who, query), caller)| world.execute(kind, *who, query, caller))
         .buffered(8)
         .collect()
         .await;
-    // An oracle that nobody can make speak proves nothing.
+    // Each canary must be visible to a caller, or its absence proves nothing.
     let shown: BTreeSet<_> = shown.into_iter().flatten().collect();
     let canaries: BTreeSet<_> = CANARIES.iter().map(|(word, _)| *word).collect();
     assert_eq!(shown, canaries);
-    world.doors_stay_shut(&types).await;
+    world.hidden_objects_look_missing(&types).await;
     world.streams_stay_silent(&app).await;
 }
 
@@ -124,10 +124,10 @@ fn path(kind: &str) -> Option<String> {
 
 /// A field with what it holds, two levels deep.
 fn selection(types: &HashMap<String, TypeDefinition>, field: &FieldDefinition) -> String {
-    let asked = call(types, field);
-    match asked.strip_suffix("{ __typename }") {
+    let requested = call(types, field);
+    match requested.strip_suffix("{ __typename }") {
         Some(start) => format!("{start}{{ {} }}", leaves(types, base(&field.ty.node), 2)),
-        None => asked,
+        None => requested,
     }
 }
 
@@ -137,9 +137,9 @@ fn leaves(types: &HashMap<String, TypeDefinition>, kind: &str, levels: u32) -> S
     };
     let mut parts = vec!["__typename".to_owned()];
     for field in &object.fields {
-        let asked = call(types, &field.node);
-        match asked.strip_suffix("{ __typename }") {
-            None => parts.push(asked),
+        let requested = call(types, &field.node);
+        match requested.strip_suffix("{ __typename }") {
+            None => parts.push(requested),
             Some(start) if levels > 0 && field.node.name.node == "nodes" => {
                 let inside = leaves(types, base(&field.node.ty.node), 0);
                 parts.push(format!("{start}{{ {inside} }}"));
@@ -167,10 +167,10 @@ const CANARIES: [(&str, Who); 13] = [
     ("mem@example.org", Who::OwnerAlone),
 ];
 
-/// Who asks.
+/// The callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Caller {
-    Nobody,
+    Anonymous,
     Garbage,
     Expired,
     Stranger,
@@ -183,8 +183,8 @@ enum Caller {
 impl Caller {
     fn may_see(self, who: Who) -> bool {
         match who {
-            // A bad token is no token: who asks so is nobody.
-            Who::Anybody => true,
+            // A caller with an invalid token is anonymous.
+            Who::Public => true,
             Who::SignedIn => self >= Self::Stranger,
             Who::Contacts | Who::Inside => self >= Self::Member,
             _ => self == Self::Member,
@@ -197,7 +197,7 @@ struct World {
     callers: Vec<(Caller, Person)>,
     /// For each type the id of an object of the member's, and one that nothing ever had.
     ids: HashMap<&'static str, [String; 2]>,
-    /// Where the stream of whoever was removed stood while they were still there.
+    /// The cursor of the removed participant's stream, from before the removal.
     cursor: Value,
     group: String,
 }
@@ -212,12 +212,14 @@ impl World {
         let [_, rae, mem, moe, ann] = &people[..] else {
             unreachable!("five names")
         };
-        let group = ann.founds(Some("canary-title"), &[rae, mem, moe]).await;
+        let group = ann
+            .creates_group(Some("canary-title"), &[rae, mem, moe])
+            .await;
         ann.makes(&group, moe, "MODERATOR").await;
         let topic = json!({ "conversationId": group, "topic": "canary-topic" });
         does(ann, "updateConversation", topic).await;
         let ids = objects(mem, ann, &group).await;
-        let cursor = rae.asks("{ eventCursor }", Value::Null).await["eventCursor"].take();
+        let cursor = rae.execute("{ eventCursor }", Value::Null).await["eventCursor"].take();
         ann.removes(&group, rae).await;
         let expired = mem.clone();
         app.app.clock.advance(TimeDelta::hours(1));
@@ -226,11 +228,11 @@ impl World {
         }
         let busy = json!({ "status": "BUSY", "statusText": "canary-status" });
         does(&people[2], "setPresence", busy).await;
-        let nobody = app.nobody();
-        let mut garbage = nobody.clone();
+        let anonymous = app.anonymous();
+        let mut garbage = anonymous.clone();
         garbage.token = Some("bm90aGluZw.bm90aGluZw.bm90aGluZw".to_owned());
         let mut callers = vec![
-            (Caller::Nobody, nobody),
+            (Caller::Anonymous, anonymous),
             (Caller::Garbage, garbage),
             (Caller::Expired, expired),
         ];
@@ -250,8 +252,8 @@ impl World {
         }
     }
 
-    /// One field, asked by one caller; tells which canaries were shown.
-    async fn asks(
+    /// Requests one field as one caller and returns the canaries that the response contains.
+    async fn execute(
         &self,
         kind: &str,
         who: Who,
@@ -261,10 +263,10 @@ impl World {
         let about = format!("{caller:?}: {query}");
         let nothing = [String::new(), String::new()];
         let [there, missing] = self.ids.get(kind).unwrap_or(&nothing);
-        let answer = hears(person, query, json!({ "id": there })).await;
+        let response = raw_response(person, query, json!({ "id": there })).await;
         for (word, readers) in CANARIES {
-            let may_be_there = !answer.contains(word) || caller.may_see(readers);
-            assert!(may_be_there, "{about} told {word}");
+            let may_be_there = !response.contains(word) || caller.may_see(readers);
+            assert!(may_be_there, "{about} returned {word}");
         }
         // An object that others see too is there for them, and the field alone is not.
         let object = match (kind, who) {
@@ -273,27 +275,31 @@ impl World {
             _ => who,
         };
         if caller.may_see(object) {
-            let body: Value = serde_json::from_str(answer.split_once('\n').unwrap().1).unwrap();
-            assert!(body.get("errors").is_none(), "{about}: {answer}");
+            let body: Value = serde_json::from_str(response.split_once('\n').unwrap().1).unwrap();
+            assert!(body.get("errors").is_none(), "{about}: {response}");
             let node = body["data"].as_object().unwrap().values().next().unwrap();
-            assert!(!node.is_null(), "{about}: {answer}");
+            assert!(!node.is_null(), "{about}: {response}");
             if !caller.may_see(who) {
                 let values = node.as_object().unwrap().values();
-                assert!(values.into_iter().all(Value::is_null), "{about}: {answer}");
+                assert!(
+                    values.into_iter().all(Value::is_null),
+                    "{about}: {response}"
+                );
             }
         } else {
-            let other = hears(person, query, json!({ "id": missing })).await;
-            assert_eq!(answer, other, "{about}");
+            let other = raw_response(person, query, json!({ "id": missing })).await;
+            assert_eq!(response, other, "{about}");
         }
         let shown = CANARIES.iter().map(|(word, _)| *word);
-        shown.filter(|word| answer.contains(word)).collect()
+        shown.filter(|word| response.contains(word)).collect()
     }
 
-    /// Every door that takes the id of something hidden: for whoever may not see that, it is as if there
-    /// were no such thing, and nothing happens behind it.
-    async fn doors_stay_shut(&self, types: &HashMap<String, TypeDefinition>) {
+    /// Every root field that takes the id of a hidden object returns the same as for a missing one, and changes nothing.
+    async fn hidden_objects_look_missing(&self, types: &HashMap<String, TypeDefinition>) {
         let member = &self.callers[5].1;
-        let before = member.hears(EVERYTHING, json!({ "id": self.group })).await;
+        let before = member
+            .raw_response(EVERYTHING, json!({ "id": self.group }))
+            .await;
         for (caller, person) in &self.callers {
             for (root, operation) in [("Query", "query"), ("Mutation", "mutation")] {
                 let TypeKind::Object(object) = &types[root].kind else {
@@ -309,14 +315,16 @@ impl World {
                     }
                     let [there, missing] = [0, 1]
                         .map(|which| format!("{operation} {{ {} }}", self.filled(&plain, which)));
-                    let answer = hears(person, &there, Value::Null).await;
-                    let other = hears(person, &missing, Value::Null).await;
-                    assert_eq!(answer, other, "{caller:?}: {there}");
-                    assert!(!answer.contains("canary"), "{caller:?}: {there}");
+                    let response = raw_response(person, &there, Value::Null).await;
+                    let other = raw_response(person, &missing, Value::Null).await;
+                    assert_eq!(response, other, "{caller:?}: {there}");
+                    assert!(!response.contains("canary"), "{caller:?}: {there}");
                 }
             }
         }
-        let after = member.hears(EVERYTHING, json!({ "id": self.group })).await;
+        let after = member
+            .raw_response(EVERYTHING, json!({ "id": self.group }))
+            .await;
         assert_eq!(before, after);
     }
 
@@ -351,7 +359,7 @@ impl World {
         )
     }
 
-    /// Whoever is not inside hears nothing of it, not even what was said while they were.
+    /// A caller who is not a participant receives no event, not even one from the time when they were.
     async fn streams_stay_silent(&self, app: &TestApp) {
         const EVENTS: &str = "subscription($after: String) { events(after: $after) { __typename
             ... on MessageSentEvent { message { body } }
@@ -374,7 +382,7 @@ impl World {
             let mut events = Subscription::open(app, person, EVENTS, variables).await;
             events.next().await;
             owner.says(&self.group, "canary-body and once more").await;
-            person.founds(Some("the end"), &[]).await;
+            person.creates_group(Some("the end"), &[]).await;
             loop {
                 let event = events.next().await["events"].take();
                 assert!(!event.to_string().contains("canary"), "{caller:?}: {event}");
@@ -423,7 +431,7 @@ async fn objects(mem: &Person, ann: &Person, group: &str) -> HashMap<&'static st
         "clientMessageId": "canary-key" });
     let sent = does(mem, "sendMessage", new).await;
     assert_eq!(sent["__typename"], "SendMessagePayload");
-    let data = mem.asks(IDS, json!({ "id": group })).await;
+    let data = mem.execute(IDS, json!({ "id": group })).await;
     let messages = data["conversation"]["messages"]["nodes"]
         .as_array()
         .unwrap();
@@ -435,12 +443,12 @@ async fn objects(mem: &Person, ann: &Person, group: &str) -> HashMap<&'static st
     let edit =
         json!({ "messageId": message, "body": "canary-body @ann", "reason": "canary-reason" });
     does(mem, "editMessage", edit).await;
-    ann.answers(group, &message, "canary-reply for @mem").await;
-    let viewer = mem.asks(IDS, json!({ "id": group })).await["viewer"].take();
+    ann.replies(group, &message, "canary-reply for @mem").await;
+    let viewer = mem.execute(IDS, json!({ "id": group })).await["viewer"].take();
     let part = &data["conversation"]["viewerMembership"];
     let revisions =
         "query($id: ID!) { message(id: $id) { revisions { nodes { id } } thread { id } } }";
-    let talk = mem.asks(revisions, json!({ "id": message })).await["message"].take();
+    let conversation = mem.execute(revisions, json!({ "id": message })).await["message"].take();
     let nothing = id::MessageId::mint().to_string();
     let found = [
         ("Conversation", group.to_owned()),
@@ -450,9 +458,9 @@ async fn objects(mem: &Person, ann: &Person, group: &str) -> HashMap<&'static st
         ("Notice", notice),
         (
             "MessageRevision",
-            text(&talk["revisions"]["nodes"][0]["id"]),
+            text(&conversation["revisions"]["nodes"][0]["id"]),
         ),
-        ("Thread", text(&talk["thread"]["id"])),
+        ("Thread", text(&conversation["thread"]["id"])),
         ("User", mem.id.clone()),
         ("Viewer", text(&viewer["id"])),
         ("AccountDeletionPreview", text(&viewer["id"])),
@@ -471,18 +479,18 @@ async fn objects(mem: &Person, ann: &Person, group: &str) -> HashMap<&'static st
         .collect()
 }
 
-/// Changes something as whoever may.
+/// Performs a change as a user who may do so.
 async fn does(person: &Person, name: &str, input: Value) -> Value {
     let (first, rest) = name.split_at(1);
     let kind = format!("{}{rest}Input", first.to_uppercase());
     let query = format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ __typename }} }}");
-    let mut data = person.asks(&query, json!({ "input": input })).await;
+    let mut data = person.execute(&query, json!({ "input": input })).await;
     data[name].take()
 }
 
-/// The answer but for what differs from request to request.
-async fn hears(person: &Person, query: &str, variables: Value) -> String {
-    let answer = person.hears(query, variables).await;
+/// Returns the response without what differs between requests.
+async fn raw_response(person: &Person, query: &str, variables: Value) -> String {
+    let response = person.raw_response(query, variables).await;
     let request = Regex::new(r#""requestId":"[^"]*""#).unwrap();
-    request.replace_all(&answer, "").into_owned()
+    request.replace_all(&response, "").into_owned()
 }

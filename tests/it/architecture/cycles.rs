@@ -199,7 +199,7 @@ fn imports(root: &str, folder: &str, files: &[Source]) -> BTreeMap<String, Impor
         .map(|module| (module.file.clone(), Imports::new()))
         .collect();
     for reference in &references {
-        // A re-export hands a name on; whoever uses it depends on the file that defines it.
+        // A re-export is no dependency: its users depend on the file that defines the name.
         if reference.is_use && reference.is_public {
             continue;
         }

@@ -1,4 +1,4 @@
-//! The schema's own types, and how to use each of their fields.
+//! The types of the schema, and how to select each of their fields.
 
 use std::collections::HashMap;
 

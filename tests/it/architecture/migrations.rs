@@ -15,10 +15,10 @@ both!(
 
 async fn every_step_can_be_taken_back(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let root = ann.says(&talk, "hello @bob").await;
+    let conversation = ann.direct(&bob).await;
+    let root = ann.says(&conversation, "hello @bob").await;
     ann.edits(&root, "hello again @bob").await;
-    bob.answers(&talk, &root, "canary").await;
+    bob.replies(&conversation, &root, "canary").await;
     assert!(dump(&app.app.db).await.contains("canary"));
     let steps = Migrator::migrations().len();
     let db = app.app.db.migrate();
@@ -35,21 +35,21 @@ async fn every_step_can_be_taken_back(app: TestApp) {
             .unwrap()
             .is_empty()
     );
-    // The tables are as good as new: the same people can sign up and talk again.
+    // The tables are empty again: the same users can sign up and send messages.
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    ann.says(&talk, "hello").await;
+    let conversation = ann.direct(&bob).await;
+    ann.says(&conversation, "hello").await;
 }
 
 async fn a_step_made_late_counts_what_is_there(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let (talk, group) = (
+    let (conversation, group) = (
         ann.direct(&bob).await,
-        ann.founds(Some("Plans"), &[&bob]).await,
+        ann.creates_group(Some("Plans"), &[&bob]).await,
     );
-    for place in [&talk, &group] {
+    for place in [&conversation, &group] {
         let root = ann.says(place, "one").await;
-        ann.answers(place, &root, "below one").await;
+        ann.replies(place, &root, "below one").await;
         let gone = ann.says(place, "two").await;
         ann.deletes(&gone).await;
         ann.says(place, "three").await;

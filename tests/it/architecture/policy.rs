@@ -1,46 +1,46 @@
-//! Who may see which field: one word for each field of each type. A field without its line here fails the
-//! matrix, and so does a line without its field.
+//! Who may see each field of each type. The authorization test fails for a field without a line here, and for a line
+//! without a field.
 
 /// Who may see a field of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
-    /// Everybody, signed in or not.
-    Anybody,
-    /// Everybody with an account.
+    /// Every caller, signed in or not.
+    Public,
+    /// Every signed-in user.
     SignedIn,
-    /// People who share a conversation with the object's owner, as its owner wished here.
+    /// Users who share a conversation with the object's owner, depending on the owner's privacy settings.
     Contacts,
-    /// People in the conversation.
+    /// Participants of the conversation.
     Inside,
-    /// The owner of an object that others see too: for them the field is null.
+    /// The owner of an object that others see too; for the others the field is null.
     Owner,
-    /// Nobody but the owner knows that there is such an object.
+    /// The owner only; for all others the object does not exist.
     OwnerAlone,
-    /// A root: its fields are doors, which are tried one by one.
-    Door,
-    /// A page: it holds nothing but what has lines of its own.
+    /// A root type: its fields are tested one by one.
+    Root,
+    /// A connection: its contents have their own lines.
     Page,
-    /// What a change answers to whoever was allowed to make it.
-    Outcome,
-    /// An event, told to whoever hears its stream.
+    /// The payload of a mutation, for the caller who may call it.
+    Payload,
+    /// An event, for the subscribers of its stream.
     Event,
 }
 
 /// Type, who, fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
-    ("Query", Who::Door, "conversation eventCursor message node nodes server thread user users viewer"),
-    ("Mutation", Who::Door, "addParticipants changeParticipantRole changePassword createConversation
+    ("Query", Who::Root, "conversation eventCursor message node nodes server thread user users viewer"),
+    ("Mutation", Who::Root, "addParticipants changeParticipantRole changePassword createConversation
         deleteAccount deleteConversation deleteMessage dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
         markUnreadFrom openDirectConversation refreshSession register removeParticipant
         revokeOtherSessions revokeSessions sendMessage setPresence setTyping signIn signOut
         unfollowThread
         updateConversation updateConversationSettings updatePreferences updateProfile"),
-    ("Subscription", Who::Door, "events messageSent"),
-    ("Server", Who::Anybody, "apiVersion errorCodes id limits name now signUpPolicy version"),
-    ("ServerLimits", Who::Anybody, "deleteWindowSeconds editWindowSeconds eventReplaySeconds
+    ("Subscription", Who::Root, "events messageSent"),
+    ("Server", Who::Public, "apiVersion errorCodes id limits name now signUpPolicy version"),
+    ("ServerLimits", Who::Public, "deleteWindowSeconds editWindowSeconds eventReplaySeconds
         messageLength participantsPerConversation threadDepth"),
-    ("ErrorCodeInfo", Who::Anybody, "code isRetryable meaning"),
+    ("ErrorCodeInfo", Who::Public, "code isRetryable meaning"),
     ("User", Who::SignedIn, "createdAt displayName id isVerified isViewer presence username viewerCanMessage
         viewerConversation"),
     ("User", Who::Contacts, "bio firstName lastActiveAt lastName statusText"),
@@ -90,39 +90,39 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("UnreadMessageConnection", Who::Page, "edges nodes pageInfo totalCount"),
     ("UserConnection", Who::Page, "edges nodes pageInfo"),
     ("UserEdge", Who::Page, "cursor node"),
-    ("AuthResult", Who::Outcome, "accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt viewer"),
-    ("AddParticipantsPayload", Who::Outcome, "conversation participants"),
-    ("ChangeParticipantRolePayload", Who::Outcome, "participant"),
-    ("ChangePasswordPayload", Who::Outcome, "viewer"),
-    ("CreateConversationPayload", Who::Outcome, "conversation conversationEdge"),
-    ("DeleteAccountPayload", Who::Outcome, "deletedUserId"),
-    ("DeleteConversationPayload", Who::Outcome, "deletedConversationId"),
-    ("DeleteMessagePayload", Who::Outcome, "deletedMessageId message"),
-    ("DismissNotificationsPayload", Who::Outcome, "dismissedNotificationIds unread"),
-    ("EditMessagePayload", Who::Outcome, "message"),
-    ("FollowThreadPayload", Who::Outcome, "thread"),
-    ("LeaveConversationPayload", Who::Outcome, "leftConversationId"),
-    ("MarkConversationsReadPayload", Who::Outcome, "conversations markedCount unread"),
-    ("MarkMessagesReadPayload", Who::Outcome, "markedCount messages unread"),
-    ("MarkNotificationsReadPayload", Who::Outcome, "markedCount unread"),
-    ("MarkThreadReadPayload", Who::Outcome, "markedCount thread unread"),
-    ("MarkUnreadFromPayload", Who::Outcome, "message unread"),
-    ("OpenDirectConversationPayload", Who::Outcome, "conversation wasCreated"),
-    ("RefreshSessionPayload", Who::Outcome, "auth"),
-    ("RegisterPayload", Who::Outcome, "auth"),
-    ("RemoveParticipantPayload", Who::Outcome, "conversation removedParticipantId"),
-    ("RevokeOtherSessionsPayload", Who::Outcome, "revokedSessionIds"),
-    ("RevokeSessionsPayload", Who::Outcome, "revokedSessionIds"),
-    ("SendMessagePayload", Who::Outcome, "message messageEdge replyEdge wasDuplicate"),
-    ("SetPresencePayload", Who::Outcome, "user"),
-    ("SetTypingPayload", Who::Outcome, "expiresAt"),
-    ("SignInPayload", Who::Outcome, "auth"),
-    ("SignOutPayload", Who::Outcome, "endedSessionId"),
-    ("UnfollowThreadPayload", Who::Outcome, "thread"),
-    ("UpdateConversationPayload", Who::Outcome, "conversation"),
-    ("UpdateConversationSettingsPayload", Who::Outcome, "conversation"),
-    ("UpdatePreferencesPayload", Who::Outcome, "viewer"),
-    ("UpdateProfilePayload", Who::Outcome, "viewer"),
+    ("AuthResult", Who::Payload, "accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt viewer"),
+    ("AddParticipantsPayload", Who::Payload, "conversation participants"),
+    ("ChangeParticipantRolePayload", Who::Payload, "participant"),
+    ("ChangePasswordPayload", Who::Payload, "viewer"),
+    ("CreateConversationPayload", Who::Payload, "conversation conversationEdge"),
+    ("DeleteAccountPayload", Who::Payload, "deletedUserId"),
+    ("DeleteConversationPayload", Who::Payload, "deletedConversationId"),
+    ("DeleteMessagePayload", Who::Payload, "deletedMessageId message"),
+    ("DismissNotificationsPayload", Who::Payload, "dismissedNotificationIds unread"),
+    ("EditMessagePayload", Who::Payload, "message"),
+    ("FollowThreadPayload", Who::Payload, "thread"),
+    ("LeaveConversationPayload", Who::Payload, "leftConversationId"),
+    ("MarkConversationsReadPayload", Who::Payload, "conversations markedCount unread"),
+    ("MarkMessagesReadPayload", Who::Payload, "markedCount messages unread"),
+    ("MarkNotificationsReadPayload", Who::Payload, "markedCount unread"),
+    ("MarkThreadReadPayload", Who::Payload, "markedCount thread unread"),
+    ("MarkUnreadFromPayload", Who::Payload, "message unread"),
+    ("OpenDirectConversationPayload", Who::Payload, "conversation wasCreated"),
+    ("RefreshSessionPayload", Who::Payload, "auth"),
+    ("RegisterPayload", Who::Payload, "auth"),
+    ("RemoveParticipantPayload", Who::Payload, "conversation removedParticipantId"),
+    ("RevokeOtherSessionsPayload", Who::Payload, "revokedSessionIds"),
+    ("RevokeSessionsPayload", Who::Payload, "revokedSessionIds"),
+    ("SendMessagePayload", Who::Payload, "message messageEdge replyEdge wasDuplicate"),
+    ("SetPresencePayload", Who::Payload, "user"),
+    ("SetTypingPayload", Who::Payload, "expiresAt"),
+    ("SignInPayload", Who::Payload, "auth"),
+    ("SignOutPayload", Who::Payload, "endedSessionId"),
+    ("UnfollowThreadPayload", Who::Payload, "thread"),
+    ("UpdateConversationPayload", Who::Payload, "conversation"),
+    ("UpdateConversationSettingsPayload", Who::Payload, "conversation"),
+    ("UpdatePreferencesPayload", Who::Payload, "viewer"),
+    ("UpdateProfilePayload", Who::Payload, "viewer"),
     ("ConversationChangedEvent", Who::Event, "conversation cursor occurredAt"),
     ("ConversationJoinedEvent", Who::Event, "conversation cursor occurredAt"),
     ("ConversationLeftEvent", Who::Event, "conversationId cursor occurredAt"),

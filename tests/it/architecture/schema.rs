@@ -1,10 +1,10 @@
-//! `schema.graphql` is what the binary prints, and every part of it is described.
+//! `schema.graphql` equals what the binary prints, and every part of it has a description.
 
 use std::{fs, path::Path};
 
 use async_graphql_parser::types::{ServiceDocument, TypeKind, TypeSystemDefinition};
 
-/// The schema's types as its own text tells them.
+/// Parses the types of the schema from its text.
 pub(super) fn document() -> ServiceDocument {
     async_graphql_parser::parse_schema(heddle::graphql::sdl()).unwrap()
 }
@@ -30,7 +30,7 @@ fn every_type_field_and_value_is_described() {
         if definition.node.description.is_none() {
             silent.push(name.to_string());
         }
-        let mut tell = |part: &str, is_described: bool| {
+        let mut check = |part: &str, is_described: bool| {
             if !is_described {
                 silent.push(format!("{name}.{part}"));
             }
@@ -38,22 +38,22 @@ fn every_type_field_and_value_is_described() {
         match &definition.node.kind {
             TypeKind::Object(kind) => {
                 for field in &kind.fields {
-                    tell(&field.node.name.node, field.node.description.is_some());
+                    check(&field.node.name.node, field.node.description.is_some());
                 }
             }
             TypeKind::Interface(kind) => {
                 for field in &kind.fields {
-                    tell(&field.node.name.node, field.node.description.is_some());
+                    check(&field.node.name.node, field.node.description.is_some());
                 }
             }
             TypeKind::Enum(kind) => {
                 for value in &kind.values {
-                    tell(&value.node.value.node, value.node.description.is_some());
+                    check(&value.node.value.node, value.node.description.is_some());
                 }
             }
             TypeKind::InputObject(kind) => {
                 for field in &kind.fields {
-                    tell(&field.node.name.node, field.node.description.is_some());
+                    check(&field.node.name.node, field.node.description.is_some());
                 }
             }
             TypeKind::Scalar | TypeKind::Union(_) => {}

@@ -1,4 +1,5 @@
-//! Counts the statements that are written as SQL and those that SeaORM builds. The number of the first may only fall.
+//! Counts the statements that are written as SQL and those that SeaORM builds. The number of SQL statements may only
+//! fall.
 
 use super::sources::{Kind, Token, production, read_production, tokens};
 

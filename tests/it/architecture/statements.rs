@@ -1,5 +1,4 @@
-//! Reading a list costs the same number of statements however long it is: the proof that loaders
-//! took the place of asking one by one.
+//! A list costs the same number of statements at any length, which proves that loaders batch every relation.
 
 use std::time::Duration;
 
@@ -18,8 +17,8 @@ use crate::support::{
 /// its notifications and its events.
 const ALONE: u32 = 7;
 
-/// A loader of this server waits so long that every key of one level is gathered, however busy the
-/// machine is: what is counted is how often is asked, not how fast.
+/// Makes the loaders wait so long that they gather every key of one level, even on a busy machine. The tests count
+/// statements, not time.
 pub(super) fn patient(config: &mut Config) {
     config.loader_delay = Duration::from_millis(60);
 }
@@ -46,13 +45,13 @@ counted!(
     a_timeline_costs_the_same_at_any_length,
     a_thread_costs_the_same_at_any_length,
     unread_messages_cost_the_same_at_any_length,
-    what_is_asked_by_several_names_shares_a_statement,
+    aliases_share_a_statement,
     conversations_cost_the_same_at_any_number,
     messages_sent_together_share_statements
 );
 
-/// What a message may be asked for, one relation each: asked together, two relations that need the same
-/// loader at nearly the same time may or may not share a statement.
+/// Selections of a message with one relation each. Two relations that need the same loader at nearly the same time may or
+/// may not share a statement.
 pub(super) const MESSAGE: [&str; 14] = [
     "id body sender { displayName firstName }",
     "receiver { id }",
@@ -70,7 +69,7 @@ pub(super) const MESSAGE: [&str; 14] = [
     "replies(first: 1) { nodes { sender { id } replies(first: 1) { nodes { id } } } }",
 ];
 
-/// The same for a conversation.
+/// Selections of a conversation with one relation each.
 pub(super) const CONVERSATION: [&str; 8] = [
     "displayTitle",
     "participantCount",
@@ -83,7 +82,7 @@ pub(super) const CONVERSATION: [&str; 8] = [
     "threads(first: 1) { nodes { id } }",
 ];
 
-/// Asks again each time the list has grown to the next of these lengths.
+/// Sends the queries again at each length of the list, and verifies that their costs are equal.
 async fn holds<F: AsyncFnMut()>(
     person: &Person,
     queries: &[String],
@@ -99,7 +98,7 @@ async fn holds<F: AsyncFnMut()>(
         }
         let mut cost = vec![];
         for query in queries {
-            cost.push(person.counts(query, variables.clone()).await.1);
+            cost.push(person.count_statements(query, variables.clone()).await.1);
         }
         costs.push(cost);
     }
@@ -115,29 +114,29 @@ async fn holds<F: AsyncFnMut()>(
 
 async fn a_timeline_costs_the_same_at_any_length(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let queries = MESSAGE.map(|part| {
         format!(
             "query($id: ID!) {{ conversation(id: $id) {{ messages(last: 51) {{
                 nodes {{ {part} }} }} }} }}"
         )
     });
-    holds(&ann, &queries, &json!({ "id": talk }), async || {
-        let root = ann.says(&talk, "for @bob").await;
+    holds(&ann, &queries, &json!({ "id": conversation }), async || {
+        let root = ann.says(&conversation, "for @bob").await;
         ann.edits(&root, "for @bob, again").await;
-        let reply = bob.answers(&talk, &root, "a reply for @ann").await;
-        ann.answers(&talk, &reply, "below it").await;
+        let reply = bob.replies(&conversation, &root, "a reply for @ann").await;
+        ann.replies(&conversation, &reply, "below it").await;
     })
     .await;
 }
 
 async fn a_thread_costs_the_same_at_any_length(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let root = ann.says(&talk, "root").await;
-    let mut parent = bob.answers(&talk, &root, "first").await;
+    let conversation = ann.direct(&bob).await;
+    let root = ann.says(&conversation, "root").await;
+    let mut parent = bob.replies(&conversation, &root, "first").await;
     let data = ann
-        .asks(
+        .execute(
             "query($id: ID!) { message(id: $id) { thread { id } } }",
             json!({ "id": root }),
         )
@@ -150,12 +149,12 @@ async fn a_thread_costs_the_same_at_any_length(app: TestApp) {
         )
     });
     // One level of tree below and an edit, so that no kind of row is missing at the first length.
-    let deep = bob.answers(&talk, &parent, "second for @ann").await;
+    let deep = bob.replies(&conversation, &parent, "second for @ann").await;
     bob.edits(&deep, "second").await;
     let mut number = 0;
     holds(&ann, &queries, &json!({ "id": thread }), async || {
         number += 1;
-        let reply = ann.answers(&talk, &parent, "reply").await;
+        let reply = ann.replies(&conversation, &parent, "reply").await;
         if number % 2 == 0 && number < 60 {
             parent = reply;
         }
@@ -165,8 +164,8 @@ async fn a_thread_costs_the_same_at_any_length(app: TestApp) {
 
 async fn unread_messages_cost_the_same_at_any_length(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let root = ann.says(&talk, "root").await;
+    let conversation = ann.direct(&bob).await;
+    let root = ann.says(&conversation, "root").await;
     let mut queries = MESSAGE
         .map(|part| {
             format!("{{ viewer {{ unreadMessages(first: 51) {{ nodes {{ {part} }} }} }} }}")
@@ -182,11 +181,12 @@ async fn unread_messages_cost_the_same_at_any_length(app: TestApp) {
             "{{ viewer {{ notifications(first: 51) {{ nodes {{ {part} }} }} }} }}"
         ));
     }
-    bob.answers(&talk, &root, "so that there is a thread").await;
+    bob.replies(&conversation, &root, "so that there is a thread")
+        .await;
     holds(&bob, &queries, &Value::Null, async || {
-        let message = ann.answers(&talk, &root, "for @bob").await;
+        let message = ann.replies(&conversation, &root, "for @bob").await;
         ann.edits(&message, "for @bob, again").await;
-        bob.answers(&talk, &message, "below it").await;
+        bob.replies(&conversation, &message, "below it").await;
     })
     .await;
 }
@@ -196,52 +196,55 @@ async fn conversations_cost_the_same_at_any_number(app: TestApp) {
     let queries = CONVERSATION.map(|part| {
         format!("{{ viewer {{ conversations(first: 51) {{ nodes {{ {part} }} }} }} }}")
     });
-    // A direct conversation is there from the start, so that its kind of name is asked for too.
+    // A direct conversation exists from the start, so that its kind of title is selected too.
     ann.direct(&bob).await;
     holds(&ann, &queries, &Value::Null, async || {
-        let talk = ann.founds(None, &[&bob]).await;
-        let root = bob.says(&talk, "hello @ann").await;
-        ann.answers(&talk, &root, "hello").await;
-        bob.says(&talk, "and more").await;
+        let conversation = ann.creates_group(None, &[&bob]).await;
+        let root = bob.says(&conversation, "hello @ann").await;
+        ann.replies(&conversation, &root, "hello").await;
+        bob.says(&conversation, "and more").await;
     })
     .await;
 }
 
 /// A field that is executed once does not wait for others; one that is executed under several names does.
-async fn what_is_asked_by_several_names_shares_a_statement(app: TestApp) {
+async fn aliases_share_a_statement(app: TestApp) {
     let (ann, bob, cleo) = (
         app.person("Ann").await,
         app.person("Bob").await,
         app.person("Cleo").await,
     );
-    let talks = json!({ "a": ann.direct(&bob).await, "b": ann.direct(&cleo).await });
+    let conversations = json!({ "a": ann.direct(&bob).await, "b": ann.direct(&cleo).await });
     for query in [
         "query($a: ID!, $b: ID!) { a: conversation(id: $a) { id } b: conversation(id: $b) { id } }",
         "query($a: ID!, $b: ID!) { ...F ...F b: conversation(id: $b) { id } }
          fragment F on Query { a: conversation(id: $a) { id } }",
         "query($a: ID!) { conversation(id: $a) { id } }",
     ] {
-        let mut asked = talks.clone();
+        let mut requested = conversations.clone();
         if !query.contains("$b") {
-            asked.as_object_mut().unwrap().remove("b");
+            requested.as_object_mut().unwrap().remove("b");
         }
-        assert_eq!(ann.counts(query, asked).await.1, 1, "{query}");
+        assert_eq!(ann.count_statements(query, requested).await.1, 1, "{query}");
     }
 }
 
 /// A message costs what it costs alone; those who wait for a transaction share the next one, and what it costs.
 async fn messages_sent_together_share_statements(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let root = ann.says(&talk, "root").await;
+    let conversation = ann.direct(&bob).await;
+    let root = ann.says(&conversation, "root").await;
     let says = async |input: Value| {
         let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
             message { id } } }";
-        ann.counts(send, json!({ "input": input })).await.1
+        ann.count_statements(send, json!({ "input": input }))
+            .await
+            .1
     };
-    let plain = |key| json!({ "conversationId": talk, "body": "hello", "clientMessageId": key });
+    let plain =
+        |key| json!({ "conversationId": conversation, "body": "hello", "clientMessageId": key });
     assert_eq!(says(plain(0.to_string())).await, ALONE);
-    let reply = json!({ "conversationId": talk, "parentId": root, "body": "hello @bob" });
+    let reply = json!({ "conversationId": conversation, "parentId": root, "body": "hello @bob" });
     assert_eq!(says(reply).await, ALONE + 4);
     let many = (1..=50).map(|key: i32| says(plain(key.to_string())));
     let costs: u32 = join_all(many).await.iter().sum();

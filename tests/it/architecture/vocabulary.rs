@@ -1,4 +1,4 @@
-//! Verifies the vocabulary: one name for one public type, and no banned word in names, documentation or messages.
+//! Verifies the vocabulary: every public type has its own name, and no name, comment or message contains a banned word.
 
 use std::collections::BTreeMap;
 

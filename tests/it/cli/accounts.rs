@@ -1,4 +1,4 @@
-//! Accounts from the command line.
+//! The commands that create accounts and reset passwords.
 
 use std::fs;
 
@@ -16,14 +16,14 @@ async fn administrators_are_made_before_the_first_start(machine: Machine) {
         "ann@example.org",
         "--password-stdin",
     ];
-    let output = machine.hears(&create, &format!("{GOOD}\n"));
+    let output = machine.run_with_input(&create, &format!("{GOOD}\n"));
     assert!(
         out(&output).starts_with("ann can sign in (usr_"),
         "{}{}",
         out(&output),
         err(&output)
     );
-    let again = machine.hears(&create, GOOD);
+    let again = machine.run_with_input(&create, GOOD);
     assert_eq!(again.status.code(), Some(1));
     assert!(
         err(&again).contains("This name is taken. There is an account with this address."),
@@ -63,13 +63,13 @@ fn bad_passwords_and_unknown_names_are_refused() {
         "ann@example.org",
         "--password-stdin",
     ];
-    let refused = machine.hears(&create, "short");
+    let refused = machine.run_with_input(&create, "short");
     assert_eq!(refused.status.code(), Some(1), "{}", err(&refused));
     machine.fails(2, &["admin", "create", "--email", "ann@example.org"]);
     let reset = ["admin", "reset-password", "ann", "--password-stdin"];
-    assert_eq!(machine.hears(&reset, GOOD).status.code(), Some(1));
-    machine.hears(&create, GOOD);
-    let done = machine.hears(&reset, "another loom of many heddles");
+    assert_eq!(machine.run_with_input(&reset, GOOD).status.code(), Some(1));
+    machine.run_with_input(&create, GOOD);
+    let done = machine.run_with_input(&reset, "another loom of many heddles");
     assert!(
         out(&done).contains("0 sessions were ended"),
         "{}{}",

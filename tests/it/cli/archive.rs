@@ -1,4 +1,4 @@
-//! Mailing-list archives.
+//! The import of mailing-list archives.
 
 use std::fs;
 
@@ -27,7 +27,7 @@ Content-Transfer-Encoding: quoted-printable
 Der gr=FCne.
 
 From MAILER-DAEMON Fri Nov 20 22:28:40 2009
-Subject: nobody sent this
+Subject: no sender
 
 Hello?
 
@@ -72,15 +72,16 @@ async fn an_archive_becomes_a_group_with_its_threads(machine: Machine) {
         "--owner",
         "ada",
     ];
-    let told = machine.runs(&import);
-    assert!(told.contains("broken: mail 3 at byte "), "{told}");
+    let printed = machine.runs(&import);
+    assert!(printed.contains("broken: mail 3 at byte "), "{printed}");
     assert!(
-        told.contains("5 mails read: 3 imported, 0 here before, 1 doubles in the file, 1 broken"),
-        "{told}"
+        printed
+            .contains("5 mails read: 3 imported, 0 here before, 1 doubles in the file, 1 broken"),
+        "{printed}"
     );
     assert!(
-        told.contains("1 threads, the deepest with 2 levels of replies, by 2 people"),
-        "{told}"
+        printed.contains("1 threads, the deepest with 2 levels of replies, by 2 people"),
+        "{printed}"
     );
 
     let mails =
@@ -127,15 +128,15 @@ async fn only_mails_can_be_imported(machine: Machine) {
         "These are notes.\n\nFrom Monday on.\n",
     )
     .unwrap();
-    let told = machine.fails(
+    let printed = machine.fails(
         1,
         &["import", "mbox", "notes.txt", "--conversation", "Notes"],
     );
-    assert!(told.contains("notes.txt: no mails found"), "{told}");
+    assert!(printed.contains("notes.txt: no mails found"), "{printed}");
     machine.fails(1, &["import", "mbox", "missing", "--conversation", "Notes"]);
     fs::write(machine.path("list.mbox"), ARCHIVE).unwrap();
     let stranger = ["--owner", "stranger"];
     let import = ["import", "mbox", "list.mbox", "--conversation", "Notes"];
-    let told = machine.fails(1, &[&import[..], &stranger].concat());
-    assert!(told.contains("nobody called stranger"), "{told}");
+    let printed = machine.fails(1, &[&import[..], &stranger].concat());
+    assert!(printed.contains("nobody called stranger"), "{printed}");
 }

@@ -1,4 +1,4 @@
-//! Histories of any shape, appended in any portions, leave the counters what a walk of the trees says.
+//! Histories of any shape, imported in batches of any size, leave the counters equal to a traversal of the trees.
 
 use heddle::{
     app::App,
@@ -16,16 +16,16 @@ use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::cli::Machine;
 
-/// For each message whom it answers, counted back from it (0 for nobody), and whether a portion ends.
+/// For each message, how many messages before it its parent is (0 for a root), and whether a batch ends.
 type Shape = [(usize, bool)];
 
-fn told(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
+fn verify_counters(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
     let at = app.clock.now();
     let user = UserId::mint();
     let person = Person {
         id: user,
         username: format!("u{}", user.0.simple()).chars().take(32).collect(),
-        display_name: "Somebody".to_owned(),
+        display_name: "Ann".to_owned(),
         email: None,
         password_hash: None,
         at,
@@ -100,7 +100,7 @@ async fn any_history_is_counted_right(machine: Machine) {
         let mut runner = TestRunner::new(ProptestConfig::with_cases(24));
         runner
             .run(&shapes, |(shape, deepest)| {
-                runtime.block_on(told(app, &shape, deepest));
+                runtime.block_on(verify_counters(app, &shape, deepest));
                 let wrong = runtime.block_on(integrity::prove(&app.db)).unwrap();
                 prop_assert_eq!(wrong, Wrong::default());
                 Ok(())

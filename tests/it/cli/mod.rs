@@ -1,4 +1,4 @@
-//! The command line, through the real program.
+//! The command line, tested through the real program.
 
 mod accounts;
 mod archive;
@@ -70,17 +70,17 @@ impl Machine {
         out(&output)
     }
 
-    /// What a command that must fail with this exit code says.
+    /// Returns the errors of a command that must fail with this exit code.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, arguments: &[&str]) -> String {
         let output = self.heddle(arguments).output().unwrap();
-        let told = format!("{}{}", out(&output), err(&output));
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {told}");
-        told
+        let printed = format!("{}{}", out(&output), err(&output));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+        printed
     }
 
     /// A command with something on its standard input.
-    pub(crate) fn hears(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.heddle(arguments);
         command
             .stdin(Stdio::piped())
@@ -129,7 +129,7 @@ pub(crate) fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).unwrap().permissions().mode() & 0o777
 }
 
-/// Tells each story twice: `on_both!(story)` makes the tests `story::sqlite` and `story::postgres` of
+/// Runs each test twice: `on_both!(story)` defines the tests `story::sqlite` and `story::postgres` of
 /// `async fn story(machine: Machine)`.
 macro_rules! on_both {
     ($($story:ident),+ $(,)?) => {$(

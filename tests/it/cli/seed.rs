@@ -1,17 +1,17 @@
-//! Made-up people and conversations.
+//! The command that generates users and conversations.
 
 use super::{Machine, on_both};
 
 on_both!(
     the_demo_has_a_deep_thread,
-    any_amount_keeps_every_rule,
+    any_amount_of_seed_data_keeps_every_rule,
     wrong_counters_are_found_and_repaired
 );
 
 async fn the_demo_has_a_deep_thread(machine: Machine) {
-    let told = machine.runs(&["seed", "--demo"]);
+    let printed = machine.runs(&["seed", "--demo"]);
     for name in ["ada", "ben", "cleo"] {
-        assert!(told.contains(name), "{told}");
+        assert!(printed.contains(name), "{printed}");
     }
     let again = machine.runs(&["seed", "--demo"]);
     assert!(again.contains("here already"), "{again}");
@@ -29,7 +29,7 @@ async fn the_demo_has_a_deep_thread(machine: Machine) {
     machine.runs(&["doctor", "--recount"]);
 }
 
-async fn any_amount_keeps_every_rule(machine: Machine) {
+async fn any_amount_of_seed_data_keeps_every_rule(machine: Machine) {
     let numbers = [
         "seed",
         "--users",
@@ -39,10 +39,10 @@ async fn any_amount_keeps_every_rule(machine: Machine) {
         "--messages",
         "12000",
     ];
-    let told = machine.runs(&numbers);
+    let printed = machine.runs(&numbers);
     assert!(
-        told.starts_with("20 people, 7 conversations, 12000 messages in "),
-        "{told}"
+        printed.starts_with("20 people, 7 conversations, 12000 messages in "),
+        "{printed}"
     );
     assert_eq!(
         machine.db_number("SELECT count(*) FROM message").await,
@@ -96,9 +96,9 @@ async fn wrong_counters_are_found_and_repaired(machine: Machine) {
     .await
     .unwrap();
     db.close().await.unwrap();
-    let told = machine.fails(1, &["doctor", "--recount"]);
-    assert!(told.contains("WRONG counts: 3 messages, "), "{told}");
-    assert!(told.contains(" and 202 root messages are"), "{told}");
+    let printed = machine.fails(1, &["doctor", "--recount"]);
+    assert!(printed.contains("WRONG counts: 3 messages, "), "{printed}");
+    assert!(printed.contains(" and 202 root messages are"), "{printed}");
     let json = machine.fails(1, &["doctor", "--recount", "--json"]);
     assert!(json.contains(r#""about": "counts""#), "{json}");
     machine.runs(&["doctor", "--recount", "--repair"]);
@@ -106,7 +106,7 @@ async fn wrong_counters_are_found_and_repaired(machine: Machine) {
 }
 
 #[test]
-fn nobody_is_made_up_in_production() {
+fn no_demo_user_exists_in_production() {
     let machine = Machine::sqlite();
     let production = [
         "--mode",
@@ -114,6 +114,6 @@ fn nobody_is_made_up_in_production() {
         "--public-url",
         "https://chat.example.com",
     ];
-    let told = machine.fails(3, &[&["seed", "--demo"][..], &production].concat());
-    assert!(told.contains("not in production"), "{told}");
+    let printed = machine.fails(3, &[&["seed", "--demo"][..], &production].concat());
+    assert!(printed.contains("not in production"), "{printed}");
 }

@@ -1,4 +1,4 @@
-//! Starting, asking and stopping the server; and its tables.
+//! The commands that start, query and stop the server, and that migrate its tables.
 
 use std::{
     fs,
@@ -9,7 +9,7 @@ use std::{
 use super::{Machine, mode, on_both};
 use crate::support::redis::Redis;
 
-/// A server that was started and has said where it is.
+/// A started server that has printed its address.
 struct Server {
     child: Child,
     banner: String,
@@ -62,11 +62,11 @@ impl Server {
 }
 
 on_both!(
-    a_bare_start_serves_until_it_is_told_to_stop,
+    a_bare_start_serves_until_it_is_stopped,
     tables_go_up_and_down
 );
 
-async fn a_bare_start_serves_until_it_is_told_to_stop(machine: Machine) {
+async fn a_bare_start_serves_until_it_is_stopped(machine: Machine) {
     let server = Server::start(&machine, &["--listen", "127.0.0.1:0"]);
     for part in ["App ", "GraphiQL ", "/graphql", "development mode"] {
         assert!(server.banner.contains(part), "{}", server.banner);
@@ -83,18 +83,21 @@ async fn a_bare_start_serves_until_it_is_told_to_stop(machine: Machine) {
 
     let url = format!("http://{}/graphql", server.address);
     let query = serde_json::json!({ "query": "{ __typename }" });
-    let answer = reqwest::Client::new()
+    let response = reqwest::Client::new()
         .post(url)
         .json(&query)
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), 200);
+    assert_eq!(response.status(), 200);
     let healthy = machine.runs(&["healthcheck", "--listen", &server.address]);
     assert_eq!(healthy, "ok\n");
 
-    let told = machine.fails(1, &["serve", "--listen", &server.address]);
-    assert!(told.contains("choose another with --listen"), "{told}");
+    let printed = machine.fails(1, &["serve", "--listen", &server.address]);
+    assert!(
+        printed.contains("choose another with --listen"),
+        "{printed}"
+    );
     let address = server.address.clone();
     assert_eq!(server.stop(), Some(0));
     machine.fails(1, &["healthcheck", "--listen", &address]);
@@ -133,7 +136,7 @@ async fn tables_go_up_and_down(machine: Machine) {
 }
 
 #[tokio::test]
-async fn doctor_looks_at_redis_and_at_the_keys() {
+async fn doctor_checks_redis_and_the_keys() {
     let machine = Machine::postgres().await;
     let mut redis = Redis::start().await;
     let url = redis.url();
@@ -146,14 +149,14 @@ async fn doctor_looks_at_redis_and_at_the_keys() {
     machine.runs(&["migrate", "up"]);
     let serve = ["serve", "--listen", "127.0.0.1:0", "--secret-key", one];
     assert_eq!(Server::start(&machine, &serve).stop(), Some(0));
-    let told = machine.runs(&doctor(one));
-    let found = told.lines().any(|line| {
+    let printed = machine.runs(&doctor(one));
+    let found = printed.lines().any(|line| {
         line.starts_with("ok    redis: Redis ") || line.starts_with("ok    redis: Valkey ")
     });
-    assert!(found && told.contains("ok    keys: "), "{told}");
-    let told = machine.fails(3, &doctor(other));
-    assert!(told.contains("WRONG keys: another node"), "{told}");
+    assert!(found && printed.contains("ok    keys: "), "{printed}");
+    let printed = machine.fails(3, &doctor(other));
+    assert!(printed.contains("WRONG keys: another node"), "{printed}");
     redis.is_killed().await;
-    let told = machine.fails(1, &doctor(one));
-    assert!(told.contains("WRONG redis: "), "{told}");
+    let printed = machine.fails(1, &doctor(one));
+    assert!(printed.contains("WRONG redis: "), "{printed}");
 }

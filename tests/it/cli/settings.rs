@@ -1,4 +1,4 @@
-//! Settings: who wins, what is refused, what is shown.
+//! Settings: which source takes precedence, which values are rejected, and what is printed.
 
 use std::fs;
 
@@ -40,7 +40,7 @@ fn print_shows_values_and_origins_but_no_secrets() {
 }
 
 #[test]
-fn mistakes_are_told_with_key_origin_and_example() {
+fn mistakes_are_reported_with_key_origin_and_example() {
     let machine = Machine::sqlite();
     let mut command = machine.heddle(&["migrate", "status"]);
     command
@@ -48,18 +48,18 @@ fn mistakes_are_told_with_key_origin_and_example() {
         .env("HEDDLE_MESSAGE_LENGTH", "many");
     let output = command.output().unwrap();
     assert_eq!(output.status.code(), Some(3));
-    let told = err(&output);
+    let returned = err(&output);
     assert!(
-        told.contains(
+        returned.contains(
             "HEDDLE_LISTN (environment): there is no such setting. Did you mean HEDDLE_LISTEN?"
         ),
-        "{told}"
+        "{returned}"
     );
     assert!(
-        told.contains("HEDDLE_MESSAGE_LENGTH (environment): `many` must be a whole number"),
-        "{told}"
+        returned.contains("HEDDLE_MESSAGE_LENGTH (environment): `many` must be a whole number"),
+        "{returned}"
     );
-    assert!(told.contains("for example 4000"), "{told}");
+    assert!(returned.contains("for example 4000"), "{returned}");
     assert!(
         !machine.path("data").exists(),
         "nothing is made with broken settings"
@@ -67,29 +67,29 @@ fn mistakes_are_told_with_key_origin_and_example() {
 }
 
 #[test]
-fn what_is_unsafe_is_refused() {
+fn unsafe_settings_are_rejected() {
     let machine = Machine::sqlite();
-    let told = machine.fails(3, &["serve", "--allowed-origins", "*"]);
+    let returned = machine.fails(3, &["serve", "--allowed-origins", "*"]);
     assert!(
-        told.contains("--allowed-origins (flag): `*` must be whole"),
-        "{told}"
+        returned.contains("--allowed-origins (flag): `*` must be whole"),
+        "{returned}"
     );
-    let told = machine.fails(
+    let returned = machine.fails(
         3,
         &["serve", "--mode", "production", "--sign-up-policy", "open"],
     );
     assert!(
-        told.contains("public_url (default): production needs"),
-        "{told}"
+        returned.contains("public_url (default): production needs"),
+        "{returned}"
     );
     assert!(
-        told.contains("--sign-up-policy (flag): production refuses open"),
-        "{told}"
+        returned.contains("--sign-up-policy (flag): production refuses open"),
+        "{returned}"
     );
-    let told = machine.fails(3, &["serve", "--redis-url", "redis://localhost"]);
+    let returned = machine.fails(3, &["serve", "--redis-url", "redis://localhost"]);
     assert!(
-        told.contains("--redis-url (flag): has no use with SQLite"),
-        "{told}"
+        returned.contains("--redis-url (flag): has no use with SQLite"),
+        "{returned}"
     );
 }
 
@@ -109,10 +109,10 @@ fn the_example_and_the_schema_need_no_settings() {
         schema.replacen("type ", "typo ", 1),
     )
     .unwrap();
-    let told = machine.fails(1, &["schema", "check"]);
+    let returned = machine.fails(1, &["schema", "check"]);
     assert!(
-        told.contains("+ type ") && told.contains("- typo "),
-        "{told}"
+        returned.contains("+ type ") && returned.contains("- typo "),
+        "{returned}"
     );
 }
 
@@ -133,7 +133,7 @@ fn wrong_usage_exits_with_two() {
 fn a_database_that_is_not_there_exits_with_four() {
     let machine = Machine::sqlite();
     fs::write(machine.path("file"), "").unwrap();
-    let told = machine.fails(
+    let returned = machine.fails(
         4,
         &[
             "migrate",
@@ -142,7 +142,7 @@ fn a_database_that_is_not_there_exits_with_four() {
             "sqlite:file/x.sqlite",
         ],
     );
-    assert!(told.starts_with("heddle: "), "{told}");
+    assert!(returned.starts_with("heddle: "), "{returned}");
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! A storm: people write and listen on several nodes while things break, and in the end everybody has
-//! heard exactly what the log says. `HEDDLE_TEST_SOAK=SECONDS` makes it long; its seed is printed.
+//! Users write and subscribe on several nodes while faults occur, and in the end every subscriber has received exactly
+//! the events of the log. `HEDDLE_TEST_SOAK=SECONDS` extends the run; the seed is printed.
 
 use std::{
     collections::HashMap,
@@ -31,18 +31,18 @@ use crate::support::{
     groups::Groups,
     network::Cable,
     person::{PASSWORD, Person, text},
-    socket::{Said, Subscription},
+    socket::{Frame, Subscription},
 };
 
-/// After the last fault, everybody has heard everything within this time; after a long storm, in which those who keep
-/// leaving may have fallen far behind, within that.
+/// Every subscriber has received everything within this time after the last fault, or within the longer time after a long
+/// run, in which subscribers that reconnect may be far behind.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LONG_PATIENCE: Duration = Duration::from_mins(5);
 /// A request that takes longer is tried elsewhere.
 const GIVE_UP: Duration = Duration::from_secs(5);
-/// A storm in an ordinary run of the tests.
+/// The duration of a run without `HEDDLE_TEST_SOAK`.
 const SHORT: Duration = Duration::from_secs(8);
-/// Messages that prove something, in an ordinary run and in a long one: each is two events or more.
+/// The fewest messages of a short run and of a long one. Each is two events or more.
 const ENOUGH: usize = 60;
 const MANY: usize = 5_000;
 /// The pause between faults.
@@ -65,7 +65,7 @@ const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) {
 pub(super) enum Fault {
     /// A node is killed, and started again.
     NodeKilled,
-    /// Redis is killed, and started again at once.
+    /// Redis is killed, and restarted immediately.
     RedisRestarted,
     /// Redis is away for some seconds.
     RedisAway(u64),
@@ -80,12 +80,12 @@ pub(super) enum Fault {
 pub(super) struct Report {
     seed: u64,
     messages: usize,
-    heard: usize,
+    received: usize,
     returns: usize,
     faults: HashMap<Fault, usize>,
-    /// From the last message until everybody had heard it.
+    /// The time from the last message until every subscriber had received it.
     caught_up: Duration,
-    /// Microseconds from sending to hearing, of what was heard without having been away.
+    /// Microseconds from sending to receiving, without those that a reconnect delayed.
     delays: Vec<u128>,
 }
 
@@ -96,11 +96,11 @@ impl fmt::Display for Report {
         let part = |of: usize| delays.get(delays.len() * of / 1000).copied().unwrap_or(0);
         write!(
             f,
-            "seed {}: {} messages, heard {} times with {} returns; faults {:?}; last heard after {:?}; \
+            "seed {}: {} messages, received {} times with {} reconnects; faults {:?}; last one received after {:?}; \
              delays p50 {} us, p99 {} us, longest {} us",
             self.seed,
             self.messages,
-            self.heard,
+            self.received,
             self.returns,
             self.faults,
             self.caught_up,
@@ -111,27 +111,27 @@ impl fmt::Display for Report {
     }
 }
 
-/// Everybody's common knowledge.
+/// What all users of a run share.
 struct Scene {
     endpoints: Vec<String>,
     conversations: Vec<String>,
     begun: Instant,
     sent: AtomicUsize,
-    /// How many messages each listener has heard.
-    heard: Mutex<HashMap<String, usize>>,
+    /// How many messages each subscriber has received.
+    received: Mutex<HashMap<String, usize>>,
 }
 
-/// One listener's story.
+/// What one subscriber has received.
 #[derive(Default)]
-struct Heard {
+struct Received {
     by_conversation: HashMap<String, Vec<String>>,
-    /// Conversations whose last message was heard.
+    /// How many conversations ended: their last message was received.
     ended: usize,
     returns: usize,
     delays: Vec<u128>,
 }
 
-/// Runs a storm over the cluster with these faults, in turn, and proves what everybody heard.
+/// Runs users against the cluster with these faults, in turn, and verifies what every subscriber received.
 pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     let seed: u64 = rand::rng().random();
     let soak = soak();
@@ -142,13 +142,13 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
         Some(lasts) => (lasts, MANY, 50),
         None => (SHORT, ENOUGH, 8),
     };
-    tell(&format!("seed {seed}"));
+    print(&format!("seed {seed}"));
     let (mut writers, readers, scene) = people(&cluster, 3, listeners).await;
     let calm = CancellationToken::new();
     let mut writing = JoinSet::new();
     let mut listening = JoinSet::new();
     for (number, reader) in (0..).zip(readers) {
-        let loaded = reader.asks("{ eventCursor }", Value::Null).await;
+        let loaded = reader.execute("{ eventCursor }", Value::Null).await;
         let cursor = loaded["eventCursor"].clone();
         listening.spawn(listens(reader, cursor, Arc::clone(&scene), seed ^ number));
     }
@@ -170,7 +170,7 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     // A machine that is slow gets more time, so that every storm proves something.
     while scene.begun.elapsed() < lasts || scene.sent.load(Ordering::Relaxed) < enough {
         for &fault in faults {
-            // Where there is no other node, nobody gets anything done while it starts.
+            // With one node, no request succeeds while it starts.
             let calm = if cluster.nodes.len() == 1 {
                 4 * CALM
             } else {
@@ -200,16 +200,18 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     let calmed = Instant::now();
     let all = timeout(patience, listening.join_all()).await;
     let all = all.unwrap_or_else(|_| {
-        let (sent, heard) = (&scene.sent, scene.heard.lock().unwrap());
-        panic!("seed {seed}: of {sent:?} messages some have heard fewer: {heard:?}")
+        let (sent, received) = (&scene.sent, scene.received.lock().unwrap());
+        panic!(
+            "seed {seed}: some subscribers have received fewer than {sent:?} messages: {received:?}"
+        )
     });
     report.caught_up = calmed.elapsed();
     proves(&cluster, &scene, &acknowledged, all, &mut report).await;
-    tell(&report.to_string());
+    print(&report.to_string());
 }
 
-/// A storm that cannot be told about cannot be studied.
-pub(super) fn tell(words: &str) {
+/// Prints what is needed to study a failed or a long run.
+pub(super) fn print(words: &str) {
     #[expect(
         clippy::print_stdout,
         reason = "shown for a failed test, and for a long one"
@@ -242,14 +244,14 @@ async fn people(
     let mut conversations = vec![];
     for number in 0..CONVERSATIONS {
         let title = format!("Room {number}");
-        conversations.push(all[0].founds(Some(&title), &others).await);
+        conversations.push(all[0].creates_group(Some(&title), &others).await);
     }
     let scene = Scene {
         endpoints: cluster.nodes.iter().map(Node::endpoint).collect(),
         conversations,
         begun: Instant::now(),
         sent: AtomicUsize::new(0),
-        heard: Mutex::default(),
+        received: Mutex::default(),
     };
     let listening = all.split_off(writers);
     (all, listening, Arc::new(scene))
@@ -322,11 +324,13 @@ async fn says(
     loop {
         let node = random.random_range(0..scene.endpoints.len());
         let there = who.at(scene.endpoints[node].clone());
-        let sending = there.tries(SEND, json!({ "input": input }));
+        let sending = there.try_request(SEND, json!({ "input": input }));
         match timeout(GIVE_UP, sending).await {
-            Ok(Ok(answer)) if answer.get("errors").is_none() => return,
+            Ok(Ok(response)) if response.get("errors").is_none() => return,
             // A long storm outlasts an access token.
-            Ok(Ok(answer)) if answer["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED" => {
+            Ok(Ok(response))
+                if response["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED" =>
+            {
                 if let Some(again) = signs_in(&there).await {
                     *who = again;
                 }
@@ -337,16 +341,16 @@ async fn says(
     }
 }
 
-/// Listens here and there, leaves and comes back, until the last message of every conversation.
-async fn listens(mut who: Person, mut cursor: Value, scene: Arc<Scene>, seed: u64) -> Heard {
+/// Subscribes on changing nodes, disconnects and resumes, until the last message of every conversation.
+async fn listens(mut who: Person, mut cursor: Value, scene: Arc<Scene>, seed: u64) -> Received {
     let mut random = StdRng::seed_from_u64(seed);
-    let mut heard = Heard::default();
+    let mut received = Received::default();
     let mut is_over = false;
     while !is_over {
         let node = random.random_range(0..scene.endpoints.len());
         let there = who.at(scene.endpoints[node].clone());
         let stays = Duration::from_millis(random.random_range(1..3000));
-        let visit = visits(&there, &scene, &mut cursor, &mut heard);
+        let visit = visits(&there, &scene, &mut cursor, &mut received);
         match timeout(stays, visit).await {
             Ok(Visit::SignedOut) => match signs_in(&there).await {
                 Some(again) => who = again,
@@ -357,9 +361,9 @@ async fn listens(mut who: Person, mut cursor: Value, scene: Arc<Scene>, seed: u6
             // They leave.
             Err(_) => {}
         }
-        heard.returns += 1;
+        received.returns += 1;
     }
-    heard
+    received
 }
 
 /// How a visit ended.
@@ -369,7 +373,12 @@ enum Visit {
     Over,
 }
 
-async fn visits(there: &Person, scene: &Scene, cursor: &mut Value, heard: &mut Heard) -> Visit {
+async fn visits(
+    there: &Person,
+    scene: &Scene,
+    cursor: &mut Value,
+    received: &mut Received,
+) -> Visit {
     let after = json!({ "after": cursor });
     let Ok(mut events) = Subscription::try_open(there.endpoint(), there, EVENTS, after).await
     else {
@@ -377,9 +386,9 @@ async fn visits(there: &Person, scene: &Scene, cursor: &mut Value, heard: &mut H
     };
     let came = scene.begun.elapsed().as_micros();
     loop {
-        let mut event = match events.hears().await {
-            Ok(Said::Next(mut data)) => data["events"].take(),
-            Ok(Said::Closed(4401 | 4403)) => return Visit::SignedOut,
+        let mut event = match events.receive().await {
+            Ok(Frame::Next(mut data)) => data["events"].take(),
+            Ok(Frame::Closed(4401 | 4403)) => return Visit::SignedOut,
             _ => return Visit::Cut,
         };
         if event["__typename"] == "StreamOpenedEvent" {
@@ -398,21 +407,23 @@ async fn visits(there: &Person, scene: &Scene, cursor: &mut Value, heard: &mut H
             .nth(2)
             .and_then(|micros| micros.parse::<u128>().ok());
         if let Some(sent) = sent.filter(|sent| *sent > came) {
-            heard.delays.push(scene.begun.elapsed().as_micros() - sent);
+            received
+                .delays
+                .push(scene.begun.elapsed().as_micros() - sent);
         }
-        heard.ended += usize::from(body == "the end");
-        heard
+        received.ended += usize::from(body == "the end");
+        received
             .by_conversation
             .entry(text(conversation))
             .or_default()
             .push(body);
         *scene
-            .heard
+            .received
             .lock()
             .unwrap()
             .entry(there.username.clone())
             .or_default() += 1;
-        if heard.ended == CONVERSATIONS {
+        if received.ended == CONVERSATIONS {
             return Visit::Over;
         }
     }
@@ -420,20 +431,20 @@ async fn visits(there: &Person, scene: &Scene, cursor: &mut Value, heard: &mut H
 
 async fn signs_in(who: &Person) -> Option<Person> {
     let input = json!({ "login": who.username, "password": PASSWORD });
-    let signing_in = who.tries(SIGN_IN, json!({ "input": input }));
-    let answer = timeout(GIVE_UP, signing_in).await.ok()?.ok()?;
-    let token = answer["data"]["signIn"]["auth"]["accessToken"].as_str()?;
+    let signing_in = who.try_request(SIGN_IN, json!({ "input": input }));
+    let response = timeout(GIVE_UP, signing_in).await.ok()?.ok()?;
+    let token = response["data"]["signIn"]["auth"]["accessToken"].as_str()?;
     let mut again = who.clone();
     again.token = Some(token.to_owned());
     Some(again)
 }
 
-/// What each heard is what the log holds, once and in its order; and it holds all that was acknowledged.
+/// Every subscriber received the messages of the log, once and in its order, and the log contains all acknowledged messages.
 async fn proves(
     cluster: &Cluster,
     scene: &Scene,
     acknowledged: &[(String, String)],
-    all: Vec<Heard>,
+    all: Vec<Received>,
     report: &mut Report,
 ) {
     let seed = report.seed;
@@ -454,21 +465,21 @@ async fn proves(
             "seed {seed}: the log is not what was acknowledged"
         );
         report.messages += logged.len();
-        for (number, heard) in all.iter().enumerate() {
-            let heard = &heard.by_conversation[conversation];
-            assert_eq!(heard, &logged, "seed {seed}: listener {number}");
-            report.heard += heard.len();
+        for (number, received) in all.iter().enumerate() {
+            let received = &received.by_conversation[conversation];
+            assert_eq!(received, &logged, "seed {seed}: listener {number}");
+            report.received += received.len();
         }
     }
-    for heard in all {
-        report.returns += heard.returns;
-        report.delays.extend(heard.delays);
+    for received in all {
+        report.returns += received.returns;
+        report.delays.extend(received.delays);
     }
     db.close().await.unwrap();
-    assert!(report.heard > report.messages * 4, "{report}");
+    assert!(report.received > report.messages * 4, "{report}");
 }
 
-/// What was said in this conversation, as the log has it.
+/// The messages of this conversation, from the log.
 async fn logged(db: &Db, conversation: &str) -> Vec<String> {
     #[derive(FromQueryResult)]
     struct Row {

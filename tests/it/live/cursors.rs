@@ -1,4 +1,4 @@
-//! Cursors while many write: still short, and still good.
+//! Cursors stay short and valid while many users write.
 
 use heddle::db::Db;
 use sea_orm::{ConnectionTrait, TransactionTrait};
@@ -20,7 +20,7 @@ const EVENTS: &str = "subscription($after: String) { events(after: $after) { cur
 async fn cursors_stay_short_while_many_write() {
     let app = TestApp::postgres().await;
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let mut busy = vec![];
     for _ in 0..WRITERS / CONNECTIONS {
         let db = Db::connect(&app.app.config.database_url).await.unwrap();
@@ -39,34 +39,34 @@ async fn cursors_stay_short_while_many_write() {
     let opened = events.next().await;
     let mut cursors = vec![text(&opened["events"]["cursor"])];
     let bodies: Vec<_> = (0..WRITERS).map(|number| number.to_string()).collect();
-    let sends = bodies.iter().map(|body| ann.says(&talk, body));
+    let sends = bodies.iter().map(|body| ann.says(&conversation, body));
     let sends = futures_util::future::join_all(sends);
     let listens = async {
-        let mut heard = vec![];
-        while heard.len() < WRITERS {
+        let mut received = vec![];
+        while received.len() < WRITERS {
             let mut event = events.next().await["events"].take();
             cursors.push(text(&event["cursor"]));
             if event["__typename"] == "MessageSentEvent" {
-                heard.push((text(&event["message"]["body"]), event["cursor"].take()));
+                received.push((text(&event["message"]["body"]), event["cursor"].take()));
             }
         }
-        heard
+        received
     };
-    let (_, heard) = tokio::join!(sends, listens);
-    let loaded = bob.asks("{ eventCursor }", Value::Null).await;
+    let (_, received) = tokio::join!(sends, listens);
+    let loaded = bob.execute("{ eventCursor }", Value::Null).await;
     cursors.push(text(&loaded["eventCursor"]));
     let longest = cursors.iter().map(String::len).max().unwrap();
     assert!(
         longest > WRITERS * TRACE,
-        "nobody was seen to write: {longest}"
+        "no cursor named a concurrent writer: {longest}"
     );
     assert!(longest <= LONGEST, "{longest}");
 
     // From in between, the rest follows.
-    let (_, after) = &heard[WRITERS / 2];
+    let (_, after) = &received[WRITERS / 2];
     let mut again = Subscription::open(&app, &bob, EVENTS, json!({ "after": after })).await;
     assert_eq!(again.next().await["events"]["outcome"], "RESUMED");
-    for (body, _) in &heard[WRITERS / 2 + 1..] {
+    for (body, _) in &received[WRITERS / 2 + 1..] {
         let next = loop {
             let event = again.next().await["events"].take();
             if event["__typename"] == "MessageSentEvent" {

@@ -1,4 +1,4 @@
-//! People hear each other, come back, and stop hearing when they may not.
+//! Subscribers receive each other's events, resume, and receive nothing after they lose access.
 
 use std::task::Poll;
 
@@ -12,20 +12,20 @@ use crate::support::{
     groups::Groups,
     messaging::Messaging,
     person::{Person, text},
-    socket::{Said, Subscription},
+    socket::{Frame, Subscription},
 };
 
 both!(
-    bob_hears_what_ann_does,
+    bob_receives_what_ann_does,
     coming_back_loses_and_repeats_nothing,
-    markers_that_vanish_are_told_of,
-    cursors_that_say_nothing_start_anew,
-    whoever_is_removed_hears_no_more,
-    a_session_that_ends_says_so_everywhere,
+    markers_that_vanish_are_announced,
+    invalid_cursors_start_again,
+    a_removed_participant_receives_no_more_events,
+    a_session_that_ends_sends_an_event_on_every_stream,
     a_filter_leaves_the_rest_out,
-    notifications_come_to_those_they_are_for,
-    a_new_name_is_told_to_whoever_shares_a_conversation,
-    only_people_inside_hear_a_conversation,
+    notifications_reach_their_recipients,
+    a_new_name_reaches_everyone_who_shares_a_conversation,
+    only_participants_receive_events_of_a_conversation,
     state_loaded_with_a_cursor_and_events_is_fresh_state
 );
 
@@ -57,7 +57,7 @@ impl Events {
         (events, opened)
     }
 
-    /// The next event that is not about notifications or presence: those have stories of their own.
+    /// Returns the next event that is not about notifications or presence, which have their own tests.
     async fn next(&mut self) -> Value {
         loop {
             let event = self.0.next().await["events"].take();
@@ -69,82 +69,86 @@ impl Events {
     }
 
     /// The next event must be of this kind.
-    async fn hears(&mut self, kind: &str) -> Value {
+    async fn receive(&mut self, kind: &str) -> Value {
         let event = self.next().await;
         assert_eq!(event["__typename"], kind, "{event:#}");
         event
     }
 }
 
-/// `messageSent` says nothing when it begins, so Ann speaks until it is heard; tells how often.
-async fn speaks_until_heard(ann: &Person, talk: &str, messages: &mut Subscription) -> usize {
-    let heard = messages.next();
-    let mut heard = std::pin::pin!(heard);
+/// `messageSent` sends no event when it begins, so Ann sends messages until one is received. Returns their number.
+async fn sends_until_received(
+    ann: &Person,
+    conversation: &str,
+    messages: &mut Subscription,
+) -> usize {
+    let received = messages.next();
+    let mut received = std::pin::pin!(received);
     let mut count = 0;
     loop {
-        ann.says(talk, "for both").await;
+        ann.says(conversation, "for both").await;
         count += 1;
-        if let Poll::Ready(event) = futures_util::poll!(heard.as_mut()) {
+        if let Poll::Ready(event) = futures_util::poll!(received.as_mut()) {
             assert_eq!(event["messageSent"]["body"], "for both");
             return count;
         }
     }
 }
 
-/// Nothing new comes, and then the end.
+/// No event arrives, and then the stream ends.
 async fn ends(messages: &mut Subscription) {
     loop {
-        match messages.says().await {
-            Said::Next(event) => assert_eq!(event["messageSent"]["body"], "for both"),
-            other => return assert_eq!(other, Said::Complete),
+        match messages.next_frame().await {
+            Frame::Next(event) => assert_eq!(event["messageSent"]["body"], "for both"),
+            other => return assert_eq!(other, Frame::Complete),
         }
     }
 }
 
-async fn bob_hears_what_ann_does(app: TestApp) {
+async fn bob_receives_what_ann_does(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let (mut events, opened) = Events::open(&app, &bob, Value::Null).await;
     assert_eq!(opened["outcome"], "STARTED");
-    let talk = ann.direct(&bob).await;
-    let joined = events.hears("ConversationJoinedEvent").await;
-    assert_eq!(joined["conversation"]["id"], json!(talk));
-    let root = ann.says(&talk, "Hello Bob").await;
-    let sent = events.hears("MessageSentEvent").await;
+    let conversation = ann.direct(&bob).await;
+    let joined = events.receive("ConversationJoinedEvent").await;
+    assert_eq!(joined["conversation"]["id"], json!(conversation));
+    let root = ann.says(&conversation, "Hello Bob").await;
+    let sent = events.receive("MessageSentEvent").await;
     let message = json!({ "id": root, "body": "Hello Bob", "sender": { "username": "ann" } });
     assert_eq!(sent["message"], message);
     ann.edits(&root, "Hello, Bob").await;
-    let edited = events.hears("MessageEditedEvent").await;
+    let edited = events.receive("MessageEditedEvent").await;
     assert_eq!(edited["message"]["body"], "Hello, Bob");
-    let reply = ann.answers(&talk, &root, "Are you there?").await;
-    events.hears("MessageSentEvent").await;
-    let thread = events.hears("ThreadChangedEvent").await;
+    let reply = ann.replies(&conversation, &root, "Are you there?").await;
+    events.receive("MessageSentEvent").await;
+    let thread = events.receive("ThreadChangedEvent").await;
     assert_eq!(thread["thread"]["replyCount"], 1);
     ann.deletes(&reply).await;
-    let deleted = events.hears("MessageDeletedEvent").await;
+    let deleted = events.receive("MessageDeletedEvent").await;
     assert_eq!(deleted["messageId"], json!(reply));
     assert_eq!(deleted["message"], Value::Null);
-    assert_eq!(deleted["conversation"]["id"], json!(talk));
+    assert_eq!(deleted["conversation"]["id"], json!(conversation));
 }
 
 async fn coming_back_loses_and_repeats_nothing(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let (events, opened) = Events::open(&app, &bob, Value::Null).await;
     let mut cursor = opened["cursor"].clone();
     let mut events = Some(events);
-    let mut heard = vec![];
+    let mut received = vec![];
     for number in 0..30 {
         // Bob's connection is gone for two messages of five.
         let missed = match number % 5 {
             3 => {
                 events = None;
-                ann.says(&talk, &number.to_string()).await;
+                ann.says(&conversation, &number.to_string()).await;
                 continue;
             }
             4 => 2,
             _ => 1,
         };
-        ann.says(&talk, &number.to_string()).await;
+        ann.says(&conversation, &number.to_string()).await;
         if events.is_none() {
             let after = json!({ "after": cursor });
             let (again, opened) = Events::open(&app, &bob, after).await;
@@ -152,113 +156,121 @@ async fn coming_back_loses_and_repeats_nothing(app: TestApp) {
             events = Some(again);
         }
         for _ in 0..missed {
-            let event = events.as_mut().unwrap().hears("MessageSentEvent").await;
-            heard.push(text(&event["message"]["body"]));
+            let event = events.as_mut().unwrap().receive("MessageSentEvent").await;
+            received.push(text(&event["message"]["body"]));
             cursor = event["cursor"].clone();
         }
     }
-    let said: Vec<_> = (0..30).map(|number| number.to_string()).collect();
-    assert_eq!(heard, said);
+    let output: Vec<_> = (0..30).map(|number| number.to_string()).collect();
+    assert_eq!(received, output);
 }
 
-async fn markers_that_vanish_are_told_of(app: TestApp) {
+async fn markers_that_vanish_are_announced(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let root = ann.says(&talk, "root").await;
-    let middle = ann.answers(&talk, &root, "middle").await;
-    let leaf = ann.answers(&talk, &middle, "leaf").await;
+    let conversation = ann.direct(&bob).await;
+    let root = ann.says(&conversation, "root").await;
+    let middle = ann.replies(&conversation, &root, "middle").await;
+    let leaf = ann.replies(&conversation, &middle, "leaf").await;
     let (mut events, _) = Events::open(&app, &bob, Value::Null).await;
     ann.deletes(&root).await;
-    let deleted = events.hears("MessageDeletedEvent").await;
+    let deleted = events.receive("MessageDeletedEvent").await;
     assert_eq!(deleted["message"], json!({ "id": root }));
     ann.deletes(&middle).await;
-    let deleted = events.hears("MessageDeletedEvent").await;
+    let deleted = events.receive("MessageDeletedEvent").await;
     assert_eq!(deleted["message"], json!({ "id": middle }));
-    events.hears("ThreadChangedEvent").await;
+    events.receive("ThreadChangedEvent").await;
     ann.deletes(&leaf).await;
     for gone in [leaf, middle, root] {
-        let deleted = events.hears("MessageDeletedEvent").await;
+        let deleted = events.receive("MessageDeletedEvent").await;
         assert_eq!(deleted["messageId"], json!(gone));
         assert_eq!(deleted["message"], Value::Null);
     }
 }
 
-async fn cursors_that_say_nothing_start_anew(app: TestApp) {
+async fn invalid_cursors_start_again(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let (_, opened) = Events::open(&app, &ann, Value::Null).await;
     for after in [json!("nothing"), json!(""), opened["cursor"].clone()] {
         let (_, opened) = Events::open(&app, &bob, json!({ "after": after })).await;
         assert_eq!(opened["outcome"], "RESET");
     }
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let (mut events, opened) = Events::open(&app, &bob, json!({ "after": "x" })).await;
     assert_eq!(opened["outcome"], "RESET");
-    ann.says(&talk, "live again").await;
-    events.hears("MessageSentEvent").await;
+    ann.says(&conversation, "live again").await;
+    events.receive("MessageSentEvent").await;
 }
 
-async fn whoever_is_removed_hears_no_more(app: TestApp) {
+async fn a_removed_participant_receives_no_more_events(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let (mut events, opened) = Events::open(&app, &bob, Value::Null).await;
-    let mut messages = Subscription::open(&app, &bob, MESSAGE_SENT, json!({ "id": talk })).await;
-    for _ in 0..speaks_until_heard(&ann, &talk, &mut messages).await {
-        events.hears("MessageSentEvent").await;
+    let mut messages =
+        Subscription::open(&app, &bob, MESSAGE_SENT, json!({ "id": conversation })).await;
+    for _ in 0..sends_until_received(&ann, &conversation, &mut messages).await {
+        events.receive("MessageSentEvent").await;
     }
-    rows::leave(&app.app, ConversationId::from_text(&talk), user(&bob)).await;
-    ann.says(&talk, "for Ann alone").await;
+    rows::leave(
+        &app.app,
+        ConversationId::from_text(&conversation),
+        user(&bob),
+    )
+    .await;
+    ann.says(&conversation, "for Ann alone").await;
     let other = ann.direct(&app.person("Cleo").await).await;
     ann.says(&other, "elsewhere").await;
-    let left = events.hears("ConversationLeftEvent").await;
-    assert_eq!(left["conversationId"], json!(talk));
+    let left = events.receive("ConversationLeftEvent").await;
+    assert_eq!(left["conversationId"], json!(conversation));
     ends(&mut messages).await;
-    // What he had missed is not told afterwards either.
+    // Missed events are not delivered afterwards either.
     let new = bob.direct(&app.person("Dora").await).await;
-    let joined = events.hears("ConversationJoinedEvent").await;
+    let joined = events.receive("ConversationJoinedEvent").await;
     assert_eq!(joined["conversation"]["id"], json!(new));
     let after = json!({ "after": opened["cursor"] });
     let (mut events, _) = Events::open(&app, &bob, after).await;
-    events.hears("ConversationLeftEvent").await;
-    events.hears("ConversationJoinedEvent").await;
+    events.receive("ConversationLeftEvent").await;
+    events.receive("ConversationJoinedEvent").await;
 }
 
-async fn a_session_that_ends_says_so_everywhere(app: TestApp) {
+async fn a_session_that_ends_sends_an_event_on_every_stream(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let (mut events, _) = Events::open(&app, &bob, Value::Null).await;
-    let mut messages = Subscription::open(&app, &bob, MESSAGE_SENT, json!({ "id": talk })).await;
+    let mut messages =
+        Subscription::open(&app, &bob, MESSAGE_SENT, json!({ "id": conversation })).await;
     let (mut hers, _) = Events::open(&app, &ann, Value::Null).await;
-    let count = speaks_until_heard(&ann, &talk, &mut messages).await;
+    let count = sends_until_received(&ann, &conversation, &mut messages).await;
     for _ in 0..count {
-        events.hears("MessageSentEvent").await;
+        events.receive("MessageSentEvent").await;
     }
     rows::sign_out(&app.app, user(&bob)).await;
-    let ended = events.hears("SessionEndedEvent").await;
+    let ended = events.receive("SessionEndedEvent").await;
     assert_eq!(ended["reason"], "SIGNED_OUT");
-    assert_eq!(events.0.says().await, Said::Complete);
-    assert_eq!(events.0.says().await, Said::Closed(4401));
+    assert_eq!(events.0.next_frame().await, Frame::Complete);
+    assert_eq!(events.0.next_frame().await, Frame::Closed(4401));
     ends(&mut messages).await;
-    assert_eq!(messages.says().await, Said::Closed(4401));
-    ann.says(&talk, "for Ann").await;
+    assert_eq!(messages.next_frame().await, Frame::Closed(4401));
+    ann.says(&conversation, "for Ann").await;
     for _ in 0..=count {
-        hers.hears("MessageSentEvent").await;
+        hers.receive("MessageSentEvent").await;
     }
 }
 
 async fn a_filter_leaves_the_rest_out(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let other = bob.direct(&app.person("Cleo").await).await;
-    let only = json!({ "filter": { "conversationIds": [talk], "categories": ["THREADS"] } });
+    let only =
+        json!({ "filter": { "conversationIds": [conversation], "categories": ["THREADS"] } });
     let (mut events, _) = Events::open(&app, &bob, only).await;
     let far = bob.says(&other, "elsewhere").await;
-    bob.answers(&other, &far, "elsewhere").await;
-    let root = ann.says(&talk, "a root").await;
-    ann.answers(&talk, &root, "a reply").await;
-    let thread = events.hears("ThreadChangedEvent").await;
+    bob.replies(&other, &far, "elsewhere").await;
+    let root = ann.says(&conversation, "a root").await;
+    ann.replies(&conversation, &root, "a reply").await;
+    let thread = events.receive("ThreadChangedEvent").await;
     assert_eq!(thread["thread"]["replyCount"], 1);
     rows::sign_out(&app.app, user(&bob)).await;
-    events.hears("SessionEndedEvent").await;
+    events.receive("SessionEndedEvent").await;
 }
 
 /// Each of them listens with this filter: their streams, and the cursors from which they begin.
@@ -278,8 +290,8 @@ async fn each_opens<const N: usize>(
     open
 }
 
-/// Also to those who listen to other conversations only, live and after coming back alike.
-async fn notifications_come_to_those_they_are_for(app: TestApp) {
+/// Also subscribers of other conversations receive them, live and after a resume.
+async fn notifications_reach_their_recipients(app: TestApp) {
     const NOTIFICATIONS: &str = "subscription($after: String, $filter: EventFilter) {
         events(after: $after, filter: $filter) { __typename cursor
             ... on NotificationAddedEvent { notification { type message { body } } } } }";
@@ -292,11 +304,11 @@ async fn notifications_come_to_those_they_are_for(app: TestApp) {
     let filter = json!({ "categories": ["NOTIFICATIONS"], "conversationIds": [elsewhere] });
     let people = [&ann, &bob, &cleo];
     let open = each_opens(&app, people, NOTIFICATIONS, &filter).await;
-    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob, &cleo]).await;
     ann.says(&group, "for all").await;
     ann.says(&group, "and for @bob").await;
     bob.says(&group, "an answer").await;
-    let told = [
+    let announced = [
         &[("MESSAGE", "an answer")][..],
         &[
             ("ADDED_TO_CONVERSATION", ""),
@@ -310,30 +322,32 @@ async fn notifications_come_to_those_they_are_for(app: TestApp) {
             ("MESSAGE", "an answer"),
         ],
     ];
-    for ((mut live, cursor), (who, told)) in open.into_iter().zip(people.into_iter().zip(told)) {
+    for ((mut live, cursor), (who, announced)) in
+        open.into_iter().zip(people.into_iter().zip(announced))
+    {
         let after = json!({ "after": cursor, "filter": filter });
         let mut again = Subscription::open(&app, who, NOTIFICATIONS, after).await;
         again.next().await;
-        for (kind, body) in told {
+        for (kind, body) in announced {
             for events in [&mut live, &mut again] {
                 let event = events.next().await["events"].take();
                 let notification = &event["notification"];
                 assert_eq!(notification["type"], *kind, "{}: {event}", who.username);
-                let heard = notification["message"]["body"].as_str();
-                assert_eq!(heard.unwrap_or_default(), *body, "{}", who.username);
+                let received = notification["message"]["body"].as_str();
+                assert_eq!(received.unwrap_or_default(), *body, "{}", who.username);
             }
         }
     }
 }
 
-async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {
+async fn a_new_name_reaches_everyone_who_shares_a_conversation(app: TestApp) {
     const NAMES: &str = "subscription($after: String, $filter: EventFilter) {
         events(after: $after, filter: $filter) { __typename cursor
             ... on UserChangedEvent { user { displayName } } } }";
     let renames = async |who: &Person, name: &str| {
         let update = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
             viewer { id } } }";
-        who.asks(update, json!({ "input": { "displayName": name } }))
+        who.execute(update, json!({ "input": { "displayName": name } }))
             .await;
     };
     let (ann, bob, cleo) = (
@@ -343,7 +357,7 @@ async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {
     );
     ann.direct(&bob).await;
     // One event, however many conversations they share, also to those who listen to others only.
-    ann.founds(Some("Loom"), &[&bob]).await;
+    ann.creates_group(Some("Loom"), &[&bob]).await;
     let elsewhere = bob.direct(&cleo).await;
     let users = json!({ "categories": ["USERS"], "conversationIds": [elsewhere] });
     let people = [&ann, &bob, &cleo];
@@ -351,20 +365,22 @@ async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {
     renames(&ann, "Annie").await;
     renames(&ann, "Anna").await;
     renames(&bob, "Bobby").await;
-    let heard: [&[&str]; 3] = [
+    let received: [&[&str]; 3] = [
         &["Annie", "Anna", "Bobby"],
         &["Annie", "Anna", "Bobby"],
         &["Bobby"],
     ];
-    for ((mut names, cursor), (who, heard)) in open.into_iter().zip(people.into_iter().zip(heard)) {
-        // Live and after coming back alike. Profiles are told as they are now.
+    for ((mut names, cursor), (who, received)) in
+        open.into_iter().zip(people.into_iter().zip(received))
+    {
+        // The events are the same live and after a resume. Profiles have their present state.
         let after = json!({ "after": cursor, "filter": users });
         let mut again = Subscription::open(&app, who, NAMES, after).await;
         assert_eq!(
             again.next().await["events"]["__typename"],
             "StreamOpenedEvent"
         );
-        for name in heard {
+        for name in received {
             let live = names.next().await["events"]["user"]["displayName"].take();
             let now = name.replace("Annie", "Anna");
             assert!(live == **name || live == now, "{live} {name}");
@@ -374,27 +390,30 @@ async fn a_new_name_is_told_to_whoever_shares_a_conversation(app: TestApp) {
     }
 }
 
-async fn only_people_inside_hear_a_conversation(app: TestApp) {
+async fn only_participants_receive_events_of_a_conversation(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let refused = [
         (app.person("Cleo").await, "NOT_FOUND"),
-        (app.nobody(), "UNAUTHENTICATED"),
+        (app.anonymous(), "UNAUTHENTICATED"),
     ];
     for (stranger, code) in refused {
         let mut messages =
-            Subscription::open(&app, &stranger, MESSAGE_SENT, json!({ "id": talk })).await;
-        let Said::Error(errors) = messages.says().await else {
+            Subscription::open(&app, &stranger, MESSAGE_SENT, json!({ "id": conversation })).await;
+        let Frame::Error(errors) = messages.next_frame().await else {
             panic!("it was let in");
         };
         assert_eq!(errors[0]["extensions"]["code"], code);
     }
-    let mut events = Subscription::open(&app, &app.nobody(), EVENTS, Value::Null).await;
-    let Said::Error(errors) = events.says().await else {
-        panic!("nobody was let in");
+    let mut events = Subscription::open(&app, &app.anonymous(), EVENTS, Value::Null).await;
+    let Frame::Error(errors) = events.next_frame().await else {
+        panic!("an anonymous subscriber was accepted");
     };
     assert_eq!(errors[0]["extensions"]["code"], "UNAUTHENTICATED");
-    let seen = app.nobody().asks("{ eventCursor }", Value::Null).await;
+    let seen = app
+        .anonymous()
+        .execute("{ eventCursor }", Value::Null)
+        .await;
     assert_eq!(seen["eventCursor"], Value::Null);
 }
 
@@ -404,22 +423,22 @@ async fn state_loaded_with_a_cursor_and_events_is_fresh_state(app: TestApp) {
         conversation(id: $id) { messages(first: 100, includeReplies: true) {
             nodes { id body } } } }";
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let mut roots = vec![];
     for number in 0..5 {
-        roots.push(ann.says(&talk, &format!("before {number}")).await);
+        roots.push(ann.says(&conversation, &format!("before {number}")).await);
     }
-    let ids = json!({ "id": talk });
-    let state = bob.asks(STATE, ids.clone()).await;
+    let ids = json!({ "id": conversation });
+    let state = bob.execute(STATE, ids.clone()).await;
     let mut messages = state["conversation"]["messages"]["nodes"]
         .as_array()
         .unwrap()
         .clone();
     ann.edits(&roots[0], "changed").await;
-    bob.answers(&talk, &roots[1], "a reply").await;
+    bob.replies(&conversation, &roots[1], "a reply").await;
     ann.deletes(&roots[2]).await;
     ann.deletes(&roots[1]).await;
-    let last = ann.says(&talk, "after").await;
+    let last = ann.says(&conversation, "after").await;
     ann.edits(&last, "after all").await;
     let after = json!({ "after": state["eventCursor"] });
     let (mut events, opened) = Events::open(&app, &bob, after).await;
@@ -451,7 +470,7 @@ async fn state_loaded_with_a_cursor_and_events_is_fresh_state(app: TestApp) {
             _ => {}
         }
     }
-    let fresh = bob.asks(STATE, ids).await;
+    let fresh = bob.execute(STATE, ids).await;
     let nodes = &fresh["conversation"]["messages"]["nodes"];
     assert_eq!(&json!(messages), nodes);
 }

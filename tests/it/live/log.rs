@@ -1,4 +1,4 @@
-//! Many write at once, readers come and go, and each gets every event once.
+//! With many concurrent writers, readers that connect and disconnect receive each event once.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -25,10 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 both!(
     readers_who_come_and_go_get_every_event_once,
-    joining_and_leaving_bound_what_is_heard,
-    whoever_falls_too_far_behind_resumes,
-    cursors_of_another_time_begin_anew,
-    what_is_too_old_is_forgotten
+    joining_and_leaving_bound_what_is_received,
+    a_subscriber_that_falls_too_far_behind_resumes,
+    cursors_of_another_database_start_again,
+    old_events_are_deleted
 );
 
 async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
@@ -59,9 +59,9 @@ async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
         rows::event(&app, Stream::User(user), last.clone()).await;
     }
     for (user, reader) in people.into_iter().zip(readers) {
-        let heard = reader.await.unwrap();
+        let received = reader.await.unwrap();
         let mut by_stream: HashMap<Uuid, Vec<i64>> = HashMap::new();
-        for entry in &heard {
+        for entry in &received {
             by_stream
                 .entry(entry.stream)
                 .or_default()
@@ -73,7 +73,7 @@ async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
             expected += logged.len();
             assert_eq!(by_stream.remove(&stream).unwrap_or_default(), logged);
         }
-        assert_eq!(heard.len(), expected);
+        assert_eq!(received.len(), expected);
         assert!(expected > 100, "{expected} events prove little");
     }
 }
@@ -120,10 +120,10 @@ async fn writes(app: App, people: [UserId; 3], conversations: Vec<ConversationId
     }
 }
 
-/// Reads until the last event of all, and goes away and comes back all the time.
+/// Reads up to the last event, while it disconnects and resumes all the time.
 async fn reads(app: App, user: UserId, start: EventCursor) -> Vec<Entry> {
     let mut random = StdRng::seed_from_u64(7);
-    let mut heard = vec![];
+    let mut received = vec![];
     let mut cursor = start;
     loop {
         let text = cursor.seal(&app.keys, user);
@@ -134,15 +134,15 @@ async fn reads(app: App, user: UserId, start: EventCursor) -> Vec<Entry> {
             let entry = next(&mut following).await;
             cursor = EventCursor::after(&entry);
             let is_last = matches!(entry.change, Some(Change::NotificationsChanged { .. }));
-            heard.push(entry);
+            received.push(entry);
             if is_last {
-                return heard;
+                return received;
             }
         }
     }
 }
 
-async fn joining_and_leaving_bound_what_is_heard(app: TestApp) {
+async fn joining_and_leaving_bound_what_is_received(app: TestApp) {
     let app = app.app.clone();
     let (ann, bob) = (rows::user(&app).await, rows::user(&app).await);
     let room = rows::conversation(&app, &[ann]).await;
@@ -171,7 +171,7 @@ async fn joining_and_leaving_bound_what_is_heard(app: TestApp) {
     assert_eq!(kinds(&mut resumed, expected.len()).await, expected);
 }
 
-async fn whoever_falls_too_far_behind_resumes(app: TestApp) {
+async fn a_subscriber_that_falls_too_far_behind_resumes(app: TestApp) {
     let app = app.app.clone();
     let ann = rows::user(&app).await;
     let mut slow = app.hub.follow(ann, Since::Now, None).await.unwrap();
@@ -207,7 +207,7 @@ async fn whoever_falls_too_far_behind_resumes(app: TestApp) {
     assert_eq!(kinds(&mut again, 1).await, ["Other"]);
 }
 
-async fn cursors_of_another_time_begin_anew(app: TestApp) {
+async fn cursors_of_another_database_start_again(app: TestApp) {
     let app = app.app.clone();
     let ann = rows::user(&app).await;
     let live = app.hub.follow(ann, Since::Now, None).await.unwrap();
@@ -231,7 +231,7 @@ async fn cursors_of_another_time_begin_anew(app: TestApp) {
     assert_eq!(opening(Since::Cursor(cursor)).await, Opening::Reset);
 }
 
-async fn what_is_too_old_is_forgotten(app: TestApp) {
+async fn old_events_are_deleted(app: TestApp) {
     let app = app.app.clone();
     let ann = rows::user(&app).await;
     let keeps = chrono::TimeDelta::days(7);
@@ -258,8 +258,8 @@ async fn what_is_too_old_is_forgotten(app: TestApp) {
     assert_eq!(kinds(&mut again, 1).await, ["Other"]);
 }
 
-/// Two transactions that commit in another order than their events are numbered. SQLite has no such
-/// thing: there the second waits for the first.
+/// Two transactions commit in another order than their events are numbered. On SQLite this cannot occur, because the second
+/// waits for the first.
 #[tokio::test]
 async fn an_open_transaction_hides_nothing() {
     let app = TestApp::postgres().await;
@@ -302,7 +302,7 @@ async fn an_open_transaction_hides_nothing() {
     }
     may_commit.send(()).unwrap();
     long.await.unwrap();
-    // … and heard once it commits, by whoever was there and by whoever comes back.
+    // … and delivered once it commits, live and after a resume.
     assert_eq!(next(&mut live).await.stream, quiet.0);
     rows::event(&app, Stream::User(ann), sent()).await;
     assert_eq!(next(&mut live).await.stream, ann.0);

@@ -1,4 +1,4 @@
-//! The event stream: nothing lost, nothing twice, in order, and silence when access ends.
+//! The event stream: it loses nothing, repeats nothing, keeps the order, and ends with the subscriber's access.
 
 mod chaos;
 mod cursors;

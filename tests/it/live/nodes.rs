@@ -1,4 +1,4 @@
-//! Several nodes are one server: whoever is on one hears what happens on another, whatever breaks.
+//! Several nodes act as one server: a subscriber on one node receives the events of another, whichever part fails.
 
 use std::{
     sync::Mutex,
@@ -15,10 +15,10 @@ use crate::support::{
     messaging::Messaging,
     network::Cable,
     person::{PASSWORD, Person, text},
-    socket::{Said, Subscription},
+    socket::{Frame, Subscription},
 };
 
-/// What a person hears who has lost something.
+/// The events that a user receives when they lose access.
 const EVENTS: &str = "subscription { events { __typename
     ... on MessageSentEvent { message { body } }
     ... on ConversationLeftEvent { conversationId }
@@ -26,10 +26,10 @@ const EVENTS: &str = "subscription { events { __typename
     ... on TypingChangedEvent { user { username } expiresAt }
     ... on SessionEndedEvent { reason } } }";
 
-/// The promise, from the answer of what ends access to the last word, on every node that is rung for.
-const RUNG: Duration = Duration::from_secs(1);
-/// And where nodes only look, which they do each second.
-const LOOKED: Duration = Duration::from_secs(2);
+/// The longest time from the response of the mutation that ends access to the last event, on a node that receives wake-ups.
+const WITH_WAKEUP: Duration = Duration::from_secs(1);
+/// The longest time on a node that only polls, once per second.
+const WITH_POLLING: Duration = Duration::from_secs(2);
 
 #[tokio::test]
 async fn one_node_on_sqlite_that_is_killed() {
@@ -42,7 +42,7 @@ async fn one_node_on_postgres_that_nothing_happens_to() {
 }
 
 #[tokio::test]
-async fn two_nodes_and_redis_that_comes_and_goes() {
+async fn two_nodes_and_an_unstable_redis() {
     let faults = [Fault::RedisRestarted, Fault::RedisAway(3)];
     chaos::rages(Cluster::with_redis(2).await, &faults).await;
 }
@@ -80,7 +80,7 @@ async fn tokens_and_cursors_of_one_node_are_good_at_another() {
     let ann = cluster.person("Ann").await;
     let there = cluster.at(1, &ann);
     let query = "{ eventCursor viewer { user { username } } }";
-    let seen = there.asks(query, Value::Null).await;
+    let seen = there.execute(query, Value::Null).await;
     assert_eq!(seen["viewer"]["user"]["username"], "ann");
     let cursor = text(&seen["eventCursor"]);
     assert!(cursor.len() <= 512, "{cursor}");
@@ -88,39 +88,39 @@ async fn tokens_and_cursors_of_one_node_are_good_at_another() {
         ... on StreamOpenedEvent { outcome } } }";
     for who in [ann, there] {
         let after = json!({ "after": cursor });
-        let mut opened = who.subscribes(events, after).await;
+        let mut opened = who.subscribe(events, after).await;
         assert_eq!(opened.next().await["events"]["outcome"], "RESUMED");
     }
 }
 
 #[tokio::test]
 async fn access_ends_everywhere_with_redis() {
-    access_ends_everywhere(Cluster::with_redis(2).await, RUNG).await;
+    access_ends_everywhere(Cluster::with_redis(2).await, WITH_WAKEUP).await;
 }
 
 #[tokio::test]
 async fn access_ends_everywhere_without_redis() {
-    access_ends_everywhere(Cluster::without_redis(2).await, LOOKED).await;
+    access_ends_everywhere(Cluster::without_redis(2).await, WITH_POLLING).await;
 }
 
-/// Whoever listens loses access on every node, in each of the ways there are, and is told so before the end.
+/// A subscriber loses access on every node, for each possible reason, and receives the reason before the end.
 async fn access_ends_everywhere(cluster: Cluster, promise: Duration) {
     let ann = cluster.person("Ann").await;
     for (name, reason, change, input) in ways() {
         let user = cluster.person(name).await;
-        let talk = ann.direct(&user).await;
+        let conversation = ann.direct(&user).await;
         let other = signs_in(&user).await;
         let mut there = [listens(&user).await, listens(&cluster.at(1, &user)).await];
         let who = if name == "Signer" { &user } else { &other };
-        who.asks(change, input).await;
-        let answered = Instant::now();
-        let sends = ann.tries(SEND, json!({ "id": talk, "body": "for Ann alone" }));
+        who.execute(change, input).await;
+        let responded = Instant::now();
+        let sends = ann.try_request(SEND, json!({ "id": conversation, "body": "for Ann alone" }));
         let ends = join_all(there.iter_mut().map(async |events| {
-            let ended = hears(events, "SessionEndedEvent").await;
+            let ended = receive(events, "SessionEndedEvent").await;
             assert_eq!(ended["reason"], reason, "{name}");
-            assert_eq!(events.says().await, Said::Complete);
-            assert_eq!(events.says().await, Said::Closed(4401));
-            answered.elapsed()
+            assert_eq!(events.next_frame().await, Frame::Complete);
+            assert_eq!(events.next_frame().await, Frame::Closed(4401));
+            responded.elapsed()
         }));
         let (sent, took) = tokio::join!(sends, ends);
         sent.unwrap();
@@ -128,32 +128,32 @@ async fn access_ends_everywhere(cluster: Cluster, promise: Duration) {
     }
     let bob = cluster.person("Bob").await;
     let (first, last) = (
-        ann.founds(Some("Removed"), &[&bob]).await,
+        ann.creates_group(Some("Removed"), &[&bob]).await,
         ann.direct(&bob).await,
     );
     let (second, third) = (
-        ann.founds(Some("Deleted"), &[&bob]).await,
-        ann.founds(Some("Left"), &[&bob]).await,
+        ann.creates_group(Some("Deleted"), &[&bob]).await,
+        ann.creates_group(Some("Left"), &[&bob]).await,
     );
     let mut there = [listens(&bob).await, listens(&cluster.at(1, &bob)).await];
     for (group, way) in [(first, 0), (second, 1), (third, 2)] {
         let input = json!({ "input": { "conversationId": group } });
         match way {
             0 => drop(ann.removes(&group, &bob).await),
-            1 => drop(ann.asks(DELETE, input).await),
-            _ => drop(bob.asks(LEAVE, input).await),
+            1 => drop(ann.execute(DELETE, input).await),
+            _ => drop(bob.execute(LEAVE, input).await),
         }
-        let answered = Instant::now();
+        let responded = Instant::now();
         let sends = async {
             let alone = json!({ "id": group, "body": "for Ann alone" });
-            ann.tries(SEND, alone).await.unwrap();
+            ann.try_request(SEND, alone).await.unwrap();
             ann.says(&last, "for both").await;
         };
         let lasts = join_all(there.iter_mut().map(async |events| {
-            let left = hears(events, "ConversationLeftEvent").await;
+            let left = receive(events, "ConversationLeftEvent").await;
             assert_eq!(left["conversationId"], json!(group));
-            let took = answered.elapsed();
-            let message = hears(events, "MessageSentEvent").await;
+            let took = responded.elapsed();
+            let message = receive(events, "MessageSentEvent").await;
             assert_eq!(message["message"]["body"], "for both");
             took
         }));
@@ -167,7 +167,7 @@ const SEND: &str = "mutation($id: ID!, $body: String!) {
 const DELETE: &str = "mutation($input: DeleteConversationInput!) {
     deleteConversation(input: $input) { deletedConversationId } }";
 
-/// How a session ends: who it happens to, what they are told, and what does it.
+/// How a session ends: the user, the reason that they receive, and the mutation.
 fn ways() -> [(&'static str, &'static str, &'static str, Value); 4] {
     let password =
         json!({ "currentPassword": PASSWORD, "newPassword": "another loom, other heddles" });
@@ -202,19 +202,19 @@ fn ways() -> [(&'static str, &'static str, &'static str, Value); 4] {
     ]
 }
 
-/// The same person on another device.
+/// Signs in the user on another device.
 async fn signs_in(who: &Person) -> Person {
     let sign_in =
         "mutation($input: SignInInput!) { signIn(input: $input) { auth { accessToken } } }";
     let input = json!({ "login": who.username, "password": PASSWORD });
-    let data = who.asks(sign_in, json!({ "input": input })).await;
+    let data = who.execute(sign_in, json!({ "input": input })).await;
     let mut other = who.clone();
     other.token = Some(text(&data["signIn"]["auth"]["accessToken"]));
     other
 }
 
 async fn listens(who: &Person) -> Subscription {
-    let mut events = who.subscribes(EVENTS, Value::Null).await;
+    let mut events = who.subscribe(EVENTS, Value::Null).await;
     assert_eq!(
         events.next().await["events"]["__typename"],
         "StreamOpenedEvent"
@@ -222,8 +222,8 @@ async fn listens(who: &Person) -> Subscription {
     events
 }
 
-/// The next event of this kind; what was for Ann alone is never heard on the way.
-async fn hears(events: &mut Subscription, kind: &str) -> Value {
+/// Returns the next event of this kind, and verifies that no message for Ann alone arrives before it.
+async fn receive(events: &mut Subscription, kind: &str) -> Value {
     loop {
         let event = events.next().await["events"].take();
         assert_ne!(event["message"]["body"], "for Ann alone");
@@ -234,24 +234,24 @@ async fn hears(events: &mut Subscription, kind: &str) -> Value {
 }
 
 #[tokio::test]
-async fn who_is_around_is_known_everywhere_with_redis() {
-    who_is_around_is_known_everywhere(Cluster::with_redis(2).await).await;
+async fn presence_is_known_on_every_node_with_redis() {
+    presence_is_known_on_every_node(Cluster::with_redis(2).await).await;
 }
 
 #[tokio::test]
-async fn who_is_around_is_known_everywhere_without_redis() {
-    who_is_around_is_known_everywhere(Cluster::without_redis(2).await).await;
+async fn presence_is_known_on_every_node_without_redis() {
+    presence_is_known_on_every_node(Cluster::without_redis(2).await).await;
 }
 
-async fn who_is_around_is_known_everywhere(mut cluster: Cluster) {
+async fn presence_is_known_on_every_node(mut cluster: Cluster) {
     let (ann, bob) = (cluster.person("Ann").await, cluster.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let there = cluster.at(1, &bob);
     let mut events = listens(&there).await;
     let _hers = listens(&ann).await;
     let around = async |events: &mut Subscription| {
         loop {
-            let mut event = hears(events, "PresenceChangedEvent").await;
+            let mut event = receive(events, "PresenceChangedEvent").await;
             if event["user"]["username"] == "ann" {
                 return event["user"]["presence"].take();
             }
@@ -261,17 +261,17 @@ async fn who_is_around_is_known_everywhere(mut cluster: Cluster) {
     let typing = "mutation($id: ID!) { setTyping(input: { conversationId: $id, isTyping: true }) {
         expiresAt } }";
     let begun = Instant::now();
-    ann.asks(typing, json!({ "id": talk })).await;
-    let typing = hears(&mut events, "TypingChangedEvent").await;
+    ann.execute(typing, json!({ "id": conversation })).await;
+    let typing = receive(&mut events, "TypingChangedEvent").await;
     assert_eq!(typing["user"]["username"], "ann");
-    assert!(begun.elapsed() < LOOKED, "{:?}", begun.elapsed());
-    // A node that dies takes its people along.
+    assert!(begun.elapsed() < WITH_POLLING, "{:?}", begun.elapsed());
+    // The users of a killed node go offline.
     cluster.nodes[0].is_killed().await;
     assert_eq!(around(&mut events).await, "OFFLINE");
 }
 
-/// What happens, second by second, when Redis goes away and comes back: somebody writes on one node twenty
-/// times a second, and somebody on the other waits for it.
+/// Redis stops and starts again, while a user on one node sends twenty messages per second and a user on the other receives
+/// them.
 #[tokio::test]
 async fn without_redis_events_are_a_second_late_and_no_more() {
     const GONE: u64 = 3;
@@ -279,11 +279,11 @@ async fn without_redis_events_are_a_second_late_and_no_more() {
     const ENDS: u64 = 14;
     let mut cluster = Cluster::with_redis(2).await;
     let (ann, bob) = (cluster.person("Ann").await, cluster.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let mut events = listens(&cluster.at(1, &bob)).await;
     let begun = Instant::now();
     let now = || usize::try_from(begun.elapsed().as_millis()).unwrap();
-    // When each message was acknowledged; what comes before that has no delay.
+    // When each message was acknowledged; an event that arrives before has no delay.
     let sent = Mutex::new(vec![]);
     let writes = async {
         let mut pace = tokio::time::interval(Duration::from_millis(50));
@@ -291,20 +291,20 @@ async fn without_redis_events_are_a_second_late_and_no_more() {
             pace.tick().await;
             let number = sent.lock().unwrap().len();
             sent.lock().unwrap().push(usize::MAX);
-            ann.says(&talk, &number.to_string()).await;
+            ann.says(&conversation, &number.to_string()).await;
             sent.lock().unwrap()[number] = now();
         }
-        ann.says(&talk, "the end").await;
+        ann.says(&conversation, "the end").await;
     };
-    let hears = async {
-        let mut heard = vec![];
+    let receive = async {
+        let mut received = vec![];
         loop {
-            let event = hears(&mut events, "MessageSentEvent").await;
+            let event = receive(&mut events, "MessageSentEvent").await;
             let body = text(&event["message"]["body"]);
             if body == "the end" {
-                return heard;
+                return received;
             }
-            heard.push(now());
+            received.push(now());
         }
     };
     let redis = cluster.redis.as_mut().unwrap();
@@ -314,13 +314,13 @@ async fn without_redis_events_are_a_second_late_and_no_more() {
         tokio::time::sleep(Duration::from_secs(BACK - GONE)).await;
         redis.again().await;
     };
-    let ((), times, ()) = tokio::join!(writes, hears, breaks);
+    let ((), times, ()) = tokio::join!(writes, receive, breaks);
     let sent = sent.into_inner().unwrap();
     assert_eq!(times.len(), sent.len());
     let mut delays = vec![vec![]; usize::try_from(ENDS).unwrap()];
-    for (sent, heard) in sent.into_iter().zip(times) {
+    for (sent, received) in sent.into_iter().zip(times) {
         if let Some(second) = delays.get_mut(sent / 1000) {
-            second.push(heard.saturating_sub(sent));
+            second.push(received.saturating_sub(sent));
         }
     }
     let mut medians = vec![];
@@ -329,7 +329,7 @@ async fn without_redis_events_are_a_second_late_and_no_more() {
         let median = second.get(second.len() / 2).copied().unwrap_or(0);
         medians.push((median, second.last().copied().unwrap_or(0)));
     }
-    chaos::tell(&format!(
+    chaos::print(&format!(
         "median and longest milliseconds, by second: {medians:?}"
     ));
     assert!(

@@ -1,4 +1,4 @@
-//! Cables that are cut say nothing: what was sent is neither answered nor refused, and nobody may wait for it until TCP
+//! Network partitions: a cut cable neither delivers nor rejects what is sent, and no client may wait for it until TCP
 //! gives up, a quarter of an hour later.
 
 use std::time::{Duration, Instant};
@@ -13,15 +13,15 @@ use crate::support::{
     messaging::Messaging,
     network::Cable,
     person::Person,
-    socket::{Said, Subscription},
+    socket::{Frame, Subscription},
     sse::Stream,
 };
 
 /// By then TCP sends what it did not get through only after as long again.
 const CUT: Duration = Duration::from_secs(14);
-/// Time to notice that the cable is mended, with some for a busy machine. TCP by itself would take eleven seconds.
+/// Time to notice that the cable is repaired, with a margin for a busy machine. TCP alone takes eleven seconds.
 const SOON: Duration = Duration::from_secs(8);
-/// Time to notice that a client is gone: half a minute, and the moment in which people may come back.
+/// Time to notice that a client is gone: half a minute, and the time in which clients may reconnect.
 const GONE: Duration = Duration::from_mins(1);
 /// More than the node has connections to its database.
 const REQUESTS: usize = 30;
@@ -31,35 +31,37 @@ const EVENTS: &str = "subscription($after: String) { events(after: $after) { __t
 const VIEWER: &str = "{ viewer { user { username } } }";
 
 #[tokio::test]
-async fn a_node_that_lost_its_database_hears_again_soon() {
+async fn a_node_that_lost_its_database_delivers_again_soon() {
     let cluster = Cluster::with_cables().await;
     let network = cluster.network.as_ref().unwrap();
     let (ann, bob) = (cluster.person("Ann").await, cluster.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let there = cluster.at(1, &bob);
-    let mut events = there.subscribes(EVENTS, Value::Null).await;
-    // What is said before the stream is open is none of its events.
+    let mut events = there.subscribe(EVENTS, Value::Null).await;
+    // Messages from before the stream is open are not among its events.
     assert_eq!(next(&mut events).await["__typename"], "StreamOpenedEvent");
-    ann.says(&talk, "before").await;
-    let before = hears(&mut events, "before").await;
+    ann.says(&conversation, "before").await;
+    let before = receive(&mut events, "before").await;
 
     network.set(0, Cable::Postgres, "down");
     let cut = Instant::now();
-    ann.says(&talk, "meanwhile").await;
+    ann.says(&conversation, "meanwhile").await;
     // Each of these takes a connection of the node's with it, and is refused in the end.
-    let asked = join_all((0..REQUESTS).map(|_| there.tries(VIEWER, Value::Null))).await;
-    assert!(asked.into_iter().all(|answer| answer.is_ok()));
+    let requested = join_all((0..REQUESTS).map(|_| there.try_request(VIEWER, Value::Null))).await;
+    assert!(requested.into_iter().all(|response| response.is_ok()));
     sleep(CUT.saturating_sub(cut.elapsed())).await;
     network.set(0, Cable::Postgres, "up");
 
-    let heard = hears_or_comes_back(&there, events, &before, "meanwhile");
-    timeout(SOON, heard).await.expect("nothing was heard");
-    let answered = async {
-        while there.tries(VIEWER, Value::Null).await.unwrap()["data"]["viewer"].is_null() {
+    let received = receives_or_reconnects(&there, events, &before, "meanwhile");
+    timeout(SOON, received).await.expect("no event arrived");
+    let responded = async {
+        while there.try_request(VIEWER, Value::Null).await.unwrap()["data"]["viewer"].is_null() {
             sleep(Duration::from_millis(50)).await;
         }
     };
-    timeout(SOON, answered).await.expect("nobody was served");
+    timeout(SOON, responded)
+        .await
+        .expect("no request succeeded");
 }
 
 /// Bob's cable is cut while he listens. What he is not there to take is not kept for him for long.
@@ -68,12 +70,12 @@ async fn a_listener_whose_cable_is_cut_is_gone_before_long() {
     let cluster = Cluster::with_cables().await;
     let network = cluster.network.as_ref().unwrap();
     let (ann, bob) = (cluster.person("Ann").await, cluster.person("Bob").await);
-    let talk = ann.direct(&bob).await;
-    let mut events = ann.subscribes(EVENTS, Value::Null).await;
+    let conversation = ann.direct(&bob).await;
+    let mut events = ann.subscribe(EVENTS, Value::Null).await;
     let _stream = opens(&cluster.at(1, &bob)).await;
     is(&mut events, "ONLINE").await;
     network.set(0, Cable::People, "down");
-    ann.says(&talk, "are you there?").await;
+    ann.says(&conversation, "are you there?").await;
     timeout(GONE, is(&mut events, "OFFLINE")).await.unwrap();
 }
 
@@ -89,15 +91,15 @@ async fn opens(who: &Person) -> Stream {
     stream
 }
 
-/// Hears this, coming back from where one was whenever the server says to try again: it may be in the middle of making an
-/// event when its database is gone, or not have found the way back yet.
-async fn hears_or_comes_back(who: &Person, mut events: Subscription, last: &Value, body: &str) {
+/// Receives this message, and resumes whenever the server closes the stream with "try again": the database may fail while
+/// an event is built, or the server may not be connected again yet.
+async fn receives_or_reconnects(who: &Person, mut events: Subscription, last: &Value, body: &str) {
     let mut cursor = last["cursor"].clone();
     loop {
-        match events.hears().await {
-            Ok(Said::Next(data)) if data["events"]["message"]["body"] == body => return,
-            Ok(Said::Next(data)) => cursor = data["events"]["cursor"].clone(),
-            Ok(Said::Closed(1013)) => loop {
+        match events.receive().await {
+            Ok(Frame::Next(data)) if data["events"]["message"]["body"] == body => return,
+            Ok(Frame::Next(data)) => cursor = data["events"]["cursor"].clone(),
+            Ok(Frame::Closed(1013)) => loop {
                 let after = json!({ "after": cursor });
                 let opened = Subscription::try_open(who.endpoint(), who, EVENTS, after).await;
                 if let Ok(opened) = opened {
@@ -111,8 +113,8 @@ async fn hears_or_comes_back(who: &Person, mut events: Subscription, last: &Valu
     }
 }
 
-/// The event that brings this.
-async fn hears(events: &mut Subscription, body: &str) -> Value {
+/// Returns the event with this message.
+async fn receive(events: &mut Subscription, body: &str) -> Value {
     loop {
         let event = next(events).await;
         if event["message"]["body"] == body {
@@ -121,7 +123,7 @@ async fn hears(events: &mut Subscription, body: &str) -> Value {
     }
 }
 
-/// Bob is heard to be so.
+/// Waits until Bob has this presence.
 async fn is(events: &mut Subscription, presence: &str) {
     loop {
         let event = next(events).await;
@@ -133,8 +135,8 @@ async fn is(events: &mut Subscription, presence: &str) {
 
 /// The next event, however long it takes.
 async fn next(events: &mut Subscription) -> Value {
-    match events.hears().await {
-        Ok(Said::Next(mut data)) => data["events"].take(),
+    match events.receive().await {
+        Ok(Frame::Next(mut data)) => data["events"].take(),
         other => panic!("{other:?}"),
     }
 }

@@ -1,4 +1,4 @@
-//! What no client can ask for yet or at all, done to the rows.
+//! Changes that no client can request, made directly in the tables.
 
 use heddle::{
     app::App,

@@ -1,4 +1,4 @@
-//! How streams end before their reader wants it: the session is over, or the reader does not read.
+//! Streams that the server ends: the session is over, or the client does not read.
 
 use std::time::Duration;
 
@@ -10,18 +10,18 @@ use crate::support::{
     both,
     messaging::Messaging,
     person::{PASSWORD, text},
-    socket::{Said, Subscription},
+    socket::{Frame, Subscription},
 };
 
 both!(
-    whatever_ends_a_session_ends_its_streams_at_once,
-    whoever_stops_reading_holds_nobody_up_and_misses_nothing,
+    every_end_of_a_session_ends_its_streams_immediately,
+    a_subscriber_who_stops_reading_delays_no_one_and_misses_nothing,
 );
 
 const EVENTS: &str = "subscription { events { __typename
     ... on MessageSentEvent { message { body } } ... on SessionEndedEvent { reason } } }";
 
-async fn whatever_ends_a_session_ends_its_streams_at_once(app: TestApp) {
+async fn every_end_of_a_session_ends_its_streams_immediately(app: TestApp) {
     let ann = app.person("Ann").await;
     let ways = [
         ("mutation { signOut { endedSessionId } }", "SIGNED_OUT"),
@@ -44,7 +44,7 @@ async fn whatever_ends_a_session_ends_its_streams_at_once(app: TestApp) {
         ),
     ];
     let mut bob = app.person("Bob").await;
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     for (way, reason) in ways {
         bob.signs_in().await;
         let here = bob.clone();
@@ -53,7 +53,7 @@ async fn whatever_ends_a_session_ends_its_streams_at_once(app: TestApp) {
         let mut events = Subscription::open(&app, &here, EVENTS, Value::Null).await;
         events.next().await;
         let own = "{ viewer { sessions(first: 1) { nodes { id } } } }";
-        let session = here.asks(own, Value::Null).await;
+        let session = here.execute(own, Value::Null).await;
         let session = &session["viewer"]["sessions"]["nodes"][0]["id"];
         let input = match reason {
             "REVOKED" => json!({ "currentPassword": PASSWORD, "newPassword": PASSWORD }),
@@ -65,26 +65,26 @@ async fn whatever_ends_a_session_ends_its_streams_at_once(app: TestApp) {
         } else {
             &elsewhere
         };
-        who.asks(way, json!({ "input": input })).await;
+        who.execute(way, json!({ "input": input })).await;
         let closed = timeout(Duration::from_secs(1), ends(&mut events));
         assert_eq!(closed.await.unwrap(), reason, "{way}");
         if reason != "ACCOUNT_DELETED" {
-            ann.says(&talk, "for whoever is still there").await;
+            ann.says(&conversation, "for the other one").await;
         }
     }
 }
 
-/// Why it ends; nothing comes after that but the end.
+/// Returns the reason for the end, which is the last event.
 async fn ends(events: &mut Subscription) -> String {
     let event = loop {
         let event = events.next().await["events"].take();
-        // With an account go its conversations and notifications, which is told first.
+        // Deleting an account removes its conversations and notifications, whose events precede this one.
         if event["__typename"] == "SessionEndedEvent" {
             break event;
         }
     };
-    assert_eq!(events.says().await, Said::Complete);
-    assert_eq!(events.says().await, Said::Closed(4401));
+    assert_eq!(events.next_frame().await, Frame::Complete);
+    assert_eq!(events.next_frame().await, Frame::Closed(4401));
     text(&event["reason"])
 }
 
@@ -94,29 +94,29 @@ const LARGE: &str = "subscription { events { __typename
         g: body h: body i: body j: body k: body l: body m: body n: body } } } }";
 const MISSED: usize = 48;
 
-async fn whoever_stops_reading_holds_nobody_up_and_misses_nothing(app: TestApp) {
+async fn a_subscriber_who_stops_reading_delays_no_one_and_misses_nothing(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let mut slow = Subscription::open(&app, &bob, LARGE, Value::Null).await;
     let mut quick = Subscription::open(&app, &ann, EVENTS, Value::Null).await;
     slow.next().await;
     quick.next().await;
-    let mut said = vec![];
+    let mut output = vec![];
     for number in 0..MISSED {
         let words = format!(
             "{number} {}",
             "🧵".repeat(app.app.config.message_length - 8)
         );
-        ann.says(&talk, &words).await;
+        ann.says(&conversation, &words).await;
         assert_eq!(sent(&mut quick).await["message"]["body"], json!(words));
-        said.push(words);
+        output.push(words);
     }
-    for words in said {
+    for words in output {
         assert_eq!(sent(&mut slow).await["message"]["body"], json!(words));
     }
 }
 
-/// The next message, whatever else is told.
+/// Returns the next message and skips other events.
 async fn sent(events: &mut Subscription) -> Value {
     loop {
         let event = events.next().await["events"].take();

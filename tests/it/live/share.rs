@@ -1,4 +1,4 @@
-//! Subscribers who ask alike share what is executed for them, and none of them can tell.
+//! Equal subscriptions share one execution, and their subscribers cannot detect it.
 
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use serde_json::{Value, json};
@@ -13,11 +13,11 @@ use crate::support::{
 };
 
 both!(
-    shared_answers_are_those_that_everybody_would_have_had,
-    many_who_ask_alike_cost_one_execution_an_event,
+    shared_payloads_equal_separate_executions,
+    many_equal_subscriptions_cost_one_execution_per_event,
 );
 
-/// Fields of a message: the same for everybody, and not.
+/// Fields of a message: some depend on the viewer, and some do not.
 const FIELDS: [&str; 16] = [
     "id",
     "body",
@@ -68,8 +68,8 @@ fn document(random: &mut StdRng) -> [String; 2] {
     })
 }
 
-/// What somebody heard, without the cursors, which must be theirs.
-async fn heard(app: &TestApp, who: &Person, stream: &mut Subscription) -> Value {
+/// Returns the next event without its cursors, which differ between subscribers.
+async fn received(app: &TestApp, who: &Person, stream: &mut Subscription) -> Value {
     let mut event = stream.next().await["e"].take();
     let cursors = [event["where"].take(), event["cursor"].take()];
     assert_eq!(cursors[0], cursors[1]);
@@ -83,14 +83,14 @@ async fn heard(app: &TestApp, who: &Person, stream: &mut Subscription) -> Value 
     event
 }
 
-async fn shared_answers_are_those_that_everybody_would_have_had(app: TestApp) {
+async fn shared_payloads_equal_separate_executions(app: TestApp) {
     let mut random = StdRng::seed_from_u64(5);
     let ann = app.person("Ann").await;
     let mut made = 0;
     for round in 0..12 {
         let bob = app.person(&format!("Bob{round}")).await;
         let title = (round % 2 == 0).then_some("Loom");
-        let group = ann.founds(title, &[&bob]).await;
+        let group = ann.creates_group(title, &[&bob]).await;
         let also: bool = random.random();
         let filter = json!({ "categories": ["MESSAGES"], "conversationIds": [group] });
         let variables = json!({ "also": also, "filter": filter });
@@ -99,23 +99,23 @@ async fn shared_answers_are_those_that_everybody_would_have_had(app: TestApp) {
         for who in [&ann, &bob] {
             for document in &documents {
                 let mut stream = Subscription::open(&app, who, document, variables.clone()).await;
-                heard(&app, who, &mut stream).await;
+                received(&app, who, &mut stream).await;
                 streams.push(stream);
             }
         }
         let mut root = String::new();
         for step in 0..3 {
-            // One after the other: messages are told as they are now.
+            // One after the other, because an event contains the present state of its message.
             match step {
                 0 => root = ann.says(&group, "**Which** yarn?").await,
                 1 => {
-                    bob.answers(&group, &root, "Wool. ü").await;
+                    bob.replies(&group, &root, "Wool. ü").await;
                 }
                 _ => ann.edits(&root, "Which yarn, then?").await,
             }
             let mut events = Vec::new();
             for (stream, who) in streams.iter_mut().zip([&ann, &ann, &bob, &bob]) {
-                events.push(heard(&app, who, stream).await);
+                events.push(received(&app, who, stream).await);
             }
             assert_eq!(events[0], events[1], "{}", documents[0]);
             assert_eq!(events[2], events[3], "{}", documents[0]);
@@ -125,17 +125,17 @@ async fn shared_answers_are_those_that_everybody_would_have_had(app: TestApp) {
     assert!(made > 5, "{made} shared answers prove little");
 }
 
-async fn many_who_ask_alike_cost_one_execution_an_event(app: TestApp) {
+async fn many_equal_subscriptions_cost_one_execution_per_event(app: TestApp) {
     const MESSAGES: u64 = 10;
     const EVENTS: &str = "subscription($after: String) { events(after: $after) { __typename cursor
         ... on MessageSentEvent { message { body sender { username } } } } }";
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let mut streams = Vec::new();
     for who in [&ann, &bob] {
         for _ in 0..8 {
-            // Each comes from elsewhere; that is no difference.
-            let seen = who.asks("{ eventCursor }", Value::Null).await;
+            // Each request arrives on its own connection, without a difference.
+            let seen = who.execute("{ eventCursor }", Value::Null).await;
             let after = json!({ "after": seen["eventCursor"] });
             let mut stream = Subscription::open(&app, who, EVENTS, after).await;
             stream.next().await;
@@ -143,7 +143,7 @@ async fn many_who_ask_alike_cost_one_execution_an_event(app: TestApp) {
         }
     }
     for number in 0..MESSAGES {
-        ann.says(&talk, &number.to_string()).await;
+        ann.says(&conversation, &number.to_string()).await;
         for stream in &mut streams {
             loop {
                 let event = stream.next().await["events"].take();
@@ -154,7 +154,7 @@ async fn many_who_ask_alike_cost_one_execution_an_event(app: TestApp) {
             }
         }
     }
-    // Who is slower than a shared answer is kept has one made again.
+    // The payload is built again for subscribers that are slower than the cache keeps it.
     let made = app.app.hub.payload_cache().rendered();
     assert!((MESSAGES..2 * MESSAGES).contains(&made), "{made}");
 }
@@ -163,11 +163,11 @@ async fn many_who_ask_alike_cost_one_execution_an_event(app: TestApp) {
 async fn nothing_is_shared_where_that_is_turned_off() {
     let app = TestApp::sqlite_with(|config| config.share_subscription_payloads = false).await;
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let query = "subscription { events(filter: { categories: [MESSAGES] }) { __typename } }";
     let mut stream = Subscription::open(&app, &bob, query, Value::Null).await;
     stream.next().await;
-    ann.says(&talk, "hello").await;
+    ann.says(&conversation, "hello").await;
     assert_eq!(
         stream.next().await["events"]["__typename"],
         "MessageSentEvent"

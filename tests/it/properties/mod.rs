@@ -1,4 +1,4 @@
-//! The invariants, held against naive models over random histories.
+//! Compares the invariants with naive models over random histories.
 
 mod histories;
 mod reads;

@@ -1,5 +1,5 @@
-//! Unread counts of each lane, conversation and viewer equal the lengths of the lists behind them, and
-//! both equal a naive model, whatever people do.
+//! The unread counts of each scope, conversation and viewer equal the lengths of the lists behind them, and both equal
+//! a naive model, after any operations.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -37,9 +37,9 @@ const PEOPLE: usize = 3;
 const CONVERSATIONS: usize = 2;
 const STEPS: usize = 160;
 
-both!(badges_tell_what_the_lists_show);
+both!(badges_count_what_the_lists_show);
 
-async fn badges_tell_what_the_lists_show(app: TestApp) {
+async fn badges_count_what_the_lists_show(app: TestApp) {
     let seed = seed();
     let mut world = World::new(app, seed).await;
     for step in 0..STEPS {
@@ -155,14 +155,14 @@ impl World {
         )
         .await;
         let message = sent.unwrap().message;
-        let is_told = named != sender && self.members.contains_key(&(named, place));
+        let is_notified = named != sender && self.members.contains_key(&(named, place));
         self.messages.push(Message {
             id: message.id,
             conversation: place,
             seq: message.seq,
             root: message.root_id,
             sender,
-            mentions: is_told.then_some(named).into_iter().collect(),
+            mentions: is_notified.then_some(named).into_iter().collect(),
             is_deleted: false,
             created_at: message.created_at,
         });
@@ -307,10 +307,10 @@ impl World {
         let viewer = &self.people[person];
         let now = self.app.app.clock.now();
         let audible = |message: &&Message| !self.members[&(person, message.conversation)].is_muted;
-        let heard: Vec<&Message> = self.unread(person).filter(audible).collect();
+        let received: Vec<&Message> = self.unread(person).filter(audible).collect();
         let totals = unread::totals(db, viewer, now).await.unwrap();
-        assert_eq!(length(&heard), totals.messages, "{about}");
-        let named = heard
+        assert_eq!(length(&received), totals.messages, "{about}");
+        let named = received
             .iter()
             .filter(|message| message.mentions.contains(&person));
         assert_eq!(
@@ -318,18 +318,21 @@ impl World {
             length(&named.collect::<Vec<_>>()),
             "{about}"
         );
-        let places: BTreeSet<_> = heard.iter().map(|message| message.conversation).collect();
+        let places: BTreeSet<_> = received
+            .iter()
+            .map(|message| message.conversation)
+            .collect();
         assert_eq!(totals.conversations, length(&places), "{about}");
         assert_eq!(
             totals.threads,
-            self.threads_heard(viewer, now).await,
+            self.threads_received(viewer, now).await,
             "{about}"
         );
         let count = unread::count(db, viewer, Scope::Audible(now))
             .await
             .unwrap();
         assert_eq!(count, totals.messages, "{about}");
-        assert_eq!(self.listed(viewer, now).await, ids(&heard), "{about}");
+        assert_eq!(self.listed(viewer, now).await, ids(&received), "{about}");
         for (place, &conversation) in self.conversations.iter().enumerate() {
             self.check_conversation(person, place, conversation, about)
                 .await;
@@ -338,8 +341,8 @@ impl World {
         self.check_notifications(person, about).await;
     }
 
-    /// How many followed threads have unread replies, found by looking at all of them.
-    async fn threads_heard(&self, viewer: &Viewer, now: DateTime<Utc>) -> i64 {
+    /// Counts the followed threads with unread replies, by checking each thread.
+    async fn threads_received(&self, viewer: &Viewer, now: DateTime<Utc>) -> i64 {
         let text = format!(
             "SELECT COUNT(DISTINCT r.id) AS count FROM participant p
              JOIN message m ON m.conversation_id = p.conversation_id
@@ -359,7 +362,7 @@ impl World {
         row.try_get_by_index(0).unwrap()
     }
 
-    /// Nobody is still notified of a message that they have read.
+    /// No user has an unread notification of a message that they have read.
     async fn check_notifications(&self, person: usize, about: &str) {
         let rows = notifications::visible(&self.people[person])
             .filter(notification::Column::ReadAt.is_null())
@@ -490,19 +493,19 @@ impl World {
         })
     }
 
-    fn position(&self, person: usize, in_lane: impl Fn(&Message) -> bool) -> Position {
-        let first = self.unread(person).find(|message| in_lane(message));
+    fn position(&self, person: usize, in_scope: impl Fn(&Message) -> bool) -> Position {
+        let first = self.unread(person).find(|message| in_scope(message));
         let before = first.map_or(i32::MAX, |first| first.seq);
         let last = self
             .seen(person)
-            .filter(|message| in_lane(message) && !message.is_deleted && message.seq < before);
+            .filter(|message| in_scope(message) && !message.is_deleted && message.seq < before);
         Position {
             last_read: last.last().map(|message| message.id),
             first_unread: first.map(|message| message.id),
         }
     }
 
-    /// Marks in the model; tells how many messages that changed.
+    /// Marks messages as read in the model and returns how many changed.
     fn reads(&mut self, person: usize, which: impl Fn(&Message) -> bool) -> i64 {
         let changed = self.unread(person).filter(|message| which(message));
         let changed = length(&changed.collect::<Vec<_>>());

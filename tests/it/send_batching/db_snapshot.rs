@@ -1,4 +1,4 @@
-//! All that follows from what was sent, in words that are the same on every server.
+//! Describes everything that follows from the sent messages, in text that does not depend on the server.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ const LINES: [&str; 6] = [
      JOIN \"user\" u ON u.id = f.user_id WHERE f.is_following",
     "SELECT u.username || ' is mentioned in ' || COALESCE(c.title, '-') || ' ' || n.seq AS line
      FROM mention n JOIN conversation c ON c.id = n.conversation_id JOIN \"user\" u ON u.id = n.user_id",
-    "SELECT u.username || ' is told of ' || n.kind || ' ' || COALESCE(c.title, '-') || ' ' || COALESCE(m.seq, 0)
+    "SELECT u.username || ' is notified of ' || n.kind || ' ' || COALESCE(c.title, '-') || ' ' || COALESCE(m.seq, 0)
          || ' by ' || a.username AS line
      FROM notification n JOIN \"user\" u ON u.id = n.user_id JOIN conversation c ON c.id = n.conversation_id
      LEFT JOIN message m ON m.id = n.message_id
@@ -39,7 +39,7 @@ struct Line {
     line: String,
 }
 
-/// What the tables hold, what the log tells, and what is unread.
+/// Describes the tables, the log and the unread counts.
 pub(super) async fn of(stage: &Stage<'_>) -> Vec<String> {
     let mut lines = vec![];
     for text in LINES {
@@ -51,16 +51,16 @@ pub(super) async fn of(stage: &Stage<'_>) -> Vec<String> {
         some.sort();
         lines.extend(some);
     }
-    lines.extend(told(stage).await);
+    lines.extend(announced(stage).await);
     for person in &stage.people {
-        let unread = person.asks(UNREAD, Value::Null).await;
+        let unread = person.execute(UNREAD, Value::Null).await;
         lines.push(format!("{} has {unread}", person.username));
     }
     lines
 }
 
 /// The events of each conversation, in order.
-async fn told(stage: &Stage<'_>) -> Vec<String> {
+async fn announced(stage: &Stage<'_>) -> Vec<String> {
     #[derive(FromQueryResult)]
     struct Event {
         name: String,
@@ -76,13 +76,13 @@ async fn told(stage: &Stage<'_>) -> Vec<String> {
         UNION ALL SELECT n.id, COALESCE(m.body, '-') FROM notification n LEFT JOIN message m ON m.id = n.message_id";
     let names = all::<Named>(stage, names).await.into_iter();
     let names: BTreeMap<_, _> = names.map(|named| (named.id, named.name)).collect();
-    // What told of a deleted message is gone with it.
+    // Events of a deleted message are deleted with it.
     let name_of = |id| names.get(&id).map_or("-", String::as_str);
     let events = "SELECT COALESCE(c.title, '-') AS name, e.seq, e.payload
         FROM event e JOIN conversation c ON c.id = e.stream_id ORDER BY e.position";
     let (mut streams, mut last) = (BTreeMap::<String, Vec<String>>::new(), BTreeMap::new());
     for Event { name, seq, payload } in all::<Event>(stage, events).await {
-        // Whoever reads the log finds each conversation in its order.
+        // The log contains each conversation in its order.
         assert_eq!(
             last.insert(name.clone(), seq).unwrap_or(0) + 1,
             seq,
@@ -94,10 +94,12 @@ async fn told(stage: &Stage<'_>) -> Vec<String> {
             Change::NotificationsAdded { to } => {
                 let mut people: Vec<_> = to
                     .iter()
-                    .map(|(user, told)| format!("{} of {}", name_of(user.0), name_of(told.0)))
+                    .map(|(user, announced)| {
+                        format!("{} of {}", name_of(user.0), name_of(announced.0))
+                    })
                     .collect();
                 people.sort();
-                format!("told {people:?}")
+                format!("notifies {people:?}")
             }
             other => other.kind().to_owned(),
         };

@@ -1,4 +1,4 @@
-//! Many send at the same moment, and share transactions: what becomes of each is what would have become of it alone.
+//! Concurrent sends share transactions, and each has the same result as a send on its own.
 
 mod db_snapshot;
 mod operations;
@@ -18,7 +18,7 @@ use crate::support::{
 
 both!(
     a_poisonous_message_harms_no_other,
-    sends_wait_for_nobody_in_particular,
+    sends_wait_for_no_particular_task,
     keys_are_looked_up_however_many_there_are,
 );
 
@@ -37,22 +37,22 @@ fn shallow(together: usize) -> impl FnOnce(&mut Config) {
 }
 
 #[tokio::test]
-async fn any_crowd_sends_as_if_one_after_the_other_on_sqlite() {
+async fn any_concurrent_sends_behave_as_if_sequential_on_sqlite() {
     let apps = [64, 1].map(|together| TestApp::sqlite_with(shallow(together)));
     let [together, alone] = apps;
-    any_crowd_sends_as_if_one_after_the_other(together.await, alone.await).await;
+    any_concurrent_sends_behave_as_if_sequential(together.await, alone.await).await;
 }
 
 #[tokio::test]
-async fn any_crowd_sends_as_if_one_after_the_other_on_postgres() {
+async fn any_concurrent_sends_behave_as_if_sequential_on_postgres() {
     let apps = [64, 1].map(|together| TestApp::postgres_with(shallow(together)));
     let [together, alone] = apps;
-    any_crowd_sends_as_if_one_after_the_other(together.await, alone.await).await;
+    any_concurrent_sends_behave_as_if_sequential(together.await, alone.await).await;
 }
 
-/// One server is sent everything at once, another the same one by one in the order that came out: both must then hold
-/// the same, and have answered the same.
-async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: TestApp) {
+/// One server receives all messages concurrently, another one by one in the resulting order. Both must then contain the same
+/// data, and have returned the same results.
+async fn any_concurrent_sends_behave_as_if_sequential(together: TestApp, alone: TestApp) {
     let mut random = SmallRng::seed_from_u64(seed());
     let (here, there) = (Stage::set(&together).await, Stage::set(&alone).await);
     for round in 0..4 {
@@ -61,12 +61,12 @@ async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: Tes
             .collect();
         let acts = operations::with_repetitions(&mut random, &acts);
         let sending = acts.iter().map(|act| here.plays(act)).collect::<Vec<_>>();
-        let answers = at_once(&together, sending).await;
+        let responses = at_once(&together, sending).await;
         let mut order: Vec<_> = (0..acts.len()).collect();
-        order.sort_by_key(|&act| answers[act].place());
+        order.sort_by_key(|&act| responses[act].place());
         for act in order {
-            let answer = there.plays(&acts[act]).await;
-            assert_eq!(answer, answers[act], "{:?}", acts[act]);
+            let response = there.plays(&acts[act]).await;
+            assert_eq!(response, responses[act], "{:?}", acts[act]);
         }
         let (mine, theirs) = (db_snapshot::of(&here).await, db_snapshot::of(&there).await);
         assert_eq!(mine, theirs);
@@ -75,7 +75,7 @@ async fn any_crowd_sends_as_if_one_after_the_other(together: TestApp, alone: Tes
     }
 }
 
-/// Everybody is made to wait until all of them do.
+/// Blocks all sends until every one of them waits.
 async fn at_once<T>(app: &TestApp, sending: Vec<impl Future<Output = T>>) -> Vec<T> {
     let (holding, count) = (
         holds(app, "UPDATE conversation SET last_seq = last_seq").await,
@@ -87,11 +87,11 @@ async fn at_once<T>(app: &TestApp, sending: Vec<impl Future<Output = T>>) -> Vec
         }
         holding.rollback().await.unwrap();
     };
-    let (answers, ()) = tokio::join!(join_all(sending), release);
-    answers
+    let (responses, ()) = tokio::join!(join_all(sending), release);
+    responses
 }
 
-/// Somebody else works on these rows.
+/// Another transaction locks these rows.
 async fn holds(app: &TestApp, statement: &str) -> DatabaseTransaction {
     let other = Database::connect(&app.app.config.database_url).await;
     let holding = other.unwrap().begin().await.unwrap();
@@ -102,9 +102,9 @@ async fn holds(app: &TestApp, statement: &str) -> DatabaseTransaction {
 /// The database refuses one of those that are sent together: the others are sent all the same.
 async fn a_poisonous_message_harms_no_other(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talks = [
+    let conversations = [
         ann.direct(&bob).await,
-        ann.founds(Some("Loom"), &[&bob]).await,
+        ann.creates_group(Some("Loom"), &[&bob]).await,
     ];
     let poison = if app.app.config.database_url.starts_with("sqlite") {
         "CREATE TRIGGER poison BEFORE INSERT ON message WHEN NEW.body = 'poison'
@@ -116,33 +116,33 @@ async fn a_poisonous_message_harms_no_other(app: TestApp) {
     db.execute_unprepared(poison).await.unwrap();
     let sends = (0..40).map(|number| {
         let body = if number == 20 { "poison" } else { "food" };
-        let input = json!({ "conversationId": talks[number % 2], "body": body });
+        let input = json!({ "conversationId": conversations[number % 2], "body": body });
         let sender = if number % 3 == 0 { &ann } else { &bob };
-        sender.sends(SEND, json!({ "input": input }))
+        sender.request(SEND, json!({ "input": input }))
     });
-    let answers = at_once(&app, sends.collect()).await;
-    for (number, answer) in answers.iter().enumerate() {
-        let code = &answer["errors"][0]["extensions"]["code"];
+    let responses = at_once(&app, sends.collect()).await;
+    for (number, response) in responses.iter().enumerate() {
+        let code = &response["errors"][0]["extensions"]["code"];
         let expected = if number == 20 {
             json!("INTERNAL")
         } else {
             Value::Null
         };
-        assert_eq!(*code, expected, "{answer:#}");
+        assert_eq!(*code, expected, "{response:#}");
     }
     let wrong = integrity::prove(&app.app.db).await.unwrap();
     assert_eq!(wrong, integrity::Wrong::default());
     assert_eq!(app.db_count("message WHERE body = 'food'").await, 39);
 }
 
-/// Whoever stops waiting has sent all the same, and those behind them are served.
-async fn sends_wait_for_nobody_in_particular(app: TestApp) {
+/// A client that stops waiting has sent its message all the same, and the sends behind it continue.
+async fn sends_wait_for_no_particular_task(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let talk = ann.direct(&bob).await;
+    let conversation = ann.direct(&bob).await;
     let holding = holds(&app, "UPDATE conversation SET last_seq = last_seq").await;
     let says = |body: &str| {
-        let input = json!({ "conversationId": talk, "body": body });
-        ann.sends(SEND, json!({ "input": input }))
+        let input = json!({ "conversationId": conversation, "body": body });
+        ann.request(SEND, json!({ "input": input }))
     };
     let (mut first, mut second) = (Box::pin(says("first")), Box::pin(says("second")));
     while app.app.sends.waiting() < 2 {
@@ -156,38 +156,38 @@ async fn sends_wait_for_nobody_in_particular(app: TestApp) {
     assert_eq!(third["data"]["sendMessage"]["message"]["sequence"], 3);
 }
 
-/// Somebody else works on one conversation: what is sent to others does not wait for that, and what was sent to it
+/// Another transaction locks one conversation: sends to others do not wait for it, and what was sent to it
 /// meanwhile is sent in the end.
 #[tokio::test]
 async fn a_conversation_that_is_held_up_holds_up_no_other() {
     let app = TestApp::postgres().await;
     let ann = app.person("Ann").await;
-    let held = ann.founds(Some("Held"), &[]).await;
+    let held = ann.creates_group(Some("Held"), &[]).await;
     let mut others = vec![];
     for _ in 0..TALKS {
-        others.push(ann.founds(Some("Free"), &[]).await);
+        others.push(ann.creates_group(Some("Free"), &[]).await);
     }
     let statement = "UPDATE conversation SET last_seq = last_seq WHERE title = 'Held'";
     let holding = holds(&app, statement).await;
-    let says = |talk: &str| {
-        let input = json!({ "conversationId": talk, "body": "at once" });
-        ann.sends(SEND, json!({ "input": input }))
+    let says = |conversation: &str| {
+        let input = json!({ "conversationId": conversation, "body": "at once" });
+        ann.request(SEND, json!({ "input": input }))
     };
     let waiting = join_all((0..10).map(|_| says(&held)));
     let free = async {
         while app.app.sends.waiting() < 10 {
             tokio::task::yield_now().await;
         }
-        let answers = join_all(others.iter().map(|talk| says(talk))).await;
+        let responses = join_all(others.iter().map(|conversation| says(conversation))).await;
         holding.rollback().await.unwrap();
-        answers
+        responses
     };
-    let (waited, answers) = tokio::join!(waiting, free);
-    let place = |answer: &Value| {
-        let sequence = answer["data"]["sendMessage"]["message"]["sequence"].as_i64();
-        sequence.unwrap_or_else(|| panic!("{answer:#}"))
+    let (waited, responses) = tokio::join!(waiting, free);
+    let place = |response: &Value| {
+        let sequence = response["data"]["sendMessage"]["message"]["sequence"].as_i64();
+        sequence.unwrap_or_else(|| panic!("{response:#}"))
     };
-    assert!(answers.iter().all(|answer| place(answer) == 2));
+    assert!(responses.iter().all(|response| place(response) == 2));
     let places: BTreeSet<_> = waited.iter().map(place).collect();
     assert_eq!(places, (2..12).collect());
 }
@@ -195,8 +195,8 @@ async fn a_conversation_that_is_held_up_holds_up_no_other() {
 /// The database may know only of messages without keys, as after an import.
 async fn keys_are_looked_up_however_many_there_are(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let (old, talk) = (
-        ann.founds(Some("Old"), &[&bob]).await,
+    let (old, conversation) = (
+        ann.creates_group(Some("Old"), &[&bob]).await,
         ann.direct(&bob).await,
     );
     app.db_history(&old, &ann.id, 2000).await;
@@ -204,8 +204,9 @@ async fn keys_are_looked_up_however_many_there_are(app: TestApp) {
     let costs = async |round: &str| {
         let sends = (0..20).map(|number| {
             let key = format!("{round} {number}");
-            let input = json!({ "conversationId": talk, "body": "food", "clientMessageId": key });
-            ann.sends(SEND, json!({ "input": input }))
+            let input =
+                json!({ "conversationId": conversation, "body": "food", "clientMessageId": key });
+            ann.request(SEND, json!({ "input": input }))
         });
         let before = work.so_far().await;
         at_once(&app, sends.collect()).await;

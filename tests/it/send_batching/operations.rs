@@ -1,4 +1,4 @@
-//! People in a few conversations that have been going on for a while, and what they send all at once.
+//! Users in a few conversations with some history, and the messages that they send concurrently.
 
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 use serde_json::json;
@@ -12,41 +12,43 @@ const TALKS: usize = 3;
 /// Where a reply may hang in each conversation: roots, what is below them at every depth, and what was deleted.
 const KNOWN: usize = 7;
 
-/// The same people and conversations on every server.
+/// A server with the users and conversations of the test, which are equal on every server.
 pub(super) struct Stage<'a> {
     pub(super) app: &'a TestApp,
     pub(super) people: Vec<Person>,
-    talks: Vec<String>,
+    conversations: Vec<String>,
     known: Vec<Vec<String>>,
 }
 
-/// A message that somebody tries to send.
+/// A message to send.
 #[derive(Clone, Debug)]
 pub(super) struct Act {
     who: usize,
-    talk: usize,
-    /// Which known message of which conversation it answers.
+    conversation: usize,
+    /// The parent: the conversation and the index of its message.
     parent: Option<(usize, usize)>,
     body: String,
     priority: &'static str,
     key: Option<String>,
 }
 
-/// What the server said to it.
+/// The result of a send.
 #[derive(Debug, PartialEq)]
 pub(super) enum Answer {
-    /// Where it is, what it says, and whether it was there already.
+    /// The conversation, the sequence number, the text, and whether it was a duplicate.
     Sent(usize, i64, String, bool),
-    /// Which error.
+    /// The code of the error.
     Refused(String),
 }
 
 impl Answer {
     /// When to do the same one by one: in the order of each conversation, repetitions and what conflicts after what they
-    /// repeat, and what may not be done at all before its key is somebody else's.
+    /// repeat, and what may not be done at all before another user has its key.
     pub(super) fn place(&self) -> (bool, usize, i64) {
         match self {
-            Self::Sent(talk, sequence, _, was_duplicate) => (*was_duplicate, *talk, *sequence),
+            Self::Sent(conversation, sequence, _, was_duplicate) => {
+                (*was_duplicate, *conversation, *sequence)
+            }
             Self::Refused(code) if code == "CONFLICT" => (true, usize::MAX, 0),
             Self::Refused(_) => (false, 0, i64::MIN),
         }
@@ -56,22 +58,22 @@ impl Answer {
 impl Act {
     pub(super) fn random(random: &mut SmallRng, name: &str) -> Self {
         let names = ["", "", "", "@bob", "@cem and @ann", "@zoe", "@eva @dora"];
-        let talk = random.random_range(0..TALKS);
-        // Most answer the same few messages.
+        let conversation = random.random_range(0..TALKS);
+        // Most reply to the same few messages.
         let parent = random.random_bool(0.6).then(|| {
             let elsewhere = random.random_bool(0.05);
-            let talk = (talk + usize::from(elsewhere)) % TALKS;
+            let conversation = (conversation + usize::from(elsewhere)) % TALKS;
             let most = if random.random_bool(0.5) {
                 3
             } else {
                 KNOWN + 1
             };
-            (talk, random.random_range(0..most))
+            (conversation, random.random_range(0..most))
         });
         let is_regular = random.random_bool(0.9);
         Self {
             who: random.random_range(0..if is_regular { 4 } else { 6 }),
-            talk,
+            conversation,
             parent,
             body: format!("{name} {}", names.choose(random).unwrap())
                 .trim()
@@ -103,7 +105,7 @@ pub(super) fn with_repetitions(random: &mut SmallRng, acts: &[Act]) -> Vec<Act> 
 }
 
 impl<'a> Stage<'a> {
-    /// A group of all but the stranger, another in which some hear only what concerns them, and a direct conversation.
+    /// A group of all but the stranger, another in which some are notified only of mentions, and a direct conversation.
     pub(super) async fn set(app: &'a TestApp) -> Self {
         let mut people = vec![];
         for name in PEOPLE {
@@ -112,29 +114,30 @@ impl<'a> Stage<'a> {
         let [ann, bob, cem, dora, eva, _] = people.as_slice() else {
             unreachable!()
         };
-        let loom = ann.founds(Some("Loom"), &[bob, cem, dora]).await;
+        let loom = ann.creates_group(Some("Loom"), &[bob, cem, dora]).await;
         ann.adds(&loom, eva, "OBSERVER").await;
-        let wool = bob.founds(Some("Wool"), &[ann, cem, dora, eva]).await;
+        let wool = bob
+            .creates_group(Some("Wool"), &[ann, cem, dora, eva])
+            .await;
         let settings = "mutation($input: UpdateConversationSettingsInput!) {
             updateConversationSettings(input: $input) { conversation { id } } }";
         for (person, level) in [(ann, "MENTIONS"), (cem, "MENTIONS"), (dora, "NONE")] {
             let input = json!({ "conversationId": wool, "notificationLevel": level });
-            person.asks(settings, json!({ "input": input })).await;
+            person.execute(settings, json!({ "input": input })).await;
         }
-        let talks = vec![loom, wool, ann.direct(bob).await];
+        let conversations = vec![loom, wool, ann.direct(bob).await];
         let mut known = vec![];
-        for talk in &talks {
-            let root = ann.says(talk, "root").await;
-            let other = bob.says(talk, "other root").await;
-            let gone = ann.says(talk, "gone").await;
-            let reply = bob.answers(talk, &root, "reply").await;
-            let below = ann.answers(talk, &reply, "below").await;
-            let deepest = bob.answers(talk, &below, "deepest").await;
-            ann.answers(talk, &gone, "left").await;
+        for conversation in &conversations {
+            let root = ann.says(conversation, "root").await;
+            let other = bob.says(conversation, "other root").await;
+            let gone = ann.says(conversation, "gone").await;
+            let reply = bob.replies(conversation, &root, "reply").await;
+            let below = ann.replies(conversation, &reply, "below").await;
+            let deepest = bob.replies(conversation, &below, "deepest").await;
+            ann.replies(conversation, &gone, "left").await;
             ann.deletes(&gone).await;
-            let first =
-                json!({ "conversationId": talk, "body": "first", "clientMessageId": "first" });
-            ann.asks(SEND, json!({ "input": first })).await;
+            let first = json!({ "conversationId": conversation, "body": "first", "clientMessageId": "first" });
+            ann.execute(SEND, json!({ "input": first })).await;
             known.push(vec![
                 root,
                 other,
@@ -142,40 +145,40 @@ impl<'a> Stage<'a> {
                 below,
                 deepest,
                 gone,
-                talk.replace("cnv_", "msg_"),
+                conversation.replace("cnv_", "msg_"),
             ]);
         }
         Self {
             app,
             people,
-            talks,
+            conversations,
             known,
         }
     }
 
     /// Tries to send it.
     pub(super) async fn plays(&self, act: &Act) -> Answer {
-        let parent = act.parent.map(|(talk, known)| {
-            let known = self.known[talk].get(known);
+        let parent = act.parent.map(|(conversation, known)| {
+            let known = self.known[conversation].get(known);
             known.map_or("msg_nonsense", String::as_str)
         });
         let input = json!({
-            "conversationId": self.talks[act.talk],
+            "conversationId": self.conversations[act.conversation],
             "parentId": parent,
             "body": act.body,
             "priority": act.priority,
             "clientMessageId": act.key,
         });
-        let sending = self.people[act.who].sends(SEND, json!({ "input": input }));
-        let answer = sending.await;
-        if let Some(code) = answer["errors"][0]["extensions"]["code"].as_str() {
+        let sending = self.people[act.who].request(SEND, json!({ "input": input }));
+        let response = sending.await;
+        if let Some(code) = response["errors"][0]["extensions"]["code"].as_str() {
             return Answer::Refused(code.to_owned());
         }
-        let sent = &answer["data"]["sendMessage"];
+        let sent = &response["data"]["sendMessage"];
         let body = sent["message"]["body"].as_str().unwrap().to_owned();
         assert_eq!(body, act.body);
         let sequence = sent["message"]["sequence"].as_i64().unwrap();
         let was_duplicate = sent["wasDuplicate"].as_bool().unwrap();
-        Answer::Sent(act.talk, sequence, body, was_duplicate)
+        Answer::Sent(act.conversation, sequence, body, was_duplicate)
     }
 }

@@ -1,4 +1,4 @@
-//! The real server, started inside the test and reached through its door.
+//! The real server, started inside the test and used through HTTP.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -10,7 +10,7 @@ use super::{captured_logs, person::Person, postgres, sqlite};
 
 /// A server of a test's own, on a database of its own. It ends with the test.
 pub(crate) struct TestApp {
-    /// The running server's rooms, for what no client can do: moving the clock, looking at rows.
+    /// The application of the running server, for what no client can do: setting the clock, reading rows.
     pub(crate) app: App,
     address: SocketAddr,
     server: JoinHandle<()>,
@@ -73,17 +73,17 @@ impl TestApp {
         }
     }
 
-    /// `http://127.0.0.1:PORT` and this path.
+    /// The URL of this path.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Somebody who is not signed in.
-    pub(crate) fn nobody(&self) -> Person {
-        Person::nobody(self)
+    /// An anonymous client.
+    pub(crate) fn anonymous(&self) -> Person {
+        Person::anonymous(self)
     }
 
-    /// Somebody new who signed up as `name` (their username is `name` in lower case).
+    /// Signs up a user as `name` (the username is `name` in lower case).
     pub(crate) async fn person(&self, name: &str) -> Person {
         Person::register(self, name).await
     }

@@ -1,4 +1,4 @@
-//! The `heddle` program itself, started as people start it: for what only a real process can show.
+//! The `heddle` program, started as operators start it, for behavior that only a real process has.
 
 use std::{
     fs::{self, OpenOptions},
@@ -19,7 +19,7 @@ use super::postgres;
 
 /// A debug build on a busy machine takes its time.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Where the server's log goes, inside its folder.
+/// The file of the server's log, in its directory.
 const LOG: &str = "server.log";
 
 /// A running server on a free port, with a data folder of its own. It ends with the test.
@@ -102,7 +102,7 @@ impl Binary {
         &self.running.url
     }
 
-    /// Kills the server where it stands, as `kill -9` does.
+    /// Kills the server immediately, like `kill -9`.
     pub(crate) async fn kill(&mut self) {
         self.running.server.kill().await.unwrap();
     }
@@ -116,8 +116,8 @@ impl Binary {
     pub(crate) async fn stop(&mut self) {
         let server = &mut self.running.server;
         let id = server.id().unwrap().to_string();
-        let asked = Command::new("kill").args(["-TERM", &id]).status().await;
-        assert!(asked.unwrap().success());
+        let requested = Command::new("kill").args(["-TERM", &id]).status().await;
+        assert!(requested.unwrap().success());
         assert!(server.wait().await.unwrap().success());
     }
 
@@ -137,7 +137,7 @@ impl Binary {
     }
 }
 
-/// Neither the developer's settings nor their .env have a say here.
+/// Removes the developer's settings, also those of a `.env` file.
 fn heddle(folder: &TempDir, database_url: Option<&str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
     command
@@ -154,7 +154,7 @@ fn heddle(folder: &TempDir, database_url: Option<&str>) -> Command {
 impl Drop for Binary {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            tell(&self.log());
+            print(&self.log());
         }
     }
 }
@@ -188,11 +188,11 @@ fn read_log(folder: &Path) -> String {
 }
 
 #[expect(clippy::print_stderr, reason = "shown beside the failing test")]
-fn tell(log: &str) {
+fn print(log: &str) {
     eprintln!("the server's own words:\n{log}");
 }
 
-/// The address on the banner, which is printed when the server answers; none when it ends before.
+/// Returns the address on the banner, which is printed when the server is ready; none if it exits before.
 pub(super) async fn announced(output: &mut BufReader<ChildStdout>) -> Option<String> {
     let mut line = String::new();
     while output.read_line(&mut line).await.unwrap() > 0 {

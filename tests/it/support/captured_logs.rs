@@ -1,5 +1,5 @@
-//! What the server logs in a test: its errors beside the test, and everything where a test can look for what
-//! must not be in it.
+//! Captures the log of the server: errors appear in the output of the test, and everything is kept so that a test can
+//! verify what must not be in it.
 
 use std::{
     io,

@@ -1,5 +1,5 @@
-//! Several nodes as people run them: real processes, each with a data folder of its own, on one PostgreSQL
-//! and one Redis that belong to the test and can be taken away from them.
+//! Several nodes as operators run them: real processes, each with its own data directory, on one PostgreSQL and one
+//! Redis that belong to the test and can be stopped.
 
 use std::{net::TcpListener, process::Stdio, time::Duration};
 
@@ -18,12 +18,12 @@ use super::{
     redis::Redis,
 };
 
-/// A debug build on a busy machine takes its time.
+/// A debug build on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// What all nodes of a cluster seal tokens with.
+/// The secret key of all nodes of a cluster.
 const SECRET_KEY: &str = "every node of a cluster has the same key";
 
-/// Several nodes and what they stand on. All of it ends with the test.
+/// Several nodes with their database and Redis. All of it ends with the test.
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
     pub(crate) redis: Option<Redis>,
@@ -38,17 +38,17 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// So many nodes, with Redis.
+    /// Starts this number of nodes, with Redis.
     pub(crate) async fn with_redis(nodes: usize) -> Self {
         Self::with(nodes, Redis::start().await).await
     }
 
-    /// So many nodes, with this Redis.
+    /// Starts this number of nodes, with this Redis.
     pub(crate) async fn with(nodes: usize, redis: Redis) -> Self {
         Self::start(nodes, Some(redis)).await
     }
 
-    /// So many nodes that hear of each other by looking.
+    /// Starts this number of nodes without Redis: each polls the log for events of the others.
     pub(crate) async fn without_redis(nodes: usize) -> Self {
         Self::start(nodes, None).await
     }
@@ -111,19 +111,19 @@ impl Cluster {
         }
     }
 
-    /// Somebody new, who signed up at the first node.
+    /// Signs up a user at the first node.
     pub(crate) async fn person(&self, name: &str) -> Person {
-        let nobody = Person::nobody_at(self.nodes[0].endpoint());
-        nobody.registers(name).await
+        let anonymous = Person::anonymous_at(self.nodes[0].endpoint());
+        anonymous.sign_up(name).await
     }
 
-    /// The same person at this node.
+    /// The user as a client of this node.
     pub(crate) fn at(&self, node: usize, who: &Person) -> Person {
         who.at(self.nodes[node].endpoint())
     }
 }
 
-/// A port of this machine that nobody listens on.
+/// Returns a free port of this machine.
 pub(crate) fn free_port() -> u16 {
     let free = TcpListener::bind("127.0.0.1:0").unwrap();
     free.local_addr().unwrap().port()
@@ -180,18 +180,18 @@ impl Node {
         format!("http://{}/graphql", self.address)
     }
 
-    /// It is gone, without a word to anybody.
+    /// Kills the process.
     pub(crate) async fn is_killed(&mut self) {
         if let Some((mut server, _)) = self.server.take() {
             server.kill().await.unwrap();
         }
     }
 
-    /// What it answers to this path, and with which status.
-    pub(crate) async fn tells(&self, path: &str) -> (u16, Value) {
-        let asked = reqwest::get(format!("http://{}{path}", self.address)).await;
-        let answer = asked.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+    /// Returns the status and the body of this path.
+    pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        let requested = reqwest::get(format!("http://{}{path}", self.address)).await;
+        let response = requested.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
     }
 
     /// It loses one of its settings, for its next start.
@@ -202,8 +202,8 @@ impl Node {
     /// What `heddle doctor` finds there, and its exit code.
     pub(crate) async fn doctor(&self) -> (Option<i32>, String) {
         let output = self.program().arg("doctor").output().await.unwrap();
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
-        (output.status.code(), told)
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), printed)
     }
 
     /// The program with this node's settings, inside its network.
@@ -246,7 +246,7 @@ pub(crate) struct Postgres {
     pub(crate) url: String,
     _server: Child,
     orders: ChildStdin,
-    answers: BufReader<ChildStdout>,
+    responses: BufReader<ChildStdout>,
 }
 
 impl Postgres {
@@ -262,7 +262,7 @@ impl Postgres {
         let mut postgres = Self {
             url: String::new(),
             orders: server.stdin.take().unwrap(),
-            answers: BufReader::new(server.stdout.take().unwrap()),
+            responses: BufReader::new(server.stdout.take().unwrap()),
             // Not killed with the test: it ends, and cleans up, when its orders do.
             _server: server,
         };
@@ -278,8 +278,8 @@ impl Postgres {
 
     async fn address(&mut self) -> String {
         let mut line = String::new();
-        let answered = timeout(PATIENCE, self.answers.read_line(&mut line)).await;
-        answered.unwrap().unwrap();
+        let responded = timeout(PATIENCE, self.responses.read_line(&mut line)).await;
+        responded.unwrap().unwrap();
         assert!(
             !line.is_empty(),
             "PostgreSQL did not start; its own words are above"

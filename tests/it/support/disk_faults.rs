@@ -1,4 +1,4 @@
-//! A disk that fails on demand: makes chosen write calls of a server on SQLite fail. No tests.
+//! A disk that fails on demand: makes selected write calls of a server on SQLite fail. Contains no tests.
 
 use std::{
     fs::{self, File},

@@ -1,4 +1,4 @@
-//! Everything that a database holds, as one text: for stories about what must be gone.
+//! Dumps a whole database as text, for tests that verify that something is deleted.
 
 use heddle::db::Db;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};

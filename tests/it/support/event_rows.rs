@@ -1,4 +1,4 @@
-//! What the tables say happened, for what no client can see.
+//! Reads events and notices from the tables, for facts that no client can load.
 
 use heddle::{
     db,
@@ -27,7 +27,7 @@ pub(crate) async fn notices(app: &TestApp, id: &str) -> Vec<Value> {
 }
 
 /// The kinds of events on the stream of this person or conversation, in order and without a gap;
-/// notifications have stories of their own and are left out.
+/// notifications have their own tests and are left out.
 pub(crate) async fn events(app: &TestApp, id: &str) -> Vec<String> {
     #[derive(FromQueryResult)]
     struct Row {

@@ -1,4 +1,4 @@
-//! What people do with groups, as a client would ask for it.
+//! Operations on groups, sent as a client sends them.
 
 use serde_json::{Value, json};
 
@@ -16,50 +16,50 @@ pub(crate) const CHANGE_ROLE: &str = "mutation($input: ChangeParticipantRoleInpu
 pub(crate) const LEAVE: &str = "mutation($input: LeaveConversationInput!) {
     leaveConversation(input: $input) { leftConversationId } }";
 
-/// People who found groups and come and go. Every call must succeed.
+/// Operations of users on groups. Every call must succeed.
 pub(crate) trait Groups {
-    /// A new group with these others; its id.
-    async fn founds(&self, title: Option<&str>, others: &[&Person]) -> String;
-    /// Somebody joins with this role.
+    /// Creates a group with these participants and returns its id.
+    async fn creates_group(&self, title: Option<&str>, others: &[&Person]) -> String;
+    /// Adds a participant with this role.
     async fn adds(&self, group: &str, other: &Person, role: &str) -> Value;
-    /// Somebody is removed.
+    /// Removes a participant.
     async fn removes(&self, group: &str, other: &Person) -> Value;
-    /// Somebody has another role.
+    /// Changes the role of a participant.
     async fn makes(&self, group: &str, other: &Person, role: &str);
-    /// They are gone themselves.
+    /// Leaves the group.
     async fn leaves(&self, group: &str);
 }
 
 impl Groups for Person {
-    async fn founds(&self, title: Option<&str>, others: &[&Person]) -> String {
+    async fn creates_group(&self, title: Option<&str>, others: &[&Person]) -> String {
         let create = "mutation($input: CreateConversationInput!) {
             createConversation(input: $input) { conversation { id } } }";
         let ids: Vec<_> = others.iter().map(|other| &other.id).collect();
         let input = json!({ "title": title, "participantIds": ids });
-        let data = self.asks(create, json!({ "input": input })).await;
+        let data = self.execute(create, json!({ "input": input })).await;
         text(&data["createConversation"]["conversation"]["id"])
     }
 
     async fn adds(&self, group: &str, other: &Person, role: &str) -> Value {
         let input = json!({ "conversationId": group, "userIds": [other.id], "role": role });
-        let mut data = self.asks(ADD, json!({ "input": input })).await;
+        let mut data = self.execute(ADD, json!({ "input": input })).await;
         data["addParticipants"].take()
     }
 
     async fn removes(&self, group: &str, other: &Person) -> Value {
         let input = json!({ "conversationId": group, "userId": other.id });
-        let mut data = self.asks(REMOVE, json!({ "input": input })).await;
+        let mut data = self.execute(REMOVE, json!({ "input": input })).await;
         data["removeParticipant"].take()
     }
 
     async fn makes(&self, group: &str, other: &Person, role: &str) {
         let input = json!({ "conversationId": group, "userId": other.id, "role": role });
-        let data = self.asks(CHANGE_ROLE, json!({ "input": input })).await;
+        let data = self.execute(CHANGE_ROLE, json!({ "input": input })).await;
         assert_eq!(data["changeParticipantRole"]["participant"]["role"], role);
     }
 
     async fn leaves(&self, group: &str) {
         let input = json!({ "input": { "conversationId": group } });
-        self.asks(LEAVE, input).await;
+        self.execute(LEAVE, input).await;
     }
 }

@@ -1,4 +1,4 @@
-//! What people do in conversations, as a client would ask for it.
+//! Operations on conversations and messages, sent as a client sends them.
 
 use serde_json::{Value, json};
 
@@ -7,17 +7,17 @@ use super::person::{Person, text};
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
     message { id } } }";
 
-/// People who talk. Every call must succeed and gives the id of what it made.
+/// Operations of users on messages. Every call must succeed and returns the id of what it creates.
 pub(crate) trait Messaging {
-    /// The direct conversation with somebody.
+    /// Opens the direct conversation with another user.
     async fn direct(&self, other: &Person) -> String;
-    /// A root message.
+    /// Sends a root message.
     async fn says(&self, conversation: &str, body: &str) -> String;
-    /// A reply.
-    async fn answers(&self, conversation: &str, parent: &str, body: &str) -> String;
-    /// Another text for a message of their own.
+    /// Sends a reply.
+    async fn replies(&self, conversation: &str, parent: &str, body: &str) -> String;
+    /// Replaces the text of an own message.
     async fn edits(&self, message: &str, body: &str);
-    /// The end of a message.
+    /// Deletes a message.
     async fn deletes(&self, message: &str);
 }
 
@@ -26,25 +26,25 @@ impl Messaging for Person {
         let open = "mutation($input: OpenDirectConversationInput!) {
             openDirectConversation(input: $input) { conversation { id } } }";
         let data = self
-            .asks(open, json!({ "input": { "userIds": [other.id] } }))
+            .execute(open, json!({ "input": { "userIds": [other.id] } }))
             .await;
         text(&data["openDirectConversation"]["conversation"]["id"])
     }
 
     async fn says(&self, conversation: &str, body: &str) -> String {
         let input = json!({ "conversationId": conversation, "body": body });
-        sent(&self.asks(SEND, json!({ "input": input })).await)
+        sent(&self.execute(SEND, json!({ "input": input })).await)
     }
 
-    async fn answers(&self, conversation: &str, parent: &str, body: &str) -> String {
+    async fn replies(&self, conversation: &str, parent: &str, body: &str) -> String {
         let input = json!({ "conversationId": conversation, "parentId": parent, "body": body });
-        sent(&self.asks(SEND, json!({ "input": input })).await)
+        sent(&self.execute(SEND, json!({ "input": input })).await)
     }
 
     async fn edits(&self, message: &str, body: &str) {
         let edit = "mutation($input: EditMessageInput!) { editMessage(input: $input) {
             message { id } } }";
-        self.asks(
+        self.execute(
             edit,
             json!({ "input": { "messageId": message, "body": body } }),
         )
@@ -54,7 +54,7 @@ impl Messaging for Person {
     async fn deletes(&self, message: &str) {
         let delete = "mutation($input: DeleteMessageInput!) { deleteMessage(input: $input) {
             deletedMessageId } }";
-        self.asks(delete, json!({ "input": { "messageId": message } }))
+        self.execute(delete, json!({ "input": { "messageId": message } }))
             .await;
     }
 }

@@ -1,4 +1,4 @@
-//! What stories are told with: databases, the app, people. No stories.
+//! Helpers for the tests: databases, servers and users. Contains no tests.
 
 pub(crate) mod app;
 pub(crate) mod binary;
@@ -22,7 +22,7 @@ pub(crate) mod sqlite;
 pub(crate) mod sse;
 pub(crate) mod statements;
 
-/// Tells each story twice: `both!(story)` makes the tests `story::sqlite` and `story::postgres` of
+/// Runs each test twice: `both!(story)` defines the tests `story::sqlite` and `story::postgres` of
 /// `async fn story(app: TestApp)`.
 macro_rules! both {
     ($($story:ident),+ $(,)?) => {$(

@@ -1,5 +1,5 @@
-//! Networks of a test's own: each node in a namespace with one cable to people, one to PostgreSQL and one to
-//! Redis. A cable that is cut carries nothing and says nothing, as real ones do.
+//! Network namespaces for a test: each node has one cable to clients, one to PostgreSQL and one to Redis. A cut cable
+//! drops every packet silently, as a real one does.
 
 use std::{
     process::Command,
@@ -18,7 +18,7 @@ pub(crate) enum Cable {
 }
 
 const CABLES: [Cable; 3] = [Cable::People, Cable::Postgres, Cable::Redis];
-/// Addresses of one network; its last byte has room for eight such.
+/// Addresses of one network. The last byte of an address contains eight of these.
 const ADDRESSES: usize = 32;
 
 /// Networks of this process.
@@ -31,7 +31,7 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// For so many nodes.
+    /// Creates networks for this number of nodes.
     pub(crate) fn of(nodes: usize) -> Self {
         let number = NETWORKS.fetch_add(1, Ordering::Relaxed);
         let network = Self { number, nodes };
@@ -81,7 +81,7 @@ impl Network {
         (0..self.nodes).map(|node| self.here(node, cable)).collect()
     }
 
-    /// Cuts a cable, or mends it.
+    /// Cuts a cable, or repairs it.
     pub(crate) fn set(&self, node: usize, cable: Cable, state: &str) {
         ip(&["link", "set", &self.end(node, cable, 'a'), state]);
     }

@@ -1,34 +1,34 @@
-//! The people of the stories: each asks through HTTP, as a client would.
+//! The users of the tests. Each sends its requests through HTTP, as a client does.
 
 use serde_json::{Value, json};
 
 use super::{app::TestApp, socket::Subscription};
 
-/// A password that is good enough for anybody.
+/// A valid password.
 pub(crate) const PASSWORD: &str = "a loom has many heddles";
 
-/// Somebody, signed in or not.
+/// A user or an anonymous client.
 #[derive(Clone, Debug)]
 pub(crate) struct Person {
-    /// Their id (`usr_…`); empty for nobody.
+    /// The user's id (`usr_…`); empty for an anonymous client.
     pub(crate) id: String,
-    /// Their username; empty for nobody.
+    /// The username; empty for an anonymous client.
     pub(crate) username: String,
-    /// Their access token, when signed in.
+    /// The access token, when signed in.
     pub(crate) token: Option<String>,
-    /// Their refresh token, when signed in.
+    /// The refresh token, when signed in.
     pub(crate) refresh_token: Option<String>,
     endpoint: String,
     client: reqwest::Client,
 }
 
 impl Person {
-    pub(crate) fn nobody(app: &TestApp) -> Self {
-        Self::nobody_at(app.url("/graphql"))
+    pub(crate) fn anonymous(app: &TestApp) -> Self {
+        Self::anonymous_at(app.url("/graphql"))
     }
 
-    /// Somebody who is not signed in, at this endpoint.
-    pub(crate) fn nobody_at(endpoint: String) -> Self {
+    /// An anonymous client of this endpoint.
+    pub(crate) fn anonymous_at(endpoint: String) -> Self {
         Self {
             id: String::new(),
             username: String::new(),
@@ -39,23 +39,23 @@ impl Person {
         }
     }
 
-    /// The same person, who asks at another address.
-    pub(crate) fn moves(&mut self, endpoint: String) {
+    /// Sends later requests to another endpoint.
+    pub(crate) fn set_endpoint(&mut self, endpoint: String) {
         self.endpoint = endpoint;
     }
 
-    /// Where they ask.
+    /// The endpoint of the user's requests.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Begins to listen.
-    pub(crate) async fn subscribes(&self, query: &str, variables: Value) -> Subscription {
+    /// Opens a subscription.
+    pub(crate) async fn subscribe(&self, query: &str, variables: Value) -> Subscription {
         let opened = Subscription::try_open(&self.endpoint, self, query, variables).await;
         opened.unwrap()
     }
 
-    /// The same person, with the same tokens, at another node.
+    /// The user, with the same tokens, as a client of another endpoint.
     pub(crate) fn at(&self, endpoint: String) -> Self {
         Self {
             endpoint,
@@ -64,11 +64,11 @@ impl Person {
     }
 
     pub(crate) async fn register(app: &TestApp, name: &str) -> Self {
-        Self::nobody(app).registers(name).await
+        Self::anonymous(app).sign_up(name).await
     }
 
-    /// Nobody becomes somebody.
-    pub(crate) async fn registers(self, name: &str) -> Self {
+    /// Signs up as a user with this name.
+    pub(crate) async fn sign_up(self, name: &str) -> Self {
         let mut person = self;
         person.username = name.to_lowercase();
         let input = json!({
@@ -78,7 +78,7 @@ impl Person {
             "password": PASSWORD,
         });
         let data = person
-            .asks(
+            .execute(
                 "mutation($input: RegisterInput!) { register(input: $input) {
                     auth { accessToken refreshToken viewer { user { id } } } } }",
                 json!({ "input": input }),
@@ -91,24 +91,28 @@ impl Person {
         person
     }
 
-    /// The whole answer to an operation.
-    pub(crate) async fn sends(&self, query: &str, variables: Value) -> Value {
-        self.tries(query, variables).await.unwrap()
+    /// Returns the whole response to an operation.
+    pub(crate) async fn request(&self, query: &str, variables: Value) -> Value {
+        self.try_request(query, variables).await.unwrap()
     }
 
-    /// The same, from a server that may be gone before it has answered.
-    pub(crate) async fn tries(&self, query: &str, variables: Value) -> reqwest::Result<Value> {
-        self.answer(query, variables).await?.json().await
+    /// Returns the whole response, or the error if the server fails before it responds.
+    pub(crate) async fn try_request(
+        &self,
+        query: &str,
+        variables: Value,
+    ) -> reqwest::Result<Value> {
+        self.post(query, variables).await?.json().await
     }
 
-    /// The answer to an operation, word for word.
-    pub(crate) async fn hears(&self, query: &str, variables: Value) -> String {
-        let response = self.answer(query, variables).await.unwrap();
+    /// Returns the status and the body of the response, unparsed.
+    pub(crate) async fn raw_response(&self, query: &str, variables: Value) -> String {
+        let response = self.post(query, variables).await.unwrap();
         let status = response.status();
         format!("{status}\n{}", response.text().await.unwrap())
     }
 
-    async fn answer(&self, query: &str, variables: Value) -> reqwest::Result<reqwest::Response> {
+    async fn post(&self, query: &str, variables: Value) -> reqwest::Result<reqwest::Response> {
         let mut request = self
             .client
             .post(&self.endpoint)
@@ -119,64 +123,64 @@ impl Person {
         request.send().await
     }
 
-    /// The data of an operation that must succeed.
+    /// Returns the data of an operation that must succeed.
     #[track_caller]
-    pub(crate) fn asks(&self, query: &str, variables: Value) -> impl Future<Output = Value> {
-        let place = std::panic::Location::caller();
+    pub(crate) fn execute(&self, query: &str, variables: Value) -> impl Future<Output = Value> {
+        let caller = std::panic::Location::caller();
         async move {
-            let mut answer = self.sends(query, variables).await;
-            assert!(answer.get("errors").is_none(), "{place}: {answer:#}");
-            answer["data"].take()
+            let mut result = self.request(query, variables).await;
+            assert!(result.get("errors").is_none(), "{caller}: {result:#}");
+            result["data"].take()
         }
     }
 
-    /// The data of an operation that must succeed, and how many statements it took, as the server tells
+    /// Returns the data of an operation that must succeed, and the number of its statements, which the server reports
     /// in `Server-Timing`.
-    pub(crate) async fn counts(&self, query: &str, variables: Value) -> (Value, u32) {
-        let response = self.answer(query, variables).await.unwrap();
+    pub(crate) async fn count_statements(&self, query: &str, variables: Value) -> (Value, u32) {
+        let response = self.post(query, variables).await.unwrap();
         let timing = response.headers()["server-timing"]
             .to_str()
             .unwrap()
             .to_owned();
-        let mut answer: Value = response.json().await.unwrap();
-        assert!(answer.get("errors").is_none(), "{answer:#}");
+        let mut result: Value = response.json().await.unwrap();
+        assert!(result.get("errors").is_none(), "{result:#}");
         let count = timing.split("statements;desc=").nth(1).unwrap();
         let count = count.trim_matches(|letter: char| !letter.is_ascii_digit());
-        (answer["data"].take(), count.parse().unwrap())
+        (result["data"].take(), count.parse().unwrap())
     }
 
-    /// Signs in anew, so that the token is a fresh one.
+    /// Signs in again for a new token.
     pub(crate) async fn signs_in(&mut self) {
         let sign_in =
             "mutation($input: SignInInput!) { signIn(input: $input) { auth { accessToken } } }";
         let input = json!({ "login": self.username, "password": PASSWORD });
         self.token = None;
-        let data = self.asks(sign_in, json!({ "input": input })).await;
+        let data = self.execute(sign_in, json!({ "input": input })).await;
         self.token = Some(text(&data["signIn"]["auth"]["accessToken"]));
     }
 
-    /// The first error of an operation that must be refused, with this code.
+    /// Returns the first error of an operation that must fail with this code.
     #[track_caller]
-    pub(crate) fn is_refused(
+    pub(crate) fn expect_error(
         &self,
         code: &str,
         query: &str,
         variables: Value,
     ) -> impl Future<Output = Value> {
-        let place = std::panic::Location::caller();
+        let caller = std::panic::Location::caller();
         async move {
-            let mut answer = self.sends(query, variables).await;
-            let error = answer["errors"][0].take();
+            let mut result = self.request(query, variables).await;
+            let error = result["errors"][0].take();
             assert_eq!(
                 error["extensions"]["code"], code,
-                "{place}: {error:#} {answer:#}"
+                "{caller}: {error:#} {result:#}"
             );
             error
         }
     }
 }
 
-/// A JSON string's text.
+/// Returns the text of a JSON string.
 #[track_caller]
 pub(crate) fn text(value: &Value) -> String {
     value

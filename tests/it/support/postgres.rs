@@ -1,8 +1,8 @@
-//! Empty, migrated PostgreSQL databases, one per caller. Nothing here knows what the tests do with them.
+//! Empty, migrated PostgreSQL databases, one per caller. This module does not depend on what the tests do with them.
 //!
-//! `tests/run` starts one server for the whole run and names it in `HEDDLE_TEST_POSTGRES`. Without it
-//! each test process starts its own from the installed programs (`tests/postgres`), which ends with
-//! the process. A machine without PostgreSQL fails these tests: skipping would hide half the product.
+//! `tests/run` starts one server for the whole run and names it in `HEDDLE_TEST_POSTGRES`. Without it, each test
+//! process starts its own from the installed programs (`tests/postgres`), which ends with the process. Without
+//! PostgreSQL these tests fail: skipping them would leave half of the product untested.
 
 use std::io::{BufRead, BufReader};
 use std::process::{ChildStdin, Command, Stdio};
@@ -17,7 +17,7 @@ const TEMPLATE: &str = "heddle_template";
 /// Held while the template is made, so that of several test processes one does it.
 const TEMPLATE_LOCK: i64 = 7_236_012_001;
 
-/// The address of a new database with all tables and no rows, which nobody else uses.
+/// Returns the URL of a new database for this caller, with all tables and no rows.
 pub(crate) async fn fresh_database() -> String {
     let server = server();
     let mut admin = PgConnection::connect(server).await.unwrap();
@@ -61,14 +61,14 @@ async fn run(admin: &mut PgConnection, statement: String) {
     admin.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
 }
 
-/// The same server, another database.
+/// Returns the URL of another database on the server.
 fn named(server: &str, database: &str) -> String {
     let mut url = url::Url::parse(server).unwrap();
     url.set_path(database);
     url.into()
 }
 
-/// The address of the run's server, which is started at the first call when nobody named one.
+/// Returns the URL of the run's server. The first call starts one, unless the environment names it.
 fn server() -> &'static str {
     static SERVER: OnceLock<(String, Option<ChildStdin>)> = OnceLock::new();
     let (address, _) = SERVER.get_or_init(|| {

@@ -1,4 +1,4 @@
-//! A proxy in front of PostgreSQL that cuts a connection at a chosen request. No tests.
+//! A proxy in front of PostgreSQL that cuts a connection at a chosen request. Contains no tests.
 
 use std::sync::{
     Arc,
@@ -16,7 +16,7 @@ use super::postgres;
 
 /// Nothing is cut.
 const NEVER: i64 = i64::MAX;
-/// The socket that a PostgreSQL client looks for in a folder.
+/// The name of the socket that a PostgreSQL client expects in a directory.
 const SOCKET: &str = ".s.PGSQL.5432";
 
 /// When a connection is cut.
@@ -98,7 +98,7 @@ impl Drop for PostgresProxy {
     }
 }
 
-/// A client writes each request at once, so what is read at once is a request.
+/// A client writes each request in one call, so each read returns one request.
 async fn forward(client: UnixStream, server: UnixStream, plan: Arc<Plan>) {
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();

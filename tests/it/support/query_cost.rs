@@ -1,5 +1,4 @@
-//! How much work the database does for the server, counted and not timed: steps of SQLite's machine, rows
-//! that PostgreSQL reads.
+//! Counts the work that the database does: the steps of SQLite's virtual machine, or the rows that PostgreSQL reads.
 
 use std::sync::{
     Arc,
@@ -22,7 +21,7 @@ impl QueryCost {
         Self::watch_reads(db, "message").await
     }
 
-    /// The same for reading another table.
+    /// Counts reads of another table.
     pub(crate) async fn watch_reads(db: &Db, table: &'static str) -> Self {
         Self::on(db, db.read().pool(), table).await
     }
@@ -36,7 +35,7 @@ impl QueryCost {
         let steps = Arc::new(AtomicI64::new(0));
         if db.backend() == DbBackend::Sqlite {
             let pool = connections.get_sqlite_connection_pool();
-            // All of them at once, so that none is left out.
+            // All connections are acquired together, so that none is left out.
             let mut taken = vec![];
             for _ in 0..pool.options().get_max_connections() {
                 let mut connection = pool.acquire().await.unwrap();
@@ -66,7 +65,7 @@ impl QueryCost {
         }
     }
 
-    /// What this takes, the least of three times: other things are done now and then as well.
+    /// Returns the cost of this function, the least of three runs, because background work also counts.
     pub(crate) async fn least(&self, act: impl AsyncFn()) -> i64 {
         let mut least = i64::MAX;
         for _ in 0..3 {
@@ -77,7 +76,7 @@ impl QueryCost {
         least
     }
 
-    /// What it was so far, in whatever this database counts.
+    /// Returns the cost since the start, in the unit of the database.
     pub(crate) async fn so_far(&self) -> i64 {
         if self.db.backend() == DbBackend::Sqlite {
             return self.steps.load(Ordering::Relaxed);
@@ -86,7 +85,7 @@ impl QueryCost {
         let mut taken = vec![];
         for _ in 0..pool.options().get_max_connections() {
             let mut connection = pool.acquire().await.unwrap();
-            // Each connection tells the others what it has read when it is asked to.
+            // Each connection publishes its statistics on request.
             let flush = sqlx::query("SELECT pg_stat_force_next_flush()");
             flush.execute(&mut *connection).await.unwrap();
             taken.push(connection);

@@ -1,5 +1,5 @@
-//! A Redis or Valkey server of a test's own, which can be killed and started again, and asks for what people make
-//! theirs ask for.
+//! A Redis or Valkey server for one test. It can be killed and restarted, and can require a password, an account or
+//! TLS.
 
 use std::{fs, path::PathBuf, process::Stdio, time::Duration};
 
@@ -16,13 +16,13 @@ use super::cluster;
 const PATIENCE: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "shuttle:race";
 
-/// What whoever comes has to show.
+/// The credentials that the server requires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Asks {
-    /// The user and password of an account that may do no more than the documentation says a node needs.
+pub(crate) enum Requires {
+    /// The user and password of an account with exactly the permissions that the documentation requires.
     Account,
-    /// The same of an account that may listen and not ring.
-    AccountWithoutVoice,
+    /// The user and password of an account that may subscribe and not publish.
+    AccountWithoutPublish,
     /// The one password of the server, as old installations have it.
     Password,
     /// An account, over TLS, with a certificate that only our own authority vouches for.
@@ -31,7 +31,7 @@ pub(crate) enum Asks {
 
 /// A Redis server, running or not. It ends with the test.
 pub(crate) struct Redis {
-    asks: Asks,
+    execute: Requires,
     address: String,
     port: u16,
     bind: String,
@@ -42,32 +42,32 @@ pub(crate) struct Redis {
 impl Redis {
     /// On this machine alone, with an account.
     pub(crate) async fn start() -> Self {
-        Self::that(Asks::Account).await
+        Self::that(Requires::Account).await
     }
 
     /// On this machine alone.
-    pub(crate) async fn that(asks: Asks) -> Self {
-        let mut redis = Self::at(asks, "127.0.0.1", cluster::free_port());
+    pub(crate) async fn that(execute: Requires) -> Self {
+        let mut redis = Self::at(execute, "127.0.0.1", cluster::free_port());
         redis.again().await;
         redis
     }
 
     /// With an account, on these addresses, of which the first is where it is waited for.
     pub(crate) async fn listening(bind: &str, port: u16) -> Self {
-        let mut redis = Self::at(Asks::Account, bind, port);
+        let mut redis = Self::at(Requires::Account, bind, port);
         redis.again().await;
         redis
     }
 
     /// Not started yet.
-    pub(crate) fn at(asks: Asks, bind: &str, port: u16) -> Self {
+    pub(crate) fn at(execute: Requires, bind: &str, port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        if asks == Asks::AccountOverTls {
+        if execute == Requires::AccountOverTls {
             certify(&folder);
         }
         let first = bind.split(' ').next().unwrap();
         Self {
-            asks,
+            execute,
             address: format!("{first}:{port}"),
             port,
             bind: bind.to_owned(),
@@ -78,12 +78,12 @@ impl Redis {
 
     /// Where nodes find it.
     pub(crate) fn url(&self) -> String {
-        let scheme = if self.asks == Asks::AccountOverTls {
+        let scheme = if self.execute == Requires::AccountOverTls {
             "rediss"
         } else {
             "redis"
         };
-        let user = if self.asks == Asks::Password {
+        let user = if self.execute == Requires::Password {
             ""
         } else {
             "heddle"
@@ -95,10 +95,10 @@ impl Redis {
     /// The certificate of the authority that vouches for it.
     pub(crate) fn authority(&self) -> Option<PathBuf> {
         let file = self.folder.path().join("authority.crt");
-        (self.asks == Asks::AccountOverTls).then_some(file)
+        (self.execute == Requires::AccountOverTls).then_some(file)
     }
 
-    /// It is gone, without a word.
+    /// Kills the process.
     pub(crate) async fn is_killed(&mut self) {
         if let Some(mut server) = self.server.take() {
             server.kill().await.unwrap();
@@ -109,8 +109,8 @@ impl Redis {
     pub(crate) async fn again(&mut self) {
         let mut command = Command::new(program());
         let port = self.port.to_string();
-        match self.asks {
-            Asks::AccountOverTls => command
+        match self.execute {
+            Requires::AccountOverTls => command
                 .args(["--port", "0", "--tls-port", &port])
                 .args(["--tls-cert-file", "server.crt"])
                 .args(["--tls-key-file", "server.key"])
@@ -118,12 +118,12 @@ impl Redis {
                 .args(["--tls-auth-clients", "no"]),
             _ => command.args(["--port", &port]),
         };
-        match self.asks {
-            Asks::Password => command.args(["--requirepass", PASSWORD]),
+        match self.execute {
+            Requires::Password => command.args(["--requirepass", PASSWORD]),
             _ => command
                 .args(["--user", "heddle", "on", &format!(">{PASSWORD}")])
                 .args(["&heddle:*", "-@all", "+@connection", "+@pubsub", "+info"])
-                .args((self.asks == Asks::AccountWithoutVoice).then_some("-publish"))
+                .args((self.execute == Requires::AccountWithoutPublish).then_some("-publish"))
                 .args(["--user", "default", "off"]),
         };
         let server = command
@@ -137,20 +137,20 @@ impl Redis {
             .spawn()
             .unwrap();
         self.server = Some(server);
-        let answers = async {
+        let responses = async {
             while TcpStream::connect(&self.address).await.is_err() {
                 sleep(Duration::from_millis(10)).await;
             }
         };
-        timeout(PATIENCE, answers).await.unwrap();
+        timeout(PATIENCE, responses).await.unwrap();
     }
 }
 
 /// Valkey where it is installed, and Redis elsewhere.
 fn program() -> &'static str {
     let works = |name: &str| {
-        let asked = std::process::Command::new(name).arg("--version").output();
-        asked.is_ok_and(|output| output.status.success())
+        let requested = std::process::Command::new(name).arg("--version").output();
+        requested.is_ok_and(|output| output.status.success())
     };
     if works("valkey-server") {
         "valkey-server"
@@ -176,7 +176,7 @@ fn certify(folder: &TempDir) {
             .current_dir(folder.path())
             .output()
             .unwrap();
-        let told = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {words}: {told}");
+        let returned = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "openssl {words}: {returned}");
     }
 }

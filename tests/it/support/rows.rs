@@ -1,4 +1,4 @@
-//! Looking at rows, and writing them where asking the server would take too long.
+//! Reads rows, and writes them where requests would take too long.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, S
 
 use super::app::TestApp;
 
-/// How long something that happens by itself may take.
+/// How long a background change may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 impl TestApp {
-    /// How many rows a table has.
+    /// Returns the number of rows of a table.
     pub(crate) async fn db_count(&self, table: &str) -> i64 {
         let db = self.app.db.read();
         let text = format!("SELECT COUNT(*) FROM {table}");
@@ -27,10 +27,10 @@ impl TestApp {
         row.try_get_by_index(0).unwrap()
     }
 
-    /// Waits until a table has so many rows.
+    /// Waits until a table has this number of rows.
     #[track_caller]
     pub(crate) fn db_reaches(&self, table: &str, rows: i64) -> impl Future<Output = ()> {
-        let place = std::panic::Location::caller();
+        let caller = std::panic::Location::caller();
         async move {
             let reached = async {
                 while self.db_count(table).await != rows {
@@ -39,18 +39,18 @@ impl TestApp {
             };
             if tokio::time::timeout(PATIENCE, reached).await.is_err() {
                 let count = self.db_count(table).await;
-                panic!("{place}: {table} has {count} rows, not {rows}");
+                panic!("{caller}: {table} has {count} rows, not {rows}");
             }
         }
     }
 
-    /// Adds messages of somebody to a conversation (`cnv_…`) that has none yet: each answers the one before, but
-    /// every hundredth begins anew.
+    /// Adds messages of a user to a conversation (`cnv_…`) without messages: each replies to the one before, and every
+    /// hundredth is a root.
     pub(crate) async fn db_history(&self, conversation: &str, sender: &str, count: usize) {
         self.db_threads_of(100, conversation, sender, count).await;
     }
 
-    /// The same in threads of so many messages.
+    /// Adds messages in threads of this size.
     pub(crate) async fn db_threads_of(
         &self,
         size: usize,
@@ -81,8 +81,8 @@ impl TestApp {
         }
     }
 
-    /// Adds people whom nobody needs to know to a conversation (`cnv_…`).
-    pub(crate) async fn db_crowd(&self, conversation: &str, size: usize) {
+    /// Adds this number of users to a conversation (`cnv_…`).
+    pub(crate) async fn db_large_conversation(&self, conversation: &str, size: usize) {
         let db = self.app.db.migrate();
         let model = user::Entity::find().one(db).await.unwrap().unwrap();
         let people: Vec<_> = (0..size).map(|number| stranger(&model, number)).collect();
@@ -101,7 +101,7 @@ impl TestApp {
     }
 }
 
-/// Somebody like this person.
+/// A user with the settings of this one.
 fn stranger(model: &user::Model, number: usize) -> user::ActiveModel {
     let name = format!("stranger{number}");
     user::ActiveModel {

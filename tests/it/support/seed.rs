@@ -1,13 +1,10 @@
-//! Where random histories begin: another place each time, told when a test fails, and set to repeat it.
+//! Seeds of random histories: a new one for each run, printed when a test fails, and configurable to repeat a failure.
 
 /// Names the history to repeat.
 const VARIABLE: &str = "HEDDLE_TEST_SEED";
 
 /// The seed of this test. What it prints is shown when the test fails.
-#[expect(
-    clippy::print_stderr,
-    reason = "whoever repeats a failure needs the seed"
-)]
+#[expect(clippy::print_stderr, reason = "repeating a failure requires the seed")]
 pub(crate) fn seed() -> u64 {
     #[expect(
         clippy::disallowed_methods,

@@ -1,4 +1,4 @@
-//! Subscriptions of the people in the stories: graphql-transport-ws, one operation a socket.
+//! Subscriptions over graphql-transport-ws, one operation per socket.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use tokio_tungstenite::{
 
 use super::{app::TestApp, person::Person};
 
-/// Nothing takes this long unless it never happens.
+/// No event takes this long unless it never arrives.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn upgrade(endpoint: &str) -> Request {
@@ -30,27 +30,27 @@ fn upgrade(endpoint: &str) -> Request {
 /// One subscription on a socket of its own.
 pub(crate) struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
-/// What a subscription says.
+/// A frame of a subscription.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Said {
+pub(crate) enum Frame {
     /// An event: its data.
     Next(Value),
-    /// It was refused with these errors.
+    /// It failed with these errors.
     Error(Value),
-    /// It is over.
+    /// It is complete.
     Complete,
     /// The socket was closed with this code.
     Closed(u16),
 }
 
 impl Subscription {
-    /// A person subscribes.
+    /// Subscribes as this user.
     pub(crate) async fn open(app: &TestApp, who: &Person, query: &str, variables: Value) -> Self {
         let url = app.url("/graphql");
         Self::try_open(&url, who, query, variables).await.unwrap()
     }
 
-    /// A person subscribes at this endpoint, if it takes connections.
+    /// Subscribes at this endpoint, if it accepts connections.
     pub(crate) async fn try_open(
         endpoint: &str,
         who: &Person,
@@ -61,7 +61,7 @@ impl Subscription {
         Self(socket).begins(who, query, variables).await
     }
 
-    /// A person subscribes over a connection with little room at their end.
+    /// Subscribes over a connection with a small receive buffer.
     pub(crate) async fn narrow(
         endpoint: &str,
         who: &Person,
@@ -100,20 +100,20 @@ impl Subscription {
         self.0.send(message).await
     }
 
-    /// The next thing it says.
-    pub(crate) async fn says(&mut self) -> Said {
-        let said = tokio::time::timeout(PATIENCE, self.hears()).await;
-        said.unwrap().unwrap()
+    /// Returns the next frame.
+    pub(crate) async fn next_frame(&mut self) -> Frame {
+        let sent_text = tokio::time::timeout(PATIENCE, self.receive()).await;
+        sent_text.unwrap().unwrap()
     }
 
-    /// The next thing it says, if the connection lasts so long.
-    pub(crate) async fn hears(&mut self) -> Result<Said, tungstenite::Error> {
+    /// Returns the next frame, or the error if the connection fails before.
+    pub(crate) async fn receive(&mut self) -> Result<Frame, tungstenite::Error> {
         loop {
             let closed = || tungstenite::Error::ConnectionClosed;
             let text = match self.0.next().await.ok_or_else(closed)?? {
                 Message::Text(text) => text,
                 Message::Close(frame) => {
-                    return Ok(Said::Closed(frame.ok_or_else(closed)?.code.into()));
+                    return Ok(Frame::Closed(frame.ok_or_else(closed)?.code.into()));
                 }
                 _ => continue,
             };
@@ -122,12 +122,12 @@ impl Subscription {
                 "next" => {
                     let payload = &mut message["payload"];
                     return Ok(match payload.get_mut("errors") {
-                        Some(errors) => Said::Error(errors.take()),
-                        None => Said::Next(payload["data"].take()),
+                        Some(errors) => Frame::Error(errors.take()),
+                        None => Frame::Next(payload["data"].take()),
                     });
                 }
-                "error" => return Ok(Said::Error(message["payload"].take())),
-                "complete" => return Ok(Said::Complete),
+                "error" => return Ok(Frame::Error(message["payload"].take())),
+                "complete" => return Ok(Frame::Complete),
                 _ => {}
             }
         }
@@ -136,11 +136,11 @@ impl Subscription {
     /// The data of the next event.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
-        let place = std::panic::Location::caller();
+        let caller = std::panic::Location::caller();
         async move {
-            match self.says().await {
-                Said::Next(data) => data,
-                other => panic!("{place}: {other:?}"),
+            match self.next_frame().await {
+                Frame::Next(data) => data,
+                other => panic!("{caller}: {other:?}"),
             }
         }
     }

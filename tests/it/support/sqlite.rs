@@ -1,4 +1,4 @@
-//! Empty, migrated SQLite files, one per caller. Nothing here knows what the tests do with them.
+//! Empty, migrated SQLite files, one per caller. This module does not depend on what the tests do with them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ async fn template() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let path = folder.join(format!("template-{stamp}.db"));
     if !path.exists() {
-        // Built beside it and moved: a template that exists is a template that is complete.
+        // Built under another name and renamed, so that an existing template is complete.
         let unfinished = tempfile::NamedTempFile::new_in(folder).unwrap();
         let address = format!("sqlite://{}?mode=rwc", unfinished.path().display());
         let db = Database::connect(address).await.unwrap();

@@ -1,4 +1,4 @@
-//! Answers of the people in the stories that go on: server-sent events.
+//! Responses that are streams of server-sent events.
 
 use std::time::Duration;
 
@@ -7,28 +7,28 @@ use serde_json::{Value, json};
 
 use super::{app::TestApp, person::Person};
 
-/// Nothing takes this long unless it never happens.
+/// No event takes this long unless it never arrives.
 const PATIENCE: Duration = Duration::from_secs(40);
 
-/// One answer as it arrives.
+/// One response while it arrives.
 pub(crate) struct Stream {
     pub(crate) response: Response,
     unread: String,
 }
 
-/// What a stream says.
+/// A frame of a stream.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Said {
-    /// An answer, and the id that the client keeps.
+pub(crate) enum Frame {
+    /// A response, and the id that the client stores.
     Next(Value, Option<String>),
-    /// Nothing more will follow.
+    /// The operation is complete.
     Complete,
     /// The connection ended.
     End,
 }
 
 impl Stream {
-    /// A person asks, and goes on after the event that they heard last.
+    /// Sends an operation as this user, and resumes after the last event that they received.
     pub(crate) async fn open(
         app: &TestApp,
         who: &Person,
@@ -56,7 +56,7 @@ impl Stream {
         }
     }
 
-    /// The next block of lines; none at the end.
+    /// Returns the next block of lines; none at the end.
     pub(crate) async fn block(&mut self) -> Option<String> {
         loop {
             if let Some((block, rest)) = self.unread.split_once("\n\n") {
@@ -70,14 +70,14 @@ impl Stream {
         }
     }
 
-    /// The next thing it says. Comments come also when nothing else ever does.
-    pub(crate) async fn says(&mut self) -> Said {
-        tokio::time::timeout(PATIENCE, self.hears_out())
+    /// Returns the next frame. The timeout is needed because comments arrive even without events.
+    pub(crate) async fn next_frame(&mut self) -> Frame {
+        tokio::time::timeout(PATIENCE, self.read_event())
             .await
             .unwrap()
     }
 
-    async fn hears_out(&mut self) -> Said {
+    async fn read_event(&mut self) -> Frame {
         while let Some(block) = self.block().await {
             let field = |name: &str| {
                 let mut lines = block.lines().filter_map(|line| line.split_once(':'));
@@ -87,26 +87,26 @@ impl Stream {
             match field("event").as_deref() {
                 Some("next") => {
                     let data = serde_json::from_str(&field("data").unwrap()).unwrap();
-                    return Said::Next(data, field("id"));
+                    return Frame::Next(data, field("id"));
                 }
-                Some("complete") => return Said::Complete,
+                Some("complete") => return Frame::Complete,
                 other => assert_eq!(other, None, "{block}"),
             }
         }
-        Said::End
+        Frame::End
     }
 
-    /// The next event's data and id.
+    /// Returns the data and the id of the next event.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = (Value, Option<String>)> {
-        let place = std::panic::Location::caller();
+        let caller = std::panic::Location::caller();
         async move {
-            match self.says().await {
-                Said::Next(mut answer, id) => {
-                    assert!(answer.get("errors").is_none(), "{place}: {answer:#}");
-                    (answer["data"].take(), id)
+            match self.next_frame().await {
+                Frame::Next(mut result, id) => {
+                    assert!(result.get("errors").is_none(), "{caller}: {result:#}");
+                    (result["data"].take(), id)
                 }
-                other => panic!("{place}: {other:?}"),
+                other => panic!("{caller}: {other:?}"),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What the server says to its database while a test listens.
+//! Captures the statements that the server sends to its database.
 
 use std::{
     fmt,
@@ -17,36 +17,36 @@ use tracing_subscriber::{
     registry,
 };
 
-/// The name that `heddle::db` logs statements under.
-const SAID: &str = "heddle::sql";
+/// The target under which `heddle::db` logs statements.
+const TARGET: &str = "heddle::sql";
 
-/// Statements of one server: the thread of a test is where its server works, and no other test's.
+/// The statements of one server. It runs on the thread of its test, and no other test does.
 pub(crate) struct Statements {
-    heard: Arc<Mutex<Vec<String>>>,
+    received: Arc<Mutex<Vec<String>>>,
     _listens: DefaultGuard,
 }
 
 impl Statements {
-    /// Hears every statement from now on.
-    pub(crate) fn hear() -> Self {
-        let heard = Arc::default();
-        let ear = Ear(Arc::clone(&heard))
-            .with_filter(Targets::new().with_target(SAID, tracing::Level::TRACE));
+    /// Captures every statement from now on.
+    pub(crate) fn capture() -> Self {
+        let received = Arc::default();
+        let recorder = Recorder(Arc::clone(&received))
+            .with_filter(Targets::new().with_target(TARGET, tracing::Level::TRACE));
         Self {
-            heard,
-            _listens: tracing::subscriber::set_default(registry().with(ear)),
+            received,
+            _listens: tracing::subscriber::set_default(registry().with(recorder)),
         }
     }
 
-    /// What was said so far; hears no more.
+    /// Stops and returns the statements so far.
     pub(crate) fn end(self) -> Vec<String> {
-        std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.received.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-struct Ear(Arc<Mutex<Vec<String>>>);
+struct Recorder(Arc<Mutex<Vec<String>>>);
 
-impl<S: Subscriber> Layer<S> for Ear {
+impl<S: Subscriber> Layer<S> for Recorder {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         event.record(&mut Text(&self.0));
     }
@@ -57,8 +57,8 @@ struct Text<'a>(&'a Mutex<Vec<String>>);
 impl Visit for Text<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "text" {
-            let mut heard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            heard.push(value.to_owned());
+            let mut received = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            received.push(value.to_owned());
         }
     }
 

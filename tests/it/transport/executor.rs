@@ -1,5 +1,5 @@
-//! What we rely on in the executor, and newer versions of it broke: keys in the order asked, and null that rises to the
-//! nearest field which may be null. A version that fails here must not be taken.
+//! The behavior of the executor that we rely on and that its newer versions broke: keys keep the requested order, and
+//! null propagates to the nearest nullable field. Do not upgrade to a version that fails here.
 
 use async_graphql::{EmptyMutation, EmptySubscription, Object, Result, Schema, SimpleObject};
 use serde_json::{Value, json};
@@ -61,7 +61,7 @@ impl Query {
     }
 }
 
-async fn answer(query: &str) -> (String, Value) {
+async fn execute(query: &str) -> (String, Value) {
     let schema = Schema::new(Query, EmptyMutation, EmptySubscription);
     let text = serde_json::to_string(&schema.execute(query).await).unwrap();
     let json = serde_json::from_str(&text).unwrap();
@@ -69,23 +69,23 @@ async fn answer(query: &str) -> (String, Value) {
 }
 
 #[tokio::test]
-async fn keys_come_in_the_order_asked() {
+async fn keys_keep_the_requested_order() {
     let (text, _) =
-        answer("{ slow fast again: slow tree { leaf { name } } ...F } fragment F on Query { last: fast slow }").await;
+        execute("{ slow fast again: slow tree { leaf { name } } ...F } fragment F on Query { last: fast slow }").await;
     let wanted = r#"{"data":{"slow":"slow","fast":"fast","again":"slow","tree":{"leaf":{"name":"leaf"}},"last":"fast"}}"#;
     assert_eq!(text, wanted);
 }
 
 #[tokio::test]
 async fn null_rises_to_the_nearest_field_that_may_be_null() {
-    let (_, json) = answer("{ fast tree { leaf { name } boom } }").await;
+    let (_, json) = execute("{ fast tree { leaf { name } boom } }").await;
     assert_eq!(json["data"], json!({"fast": "fast", "tree": null}));
     assert_eq!(json["errors"][0]["path"], json!(["tree", "boom"]));
 
-    let (_, json) = answer("{ trees { boom } }").await;
+    let (_, json) = execute("{ trees { boom } }").await;
     assert_eq!(json["data"], json!({"trees": [null, null]}));
 
-    let (_, json) = answer("{ fast certain { boom } }").await;
+    let (_, json) = execute("{ fast certain { boom } }").await;
     assert_eq!(json["data"], Value::Null);
 }
 
@@ -93,19 +93,18 @@ async fn null_rises_to_the_nearest_field_that_may_be_null() {
 /// takes the parent and every sibling with it. `graphql::errors::maybe` turns the one into the other.
 #[tokio::test]
 async fn an_error_stays_in_its_field_only_as_an_option_of_a_result() {
-    let (_, json) = answer("{ tree { soft leaf { name } } }").await;
+    let (_, json) = execute("{ tree { soft leaf { name } } }").await;
     assert_eq!(
         json["data"]["tree"],
         json!({"soft": null, "leaf": {"name": "leaf"}})
     );
     assert_eq!(json["errors"][0]["path"], json!(["tree", "soft"]));
 
-    let (_, json) = answer("{ tree { hard leaf { name } } }").await;
+    let (_, json) = execute("{ tree { hard leaf { name } } }").await;
     assert_eq!(json["data"]["tree"], Value::Null);
 }
 
-/// Finds the resolvers that would do so. Only the blocks of resolvers are read: helpers beside them may return what they
-/// like.
+/// Finds the resolvers that would do so. Only the resolver blocks are read: helper functions may return any type.
 #[test]
 fn no_resolver_lets_its_error_take_its_siblings_along() {
     let face = concat!(env!("CARGO_MANIFEST_DIR"), "/src/graphql");

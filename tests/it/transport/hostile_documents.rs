@@ -1,5 +1,5 @@
-//! Hostile requests against a server in a process of its own: one that dies of a request fails for that request alone,
-//! and is started again for the next.
+//! Hostile requests against a server process. If a request kills the process, the test fails for that request alone,
+//! and the process is started again for the next.
 
 use std::{
     fs,
@@ -52,7 +52,7 @@ impl Server {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Memory of the process, where the system tells.
+    /// The memory of the process, where the system reports it.
     fn memory_kib(&self) -> Option<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
         let line = status.lines().find(|line| line.starts_with("RssAnon"))?;
@@ -67,13 +67,13 @@ impl Drop for Server {
     }
 }
 
-/// Why an answer is not what a sound server gives.
-fn complaint(answer: &Value, length: usize) -> Option<String> {
-    let Some(errors) = answer
+/// Returns the problem of a response, if it has one.
+fn complaint(result: &Value, length: usize) -> Option<String> {
+    let Some(errors) = result
         .get("errors")
         .map(|errors| errors.as_array().unwrap())
     else {
-        return answer
+        return result
             .get("data")
             .is_none()
             .then(|| "neither data nor errors".to_owned());
@@ -127,7 +127,7 @@ async fn no_request_hurts_the_server() {
     }
 }
 
-/// Sends one request; what is wrong with the answer, if anything is.
+/// Sends one request and returns the problem of its response, if it has one.
 async fn send(client: &reqwest::Client, url: &str, body: &str) -> Option<String> {
     let request = client
         .post(url)
@@ -147,7 +147,7 @@ async fn send(client: &reqwest::Client, url: &str, body: &str) -> Option<String>
     };
     match serde_json::from_slice(&bytes) {
         Err(error) => Some(format!("no JSON: {error}")),
-        Ok(answer) => complaint(&answer, bytes.len()),
+        Ok(result) => complaint(&result, bytes.len()),
     }
 }
 
@@ -318,7 +318,7 @@ fn fragments() -> Vec<(&'static str, String)> {
             )),
         ),
         (
-            "a ring that nobody enters",
+            "an unreachable cycle",
             document("{ __typename } fragment F on Query { ...G } fragment G on Query { ...F }"),
         ),
         (

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: what is negotiated, refused and answered.
+//! GraphQL over HTTP: content negotiation, errors and responses.
 
 use std::time::Duration;
 
@@ -46,12 +46,12 @@ fn header(headers: &HeaderMap, name: &str) -> String {
     headers[name].to_str().unwrap().to_owned()
 }
 
-/// The error of an answer that holds nothing else.
+/// Returns the error of a response without data.
 async fn only_error(response: Response) -> Value {
-    let mut answer: Value = response.json().await.unwrap();
-    assert_eq!(answer.as_object().unwrap().len(), 1, "{answer}");
-    assert_eq!(answer["errors"].as_array().unwrap().len(), 1, "{answer}");
-    answer["errors"][0].take()
+    let mut result: Value = response.json().await.unwrap();
+    assert_eq!(result.as_object().unwrap().len(), 1, "{result}");
+    assert_eq!(result["errors"].as_array().unwrap().len(), 1, "{result}");
+    result["errors"][0].take()
 }
 
 #[tokio::test]
@@ -100,7 +100,7 @@ async fn the_status_depends_on_what_the_client_accepts() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_none_is_refused_whatever_is_accepted() {
+async fn a_malformed_request_is_rejected_for_any_accept_header() {
     let app = TestApp::sqlite().await;
     for accept in [JSON, RESPONSE] {
         for body in [
@@ -165,8 +165,8 @@ async fn a_query_can_be_read_by_get_and_a_change_cannot_be_made() {
         ("operationName", "B"),
         ("variables", r#"{"x":false}"#),
     ];
-    let answer: Value = get(&app, &parameters).await.json().await.unwrap();
-    assert_eq!(answer, json!({"data": {"c": "Query"}}));
+    let result: Value = get(&app, &parameters).await.json().await.unwrap();
+    assert_eq!(result, json!({"data": {"c": "Query"}}));
     let refused = get(&app, &[("query", REGISTER)]).await;
     assert_eq!(refused.status(), StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(header(refused.headers(), "allow"), "POST");
@@ -189,7 +189,7 @@ async fn a_query_can_be_read_by_get_and_a_change_cannot_be_made() {
 }
 
 #[tokio::test]
-async fn a_body_has_a_size_whether_or_not_it_tells_it() {
+async fn a_body_has_a_limit_with_or_without_a_length() {
     let app = TestApp::sqlite().await;
     let padded = |length: usize| {
         let text = query("{ __typename }");
@@ -259,7 +259,7 @@ async fn pages_of_other_sites_are_refused_unless_configured() {
         header(allowed.headers(), "access-control-allow-origin"),
         friend
     );
-    for (origin, answer) in [(friend, Some(friend)), ("https://evil.example.net", None)] {
+    for (origin, result) in [(friend, Some(friend)), ("https://evil.example.net", None)] {
         let preflight = request(&app, Method::OPTIONS, "/graphql")
             .header("origin", origin)
             .header("access-control-request-method", "POST")
@@ -269,7 +269,7 @@ async fn pages_of_other_sites_are_refused_unless_configured() {
             );
         let preflight = preflight.send().await.unwrap();
         let allowed = preflight.headers().get("access-control-allow-origin");
-        assert_eq!(allowed.map(|value| value.to_str().unwrap()), answer);
+        assert_eq!(allowed.map(|value| value.to_str().unwrap()), result);
     }
 }
 
@@ -289,7 +289,7 @@ async fn without_configured_origins_no_preflight_succeeds() {
 }
 
 #[tokio::test]
-async fn every_answer_wears_the_headers() {
+async fn every_response_has_the_headers() {
     let app = TestApp::sqlite_with(|config| config.mode = Mode::Production).await;
     for path in ["/graphql", "/healthz", "/nowhere"] {
         let response = request(&app, Method::GET, path)
@@ -320,7 +320,7 @@ async fn every_answer_wears_the_headers() {
 }
 
 #[tokio::test]
-async fn the_time_and_the_statements_are_told() {
+async fn the_time_and_the_statements_are_reported() {
     let app = TestApp::sqlite().await;
     let ann = app.person("Ann").await;
     let request = request(&app, Method::POST, "/graphql").header("content-type", JSON);
@@ -352,8 +352,8 @@ async fn errors_are_few_short_and_coded() {
         query(&format!("{{ {} }}", unknown.join(" "))),
     )
     .await;
-    let answer: Value = response.json().await.unwrap();
-    let errors = answer["errors"].as_array().unwrap();
+    let result: Value = response.json().await.unwrap();
+    let errors = result["errors"].as_array().unwrap();
     assert_eq!(errors.len(), 10);
     for error in errors {
         assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
@@ -374,27 +374,31 @@ async fn limits_are_named_with_their_figures() {
         "}".repeat(20).replace('}', " id }")
     );
     let error = only_error(post(&app, RESPONSE, query(&deep)).await).await;
-    let told = &error["extensions"];
-    assert_eq!(told["code"], "TOO_COMPLEX");
+    let extensions = &error["extensions"];
+    assert_eq!(extensions["code"], "TOO_COMPLEX");
     assert_eq!(
-        (&told["limit"], &told["maximum"], &told["found"]),
+        (
+            &extensions["limit"],
+            &extensions["maximum"],
+            &extensions["found"]
+        ),
         (&json!("depth"), &json!(15), &json!(21))
     );
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_good_is_nobodys() {
+async fn an_invalid_token_is_rejected() {
     let app = TestApp::sqlite().await;
     for token in ["", "x", "a.b.c", &"x".repeat(5000)] {
         let request = request(&app, Method::POST, "/graphql").header("content-type", JSON);
-        let answer = request
+        let result = request
             .bearer_auth(token)
             .body(query("{ viewer { id } }"))
             .send()
             .await
             .unwrap();
         assert_eq!(
-            answer.json::<Value>().await.unwrap(),
+            result.json::<Value>().await.unwrap(),
             json!({"data": {"viewer": null}})
         );
     }
@@ -405,36 +409,40 @@ async fn a_refused_field_leaves_its_siblings_alone() {
     let app = TestApp::sqlite().await;
     let text =
         r#"{ viewer { id } conversation(id: "cnv_01jd3k9v0efq8r2m4h6t8w0y2a") { id } __typename }"#;
-    let answer = app.nobody().sends(text, json!({})).await;
-    assert_eq!(answer["errors"].as_array().unwrap().len(), 1, "{answer}");
-    assert_eq!(answer["errors"][0]["path"], json!(["conversation"]));
-    assert_eq!(answer["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
+    let result = app.anonymous().request(text, json!({})).await;
+    assert_eq!(result["errors"].as_array().unwrap().len(), 1, "{result}");
+    assert_eq!(result["errors"][0]["path"], json!(["conversation"]));
+    assert_eq!(result["errors"][0]["extensions"]["code"], "UNAUTHENTICATED");
     let data = json!({"viewer": null, "conversation": null, "__typename": "Query"});
-    assert_eq!(answer["data"], data);
+    assert_eq!(result["data"], data);
 }
 
 #[tokio::test]
-async fn the_schema_is_shown_to_whom_it_may_be() {
+async fn introspection_follows_its_setting() {
     let app = TestApp::sqlite_with(|config| config.public_introspection = false).await;
     let ann = app.person("Ann").await;
     let text = r#"{ __type(name: "Query") { name } }"#;
-    app.nobody().is_refused("DISABLED", text, json!({})).await;
-    let seen = ann.asks(text, json!({})).await;
+    app.anonymous()
+        .expect_error("DISABLED", text, json!({}))
+        .await;
+    let seen = ann.execute(text, json!({})).await;
     assert_eq!(seen["__type"]["name"], "Query");
     let hidden = "query { ...F } fragment F on Query { s: __schema { types { name } } }";
-    app.nobody().is_refused("DISABLED", hidden, json!({})).await;
+    app.anonymous()
+        .expect_error("DISABLED", hidden, json!({}))
+        .await;
 }
 
 #[tokio::test]
-async fn the_standard_introspection_query_is_answered() {
+async fn the_standard_introspection_query_succeeds() {
     let app = TestApp::sqlite().await;
     let text = include_str!("../../../src/http/guard/introspection.graphql");
-    let seen = app.nobody().asks(text, json!({})).await;
+    let seen = app.anonymous().execute(text, json!({})).await;
     assert_eq!(seen["__schema"]["queryType"]["name"], "Query");
 }
 
 #[tokio::test]
-async fn a_server_says_when_it_can_serve() {
+async fn a_server_reports_when_it_is_ready() {
     let app = TestApp::sqlite().await;
     for path in ["/healthz", "/readyz"] {
         assert_eq!(
@@ -454,7 +462,7 @@ async fn a_server_says_when_it_can_serve() {
 }
 
 #[tokio::test]
-async fn nobody_is_waited_for_without_end() {
+async fn no_client_delays_the_shutdown_forever() {
     let app = TestApp::sqlite().await;
     let address = app.url("").replace("http://", "");
     let unfinished_body = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
@@ -464,16 +472,16 @@ async fn nobody_is_waited_for_without_end() {
         ("POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ", ""),
         (unfinished_body, "HTTP/1.1 408"),
     ];
-    // All at once, since this takes as long as the server is patient.
-    let hung_up = cases.map(|(sent, answered)| {
+    // All cases run concurrently, because each takes as long as the server's timeout.
+    let hung_up = cases.map(|(sent, responded)| {
         let address = address.clone();
         async move {
             let mut stream = TcpStream::connect(&address).await.unwrap();
             stream.write_all(sent.as_bytes()).await.unwrap();
-            let mut answer = Vec::new();
-            stream.read_to_end(&mut answer).await.unwrap();
-            let answer = String::from_utf8_lossy(&answer).into_owned();
-            assert!(answer.starts_with(answered), "{sent:?}: {answer}");
+            let mut result = Vec::new();
+            stream.read_to_end(&mut result).await.unwrap();
+            let result = String::from_utf8_lossy(&result).into_owned();
+            assert!(result.starts_with(responded), "{sent:?}: {result}");
         }
     });
     let all = futures_util::future::join_all(hung_up);
@@ -491,7 +499,7 @@ async fn headers_have_a_size() {
 }
 
 #[tokio::test]
-async fn the_servers_own_address_says_what_it_is() {
+async fn the_root_address_describes_the_server() {
     let app = TestApp::sqlite_with(|config| config.server_name = "Loom & <b>Co</b>".to_owned());
     let page = request(&app.await, Method::GET, "/").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);

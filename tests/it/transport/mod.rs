@@ -1,4 +1,5 @@
-//! Stories of the door itself: what it lets in, what it answers, and that it stands. Most need no particular database.
+//! Tests of the transports: which requests they accept and reject, and that they survive hostile clients. Most need no
+//! particular database.
 
 mod executor;
 mod hostile_documents;

@@ -1,4 +1,4 @@
-//! GraphQL over WebSocket: the protocol as a client meets it.
+//! GraphQL over WebSocket: the protocol as a client uses it.
 
 use std::time::Duration;
 
@@ -59,26 +59,26 @@ impl Socket {
             json!({ "authorization": format!("Bearer {}", person.token.as_deref().unwrap()) })
         });
         socket
-            .says(&json!({"type": "connection_init", "payload": payload}))
+            .send(&json!({"type": "connection_init", "payload": payload}))
             .await;
-        assert_eq!(socket.hears().await, json!({"type": "connection_ack"}));
+        assert_eq!(socket.receive().await, json!({"type": "connection_ack"}));
         socket
     }
 
-    async fn says(&mut self, message: &Value) {
+    async fn send(&mut self, message: &Value) {
         self.0
             .send(Message::text(message.to_string()))
             .await
             .unwrap();
     }
 
-    async fn asks(&mut self, id: &str, query: &str) {
-        self.says(&json!({"id": id, "type": "subscribe", "payload": {"query": query}}))
+    async fn execute(&mut self, id: &str, query: &str) {
+        self.send(&json!({"id": id, "type": "subscribe", "payload": {"query": query}}))
             .await;
     }
 
     /// The next message of the protocol.
-    async fn hears(&mut self) -> Value {
+    async fn receive(&mut self) -> Value {
         loop {
             match self.0.next().await.unwrap().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -99,27 +99,32 @@ impl Socket {
 }
 
 #[tokio::test]
-async fn a_query_is_answered_and_completed() {
+async fn a_query_returns_its_result_and_completes() {
     let app = TestApp::sqlite().await;
     let ann = app.person("Ann").await;
     let mut socket = Socket::ready(&app, Some(&ann)).await;
-    socket.asks("1", "{ viewer { user { username } } }").await;
-    let answer = json!({"data": {"viewer": {"user": {"username": "ann"}}}});
+    socket
+        .execute("1", "{ viewer { user { username } } }")
+        .await;
+    let result = json!({"data": {"viewer": {"user": {"username": "ann"}}}});
     assert_eq!(
-        socket.hears().await,
-        json!({"id": "1", "type": "next", "payload": answer})
+        socket.receive().await,
+        json!({"id": "1", "type": "next", "payload": result})
     );
-    assert_eq!(socket.hears().await, json!({"id": "1", "type": "complete"}));
-    // The id is free again.
-    socket.asks("1", "{ __typename }").await;
     assert_eq!(
-        socket.hears().await["payload"]["data"]["__typename"],
+        socket.receive().await,
+        json!({"id": "1", "type": "complete"})
+    );
+    // The id is free again.
+    socket.execute("1", "{ __typename }").await;
+    assert_eq!(
+        socket.receive().await["payload"]["data"]["__typename"],
         "Query"
     );
 }
 
 #[tokio::test]
-async fn the_token_may_come_by_either_name_or_not_at_all() {
+async fn the_token_may_have_either_name_or_be_absent() {
     let app = TestApp::sqlite().await;
     let ann = app.person("Ann").await;
     let token = ann.token.as_deref().unwrap();
@@ -129,22 +134,22 @@ async fn the_token_may_come_by_either_name_or_not_at_all() {
     ] {
         let mut socket = Socket::open(&app).await;
         socket
-            .says(&json!({"type": "connection_init", "payload": payload}))
+            .send(&json!({"type": "connection_init", "payload": payload}))
             .await;
-        assert_eq!(socket.hears().await["type"], "connection_ack");
-        socket.asks("1", "{ viewer { id } }").await;
-        assert!(socket.hears().await["payload"]["data"]["viewer"]["id"].is_string());
+        assert_eq!(socket.receive().await["type"], "connection_ack");
+        socket.execute("1", "{ viewer { id } }").await;
+        assert!(socket.receive().await["payload"]["data"]["viewer"]["id"].is_string());
     }
-    let mut nobody = Socket::ready(&app, None).await;
-    nobody.asks("1", "{ viewer { id } }").await;
+    let mut anonymous = Socket::ready(&app, None).await;
+    anonymous.execute("1", "{ viewer { id } }").await;
     assert_eq!(
-        nobody.hears().await["payload"],
+        anonymous.receive().await["payload"],
         json!({"data": {"viewer": null}})
     );
 }
 
 #[tokio::test]
-async fn what_does_not_validate_is_an_error_and_the_end_of_it() {
+async fn an_invalid_operation_returns_an_error_and_ends() {
     let app = TestApp::sqlite().await;
     let mut socket = Socket::ready(&app, None).await;
     let cases = [
@@ -158,8 +163,8 @@ async fn what_does_not_validate_is_an_error_and_the_end_of_it() {
         ),
     ];
     for (query, code) in cases {
-        socket.asks("1", query).await;
-        let message = socket.hears().await;
+        socket.execute("1", query).await;
+        let message = socket.receive().await;
         assert_eq!(
             (&message["id"], &message["type"]),
             (&json!("1"), &json!("error")),
@@ -170,20 +175,20 @@ async fn what_does_not_validate_is_an_error_and_the_end_of_it() {
             "{message}"
         );
     }
-    // Nothing follows an error: the next message answers the next question.
-    socket.asks("2", "{ __typename }").await;
-    assert_eq!(socket.hears().await["id"], "2");
+    // Nothing follows an error: the next message belongs to the next operation.
+    socket.execute("2", "{ __typename }").await;
+    assert_eq!(socket.receive().await["id"], "2");
 }
 
 #[tokio::test]
-async fn a_pong_answers_a_ping_at_any_time() {
+async fn a_pong_follows_a_ping_at_any_time() {
     let app = TestApp::sqlite().await;
     let mut socket = Socket::open(&app).await;
     socket
-        .says(&json!({"type": "ping", "payload": {"x": 1}}))
+        .send(&json!({"type": "ping", "payload": {"x": 1}}))
         .await;
     assert_eq!(
-        socket.hears().await,
+        socket.receive().await,
         json!({"type": "pong", "payload": {"x": 1}})
     );
 }
@@ -195,15 +200,15 @@ async fn breaches_close_with_their_codes() {
     let subscribe = json!({"id": "1", "type": "subscribe", "payload": {"query": "{ __typename }"}});
 
     let mut early = Socket::open(&app).await;
-    early.says(&subscribe).await;
+    early.send(&subscribe).await;
     assert_eq!(early.is_closed().await, 4401);
 
     let mut twice = Socket::ready(&app, None).await;
-    twice.says(&init).await;
+    twice.send(&init).await;
     assert_eq!(twice.is_closed().await, 4429);
 
     let mut odd = Socket::ready(&app, None).await;
-    odd.says(&json!({"type": "start", "id": "1", "payload": {}}))
+    odd.send(&json!({"type": "start", "id": "1", "payload": {}}))
         .await;
     assert_eq!(odd.is_closed().await, 4400);
 
@@ -217,13 +222,13 @@ async fn breaches_close_with_their_codes() {
 
     let mut stranger = Socket::open(&app).await;
     stranger
-        .says(&json!({"type": "connection_init", "payload": {"token": "x"}}))
+        .send(&json!({"type": "connection_init", "payload": {"token": "x"}}))
         .await;
     assert_eq!(stranger.is_closed().await, 4403);
 
     let mut large = Socket::ready(&app, None).await;
     large
-        .says(&json!({"type": "ping", "payload": {"x": "x".repeat(70 * 1024)}}))
+        .send(&json!({"type": "ping", "payload": {"x": "x".repeat(70 * 1024)}}))
         .await;
     assert_eq!(large.is_closed().await, 1009);
 
@@ -243,7 +248,7 @@ async fn breaches_close_with_their_codes() {
 async fn two_operations_cannot_share_an_id() {
     let app = TestApp::sqlite().await;
     let mut socket = Socket::ready(&app, None).await;
-    // Both are read before the first can have been answered: they arrive together.
+    // They arrive together, so both are read before the first has a response.
     let message =
         json!({"id": "1", "type": "subscribe", "payload": {"query": "{ __typename }"}}).to_string();
     let codes = async {
@@ -290,7 +295,7 @@ async fn only_known_origins_open_sockets() {
 }
 
 #[tokio::test]
-async fn a_person_has_so_many_sockets() {
+async fn a_user_has_a_limit_of_sockets() {
     let app = TestApp::sqlite().await;
     let ann = app.person("Ann").await;
     let mut open = Vec::new();
@@ -299,16 +304,16 @@ async fn a_person_has_so_many_sockets() {
     }
     let init = json!({"type": "connection_init", "payload": {"token": ann.token}});
     let mut one_more = Socket::open(&app).await;
-    one_more.says(&init).await;
+    one_more.send(&init).await;
     assert_eq!(one_more.is_closed().await, 1013);
     // Another person is not concerned.
     let bob = app.person("Bob").await;
     Socket::ready(&app, Some(&bob)).await;
 }
 
-/// Few messages, but large ones: the stream waits for whoever does not read, and goes on when he does.
+/// With few but large messages, the stream waits for a client that does not read, and continues when it does.
 #[tokio::test]
-async fn a_reader_who_stops_goes_on_where_he_was() {
+async fn a_reader_who_stops_continues_at_the_same_position() {
     read_late(200, Wakes::BeforeTooMany).await;
 }
 
@@ -324,7 +329,7 @@ enum Wakes {
     AfterTooMany,
 }
 
-/// Bob stops reading while so many large events happen, and then reads again; Cleo reads all the time.
+/// Bob stops reading while this number of large events occur, and then reads again; Cleo reads all the time.
 async fn read_late(events: usize, wakes: Wakes) {
     const EVENTS: &str =
         "subscription($after: String) { events(after: $after, filter: { categories: [MESSAGES] }) { kind: __typename cursor
@@ -336,7 +341,7 @@ async fn read_late(events: usize, wakes: Wakes) {
         app.person("Bob").await,
         app.person("Cleo").await,
     );
-    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob, &cleo]).await;
     let message = MessageId::from_text(&ann.says(&group, &"warp and weft ".repeat(700)).await);
     let tcp = TcpSocket::new_v4().unwrap();
     tcp.set_recv_buffer_size(4096).unwrap();
@@ -353,10 +358,10 @@ async fn read_late(events: usize, wakes: Wakes) {
     let tcp = MaybeTlsStream::Plain(tcp.connect(address).await.unwrap());
     let mut stopped = Socket(client_async(request, tcp).await.unwrap().0);
     let init = json!({"type": "connection_init", "payload": {"token": bob.token}});
-    stopped.says(&init).await;
-    stopped.hears().await;
-    stopped.asks("1", EVENTS).await;
-    let mut last = stopped.hears().await["payload"]["data"]["events"]["cursor"].take();
+    stopped.send(&init).await;
+    stopped.receive().await;
+    stopped.execute("1", EVENTS).await;
+    let mut last = stopped.receive().await["payload"]["data"]["events"]["cursor"].take();
 
     let mut hers = Subscription::open(&app, &cleo, EVENTS, Value::Null).await;
     hers.next().await;
@@ -373,16 +378,16 @@ async fn read_late(events: usize, wakes: Wakes) {
             .unwrap();
         hers.next().await;
     }
-    let mut heard = 0;
+    let mut received = 0;
     let code = loop {
-        if heard == events {
+        if received == events {
             break None;
         }
         match stopped.0.next().await {
             Some(Ok(Message::Text(text))) => {
-                let told: Value = serde_json::from_str(&text).unwrap();
-                last = told["payload"]["data"]["events"]["cursor"].clone();
-                heard += 1;
+                let returned: Value = serde_json::from_str(&text).unwrap();
+                last = returned["payload"]["data"]["events"]["cursor"].clone();
+                received += 1;
             }
             Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code.into()),
             Some(Ok(_)) => {}
@@ -391,12 +396,16 @@ async fn read_late(events: usize, wakes: Wakes) {
         }
     };
     assert!(code.is_none_or(|code: u16| code == 1013), "{code:?}");
-    assert_eq!(heard == events, wakes == Wakes::BeforeTooMany, "{heard}");
-    // Whatever he missed is there when he comes back, however much it is.
+    assert_eq!(
+        received == events,
+        wakes == Wakes::BeforeTooMany,
+        "{received}"
+    );
+    // All missed events arrive when he resumes, regardless of their number.
     let after = json!({ "after": last });
     let mut again = Subscription::open(&app, &bob, EVENTS, after).await;
     assert_eq!(again.next().await["events"]["kind"], "StreamOpenedEvent");
-    for _ in heard..events {
+    for _ in received..events {
         assert_eq!(again.next().await["events"]["kind"], "MessageEditedEvent");
     }
     ann.says(&group, "and on").await;
@@ -404,7 +413,7 @@ async fn read_late(events: usize, wakes: Wakes) {
 }
 
 #[tokio::test]
-async fn a_lapsed_token_closes_the_socket() {
+async fn an_expired_token_closes_the_socket() {
     let lifetime = Duration::from_secs(1);
     let app = TestApp::sqlite_with(|config| config.access_token_lifetime = lifetime).await;
     let ann = app.person("Ann").await;
@@ -413,7 +422,7 @@ async fn a_lapsed_token_closes_the_socket() {
 }
 
 #[tokio::test]
-async fn a_stopping_server_tells_its_sockets_to_come_back() {
+async fn a_stopping_server_closes_its_sockets_for_a_reconnect() {
     let app = TestApp::sqlite().await;
     let mut socket = Socket::ready(&app, None).await;
     app.app.shutdown.cancel();

@@ -1,4 +1,4 @@
-//! GraphQL over server-sent events: the protocol as a client meets it.
+//! GraphQL over server-sent events: the protocol as a client uses it.
 
 use std::time::{Duration, Instant};
 
@@ -20,17 +20,17 @@ use crate::support::{
     messaging::Messaging,
     person::{PASSWORD, Person, text},
     socket,
-    sse::{Said, Stream},
+    sse::{Frame, Stream},
 };
 
 both!(
-    queries_and_changes_are_answered_once,
-    what_does_not_run_says_why_on_the_stream,
-    bob_comes_back_after_the_event_he_heard_last,
-    ids_that_say_nothing_start_anew,
-    one_conversation_is_heard_until_it_is_left,
+    queries_and_mutations_return_one_result,
+    a_failed_operation_sends_its_error_on_the_stream,
+    bob_resumes_after_the_last_event_he_received,
+    invalid_event_ids_start_again,
+    one_conversation_is_followed_until_it_is_left,
     every_end_of_a_session_ends_its_streams_in_time,
-    whoever_is_outside_hears_no_more,
+    a_former_participant_receives_no_more_events,
     a_reader_who_stops_is_cut_off_and_misses_nothing,
 );
 
@@ -54,22 +54,22 @@ async fn events(app: &TestApp, who: &Person, variables: Value, id: Option<&str>)
 
 impl Stream {
     /// The next event must be of this kind.
-    async fn hears(&mut self, kind: &str) -> (Value, String) {
+    async fn receive(&mut self, kind: &str) -> (Value, String) {
         let (mut data, id) = self.next().await;
         assert_eq!(data["events"]["kind"], kind, "{data:#}");
         (data["events"].take(), id.unwrap())
     }
 
     async fn opens(&mut self, outcome: &str) -> String {
-        let (event, id) = self.hears("StreamOpenedEvent").await;
+        let (event, id) = self.receive("StreamOpenedEvent").await;
         assert_eq!(event["outcome"], outcome);
         id
     }
 }
 
-async fn queries_and_changes_are_answered_once(app: TestApp) {
+async fn queries_and_mutations_return_one_result(app: TestApp) {
     let ann = app.person("Ann").await;
-    let mut asked = Stream::open(
+    let mut requested = Stream::open(
         &app,
         &ann,
         "{ viewer { user { username } } }",
@@ -77,13 +77,13 @@ async fn queries_and_changes_are_answered_once(app: TestApp) {
         None,
     )
     .await;
-    assert_eq!(asked.response.status(), StatusCode::OK);
-    let kind = &asked.response.headers()[header::CONTENT_TYPE];
+    assert_eq!(requested.response.status(), StatusCode::OK);
+    let kind = &requested.response.headers()[header::CONTENT_TYPE];
     assert_eq!(kind, "text/event-stream; charset=utf-8");
-    let answer = json!({ "viewer": { "user": { "username": "ann" } } });
-    assert_eq!(asked.next().await, (answer, None));
-    assert_eq!(asked.says().await, Said::Complete);
-    assert_eq!(asked.says().await, Said::End);
+    let result = json!({ "viewer": { "user": { "username": "ann" } } });
+    assert_eq!(requested.next().await, (result, None));
+    assert_eq!(requested.next_frame().await, Frame::Complete);
+    assert_eq!(requested.next_frame().await, Frame::End);
 
     let update = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
         viewer { user { displayName } } } }";
@@ -93,11 +93,11 @@ async fn queries_and_changes_are_answered_once(app: TestApp) {
         changed.next().await.0["updateProfile"]["viewer"]["user"]["displayName"],
         "Annie"
     );
-    assert_eq!(changed.says().await, Said::Complete);
+    assert_eq!(changed.next_frame().await, Frame::Complete);
 }
 
-async fn what_does_not_run_says_why_on_the_stream(app: TestApp) {
-    let (ann, nobody) = (app.person("Ann").await, app.nobody());
+async fn a_failed_operation_sends_its_error_on_the_stream(app: TestApp) {
+    let (ann, anonymous) = (app.person("Ann").await, app.anonymous());
     let mut expired = ann.clone();
     expired.token = Some("nonsense".to_owned());
     let cases = [
@@ -109,28 +109,28 @@ async fn what_does_not_run_says_why_on_the_stream(app: TestApp) {
             "subscription { messageSent(conversationId: \"cnv_x\") { id } }",
             "NOT_FOUND",
         ),
-        (&nobody, EVENTS, "UNAUTHENTICATED"),
+        (&anonymous, EVENTS, "UNAUTHENTICATED"),
         (&expired, EVENTS, "UNAUTHENTICATED"),
     ];
     for (who, query, code) in cases {
-        let mut asked = Stream::open(&app, who, query, Value::Null, None).await;
-        assert_eq!(asked.response.status(), StatusCode::OK, "{query}");
-        let Said::Next(answer, None) = asked.says().await else {
+        let mut requested = Stream::open(&app, who, query, Value::Null, None).await;
+        assert_eq!(requested.response.status(), StatusCode::OK, "{query}");
+        let Frame::Next(result, None) = requested.next_frame().await else {
             panic!("{query}");
         };
-        assert_eq!(answer["errors"][0]["extensions"]["code"], code, "{answer}");
-        assert_eq!(asked.says().await, Said::Complete);
-        assert_eq!(asked.says().await, Said::End);
+        assert_eq!(result["errors"][0]["extensions"]["code"], code, "{result}");
+        assert_eq!(requested.next_frame().await, Frame::Complete);
+        assert_eq!(requested.next_frame().await, Frame::End);
     }
 }
 
-async fn bob_comes_back_after_the_event_he_heard_last(app: TestApp) {
+async fn bob_resumes_after_the_last_event_he_received(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
     let mut stream = events(&app, &bob, messages(), None).await;
     let first = stream.opens("STARTED").await;
     let mut last = first.clone();
-    let mut heard = vec![];
+    let mut received = vec![];
     for number in 0..12 {
         ann.says(&talk, &number.to_string()).await;
         if number % 3 == 1 {
@@ -141,24 +141,24 @@ async fn bob_comes_back_after_the_event_he_heard_last(app: TestApp) {
             again["after"] = json!(first);
             stream = events(&app, &bob, again, Some(&last)).await;
             stream.opens("RESUMED").await;
-            let (event, _) = stream.hears("MessageSentEvent").await;
-            heard.push(text(&event["message"]["body"]));
+            let (event, _) = stream.receive("MessageSentEvent").await;
+            received.push(text(&event["message"]["body"]));
         }
-        let (event, id) = stream.hears("MessageSentEvent").await;
-        heard.push(text(&event["message"]["body"]));
+        let (event, id) = stream.receive("MessageSentEvent").await;
+        received.push(text(&event["message"]["body"]));
         last = id;
     }
-    let mut said = vec![];
+    let mut raw = vec![];
     for number in 0..12 {
-        said.push(number.to_string());
+        raw.push(number.to_string());
         if number % 3 == 1 {
-            said.push(format!("{number} missed"));
+            raw.push(format!("{number} missed"));
         }
     }
-    assert_eq!(heard, said);
+    assert_eq!(received, raw);
 }
 
-async fn ids_that_say_nothing_start_anew(app: TestApp) {
+async fn invalid_event_ids_start_again(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let hers = events(&app, &ann, messages(), None)
         .await
@@ -170,7 +170,7 @@ async fn ids_that_say_nothing_start_anew(app: TestApp) {
             .opens("RESET")
             .await;
     }
-    // An empty one is what a client sends that has heard nothing.
+    // A client that has received no event sends an empty id.
     events(&app, &bob, messages(), Some(""))
         .await
         .opens("STARTED")
@@ -179,37 +179,43 @@ async fn ids_that_say_nothing_start_anew(app: TestApp) {
     stream.opens("RESUMED").await;
 }
 
-async fn one_conversation_is_heard_until_it_is_left(app: TestApp) {
+async fn one_conversation_is_followed_until_it_is_left(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let group = ann.founds(Some("Loom"), &[&bob]).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob]).await;
     let mut stream = Stream::open(&app, &bob, MESSAGE_SENT, json!({ "id": group }), None).await;
-    // The comment that opens a stream comes before anything is subscribed to, so Ann speaks on.
-    let heard = {
-        let hearing = stream.next();
-        let mut hearing = std::pin::pin!(hearing);
+    // The comment that opens a stream precedes the subscription, so Ann keeps sending.
+    let received = {
+        let receiving = stream.next();
+        let mut receiving = std::pin::pin!(receiving);
         loop {
             ann.says(&group, "hello").await;
-            if let std::task::Poll::Ready(heard) = futures_util::poll!(hearing.as_mut()) {
-                break heard;
+            if let std::task::Poll::Ready(received) = futures_util::poll!(receiving.as_mut()) {
+                break received;
             }
         }
     };
-    assert_eq!(heard, (json!({ "messageSent": { "body": "hello" } }), None));
+    assert_eq!(
+        received,
+        (json!({ "messageSent": { "body": "hello" } }), None)
+    );
     bob.leaves(&group).await;
     loop {
-        match stream.says().await {
-            Said::Next(answer, _) => assert_eq!(answer["data"]["messageSent"]["body"], "hello"),
-            other => break assert_eq!(other, Said::Complete),
+        match stream.next_frame().await {
+            Frame::Next(result, _) => assert_eq!(result["data"]["messageSent"]["body"], "hello"),
+            other => break assert_eq!(other, Frame::Complete),
         }
     }
-    assert_eq!(stream.says().await, Said::End);
+    assert_eq!(stream.next_frame().await, Frame::End);
 }
 
 async fn signs_in(app: &TestApp, who: &Person) -> Person {
     let sign_in = "mutation($input: SignInInput!) { signIn(input: $input) {
         auth { accessToken refreshToken } } }";
     let input = json!({ "login": who.username, "password": PASSWORD });
-    let data = app.nobody().asks(sign_in, json!({ "input": input })).await;
+    let data = app
+        .anonymous()
+        .execute(sign_in, json!({ "input": input }))
+        .await;
     let mut again = who.clone();
     again.token = Some(text(&data["signIn"]["auth"]["accessToken"]));
     again
@@ -254,19 +260,19 @@ async fn every_end_of_a_session_ends_its_streams_in_time(app: TestApp) {
         stream.opens("STARTED").await;
         let mut one = Stream::open(&app, &phone, MESSAGE_SENT, json!({ "id": talk }), None).await;
         ann.says(&talk, "before").await;
-        stream.hears("MessageSentEvent").await;
+        stream.receive("MessageSentEvent").await;
         if reason == "ACCOUNT_DELETED" {
             let input = json!({ "confirmUsername": desk.username, "password": PASSWORD });
             variables = json!({ "input": input });
         }
         let who = if at_the_phone { &phone } else { &desk };
-        who.asks(query, variables).await;
+        who.execute(query, variables).await;
         let over = Instant::now();
-        let (ended, _) = stream.hears("SessionEndedEvent").await;
+        let (ended, _) = stream.receive("SessionEndedEvent").await;
         assert_eq!(ended["reason"], reason, "{query}");
-        assert_eq!(stream.says().await, Said::Complete);
-        assert_eq!(stream.says().await, Said::End);
-        while one.says().await != Said::End {}
+        assert_eq!(stream.next_frame().await, Frame::Complete);
+        assert_eq!(stream.next_frame().await, Frame::End);
+        while one.next_frame().await != Frame::End {}
         assert!(
             over.elapsed() < Duration::from_secs(1),
             "{:?}",
@@ -275,27 +281,27 @@ async fn every_end_of_a_session_ends_its_streams_in_time(app: TestApp) {
     }
 }
 
-async fn whoever_is_outside_hears_no_more(app: TestApp) {
+async fn a_former_participant_receives_no_more_events(app: TestApp) {
     let delete = "mutation($input: DeleteConversationInput!) { deleteConversation(input: $input) {
         deletedConversationId } }";
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let elsewhere = ann.direct(&bob).await;
     for is_deleted in [false, true] {
-        let group = ann.founds(Some("Loom"), &[&bob]).await;
+        let group = ann.creates_group(Some("Loom"), &[&bob]).await;
         let mut stream = events(&app, &bob, messages(), None).await;
         stream.opens("STARTED").await;
         let one = json!({ "id": group });
         let mut one = Stream::open(&app, &bob, MESSAGE_SENT, one, None).await;
         ann.says(&group, "inside").await;
-        stream.hears("MessageSentEvent").await;
+        stream.receive("MessageSentEvent").await;
         if is_deleted {
             let input = json!({ "input": { "conversationId": group } });
-            ann.asks(delete, input).await;
+            ann.execute(delete, input).await;
         } else {
             ann.removes(&group, &bob).await;
         }
         let outside = Instant::now();
-        while one.says().await != Said::End {}
+        while one.next_frame().await != Frame::End {}
         assert!(
             outside.elapsed() < Duration::from_secs(1),
             "{:?}",
@@ -305,13 +311,13 @@ async fn whoever_is_outside_hears_no_more(app: TestApp) {
             ann.says(&group, "for Ann alone").await;
         }
         ann.says(&elsewhere, "elsewhere").await;
-        let (event, _) = stream.hears("MessageSentEvent").await;
+        let (event, _) = stream.receive("MessageSentEvent").await;
         assert_eq!(event["message"]["body"], "elsewhere");
     }
 }
 
-/// Bob's program stops reading while much happens. He gets what was on its way, then the end, and the
-/// rest when he comes back; Cleo, who reads on, notices nothing.
+/// Bob's client stops reading while many events occur. He receives what was already sent, then the end, and the rest after
+/// he resumes. Cleo, who keeps reading, is not affected.
 async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
     const EVENTS_MISSED: usize = 900;
     let (ann, bob, cleo) = (
@@ -319,10 +325,10 @@ async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
         app.person("Bob").await,
         app.person("Cleo").await,
     );
-    let group = ann.founds(Some("Loom"), &[&bob, &cleo]).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob, &cleo]).await;
     let root = ann.says(&group, &"warp and weft ".repeat(280)).await;
     let body = json!({ "query": EVENTS, "variables": messages() }).to_string();
-    let (mut stopped, mut said) = narrow(&app, &bob, &body).await;
+    let (mut stopped, mut raw) = narrow(&app, &bob, &body).await;
     let mut hers = events(&app, &cleo, messages(), None).await;
     hers.opens("STARTED").await;
 
@@ -339,37 +345,37 @@ async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
             .await
             .unwrap();
         for _ in 0..100 {
-            hers.hears("MessageEditedEvent").await;
+            hers.receive("MessageEditedEvent").await;
         }
     }
-    // He reads again: what was sent before he was let go, and then the end without a last word.
+    // He reads again: what was sent before the server gave up, and then the end without a last event.
     let reading = async {
-        // The chunk of no bytes ends the answer.
-        while !said.ends_with(b"\r\n0\r\n\r\n") {
-            assert!(stopped.read_buf(&mut said).await.unwrap() > 0);
+        // An empty chunk ends the response.
+        while !raw.ends_with(b"\r\n0\r\n\r\n") {
+            assert!(stopped.read_buf(&mut raw).await.unwrap() > 0);
         }
     };
     tokio::time::timeout(Duration::from_secs(40), reading)
         .await
         .unwrap();
-    let said = String::from_utf8(said).unwrap();
-    assert!(!said.contains("event: complete"));
-    let heard = said.matches("\"kind\":\"MessageEditedEvent\"").count();
-    assert!(heard < EVENTS_MISSED, "he was never cut off");
-    let mut last = said.lines().filter_map(|line| line.strip_prefix("id: "));
+    let raw = String::from_utf8(raw).unwrap();
+    assert!(!raw.contains("event: complete"));
+    let received = raw.matches("\"kind\":\"MessageEditedEvent\"").count();
+    assert!(received < EVENTS_MISSED, "he was never cut off");
+    let mut last = raw.lines().filter_map(|line| line.strip_prefix("id: "));
     let mut again = events(&app, &bob, messages(), last.next_back()).await;
     again.opens("RESUMED").await;
-    for _ in heard..EVENTS_MISSED {
-        again.hears("MessageEditedEvent").await;
+    for _ in received..EVENTS_MISSED {
+        again.receive("MessageEditedEvent").await;
     }
     ann.says(&group, "and on").await;
-    again.hears("MessageSentEvent").await;
+    again.receive("MessageSentEvent").await;
 }
 
-/// Bob's program stops reading while so little happens that nothing overflows. Neither his place nor his presence is
-/// kept for long.
+/// Bob's client stops reading while so few events occur that no buffer is full. The server soon releases his stream and ends
+/// his presence.
 #[tokio::test]
-async fn whoever_takes_nothing_is_gone_before_long() {
+async fn a_client_that_reads_nothing_is_closed_soon() {
     const LARGE: &str =
         "subscription { events(filter: { categories: [MESSAGES] }) { kind: __typename
         ... on MessageSentEvent { message { a: body b: body c: body d: body e: body f: body g: body
@@ -381,7 +387,7 @@ async fn whoever_takes_nothing_is_gone_before_long() {
     let app = TestApp::sqlite().await;
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let talk = ann.direct(&bob).await;
-    let mut around = ann.subscribes(PRESENCE, Value::Null).await;
+    let mut around = ann.subscribe(PRESENCE, Value::Null).await;
     let body = json!({ "query": LARGE }).to_string();
     let _stopped = narrow(&app, &bob, &body).await;
     let words = "🧵".repeat(app.app.config.message_length);
@@ -390,7 +396,7 @@ async fn whoever_takes_nothing_is_gone_before_long() {
     }
     let gone = async {
         loop {
-            let Ok(socket::Said::Next(data)) = around.hears().await else {
+            let Ok(socket::Frame::Next(data)) = around.receive().await else {
                 panic!("Ann reads on");
             };
             let user = &data["events"]["user"];
@@ -404,7 +410,7 @@ async fn whoever_takes_nothing_is_gone_before_long() {
         .unwrap();
 }
 
-/// A stream that was opened on a connection with little room at this end, and what was read of it so far.
+/// Opens a stream on a connection with a small receive buffer, and returns it with the bytes read so far.
 async fn narrow(app: &TestApp, who: &Person, body: &str) -> (TcpStream, Vec<u8>) {
     let address = app.url("").replace("http://", "");
     let socket = TcpSocket::new_v4().unwrap();
@@ -418,11 +424,11 @@ async fn narrow(app: &TestApp, who: &Person, body: &str) -> (TcpStream, Vec<u8>)
         body.len()
     );
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut said = Vec::new();
-    while !String::from_utf8_lossy(&said).contains("StreamOpenedEvent") {
-        assert!(stream.read_buf(&mut said).await.unwrap() > 0);
+    let mut raw = Vec::new();
+    while !String::from_utf8_lossy(&raw).contains("StreamOpenedEvent") {
+        assert!(stream.read_buf(&mut raw).await.unwrap() > 0);
     }
-    (stream, said)
+    (stream, raw)
 }
 
 #[tokio::test]
@@ -451,7 +457,7 @@ async fn a_get_subscribes_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_refused_by_its_status() {
+async fn a_malformed_request_is_rejected_by_its_status() {
     let app = TestApp::sqlite().await;
     let post = || {
         Client::new()
@@ -477,13 +483,13 @@ async fn what_is_no_request_is_refused_by_its_status() {
     for (request, status) in cases {
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), status);
-        let answer: Value = response.json().await.unwrap();
-        assert!(answer["errors"][0]["extensions"]["code"].is_string());
+        let result: Value = response.json().await.unwrap();
+        assert!(result["errors"][0]["extensions"]["code"].is_string());
     }
 }
 
 #[tokio::test]
-async fn clients_that_take_json_as_gladly_get_streams_only_where_they_must() {
+async fn clients_that_prefer_json_equally_get_streams_only_for_subscriptions() {
     let app = TestApp::sqlite().await;
     let ann = app.person("Ann").await;
     let ask = |query: &str| {
@@ -497,9 +503,9 @@ async fn clients_that_take_json_as_gladly_get_streams_only_where_they_must() {
             .json(&json!({ "query": query, "variables": messages() }))
             .send()
     };
-    let answer = ask("{ __typename }").await.unwrap();
+    let result = ask("{ __typename }").await.unwrap();
     assert_eq!(
-        answer.headers()[header::CONTENT_TYPE],
+        result.headers()[header::CONTENT_TYPE],
         "application/graphql-response+json; charset=utf-8"
     );
     let invalid = ask("subscription {").await.unwrap();
@@ -510,7 +516,7 @@ async fn clients_that_take_json_as_gladly_get_streams_only_where_they_must() {
 }
 
 #[tokio::test]
-async fn a_person_has_so_many_streams_and_gets_their_places_back() {
+async fn a_user_has_a_limit_of_streams_and_closed_ones_are_released() {
     let app = TestApp::sqlite().await;
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let mut open = Vec::new();
@@ -519,7 +525,7 @@ async fn a_person_has_so_many_streams_and_gets_their_places_back() {
     }
     let refused = events(&app, &ann, messages(), None).await;
     assert_eq!(refused.response.status(), StatusCode::TOO_MANY_REQUESTS);
-    // Other people, and operations that end, are not concerned.
+    // Other users, and operations that end, are not affected.
     events(&app, &bob, messages(), None)
         .await
         .opens("STARTED")
@@ -538,7 +544,7 @@ async fn a_person_has_so_many_streams_and_gets_their_places_back() {
 }
 
 #[tokio::test]
-async fn a_quiet_stream_shows_that_it_is_there() {
+async fn a_quiet_stream_sends_comments() {
     let app = TestApp::sqlite().await;
     let ann = app.person("Ann").await;
     let mut stream = events(&app, &ann, messages(), None).await;
@@ -548,15 +554,15 @@ async fn a_quiet_stream_shows_that_it_is_there() {
 }
 
 #[tokio::test]
-async fn a_lapsed_token_ends_the_stream_which_a_new_one_resumes() {
+async fn an_expired_token_ends_the_stream_which_a_new_one_resumes() {
     let lifetime = Duration::from_secs(2);
     let app = TestApp::sqlite_with(|config| config.access_token_lifetime = lifetime).await;
     let ann = app.person("Ann").await;
     let mut stream = events(&app, &ann, messages(), None).await;
     stream.opens("STARTED").await;
-    let (ended, last) = stream.hears("SessionEndedEvent").await;
+    let (ended, last) = stream.receive("SessionEndedEvent").await;
     assert_eq!(ended["reason"], "EXPIRED");
-    assert_eq!(stream.says().await, Said::End);
+    assert_eq!(stream.next_frame().await, Frame::End);
     let ann = signs_in(&app, &ann).await;
     let mut stream = events(&app, &ann, messages(), Some(&last)).await;
     stream.opens("RESUMED").await;
@@ -569,5 +575,5 @@ async fn a_stopping_server_ends_its_streams() {
     let mut stream = events(&app, &ann, messages(), None).await;
     stream.opens("STARTED").await;
     app.app.shutdown.cancel();
-    assert_eq!(stream.says().await, Said::End);
+    assert_eq!(stream.next_frame().await, Frame::End);
 }

@@ -1,4 +1,4 @@
-//! What people do all day, each thing once, in conversations that have been going on for a while.
+//! A day of operations, each of them once, in conversations with some history.
 
 use serde_json::{Value, json};
 
@@ -16,15 +16,15 @@ use crate::{
 
 /// Messages of the group before the day begins.
 const PAST: usize = 3000;
-/// People in the group whom nobody needs to know: few enough that they see how far each has read.
-const CROWD: usize = 60;
+/// Other participants of the group: few enough that read receipts are sent.
+const PARTICIPANTS: usize = 60;
 
 const EVENTS: &str = "subscription($after: String) { events(after: $after) { cursor __typename
     ... on StreamOpenedEvent { outcome }
     ... on MessageSentEvent { message { id body sender { displayName } conversation { id } } }
     ... on NotificationAddedEvent { notification { id message { id } } } } }";
 
-/// A page of each way to read a list, beside what is asked of its items.
+/// A page of each list in each order, in addition to the fields of its items.
 const READS: [&str; 27] = [
     "query($group: ID!) { conversation(id: $group) { messages(last: 50) { nodes {
         id body createdAt replyCount sender { id displayName } } } } }",
@@ -67,11 +67,11 @@ const READS: [&str; 27] = [
 /// The statements of such a day.
 pub(super) async fn statements(app: &TestApp) -> Vec<String> {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let group = ann.founds(Some("Loom"), &[&bob]).await;
-    app.db_crowd(&group, CROWD).await;
+    let group = ann.creates_group(Some("Loom"), &[&bob]).await;
+    app.db_large_conversation(&group, PARTICIPANTS).await;
     app.db_history(&group, &ann.id, PAST).await;
     let direct = ann.direct(&bob).await;
-    let said = Statements::hear();
+    let output = Statements::capture();
     let mut events = Subscription::open(app, &bob, EVENTS, Value::Null).await;
     let opened = text(&events.next().await["events"]["cursor"]);
     let known = writes(&ann, &bob, [&group, &direct]).await;
@@ -80,7 +80,7 @@ pub(super) async fn statements(app: &TestApp) -> Vec<String> {
     marks(&bob, &known).await;
     let mut resumed = Subscription::open(app, &bob, EVENTS, json!({ "after": opened })).await;
     while resumed.next().await["events"]["__typename"] != "NotificationAddedEvent" {}
-    said.end()
+    output.end()
 }
 
 /// People write; what is needed to read it.
@@ -90,11 +90,11 @@ async fn writes(ann: &Person, bob: &Person, [group, direct]: [&str; 2]) -> Value
     let input = json!({ "conversationId": group, "body": "for @bob", "clientMessageId": "one" });
     let mut root = String::new();
     for _ in ["sent", "sent again"] {
-        let data = ann.asks(send, json!({ "input": input })).await;
+        let data = ann.execute(send, json!({ "input": input })).await;
         root = text(&data["sendMessage"]["message"]["id"]);
     }
-    let reply = bob.answers(group, &root, "a reply for @ann").await;
-    ann.answers(group, &reply, "below it").await;
+    let reply = bob.replies(group, &root, "a reply for @ann").await;
+    ann.replies(group, &reply, "below it").await;
     ann.says(direct, "a word with you").await;
     ann.edits(&root, "for @bob, again").await;
     let gone = ann.says(group, "said too much").await;
@@ -114,7 +114,7 @@ async fn writes(ann: &Person, bob: &Person, [group, direct]: [&str; 2]) -> Value
     let page = "query($group: ID!, $root: ID!) { message(id: $root) { thread { id } }
         conversation(id: $group) { messages(last: 10) { pageInfo { startCursor } } } }";
     let page = bob
-        .asks(page, json!({ "group": group, "root": root }))
+        .execute(page, json!({ "group": group, "root": root }))
         .await;
     json!({
         "group": group,
@@ -126,10 +126,10 @@ async fn writes(ann: &Person, bob: &Person, [group, direct]: [&str; 2]) -> Value
     })
 }
 
-/// Somebody reads it all.
+/// Bob reads everything.
 async fn reads(bob: &Person, known: &Value) {
     for query in READS {
-        bob.asks(query, known.clone()).await;
+        bob.execute(query, known.clone()).await;
     }
     for part in MESSAGE {
         for list in [
@@ -138,16 +138,16 @@ async fn reads(bob: &Person, known: &Value) {
             "{ viewer { unreadMessages(first: 50)",
         ] {
             let query = format!("{list} {{ nodes {{ {part} }} }} }} }}");
-            bob.asks(&query, known.clone()).await;
+            bob.execute(&query, known.clone()).await;
         }
     }
     for part in CONVERSATION {
         let query = format!("{{ viewer {{ conversations(first: 50) {{ nodes {{ {part} }} }} }} }}");
-        bob.asks(&query, Value::Null).await;
+        bob.execute(&query, Value::Null).await;
     }
 }
 
-/// And says so.
+/// Marks them as read.
 async fn marks(bob: &Person, known: &Value) {
     let now = "2100-01-01T00:00:00Z";
     let group = json!({ "conversationId": known["group"] });
@@ -191,5 +191,5 @@ async fn writes_once(who: &Person, mutation: &str, input: Value) {
     let (first, rest) = name.split_at(1);
     let name = format!("{}{rest}Input", first.to_uppercase());
     let text = format!("mutation($input: {name}!) {{ {mutation} }}");
-    who.asks(&text, json!({ "input": input })).await;
+    who.execute(&text, json!({ "input": input })).await;
 }

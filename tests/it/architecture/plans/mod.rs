@@ -1,5 +1,5 @@
-//! How the databases find what every hot statement asks for: by an index, and never by looking at every row of a
-//! table that grows. No measuring: with little in a table the slow way is quick.
+//! Query plans of every hot statement: the databases use an index, and never scan a table that grows. Nothing is timed,
+//! because with few rows a scan is fast.
 
 mod day;
 
@@ -50,7 +50,7 @@ const SQLITE_SCANS: [Allowed; 17] = [
     ("s", "", "the end of the log: one row"),
     ("sqlite_sequence", "", "a row for the log"),
     ("w", "", "those who wrote in the threads asked for"),
-    ("due", "FROM node WHERE", "what has lapsed"),
+    ("due", "FROM node WHERE", "expired presence"),
     ("node", "FROM node WHERE", "a row for each process"),
     (
         "typing",
@@ -59,7 +59,7 @@ const SQLITE_SCANS: [Allowed; 17] = [
     ),
     ("user", "LIKE ?", "a search for any part of a name"),
 ];
-/// The log in the order of its key: whoever asks what is new begins at its first row that way.
+/// The log in the order of its key: a query for new events starts at its first row.
 const WHOLE_LOG: &str = "event_pkey";
 /// For PostgreSQL: tables and indexes.
 const POSTGRES_SCANS: [Allowed; 3] = [
@@ -76,22 +76,22 @@ const POSTGRES_SCANS: [Allowed; 3] = [
     ),
 ];
 
-/// For PostgreSQL: what is sorted although only a part of it is asked for.
+/// Statements in which PostgreSQL sorts a list although only a part of it is selected, with the reason.
 const POSTGRES_SORTS: [Allowed; 4] = [
     (
         "sort",
         "ORDER BY m.created_at, m.conversation_id",
-        "all that is unread for somebody",
+        "all unread messages of a user",
     ),
     (
         "sort",
         "FROM thread_follow f JOIN thread t",
-        "the threads somebody follows",
+        "the threads that a user follows",
     ),
     (
         "sort",
         r#"FROM "conversation" INNER JOIN "participant""#,
-        "the conversations somebody takes part in",
+        "the conversations of a user",
     ),
     (
         "sort",
@@ -100,7 +100,7 @@ const POSTGRES_SORTS: [Allowed; 4] = [
     ),
 ];
 
-/// A plan that is made anew each time a LIMIT is bound takes longer than what it is for; so built, SQLite keeps it.
+/// Planning again for each bound LIMIT takes longer than the query. With these build options SQLite keeps the plan.
 #[tokio::test]
 async fn sqlite_keeps_its_plans() {
     let app = TestApp::sqlite().await;
@@ -134,8 +134,8 @@ async fn sqlite_keeps_no_statistics() {
     assert_eq!(count, 0);
 }
 
-/// What is looked at here are plans without values. With values PostgreSQL takes the bounds of a list that is not in its
-/// statistics for a few rows: each first page of a new thread of ten thousand replies was a sort of all of them.
+/// These plans are generic: they do not depend on the values. With values, PostgreSQL expects few rows of a list that is
+/// not in its statistics, and sorted all ten thousand replies of a new thread for each first page.
 #[tokio::test]
 async fn postgres_plans_without_values() {
     let app = TestApp::postgres().await;
@@ -257,11 +257,14 @@ fn distinct(statements: Vec<String>) -> BTreeMap<String, String> {
             *known = statement;
         }
     }
-    assert!(shapes.len() > 50, "the statements are heard: {shapes:#?}");
+    assert!(
+        shapes.len() > 50,
+        "the statements are captured: {shapes:#?}"
+    );
     shapes
 }
 
-/// A statement without what differs from one time to the next: how many were asked for.
+/// Returns the statement without the number of its parameters, which differs between calls.
 fn shape(statement: &str) -> String {
     let text = statement.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut text = text;
@@ -292,7 +295,7 @@ async fn sqlite_plan(db: &Db, statement: &str) -> String {
         let step: String = row.try_get_by_index(3).unwrap();
         let depth = depths[&parent] + 1;
         depths.insert(id, depth);
-        // Which of the subqueries says nothing, and changes with every other part.
+        // The number of a subquery has no meaning, and changes with every other part.
         let step = subquery.replace_all(&step, "(subquery)");
         writeln!(plan, "{}{step}", "  ".repeat(depth)).unwrap();
     }
@@ -309,18 +312,17 @@ async fn types(db: &Db) -> BTreeMap<String, String> {
             "SELECT statement, array_to_string(parameter_types, ', ') FROM pg_prepared_statements";
         let prepared = sqlx::query_as::<_, (String, String)>(text);
         types.extend(prepared.fetch_all(&mut *connection).await.unwrap());
-        // All of them at once, so that none is left out.
+        // All connections are acquired together, so that none is left out.
         taken.push(connection);
     }
     types
 }
 
-/// Lets PostgreSQL believe that there is much in every table.
+/// Makes PostgreSQL plan for large tables.
 const MUCH: &str = "UPDATE pg_class SET reltuples = 100000, relpages = 1
     WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')";
 
-/// Lets PostgreSQL believe that there is much in every table, and forget what it knows of it: few rows it would
-/// rather look at one by one.
+/// Makes PostgreSQL plan for large tables, and deletes its statistics: with few rows it would prefer a scan.
 async fn grow(db: &Db) {
     for text in [
         MUCH,
@@ -331,12 +333,12 @@ async fn grow(db: &Db) {
     }
 }
 
-/// What PostgreSQL does when it knows no values.
+/// Returns the generic plan of PostgreSQL, without values.
 async fn postgres_plan(db: &Db, statement: &str, types: Option<&String>) -> Result<Value, DbErr> {
     let tx = db.migrate().begin().await?;
     let types = types.filter(|types| !types.is_empty());
     let types = types.map(|types| format!("({types})")).unwrap_or_default();
-    // What is asked is whether it could do without reading everything, be it once and kept for a join.
+    // The test verifies that it can avoid a scan, also one whose result is stored for a join.
     for way in ["seqscan", "hashjoin", "mergejoin", "material"] {
         let text = format!("SET LOCAL enable_{way} = off");
         tx.execute_unprepared(&text).await?;
@@ -345,10 +347,10 @@ async fn postgres_plan(db: &Db, statement: &str, types: Option<&String>) -> Resu
     tx.execute_unprepared(generic).await?;
     let prepare = format!("PREPARE hot {types} AS {statement}");
     tx.execute_unprepared(&prepare).await?;
-    let asks = |text: String| Statement::from_string(DbBackend::Postgres, text);
+    let execute = |text: String| Statement::from_string(DbBackend::Postgres, text);
     let count =
         "SELECT cardinality(parameter_types) FROM pg_prepared_statements WHERE name = 'hot'";
-    let count = tx.query_one_raw(asks(count.to_owned())).await?.unwrap();
+    let count = tx.query_one_raw(execute(count.to_owned())).await?.unwrap();
     let count: i32 = count.try_get_by_index(0)?;
     let values = vec!["NULL"; usize::try_from(count).unwrap()].join(", ");
     let values = if values.is_empty() {
@@ -357,7 +359,7 @@ async fn postgres_plan(db: &Db, statement: &str, types: Option<&String>) -> Resu
         format!("({values})")
     };
     let explain = format!("EXPLAIN (COSTS OFF, FORMAT JSON) EXECUTE hot{values}");
-    let plan = tx.query_one_raw(asks(explain)).await?.unwrap();
+    let plan = tx.query_one_raw(execute(explain)).await?.unwrap();
     // It would outlive the transaction.
     tx.execute_unprepared("DEALLOCATE hot").await?;
     tx.rollback().await?;

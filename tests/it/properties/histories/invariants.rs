@@ -1,5 +1,5 @@
-//! Order, trees, and one event for each change: the tables and the log against each other and against what
-//! was acknowledged.
+//! Compares the tables and the log with each other and with the acknowledged operations: order, trees, and one event
+//! for each change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +38,7 @@ fn order(tables: &Tables) {
     }
 }
 
-/// What is kept about each place in a tree is what a walk from message to parent says.
+/// The stored position of each message in its tree equals the one that its ancestors imply.
 fn trees(tables: &Tables) {
     let rows: BTreeMap<MessageId, &Row> = tables.messages.iter().map(|row| (row.id, row)).collect();
     let mut replies: BTreeMap<MessageId, i32> = BTreeMap::new();
@@ -76,22 +76,22 @@ fn trees(tables: &Tables) {
     assert_eq!(kept, threads);
 }
 
-/// How often each message was told of, by kind.
+/// How many events each message has in the log, by kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Told {
+struct Announced {
     sent: usize,
     edited: usize,
     deleted: usize,
 }
 
 fn messages(tables: &Tables, known: &Known) {
-    let mut told: BTreeMap<MessageId, Told> = BTreeMap::new();
+    let mut announced: BTreeMap<MessageId, Announced> = BTreeMap::new();
     for change in tables.streams.values().flatten() {
         match *change {
-            Change::MessageSent { message } => told.entry(message).or_default().sent += 1,
-            Change::MessageEdited { message } => told.entry(message).or_default().edited += 1,
+            Change::MessageSent { message } => announced.entry(message).or_default().sent += 1,
+            Change::MessageEdited { message } => announced.entry(message).or_default().edited += 1,
             Change::MessageDeleted { message, .. } => {
-                told.entry(message).or_default().deleted += 1;
+                announced.entry(message).or_default().deleted += 1;
             }
             _ => {}
         }
@@ -106,30 +106,30 @@ fn messages(tables: &Tables, known: &Known) {
         let takes_along = departed.is_some_and(|(_, takes_along)| *takes_along);
         let is_deleted = message.is_deleted || takes_along;
         let Some(row) = rows.get(&id) else {
-            // Gone with its conversation, which need not tell of each.
-            let told = told.remove(&id).unwrap_or_default();
-            assert_eq!(told.sent, 1, "{}", message.id);
+            // It was deleted with its conversation, without an event of its own.
+            let announced = announced.remove(&id).unwrap_or_default();
+            assert_eq!(announced.sent, 1, "{}", message.id);
             continue;
         };
         assert_eq!(row.deleted_at.is_some(), is_deleted, "{row:?}");
-        // A marker is told of once more when the last reply below it goes.
-        let told = told.remove(&id).unwrap_or_default();
+        // A marker has another event when the last reply below it is deleted.
+        let announced = announced.remove(&id).unwrap_or_default();
         let is_parent = tables.messages.iter().any(|one| one.parent_id == Some(id));
-        let goes_twice = is_deleted && is_parent && !row.is_shown() && told.deleted == 2;
+        let is_deleted_twice = is_deleted && is_parent && !row.is_shown() && announced.deleted == 2;
         let anonymised = departed.is_some() && !takes_along && !message.is_deleted;
-        let expected = Told {
+        let expected = Announced {
             sent: 1,
             edited: known.counted("edited", &message.id) + usize::from(anonymised),
-            deleted: usize::from(is_deleted) + usize::from(goes_twice),
+            deleted: usize::from(is_deleted) + usize::from(is_deleted_twice),
         };
-        assert_eq!(told, expected, "{row:?}");
+        assert_eq!(announced, expected, "{row:?}");
     }
     for row in tables.messages.iter().filter(|row| row.notice.is_some()) {
-        let once = Told {
+        let once = Announced {
             sent: 1,
-            ..Told::default()
+            ..Announced::default()
         };
-        assert_eq!(told.remove(&row.id), Some(once), "{row:?}");
+        assert_eq!(announced.remove(&row.id), Some(once), "{row:?}");
     }
     let sent: BTreeSet<_> = known
         .messages
@@ -138,11 +138,11 @@ fn messages(tables: &Tables, known: &Known) {
         .collect();
     assert_eq!(sent.len(), known.messages.len(), "two sends, one message");
     for row in tables.messages.iter().filter(|row| row.notice.is_none()) {
-        assert!(sent.contains(&row.id), "nobody sent {row:?}");
+        assert!(sent.contains(&row.id), "no user sent {row:?}");
     }
 }
 
-/// Who came, went and rose, as the notices tell it, is who is there and what was told.
+/// The participants and the events equal what the notices describe: joins, leaves and changes of roles.
 fn conversation(tables: &Tables, known: &Known, place: &Place, id: ConversationId) {
     let mut inside: BTreeMap<UserId, i32> = BTreeMap::new();
     let mut concerned: BTreeMap<UserId, usize> = BTreeMap::new();
@@ -206,13 +206,13 @@ fn conversation(tables: &Tables, known: &Known, place: &Place, id: ConversationI
         assert_eq!(notices - roles, known.counted("noticed", &place.id), "{id}");
     }
     let stream = tables.stream(id.0);
-    let mut told: BTreeMap<UserId, usize> = BTreeMap::new();
+    let mut announced: BTreeMap<UserId, usize> = BTreeMap::new();
     for change in stream {
         if let Change::ParticipantChanged { user, .. } = change {
-            *told.entry(*user).or_default() += 1;
+            *announced.entry(*user).or_default() += 1;
         }
     }
-    assert_eq!(told, concerned, "{id}");
+    assert_eq!(announced, concerned, "{id}");
     let changed = stream.iter();
     let changed = changed.filter(|change| matches!(change, Change::ConversationChanged { .. }));
     let acknowledged = known.counted("changed", &place.id);
@@ -257,7 +257,7 @@ fn people(tables: &Tables, known: &Known) {
     }
 }
 
-/// Nobody joins twice or leaves what they had not joined, and who joined last is there.
+/// No user joins twice or leaves a conversation without joining it, and whoever joined last is a participant.
 fn memberships(tables: &Tables, user: UserId, stream: &[Change]) {
     let mut inside = BTreeSet::new();
     for change in stream {
@@ -282,7 +282,7 @@ fn memberships(tables: &Tables, user: UserId, stream: &[Change]) {
     assert_eq!(inside, members, "{user}");
 }
 
-/// Every notification was told of once, and so was the end of each that is gone.
+/// Every notification has one event, and so has the end of each deleted one.
 fn notified(tables: &Tables, user: UserId, stream: &[Change]) {
     let mut added: BTreeSet<NotificationId> = BTreeSet::new();
     let mut changed = BTreeSet::new();
@@ -290,7 +290,10 @@ fn notified(tables: &Tables, user: UserId, stream: &[Change]) {
         if let Change::NotificationsAdded { to } = change
             && let Some(notification) = to.get(&user)
         {
-            assert!(added.insert(*notification), "{notification} was told twice");
+            assert!(
+                added.insert(*notification),
+                "{notification} was announced twice"
+            );
         }
     }
     for change in stream {

@@ -1,8 +1,8 @@
-//! The invariants, over random histories: people act at once through the front door, and whenever all is
-//! quiet the tables, the log, and what each person sees and hears are held against one another and against
-//! what was acknowledged.
+//! Verifies the invariants over random histories: users act concurrently through HTTP. Whenever no request is running,
+//! the tables, the log, and what each user loads and receives are compared with each other and with the acknowledged
+//! operations.
 //!
-//! `HEDDLE_TEST_SEED` repeats what each person tries; who comes first it cannot repeat.
+//! `HEDDLE_TEST_SEED` repeats the operations of each user, but not the order in which they reach the server.
 
 mod invariants;
 mod model;
@@ -54,10 +54,10 @@ fn hasty(config: &mut Config) {
 async fn any_history_keeps_the_invariants(app: TestApp) {
     let mut random = SmallRng::seed_from_u64(seed());
     let known = RefCell::new(Known::default());
-    let (mut people, mut everybody) = (vec![], vec![]);
+    let (mut people, mut all_users) = (vec![], vec![]);
     for name in PEOPLE {
         let person = app.person(name).await;
-        everybody.push((person.id.clone(), person.username.clone()));
+        all_users.push((person.id.clone(), person.username.clone()));
         people.push(person);
     }
     let stranger = app.person("Zoe").await;
@@ -67,12 +67,12 @@ async fn any_history_keeps_the_invariants(app: TestApp) {
             person,
             random: SmallRng::seed_from_u64(random.random()),
             known: &known,
-            everybody: &everybody,
+            all_users: &all_users,
             bio: None,
             is_gone: false,
         })
         .collect();
-    opening(&mut actors, &everybody).await;
+    opening(&mut actors, &all_users).await;
     let mut states = vec![];
     for actor in &actors {
         states.push(State::load(&actor.person).await);
@@ -99,19 +99,19 @@ async fn any_history_keeps_the_invariants(app: TestApp) {
     assert_eq!(done, all, "every mutation needs an act that exercises it");
 }
 
-/// Nobody acts: everything is looked at.
+/// Verifies everything while no user acts.
 async fn quiet(app: &TestApp, actors: &[Actor<'_>], states: &mut [State]) {
-    let mut heard = vec![];
+    let mut received = vec![];
     for (actor, state) in actors.iter().zip(&mut *states) {
         if actor.is_gone {
-            heard.push(vec![]);
+            received.push(vec![]);
             continue;
         }
-        // A group of their own, whose beginning is the last thing that they hear.
+        // They create a group of their own, so that its first event is the last one that they receive.
         let title = actor.known.borrow_mut().word();
         let input = json!({ "title": title, "participantIds": [] });
         let last = actor.founds_this(input, title, false).await.unwrap();
-        heard.push(state::events(app, &actor.person, &state.cursor, &last).await);
+        received.push(state::events(app, &actor.person, &state.cursor, &last).await);
     }
     let tables = Tables::read(&app.app.db).await;
     let known = actors[0].known.borrow().clone();
@@ -120,24 +120,24 @@ async fn quiet(app: &TestApp, actors: &[Actor<'_>], states: &mut [State]) {
         .iter()
         .filter_map(|actor| actor.bio.clone())
         .collect();
-    for ((actor, state), heard) in actors.iter().zip(states).zip(&heard) {
+    for ((actor, state), received) in actors.iter().zip(states).zip(&received) {
         if actor.is_gone {
             continue;
         }
         let fresh = State::load(&actor.person).await;
-        views::check(&tables, &bios, &actor.person, &fresh, heard);
+        views::check(&tables, &bios, &actor.person, &fresh, received);
         views::knocks(&tables, &known, &actor.person).await;
-        let named = Named::by(heard, &actor.person);
-        state::events_tell_all(state, &fresh, &named, &actor.person, &known.departed);
+        let named = Named::by(received, &actor.person);
+        state::events_describe_every_change(state, &fresh, &named, &actor.person, &known.departed);
         *state = fresh;
     }
-    views::what_is_gone_is_nowhere(app, &tables, &known).await;
+    views::erased_text_is_in_no_table(app, &tables, &known).await;
 }
 
 /// Every kind of act once, in an order in which each succeeds; later ones are left to chance.
-async fn opening(actors: &mut [Actor<'_>], everybody: &[(String, String)]) {
+async fn opening(actors: &mut [Actor<'_>], all_users: &[(String, String)]) {
     let known = actors[0].known;
-    let ids: Vec<_> = everybody.iter().map(|(id, _)| id.clone()).collect();
+    let ids: Vec<_> = all_users.iter().map(|(id, _)| id.clone()).collect();
     for from_joining in [false, true] {
         let (ann, title) = (&actors[0], known.borrow_mut().word());
         let history = if from_joining {
@@ -166,7 +166,7 @@ async fn opening(actors: &mut [Actor<'_>], everybody: &[(String, String)]) {
         leave.await.unwrap();
         known.borrow_mut().count("noticed", &group);
     }
-    let input = json!({ "conversationId": actors[2].founds().await.unwrap() });
+    let input = json!({ "conversationId": actors[2].creates_group().await.unwrap() });
     let gone = actors[2].does("deleteConversation", input, "deletedConversationId");
     gone.await.unwrap();
     session_acts(&mut actors[1]).await;
@@ -174,12 +174,12 @@ async fn opening(actors: &mut [Actor<'_>], everybody: &[(String, String)]) {
         actor.opens().await;
         actor.introduces().await;
         for is_reply in [false, true, true, true] {
-            actor.speaks(is_reply).await;
+            actor.sends_message(is_reply).await;
         }
     }
     for _ in 0..30 {
         for actor in actors.iter_mut().take(3) {
-            actor.speaks(true).await;
+            actor.sends_message(true).await;
         }
         let done: BTreeSet<String> = known
             .borrow()

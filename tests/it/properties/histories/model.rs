@@ -1,4 +1,4 @@
-//! What everybody's acknowledged acts amount to: the model that the tables and the stream are held against.
+//! The model of all acknowledged operations, which the tables and the stream are compared with.
 
 use std::collections::BTreeMap;
 
@@ -6,16 +6,16 @@ use serde_json::{Value, json};
 
 use crate::support::person::Person;
 
-/// Refusals that acts of several people at once may meet. Anything else is a fault.
+/// Errors that concurrent operations may return. Any other error fails the test.
 const REFUSALS: [&str; 3] = ["NOT_FOUND", "FORBIDDEN", "BAD_USER_INPUT"];
 
 /// What was acknowledged so far.
 #[derive(Clone, Default)]
 pub(super) struct Known {
     words: usize,
-    /// Every conversation that ever was.
+    /// Every conversation, also deleted ones.
     pub(super) places: Vec<Place>,
-    /// Every message that somebody sent.
+    /// Every acknowledged message.
     pub(super) messages: Vec<Message>,
     /// Words that were refused, replaced or taken back.
     pub(super) never: Vec<String>,
@@ -35,7 +35,7 @@ pub(super) struct Place {
     pub(super) words: Vec<String>,
 }
 
-/// A message that somebody sent.
+/// An acknowledged message.
 #[derive(Clone)]
 pub(super) struct Message {
     pub(super) id: String,
@@ -48,7 +48,7 @@ pub(super) struct Message {
 }
 
 impl Known {
-    /// A word that was never used before and is part of no other.
+    /// Returns a new canary, which is part of no other text.
     pub(super) fn word(&mut self) -> String {
         self.words += 1;
         format!("canary{}x", self.words)
@@ -77,13 +77,13 @@ impl Known {
         }
     }
 
-    /// How a mutation ended that somebody tried: its payload, or nothing when it was refused.
-    pub(super) fn outcome(&mut self, name: &str, mut answer: Value) -> Option<Value> {
-        for error in answer["errors"].as_array().into_iter().flatten() {
+    /// Returns the payload of a mutation, or nothing if it was rejected.
+    pub(super) fn outcome(&mut self, name: &str, mut response: Value) -> Option<Value> {
+        for error in response["errors"].as_array().into_iter().flatten() {
             let code = error["extensions"]["code"].as_str().unwrap_or_default();
-            assert!(REFUSALS.contains(&code), "{name}: {answer:#}");
+            assert!(REFUSALS.contains(&code), "{name}: {response:#}");
         }
-        let payload = answer["data"][name].take();
+        let payload = response["data"][name].take();
         if payload.is_null() {
             return None;
         }
@@ -101,5 +101,5 @@ pub(super) async fn mutates(person: &Person, name: &str, input: &Value, selectio
         let kind = format!("{}{rest}Input", first.to_uppercase());
         format!("mutation($input: {kind}!) {{ {name}(input: $input) {{ {selection} }} }}")
     };
-    person.sends(&query, json!({ "input": input })).await
+    person.request(&query, json!({ "input": input })).await
 }

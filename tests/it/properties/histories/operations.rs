@@ -1,4 +1,4 @@
-//! What people do, at random: each act through HTTP, and into the model when it is acknowledged.
+//! Random operations of users: each is sent through HTTP, and enters the model when it is acknowledged.
 
 use std::cell::RefCell;
 
@@ -11,20 +11,20 @@ use crate::support::person::{PASSWORD, Person, text};
 const SENT: &str = "message { id } wasDuplicate";
 const READ: &str = "markedCount";
 
-/// Somebody who acts.
+/// A user who performs random operations.
 pub(super) struct Actor<'a> {
     pub(super) person: Person,
     pub(super) random: SmallRng,
     pub(super) known: &'a RefCell<Known>,
-    /// Everybody's ids and names, whoever is still there.
-    pub(super) everybody: &'a [(String, String)],
-    /// What they say of themselves.
+    /// Ids and names of all users, also deleted ones.
+    pub(super) all_users: &'a [(String, String)],
+    /// The text of their profile.
     pub(super) bio: Option<String>,
     pub(super) is_gone: bool,
 }
 
 impl Actor<'_> {
-    /// One thing after the other.
+    /// Performs this number of operations in sequence.
     pub(super) async fn acts(&mut self, count: usize) {
         for _ in 0..count {
             let act = self.random.random_range(0..100);
@@ -37,8 +37,8 @@ impl Actor<'_> {
             return;
         }
         match act {
-            0..12 => self.speaks(false).await,
-            12..30 => self.speaks(true).await,
+            0..12 => self.sends_message(false).await,
+            12..30 => self.sends_message(true).await,
             30..40 => self.edits().await,
             40..46 => self.deletes().await,
             46..50 => self.adds().await,
@@ -54,7 +54,7 @@ impl Actor<'_> {
             81..85 => self.settles().await,
             85..88 => self.renames().await,
             88..91 => self.introduces().await,
-            91..93 => drop(self.founds().await),
+            91..93 => drop(self.creates_group().await),
             93..95 => self.opens().await,
             95..98 => self.tidies().await,
             98 => self.signs_in_elsewhere().await,
@@ -64,8 +64,8 @@ impl Actor<'_> {
 
     /// Tries a change; its payload when it was made.
     pub(super) async fn does(&self, name: &str, input: Value, selection: &str) -> Option<Value> {
-        let answer = mutates(&self.person, name, &input, selection).await;
-        self.known.borrow_mut().outcome(name, answer)
+        let response = mutates(&self.person, name, &input, selection).await;
+        self.known.borrow_mut().outcome(name, response)
     }
 
     fn word(&self) -> String {
@@ -77,11 +77,11 @@ impl Actor<'_> {
         known.places.choose(&mut self.random).unwrap().id.clone()
     }
 
-    fn somebody(&mut self) -> (String, String) {
-        self.everybody.choose(&mut self.random).unwrap().clone()
+    fn another(&mut self) -> (String, String) {
+        self.all_users.choose(&mut self.random).unwrap().clone()
     }
 
-    /// Mostly one of the newest, so that people meet.
+    /// Returns mostly one of the newest, so that operations of several users concern the same conversation.
     fn message(&mut self, wanted: impl Fn(&Message) -> bool) -> Option<Message> {
         let known = self.known.borrow();
         let all: Vec<_> = known.messages.iter().filter(|one| wanted(one)).collect();
@@ -95,13 +95,13 @@ impl Actor<'_> {
     }
 
     /// Sends something, and now and then sends it again at the same moment with the same key.
-    pub(super) async fn speaks(&mut self, is_reply: bool) {
+    pub(super) async fn sends_message(&mut self, is_reply: bool) {
         let parent = self.message(|_| true).filter(|_| is_reply);
         let place = match &parent {
             Some(parent) => parent.place.clone(),
             None => self.place(),
         };
-        let (word, (_, name)) = (self.word(), self.somebody());
+        let (word, (_, name)) = (self.word(), self.another());
         let priority = ["NORMAL", "IMPORTANT", "URGENT"].choose(&mut self.random);
         let input = json!({
             "conversationId": place,
@@ -118,15 +118,19 @@ impl Actor<'_> {
                 None
             }
         });
-        let answers: Vec<_> = once.into_iter().chain(twice).collect();
+        let responses: Vec<_> = once.into_iter().chain(twice).collect();
         let mut known = self.known.borrow_mut();
-        let Some(first) = answers.first() else {
+        let Some(first) = responses.first() else {
             return known.never.push(word);
         };
         let id = text(&first["message"]["id"]);
-        assert!(answers.iter().all(|one| one["message"]["id"] == json!(id)));
-        let new = answers.iter().filter(|one| one["wasDuplicate"] == false);
-        assert_eq!(new.count(), 1, "{answers:?}");
+        assert!(
+            responses
+                .iter()
+                .all(|one| one["message"]["id"] == json!(id))
+        );
+        let new = responses.iter().filter(|one| one["wasDuplicate"] == false);
+        assert_eq!(new.count(), 1, "{responses:?}");
         known.messages.push(Message {
             id,
             place,
@@ -142,7 +146,7 @@ impl Actor<'_> {
         let Some(message) = self.message(|one| one.sender == own) else {
             return;
         };
-        let (word, reason, (_, name)) = (self.word(), self.word(), self.somebody());
+        let (word, reason, (_, name)) = (self.word(), self.word(), self.another());
         let body = format!("{word} for @{name}");
         let input = json!({ "messageId": message.id, "body": body, "reason": reason });
         let done = self.does("editMessage", input, "message { id }").await;
@@ -171,7 +175,7 @@ impl Actor<'_> {
     }
 
     pub(super) async fn adds(&mut self) {
-        let (place, (one, _), (other, _)) = (self.place(), self.somebody(), self.somebody());
+        let (place, (one, _), (other, _)) = (self.place(), self.another(), self.another());
         let role = ["OBSERVER", "MEMBER", "MODERATOR"].choose(&mut self.random);
         let input = json!({ "conversationId": place, "userIds": [one, other], "role": role });
         let done = self
@@ -184,7 +188,7 @@ impl Actor<'_> {
     }
 
     pub(super) async fn removes(&mut self) {
-        let (place, (user, _)) = (self.place(), self.somebody());
+        let (place, (user, _)) = (self.place(), self.another());
         let input = json!({ "conversationId": place, "userId": user });
         let done = self.does("removeParticipant", input, "removedParticipantId");
         if done.await.is_some() {
@@ -202,7 +206,7 @@ impl Actor<'_> {
     }
 
     async fn changes_role(&mut self) {
-        let (place, (user, _)) = (self.place(), self.somebody());
+        let (place, (user, _)) = (self.place(), self.another());
         let roles = ["OBSERVER", "MEMBER", "MODERATOR", "OWNER"];
         let role = roles.choose(&mut self.random);
         let input = json!({ "conversationId": place, "userId": user, "role": role });
@@ -328,7 +332,7 @@ impl Actor<'_> {
         known.never.extend(self.bio.replace(bio));
     }
 
-    /// Tells that they are around and about to say something.
+    /// Sets a status and starts to type.
     pub(super) async fn shows_up(&mut self) {
         let input = json!({ "status": "BUSY", "statusText": "at the loom" });
         self.does("setPresence", input, "user { id }").await;
@@ -336,9 +340,9 @@ impl Actor<'_> {
         self.does("setTyping", input, "expiresAt").await;
     }
 
-    /// A group, also with nobody else in it.
-    pub(super) async fn founds(&mut self) -> Option<String> {
-        let (title, (one, _), (other, _)) = (self.word(), self.somebody(), self.somebody());
+    /// Creates a group, possibly without other participants.
+    pub(super) async fn creates_group(&mut self) -> Option<String> {
+        let (title, (one, _), (other, _)) = (self.word(), self.another(), self.another());
         let from_joining = self.random.random_bool(0.5);
         let input = json!({
             "title": title,
@@ -373,9 +377,9 @@ impl Actor<'_> {
     }
 
     pub(super) async fn opens(&mut self) {
-        let mut users = vec![self.somebody().0];
+        let mut users = vec![self.another().0];
         if self.random.random_bool(0.3) {
-            users.push(self.somebody().0);
+            users.push(self.another().0);
         }
         let input = json!({ "userIds": users });
         let opened = self.does("openDirectConversation", input, "conversation { id }");
@@ -395,7 +399,7 @@ impl Actor<'_> {
     /// Looks through their notifications.
     pub(super) async fn tidies(&mut self) {
         const LIST: &str = "{ viewer { notifications(first: 6) { nodes { id createdAt } } } }";
-        let data = self.person.asks(LIST, Value::Null).await;
+        let data = self.person.execute(LIST, Value::Null).await;
         let nodes = &data["viewer"]["notifications"]["nodes"];
         let ids: Vec<_> = nodes
             .as_array()
@@ -456,13 +460,13 @@ impl Actor<'_> {
             .await;
     }
 
-    /// Goes for good, and gives away what they own first.
+    /// Deletes the account, after handing over the groups that it owns.
     pub(super) async fn departs(&mut self, disposal: &str) {
         const OWNED: &str = "{ viewer { conversations(first: 100, filter: { isArchived: null }) {
             nodes { id viewerMembership { canDelete }
                 participants(first: 2) { nodes { user { id } } } } } } }";
         while !self.is_gone {
-            let data = self.person.asks(OWNED, Value::Null).await;
+            let data = self.person.execute(OWNED, Value::Null).await;
             let places = &data["viewer"]["conversations"]["nodes"];
             for place in places.as_array().unwrap() {
                 if place["viewerMembership"]["canDelete"] != true {

@@ -1,4 +1,4 @@
-//! What a client keeps: every object that it loads, by id, and which of them the events since then named.
+//! The state that a client keeps: every object that it loads, by id, and which of them later events name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,12 +41,12 @@ const NOTIFICATIONS: &str = "query($after: String) { viewer {
     notifications(first: 100, after: $after) { pageInfo { hasNextPage endCursor }
         nodes { id type readAt actor { id } message { id } conversation { id } } } } }";
 
-/// Any object, with where it is: a message's lane is its thread or else its conversation.
+/// Any object, with its conversation. The scope of a message is its thread, or else its conversation.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) value: Value,
     place: Option<String>,
-    lane: Option<String>,
+    scope: Option<String>,
 }
 
 /// Everything that one person sees.
@@ -55,14 +55,14 @@ pub(super) struct State {
     pub(super) cursor: Value,
     /// Every object.
     pub(super) objects: BTreeMap<String, Kept>,
-    /// Every answer, word for word.
+    /// The text of every response.
     pub(super) text: String,
 }
 
 impl State {
     /// Loads it all.
     pub(super) async fn load(person: &Person) -> Self {
-        let mut data = person.asks(VIEWER, Value::Null).await;
+        let mut data = person.execute(VIEWER, Value::Null).await;
         let mut state = Self {
             cursor: data["eventCursor"].take(),
             objects: BTreeMap::new(),
@@ -89,12 +89,12 @@ impl State {
     }
 
     async fn load_conversation(&mut self, person: &Person, id: &str) {
-        let mut data = person.asks(CONVERSATION, json!({ "id": id })).await;
+        let mut data = person.execute(CONVERSATION, json!({ "id": id })).await;
         self.text.push_str(&data.to_string());
         let conversation = &mut data["conversation"];
         for thread in nodes(conversation["threads"].take()["nodes"].take()) {
-            let lane = text(&thread["id"]);
-            self.keep(thread, Some(id), Some(&lane));
+            let scope = text(&thread["id"]);
+            self.keep(thread, Some(id), Some(&scope));
         }
         for participant in conversation["participants"]["nodes"]
             .as_array_mut()
@@ -114,11 +114,11 @@ impl State {
             .pages(person, &query, json!({ "id": id }), "conversation")
             .await
         {
-            let lane = match &message["thread"]["id"] {
+            let scope = match &message["thread"]["id"] {
                 Value::String(thread) if message["depth"] != 0 => thread.clone(),
                 _ => id.to_owned(),
             };
-            self.keep(message, Some(id), Some(&lane));
+            self.keep(message, Some(id), Some(&scope));
         }
     }
 
@@ -132,7 +132,7 @@ impl State {
     ) -> Vec<Value> {
         let mut all = vec![];
         loop {
-            let mut data = person.asks(query, variables.clone()).await;
+            let mut data = person.execute(query, variables.clone()).await;
             self.text.push_str(&data.to_string());
             let owner = data[owner].as_object_mut().unwrap();
             let page = owner.values_mut().next().unwrap();
@@ -144,10 +144,10 @@ impl State {
         }
     }
 
-    fn keep(&mut self, value: Value, place: Option<&str>, lane: Option<&str>) {
+    fn keep(&mut self, value: Value, place: Option<&str>, scope: Option<&str>) {
         let kept = Kept {
             place: place.map(str::to_owned),
-            lane: lane.map(str::to_owned),
+            scope: scope.map(str::to_owned),
             value,
         };
         self.objects.insert(text(&kept.value["id"]), kept);
@@ -161,7 +161,7 @@ fn nodes(list: Value) -> Vec<Value> {
     }
 }
 
-/// The events that somebody hears after a cursor, until they joined this conversation.
+/// Returns the events after a cursor, up to the one for joining this conversation.
 pub(super) async fn events(app: &TestApp, who: &Person, cursor: &Value, last: &str) -> Vec<Value> {
     let query = format!(
         "subscription($after: String) {{ events(after: $after) {{ __typename cursor
@@ -184,24 +184,24 @@ pub(super) async fn events(app: &TestApp, who: &Person, cursor: &Value, last: &s
     let mut stream = Subscription::open(app, who, &query, json!({ "after": cursor })).await;
     let opened = stream.next().await;
     assert_eq!(opened["events"]["outcome"], "RESUMED");
-    let mut heard = vec![];
+    let mut received = vec![];
     loop {
         let event = stream.next().await["events"].take();
         let is_last =
             event["__typename"] == "ConversationJoinedEvent" && event["conversation"]["id"] == last;
-        heard.push(event);
+        received.push(event);
         if is_last {
-            return heard;
+            return received;
         }
     }
 }
 
-/// What events allow a client to look at again.
+/// The objects that events tell a client to load again.
 #[derive(Default, Debug)]
 pub(super) struct Named {
     ids: BTreeSet<String>,
     /// Threads and timelines.
-    lanes: BTreeSet<String>,
+    scopes: BTreeSet<String>,
     /// Whole conversations.
     places: BTreeSet<String>,
 }
@@ -225,14 +225,14 @@ impl Named {
             }
             "MessageDeletedEvent" => {
                 let message = text(&event["messageId"]);
-                // With its root, a thread goes too.
+                // A thread is deleted with its root.
                 self.ids.insert(message.replace("msg_", "thr_"));
                 self.ids.extend([message, id(&event["conversation"])]);
             }
             "ThreadChangedEvent" => {
                 let thread = &event["thread"];
                 self.ids.insert(id(&thread["root"]));
-                self.lanes.insert(id(thread));
+                self.scopes.insert(id(thread));
             }
             "ConversationJoinedEvent" => {
                 self.places.insert(id(&event["conversation"]));
@@ -246,7 +246,7 @@ impl Named {
             "ParticipantChangedEvent" => {
                 let (place, user) = (id(&event["conversation"]), id(&event["user"]));
                 if user == viewer.id {
-                    // Their rights, which each message tells.
+                    // Each message contains the viewer's permissions.
                     self.places.insert(place.clone());
                 }
                 self.ids.extend([place, user]);
@@ -255,7 +255,7 @@ impl Named {
                 let place = id(&event["conversation"]);
                 if id(&event["user"]) == viewer.id {
                     let thread = event["thread"]["id"].as_str().map(str::to_owned);
-                    self.lanes.insert(thread.unwrap_or_else(|| place.clone()));
+                    self.scopes.insert(thread.unwrap_or_else(|| place.clone()));
                 }
                 self.ids.insert(place);
             }
@@ -269,7 +269,7 @@ impl Named {
             "UserChangedEvent" => {
                 self.ids.insert(id(&event["user"]));
             }
-            // Fleeting: told to whoever listens, and not kept.
+            // Ephemeral events are sent to subscribers and not stored.
             "PresenceChangedEvent" | "TypingChangedEvent" => {}
             other => panic!("{other} is new here"),
         }
@@ -277,14 +277,14 @@ impl Named {
 
     fn allows(&self, id: &str, kept: &Kept) -> bool {
         let place = kept.place.as_deref().unwrap_or_default();
-        let lane = kept.lane.as_deref().unwrap_or_default();
-        self.ids.contains(id) || self.places.contains(place) || self.lanes.contains(lane)
+        let scope = kept.scope.as_deref().unwrap_or_default();
+        self.ids.contains(id) || self.places.contains(place) || self.scopes.contains(scope)
     }
 }
 
-/// Whatever differs between two states was named by an event between them. That somebody is gone is told
-/// where they were, and not of each object that had their name.
-pub(super) fn events_tell_all(
+/// An event between two states names every difference between them. A deleted account is announced in its conversations, and
+/// not for each object that contains its name.
+pub(super) fn events_describe_every_change(
     old: &State,
     new: &State,
     named: &Named,
@@ -301,7 +301,7 @@ pub(super) fn events_tell_all(
         if of(before) == of(after) {
             continue;
         }
-        // Any event may change badges, and the viewer's own row comes with their profile.
+        // Any event may change unread counts, and the viewer's own row changes with the profile.
         let any = id.starts_with("unr") && (named.any() || before.is_none());
         let profile = id.starts_with("vwr_") && named.ids.contains(&own);
         let is_named = before
@@ -311,14 +311,14 @@ pub(super) fn events_tell_all(
             || above.contains(id);
         assert!(
             any || profile || is_named,
-            "no event told {} of {id}: {before:#?} became {after:#?}; named: {named:#?}",
+            "no event named {} the change of {id}: {before:#?} became {after:#?}; named: {named:#?}",
             viewer.username
         );
     }
 }
 
-/// The messages above these, as far as the states show them: a reply that comes or goes changes their counts, also
-/// for somebody who joined later and does not see the thread that they hang in.
+/// The ancestors of these messages, as far as the states contain them: a reply changes their counts, also for a user who
+/// joined later and does not see the thread.
 fn above(ids: &BTreeSet<String>, states: &[&State]) -> BTreeSet<String> {
     let parent = |id: &String| {
         let mut found = states.iter().filter_map(|state| state.objects.get(id));
@@ -335,7 +335,7 @@ fn above(ids: &BTreeSet<String>, states: &[&State]) -> BTreeSet<String> {
     above
 }
 
-/// A value in which nobody names these people.
+/// Returns the value without the names of these users.
 fn without(value: &Value, departed: &[(String, bool)]) -> Value {
     match value {
         Value::Object(fields) => {
@@ -358,7 +358,7 @@ fn without(value: &Value, departed: &[(String, bool)]) -> Value {
 
 impl Named {
     fn any(&self) -> bool {
-        !(self.ids.is_empty() && self.places.is_empty() && self.lanes.is_empty())
+        !(self.ids.is_empty() && self.places.is_empty() && self.scopes.is_empty())
     }
 
     /// People become known and unknown, and of another name, with the conversations they are in.

@@ -1,4 +1,4 @@
-//! What the tables hold when all is quiet.
+//! Reads the contents of the tables while no request is running.
 
 use std::collections::BTreeMap;
 
@@ -79,7 +79,7 @@ struct Logged {
     payload: String,
 }
 
-/// All that the checks look at.
+/// The rows that the checks read.
 pub(super) struct Tables {
     pub(super) messages: Vec<Row>,
     pub(super) conversations: Vec<Conversation>,
@@ -111,13 +111,13 @@ impl Tables {
         }
     }
 
-    /// Somebody's place in a conversation.
+    /// The membership of a user in a conversation.
     pub(super) fn member(&self, conversation: ConversationId, user: UserId) -> Option<&Member> {
         let found = |one: &&Member| (one.conversation_id, one.user_id) == (conversation, user);
         self.members.iter().find(found)
     }
 
-    /// Whether somebody may see a message, deleted or not.
+    /// Whether a user may see a message, deleted or not.
     pub(super) fn may_see(&self, user: UserId, message: &Row) -> bool {
         self.member(message.conversation_id, user)
             .is_some_and(|member| message.seq >= member.visible_from_seq)

@@ -1,4 +1,4 @@
-//! Nobody sees, counts or hears what they may not, and what was deleted is nowhere.
+//! No user sees, counts or receives hidden content, and deleted content is stored nowhere.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{model::Known, state::State, tables::Tables};
 use crate::support::{app::TestApp, captured_logs, dump::dump, person::Person};
 
-/// The words that only tests use.
+/// Returns the canaries in a text.
 fn canaries(text: &str) -> BTreeSet<String> {
     let pattern = Regex::new("canary[0-9]+x").unwrap();
     pattern
@@ -18,8 +18,7 @@ fn canaries(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Every word that somebody may read anywhere: messages and their history, titles, topics, and what
-/// people say of themselves.
+/// Every canary that a user may read: in messages and their revisions, titles, topics and profiles.
 fn readable(tables: &Tables, user: UserId, bios: &BTreeSet<String>) -> BTreeSet<String> {
     let mut words = bios.clone();
     let visible = tables.messages.iter();
@@ -41,17 +40,20 @@ fn readable(tables: &Tables, user: UserId, bios: &BTreeSet<String>) -> BTreeSet<
     words
 }
 
-/// What somebody loaded and heard holds nothing else, and their lists hold everything.
+/// Verifies that a user loaded and received no other canaries, and that their lists are complete.
 pub(super) fn check(
     tables: &Tables,
     bios: &BTreeSet<String>,
     who: &Person,
     state: &State,
-    heard: &[Value],
+    received: &[Value],
 ) {
     let user = UserId::from_text(&who.id);
     let readable = readable(tables, user, bios);
-    for (what, text) in [("saw", &state.text), ("heard", &json!(heard).to_string())] {
+    for (what, text) in [
+        ("loaded", &state.text),
+        ("received", &json!(received).to_string()),
+    ] {
         let words = canaries(text);
         let leaked: Vec<_> = words.difference(&readable).collect();
         assert!(leaked.is_empty(), "{} {what} {leaked:?}", who.username);
@@ -79,7 +81,7 @@ pub(super) fn check(
     }
 }
 
-/// Asks for every object that ever was by its id: there for those who may see it, and for nobody else.
+/// Requests every object by its id, also deleted ones: it is there only for users who may see it.
 pub(super) async fn knocks(tables: &Tables, known: &Known, who: &Person) {
     let user = UserId::from_text(&who.id);
     let mut doors: Vec<(String, bool)> = vec![];
@@ -124,7 +126,7 @@ pub(super) async fn knocks(tables: &Tables, known: &Known, who: &Person) {
     for some in doors.chunks(100) {
         let ids: Vec<_> = some.iter().map(|(id, _)| id).collect();
         let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
-        let data = who.asks(nodes, json!({ "ids": ids })).await;
+        let data = who.execute(nodes, json!({ "ids": ids })).await;
         for (node, (id, opens)) in data["nodes"].as_array().unwrap().iter().zip(some) {
             assert_eq!(!node.is_null(), *opens, "{} and {id}", who.username);
         }
@@ -132,7 +134,7 @@ pub(super) async fn knocks(tables: &Tables, known: &Known, who: &Person) {
 }
 
 /// No table and no log line holds what was deleted, replaced or refused.
-pub(super) async fn what_is_gone_is_nowhere(app: &TestApp, tables: &Tables, known: &Known) {
+pub(super) async fn erased_text_is_in_no_table(app: &TestApp, tables: &Tables, known: &Known) {
     let mut gone: BTreeSet<&String> = known.never.iter().collect();
     let there = |id: &str| {
         tables
@@ -158,6 +160,6 @@ pub(super) async fn what_is_gone_is_nowhere(app: &TestApp, tables: &Tables, know
     assert_eq!(
         canaries(&captured_logs::written()),
         BTreeSet::new(),
-        "a line of the log tells"
+        "a log line contains a canary"
     );
 }
