@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::sources::{Kind, Source, production, read, read_production, tokens};
 
 /// Banned words and phrases today. Lower this number when you replace some.
-const KNOWN_BANNED: usize = 4253;
+const KNOWN_BANNED: usize = 1678;
 
 /// Public type names that occur several times today.
 const KNOWN_REPEATED_TYPES: usize = 10;
@@ -77,7 +77,7 @@ const BANNED: &[(&str, &str)] = &[
     ("thing, things", "the precise noun"),
 ];
 
-/// Banned in the code and its documentation. Tests describe users, who talk to each other: `ann.says(…)`, `ann.asks(…)`.
+/// Banned in the code and its documentation. Tests describe users who talk to each other: `ann.says(…)`.
 const BANNED_OUTSIDE_TESTS: &[(&str, &str)] = &[
     ("ask, asks, asked, asking", "query, request, select"),
     ("say, says, said, saying", "return, state"),
@@ -91,11 +91,17 @@ const BANNED_OUTSIDE_TESTS: &[(&str, &str)] = &[
     ("walk, walks", "scenario"),
 ];
 
+/// Names of the schema that contain a banned word: a value of the enum `Visibility`, and its Rust variant.
+const PUBLIC_NAMES: &[&str] = &["NOBODY", "Nobody"];
+
 /// Correct uses of a banned word, as the whole phrase.
 const ALLOWED: &[&str] = &[
-    // A column and an index of the database.
+    // Columns and an index of the database.
     "lapses at",
     "presence lapses",
+    "lane id",
+    // A user of the operating system.
+    "owner nobody",
 ];
 
 const SHOWN: usize = 50;
@@ -147,7 +153,10 @@ fn no_banned_word_is_used() {
             continue;
         }
         for token in tokens(&file.text) {
-            if matches!(token.kind, Kind::Identifier | Kind::Comment | Kind::Text) {
+            let is_public_name =
+                token.kind == Kind::Identifier && PUBLIC_NAMES.contains(&token.text);
+            let is_checked = matches!(token.kind, Kind::Identifier | Kind::Comment | Kind::Text);
+            if is_checked && !is_public_name {
                 rules.check(&file, token.text, token.line, &mut findings);
             }
         }
@@ -236,7 +245,7 @@ impl Rules {
 
     fn check(&self, file: &Source, text: &str, first_line: usize, findings: &mut Vec<String>) {
         let is_test = file.path.starts_with("tests/");
-        let words = words(text);
+        let words = words(&text.replace(PUBLIC_NAMES[0], ""));
         let is_at = |index: usize, phrase: &[&str]| {
             words.len() >= index + phrase.len()
                 && phrase
