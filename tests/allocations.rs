@@ -189,7 +189,7 @@ impl Server {
         (text(&message["id"]), thread.to_owned())
     }
 
-    /// Allocations of one such request and, if somebody listens, of their hearing it.
+    /// Returns the allocations of one such request, including the delivery of its event to a subscriber.
     async fn count_statements(
         &self,
         token: &str,

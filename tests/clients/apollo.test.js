@@ -6,10 +6,9 @@ import { after, before, test } from "node:test";
 import { ApolloClient, ApolloLink, gql, HttpLink, InMemoryCache } from "@apollo/client";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { OperationTypeNode } from "graphql";
-import { createClient } from "graphql-ws";
-import WebSocket from "ws";
 
-import { request, endpoint, FOLLOW, pair, SEND, socket, VIEWER } from "./people.js";
+import { request, endpoint, FOLLOW, pair, SEND, VIEWER } from "./people.js";
+import { connect } from "./websocket.js";
 
 let ann;
 let bob;
@@ -20,12 +19,7 @@ let client;
 before(async () => {
   ({ ann, bob, conversationId } = await pair());
   const authorization = `Bearer ${bob.token}`;
-  sockets = createClient({
-    url: socket,
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
-    connectionParams: { authorization },
-  });
+  sockets = connect(authorization);
   client = new ApolloClient({
     cache: new InMemoryCache(),
     link: ApolloLink.split(

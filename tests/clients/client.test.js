@@ -29,7 +29,7 @@ let ann;
 let bob;
 let conversationId;
 
-/** Somebody new, over the bad line. */
+/** Registers a user over the unreliable network. */
 async function person(name, options) {
   const client = new Heddle(line.url, { WebSocket, ...options });
   const username = `${name.toLowerCase()}_${randomUUID().slice(0, 8)}`;

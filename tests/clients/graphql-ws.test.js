@@ -2,23 +2,13 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { createClient } from "graphql-ws";
-import WebSocket from "ws";
-
-import { request, FOLLOW, SUBSCRIBE, pair, SEND, socket, VIEWER } from "./people.js";
+import { request, FOLLOW, SUBSCRIBE, pair, SEND, VIEWER } from "./people.js";
+import { connect } from "./websocket.js";
 
 let ann;
 let bob;
 let conversationId;
 let client;
-
-const connect = (authorization) =>
-  createClient({
-    url: socket,
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
-    connectionParams: authorization === undefined ? undefined : { authorization },
-  });
 
 /** Returns the response of an operation that has exactly one. */
 async function once(query, variables) {

@@ -73,7 +73,7 @@ export const SEND = `mutation Send($conversationId: ID!, $body: String!) {
   sendMessage(input: { conversationId: $conversationId, body: $body }) { message { id body } }
 }`;
 
-export const SUBSCRIBE = `subscription Hear($conversationId: ID!) {
+export const SUBSCRIBE = `subscription Messages($conversationId: ID!) {
   messageSent(conversationId: $conversationId) { id body sender { id username } }
 }`;
 

@@ -3,10 +3,9 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { cacheExchange, Client, fetchExchange, subscriptionExchange } from "@urql/core";
-import { createClient } from "graphql-ws";
-import WebSocket from "ws";
 
-import { request, endpoint, FOLLOW, pair, SEND, socket, VIEWER } from "./people.js";
+import { request, endpoint, FOLLOW, pair, SEND, VIEWER } from "./people.js";
+import { connect } from "./websocket.js";
 
 let ann;
 let bob;
@@ -17,12 +16,7 @@ let client;
 before(async () => {
   ({ ann, bob, conversationId } = await pair());
   const authorization = `Bearer ${bob.token}`;
-  sockets = createClient({
-    url: socket,
-    webSocketImpl: WebSocket,
-    retryAttempts: 0,
-    connectionParams: { authorization },
-  });
+  sockets = connect(authorization);
   client = new Client({
     url: endpoint,
     preferGetMethod: false,

@@ -171,21 +171,16 @@ async fn the_timeline_is_whole(reader: &Person, group: &str, sent: &[String]) {
     const PAGE: &str = "query($id: ID!, $after: String) { conversation(id: $id) {
         messages(first: 100, after: $after, includeReplies: true) {
             nodes { id sequence kind } pageInfo { hasNextPage endCursor } } } }";
-    let (mut there, mut sequences, mut after) = (vec![], vec![], Value::Null);
-    loop {
-        let page = json!({ "id": group, "after": after });
-        let data = reader.execute(PAGE, page).await;
-        let page = &data["conversation"]["messages"];
-        for node in page["nodes"].as_array().unwrap() {
-            sequences.push(node["sequence"].as_i64().unwrap());
-            if node["kind"] == "USER" {
-                there.push(text(&node["id"]));
-            }
+    let (mut there, mut sequences) = (vec![], vec![]);
+    let variables = json!({ "id": group });
+    for node in reader
+        .nodes(PAGE, variables, "/conversation/messages")
+        .await
+    {
+        sequences.push(node["sequence"].as_i64().unwrap());
+        if node["kind"] == "USER" {
+            there.push(text(&node["id"]));
         }
-        if page["pageInfo"]["hasNextPage"] == false {
-            break;
-        }
-        after = page["pageInfo"]["endCursor"].clone();
     }
     let gapless: Vec<_> = (1..).take(sequences.len()).collect();
     assert_eq!(sequences, gapless);

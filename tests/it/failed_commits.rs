@@ -53,11 +53,7 @@ async fn every_write_call_fails_once_on_sqlite() {
             );
         }
     }
-    story.is_stored().await;
-    server.kill().await;
-    server.restart().await;
-    story.moves_to(&server);
-    story.is_stored().await;
+    story.survives_a_restart(&mut server).await;
 }
 
 /// The disk is full in the middle of a conversation, and has space again later.
@@ -78,11 +74,7 @@ async fn a_full_disk_loses_nothing_on_sqlite() {
     }
     assert!(story.refused.contains("UNAVAILABLE"), "{:?}", story.refused);
     assert!(!story.refused.contains("INTERNAL"), "{:?}", story.refused);
-    story.is_stored().await;
-    server.kill().await;
-    server.restart().await;
-    story.moves_to(&server);
-    story.is_stored().await;
+    story.survives_a_restart(&mut server).await;
 }
 
 #[tokio::test]
@@ -105,11 +97,7 @@ async fn every_request_is_cut_once_on_postgres() {
             assert!(cuts > 0, "{operation:?} made no request that could be cut");
         }
     }
-    story.is_stored().await;
-    server.kill().await;
-    server.restart().await;
-    story.moves_to(&server);
-    story.is_stored().await;
+    story.survives_a_restart(&mut server).await;
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +153,15 @@ impl Story {
 
     fn moves_to(&mut self, server: &Binary) {
         self.ann.set_endpoint(format!("{}/graphql", server.url()));
+    }
+
+    /// Verifies what is stored, before and after the server is killed and started again.
+    async fn survives_a_restart(&mut self, server: &mut Binary) {
+        self.is_stored().await;
+        server.kill().await;
+        server.restart().await;
+        self.moves_to(server);
+        self.is_stored().await;
     }
 
     /// Performs an operation and notes what was acknowledged. Returns whether it was.

@@ -241,22 +241,11 @@ async fn unread_lists_page_from_end_to_end(app: TestApp) {
     let query = "query($id: ID, $after: String) { viewer { unreadMessages(
         conversationId: $id, first: 2, after: $after) {
         totalCount nodes { id } pageInfo { hasNextPage endCursor } } } }";
-    let (mut listed, mut after) = (vec![], Value::Null);
-    loop {
-        let data = bob.execute(query, json!({ "after": after })).await;
-        let page = &data["viewer"]["unreadMessages"];
+    let mut listed = vec![];
+    for page in bob.pages(query, json!({}), "/viewer/unreadMessages").await {
         assert_eq!(page["totalCount"], 7);
-        listed.extend(
-            page["nodes"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .map(|node| text(&node["id"])),
-        );
-        after = page["pageInfo"]["endCursor"].clone();
-        if page["pageInfo"]["hasNextPage"] == false {
-            break;
-        }
+        let nodes = page["nodes"].as_array().unwrap();
+        listed.extend(nodes.iter().map(|node| text(&node["id"])));
     }
     let mut sorted = listed.clone();
     sorted.sort();

@@ -134,6 +134,29 @@ impl Person {
         }
     }
 
+    /// Returns the pages of a list, from the first to the last. `list` is the JSON pointer to the connection in the data of
+    /// the query, which takes `$after`.
+    pub(crate) async fn pages(&self, query: &str, variables: Value, list: &str) -> Vec<Value> {
+        let (mut variables, mut pages) = (variables, vec![]);
+        loop {
+            let mut data = self.execute(query, variables.clone()).await;
+            let page = data.pointer_mut(list).unwrap().take();
+            variables["after"] = page["pageInfo"]["endCursor"].clone();
+            let is_last = page["pageInfo"]["hasNextPage"] == false;
+            pages.push(page);
+            if is_last {
+                return pages;
+            }
+        }
+    }
+
+    /// Returns the nodes of all pages of a list, like [`Self::pages`].
+    pub(crate) async fn nodes(&self, query: &str, variables: Value, list: &str) -> Vec<Value> {
+        let pages = self.pages(query, variables, list).await;
+        let nodes = pages.iter().map(|page| page["nodes"].as_array().unwrap());
+        nodes.flatten().cloned().collect()
+    }
+
     /// Returns the data of an operation that must succeed, and the number of its statements, which the server reports
     /// in `Server-Timing`.
     pub(crate) async fn count_statements(&self, query: &str, variables: Value) -> (Value, u32) {

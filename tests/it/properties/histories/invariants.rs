@@ -257,7 +257,7 @@ fn people(tables: &Tables, known: &Known) {
     }
 }
 
-/// No user joins twice or leaves a conversation without joining it, and whoever joined last is a participant.
+/// No user joins twice or leaves a conversation without joining it, and the last event of each membership matches the tables.
 fn memberships(tables: &Tables, user: UserId, stream: &[Change]) {
     let mut inside = BTreeSet::new();
     for change in stream {

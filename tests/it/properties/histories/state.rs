@@ -196,7 +196,7 @@ pub(super) async fn events(app: &TestApp, who: &Person, cursor: &Value, last: &s
     }
 }
 
-/// The objects that events tell a client to load again.
+/// The objects that a client loads again after the events.
 #[derive(Default, Debug)]
 pub(super) struct Named {
     ids: BTreeSet<String>,
