@@ -41,9 +41,9 @@ const WALKS: [(&str, usize); 6] = [
 ];
 /// How far an operation may differ from its figure: builds with other compilers and libraries differ by this much.
 const TOLERANCE_PERCENT: usize = 20;
-/// Requests that are counted together, and as many before them that warm up.
+/// The number of counted requests, and of requests before them that fill the caches.
 const REQUESTS: usize = 40;
-/// Messages of the list, and replies of the thread: more than a page of them.
+/// The number of messages of the list and of replies of the thread: more than a page.
 const MESSAGES: usize = 60;
 /// The number of the viewer's conversations.
 const GROUPS: usize = 20;
@@ -119,7 +119,7 @@ async fn walks_take_no_more_memory_than_they_did() {
     assert!(wrong.is_empty(), "within {TOLERANCE_PERCENT} %:\n{wrong}");
 }
 
-/// The server without its sockets, on SQLite.
+/// The server on SQLite, called without a network.
 struct Server {
     router: Router,
     app: App,
@@ -180,7 +180,7 @@ impl Server {
         text(&data["createConversation"]["conversation"]["id"])
     }
 
-    /// The ids of a new message and of its thread, if it is in one.
+    /// Sends a message and returns its id and that of its thread, if it has one.
     async fn request(&self, token: &str, group: &str, parent: Option<&str>) -> (String, String) {
         let input = json!({ "conversationId": group, "parentId": parent, "body": BODY });
         let data = self.execute(token, SEND, json!({ "input": input })).await;
@@ -240,7 +240,7 @@ fn request(token: &str, query: &str, variables: &Value, accept: &str) -> Request
     request.body(Body::from(body.to_string())).unwrap()
 }
 
-/// Until an event of this kind.
+/// Reads the stream up to an event of this kind.
 async fn receive(events: &mut Body, kind: &str) {
     loop {
         let frame = events.frame().await.unwrap().unwrap();

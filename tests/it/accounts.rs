@@ -183,7 +183,7 @@ async fn sign_in_from(app: &TestApp, home: &str, login: &str, password: &str) ->
     Ok(())
 }
 
-/// A network address of its own for each try, so that only the name is throttled.
+/// A different network address for each attempt, so that only the name is throttled.
 fn elsewhere(number: usize) -> String {
     format!("198.51.{}.{}", number / 250, number % 250)
 }
@@ -216,7 +216,7 @@ async fn five_wrong_passwords_make_one_wait_longer_and_longer(app: TestApp) {
     }
     assert_eq!(received[0], received[1]);
     assert_eq!(received[0], received[2]);
-    // The right one, after the pause, wipes the slate.
+    // The correct password, after the pause, resets the counter.
     sign_in_from(&app, &elsewhere(10), "ann", PASSWORD)
         .await
         .unwrap();
@@ -240,7 +240,7 @@ async fn a_hundred_wrong_passwords_need_a_reset(app: TestApp) {
     for login in logins {
         assert_eq!(tries(login).await, Code::WrongCredentials);
     }
-    // Ninety-eight more, without the wait.
+    // Ninety-eight more attempts, without waiting.
     for table in ["\"user\"", "unknown_sign_in"] {
         let text = &format!("UPDATE {table} SET failed_sign_ins = failed_sign_ins + 98");
         let changed = app
@@ -284,7 +284,7 @@ async fn one_address_fails_only_so_often(app: TestApp) {
         .await
         .unwrap();
     app.app.clock.advance(TimeDelta::seconds(30));
-    // Successes are free.
+    // Successful sign-ins are not counted.
     for _ in 0..3 {
         sign_in_from(&app, home, "ann", PASSWORD).await.unwrap();
     }
@@ -293,7 +293,7 @@ async fn one_address_fails_only_so_often(app: TestApp) {
 async fn unknown_names_cost_what_known_ones_do(app: TestApp) {
     app.person("Ann").await;
     let mut times = [Duration::ZERO; 2];
-    // The first hashes warm up what is made once.
+    // The first hashes initialize lazy values.
     let _ = sign_in_from(&app, &elsewhere(99), "warm", "x").await;
     for round in 0..4 {
         for (time, login) in times.iter_mut().zip(["ann", "missing"]) {

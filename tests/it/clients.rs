@@ -7,11 +7,11 @@ use tokio::{process::Command, time::timeout};
 
 use crate::support::{app::TestApp, binary::Binary};
 
-/// Longer than any of them needs, shorter than the runner's own patience.
+/// Longer than any suite needs, and shorter than the timeout of the test runner.
 const PATIENCE: Duration = Duration::from_secs(150);
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 
-/// Runs one file of tests against a server and fails with what it printed.
+/// Runs one suite against a server, and fails with its output.
 async fn satisfied(file: &str, server: &Binary) {
     run(file, server.url()).await;
 }
@@ -77,7 +77,7 @@ async fn urql_talks() {
     satisfied("urql.test.js", &Binary::on_sqlite().await).await;
 }
 
-/// Long enough to be used at all, so short that every suite sees several.
+/// Long enough to be usable, and so short that every suite renews it several times.
 const SHORT: Duration = Duration::from_secs(4);
 
 #[tokio::test]

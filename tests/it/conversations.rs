@@ -134,7 +134,7 @@ async fn the_viewers_list_is_by_activity_and_pages(app: TestApp) {
             ann.creates_group(Some(&format!("Group {number}")), &[])
                 .await,
         );
-        // Two of them at the same instant: the id decides.
+        // Two of them have the same time, so their ids determine the order.
         if number != 2 {
             app.app.clock.advance(chrono::TimeDelta::seconds(1));
         }
@@ -167,7 +167,7 @@ async fn the_list_is_narrowed_by_kind_and_words(app: TestApp) {
         (json!({ "text": "W_a" }), vec![]),
         (json!({ "text": "!" }), vec![]),
         (json!({ "text": "weav\u{0}ing" }), vec!["Weaving"]),
-        // The viewer's own name is in every conversation and finds none of them.
+        // A search does not match the viewer's own name, which every conversation contains.
         (json!({ "text": "ann" }), vec![]),
         (json!({ "text": " " }), vec!["Bob_100x", "Weaving", "Ärmel"]),
         (json!({ "isArchived": true }), vec![]),

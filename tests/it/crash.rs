@@ -79,7 +79,7 @@ struct Writer {
     count: usize,
     /// The message that was sent without a response.
     pending: Option<Value>,
-    /// What was sent last, and the id it got.
+    /// The last acknowledged message, with its id.
     last: Option<(Value, String)>,
 }
 
@@ -102,7 +102,7 @@ async fn gathered(server: &Binary, random: &mut SmallRng) -> (String, Vec<Writer
 }
 
 impl Writer {
-    /// Writes until the server is gone.
+    /// Sends messages until the server is killed.
     async fn writes(&mut self, group: &str, known: &Mutex<Vec<String>>, acknowledged: &Semaphore) {
         loop {
             let input = self.next(group, known);
@@ -157,7 +157,7 @@ impl Writer {
         self.is_acknowledged(input, id, known);
     }
 
-    /// The id, and whether the server knew it already.
+    /// Returns the id, and whether the message was a duplicate.
     async fn repeats(&self, input: &Value) -> (String, bool) {
         let data = self.person.execute(SEND, json!({ "input": input })).await;
         let sent = &data["sendMessage"];
@@ -166,7 +166,7 @@ impl Writer {
     }
 }
 
-/// All that was acknowledged is there, and nothing else but the group's first notice.
+/// The timeline contains all acknowledged messages, and nothing else except the group's first notice.
 async fn the_timeline_is_whole(reader: &Person, group: &str, sent: &[String]) {
     const PAGE: &str = "query($id: ID!, $after: String) { conversation(id: $id) {
         messages(first: 100, after: $after, includeReplies: true) {
@@ -190,7 +190,7 @@ async fn the_timeline_is_whole(reader: &Person, group: &str, sent: &[String]) {
     assert_eq!(there.iter().collect::<BTreeSet<_>>(), acknowledged);
 }
 
-/// One event for each message, the notice included, whenever the server was killed.
+/// The log has one event for each message and for the notice, in spite of the kills.
 async fn every_message_was_delivered_once(server: &Binary, sent: usize) {
     #[derive(FromQueryResult)]
     struct Row {

@@ -86,7 +86,7 @@ struct Name {
     name: String,
 }
 
-/// Every table and column that holds text or bytes, in which this text is found.
+/// Returns every table and column that contains this text.
 async fn found_in(app: &TestApp, words: &str) -> Vec<String> {
     let db = app.app.db.read();
     let is_postgres = db.get_database_backend() == DbBackend::Postgres;
@@ -123,7 +123,7 @@ async fn found_in(app: &TestApp, words: &str) -> Vec<String> {
             )
             .await
             .unwrap();
-            // Byte for byte: text functions stop at the NUL bytes that ids hold.
+            // The comparison is by bytes, because text functions stop at the NUL bytes of ids.
             let columns: Vec<_> = columns
                 .iter()
                 .map(|column| {
@@ -144,7 +144,7 @@ async fn found_in(app: &TestApp, words: &str) -> Vec<String> {
     found
 }
 
-/// Rows that still name this person by id.
+/// Returns the rows that still contain the id of this user.
 async fn named_in(app: &TestApp, person: &Person) -> Vec<String> {
     let id = UserId::from_text(&person.id);
     let mut found = vec![];
@@ -267,7 +267,7 @@ async fn replies_of_others_stay_below_empty_markers(app: TestApp) {
         assert_eq!(seen["replyCount"], 0);
         assert_eq!(seen["descendantCount"], below);
     }
-    // Markers with nothing below them are not shown.
+    // Markers without replies are hidden.
     for message in [&leaf, &lonely] {
         assert_eq!(sees(&bob, message).await, Value::Null);
     }

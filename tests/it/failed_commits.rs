@@ -15,7 +15,7 @@ use crate::support::{
 
 /// More calls than any operation here makes.
 const STEPS: i64 = 60;
-/// Calls that fail while the disk is full.
+/// The number of calls that fail while the disk is full.
 const ALL: i64 = i64::MAX;
 
 const SEND: &str =
@@ -113,7 +113,7 @@ impl Operation {
     const ALL: [Self; 4] = [Self::Send, Self::Edit, Self::SignIn, Self::Delete];
 }
 
-/// Ann writes to Bob, and keeps a list of what the server has acknowledged.
+/// Ann writes to Bob, and records what the server acknowledges.
 struct Story {
     ann: Person,
     group: String,
@@ -124,7 +124,7 @@ struct Story {
     sent: Vec<String>,
     tokens: Vec<String>,
     deleted: Vec<String>,
-    /// Codes of operations that were refused.
+    /// The error codes of failed operations.
     refused: BTreeSet<String>,
     count: usize,
 }
@@ -164,7 +164,7 @@ impl Story {
         self.is_stored().await;
     }
 
-    /// Performs an operation and notes what was acknowledged. Returns whether it was.
+    /// Performs an operation and records it if it is acknowledged. Returns whether it is.
     async fn performs(&mut self, operation: Operation) -> bool {
         self.count += 1;
         let body = format!("message {}", self.count);
@@ -224,14 +224,14 @@ impl Story {
         None
     }
 
-    /// What follows a fault succeeds, without a restart.
+    /// Verifies that operations after a fault succeed without a restart.
     async fn must_succeed(&mut self) {
         for operation in Operation::ALL {
             assert!(self.performs(operation).await, "{:?}", self.refused);
         }
     }
 
-    /// Every acknowledged change is there.
+    /// Verifies that every acknowledged change is stored.
     async fn is_stored(&self) {
         for id in &self.sent {
             let query = "query($id: ID!) { message(id: $id) { body } }";

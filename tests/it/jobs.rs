@@ -16,7 +16,7 @@ both!(
     old_events_are_swept_every_day,
 );
 
-/// A job as a worker left it.
+/// A job that a worker did not finish.
 async fn db_job(app: &TestApp, payload: &str, attempts: i32) -> JobId {
     let now = app.app.clock.now();
     let row = job::ActiveModel {
@@ -38,7 +38,7 @@ async fn find(app: &TestApp, id: JobId) -> job::Model {
     found.unwrap().unwrap()
 }
 
-/// A job once a worker is done with it.
+/// Returns the job after a worker has finished it.
 async fn ended(app: &TestApp, id: JobId) -> job::Model {
     app.db_reaches("job WHERE status = 'RUNNING'", 0).await;
     find(app, id).await
@@ -55,7 +55,7 @@ async fn a_job_whose_worker_died_is_done_by_another(app: TestApp) {
     let done = ended(&app, db_job(&app, &payload, 1).await).await;
     assert_eq!((done.status, done.attempts), (JobStatus::Succeeded, 2));
     assert_eq!(app.db_count("notification").await, 1);
-    // Doing it again changes nothing.
+    // Running it again has no effect.
     ended(&app, db_job(&app, &payload, 1).await).await;
     assert_eq!(app.db_count("notification").await, 1);
 }

@@ -65,7 +65,7 @@ async fn inline_reads_return_the_same_rows() {
     );
 }
 
-/// All rows of a table, which are the same in both ways.
+/// Returns all rows of a table, after verifying that both ways return the same.
 async fn rows_of<T: PartialEq + Debug>(
     app: &TestApp,
     table: &str,
@@ -80,7 +80,7 @@ async fn rows_of<T: PartialEq + Debug>(
     );
     let statement = db::sql(reader.get_database_backend(), &text, []);
     let ordinary = db::fetch_page(reader.pool(), statement.clone(), &read).await;
-    // Read alone, so that a fall back does not hide what is wrong.
+    // Without the fallback, so that it does not hide an error.
     let in_place =
         db::PageSource::inline_reads(reader).and_then(|in_place| in_place.read(&statement, &read));
     assert_eq!(in_place.as_deref(), ordinary.as_deref().ok());
@@ -109,7 +109,7 @@ const PLAIN: [&str; 18] = [
         lastReply { id body sender { username } parent { body thread { id } } } }",
     "... on Message { __typename inline: sequence }",
 ];
-/// And some that are not, one of which sends the whole list the other way.
+/// Fields that the fast path does not support: one of them disables it for the whole list.
 const OTHER: [&str; 4] = [
     "viewerCanEdit",
     "sender { bio }",
@@ -210,7 +210,7 @@ async fn the_list_fast_path_returns_the_same_lists(app: TestApp) {
     let gone = bob.says(&group, "gone").await;
     cleo.replies(&group, &gone, "kept").await;
     bob.deletes(&gone).await;
-    // Nobody's messages stay, without a sender.
+    // Messages of a deleted account stay, without a sender.
     let delete = "mutation($input: DeleteAccountInput!) { deleteAccount(input: $input) {
         deletedUserId } }";
     cleo.signs_in().await;

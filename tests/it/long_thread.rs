@@ -81,7 +81,7 @@ async fn read_from_end_to_end(app: TestApp) {
     }
 }
 
-/// The root at 0 and its replies, in the order they were sent.
+/// The root at index 0 and its replies, in the order of sending.
 struct Tree {
     thread: String,
     ids: Vec<String>,
@@ -91,8 +91,8 @@ struct Tree {
 }
 
 impl Tree {
-    /// Builds a random tree: half of the replies have the message before them as parent, so that it is deep, and half have any
-    /// parent, so that it is wide.
+    /// Builds a random tree: half of the replies have the message before them as parent, so that it is deep, and half
+    /// have any parent, so that it is wide.
     async fn grown(app: &TestApp, ann: &Person) -> Self {
         let mut random = SmallRng::seed_from_u64(seed());
         let mut tree = Self {
@@ -184,7 +184,7 @@ struct Reading<'a> {
     work: &'a QueryCost,
 }
 
-/// What a page took.
+/// The cost of a page.
 #[derive(Debug)]
 struct Cost {
     statements: u32,
@@ -192,10 +192,10 @@ struct Cost {
 }
 
 impl Reading<'_> {
-    /// A full page takes the same work wherever it is.
+    /// Verifies that every full page takes the same work.
     async fn costs_the_same(&self, end: &str, part: Value, expected: &[usize]) {
         let mut pages = self.walk(end, part.clone(), expected).await;
-        // The last page may be short, and the first has no cursor to compare its rows with.
+        // The last page may be short, and the first has no cursor, which saves work.
         pages.pop();
         let first = pages.remove(0);
         let about = format!("{end} {part}: {first:?}, {pages:?}");
@@ -211,7 +211,7 @@ impl Reading<'_> {
         assert!(first.work * 100 <= least * (100 + spread), "{about}");
     }
 
-    /// Reads all pages from one end and holds them against the expected list.
+    /// Reads all pages from one end and compares them with the expected list.
     async fn walk(&self, end: &str, part: Value, expected: &[usize]) -> Vec<Cost> {
         let query = |node: &str| {
             format!(

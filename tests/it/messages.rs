@@ -116,7 +116,7 @@ async fn editing_keeps_history_and_never_overwrites_unseen_edits(app: TestApp) {
     let revisions = &data["editMessage"]["message"]["revisions"]["nodes"];
     assert_eq!(revisions[0]["body"], "first");
     assert_eq!(revisions[1]["body"], "frist");
-    // Saying nothing about the version overwrites; the same text again changes nothing.
+    // Without a version, an edit overwrites the text. The present text changes nothing.
     let same = json!({ "messageId": id, "body": "1st" });
     let data = ann.execute(edit, json!({ "input": same })).await;
     assert_eq!(
@@ -161,7 +161,7 @@ async fn deleting_erases_the_text_and_keeps_the_tree(app: TestApp) {
         .execute(delete, json!({ "input": { "messageId": leaf } }))
         .await;
     assert_eq!(data["deleteMessage"]["message"], Value::Null);
-    // Nothing is left below the markers, so they go too.
+    // The markers have no replies any more, so they are hidden too.
     for id in [&root, &reply, &leaf] {
         let seen = ann
             .execute(
@@ -319,7 +319,7 @@ async fn bad_messages_return_all_their_problems(app: TestApp) {
 }
 
 async fn expired_sessions_refuse_renewal(app: TestApp) {
-    // Without a window nothing closes; tests/it/windows.rs runs a server that has them.
+    // Without a configured window, edits are always allowed.
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let conversation = ann.direct(&bob).await;
     let id = ann.says(&conversation, "forever").await;
@@ -395,15 +395,15 @@ async fn a_timeline_opens_at_any_time(app: TestApp) {
         let variables = json!({ "id": conversation, "around": { "time": time }, "first": 1 });
         let data = ann.execute(TIMELINE, variables).await;
         let first = &data["conversation"]["messages"]["nodes"][0]["body"];
-        // The first one is sent a moment after the clock was read.
+        // The first message is sent slightly after the clock was read.
         let minute = (seconds + 59).div_euclid(60);
         let expected = (minute < 7).then(|| minute.max(0).to_string());
         assert_eq!(*first, json!(expected), "{seconds} seconds later");
     }
 }
 
-/// Another transaction locks the tables for longer than a statement may take: nothing was sent, and clients know that trying
-/// again is worth it.
+/// Another transaction locks the tables for longer than a statement may take: nothing was sent, and clients know that
+/// trying again is worth it.
 async fn a_request_that_waits_too_long_for_the_database_may_be_retried(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let conversation = ann.direct(&bob).await;

@@ -40,7 +40,7 @@ async fn list(person: &Person, unread_only: bool) -> Vec<Value> {
     nodes
 }
 
-/// Types and messages, newest first.
+/// Returns types and messages, newest first.
 async fn reasons(person: &Person) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let nodes = list(person, true).await;
@@ -161,11 +161,11 @@ async fn large_conversations_are_notified_behind_the_sender(app: TestApp) {
     assert_eq!(reasons(&bob).await, expected);
 }
 
-/// What others read meanwhile, in percent of a row.
+/// The cost of concurrent reads, in percent of a row.
 const SOME: i64 = 1000;
 
-/// Returns the cost of sending to a group whose participants have notifications (on PostgreSQL, of reading this table), and
-/// how much more equal work may cost, in percent.
+/// Returns the cost of sending to a group whose participants have notifications (on PostgreSQL, of reading this table),
+/// and how much more equal work may cost, in percent.
 async fn cost(app: &TestApp, table: &'static str, sender: &Person, group: &str) -> (i64, i64) {
     let work = QueryCost::watch_writes(&app.app.db, table).await;
     let recipients = app.db_count("participant").await - 1;

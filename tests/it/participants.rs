@@ -481,7 +481,7 @@ async fn concurrent_role_changes_leave_one_owner(app: TestApp) {
         .as_array()
         .unwrap();
     assert_eq!(owners.len(), 1);
-    // Created, given and stepped down: three notices, without a gap.
+    // Creation and two changes of roles: three notices, without a gap.
     assert_eq!(event_rows::notices(&app, &id).await.len(), 3);
 }
 

@@ -106,7 +106,7 @@ async fn participants_receive_who_joins_and_leaves(app: TestApp) {
     let nothing = json!({ "presence": "OFFLINE", "statusText": null, "lastActiveAt": null });
     assert_eq!(sees(&cleo, &ann).await, nothing);
     assert_eq!(online(&cleo).await, json!([]));
-    // She is gone when her last socket is; and then it is known since when.
+    // She is offline when her last socket closes, and has a time of last activity then.
     drop(one);
     cleo.direct(&bob).await;
     bob.execute(SET, json!({ "input": { "status": "AWAY" } }))
@@ -146,7 +146,7 @@ async fn a_subscription_to_one_conversation_includes_its_participants(app: TestA
         }
     }
     assert_eq!(received, ["ann", "bob"]);
-    // A profile is of no conversation.
+    // A profile belongs to no conversation.
     let update =
         "mutation { updateProfile(input: { displayName: \"Cleopatra\" }) { viewer { id } } }";
     cleo.execute(update, Value::Null).await;

@@ -12,8 +12,7 @@ use crate::support::binary::Binary;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const PATIENCE: Duration = Duration::from_secs(90);
-/// What the two commands do is tested by everything else: one is the running server, the other is
-/// what runs this.
+/// The two commands that this test does not run: one starts the server, and the other runs the tests.
 const COMMANDS: [&str; 2] = ["cargo run\n", "sh tests/run\n"];
 
 /// Returns the text of the fenced blocks, which are all shell commands.

@@ -143,7 +143,7 @@ async fn only_what_changes_is_counted(app: TestApp) {
     assert_eq!(marked["messages"], json!([read(&two), read(&own)]));
     assert_eq!(marked["unread"]["messages"], 1);
     assert_eq!(mark(&bob, MARK_MESSAGES, input).await["markedCount"], 0);
-    // The last gap closes, and what is read is one stretch again.
+    // The last gap closes, so the read messages are one range again.
     assert_eq!(
         mark(&bob, MARK_MESSAGES, json!({ "messageIds": [one] })).await["markedCount"],
         1

@@ -49,7 +49,7 @@ impl Recorder {
         Self(stream)
     }
 
-    /// The next read position: whose, in a thread or not, and the last message behind it.
+    /// Receives the next read position: its user, whether it is in a thread, and the last read message.
     async fn receive(&mut self, who: &Person, is_inside: bool, body: &str) -> Value {
         let event = self.0.next().await["events"].take();
         let received = json!([
@@ -124,7 +124,7 @@ async fn others_see_how_far_a_participant_has_read(app: TestApp) {
     again.receive(&bob, true, "inside").await;
     again.receive(&bob, false, "two").await;
     again.receive(&bob, false, "one").await;
-    // Cleo knows Bob, but has no part in it.
+    // Cleo shares another conversation with Bob.
     let own = cleo.direct(&ann).await;
     let hello = ann.says(&own, "hello").await;
     reads(&cleo, &[&hello]).await;
@@ -156,7 +156,7 @@ async fn users_who_hide_presence_send_no_events(app: TestApp) {
     let mut again = Recorder::of(&ann, before).await;
     reads(&ann, &[&hers]).await;
     for recorder in [&mut recorder, &mut again] {
-        // Her own messages behind it are read too.
+        // Her own messages after it are read too.
         recorder.receive(&ann, false, "three").await;
     }
     bob.execute(SHARE, json!({ "shares": true })).await;

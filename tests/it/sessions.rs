@@ -154,7 +154,7 @@ async fn a_second_use_within_the_grace_gets_the_same_successor(app: TestApp) {
     renew(&app, &mut other_tab).await;
     assert_eq!(other_tab.refresh_token, second);
     assert!(is_signed_in(&other_tab).await);
-    // Two generations back there is no grace.
+    // The grace period does not cover the token before the previous one.
     renew(&app, &mut ann).await;
     app.anonymous()
         .expect_error("WRONG_CREDENTIALS", REFRESH, with(first.as_ref()))
@@ -228,7 +228,7 @@ async fn sessions_are_listed_and_ended_one_by_one(app: TestApp) {
         .unwrap()
         .clone();
     assert_eq!(rest.len(), 1);
-    // Newest first after the current one: the laptop's, then the phone's.
+    // After the current session, newest first: the laptop's, then the phone's.
     let input = json!({ "input": { "sessionIds": [rest[0]["id"], "ses_nonsense"] } });
     let revoke = "mutation($input: RevokeSessionsInput!) { revokeSessions(input: $input) {
         revokedSessionIds } }";

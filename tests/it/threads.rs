@@ -50,7 +50,7 @@ async fn tree(app: &TestApp) -> (Person, Person, String, Value) {
     (ann, bob, text(&data["message"]["thread"]["id"]), ids)
 }
 
-/// The bodies of a page with their depths, and where the page sits.
+/// Returns the bodies of a page with their depths, and its page information.
 async fn page(person: &Person, thread: &str, mut variables: Value) -> (String, Value) {
     variables["id"] = json!(thread);
     let data = person.execute(REPLIES, variables).await;
@@ -140,7 +140,7 @@ async fn max_depth_counts_what_it_hides(app: TestApp) {
         page(&ann, &thread, json!({ "maxDepth": 2 })).await.0,
         "1:a 2:a1+1 2:a2 1:b 2:b1"
     );
-    // A page size and a depth together, where others stop or repeat.
+    // A page size together with a depth limit.
     let (first, info) = page(&ann, &thread, json!({ "maxDepth": 2, "first": 2 })).await;
     assert_eq!(first, "1:a 2:a1+1");
     let rest = json!({ "maxDepth": 2, "first": 9, "after": info["endCursor"] });
@@ -244,7 +244,7 @@ async fn counts_survive_deletion(app: TestApp) {
         bob.deletes(ids[id].as_str().unwrap()).await;
     }
     ann.deletes(ids["a1"].as_str().unwrap()).await;
-    // Nothing hangs below the markers any more: they are gone.
+    // The markers have no replies any more, so they are hidden.
     assert_eq!(page(&ann, &thread, json!({})).await.0, "1:b 2:b1");
 }
 

@@ -109,7 +109,7 @@ async fn a_new_username_must_be_free_and_works_immediately(app: TestApp) {
         ann.id
     );
     assert_eq!(sees(&bob, json!({ "username": "ann" })).await, Value::Null);
-    // The old name is free again.
+    // The old name may be used again.
     updates(&bob, json!({ "username": "ann" })).await;
 }
 
@@ -257,7 +257,7 @@ async fn people_are_listed_by_name_page_by_page(app: TestApp) {
         let person = app.person(&username).await;
         updates(&person, json!({ "displayName": name })).await;
     }
-    // Two with one name.
+    // Two users have one name.
     let twin = app.person("bob2").await;
     updates(&twin, json!({ "displayName": "Bob" })).await;
     let users = ann.nodes(USERS, json!({ "first": 2 }), "/users").await;

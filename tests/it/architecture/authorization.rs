@@ -101,7 +101,7 @@ fn every_field_has_a_line_in_the_policy() {
     assert!(stale.is_empty(), "{stale:#?} is no more");
 }
 
-/// How one object of a type is reached by the id of an object.
+/// How to select one object of a type by the id of an object.
 fn path(kind: &str) -> Option<String> {
     Some(match kind {
         "Conversation" | "Participant" | "Message" | "MessageRevision" | "Thread" | "Viewer"
@@ -122,7 +122,7 @@ fn path(kind: &str) -> Option<String> {
     })
 }
 
-/// A field with what it holds, two levels deep.
+/// Returns the selection of a field, two levels deep.
 fn selection(types: &HashMap<String, TypeDefinition>, field: &FieldDefinition) -> String {
     let requested = call(types, field);
     match requested.strip_suffix("{ __typename }") {
@@ -150,7 +150,7 @@ fn leaves(types: &HashMap<String, TypeDefinition>, kind: &str, levels: u32) -> S
     parts.join(" ")
 }
 
-/// Words of the member, and who may read them.
+/// Canaries that belong to the member, and who may read them.
 const CANARIES: [(&str, Who); 13] = [
     ("canary-title", Who::Inside),
     ("canary-topic", Who::Inside),
@@ -192,10 +192,10 @@ impl Caller {
     }
 }
 
-/// A group in which everything that can be seen belongs to one member.
+/// A group in which every object belongs to one member.
 struct World {
     callers: Vec<(Caller, Person)>,
-    /// For each type the id of an object of the member's, and one that nothing ever had.
+    /// For each type, the id of an object of the member, and an id that does not exist.
     ids: HashMap<&'static str, [String; 2]>,
     /// The cursor of the removed participant's stream, from before the removal.
     cursor: Value,
@@ -268,7 +268,7 @@ impl World {
             let may_be_there = !response.contains(word) || caller.may_see(readers);
             assert!(may_be_there, "{about} returned {word}");
         }
-        // An object that others see too is there for them, and the field alone is not.
+        // An object that others see too is not null for them; only the field is.
         let object = match (kind, who) {
             ("User", _) => Who::SignedIn,
             (_, Who::Owner) => Who::Inside,
@@ -294,7 +294,8 @@ impl World {
         shown.filter(|word| response.contains(word)).collect()
     }
 
-    /// Every root field that takes the id of a hidden object returns the same as for a missing one, and changes nothing.
+    /// Every root field that takes the id of a hidden object returns the same as for a missing one, and changes
+    /// nothing.
     async fn hidden_objects_look_missing(&self, types: &HashMap<String, TypeDefinition>) {
         let member = &self.callers[5].1;
         let before = member
@@ -328,7 +329,7 @@ impl World {
         assert_eq!(before, after);
     }
 
-    /// The field's arguments with the member's ids, or with ids of nothing.
+    /// Returns the field's arguments with ids of the member's objects, or with missing ids.
     fn filled(&self, plain: &str, which: usize) -> String {
         let named = [
             ("conversationId", "Conversation"),
@@ -394,7 +395,7 @@ impl World {
     }
 }
 
-/// What a field's arguments name that some may not see; none when they name nothing of the kind.
+/// Returns who may see the object that the arguments of a field name; none if they name no hidden object.
 fn hidden_in(name: &str, plain: &str) -> Option<Who> {
     let names = |argument: &str| plain.contains(&format!("{argument}: "));
     if names("sessionIds") || names("ids") && name.contains("Notifications") {
@@ -405,7 +406,7 @@ fn hidden_in(name: &str, plain: &str) -> Option<Who> {
     (by_id || hidden.iter().any(|argument| names(argument))).then_some(Who::Inside)
 }
 
-/// What the member has that a stranger might want to change.
+/// The objects of the member that a stranger could try to change.
 const EVERYTHING: &str = "query($id: ID!) {
     viewer { sessions(first: 50) { nodes { id } } notifications(first: 50) { nodes { id readAt } }
         unread { messages mentions notifications } }
@@ -414,13 +415,13 @@ const EVERYTHING: &str = "query($id: ID!) {
         participants(first: 50) { nodes { id role } }
         messages(first: 50, includeReplies: true) { nodes { id body editedAt deletedAt } } } }";
 
-/// The ids of what a member has, but for what belongs to a message.
+/// The ids of the member's objects, except those of messages.
 const IDS: &str = "query($id: ID!) { viewer { id preferences { id } unread { id }
         sessions { nodes { id } } notifications(first: 1) { nodes { id } } }
     conversation(id: $id) { viewerMembership { id participant { id } }
         messages(first: 100) { nodes { id kind } } } }";
 
-/// The member's objects, one of each type.
+/// Creates the member's objects, one of each type.
 async fn objects(mem: &Person, ann: &Person, group: &str) -> HashMap<&'static str, [String; 2]> {
     let profile = json!({ "firstName": "canary-first", "lastName": "canary-last",
         "bio": "canary-bio", "phoneNumber": "+15550123456" });

@@ -9,7 +9,7 @@ use async_graphql_parser::types::{
 
 use super::schema::document;
 
-/// Every type by its name.
+/// Returns every type by its name.
 pub(super) fn types() -> HashMap<String, TypeDefinition> {
     let definitions = document().definitions.into_iter();
     definitions
@@ -22,7 +22,7 @@ pub(super) fn types() -> HashMap<String, TypeDefinition> {
         .collect()
 }
 
-/// The shortest valid use of a field.
+/// Returns the shortest valid selection of a field.
 pub(super) fn call(types: &HashMap<String, TypeDefinition>, field: &FieldDefinition) -> String {
     let arguments: Vec<_> = field
         .arguments
@@ -48,7 +48,7 @@ pub(super) fn call(types: &HashMap<String, TypeDefinition>, field: &FieldDefinit
     format!("{}{arguments}{selection}", field.name.node)
 }
 
-/// Any value of a type.
+/// Returns a valid value of a type.
 fn literal(types: &HashMap<String, TypeDefinition>, ty: &Type) -> String {
     match &ty.base {
         BaseType::List(item) => format!("[{}]", literal(types, item)),
@@ -90,7 +90,7 @@ fn object(
     format!("{{ {} }}", fields.join(", "))
 }
 
-/// The named type inside lists.
+/// Returns the named type inside lists.
 pub(super) fn base(ty: &Type) -> &str {
     match &ty.base {
         BaseType::List(item) => base(item),

@@ -5,7 +5,7 @@ use migration::{Migrator, MigratorTrait};
 
 use crate::support::{app::TestApp, both, dump::dump, groups::Groups, messaging::Messaging};
 
-/// The last step that fills in what is counted.
+/// The last migration that fills in counters.
 const COUNTING: &str = "m0015_root_counts";
 
 both!(
@@ -22,7 +22,7 @@ async fn every_step_can_be_taken_back(app: TestApp) {
     assert!(dump(&app.app.db).await.contains("canary"));
     let steps = Migrator::migrations().len();
     let db = app.app.db.migrate();
-    // One step at a time, as an operator takes back a release; and all of them.
+    // First one migration at a time, as an operator reverts a release, and then all of them.
     for taken in 1..=steps {
         Migrator::down(db, Some(1)).await.unwrap();
         let left = Migrator::get_applied_migrations(db).await.unwrap().len();

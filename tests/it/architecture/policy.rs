@@ -26,7 +26,7 @@ pub(super) enum Who {
     Event,
 }
 
-/// Type, who, fields.
+/// Types, who may see their fields, and the fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Query", Who::Root, "conversation eventCursor message node nodes server thread user users viewer"),
     ("Mutation", Who::Root, "addParticipants changeParticipantRole changePassword createConversation

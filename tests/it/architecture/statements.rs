@@ -13,8 +13,8 @@ use crate::support::{
     person::{Person, text},
 };
 
-/// Statements that send a message: two for who may, one for what was sent before, and one each for its number, itself,
-/// its notifications and its events.
+/// Statements that send a message: two for permissions, one for earlier sends with its key, and one each for its
+/// sequence number, its row, its notifications and its events.
 const ALONE: u32 = 7;
 
 /// Makes the loaders wait so long that they gather every key of one level, even on a busy machine. The tests count
@@ -50,8 +50,8 @@ counted!(
     messages_sent_together_share_statements
 );
 
-/// Selections of a message with one relation each. Two relations that need the same loader at nearly the same time may or
-/// may not share a statement.
+/// Selections of a message with one relation each. Two relations that need the same loader at nearly the same time may
+/// or may not share a statement.
 pub(super) const MESSAGE: [&str; 14] = [
     "id body sender { displayName firstName }",
     "receiver { id }",
@@ -148,7 +148,7 @@ async fn a_thread_costs_the_same_at_any_length(app: TestApp) {
                 edges {{ depth hiddenReplyCount node {{ {part} }} }} }} }} }}"
         )
     });
-    // One level of tree below and an edit, so that no kind of row is missing at the first length.
+    // One more level and an edit, so that every kind of row exists at the first length.
     let deep = bob.replies(&conversation, &parent, "second for @ann").await;
     bob.edits(&deep, "second").await;
     let mut number = 0;
@@ -207,7 +207,7 @@ async fn conversations_cost_the_same_at_any_number(app: TestApp) {
     .await;
 }
 
-/// A field that is executed once does not wait for others; one that is executed under several names does.
+/// A field that is selected once is not batched; one that is selected with several aliases is.
 async fn aliases_share_a_statement(app: TestApp) {
     let (ann, bob, cleo) = (
         app.person("Ann").await,
@@ -229,7 +229,7 @@ async fn aliases_share_a_statement(app: TestApp) {
     }
 }
 
-/// A message costs what it costs alone; those who wait for a transaction share the next one, and what it costs.
+/// A single message has a fixed cost; messages that wait for a transaction share the next one and its cost.
 async fn messages_sent_together_share_statements(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let conversation = ann.direct(&bob).await;
@@ -248,6 +248,6 @@ async fn messages_sent_together_share_statements(app: TestApp) {
     assert_eq!(says(reply).await, ALONE + 4);
     let many = (1..=50).map(|key: i32| says(plain(key.to_string())));
     let costs: u32 = join_all(many).await.iter().sum();
-    // They come as they come: some of the first ones alone.
+    // The order is not deterministic, so some of the first messages are sent alone.
     assert!(costs <= 50 * ALONE / 3, "{costs}");
 }

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::support::postgres;
 
-/// A machine with nothing on it but the program and, perhaps, a PostgreSQL server.
+/// A data directory and a database for the program.
 pub(crate) struct Machine {
     folder: TempDir,
     database_url: Option<String>,
@@ -44,7 +44,7 @@ impl Machine {
         self.folder.path().join(name)
     }
 
-    /// The program, started in an empty environment.
+    /// Returns the program with these arguments and an empty environment.
     pub(crate) fn heddle(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
         command
@@ -57,7 +57,7 @@ impl Machine {
         command
     }
 
-    /// What a command that must succeed prints.
+    /// Returns the output of a command that must succeed.
     #[track_caller]
     pub(crate) fn runs(&self, arguments: &[&str]) -> String {
         let output = self.heddle(arguments).output().unwrap();
@@ -79,7 +79,7 @@ impl Machine {
         printed
     }
 
-    /// A command with something on its standard input.
+    /// Runs a command with this standard input.
     pub(crate) fn run_with_input(&self, arguments: &[&str], input: &str) -> Output {
         let mut command = self.heddle(arguments);
         command
@@ -96,7 +96,7 @@ impl Machine {
         child.wait_with_output().unwrap()
     }
 
-    /// The database itself, for what no command shows.
+    /// Connects to the database, for data that no command prints.
     pub(crate) async fn db(&self) -> Db {
         let sqlite = format!("sqlite:{}", self.path("data/heddle.sqlite").display());
         Db::connect(self.database_url.as_ref().unwrap_or(&sqlite))
@@ -104,7 +104,7 @@ impl Machine {
             .unwrap()
     }
 
-    /// The first column of the first row.
+    /// Returns the first column of the first row.
     pub(crate) async fn db_number(&self, query: &str) -> i64 {
         use sea_orm::ConnectionTrait;
         let db = self.db().await;

@@ -47,7 +47,7 @@ impl Server {
         }
     }
 
-    /// Asks it to stop and gives the exit code.
+    /// Stops the server and returns its exit code.
     fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(

@@ -34,11 +34,11 @@ use crate::support::{
     socket::{Frame, Subscription},
 };
 
-/// Every subscriber has received everything within this time after the last fault, or within the longer time after a long
-/// run, in which subscribers that reconnect may be far behind.
+/// Every subscriber has received everything within this time after the last fault, or within the longer time after a
+/// long run, in which subscribers that reconnect may be far behind.
 const PATIENCE: Duration = Duration::from_mins(1);
 const LONG_PATIENCE: Duration = Duration::from_mins(5);
-/// A request that takes longer is tried elsewhere.
+/// A request that takes longer is repeated on another node.
 const GIVE_UP: Duration = Duration::from_secs(5);
 /// The duration of a run without `HEDDLE_TEST_SOAK`.
 const SHORT: Duration = Duration::from_secs(8);
@@ -47,7 +47,7 @@ const ENOUGH: usize = 60;
 const MANY: usize = 5_000;
 /// The pause between faults.
 const CALM: Duration = Duration::from_millis(1500);
-/// How long a cable is cut.
+/// How long a cable stays cut.
 const CUT: Duration = Duration::from_secs(3);
 const LONG_CUT: Duration = Duration::from_secs(20);
 const CONVERSATIONS: usize = 3;
@@ -60,22 +60,22 @@ const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $in
 const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) {
     auth { accessToken } } }";
 
-/// What breaks.
+/// The faults.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Fault {
-    /// A node is killed, and started again.
+    /// A node is killed and restarted.
     NodeKilled,
     /// Redis is killed, and restarted immediately.
     RedisRestarted,
-    /// Redis is away for some seconds.
+    /// Redis is stopped for some seconds.
     RedisAway(u64),
-    /// A node is cut from all of these, for some seconds.
+    /// A node is disconnected from all of these, for some seconds.
     Cut(&'static [Cable]),
-    /// PostgreSQL cuts every connection and starts again.
+    /// PostgreSQL closes every connection and restarts.
     PostgresRestarted,
 }
 
-/// What was seen.
+/// The results of a run.
 #[derive(Debug, Default)]
 pub(super) struct Report {
     seed: u64,
@@ -135,7 +135,7 @@ struct Received {
 pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
     let seed: u64 = rand::rng().random();
     let soak = soak();
-    // Through cuts of twenty seconds little is sent.
+    // During cuts of twenty seconds few messages are sent.
     let is_cut = faults.iter().any(|fault| matches!(fault, Fault::Cut(_)));
     let (lasts, enough, listeners) = match soak {
         Some(lasts) if is_cut => (lasts, ENOUGH, 50),
@@ -167,7 +167,7 @@ pub(super) async fn rages(mut cluster: Cluster, faults: &[Fault]) {
         ..Report::default()
     };
     let mut random = StdRng::seed_from_u64(seed);
-    // A machine that is slow gets more time, so that every storm proves something.
+    // A slow machine gets more time, so that every run sends enough messages.
     while scene.begun.elapsed() < lasts || scene.sent.load(Ordering::Relaxed) < enough {
         for &fault in faults {
             // With one node, no request succeeds while it starts.
@@ -221,7 +221,7 @@ pub(super) fn print(words: &str) {
     }
 }
 
-/// How long a long run lasts.
+/// The duration of a long run.
 pub(super) fn soak() -> Option<Duration> {
     #[expect(
         clippy::disallowed_methods,
@@ -289,7 +289,7 @@ async fn happens(cluster: &mut Cluster, fault: Fault, random: &mut StdRng) {
     }
 }
 
-/// Writes until it is calm, and gives what was acknowledged.
+/// Sends messages until the faults end, and returns the acknowledged ones.
 async fn writes(
     mut who: Person,
     number: u64,
@@ -311,7 +311,7 @@ async fn writes(
     acknowledged
 }
 
-/// Sends a message, at whichever node takes it, as often as it needs.
+/// Sends a message, on any node that accepts it, until it is acknowledged.
 async fn says(
     who: &mut Person,
     scene: &Scene,
@@ -327,7 +327,7 @@ async fn says(
         let sending = there.try_request(SEND, json!({ "input": input }));
         match timeout(GIVE_UP, sending).await {
             Ok(Ok(response)) if response.get("errors").is_none() => return,
-            // A long storm outlasts an access token.
+            // A long run outlasts an access token.
             Ok(Ok(response))
                 if response["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED" =>
             {
@@ -366,7 +366,7 @@ async fn listens(mut who: Person, mut cursor: Value, scene: Arc<Scene>, seed: u6
     received
 }
 
-/// How a visit ended.
+/// How a connection ended.
 enum Visit {
     Cut,
     SignedOut,
@@ -439,7 +439,8 @@ async fn signs_in(who: &Person) -> Option<Person> {
     Some(again)
 }
 
-/// Every subscriber received the messages of the log, once and in its order, and the log contains all acknowledged messages.
+/// Every subscriber received the messages of the log, once and in its order, and the log contains all acknowledged
+/// messages.
 async fn proves(
     cluster: &Cluster,
     scene: &Scene,
@@ -494,7 +495,7 @@ async fn logged(db: &Db, conversation: &str) -> Vec<String> {
             panic!("{}", row.payload);
         };
         let found = message::Entity::find_by_id(message).one(db.read()).await;
-        // Notices have no text.
+        // Notices have no body.
         bodies.extend(found.unwrap().unwrap().body);
     }
     bodies

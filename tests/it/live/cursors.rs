@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, messaging::Messaging, person::text, socket::Subscription};
 
-/// As long as a cursor may become.
+/// The longest cursor, in bytes.
 const LONGEST: usize = 512;
-/// Transactions that stay open.
+/// The number of open transactions.
 const WRITERS: usize = 40;
 const CONNECTIONS: usize = 10;
-/// Bytes that each of them takes at the least, so that it is seen to be there.
+/// The fewest bytes that each of them adds, which show that the cursor names it.
 const TRACE: usize = 2;
 const EVENTS: &str = "subscription($after: String) { events(after: $after) { cursor __typename
     ... on StreamOpenedEvent { outcome } ... on MessageSentEvent { message { body } } } }";
@@ -28,7 +28,7 @@ async fn cursors_stay_short_while_many_write() {
             let writer = db.migrate().begin().await.unwrap();
             let begins = "SELECT pg_current_xact_id()";
             writer.execute_unprepared(begins).await.unwrap();
-            // Many come and go between any two that stay.
+            // Many transactions begin and end between any two that stay open.
             let come_and_go = "DO $$ BEGIN FOR n IN 1..1000 LOOP
                 PERFORM pg_current_xact_id(); COMMIT; END LOOP; END $$";
             db.migrate().execute_unprepared(come_and_go).await.unwrap();
@@ -62,7 +62,7 @@ async fn cursors_stay_short_while_many_write() {
     );
     assert!(longest <= LONGEST, "{longest}");
 
-    // From in between, the rest follows.
+    // A cursor from the middle returns the remaining events.
     let (_, after) = &received[WRITERS / 2];
     let mut again = Subscription::open(&app, &bob, EVENTS, json!({ "after": after })).await;
     assert_eq!(again.next().await["events"]["outcome"], "RESUMED");

@@ -46,7 +46,7 @@ fn user(person: &Person) -> UserId {
     UserId::from_text(&person.id)
 }
 
-/// Somebody's event stream.
+/// The event stream of a user.
 struct Events(Subscription);
 
 impl Events {
@@ -68,7 +68,7 @@ impl Events {
         }
     }
 
-    /// The next event must be of this kind.
+    /// Returns the next event, which must be of this kind.
     async fn receive(&mut self, kind: &str) -> Value {
         let event = self.next().await;
         assert_eq!(event["__typename"], kind, "{event:#}");
@@ -138,7 +138,7 @@ async fn coming_back_loses_and_repeats_nothing(app: TestApp) {
     let mut events = Some(events);
     let mut received = vec![];
     for number in 0..30 {
-        // Bob's connection is gone for two messages of five.
+        // Bob's connection is interrupted during two of five messages.
         let missed = match number % 5 {
             3 => {
                 events = None;
@@ -273,7 +273,7 @@ async fn a_filter_leaves_the_rest_out(app: TestApp) {
     events.receive("SessionEndedEvent").await;
 }
 
-/// Each of them listens with this filter: their streams, and the cursors from which they begin.
+/// Opens a stream with this filter for each user, and returns the streams with their first cursors.
 async fn each_opens<const N: usize>(
     app: &TestApp,
     people: [&Person; N],
@@ -356,7 +356,7 @@ async fn a_new_name_reaches_everyone_who_shares_a_conversation(app: TestApp) {
         app.person("Cleo").await,
     );
     ann.direct(&bob).await;
-    // One event, however many conversations they share, also to those who listen to others only.
+    // There is one event for any number of shared conversations, also for subscribers of other conversations.
     ann.creates_group(Some("Loom"), &[&bob]).await;
     let elsewhere = bob.direct(&cleo).await;
     let users = json!({ "categories": ["USERS"], "conversationIds": [elsewhere] });
@@ -417,7 +417,7 @@ async fn only_participants_receive_events_of_a_conversation(app: TestApp) {
     assert_eq!(seen["eventCursor"], Value::Null);
 }
 
-/// What a client does that keeps a conversation's messages: it loads them once, then applies events.
+/// Keeps the messages of a conversation as a client does: loads them once, and then applies events.
 async fn state_loaded_with_a_cursor_and_events_is_fresh_state(app: TestApp) {
     const STATE: &str = "query($id: ID!) { eventCursor
         conversation(id: $id) { messages(first: 100, includeReplies: true) {

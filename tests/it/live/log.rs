@@ -78,8 +78,8 @@ async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
     }
 }
 
-/// Transactions of one to three streams each, which stay open for a while, so that on PostgreSQL they
-/// commit in another order than their events are numbered.
+/// Writes in transactions of one to three streams each, which stay open for a while, so that on PostgreSQL they commit
+/// in another order than their events are numbered.
 async fn writes(app: App, people: [UserId; 3], conversations: Vec<ConversationId>, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     for _ in 0..25 {
@@ -219,7 +219,7 @@ async fn cursors_of_another_database_start_again(app: TestApp) {
         Opening::Resumed
     );
     assert_eq!(opening(Since::Unknown).await, Opening::Reset);
-    // A backup was restored: what the cursor has seen is still to come.
+    // A backup was restored: the cursor is newer than the log.
     for _ in 0..3 {
         rows::event(&app, Stream::User(ann), sent()).await;
     }
@@ -258,8 +258,8 @@ async fn old_events_are_deleted(app: TestApp) {
     assert_eq!(kinds(&mut again, 1).await, ["Other"]);
 }
 
-/// Two transactions commit in another order than their events are numbered. On SQLite this cannot occur, because the second
-/// waits for the first.
+/// Two transactions commit in another order than their events are numbered. On SQLite this cannot occur, because the
+/// second waits for the first.
 #[tokio::test]
 async fn an_open_transaction_hides_nothing() {
     let app = TestApp::postgres().await;
@@ -292,7 +292,7 @@ async fn an_open_transaction_hides_nothing() {
         }
     });
     written.await.unwrap();
-    // Not held up by the transaction that is still open …
+    // The open transaction does not delay other events …
     let mut cursors = vec![];
     for _ in 0..3 {
         rows::event(&app, Stream::Conversation(busy), sent()).await;
@@ -339,7 +339,7 @@ async fn next(following: &mut ResumedStream) -> Entry {
     loop {
         let next = tokio::time::timeout(PATIENCE, following.next());
         let entry = (*next.await.unwrap().unwrap().unwrap()).clone();
-        // Who is around is not in the log.
+        // Presence is not in the log.
         if !entry.change.as_ref().is_some_and(Change::is_ephemeral) {
             return entry;
         }

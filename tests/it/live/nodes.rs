@@ -26,7 +26,8 @@ const EVENTS: &str = "subscription { events { __typename
     ... on TypingChangedEvent { user { username } expiresAt }
     ... on SessionEndedEvent { reason } } }";
 
-/// The longest time from the response of the mutation that ends access to the last event, on a node that receives wake-ups.
+/// The longest time from the response of the mutation that ends access to the last event, on a node that receives
+/// wake-ups.
 const WITH_WAKEUP: Duration = Duration::from_secs(1);
 /// The longest time on a node that only polls, once per second.
 const WITH_POLLING: Duration = Duration::from_secs(2);
@@ -73,7 +74,7 @@ async fn nodes_whose_cables_are_cut() {
     chaos::rages(Cluster::with_cables().await, &faults).await;
 }
 
-/// What one node gave is good at another: they share no folder, only the secret key.
+/// Tokens and cursors of one node are valid on another: the nodes share no directory, only the secret key.
 #[tokio::test]
 async fn tokens_and_cursors_of_one_node_are_good_at_another() {
     let cluster = Cluster::without_redis(2).await;
@@ -270,8 +271,8 @@ async fn presence_is_known_on_every_node(mut cluster: Cluster) {
     assert_eq!(around(&mut events).await, "OFFLINE");
 }
 
-/// Redis stops and starts again, while a user on one node sends twenty messages per second and a user on the other receives
-/// them.
+/// Redis stops and starts again, while a user on one node sends twenty messages per second and a user on the other
+/// receives them.
 #[tokio::test]
 async fn without_redis_events_are_a_second_late_and_no_more() {
     const GONE: u64 = 3;
@@ -336,7 +337,7 @@ async fn without_redis_events_are_a_second_late_and_no_more() {
         medians.iter().all(|(_, longest)| *longest < 3000),
         "{medians:?}"
     );
-    // A second is the sweep's own time; what is quicker came by a ring.
+    // Polling takes up to a second, so faster events arrived by a wake-up.
     let rung = |seconds: &[(usize, usize)]| seconds.iter().all(|(median, _)| *median < 400);
     assert!(rung(&medians[..2]) && rung(&medians[12..14]), "{medians:?}");
 }

@@ -17,13 +17,13 @@ use crate::support::{
     sse::Stream,
 };
 
-/// By then TCP sends what it did not get through only after as long again.
+/// After this time, TCP waits as long again before its next attempt.
 const CUT: Duration = Duration::from_secs(14);
 /// Time to notice that the cable is repaired, with a margin for a busy machine. TCP alone takes eleven seconds.
 const SOON: Duration = Duration::from_secs(8);
 /// Time to notice that a client is gone: half a minute, and the time in which clients may reconnect.
 const GONE: Duration = Duration::from_mins(1);
-/// More than the node has connections to its database.
+/// More than the node's database connections.
 const REQUESTS: usize = 30;
 const EVENTS: &str = "subscription($after: String) { events(after: $after) { __typename cursor
     ... on MessageSentEvent { message { body } }
@@ -46,7 +46,7 @@ async fn a_node_that_lost_its_database_delivers_again_soon() {
     network.set(0, Cable::Postgres, "down");
     let cut = Instant::now();
     ann.says(&conversation, "meanwhile").await;
-    // Each of these takes a connection of the node's with it, and is refused in the end.
+    // Each of these requests occupies a database connection of the node, and fails in the end.
     let requested = join_all((0..REQUESTS).map(|_| there.try_request(VIEWER, Value::Null))).await;
     assert!(requested.into_iter().all(|response| response.is_ok()));
     sleep(CUT.saturating_sub(cut.elapsed())).await;
@@ -64,7 +64,7 @@ async fn a_node_that_lost_its_database_delivers_again_soon() {
         .expect("no request succeeded");
 }
 
-/// Bob's cable is cut while he listens. What he is not there to take is not kept for him for long.
+/// Bob's cable is cut while he subscribes. The server soon releases his stream.
 #[tokio::test]
 async fn a_listener_whose_cable_is_cut_is_gone_before_long() {
     let cluster = Cluster::with_cables().await;
@@ -91,8 +91,8 @@ async fn opens(who: &Person) -> Stream {
     stream
 }
 
-/// Receives this message, and resumes whenever the server closes the stream with "try again": the database may fail while
-/// an event is built, or the server may not be connected again yet.
+/// Receives this message, and resumes whenever the server closes the stream with "try again": the database may fail
+/// while an event is built, or the server may not be connected again yet.
 async fn receives_or_reconnects(who: &Person, mut events: Subscription, last: &Value, body: &str) {
     let mut cursor = last["cursor"].clone();
     loop {
@@ -133,7 +133,7 @@ async fn is(events: &mut Subscription, presence: &str) {
     }
 }
 
-/// The next event, however long it takes.
+/// Returns the next event, without a timeout.
 async fn next(events: &mut Subscription) -> Value {
     match events.receive().await {
         Ok(Frame::Next(mut data)) => data["events"].take(),

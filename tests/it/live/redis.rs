@@ -18,7 +18,7 @@ use crate::support::{
     socket::Subscription,
 };
 
-/// Nothing takes this long unless it never happens.
+/// No event takes this long unless it never arrives.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Far less than the second after which a node polls the log without a wake-up.
 const AT_ONCE: Duration = Duration::from_millis(400);
@@ -39,8 +39,8 @@ async fn one_password_for_every_account() {
     carries(&Cluster::with(2, Redis::that(Requires::Password).await).await).await;
 }
 
-/// A certificate of a private authority is valid only for nodes that are configured to trust it. A node without Redis still
-/// delivers events, only later.
+/// A certificate of a private authority is valid only for nodes that are configured to trust it. A node without Redis
+/// still delivers events, only later.
 #[tokio::test]
 async fn a_private_certificate_authority() {
     let mut cluster = Cluster::with(2, Redis::that(Requires::AccountOverTls).await).await;
@@ -63,7 +63,7 @@ async fn a_private_certificate_authority() {
     bob.receive("without Redis").await;
 }
 
-/// Bob, who listens to Ann.
+/// Bob, who receives Ann's messages.
 struct Listener {
     person: Person,
     conversation: String,

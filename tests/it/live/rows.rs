@@ -115,7 +115,7 @@ pub(super) async fn streams(app: &App, user: UserId) -> Vec<Uuid> {
     streams
 }
 
-/// The stream's own order is by `seq`; those from before the readers began are left out.
+/// Returns the events of the stream, ordered by `seq`, without those from before the readers began.
 pub(super) async fn positions(app: &App, stream: Uuid) -> Vec<i64> {
     let text = "SELECT position FROM event WHERE stream_id = ? AND kind <> 'ConversationJoined'
                 ORDER BY seq";
@@ -126,7 +126,7 @@ pub(super) async fn positions(app: &App, stream: Uuid) -> Vec<i64> {
         .collect()
 }
 
-/// Ends every session of a person, as signing out does.
+/// Ends every session of a user, as signing out does.
 pub(super) async fn sign_out(app: &App, user: UserId) {
     let now = app.clock.now();
     app.db

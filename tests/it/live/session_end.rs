@@ -88,7 +88,7 @@ async fn ends(events: &mut Subscription) -> String {
     text(&event["reason"])
 }
 
-/// A few of these are more than two ends of a connection keep for each other.
+/// A few of these fill the buffers of both ends of a connection.
 const LARGE: &str = "subscription { events { __typename
     ... on MessageSentEvent { message { body a: body b: body c: body d: body e: body f: body
         g: body h: body i: body j: body k: body l: body m: body n: body } } } }";

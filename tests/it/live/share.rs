@@ -37,7 +37,7 @@ const FIELDS: [&str; 16] = [
     "conversation { displayTitle }",
 ];
 
-/// A document, once as it is and once so that it cannot be shared.
+/// Returns a document twice: as it is, and with a field that prevents sharing.
 fn document(random: &mut StdRng) -> [String; 2] {
     let mut pick = |count: usize| {
         let count = random.random_range(1..=count);
@@ -47,7 +47,7 @@ fn document(random: &mut StdRng) -> [String; 2] {
             .collect::<Vec<_>>()
             .join(" ")
     };
-    // Few of those that depend on the viewer, or hardly anything would be shared.
+    // Few of the fields depend on the viewer, so that payloads are shared.
     let (sent, edited) = (pick(4), pick(4));
     ["", "alone: viewerCanReply"].map(|alone| {
         format!(

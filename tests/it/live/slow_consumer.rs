@@ -13,24 +13,24 @@ use crate::support::{
 
 /// The limit of sockets per user.
 const SOCKETS: usize = 10;
-/// Replies of one round: fewer than the limit of queued events, and more bytes than the buffers hold. They are short, and
-/// their parent is long, so that the database hardly grows.
+/// Replies of one round: fewer than the limit of queued events, and more bytes than the buffers hold. They are short,
+/// and their parent is long, so that the database hardly grows.
 const MESSAGES: usize = 100;
 const LENGTH: usize = 10_000;
-/// Rounds of either kind, by turns, in a long run.
+/// Rounds of each kind in a long run; the kinds alternate.
 const ROUNDS: usize = 5;
 const LOOK: Duration = Duration::from_millis(5);
 
 const EVENTS: &str = "subscription { events(filter: { categories: [MESSAGES] }) {
     ... on MessageSentEvent { message { sequence } } } }";
-/// More for one socket than the system keeps between two ends.
+/// Events that fill the system's buffers for one socket.
 const LARGE: &str = "subscription {
     events(filter: { categories: [MESSAGES] }) {
     ... on MessageSentEvent { message { sequence parent { a: body b: body c: body d: body e: body
         f: body g: body h: body i: body j: body k: body l: body m: body n: body } } } } }";
 
-/// The cost in memory is printed and has no limit: even rounds in which all subscribers read differ by more than the 2 MiB
-/// that one slow subscriber may cost.
+/// The cost in memory is printed and has no limit: even rounds in which all subscribers read differ by more than the 2
+/// MiB that one slow subscriber may cost.
 #[tokio::test]
 async fn a_subscriber_who_stops_reading_delays_no_other() {
     let (people, rounds) = match chaos::soak() {
@@ -146,7 +146,7 @@ impl Room {
     }
 }
 
-/// The numbers of one round's messages.
+/// Returns the sequence numbers of one round's messages.
 async fn receive(events: &mut Subscription) -> Vec<i64> {
     let mut received = vec![];
     while received.len() < MESSAGES {

@@ -375,7 +375,7 @@ impl World {
         }
     }
 
-    /// Every page of the list, small pages so that there are many.
+    /// Reads the list in many small pages.
     async fn listed(&self, viewer: &Viewer, now: DateTime<Utc>) -> Vec<MessageId> {
         let db = self.app.app.db.read();
         let (mut listed, mut after) = (vec![], None);
@@ -476,7 +476,7 @@ impl World {
         );
     }
 
-    /// What the viewer's history reaches.
+    /// Returns the messages that are visible to the viewer.
     fn seen(&self, person: usize) -> impl Iterator<Item = &Message> {
         self.messages.iter().filter(move |message| {
             self.members
@@ -599,7 +599,7 @@ fn of<K: Copy + Eq + std::hash::Hash>(counts: &HashMap<K, i64>, key: K) -> i64 {
     counts.get(&key).copied().unwrap_or(0)
 }
 
-/// In the order of a list over all conversations.
+/// Sorts in the order of a list over all conversations.
 fn ids(messages: &[&Message]) -> Vec<MessageId> {
     let mut messages = messages.to_vec();
     messages.sort_by_key(|message| (message.created_at, message.conversation, message.seq));

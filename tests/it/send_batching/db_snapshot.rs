@@ -59,7 +59,7 @@ pub(super) async fn of(stage: &Stage<'_>) -> Vec<String> {
     lines
 }
 
-/// The events of each conversation, in order.
+/// Returns the events of each conversation, in order.
 async fn announced(stage: &Stage<'_>) -> Vec<String> {
     #[derive(FromQueryResult)]
     struct Event {

@@ -25,10 +25,10 @@ both!(
 const SEND: &str = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
     message { id body sequence } wasDuplicate } }";
 
-/// More than a server has queues.
+/// More than the queues of a server.
 const TALKS: usize = 10;
 
-/// A tree that is soon too deep, and sends one by one or together.
+/// A small depth limit, so that trees reach it, and a batch size.
 fn shallow(together: usize) -> impl FnOnce(&mut Config) {
     move |config| {
         config.thread_depth = 3;
@@ -50,8 +50,8 @@ async fn any_concurrent_sends_behave_as_if_sequential_on_postgres() {
     any_concurrent_sends_behave_as_if_sequential(together.await, alone.await).await;
 }
 
-/// One server receives all messages concurrently, another one by one in the resulting order. Both must then contain the same
-/// data, and have returned the same results.
+/// One server receives all messages concurrently, another one by one in the resulting order. Both must then contain the
+/// same data, and have returned the same results.
 async fn any_concurrent_sends_behave_as_if_sequential(together: TestApp, alone: TestApp) {
     let mut random = SmallRng::seed_from_u64(seed());
     let (here, there) = (Stage::set(&together).await, Stage::set(&alone).await);
@@ -99,7 +99,7 @@ async fn holds(app: &TestApp, statement: &str) -> DatabaseTransaction {
     holding
 }
 
-/// The database refuses one of those that are sent together: the others are sent all the same.
+/// The database rejects one message of a batch: the others are sent all the same.
 async fn a_poisonous_message_harms_no_other(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let conversations = [
@@ -192,7 +192,7 @@ async fn a_conversation_that_is_held_up_holds_up_no_other() {
     assert_eq!(places, (2..12).collect());
 }
 
-/// The database may know only of messages without keys, as after an import.
+/// The database may contain only messages without keys, as after an import.
 async fn keys_are_looked_up_however_many_there_are(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let (old, conversation) = (

@@ -6,10 +6,10 @@ use serde_json::json;
 use super::SEND;
 use crate::support::{app::TestApp, groups::Groups, messaging::Messaging, person::Person};
 
-/// The last is a stranger to every conversation, the one before only reads.
+/// The users. The last is in no conversation, and the one before is an observer.
 const PEOPLE: [&str; 6] = ["Ann", "Bob", "Cem", "Dora", "Eva", "Zoe"];
 const TALKS: usize = 3;
-/// Where a reply may hang in each conversation: roots, what is below them at every depth, and what was deleted.
+/// The number of possible parents in each conversation: roots, replies at every depth, and deleted messages.
 const KNOWN: usize = 7;
 
 /// A server with the users and conversations of the test, which are equal on every server.
@@ -42,8 +42,8 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    /// When to do the same one by one: in the order of each conversation, repetitions and what conflicts after what they
-    /// repeat, and what may not be done at all before another user has its key.
+    /// When to do the same one by one: in the order of each conversation, repetitions and what conflicts after what
+    /// they repeat, and what may not be done at all before another user has its key.
     pub(super) fn place(&self) -> (bool, usize, i64) {
         match self {
             Self::Sent(conversation, sequence, _, was_duplicate) => {
@@ -92,7 +92,7 @@ impl Act {
     }
 }
 
-/// Some send again what others of these send, before or after.
+/// Some messages repeat others of these, before or after them.
 pub(super) fn with_repetitions(random: &mut SmallRng, acts: &[Act]) -> Vec<Act> {
     let has_own_key = |act: &&Act| act.key.as_ref().is_some_and(|key| key != "first");
     let mut all = acts.to_owned();
@@ -156,7 +156,7 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Tries to send it.
+    /// Sends it and returns the result.
     pub(super) async fn plays(&self, act: &Act) -> Answer {
         let parent = act.parent.map(|(conversation, known)| {
             let known = self.known[conversation].get(known);

@@ -8,7 +8,7 @@ use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::{captured_logs, person::Person, postgres, sqlite};
 
-/// A server of a test's own, on a database of its own. It ends with the test.
+/// A server with its own database for one test. It ends with the test.
 pub(crate) struct TestApp {
     /// The application of the running server, for what no client can do: setting the clock, reading rows.
     pub(crate) app: App,
@@ -18,24 +18,24 @@ pub(crate) struct TestApp {
 }
 
 impl TestApp {
-    /// On the embedded database.
+    /// Starts a server on SQLite.
     pub(crate) async fn sqlite() -> Self {
         Self::sqlite_with(|_| ()).await
     }
 
-    /// On PostgreSQL.
+    /// Starts a server on PostgreSQL.
     pub(crate) async fn postgres() -> Self {
         Self::postgres_with(|_| ()).await
     }
 
-    /// On the embedded database, with other settings.
+    /// Starts a server on SQLite, with other settings.
     pub(crate) async fn sqlite_with(settings: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = sqlite::fresh_file(folder.path()).await;
         Self::start(format!("sqlite://{}", file.display()), folder, settings).await
     }
 
-    /// On PostgreSQL, with other settings.
+    /// Starts a server on PostgreSQL, with other settings.
     pub(crate) async fn postgres_with(settings: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::start(postgres::fresh_database().await, folder, settings).await

@@ -17,12 +17,12 @@ use tokio::{
 
 use super::postgres;
 
-/// A debug build on a busy machine takes its time.
+/// A debug build on a busy machine is slow.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The file of the server's log, in its directory.
 const LOG: &str = "server.log";
 
-/// A running server on a free port, with a data folder of its own. It ends with the test.
+/// A running server on a free port, with its own data directory. It ends with the test.
 pub(crate) struct Binary {
     running: Running,
     database_url: Option<String>,
@@ -33,17 +33,17 @@ pub(crate) struct Binary {
 struct Running {
     url: String,
     server: Child,
-    /// Read no further, but held: a closed pipe would fail the server's next line.
+    /// Kept open without reading: a closed pipe would fail the server's next line.
     _output: BufReader<ChildStdout>,
 }
 
 impl Binary {
-    /// On the embedded database.
+    /// Starts the program on SQLite.
     pub(crate) async fn on_sqlite() -> Self {
         Self::start(None, vec![]).await
     }
 
-    /// On the embedded database, with other settings.
+    /// Starts the program on SQLite, with other settings.
     pub(crate) async fn on_sqlite_with(settings: Vec<(&'static str, &'static str)>) -> Self {
         let settings = settings
             .into_iter()
@@ -51,17 +51,17 @@ impl Binary {
         Self::start(None, settings.collect()).await
     }
 
-    /// On a PostgreSQL database of its own.
+    /// Starts the program on a new PostgreSQL database.
     pub(crate) async fn on_postgres() -> Self {
         Self::start(Some(postgres::fresh_database().await), vec![]).await
     }
 
-    /// On the PostgreSQL database at this address.
+    /// Starts the program on this PostgreSQL database.
     pub(crate) async fn on_postgres_at(url: String) -> Self {
         Self::start(Some(url), vec![]).await
     }
 
-    /// On the embedded database, with this library loaded before all others.
+    /// Starts the program on SQLite, with this library preloaded.
     pub(crate) async fn on_sqlite_preloading(
         library: &Path,
         settings: Vec<(&'static str, String)>,
@@ -83,7 +83,7 @@ impl Binary {
         }
     }
 
-    /// Memory of its own that it has now, in KiB.
+    /// Returns the private memory of the process, in KiB.
     pub(crate) fn memory_kib(&self) -> u64 {
         let id = self.running.server.id().unwrap();
         let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap();
@@ -92,12 +92,12 @@ impl Binary {
         number.parse().unwrap()
     }
 
-    /// What it has logged since the first start.
+    /// Returns the log since the first start.
     pub(crate) fn log(&self) -> String {
         read_log(self.folder.path())
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// The URL of the server: `http://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> &str {
         &self.running.url
     }
@@ -107,12 +107,12 @@ impl Binary {
         self.running.server.kill().await.unwrap();
     }
 
-    /// Starts it again after its end, on another port.
+    /// Starts the program again, on another port.
     pub(crate) async fn restart(&mut self) {
         self.running = Running::start(self.heddle(), self.folder.path()).await;
     }
 
-    /// Asks the server to stop, and waits until it has.
+    /// Stops the server and waits until it exits.
     pub(crate) async fn stop(&mut self) {
         let server = &mut self.running.server;
         let id = server.id().unwrap().to_string();
@@ -121,14 +121,14 @@ impl Binary {
         assert!(server.wait().await.unwrap().success());
     }
 
-    /// The program on the same folder and database, ready for a command's name and arguments.
+    /// Returns the program with the same directory and database, for the arguments of a command.
     pub(crate) fn heddle(&self) -> Command {
         let mut command = heddle(&self.folder, self.database_url.as_deref());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
     }
 
-    /// The database itself, for what no client can see.
+    /// Connects to the database, for data that no client can load.
     pub(crate) async fn db(&self) -> Db {
         let file = self.folder.path().join("data/heddle.sqlite");
         let sqlite = format!("sqlite:{}", file.display());

@@ -41,7 +41,7 @@ pub(crate) fn start() {
         .try_init();
 }
 
-/// Everything that this process logged.
+/// Returns everything that this process has logged.
 pub(crate) fn written() -> String {
     let written = WRITTEN.lock().unwrap_or_else(PoisonError::into_inner);
     String::from_utf8_lossy(&written).into_owned()

@@ -31,9 +31,9 @@ pub(crate) struct Cluster {
     pub(crate) database_url: String,
     /// None on SQLite.
     pub(crate) postgres: Option<Postgres>,
-    /// For the nodes from the second on.
+    /// The networks of the nodes from the second on.
     pub(crate) network: Option<Network>,
-    /// Where SQLite's file is.
+    /// The directory of SQLite's file.
     _folder: Option<TempDir>,
 }
 
@@ -53,7 +53,7 @@ impl Cluster {
         Self::start(nodes, None).await
     }
 
-    /// One node on the embedded database.
+    /// Starts one node on SQLite.
     pub(crate) async fn embedded() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let database_url = format!("sqlite:{}/heddle.sqlite", folder.path().display());
@@ -83,7 +83,7 @@ impl Cluster {
         }
     }
 
-    /// Three nodes with Redis: one on this machine, and two in networks of their own.
+    /// Starts three nodes with Redis: one on this machine, and two in their own networks.
     pub(crate) async fn with_cables() -> Self {
         let network = Network::of(2);
         let databases = network.all(Cable::Postgres).join(",");
@@ -132,7 +132,7 @@ pub(crate) fn free_port() -> u16 {
 /// One node, running or not.
 pub(crate) struct Node {
     address: String,
-    /// Words before the program: how to enter its network.
+    /// The command prefix that enters the node's network.
     inside: Vec<String>,
     settings: Vec<(&'static str, String)>,
     server: Option<(Child, BufReader<ChildStdout>)>,
@@ -140,7 +140,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// On a free port of this machine.
+    /// Starts a node on a free port of this machine.
     pub(crate) async fn start(database_url: &str, redis: Option<&Redis>) -> Self {
         let address = format!("127.0.0.1:{}", free_port());
         let url = redis.map(|redis| ("HEDDLE_REDIS_URL", redis.url()));
@@ -150,7 +150,7 @@ impl Node {
         Self::listening(address, &[], database_url, settings).await
     }
 
-    /// On this address, which may be one of another network.
+    /// Starts a node on this address, which may be in another network.
     async fn listening(
         address: String,
         inside: &[String],
@@ -175,7 +175,7 @@ impl Node {
         node
     }
 
-    /// Where its API is.
+    /// The URL of its API.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}/graphql", self.address)
     }
@@ -194,19 +194,19 @@ impl Node {
         (response.status().as_u16(), response.json().await.unwrap())
     }
 
-    /// It loses one of its settings, for its next start.
+    /// Removes one of its settings, for its next start.
     pub(crate) fn forgets(&mut self, name: &str) {
         self.settings.retain(|(known, _)| *known != name);
     }
 
-    /// What `heddle doctor` finds there, and its exit code.
+    /// Runs `heddle doctor` and returns its exit code and output.
     pub(crate) async fn doctor(&self) -> (Option<i32>, String) {
         let output = self.program().arg("doctor").output().await.unwrap();
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.code(), printed)
     }
 
-    /// The program with this node's settings, inside its network.
+    /// Returns the program with this node's settings, inside its network.
     fn program(&self) -> Command {
         let program = env!("CARGO_BIN_EXE_heddle");
         let words: Vec<&str> = self.inside.iter().map(String::as_str).collect();
@@ -226,7 +226,7 @@ impl Node {
         command
     }
 
-    /// It is back, at the same address.
+    /// Starts the node again, at the same address.
     pub(crate) async fn again(&mut self) {
         let mut server = self
             .program()
@@ -241,7 +241,7 @@ impl Node {
     }
 }
 
-/// A PostgreSQL server of a test's own, which can be started again.
+/// A PostgreSQL server for one test, which can be restarted.
 pub(crate) struct Postgres {
     pub(crate) url: String,
     _server: Child,
@@ -250,7 +250,7 @@ pub(crate) struct Postgres {
 }
 
 impl Postgres {
-    /// On a socket of its own and, where they are given, on network addresses and a port.
+    /// Starts a server on its own socket and, if given, on network addresses and a port.
     pub(crate) async fn start(network: &[&str]) -> Self {
         let mut server = Command::new("sh")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres"))
@@ -263,14 +263,14 @@ impl Postgres {
             url: String::new(),
             orders: server.stdin.take().unwrap(),
             responses: BufReader::new(server.stdout.take().unwrap()),
-            // Not killed with the test: it ends, and cleans up, when its orders do.
+            // It is not killed with the test: it exits and cleans up when its standard input closes.
             _server: server,
         };
         postgres.url = postgres.address().await;
         postgres
     }
 
-    /// Every connection is cut, and the server is back as soon as it can be.
+    /// Closes every connection and restarts the server.
     pub(crate) async fn restarts(&mut self) {
         self.orders.write_all(b"restart\n").await.unwrap();
         self.address().await;

@@ -18,7 +18,7 @@ pub(crate) const ENOSPC: i64 = 28;
 /// The layout of `struct plan` in `disk_faults.c`.
 const PLAN_BYTES: u64 = 64;
 
-/// What fails, and how often it has failed.
+/// The armed fault, and how often it has occurred.
 pub(crate) struct DiskFaults {
     plan: File,
     folder: TempDir,
@@ -43,7 +43,7 @@ impl DiskFaults {
         Self { plan, folder }
     }
 
-    /// A server whose disk this is.
+    /// Starts a server on this disk.
     pub(crate) async fn server(&self) -> Binary {
         let plan = self.folder.path().join("plan");
         let settings = vec![("DISK_FAULTS", plan.display().to_string())];
@@ -61,7 +61,7 @@ impl DiskFaults {
         self.set(0, error);
     }
 
-    /// Nothing fails any more. Returns how many calls have failed.
+    /// Disables the fault, and returns how many calls have failed.
     pub(crate) fn disarm(&self) -> i64 {
         self.set(0, 0);
         let mut failed = [0; 8];

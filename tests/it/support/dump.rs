@@ -3,7 +3,7 @@
 use heddle::db::Db;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-/// Every row of every table.
+/// Returns every row of every table.
 pub(crate) async fn dump(db: &Db) -> String {
     let (tables, row) = match db.backend() {
         DbBackend::Sqlite => (

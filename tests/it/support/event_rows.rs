@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::app::TestApp;
 
-/// The notices of a conversation without other messages, in order and without a gap.
+/// Returns the notices of a conversation without other messages, after verifying that their numbers have no gap.
 pub(crate) async fn notices(app: &TestApp, id: &str) -> Vec<Value> {
     #[derive(FromQueryResult)]
     struct Row {
@@ -26,8 +26,8 @@ pub(crate) async fn notices(app: &TestApp, id: &str) -> Vec<Value> {
         .collect()
 }
 
-/// The kinds of events on the stream of this person or conversation, in order and without a gap;
-/// notifications have their own tests and are left out.
+/// Returns the kinds of events on the stream of this user or conversation, after verifying that their numbers have no
+/// gap. Notifications have their own tests and are left out.
 pub(crate) async fn events(app: &TestApp, id: &str) -> Vec<String> {
     #[derive(FromQueryResult)]
     struct Row {

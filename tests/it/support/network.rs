@@ -6,14 +6,14 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// Where a cable leads.
+/// The other end of a cable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Cable {
-    /// To those who use the node.
+    /// Clients of the node.
     People,
-    /// To PostgreSQL.
+    /// PostgreSQL.
     Postgres,
-    /// To Redis.
+    /// Redis.
     Redis,
 }
 
@@ -21,10 +21,10 @@ const CABLES: [Cable; 3] = [Cable::People, Cable::Postgres, Cable::Redis];
 /// Addresses of one network. The last byte of an address contains eight of these.
 const ADDRESSES: usize = 32;
 
-/// Networks of this process.
+/// The number of networks of this process.
 static NETWORKS: AtomicUsize = AtomicUsize::new(0);
 
-/// Namespaces and their cables. They are gone with the test.
+/// Network namespaces and their cables. They are deleted with the test.
 pub(crate) struct Network {
     number: usize,
     nodes: usize,
@@ -61,22 +61,22 @@ impl Network {
         network
     }
 
-    /// Words before a program that runs inside.
+    /// Returns the command prefix of a program that runs inside.
     pub(crate) fn inside(&self, node: usize) -> [String; 4] {
         ["ip", "netns", "exec", &self.name(node)].map(str::to_owned)
     }
 
-    /// The address of our end of a cable.
+    /// Returns the address of the host's end of a cable.
     pub(crate) fn here(&self, node: usize, cable: Cable) -> String {
         self.address(node, cable, 1)
     }
 
-    /// The address of the node's end of a cable.
+    /// Returns the address of the node's end of a cable.
     pub(crate) fn there(&self, node: usize, cable: Cable) -> String {
         self.address(node, cable, 2)
     }
 
-    /// Our ends of these cables of all nodes.
+    /// Returns the addresses of the host's ends of these cables, for all nodes.
     pub(crate) fn all(&self, cable: Cable) -> Vec<String> {
         (0..self.nodes).map(|node| self.here(node, cable)).collect()
     }
@@ -94,7 +94,7 @@ impl Network {
         format!("{}{}{end}", self.name(node), place(cable))
     }
 
-    /// Other tests on this machine have other networks.
+    /// Returns a name that differs from other tests on this machine.
     fn address(&self, node: usize, cable: Cable, end: usize) -> String {
         let process = std::process::id();
         let cable = node * CABLES.len() + place(cable);
@@ -106,7 +106,7 @@ impl Network {
 impl Drop for Network {
     fn drop(&mut self) {
         for node in 0..self.nodes {
-            // What is not there any more need not go.
+            // A missing namespace is no error.
             let name = self.name(node);
             let _ = Command::new("ip").args(["netns", "del", &name]).status();
         }

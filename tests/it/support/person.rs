@@ -134,8 +134,8 @@ impl Person {
         }
     }
 
-    /// Returns the pages of a list, from the first to the last. `list` is the JSON pointer to the connection in the data of
-    /// the query, which takes `$after`.
+    /// Returns the pages of a list, from the first to the last. `list` is the JSON pointer to the connection in the
+    /// data of the query, which takes `$after`.
     pub(crate) async fn pages(&self, query: &str, variables: Value, list: &str) -> Vec<Value> {
         let (mut variables, mut pages) = (variables, vec![]);
         loop {

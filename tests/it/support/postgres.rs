@@ -12,9 +12,9 @@ use migration::{Migrator, MigratorTrait};
 use sea_orm::Database;
 use sqlx::{Connection, Executor, PgConnection};
 
-/// Migrated once per server; every fresh database is a copy of it.
+/// The template database: migrated once per server, and copied for every caller.
 const TEMPLATE: &str = "heddle_template";
-/// Held while the template is made, so that of several test processes one does it.
+/// The lock for building the template, so that only one of several test processes builds it.
 const TEMPLATE_LOCK: i64 = 7_236_012_001;
 
 /// Returns the URL of a new database for this caller, with all tables and no rows.
@@ -22,7 +22,7 @@ pub(crate) async fn fresh_database() -> String {
     let server = server();
     let mut admin = PgConnection::connect(server).await.unwrap();
     ensure_template(&mut admin, server).await;
-    // Not the process's number: the system gives it out again, and a server may see more than one run.
+    // A process id is not unique: the system reuses it, and a server may serve several runs.
     let name = format!("test_{:032x}", rand::random::<u128>());
     run(
         &mut admin,
@@ -41,7 +41,7 @@ async fn ensure_template(admin: &mut PgConnection, server: &str) {
         .await
         .unwrap();
     if found.is_none() {
-        // Built under another name: a template that exists is a template that is complete.
+        // The template is built under another name, so that an existing one is complete.
         let unfinished = format!("{TEMPLATE}_unfinished");
         run(admin, format!("DROP DATABASE IF EXISTS {unfinished}")).await;
         run(admin, format!("CREATE DATABASE {unfinished}")).await;
@@ -88,7 +88,7 @@ fn server() -> &'static str {
     address
 }
 
-/// The server lives until its standard input ends, which is when this process does.
+/// The server runs until its standard input closes, which is when this process ends.
 #[expect(clippy::zombie_processes, reason = "it ends with this process")]
 fn start() -> (String, ChildStdin) {
     let mut child = Command::new("sh")

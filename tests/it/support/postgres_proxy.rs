@@ -14,12 +14,12 @@ use tokio::{
 
 use super::postgres;
 
-/// Nothing is cut.
+/// No connection is cut.
 const NEVER: i64 = i64::MAX;
 /// The name of the socket that a PostgreSQL client expects in a directory.
 const SOCKET: &str = ".s.PGSQL.5432";
 
-/// When a connection is cut.
+/// The time of a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// Before the server has received the request.
@@ -28,7 +28,7 @@ pub(crate) enum Cut {
     BeforeResponse,
 }
 
-/// A proxy with a database of its own behind it.
+/// A proxy in front of a new database.
 pub(crate) struct PostgresProxy {
     plan: Arc<Plan>,
     url: String,
@@ -38,7 +38,7 @@ pub(crate) struct PostgresProxy {
 
 #[derive(Debug)]
 struct Plan {
-    /// Requests that still pass before one is cut.
+    /// The number of requests that pass before the cut.
     passing: AtomicI64,
     before_response: AtomicBool,
 }
@@ -72,7 +72,7 @@ impl PostgresProxy {
         }
     }
 
-    /// The address of the database, through the proxy.
+    /// Returns the URL of the database, through the proxy.
     pub(crate) fn url(&self) -> String {
         self.url.clone()
     }
@@ -86,7 +86,7 @@ impl PostgresProxy {
         self.plan.passing.store(passing, Ordering::SeqCst);
     }
 
-    /// Nothing is cut any more. Returns whether a connection has been cut.
+    /// Disables the cut, and returns whether a connection has been cut.
     pub(crate) fn disarm(&self) -> bool {
         self.plan.passing.swap(NEVER, Ordering::SeqCst) < 0
     }

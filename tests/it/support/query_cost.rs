@@ -8,7 +8,7 @@ use std::sync::{
 use heddle::db::Db;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-/// Counts from when it began.
+/// Counts the work since the start.
 pub(crate) struct QueryCost {
     db: Db,
     table: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct QueryCost {
 }
 
 impl QueryCost {
-    /// Begins to count what reading messages costs on this database.
+    /// Starts to count the cost of reading messages.
     pub(crate) async fn watch(db: &Db) -> Self {
         Self::watch_reads(db, "message").await
     }
@@ -26,7 +26,7 @@ impl QueryCost {
         Self::on(db, db.read().pool(), table).await
     }
 
-    /// Begins to count what writing costs on this database; on PostgreSQL, what of this table is read for it.
+    /// Starts to count the cost of writes; on PostgreSQL, the rows of this table that they read.
     pub(crate) async fn watch_writes(db: &Db, table: &'static str) -> Self {
         Self::on(db, db.migrate(), table).await
     }
@@ -47,7 +47,7 @@ impl QueryCost {
                 taken.push(connection);
             }
         } else {
-            // Plans follow from what is known of the tables, which the server gathers by and by.
+            // Plans depend on statistics, which the server collects in the background.
             execute(db, "ANALYZE").await;
         }
         Self {
@@ -57,7 +57,7 @@ impl QueryCost {
         }
     }
 
-    /// How much more than another an equal piece of work may take. PostgreSQL counts what it has in memory.
+    /// How much the cost of equal work may differ. PostgreSQL also counts rows of its own caches.
     pub(crate) fn spread_percent(&self) -> i64 {
         match self.db.backend() {
             DbBackend::Sqlite => 15,

@@ -12,7 +12,7 @@ use tokio::{
 
 use super::cluster;
 
-/// A busy machine takes its time.
+/// A busy machine is slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 const PASSWORD: &str = "shuttle:race";
 
@@ -23,9 +23,9 @@ pub(crate) enum Requires {
     Account,
     /// The user and password of an account that may subscribe and not publish.
     AccountWithoutPublish,
-    /// The one password of the server, as old installations have it.
+    /// The password of the server, without accounts, as in old installations.
     Password,
-    /// An account, over TLS, with a certificate that only our own authority vouches for.
+    /// An account, over TLS, with a certificate of a private authority.
     AccountOverTls,
 }
 
@@ -40,26 +40,26 @@ pub(crate) struct Redis {
 }
 
 impl Redis {
-    /// On this machine alone, with an account.
+    /// Starts a server on this machine, with an account.
     pub(crate) async fn start() -> Self {
         Self::that(Requires::Account).await
     }
 
-    /// On this machine alone.
+    /// Starts a server on this machine.
     pub(crate) async fn that(execute: Requires) -> Self {
         let mut redis = Self::at(execute, "127.0.0.1", cluster::free_port());
         redis.again().await;
         redis
     }
 
-    /// With an account, on these addresses, of which the first is where it is waited for.
+    /// Starts a server with an account, on these addresses, and waits for it on the first.
     pub(crate) async fn listening(bind: &str, port: u16) -> Self {
         let mut redis = Self::at(Requires::Account, bind, port);
         redis.again().await;
         redis
     }
 
-    /// Not started yet.
+    /// Creates a server without starting it.
     pub(crate) fn at(execute: Requires, bind: &str, port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         if execute == Requires::AccountOverTls {
@@ -76,7 +76,7 @@ impl Redis {
         }
     }
 
-    /// Where nodes find it.
+    /// Returns the URL for nodes.
     pub(crate) fn url(&self) -> String {
         let scheme = if self.execute == Requires::AccountOverTls {
             "rediss"
@@ -92,7 +92,7 @@ impl Redis {
         format!("{scheme}://{user}:{password}@{}/0", self.address)
     }
 
-    /// The certificate of the authority that vouches for it.
+    /// The certificate of its authority.
     pub(crate) fn authority(&self) -> Option<PathBuf> {
         let file = self.folder.path().join("authority.crt");
         (self.execute == Requires::AccountOverTls).then_some(file)
@@ -105,7 +105,7 @@ impl Redis {
         }
     }
 
-    /// It is back, and remembers nothing.
+    /// Starts the server again, without data.
     pub(crate) async fn again(&mut self) {
         let mut command = Command::new(program());
         let port = self.port.to_string();
@@ -146,7 +146,7 @@ impl Redis {
     }
 }
 
-/// Valkey where it is installed, and Redis elsewhere.
+/// Returns the program: Valkey if it is installed, and Redis otherwise.
 fn program() -> &'static str {
     let works = |name: &str| {
         let requested = std::process::Command::new(name).arg("--version").output();
@@ -159,7 +159,7 @@ fn program() -> &'static str {
     }
 }
 
-/// An authority of the test's own, and a certificate of it for this machine.
+/// Creates a certificate authority, and a certificate for this machine.
 fn certify(folder: &TempDir) {
     let names = "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n";
     fs::write(folder.path().join("names"), names).unwrap();

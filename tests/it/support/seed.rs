@@ -1,9 +1,9 @@
 //! Seeds of random histories: a new one for each run, printed when a test fails, and configurable to repeat a failure.
 
-/// Names the history to repeat.
+/// The variable that contains the seed to repeat.
 const VARIABLE: &str = "HEDDLE_TEST_SEED";
 
-/// The seed of this test. What it prints is shown when the test fails.
+/// Returns the seed of this test, and prints it for a failed test.
 #[expect(clippy::print_stderr, reason = "repeating a failure requires the seed")]
 pub(crate) fn seed() -> u64 {
     #[expect(

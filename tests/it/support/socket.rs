@@ -27,7 +27,7 @@ fn upgrade(endpoint: &str) -> Request {
     request
 }
 
-/// One subscription on a socket of its own.
+/// A subscription on its own socket.
 pub(crate) struct Subscription(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// A frame of a subscription.
@@ -133,7 +133,7 @@ impl Subscription {
         }
     }
 
-    /// The data of the next event.
+    /// Returns the data of the next event.
     #[track_caller]
     pub(crate) fn next(&mut self) -> impl Future<Output = Value> {
         let caller = std::panic::Location::caller();

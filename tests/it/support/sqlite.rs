@@ -7,14 +7,14 @@ use std::time::UNIX_EPOCH;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::Database;
 
-/// The path of a new file inside `folder`, with all tables and no rows.
+/// Returns the path of a new file inside `folder`, with all tables and no rows.
 pub(crate) async fn fresh_file(folder: &Path) -> PathBuf {
     let path = folder.join("heddle.db");
     fs::copy(template().await, &path).unwrap();
     path
 }
 
-/// Migrated once per build of the tests and shared by all their processes.
+/// The template file: migrated once per build of the tests, and shared by all their processes.
 async fn template() -> PathBuf {
     let built = fs::metadata(std::env::current_exe().unwrap())
         .unwrap()

@@ -11,11 +11,11 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A request that takes longer has found a way to burn time; an honest one takes milliseconds.
+/// A request that takes longer is a successful attack; a normal one takes milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What all of them together may make an unoptimised server hold, its allocator's reserve included.
+/// The memory limit of a debug server after all requests, including the allocator's reserve.
 const GROWTH_KIB: u64 = 100 * 1024;
-/// What the same requests may add to that when they come again: a leak would add as much as before.
+/// How much memory a repetition of all requests may add. A leak would add as much as the first time.
 const LAST_GROWTH_KIB: u64 = 16 * 1024;
 
 struct Server {
@@ -120,7 +120,7 @@ async fn no_request_hurts_the_server() {
         memory.push(server.memory_kib());
     }
     assert!(failures.is_empty(), "{failures:#?}");
-    // The allocator keeps what the first rounds used; what still grows after them is never given back.
+    // The allocator keeps the memory of the first rounds, so growth after them is a leak.
     if let [Some(before), _, _, Some(warm), Some(last)] = memory[..] {
         assert!(last < before + GROWTH_KIB, "{memory:?} KiB");
         assert!(last < warm + LAST_GROWTH_KIB, "{memory:?} KiB");
@@ -163,12 +163,12 @@ fn many(count: usize, one: impl Fn(usize) -> String) -> String {
     (0..count).map(one).collect::<Vec<_>>().concat()
 }
 
-/// `count` of `open`, something in the middle, `count` of `close`.
+/// Returns `count` times `open`, a value, and `count` times `close`.
 fn nested(count: usize, open: &str, middle: &str, close: &str) -> String {
     format!("{}{middle}{}", open.repeat(count), close.repeat(count))
 }
 
-/// `levels` fragments that each spread the next one `times` times, in a field of its own or not.
+/// Returns `levels` fragments that each spread the next one `times` times, in separate fields or not.
 fn graph(levels: usize, times: usize, wrap: bool) -> String {
     let chain = many(levels, |n| {
         let spreads = format!("...F{} ", n + 1).repeat(times);

@@ -149,7 +149,7 @@ async fn only_json_is_read() {
             "{kind:?}"
         );
     }
-    // None of them did anything.
+    // None of these requests had an effect.
     verify_that_the_name_is_free(&app).await;
 }
 
@@ -176,7 +176,7 @@ async fn a_query_can_be_read_by_get_and_a_change_cannot_be_made() {
             .status(),
         StatusCode::BAD_REQUEST
     );
-    // The refused change did not happen: the name is free.
+    // The rejected mutation had no effect: the name is free.
     verify_that_the_name_is_free(&app).await;
 }
 

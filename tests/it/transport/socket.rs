@@ -52,7 +52,7 @@ impl Socket {
         Ok(Self(connect_async(request).await?.0))
     }
 
-    /// A connection that was acknowledged.
+    /// Opens a connection and waits for the acknowledgement.
     async fn ready(app: &TestApp, person: Option<&Person>) -> Self {
         let mut socket = Self::open(app).await;
         let payload = person.map(|person| {
@@ -77,7 +77,7 @@ impl Socket {
             .await;
     }
 
-    /// The next message of the protocol.
+    /// Returns the next message of the protocol.
     async fn receive(&mut self) -> Value {
         loop {
             match self.0.next().await.unwrap().unwrap() {
@@ -88,7 +88,7 @@ impl Socket {
         }
     }
 
-    /// The code with which the server closes.
+    /// Returns the code with which the server closes the socket.
     async fn is_closed(&mut self) -> u16 {
         loop {
             if let Message::Close(frame) = self.0.next().await.unwrap().unwrap() {
@@ -115,7 +115,7 @@ async fn a_query_returns_its_result_and_completes() {
         socket.receive().await,
         json!({"id": "1", "type": "complete"})
     );
-    // The id is free again.
+    // The id may be used again.
     socket.execute("1", "{ __typename }").await;
     assert_eq!(
         socket.receive().await["payload"]["data"]["__typename"],
@@ -233,7 +233,7 @@ async fn breaches_close_with_their_codes() {
     assert_eq!(large.is_closed().await, 1009);
 
     for protocol in [None, Some("graphql-ws")] {
-        // The client library insists on a protocol of its choice where it named one.
+        // The client library requires one of its protocols in the response, so this request names none.
         match Socket::open_with(&app, protocol, None).await {
             Ok(mut socket) => assert_eq!(socket.is_closed().await, 4406),
             Err(error) => assert!(
@@ -306,7 +306,7 @@ async fn a_user_has_a_limit_of_sockets() {
     let mut one_more = Socket::open(&app).await;
     one_more.send(&init).await;
     assert_eq!(one_more.is_closed().await, 1013);
-    // Another person is not concerned.
+    // Another user is not affected.
     let bob = app.person("Bob").await;
     Socket::ready(&app, Some(&bob)).await;
 }
@@ -317,7 +317,7 @@ async fn a_reader_who_stops_continues_at_the_same_position() {
     read_late(200, Wakes::BeforeTooMany).await;
 }
 
-/// So many that he is let go: what waits for a reader who stopped is bounded. He misses nothing either.
+/// So many events that the server closes the stream, because its queue is limited. He still misses nothing.
 #[tokio::test]
 async fn a_reader_who_stops_for_too_long_is_closed() {
     read_late(400, Wakes::AfterTooMany).await;
@@ -391,7 +391,7 @@ async fn read_late(events: usize, wakes: Wakes) {
             }
             Some(Ok(Message::Close(frame))) => break frame.map(|frame| frame.code.into()),
             Some(Ok(_)) => {}
-            // He reads again after the server has hung up on him.
+            // He reads again after the server has closed the connection.
             Some(Err(_)) | None => break None,
         }
     };

@@ -43,7 +43,7 @@ const EVENTS: &str = "subscription($after: String, $filter: EventFilter) {
         ... on SessionEndedEvent { reason } } }";
 const MESSAGE_SENT: &str = "subscription($id: ID!) { messageSent(conversationId: $id) { body } }";
 
-/// Only what is about messages, and the stream itself.
+/// Selects events about messages and the stream itself.
 fn messages() -> Value {
     json!({ "filter": { "categories": ["MESSAGES"] } })
 }
@@ -53,7 +53,7 @@ async fn events(app: &TestApp, who: &Person, variables: Value, id: Option<&str>)
 }
 
 impl Stream {
-    /// The next event must be of this kind.
+    /// Returns the next event, which must be of this kind.
     async fn receive(&mut self, kind: &str) -> (Value, String) {
         let (mut data, id) = self.next().await;
         assert_eq!(data["events"]["kind"], kind, "{data:#}");
@@ -136,7 +136,7 @@ async fn bob_resumes_after_the_last_event_he_received(app: TestApp) {
         if number % 3 == 1 {
             drop(stream);
             ann.says(&talk, &format!("{number} missed")).await;
-            // Like a browser he repeats his first request: the header is newer than its cursor.
+            // Like a browser he repeats his first request, with a header that is newer than its cursor.
             let mut again = messages();
             again["after"] = json!(first);
             stream = events(&app, &bob, again, Some(&last)).await;
@@ -221,7 +221,7 @@ async fn signs_in(app: &TestApp, who: &Person) -> Person {
     again
 }
 
-/// What a person does, at which device, so that the session of their phone is over.
+/// The ways to end the session of a phone: the device, and the mutation.
 async fn every_end_of_a_session_ends_its_streams_in_time(app: TestApp) {
     let other =
         json!({ "input": { "currentPassword": PASSWORD, "newPassword": "another loom entirely" } });
@@ -316,8 +316,8 @@ async fn a_former_participant_receives_no_more_events(app: TestApp) {
     }
 }
 
-/// Bob's client stops reading while many events occur. He receives what was already sent, then the end, and the rest after
-/// he resumes. Cleo, who keeps reading, is not affected.
+/// Bob's client stops reading while many events occur. He receives what was already sent, then the end, and the rest
+/// after he resumes. Cleo, who keeps reading, is not affected.
 async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
     const EVENTS_MISSED: usize = 900;
     let (ann, bob, cleo) = (
@@ -372,8 +372,8 @@ async fn a_reader_who_stops_is_cut_off_and_misses_nothing(app: TestApp) {
     again.receive("MessageSentEvent").await;
 }
 
-/// Bob's client stops reading while so few events occur that no buffer is full. The server soon releases his stream and ends
-/// his presence.
+/// Bob's client stops reading while so few events occur that no buffer is full. The server soon releases his stream and
+/// ends his presence.
 #[tokio::test]
 async fn a_client_that_reads_nothing_is_closed_soon() {
     const LARGE: &str =
@@ -382,7 +382,7 @@ async fn a_client_that_reads_nothing_is_closed_soon() {
             h: body i: body j: body k: body l: body m: body n: body } } } }";
     const PRESENCE: &str = "subscription { events(filter: { categories: [PRESENCE] }) {
         ... on PresenceChangedEvent { user { username presence } } } }";
-    // Far fewer than may wait, and more bytes than the system keeps for a connection.
+    // Far fewer events than the queue's limit, and more bytes than the system's buffers.
     const FEW: usize = 20;
     let app = TestApp::sqlite().await;
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);

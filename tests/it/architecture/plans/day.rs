@@ -14,7 +14,7 @@ use crate::{
     },
 };
 
-/// Messages of the group before the day begins.
+/// The number of messages in the group before the day begins.
 const PAST: usize = 3000;
 /// Other participants of the group: few enough that read receipts are sent.
 const PARTICIPANTS: usize = 60;
@@ -64,7 +64,7 @@ const READS: [&str; 27] = [
     r#"{ users(first: 20, filter: { text: "stran" }) { nodes { id } } }"#,
 ];
 
-/// The statements of such a day.
+/// Returns the statements of the day.
 pub(super) async fn statements(app: &TestApp) -> Vec<String> {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let group = ann.creates_group(Some("Loom"), &[&bob]).await;
@@ -83,7 +83,7 @@ pub(super) async fn statements(app: &TestApp) -> Vec<String> {
     output.end()
 }
 
-/// People write; what is needed to read it.
+/// Performs the writes, and returns the ids that the reads need.
 async fn writes(ann: &Person, bob: &Person, [group, direct]: [&str; 2]) -> Value {
     let send =
         "mutation($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";

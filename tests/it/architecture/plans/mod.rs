@@ -16,13 +16,17 @@ use serde_json::{Map, Value};
 use super::statements::patient;
 use crate::support::app::TestApp;
 
-/// What may be read from end to end, in which statements, and why.
+/// A table, index or subquery that may be scanned, a text of the statements that may do so, and the reason.
 type Allowed = (&'static str, &'static str, &'static str);
 
-/// For SQLite. What is not here is a table or an index of one.
+/// The allowed scans of SQLite.
 const SQLITE_SCANS: [Allowed; 17] = [
-    ("CONSTANT", "", "values, which come along"),
-    ("(subquery)", "", "what a statement has already narrowed"),
+    ("CONSTANT", "", "values of the statement"),
+    (
+        "(subquery)",
+        "",
+        "rows that the statement has already filtered",
+    ),
     (
         "lane",
         "",
@@ -61,7 +65,7 @@ const SQLITE_SCANS: [Allowed; 17] = [
 ];
 /// The log in the order of its key: a query for new events starts at its first row.
 const WHOLE_LOG: &str = "event_pkey";
-/// For PostgreSQL: tables and indexes.
+/// The allowed scans of PostgreSQL.
 const POSTGRES_SCANS: [Allowed; 3] = [
     ("node", "FROM node WHERE", "a row for each process"),
     (
@@ -119,8 +123,8 @@ async fn sqlite_keeps_its_plans() {
     );
 }
 
-/// The plans below are made without statistics, which would be those of some earlier time: of one conversation, for
-/// instance, when there are four thousand, all of which were read then to list three.
+/// The plans below do not use statistics, which may be outdated: with statistics of one conversation, a list of three
+/// of four thousand conversations read all of them.
 #[tokio::test]
 async fn sqlite_keeps_no_statistics() {
     let app = TestApp::sqlite().await;
@@ -134,8 +138,8 @@ async fn sqlite_keeps_no_statistics() {
     assert_eq!(count, 0);
 }
 
-/// These plans are generic: they do not depend on the values. With values, PostgreSQL expects few rows of a list that is
-/// not in its statistics, and sorted all ten thousand replies of a new thread for each first page.
+/// These plans are generic: they do not depend on the values. With values, PostgreSQL expects few rows of a list that
+/// is not in its statistics, and sorted all ten thousand replies of a new thread for each first page.
 #[tokio::test]
 async fn postgres_plans_without_values() {
     let app = TestApp::postgres().await;
@@ -190,8 +194,8 @@ async fn postgres() {
     scans.judge();
 }
 
-/// A page costs what is on it, however long the list: nothing is sorted for the sake of a few, not even where PostgreSQL
-/// knows that lists are short on average.
+/// The cost of a page does not depend on the length of the list: no plan sorts a list for a few of its rows, even if
+/// PostgreSQL's statistics say that lists are short on average.
 #[tokio::test]
 async fn postgres_sorts_no_list_for_a_page_of_it() {
     let app = TestApp::postgres_with(patient).await;
@@ -211,7 +215,7 @@ async fn postgres_sorts_no_list_for_a_page_of_it() {
     sorts.judge();
 }
 
-/// What is read from end to end.
+/// Returns the scans.
 struct Scans {
     allowed: &'static [Allowed],
     met: BTreeSet<&'static str>,
@@ -247,7 +251,7 @@ impl Scans {
     }
 }
 
-/// One statement of each shape, the shortest, by what all of them have in common.
+/// Returns the shortest statement of each shape, by shape.
 fn distinct(statements: Vec<String>) -> BTreeMap<String, String> {
     let mut shapes = BTreeMap::<String, String>::new();
     for statement in statements {
@@ -282,7 +286,7 @@ fn shape(statement: &str) -> String {
     lists.join(" UNION ALL ")
 }
 
-/// What SQLite does, a step on each line and what belongs to it below.
+/// Returns the plan of SQLite: one step per line, with its substeps indented below it.
 async fn sqlite_plan(db: &Db, statement: &str) -> String {
     let explain =
         Statement::from_string(DbBackend::Sqlite, format!("EXPLAIN QUERY PLAN {statement}"));
@@ -302,7 +306,7 @@ async fn sqlite_plan(db: &Db, statement: &str) -> String {
     plan
 }
 
-/// The types of parameters that statements were prepared with, where they are still known.
+/// Returns the parameter types of prepared statements, as far as the pool still has them.
 async fn types(db: &Db) -> BTreeMap<String, String> {
     let pool = db.read().pool().get_postgres_connection_pool();
     let (mut taken, mut types) = (vec![], BTreeMap::new());
@@ -360,13 +364,13 @@ async fn postgres_plan(db: &Db, statement: &str, types: Option<&String>) -> Resu
     };
     let explain = format!("EXPLAIN (COSTS OFF, FORMAT JSON) EXECUTE hot{values}");
     let plan = tx.query_one_raw(execute(explain)).await?.unwrap();
-    // It would outlive the transaction.
+    // The statement outlives the transaction.
     tx.execute_unprepared("DEALLOCATE hot").await?;
     tx.rollback().await?;
     plan.try_get_by_index(0)
 }
 
-/// Every step of a plan.
+/// Returns every step of a plan.
 fn steps(plan: &Value) -> Vec<&Map<String, Value>> {
     let mut steps = vec![];
     let mut waiting = vec![plan];
@@ -387,7 +391,7 @@ fn is(kind: &Value, kinds: &[&str]) -> bool {
     kinds.contains(&kind.as_str().unwrap_or_default())
 }
 
-/// Tables, and indexes of them, that a plan reads from end to end.
+/// Returns the tables and indexes that a plan scans.
 fn scanned(plan: &Value) -> Vec<String> {
     let is_whole = |step: &&Map<String, Value>| {
         let kind = step.get("Node Type").unwrap_or(&Value::Null);
@@ -408,7 +412,7 @@ fn scanned(plan: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Whether a plan sorts something of which it then takes only the first few.
+/// Whether a plan sorts rows and then returns only the first of them.
 fn sorts_for_a_few(plan: &Value) -> bool {
     steps(plan).into_iter().any(|step| {
         let is_limit = step

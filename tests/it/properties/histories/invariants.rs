@@ -27,7 +27,7 @@ pub(super) fn check(tables: &Tables, known: &Known) {
     people(tables, known);
 }
 
-/// 1, 2, 3 … in every conversation.
+/// Verifies that sequence numbers are 1, 2, 3 … in every conversation.
 fn order(tables: &Tables) {
     for conversation in &tables.conversations {
         let here = tables.messages.iter();
@@ -220,7 +220,7 @@ fn conversation(tables: &Tables, known: &Known, place: &Place, id: ConversationI
     assert!(bounds.contains(&changed.count()), "{id}");
 }
 
-/// Each person's own stream.
+/// Verifies the stream of each user.
 fn people(tables: &Tables, known: &Known) {
     let users: BTreeSet<UserId> = tables.members.iter().map(|row| row.user_id).collect();
     for user in users {
@@ -257,7 +257,8 @@ fn people(tables: &Tables, known: &Known) {
     }
 }
 
-/// No user joins twice or leaves a conversation without joining it, and the last event of each membership matches the tables.
+/// No user joins twice or leaves a conversation without joining it, and the last event of each membership matches the
+/// tables.
 fn memberships(tables: &Tables, user: UserId, stream: &[Change]) {
     let mut inside = BTreeSet::new();
     for change in stream {

@@ -31,7 +31,7 @@ use crate::support::{
     seed::seed,
 };
 
-/// Who acts. The last two delete their accounts on the way, one with all messages, one without.
+/// The users. The last two delete their accounts during the test, one with all messages and one without.
 const PEOPLE: [&str; 7] = ["Ann", "Bob", "Cem", "Dora", "Eva", "Finn", "Gus"];
 const QUIET_TIMES: usize = 4;
 const ACTS: usize = 14;
@@ -46,7 +46,7 @@ async fn any_history_keeps_the_invariants_on_postgres() {
     any_history_keeps_the_invariants(TestApp::postgres_with(hasty).await).await;
 }
 
-/// Statements are not counted here, so loaders need not wait until every key is gathered.
+/// This test counts no statements, so loaders need not wait for every key.
 fn hasty(config: &mut Config) {
     config.loader_delay = Duration::from_millis(1);
 }
@@ -134,7 +134,7 @@ async fn quiet(app: &TestApp, actors: &[Actor<'_>], states: &mut [State]) {
     views::erased_text_is_in_no_table(app, &tables, &known).await;
 }
 
-/// Every kind of act once, in an order in which each succeeds; later ones are left to chance.
+/// Performs each kind of operation once, in an order in which each succeeds. Later operations are random.
 async fn opening(actors: &mut [Actor<'_>], all_users: &[(String, String)]) {
     let known = actors[0].known;
     let ids: Vec<_> = all_users.iter().map(|(id, _)| id.clone()).collect();
@@ -232,7 +232,7 @@ async fn opening(actors: &mut [Actor<'_>], all_users: &[(String, String)]) {
     }
 }
 
-/// What belongs to an account rather than to talking.
+/// Mutations of accounts.
 async fn session_acts(bob: &mut Actor<'_>) {
     let new = json!({ "username": "hal", "email": "hal@example.org", "password": PASSWORD });
     let here = bob.person.token.take();
@@ -255,7 +255,7 @@ async fn session_acts(bob: &mut Actor<'_>) {
     bob.known.borrow_mut().count("introduced", &bob.person.id);
 }
 
-/// Every change that the schema offers.
+/// Returns every mutation of the schema.
 fn mutations() -> BTreeSet<String> {
     let schema = async_graphql_parser::parse_schema(heddle::graphql::sdl()).unwrap();
     let root = schema

@@ -9,7 +9,7 @@ use crate::support::person::Person;
 /// Errors that concurrent operations may return. Any other error fails the test.
 const REFUSALS: [&str; 3] = ["NOT_FOUND", "FORBIDDEN", "BAD_USER_INPUT"];
 
-/// What was acknowledged so far.
+/// All acknowledged operations.
 #[derive(Clone, Default)]
 pub(super) struct Known {
     words: usize,
@@ -17,9 +17,9 @@ pub(super) struct Known {
     pub(super) places: Vec<Place>,
     /// Every acknowledged message.
     pub(super) messages: Vec<Message>,
-    /// Words that were refused, replaced or taken back.
+    /// Canaries that were rejected, replaced or deleted.
     pub(super) never: Vec<String>,
-    /// People who deleted their account, and whether their messages in groups went along.
+    /// Users who deleted their account, and whether their messages in groups were deleted too.
     pub(super) departed: Vec<(String, bool)>,
     counts: BTreeMap<(&'static str, String), usize>,
     done: BTreeMap<String, usize>,
@@ -31,7 +31,7 @@ pub(super) struct Place {
     pub(super) id: String,
     pub(super) is_group: bool,
     pub(super) from_joining: bool,
-    /// Its title and topic, now and before.
+    /// Its present and earlier titles and topics.
     pub(super) words: Vec<String>,
 }
 
@@ -42,7 +42,7 @@ pub(super) struct Message {
     pub(super) place: String,
     pub(super) sender: String,
     pub(super) is_reply: bool,
-    /// Its texts and reasons, now and before.
+    /// Its present and earlier texts and reasons.
     pub(super) words: Vec<String>,
     pub(super) is_deleted: bool,
 }
@@ -54,23 +54,23 @@ impl Known {
         format!("canary{}x", self.words)
     }
 
-    /// Something was done to this once more.
+    /// Counts an operation on this object.
     pub(super) fn count(&mut self, what: &'static str, to: &str) {
         *self.counts.entry((what, to.to_owned())).or_default() += 1;
     }
 
-    /// How often it was.
+    /// Returns the number of such operations.
     pub(super) fn counted(&self, what: &'static str, to: &str) -> usize {
         let key = (what, to.to_owned());
         self.counts.get(&key).copied().unwrap_or_default()
     }
 
-    /// The mutations that succeeded at least once.
+    /// Returns the mutations that succeeded at least once.
     pub(super) fn done(&self) -> Vec<&str> {
         self.done.keys().map(String::as_str).collect()
     }
 
-    /// The conversation is known, if it was not before.
+    /// Adds a conversation, unless the model contains it.
     pub(super) fn place(&mut self, place: Place) {
         if self.places.iter().all(|known| known.id != place.id) {
             self.places.push(place);
@@ -92,7 +92,7 @@ impl Known {
     }
 }
 
-/// Asks for a change; `input` is null for the few that take none.
+/// Sends a mutation; `input` is null for the few without one.
 pub(super) async fn mutates(person: &Person, name: &str, input: &Value, selection: &str) -> Value {
     let query = if input.is_null() {
         format!("mutation {{ {name} {{ {selection} }} }}")

@@ -62,7 +62,7 @@ impl Actor<'_> {
         }
     }
 
-    /// Tries a change; its payload when it was made.
+    /// Sends a mutation, and returns its payload if it succeeds.
     pub(super) async fn does(&self, name: &str, input: Value, selection: &str) -> Option<Value> {
         let response = mutates(&self.person, name, &input, selection).await;
         self.known.borrow_mut().outcome(name, response)
@@ -94,7 +94,7 @@ impl Actor<'_> {
         some.choose(&mut self.random).copied().cloned()
     }
 
-    /// Sends something, and now and then sends it again at the same moment with the same key.
+    /// Sends a message, and sometimes sends it twice concurrently with the same key.
     pub(super) async fn sends_message(&mut self, is_reply: bool) {
         let parent = self.message(|_| true).filter(|_| is_reply);
         let place = match &parent {
@@ -256,7 +256,7 @@ impl Actor<'_> {
         }
     }
 
-    /// A thread has its root's id but for the prefix.
+    /// Returns the id of a thread, which differs from its root's only in the prefix.
     fn thread(&mut self) -> Option<String> {
         let root = self.message(|one| !one.is_reply)?;
         Some(root.id.replace("msg_", "thr_"))
@@ -273,7 +273,7 @@ impl Actor<'_> {
             .await;
     }
 
-    /// Always another time until which to be silent, so that something changes.
+    /// Returns a new time until which a conversation is muted, so that each call changes it.
     pub(super) async fn settles(&mut self) {
         let place = self.place();
         let level = ["ALL", "ALL", "MENTIONS", "NONE"].choose(&mut self.random);
@@ -384,7 +384,7 @@ impl Actor<'_> {
         let input = json!({ "userIds": users });
         let opened = self.does("openDirectConversation", input, "conversation { id }");
         if let Some(done) = opened.await {
-            // It may be gone again with somebody's account.
+            // It may be deleted with another user's account.
             if let Some(id) = done["conversation"]["id"].as_str() {
                 self.known.borrow_mut().place(Place {
                     id: id.to_owned(),
@@ -396,7 +396,7 @@ impl Actor<'_> {
         }
     }
 
-    /// Looks through their notifications.
+    /// Reads and dismisses notifications.
     pub(super) async fn tidies(&mut self) {
         const LIST: &str = "{ viewer { notifications(first: 6) { nodes { id createdAt } } } }";
         let data = self.person.execute(LIST, Value::Null).await;
@@ -420,7 +420,7 @@ impl Actor<'_> {
         }
     }
 
-    /// Another device signs in, stays a moment, and is signed out in one way or another.
+    /// Signs in on another device, and ends that session in a random way.
     pub(super) async fn signs_in_elsewhere(&mut self) {
         const AUTH: &str = "auth { accessToken refreshToken viewer {
             sessions(first: 1) { nodes { id } } } }";
@@ -453,7 +453,7 @@ impl Actor<'_> {
         }
     }
 
-    /// Deletes a group.
+    /// Deletes a group that the user owns.
     pub(super) async fn closes(&mut self) {
         let input = json!({ "conversationId": self.place() });
         self.does("deleteConversation", input, "deletedConversationId")

@@ -10,7 +10,7 @@ use crate::support::{
     socket::Subscription,
 };
 
-/// A message as a client keeps it.
+/// The selection of a message.
 const MESSAGE: &str = "id body bodyHtml editedAt deletedAt kind priority sequence depth replyCount
     descendantCount clientMessageId mentionsViewer viewerHasRead viewerCanReply viewerCanEdit
     viewerCanDelete sender { id } receiver { id } parent { id } thread { id } mentions { id }
@@ -49,9 +49,9 @@ pub(super) struct Kept {
     scope: Option<String>,
 }
 
-/// Everything that one person sees.
+/// Everything that one user may load.
 pub(super) struct State {
-    /// Where the stream stood.
+    /// The cursor of the stream.
     pub(super) cursor: Value,
     /// Every object.
     pub(super) objects: BTreeMap<String, Kept>,
@@ -60,7 +60,7 @@ pub(super) struct State {
 }
 
 impl State {
-    /// Loads it all.
+    /// Loads all objects.
     pub(super) async fn load(person: &Person) -> Self {
         let mut data = person.execute(VIEWER, Value::Null).await;
         let mut state = Self {
@@ -122,7 +122,7 @@ impl State {
         }
     }
 
-    /// All pages of the only list in an object.
+    /// Returns the nodes of all pages of the only list in an object.
     async fn pages(
         &mut self,
         person: &Person,
@@ -200,9 +200,9 @@ pub(super) async fn events(app: &TestApp, who: &Person, cursor: &Value, last: &s
 #[derive(Default, Debug)]
 pub(super) struct Named {
     ids: BTreeSet<String>,
-    /// Threads and timelines.
+    /// The threads and timelines.
     scopes: BTreeSet<String>,
-    /// Whole conversations.
+    /// Complete conversations.
     places: BTreeSet<String>,
 }
 
@@ -282,8 +282,8 @@ impl Named {
     }
 }
 
-/// An event between two states names every difference between them. A deleted account is announced in its conversations, and
-/// not for each object that contains its name.
+/// An event between two states names every difference between them. A deleted account is announced in its
+/// conversations, and not for each object that contains its name.
 pub(super) fn events_describe_every_change(
     old: &State,
     new: &State,
@@ -317,8 +317,8 @@ pub(super) fn events_describe_every_change(
     }
 }
 
-/// The ancestors of these messages, as far as the states contain them: a reply changes their counts, also for a user who
-/// joined later and does not see the thread.
+/// The ancestors of these messages, as far as the states contain them: a reply changes their counts, also for a user
+/// who joined later and does not see the thread.
 fn above(ids: &BTreeSet<String>, states: &[&State]) -> BTreeSet<String> {
     let parent = |id: &String| {
         let mut found = states.iter().filter_map(|state| state.objects.get(id));
@@ -361,7 +361,7 @@ impl Named {
         !(self.ids.is_empty() && self.places.is_empty() && self.scopes.is_empty())
     }
 
-    /// People become known and unknown, and of another name, with the conversations they are in.
+    /// Users become visible, hidden and renamed with the conversations that they are in.
     fn explains(&self, id: &str, kept: &Kept) -> bool {
         if id.starts_with("usr_") {
             return !self.places.is_empty();

@@ -29,7 +29,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Whether lists show it: deleted messages stay while something hangs below them.
+    /// Whether lists contain it: a deleted message stays while it has replies.
     pub(super) fn is_shown(&self) -> bool {
         self.deleted_at.is_none() || self.descendant_count > 0
     }
@@ -87,7 +87,7 @@ pub(super) struct Tables {
     pub(super) threads: Vec<Thread>,
     pub(super) notifications: Vec<Notification>,
     pub(super) revisions: Vec<Revision>,
-    /// Each stream's events in order.
+    /// The events of each stream, in order.
     pub(super) streams: BTreeMap<Uuid, Vec<Change>>,
 }
 
@@ -123,7 +123,7 @@ impl Tables {
             .is_some_and(|member| message.seq >= member.visible_from_seq)
     }
 
-    /// Every event of a conversation or a person.
+    /// Returns the events of a conversation or a user.
     pub(super) fn stream(&self, id: Uuid) -> &[Change] {
         self.streams.get(&id).map_or(&[], Vec::as_slice)
     }

@@ -133,7 +133,7 @@ pub(super) async fn knocks(tables: &Tables, known: &Known, who: &Person) {
     }
 }
 
-/// No table and no log line holds what was deleted, replaced or refused.
+/// Verifies that no table and no log line contains deleted, replaced or rejected text.
 pub(super) async fn erased_text_is_in_no_table(app: &TestApp, tables: &Tables, known: &Known) {
     let mut gone: BTreeSet<&String> = known.never.iter().collect();
     let there = |id: &str| {
