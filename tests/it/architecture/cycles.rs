@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::sources::{Kind, Source, Token, production, read_production, starts_with, tokens};
 
 /// Files whose imports form a cycle today. Lower this number when you break one.
-const KNOWN_FILES_IN_CYCLES: usize = 24;
+const KNOWN_FILES_IN_CYCLES: usize = 19;
 
 /// The GraphQL nouns, whose types and loaders may import each other.
 const NOUNS: &[&str] = &[
@@ -236,7 +236,8 @@ fn scan(
     modules: &mut BTreeMap<Names, Module>,
     references: &mut Vec<Reference>,
 ) {
-    modules.entry(module.clone()).or_default().file = file.to_owned();
+    let own = modules.entry(module.clone()).or_default();
+    file.clone_into(&mut own.file);
     let mut index = 0;
     while index < code.len() {
         let token = code[index];
@@ -356,7 +357,7 @@ fn tree(code: &[Token<'_>], prefix: &mut Names, leaves: &mut Vec<(Names, String)
             leaves.push((prefix.clone(), code[index + 1].text.to_owned()));
             prefix.truncate(depth);
             return;
-        } else if token.kind == Kind::Identifier && !(token.is("self") && !prefix.is_empty()) {
+        } else if token.kind == Kind::Identifier && (!token.is("self") || prefix.is_empty()) {
             prefix.push(token.text.to_owned());
         }
         index += 1;

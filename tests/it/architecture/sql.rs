@@ -48,9 +48,8 @@ fn is_entity_call(code: &[Token<'_>], index: usize) -> bool {
         | "delete_many" | "delete_by_id" => {
             is_call(code, index) && follows_path(code, index, "Entity")
         }
-        // The scoped selects of a noun, which start from its entity.
-        "visible" => is_call(code, index),
-        "into_active_model" => is_call(code, index),
+        // `visible` is the scoped select of a noun, which starts from its entity.
+        "visible" | "into_active_model" => is_call(code, index),
         "ActiveModel" => {
             code.get(index + 1).is_some_and(|next| next.is("{")) && !is_impl(code, index)
         }
