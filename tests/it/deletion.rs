@@ -48,11 +48,11 @@ async fn direct(one: &Person, other: &Person) -> String {
     text(&data["openDirectConversation"]["conversation"]["id"])
 }
 
-async fn says(person: &Person, place: &str, parent: Option<&str>, words: &str) -> String {
+async fn says(person: &Person, conversation: &str, parent: Option<&str>, words: &str) -> String {
     let send =
         "mutation($input: SendMessageInput!) { sendMessage(input: $input) { message { id } } }";
     let input = json!({ "input": {
-        "conversationId": place, "parentId": parent, "body": words,
+        "conversationId": conversation, "parentId": parent, "body": words,
         "clientMessageId": format!("{words} key"),
     } });
     let data = person.execute(send, input).await;

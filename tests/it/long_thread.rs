@@ -64,8 +64,8 @@ async fn read_from_end_to_end(app: TestApp) {
     let newest = json!({ "order": "NEWEST_FIRST" });
     reading.costs_the_same("first", newest, &by_time).await;
     // A reply with many replies and many siblings.
-    let size = |place: &usize| tree.below(*place, usize::MAX).len();
-    let branches = (1..=REPLIES).filter(|place| (1000..3000).contains(&size(place)));
+    let size = |reply: &usize| tree.below(*reply, usize::MAX).len();
+    let branches = (1..=REPLIES).filter(|reply| (1000..3000).contains(&size(reply)));
     let branch = branches.max_by_key(size).unwrap();
     let under = &tree.ids[branch];
     let below = tree.below(branch, usize::MAX);
@@ -102,17 +102,17 @@ impl Tree {
             depth: vec![0],
             children: vec![vec![]; REPLIES + 1],
         };
-        for place in 1..=REPLIES {
-            let mut parent = place - 1;
+        for reply in 1..=REPLIES {
+            let mut parent = reply - 1;
             if random.random_bool(0.3) || tree.depth[parent] == DEEPEST {
-                parent = random.random_range(0..place);
+                parent = random.random_range(0..reply);
             }
             if tree.depth[parent] == DEEPEST {
                 parent = 0;
             }
             tree.parents.push(parent);
             tree.depth.push(tree.depth[parent] + 1);
-            tree.children[parent].push(place);
+            tree.children[parent].push(reply);
         }
         tree.is_written(app, ann).await;
         tree
@@ -137,12 +137,12 @@ impl Tree {
             .parents
             .iter()
             .enumerate()
-            .map(|(place, &parent)| ImportedMessage {
+            .map(|(reply, &parent)| ImportedMessage {
                 id: MessageId::mint(),
                 sender: user,
-                parent: (place > 0).then_some(parent),
+                parent: (reply > 0).then_some(parent),
                 at,
-                body: place.to_string(),
+                body: reply.to_string(),
                 key: None,
             });
         let past: &Vec<_> = &past.collect();
@@ -164,10 +164,10 @@ impl Tree {
     }
 
     /// The replies below a message, up to this depth, in depth-first order.
-    fn below(&self, place: usize, levels: usize) -> Vec<usize> {
+    fn below(&self, reply: usize, levels: usize) -> Vec<usize> {
         let mut list = vec![];
-        let mut open: Vec<usize> = self.children[place].iter().rev().copied().collect();
-        let deepest = self.depth[place].saturating_add(levels);
+        let mut open: Vec<usize> = self.children[reply].iter().rev().copied().collect();
+        let deepest = self.depth[reply].saturating_add(levels);
         while let Some(next) = open.pop() {
             if self.depth[next] <= deepest {
                 list.push(next);
@@ -266,22 +266,22 @@ impl Reading<'_> {
 
     fn is(&self, page: &[usize], variables: &Value, edges: &Value) {
         let tree = self.tree;
-        let place_of = |id: &Value| tree.ids.iter().position(|known| id == known);
-        let level = place_of(&variables["under"]).map_or(0, |place| tree.depth[place]);
+        let reply_of = |id: &Value| tree.ids.iter().position(|known| id == known);
+        let level = reply_of(&variables["under"]).map_or(0, |reply| tree.depth[reply]);
         let edges = edges.as_array().unwrap();
         assert_eq!(edges.len(), page.len());
-        for (edge, &place) in edges.iter().zip(page) {
-            let depth = tree.depth[place] - level;
+        for (edge, &reply) in edges.iter().zip(page) {
+            let depth = tree.depth[reply] - level;
             let hidden = if variables["maxDepth"] == depth {
-                tree.below(place, usize::MAX).len()
+                tree.below(reply, usize::MAX).len()
             } else {
                 0
             };
-            let parent = &tree.ids[tree.parents[place]];
+            let parent = &tree.ids[tree.parents[reply]];
             let expected = json!({
                 "depth": depth,
                 "hiddenReplyCount": hidden,
-                "node": { "id": tree.ids[place], "parent": { "id": parent } },
+                "node": { "id": tree.ids[reply], "parent": { "id": parent } },
             });
             assert_eq!(*edge, expected);
         }

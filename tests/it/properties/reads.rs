@@ -113,26 +113,26 @@ impl World {
 
     async fn act(&mut self) -> String {
         let person = self.random.random_range(0..PEOPLE);
-        let place = self.random.random_range(0..CONVERSATIONS);
+        let index = self.random.random_range(0..CONVERSATIONS);
         match self.random.random_range(0..100) {
-            0..40 => self.send(person, place).await,
+            0..40 => self.send(person, index).await,
             40..47 => self.delete(person).await,
             47..55 => self.mark_conversations(person).await,
             55..65 => self.mark_thread(person).await,
             65..80 => self.mark_messages(person).await,
             80..92 => self.mark_unread_from(person).await,
-            92..97 => self.mute(person, place).await,
-            _ => self.come_or_go(person, place).await,
+            92..97 => self.mute(person, index).await,
+            _ => self.come_or_go(person, index).await,
         }
     }
 
-    async fn send(&mut self, sender: usize, place: usize) -> String {
-        if !self.members.contains_key(&(sender, place)) {
+    async fn send(&mut self, sender: usize, index: usize) -> String {
+        if !self.members.contains_key(&(sender, index)) {
             return "stays silent".to_owned();
         }
         let parents: Vec<MessageId> = self
             .seen(sender)
-            .filter(|message| message.conversation == place && !message.is_deleted)
+            .filter(|message| message.conversation == index && !message.is_deleted)
             .map(|message| message.id)
             .collect();
         let parent = parents
@@ -141,7 +141,7 @@ impl World {
             .filter(|_| self.random.random_bool(0.6));
         let named = self.random.random_range(0..PEOPLE);
         let new = NewMessage {
-            conversation: self.conversations[place],
+            conversation: self.conversations[index],
             parent,
             body: format!("Hello @{}", self.names[named]),
             priority: MessagePriority::Normal,
@@ -155,10 +155,10 @@ impl World {
         )
         .await;
         let message = sent.unwrap().message;
-        let is_notified = named != sender && self.members.contains_key(&(named, place));
+        let is_notified = named != sender && self.members.contains_key(&(named, index));
         self.messages.push(Message {
             id: message.id,
-            conversation: place,
+            conversation: index,
             seq: message.seq,
             root: message.root_id,
             sender,
@@ -188,30 +188,30 @@ impl World {
     async fn mark_conversations(&mut self, person: usize) -> String {
         let mut to = vec![];
         let mut reached = vec![];
-        for place in 0..CONVERSATIONS {
-            if !self.members.contains_key(&(person, place)) {
+        for index in 0..CONVERSATIONS {
+            if !self.members.contains_key(&(person, index)) {
                 continue;
             }
             let here: Vec<(MessageId, i32)> = self
                 .seen(person)
-                .filter(|message| message.conversation == place)
+                .filter(|message| message.conversation == index)
                 .map(|message| (message.id, message.seq))
                 .collect();
             let message = here
                 .choose(&mut self.random)
                 .copied()
                 .filter(|_| self.random.random_bool(0.8));
-            let conversation = self.conversations[place];
+            let conversation = self.conversations[index];
             to.push(UpTo {
                 conversation,
                 message: message.map(|(id, _)| id),
             });
-            reached.push((place, message.map_or(i32::MAX, |(_, seq)| seq)));
+            reached.push((index, message.map_or(i32::MAX, |(_, seq)| seq)));
         }
         let expected = self.reads(person, |message| {
             reached
                 .iter()
-                .any(|&(place, seq)| message.conversation == place && message.seq <= seq)
+                .any(|&(index, seq)| message.conversation == index && message.seq <= seq)
         });
         let marked = reads::mark_conversations(&self.app.app, &self.people[person], &to).await;
         assert_eq!(marked.unwrap(), expected, "{person} marks {to:?}");
@@ -276,8 +276,8 @@ impl World {
         format!("{person} goes back to {id}")
     }
 
-    async fn mute(&mut self, person: usize, place: usize) -> String {
-        let Some(membership) = self.members.get_mut(&(person, place)) else {
+    async fn mute(&mut self, person: usize, index: usize) -> String {
+        let Some(membership) = self.members.get_mut(&(person, index)) else {
             return "has nothing to mute".to_owned();
         };
         membership.is_muted = !membership.is_muted;
@@ -286,20 +286,20 @@ impl World {
         participant::Entity::update_many()
             .col_expr(participant::Column::MutedUntil, Expr::value(until))
             .filter(participant::Column::UserId.eq(self.people[person].user))
-            .filter(participant::Column::ConversationId.eq(self.conversations[place]))
+            .filter(participant::Column::ConversationId.eq(self.conversations[index]))
             .exec(self.app.app.db.migrate())
             .await
             .unwrap();
-        format!("{person} mutes {place} until {until:?}")
+        format!("{person} mutes {index} until {until:?}")
     }
 
-    async fn come_or_go(&mut self, person: usize, place: usize) -> String {
-        if self.members.contains_key(&(person, place)) {
-            self.leave(person, place).await;
-            return format!("{person} leaves {place}");
+    async fn come_or_go(&mut self, person: usize, index: usize) -> String {
+        if self.members.contains_key(&(person, index)) {
+            self.leave(person, index).await;
+            return format!("{person} leaves {index}");
         }
-        self.join(person, place).await;
-        format!("{person} joins {place}")
+        self.join(person, index).await;
+        format!("{person} joins {index}")
     }
 
     async fn check(&self, person: usize, about: &str) {
@@ -333,8 +333,8 @@ impl World {
             .unwrap();
         assert_eq!(count, totals.messages, "{about}");
         assert_eq!(self.listed(viewer, now).await, ids(&received), "{about}");
-        for (place, &conversation) in self.conversations.iter().enumerate() {
-            self.check_conversation(person, place, conversation, about)
+        for (index, &conversation) in self.conversations.iter().enumerate() {
+            self.check_conversation(person, index, conversation, about)
                 .await;
         }
         self.check_threads(person, about).await;
@@ -392,7 +392,7 @@ impl World {
     async fn check_conversation(
         &self,
         person: usize,
-        place: usize,
+        index: usize,
         conversation: ConversationId,
         about: &str,
     ) {
@@ -400,7 +400,7 @@ impl World {
         let viewer = &self.people[person];
         let mut here: Vec<&Message> = self
             .unread(person)
-            .filter(|message| message.conversation == place)
+            .filter(|message| message.conversation == index)
             .collect();
         here.sort_by_key(|message| message.seq);
         let listed = unread::list_in(
@@ -435,12 +435,12 @@ impl World {
             length(&named.collect::<Vec<_>>()),
             "{about}"
         );
-        if self.members.contains_key(&(person, place)) {
+        if self.members.contains_key(&(person, index)) {
             let found = position::in_conversations(db, viewer, &[conversation])
                 .await
                 .unwrap();
             let expected = self.position(person, |message| {
-                message.conversation == place && message.root.is_none()
+                message.conversation == index && message.root.is_none()
             });
             assert_eq!(found[&conversation], expected, "{about}");
         }
@@ -539,8 +539,8 @@ impl World {
         row.insert(self.app.app.db.migrate()).await.unwrap().id
     }
 
-    async fn join(&mut self, person: usize, place: usize) {
-        let id = self.conversations[place];
+    async fn join(&mut self, person: usize, index: usize) {
+        let id = self.conversations[index];
         let db = self.app.app.db.migrate();
         let found = conversation::Entity::find_by_id(id).one(db).await.unwrap();
         let last = found.unwrap().last_seq;
@@ -568,16 +568,16 @@ impl World {
             visible_from,
             is_muted: false,
         };
-        self.members.insert((person, place), membership);
+        self.members.insert((person, index), membership);
         let before = self
             .messages
             .iter()
-            .filter(|message| message.conversation == place);
+            .filter(|message| message.conversation == index);
         self.read.extend(before.map(|message| (person, message.id)));
     }
 
-    async fn leave(&mut self, person: usize, place: usize) {
-        let (user, conversation) = (self.people[person].user, self.conversations[place]);
+    async fn leave(&mut self, person: usize, index: usize) {
+        let (user, conversation) = (self.people[person].user, self.conversations[index]);
         let at = self.app.app.clock.now();
         let forgetting = self
             .app
@@ -591,7 +591,7 @@ impl World {
             .exec(self.app.app.db.migrate())
             .await
             .unwrap();
-        self.members.remove(&(person, place));
+        self.members.remove(&(person, index));
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn notices(app: &TestApp, id: &str) -> Vec<Value> {
     let query = "SELECT seq, notice FROM message WHERE conversation_id = ? ORDER BY seq";
     let rows = db::fetch_all::<Row, _, _>(app.app.db.read(), query, [id.into()]).await;
     let rows = rows.unwrap();
-    assert!((1..).zip(&rows).all(|(place, row)| row.seq == place));
+    assert!((1..).zip(&rows).all(|(number, row)| row.seq == number));
     rows.iter()
         .map(|row| serde_json::from_str(&row.notice).unwrap())
         .collect()
@@ -42,7 +42,7 @@ pub(crate) async fn events(app: &TestApp, id: &str) -> Vec<String> {
     let query = "SELECT seq, kind FROM event WHERE stream_id = ? ORDER BY seq";
     let rows = db::fetch_all::<Row, _, _>(app.app.db.read(), query, [stream]).await;
     let rows = rows.unwrap();
-    assert!((1..).zip(&rows).all(|(place, row)| row.seq == place));
+    assert!((1..).zip(&rows).all(|(number, row)| row.seq == number));
     rows.into_iter()
         .map(|row| row.kind)
         .filter(|kind| !kind.starts_with("Notification"))

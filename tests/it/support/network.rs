@@ -91,13 +91,13 @@ impl Network {
     }
 
     fn end(&self, node: usize, cable: Cable, end: char) -> String {
-        format!("{}{}{end}", self.name(node), place(cable))
+        format!("{}{}{end}", self.name(node), index_of(cable))
     }
 
     /// Returns a name that differs from other tests on this machine.
     fn address(&self, node: usize, cable: Cable, end: usize) -> String {
         let process = std::process::id();
-        let cable = node * CABLES.len() + place(cable);
+        let cable = node * CABLES.len() + index_of(cable);
         let last = self.number * ADDRESSES + cable * 4 + end;
         format!("10.{}.{}.{last}", 64 + process / 256 % 128, process % 256)
     }
@@ -113,7 +113,7 @@ impl Drop for Network {
     }
 }
 
-fn place(cable: Cable) -> usize {
+fn index_of(cable: Cable) -> usize {
     CABLES.iter().position(|&known| known == cable).unwrap()
 }
 
