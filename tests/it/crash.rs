@@ -186,7 +186,7 @@ async fn the_timeline_is_whole(reader: &Person, group: &str, sent: &[String]) {
     assert_eq!(sequences, gapless);
     let acknowledged: BTreeSet<_> = sent.iter().collect();
     assert_eq!(acknowledged.len(), sent.len(), "one id for two messages");
-    assert_eq!(there.len(), sent.len(), "lost, or there twice");
+    assert_eq!(there.len(), sent.len(), "a message is lost or repeated");
     assert_eq!(there.iter().collect::<BTreeSet<_>>(), acknowledged);
 }
 

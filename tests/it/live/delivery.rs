@@ -401,7 +401,7 @@ async fn only_participants_receive_events_of_a_conversation(app: TestApp) {
         let mut messages =
             Subscription::open(&app, &stranger, MESSAGE_SENT, json!({ "id": conversation })).await;
         let Frame::Error(errors) = messages.next_frame().await else {
-            panic!("it was let in");
+            panic!("the subscription was accepted");
         };
         assert_eq!(errors[0]["extensions"]["code"], code);
     }

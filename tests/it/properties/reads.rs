@@ -273,7 +273,7 @@ impl World {
                 }
             }
         }
-        format!("{person} goes back to {id}")
+        format!("{person} marks {id} as unread")
     }
 
     async fn mute(&mut self, person: usize, index: usize) -> String {

@@ -261,7 +261,7 @@ fn nesting() -> Vec<(&'static str, String)> {
             document(format!("{{ a @b(c: {}) }}", nested(2000, "[", "", "]"))),
         ),
         (
-            "introspection that goes in circles",
+            "circular introspection",
             document(nested(
                 14,
                 "{ __schema { types { fields { type { fields { type ",

@@ -289,7 +289,7 @@ async fn only_known_origins_open_sockets() {
             Err(tungstenite::Error::Http(response)) => {
                 assert_eq!(response.status(), StatusCode::FORBIDDEN);
             }
-            _ => panic!("{origin} was let in"),
+            _ => panic!("{origin} was accepted"),
         }
     }
 }
