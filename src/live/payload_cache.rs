@@ -4,7 +4,7 @@
 //! There are two levels, because each alone is worse. The moka caches own the values: they bound them in bytes, and
 //! they also serve replays, which decode their own entries. [`EntryCache`](super::entry::EntryCache) only points into
 //! them, from the entry that all subscribers of a dispatched event hold. After the first subscriber, a lookup hashes no
-//! key and takes no lock; that is part of the step from 42 to 22 µs per delivery in `docs/performance.md`.
+//! key and takes no lock; that is part of the step from 42 to 22 µs per delivery in `docs/performance/log.md`.
 
 use std::{
     collections::HashSet,
