@@ -611,7 +611,11 @@ async fn the_timeline_shows_who_joined_and_left(app: TestApp) {
     let seen = cid.execute(timeline, json!({ "id": id })).await;
     assert_eq!(words(&seen), all[2..], "history from joining");
     let seen = bob.execute(timeline, json!({ "id": id })).await;
-    assert_eq!(seen["conversation"], Value::Null, "a former participant sees no conversation");
+    assert_eq!(
+        seen["conversation"],
+        Value::Null,
+        "a former participant sees no conversation"
+    );
     // A notice about a deleted account names no user.
     let gone = UserId::from_text(&bob.id);
     let erase = user::Entity::delete_by_id(gone).exec(app.app.db.migrate());
