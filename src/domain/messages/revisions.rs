@@ -74,16 +74,19 @@ pub async fn mentioned<C: ConnectionTrait>(
     messages: &[MessageId],
 ) -> Result<HashMap<MessageId, Vec<UserId>>, Error> {
     let rows = mention::Entity::find()
+        .select_only()
+        .columns([mention::Column::MessageId, mention::Column::UserId])
         .join(JoinType::InnerJoin, mention::Relation::Message.def())
         .filter(is_visible(viewer.user))
         .filter(mention::Column::MessageId.is_in(messages.iter().copied()))
         .order_by_asc(mention::Column::UserId)
+        .into_tuple::<(MessageId, UserId)>()
         .all(db);
-    let mut people: HashMap<MessageId, Vec<UserId>> = HashMap::new();
-    for row in rows.await? {
-        people.entry(row.message_id).or_default().push(row.user_id);
+    let mut users: HashMap<MessageId, Vec<UserId>> = HashMap::new();
+    for (message, user) in rows.await? {
+        users.entry(message).or_default().push(user);
     }
-    Ok(people)
+    Ok(users)
 }
 
 /// The messages among these that mention the viewer.
