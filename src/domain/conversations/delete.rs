@@ -2,14 +2,14 @@
 //! no group is too long to be deleted and nobody waits for one that is.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 
 use crate::{
     core::Core,
-    db::{self, Tx},
+    db::Tx,
     domain::{access, notifications, participants, sessions::Viewer},
     entity::{
-        conversation,
+        conversation, message,
         participant::{self, ParticipantRole},
     },
     error::Error,
@@ -62,11 +62,17 @@ pub async fn erase(core: &Core, id: ConversationId) -> Result<(), Error> {
 /// Erases the newest messages, so that none goes before the replies below it, and at last the conversation itself;
 /// tells whether nothing is left.
 async fn erase_some_in(tx: &Tx, id: ConversationId) -> Result<bool, Error> {
-    let text = format!(
-        "DELETE FROM message WHERE id IN (SELECT id FROM message
-             WHERE conversation_id = ? ORDER BY seq DESC LIMIT {MESSAGES})"
-    );
-    if db::execute(tx, &text, [id.into()]).await? == MESSAGES {
+    let newest = message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
+        .filter(message::Column::ConversationId.eq(id))
+        .order_by_desc(message::Column::Seq)
+        .limit(MESSAGES);
+    let deleted = message::Entity::delete_many()
+        .filter(message::Column::Id.in_subquery(newest.into_query()))
+        .exec(tx)
+        .await?;
+    if deleted.rows_affected == MESSAGES {
         return Ok(false);
     }
     notifications::forget_deleted_in(tx, id).await?;

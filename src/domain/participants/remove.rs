@@ -1,11 +1,11 @@
 //! Removing participants from groups, and the end of a membership.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ModelTrait, Value};
+use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter};
 
 use crate::{
     core::Core,
-    db::{self, Tx},
+    db::Tx,
     domain::{
         access,
         messages::notice::{self, Notice, NoticeType},
@@ -15,15 +15,12 @@ use crate::{
     entity::{
         conversation,
         participant::{self, ParticipantRole},
+        read_exception, read_mark, thread_follow,
     },
     error::Error,
     id::{ConversationId, ParticipantId, UserId},
     live::log::{self, Change, Stream},
 };
-
-/// What a person's row in these tables says about a conversation ends with their membership. Whom a
-/// message mentions is part of the message, and stays.
-const TABLES: [&str; 3] = ["read_mark", "read_exception", "thread_follow"];
 
 /// Someone who was removed.
 #[derive(Clone, Debug)]
@@ -77,10 +74,22 @@ pub(in crate::domain) async fn end_in(
 ) -> Result<(), Error> {
     let (id, user) = (target.conversation_id, target.user_id);
     target.delete(tx).await?;
-    for table in TABLES {
-        let text = format!("DELETE FROM {table} WHERE conversation_id = ? AND user_id = ?");
-        db::execute(tx, &text, [Value::from(id), user.into()]).await?;
-    }
+    // The read state and the follows end with the membership. Mentions stay, because they are part of the messages.
+    read_mark::Entity::delete_many()
+        .filter(read_mark::Column::ConversationId.eq(id))
+        .filter(read_mark::Column::UserId.eq(user))
+        .exec(tx)
+        .await?;
+    read_exception::Entity::delete_many()
+        .filter(read_exception::Column::ConversationId.eq(id))
+        .filter(read_exception::Column::UserId.eq(user))
+        .exec(tx)
+        .await?;
+    thread_follow::Entity::delete_many()
+        .filter(thread_follow::Column::ConversationId.eq(id))
+        .filter(thread_follow::Column::UserId.eq(user))
+        .exec(tx)
+        .await?;
     let changed = Change::ParticipantChanged {
         conversation: id,
         user,
