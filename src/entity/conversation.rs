@@ -1,35 +1,35 @@
-//! Conversations.
+//! Table `conversation`: direct conversations and groups, with the counters that number their messages.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
 use crate::id::{ConversationId, UserId};
 
-/// The form of a conversation.
+/// The kind of a conversation.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum ConversationKind {
-    /// Fixed participants, no title.
+    /// Has fixed participants and no title.
     #[default]
     #[sea_orm(string_value = "DIRECT")]
     Direct,
-    /// Roles and changing participants.
+    /// Has a title, and participants with roles who join and leave.
     #[sea_orm(string_value = "GROUP")]
     Group,
 }
 
-/// What people who join later see of the time before.
+/// Which earlier messages a new participant sees.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum HistoryVisibility {
-    /// Everything.
+    /// All messages.
     #[sea_orm(string_value = "FROM_START")]
     FromStart,
-    /// Only what is sent after they joined.
+    /// Only messages sent after they joined.
     #[default]
     #[sea_orm(string_value = "FROM_JOINING")]
     FromJoining,
@@ -50,7 +50,7 @@ pub struct Model {
     pub created_by: Option<UserId>,
     pub last_seq: i32,
     pub last_root_seq: i32,
-    /// How many root messages there ever were, without notices.
+    /// The number of root messages ever sent, without notices.
     pub root_count: i32,
     pub event_seq: i64,
     pub created_at: DateTime<Utc>,

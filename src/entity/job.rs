@@ -1,24 +1,24 @@
-//! Background work.
+//! Table `job`: the queue of background work.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
 use crate::id::JobId;
 
-/// How far a background job is.
+/// The state of a background job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum JobStatus {
-    /// Waiting for its time.
+    /// Waits until it is due.
     #[sea_orm(string_value = "QUEUED")]
     Queued,
-    /// Running.
+    /// Claimed by a worker.
     #[sea_orm(string_value = "RUNNING")]
     Running,
-    /// Done.
+    /// Finished.
     #[sea_orm(string_value = "SUCCEEDED")]
     Succeeded,
-    /// Gave up after its last try.
+    /// Failed at its last attempt.
     #[sea_orm(string_value = "FAILED")]
     Failed,
 }

@@ -1,4 +1,4 @@
-//! Who is mentioned in which message.
+//! Table `mention`: the users that a message mentions.
 
 use sea_orm::entity::prelude::*;
 

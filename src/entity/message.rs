@@ -1,39 +1,39 @@
-//! Messages.
+//! Table `message`: messages and notices, as trees of replies.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
 use crate::id::{ConversationId, MessageId, UserId};
 
-/// Who wrote a message.
+/// Whether a user or the server wrote a message.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum MessageKind {
-    /// A person.
+    /// Written by a user.
     #[default]
     #[sea_orm(string_value = "USER")]
     User,
-    /// The server, to record an event.
+    /// Written by the server, to record an event.
     #[sea_orm(string_value = "NOTICE")]
     Notice,
 }
 
-/// How strongly a sender flagged a message.
+/// The priority that the sender gave a message.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum MessagePriority {
-    /// Ordinary.
+    /// The default.
     #[default]
     #[sea_orm(string_value = "NORMAL")]
     Normal,
     /// Highlighted.
     #[sea_orm(string_value = "IMPORTANT")]
     Important,
-    /// Highlighted, and it notifies people who limited notifications to mentions.
+    /// Highlighted, and notifies also the participants who limited notifications to mentions.
     #[sea_orm(string_value = "URGENT")]
     Urgent,
 }
@@ -53,9 +53,10 @@ pub struct Model {
     pub path: Vec<u8>,
     pub reply_count: i32,
     pub descendant_count: i32,
-    /// How many root messages the conversation had by then, this one too: without notices, and with deleted ones.
+    /// The number of root messages in the conversation up to and including this one: deleted ones count, notices do
+    /// not.
     pub root_count: i32,
-    /// How many of them its sender had sent.
+    /// The number of those that the same user sent.
     pub sender_root_count: Option<i32>,
     pub kind: MessageKind,
     pub priority: MessagePriority,
@@ -101,13 +102,13 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The root of the tree this message stands in: itself when it is a root.
+    /// Returns the id of the root message of this message's tree: its own id if it is the root.
     #[must_use]
     pub fn thread_root(&self) -> MessageId {
         self.root_id.unwrap_or(self.id)
     }
 
-    /// Whether people see it: deleted messages stay as markers only while replies hang below them.
+    /// Whether the message is shown. A deleted message is shown as a marker while it has replies.
     #[must_use]
     pub fn is_shown(&self) -> bool {
         self.deleted_at.is_none() || self.descendant_count > 0

@@ -1,4 +1,4 @@
-//! Texts that edits replaced.
+//! Table `message_revision`: the earlier bodies of edited messages.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;

@@ -1,5 +1,5 @@
-//! The tables. One file each: columns, relations, stored enums, pure questions on a row. No async, no
-//! GraphQL, no rules.
+//! SeaORM entities, one file for each table: columns, relations, stored enums and pure functions of a row. Contains no
+//! queries, no rules and no GraphQL.
 #![expect(
     missing_docs,
     reason = "SeaORM's derives make public items that cannot carry docs"

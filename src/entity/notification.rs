@@ -1,11 +1,11 @@
-//! What wants people's attention.
+//! Table `notification`: the notifications of each user.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
 use crate::id::{ConversationId, MessageId, NotificationId, UserId};
 
-/// Why there is a notification.
+/// The reason for a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum NotificationType {
@@ -15,13 +15,13 @@ pub enum NotificationType {
     /// A reply in a followed thread.
     #[sea_orm(string_value = "REPLY")]
     Reply,
-    /// A mention.
+    /// A message that mentions the user.
     #[sea_orm(string_value = "MENTION")]
     Mention,
-    /// The person was added to a conversation.
+    /// The user was added to a conversation.
     #[sea_orm(string_value = "ADDED_TO_CONVERSATION")]
     AddedToConversation,
-    /// The person's role changed.
+    /// The role of the user changed.
     #[sea_orm(string_value = "ROLE_CHANGED")]
     RoleChanged,
 }
@@ -34,7 +34,7 @@ pub struct Model {
     pub id: NotificationId,
     pub user_id: UserId,
     pub kind: NotificationType,
-    /// Who caused it; in the table not of messages, which name their senders.
+    /// The user who caused it. Null in the table if it is about a message, whose sender is the actor.
     pub actor_id: Option<UserId>,
     pub message_id: Option<MessageId>,
     pub conversation_id: Option<ConversationId>,

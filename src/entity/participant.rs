@@ -1,11 +1,11 @@
-//! Who takes part in which conversation.
+//! Table `participant`: the memberships of users in conversations.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
 use crate::id::{ConversationId, ParticipantId, UserId};
 
-/// A role within one conversation, weakest first.
+/// A role in one conversation, from the least to the most rights.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
@@ -18,23 +18,23 @@ pub enum ParticipantRole {
     /// May read and send.
     #[sea_orm(string_value = "MEMBER")]
     Member,
-    /// May also manage people below OWNER and delete messages.
+    /// May also manage participants below OWNER and delete messages.
     #[sea_orm(string_value = "MODERATOR")]
     Moderator,
-    /// May do everything here.
+    /// May do everything in the conversation.
     #[sea_orm(string_value = "OWNER")]
     Owner,
 }
 
 impl ParticipantRole {
-    /// May send messages.
+    /// Whether the role may send messages.
     #[must_use]
     pub fn may_send(self) -> bool {
         self >= Self::Member
     }
 }
 
-/// What to be notified about.
+/// Which messages notify a participant.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
@@ -47,7 +47,7 @@ pub enum NotificationLevel {
     /// Mentions, and replies in followed threads.
     #[sea_orm(string_value = "MENTIONS")]
     Mentions,
-    /// Nothing.
+    /// None.
     #[sea_orm(string_value = "NONE")]
     None,
 }
@@ -68,7 +68,7 @@ pub struct Model {
     pub notification_level: NotificationLevel,
     pub muted_until: Option<DateTime<Utc>>,
     pub is_pinned: bool,
-    /// The conversation's last number when it was archived: any later message ends that by itself.
+    /// The `last_seq` of the conversation when the user archived it. A later message ends the archiving.
     pub archived_seq: Option<i32>,
     #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
     pub conversation: BelongsTo<super::conversation::Entity>,
@@ -81,7 +81,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// Whether the person moved it out of their list and there was no news since.
+    /// Whether the user has archived the conversation and no message has arrived since.
     #[must_use]
     pub fn is_archived(&self, last_seq: i32) -> bool {
         self.archived_seq.is_some_and(|seq| seq >= last_seq)

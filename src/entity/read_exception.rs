@@ -1,4 +1,4 @@
-//! Messages above the mark that were read one by one.
+//! Table `read_exception`: the messages above a read mark that were read individually.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,6 +10,7 @@ use crate::id::{ConversationId, UserId};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
+    /// The id of the conversation, for its timeline, or of the root message, for a thread.
     #[sea_orm(primary_key, auto_increment = false)]
     pub lane_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]

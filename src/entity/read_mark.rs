@@ -1,4 +1,4 @@
-//! How far each person has read each lane.
+//! Table `read_mark`: how far each user has read a timeline or a thread.
 
 use sea_orm::entity::prelude::*;
 
@@ -10,6 +10,7 @@ use crate::id::{ConversationId, UserId};
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
+    /// The id of the conversation, for its timeline, or of the root message, for a thread.
     #[sea_orm(primary_key, auto_increment = false)]
     pub lane_id: Uuid,
     pub conversation_id: ConversationId,

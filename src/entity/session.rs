@@ -1,4 +1,4 @@
-//! Where people are signed in.
+//! Table `session`: the sign-ins of each user.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -9,13 +9,13 @@ use crate::id::{SessionId, UserId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum SessionEndReason {
-    /// The viewer signed out, here or remotely.
+    /// The user signed out, on this device or from another one.
     #[sea_orm(string_value = "SIGNED_OUT")]
     SignedOut,
-    /// It was not renewed in time.
+    /// The session was not renewed in time.
     #[sea_orm(string_value = "EXPIRED")]
     Expired,
-    /// It was ended for safety or by an administrator.
+    /// The session was ended for security reasons or by an administrator.
     #[sea_orm(string_value = "REVOKED")]
     Revoked,
     /// The account was deleted.

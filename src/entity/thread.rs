@@ -1,4 +1,4 @@
-//! Threads: a root message that was replied to.
+//! Table `thread`: the root messages that have replies, with the state of their threads.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;

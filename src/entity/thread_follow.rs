@@ -1,4 +1,4 @@
-//! Who follows a thread, or stopped following it.
+//! Table `thread_follow`: the users who follow a thread, or have stopped following it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! People.
+//! Table `user`: accounts, with their profiles, settings and credentials.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
@@ -6,17 +6,17 @@ use sea_orm::entity::prelude::*;
 use super::participant::NotificationLevel;
 use crate::id::UserId;
 
-/// A role on the whole server, weakest first.
+/// A role on the whole server, from the least to the most rights.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum ServerRole {
-    /// An ordinary account.
+    /// Has no rights beyond its own account.
     #[default]
     #[sea_orm(string_value = "MEMBER")]
     Member,
-    /// May act on content.
+    /// May moderate content.
     #[sea_orm(string_value = "MODERATOR")]
     Moderator,
     /// May do everything.
@@ -24,19 +24,19 @@ pub enum ServerRole {
     Admin,
 }
 
-/// Who sees a part of a profile.
+/// Which users see a part of a profile.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
 pub enum Visibility {
-    /// Everyone signed in.
+    /// Every signed-in user.
     #[sea_orm(string_value = "EVERYONE")]
     Everyone,
-    /// People who share a conversation with the owner.
+    /// Users who share a conversation with the owner.
     #[sea_orm(string_value = "CONTACTS")]
     Contacts,
-    /// Nobody else.
+    /// Only the owner.
     #[default]
     #[sea_orm(string_value = "NOBODY")]
     Nobody,
