@@ -1,4 +1,4 @@
-//! Accounts as those who run the server manage them: from its command line, without a viewer.
+//! Manages accounts for the command line, without a viewer.
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
@@ -9,7 +9,7 @@ use crate::{
     db::Db,
     domain::{
         accounts::{self, Registration},
-        sessions::{self, Which},
+        sessions::{self, SessionFilter},
         users,
     },
     entity::{
@@ -19,7 +19,7 @@ use crate::{
     error::Error,
 };
 
-/// Creates an account with this role, whatever the sign-up policy says.
+/// Creates an account with this role. Ignores the sign-up policy.
 pub async fn create(
     core: &Core,
     new: Registration,
@@ -32,23 +32,23 @@ pub async fn create(
             let user = accounts::create_in(&tx, core, new, Some(hash)).await?;
             let mut user = user.into_active_model();
             user.role = Set(role);
-            // Whoever runs the server vouches for the address.
+            // An administrator who creates an account vouches for its address.
             user.verified_at = Set(Some(core.clock.now()));
             Ok(user.update(&*tx).await?)
         })
         .await
 }
 
-/// The accounts with at least this role, by name.
-pub async fn list(db: &Db, least: ServerRole) -> Result<Vec<user::Model>, Error> {
+/// Lists the accounts with at least this role, by username.
+pub async fn list(db: &Db, min: ServerRole) -> Result<Vec<user::Model>, Error> {
     let roles = [ServerRole::Member, ServerRole::Moderator, ServerRole::Admin];
     let found = user::Entity::find()
-        .filter(user::Column::Role.is_in(roles.into_iter().filter(|role| *role >= least)))
+        .filter(user::Column::Role.is_in(roles.into_iter().filter(|role| *role >= min)))
         .order_by_asc(user::Column::UsernameKey);
     Ok(found.all(db.read()).await?)
 }
 
-/// Sets a new password and ends every session; tells how many there were.
+/// Sets a new password and ends all sessions of the account. Returns the number of ended sessions.
 pub async fn reset_password(core: &Core, username: &str, password: &str) -> Result<usize, Error> {
     let found = users::by_username(&core.db, username).await?;
     let user = &found.ok_or_else(|| Error::not_found("account"))?;
@@ -69,7 +69,7 @@ pub async fn reset_password(core: &Core, username: &str, password: &str) -> Resu
             row.updated_at = Set(now);
             row.update(&*tx).await?;
             let reason = SessionEndReason::Revoked;
-            let ended = sessions::end_in(&tx, user.id, Which::All, reason, now).await?;
+            let ended = sessions::end_in(&tx, user.id, SessionFilter::All, reason, now).await?;
             Ok(ended.len())
         })
         .await

@@ -1,6 +1,6 @@
-//! How often passwords may be tried against one name. A try is counted before the password is looked
-//! at, so that many at once gain nothing; success wipes the count. Names that nobody has are counted
-//! the same, or the counting would tell which names exist.
+//! Limits failed sign-ins per login. An attempt is counted before its password is verified, so that concurrent attempts
+//! gain nothing; a successful one resets the count. Logins that no account has are counted too: otherwise the limit
+//! would reveal which accounts exist.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -16,29 +16,29 @@ use crate::{
     id::UserId,
 };
 
-/// Wrong passwords in a row before the first pause.
-const FREE: i32 = 5;
-/// The first pause; each next one is twice as long.
-const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(20);
+/// Consecutive failures that cause no pause.
+const FAILURES_WITHOUT_PAUSE: i32 = 5;
+/// The first pause. Each further one is twice as long.
+const PAUSE_MIN: TimeDelta = TimeDelta::seconds(20);
 /// The longest pause.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(15);
-/// Wrong passwords in a row after which only a reset helps.
-const MOST: i32 = 100;
-/// A name that nobody has is forgotten after this time without a try.
-const FORGET_AFTER: TimeDelta = TimeDelta::days(30);
+const PAUSE_MAX: TimeDelta = TimeDelta::minutes(15);
+/// Consecutive failures after which the account is locked until its password is reset.
+const FAILURES_MAX: i32 = 100;
+/// The time without attempts after which an unknown login is deleted.
+const UNKNOWN_RETENTION: TimeDelta = TimeDelta::days(30);
 
-/// Against what a password is tried.
+/// The subject of the limit.
 #[derive(Clone, Debug)]
-pub(super) enum Target {
-    /// Somebody's account.
+pub(super) enum LockoutKey {
+    /// An existing account.
     Account(UserId),
-    /// A name that nobody has, in a form that tells nothing.
+    /// A login that no account has, as a keyed hash.
     Unknown(Vec<u8>),
 }
 
-impl Target {
-    /// Of what somebody typed as their name.
-    pub(super) fn of(core: &Core, account: Option<&user::Model>, login: &str) -> Self {
+impl LockoutKey {
+    /// Returns the key for a login and the account found for it.
+    pub(super) fn new(core: &Core, account: Option<&user::Model>, login: &str) -> Self {
         match account {
             Some(user) => Self::Account(user.id),
             None => Self::Unknown(core.keys.blind_index(login)),
@@ -46,21 +46,22 @@ impl Target {
     }
 }
 
-/// Counts one try; refuses it while a pause lasts.
-pub(super) async fn count(core: &Core, target: &Target) -> Result<(), Error> {
+/// Counts one attempt, or rejects it during a pause.
+pub(super) async fn count(core: &Core, key: &LockoutKey) -> Result<(), Error> {
     let now = core.clock.now();
     core.db
-        .write(|tx| async move { count_in(&tx, target, now).await })
+        .write(|tx| async move { count_in(&tx, key, now).await })
         .await
 }
 
-async fn count_in(tx: &Tx, target: &Target, now: DateTime<Utc>) -> Result<(), Error> {
-    // The account was deleted a moment ago: the password will be refused.
-    let Some((failed, blocked_until)) = load_in(tx, target, now).await? else {
+async fn count_in(tx: &Tx, key: &LockoutKey, now: DateTime<Utc>) -> Result<(), Error> {
+    // The account has just been deleted, so verifying the password will fail.
+    let Some((failed, blocked_until)) = load_in(tx, key, now).await? else {
         return Ok(());
     };
-    if failed >= MOST {
-        let message = "Too many wrong passwords in a row. The password must be reset first.";
+    if failed >= FAILURES_MAX {
+        let message =
+            "This account is locked after too many wrong passwords. Reset the password to sign in.";
         return Err(Error::new(Code::LimitReached, message));
     }
     if let Some(until) = blocked_until.filter(|&until| until > now) {
@@ -70,8 +71,8 @@ async fn count_in(tx: &Tx, target: &Target, now: DateTime<Utc>) -> Result<(), Er
     }
     let failed = failed + 1;
     let blocked_until = pause(failed).map(|pause| now + pause);
-    match target {
-        Target::Account(user) => {
+    match key {
+        LockoutKey::Account(user) => {
             user::Entity::update_many()
                 .set(user::ActiveModel {
                     failed_sign_ins: Set(failed),
@@ -82,7 +83,7 @@ async fn count_in(tx: &Tx, target: &Target, now: DateTime<Utc>) -> Result<(), Er
                 .exec(tx)
                 .await?
         }
-        Target::Unknown(login) => {
+        LockoutKey::Unknown(login) => {
             unknown_sign_in::Entity::update_many()
                 .set(unknown_sign_in::ActiveModel {
                     failed_sign_ins: Set(failed),
@@ -97,14 +98,14 @@ async fn count_in(tx: &Tx, target: &Target, now: DateTime<Utc>) -> Result<(), Er
     Ok(())
 }
 
-/// Locks the target's row, and returns its number of failed attempts and the end of its pause.
+/// Locks the row of the key and returns its number of failed attempts and the end of its pause.
 async fn load_in(
     tx: &Tx,
-    target: &Target,
+    key: &LockoutKey,
     now: DateTime<Utc>,
 ) -> Result<Option<(i32, Option<DateTime<Utc>>)>, Error> {
-    let found = match target {
-        Target::Account(user) => {
+    let found = match key {
+        LockoutKey::Account(user) => {
             user::Entity::find_by_id(*user)
                 .select_only()
                 .columns([
@@ -116,8 +117,8 @@ async fn load_in(
                 .one(tx)
                 .await
         }
-        Target::Unknown(login) => {
-            remember_in(tx, login, now).await?;
+        LockoutKey::Unknown(login) => {
+            insert_unknown_in(tx, login, now).await?;
             unknown_sign_in::Entity::find_by_id(login.clone())
                 .select_only()
                 .columns([
@@ -133,9 +134,9 @@ async fn load_in(
     Ok(found?)
 }
 
-async fn remember_in(tx: &Tx, login: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
+async fn insert_unknown_in(tx: &Tx, login: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
     unknown_sign_in::Entity::delete_many()
-        .filter(unknown_sign_in::Column::TriedAt.lt(now - FORGET_AFTER))
+        .filter(unknown_sign_in::Column::TriedAt.lt(now - UNKNOWN_RETENTION))
         .exec(tx)
         .await?;
     let row = unknown_sign_in::ActiveModel {
@@ -155,25 +156,25 @@ async fn remember_in(tx: &Tx, login: &[u8], now: DateTime<Utc>) -> Result<(), Er
     Ok(())
 }
 
-/// How long nothing may be tried after this many failures.
+/// Returns the pause after this many failures.
 fn pause(failed: i32) -> Option<TimeDelta> {
-    let doublings = u32::try_from(failed - FREE).ok()?;
+    let doublings = u32::try_from(failed - FAILURES_WITHOUT_PAUSE).ok()?;
     let factor = 2_i32.saturating_pow(doublings.min(10));
-    Some((FIRST_PAUSE * factor).min(LONGEST_PAUSE))
+    Some((PAUSE_MIN * factor).min(PAUSE_MAX))
 }
 
-/// Takes a try back that came to no verdict, because the server was too busy to look.
-pub(super) async fn take_back(core: &Core, target: &Target) -> Result<(), Error> {
+/// Removes one attempt from the count, because the server was too busy to verify its password.
+pub(super) async fn take_back(core: &Core, key: &LockoutKey) -> Result<(), Error> {
     core.db
-        .write(|tx| async move { take_back_in(&tx, target).await })
+        .write(|tx| async move { take_back_in(&tx, key).await })
         .await
 }
 
-async fn take_back_in(tx: &Tx, target: &Target) -> Result<(), Error> {
+async fn take_back_in(tx: &Tx, key: &LockoutKey) -> Result<(), Error> {
     use sea_orm::ExprTrait;
 
-    match target {
-        Target::Account(user) => {
+    match key {
+        LockoutKey::Account(user) => {
             let failed = user::Column::FailedSignIns;
             user::Entity::update_many()
                 .col_expr(failed, Expr::col(failed).sub(1))
@@ -183,7 +184,7 @@ async fn take_back_in(tx: &Tx, target: &Target) -> Result<(), Error> {
                 .exec(tx)
                 .await?
         }
-        Target::Unknown(login) => {
+        LockoutKey::Unknown(login) => {
             let failed = unknown_sign_in::Column::FailedSignIns;
             unknown_sign_in::Entity::update_many()
                 .col_expr(failed, Expr::col(failed).sub(1))
@@ -208,6 +209,6 @@ mod tests {
             pauses.collect::<Vec<_>>(),
             [0, 0, 0, 0, 20, 40, 80, 160, 320, 640, 900, 900]
         );
-        assert_eq!(pause(i32::MAX), Some(LONGEST_PAUSE));
+        assert_eq!(pause(i32::MAX), Some(PAUSE_MAX));
     }
 }

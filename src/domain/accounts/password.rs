@@ -1,18 +1,18 @@
-//! Changing one's password.
+//! Changes the viewer's password.
 
-use super::{sign_in, words};
+use super::{register::guessable_words, sign_in};
 use crate::{
     core::Core,
     domain::{
-        sessions::{self, Viewer, Which},
+        sessions::{self, SessionFilter, Viewer},
         users,
     },
     entity::session::SessionEndReason,
     error::{Error, Problem},
 };
 
-/// Replaces the viewer's password and ends their other sessions: whoever knew the old one is out. The
-/// present password may be missing only when none is set.
+/// Replaces the viewer's password and ends their other sessions, which may belong to someone who knew the old one.
+/// `current` may be missing only if the account has no password.
 pub async fn change_password(
     core: &Core,
     viewer: &Viewer,
@@ -25,22 +25,22 @@ pub async fn change_password(
         user.email.as_deref().unwrap_or_default(),
         user.display_name.as_str(),
     ];
-    let words = words(core, &names);
+    let words = guessable_words(core, &names);
     let mut problems = core.passwords.problems("newPassword", new, &words).await?;
     if user.password_hash.is_some() && current.is_none() {
-        let message = "Give the present password.";
+        let message = "Enter your current password.";
         problems.push(Problem::new("currentPassword", "REQUIRED", message));
     }
     Error::check(problems)?;
     if let Some(current) = current.filter(|_| user.password_hash.is_some()) {
-        sign_in::prove(core, &user, current).await?;
+        sign_in::verify_password(core, &user, current).await?;
     }
     let hash = core.passwords.hash(new).await?;
     let (user, hash) = (&user, hash.as_str());
     core.db
         .write(|tx| async move {
-            sign_in::proven_in(&tx, user, Some(hash)).await?;
-            let others = Which::AllBut(viewer.session);
+            sign_in::confirm_in(&tx, user, Some(hash)).await?;
+            let others = SessionFilter::AllExcept(viewer.session);
             let reason = SessionEndReason::Revoked;
             sessions::end_in(&tx, user.id, others, reason, core.clock.now()).await
         })

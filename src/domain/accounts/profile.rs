@@ -1,10 +1,13 @@
-//! Changing what others see of one, and one's own settings.
+//! Updates the viewer's profile and settings.
 
 use std::sync::Arc;
 
 use sea_orm::{ActiveModelTrait, Set};
 
-use super::{taken, taken_meanwhile, validation};
+use super::{
+    register::{find_taken, taken_error},
+    validation,
+};
 use crate::{
     core::Core,
     db::Tx,
@@ -17,36 +20,36 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// What to do with a field.
+/// An edit of one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Edit {
-    /// Leave it.
+    /// Keeps the value.
     #[default]
     Keep,
-    /// Empty it.
+    /// Removes the value.
     Clear,
-    /// Replace it.
+    /// Replaces the value.
     Set(String),
 }
 
-/// Changes of a public profile.
+/// Edits of the fields of a profile.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileChanges {
-    /// Unique name; cannot be cleared.
+    /// The unique username; cannot be cleared.
     pub username: Edit,
-    /// Name to show; cannot be cleared.
+    /// The name to show; cannot be cleared.
     pub display_name: Edit,
-    /// Given name.
+    /// The given name.
     pub first_name: Edit,
-    /// Family name.
+    /// The family name.
     pub last_name: Edit,
-    /// Telephone number in E.164 form.
+    /// The telephone number in E.164 form.
     pub phone_number: Edit,
-    /// Short text.
+    /// A short text about the user.
     pub bio: Edit,
 }
 
-/// Changes the viewer's public profile.
+/// Updates the viewer's profile.
 pub async fn update_profile(
     core: &Core,
     viewer: &Viewer,
@@ -58,7 +61,7 @@ pub async fn update_profile(
         let username = validation::username(&username, &mut problems);
         let own = users::own(core, viewer).await?;
         if users::key(&username) != own.username_key {
-            problems.extend(taken(core, &username, None).await?);
+            problems.extend(find_taken(core, &username, None).await?);
         }
         row.username_key = Set(users::key(&username));
         row.username = Set(username);
@@ -87,28 +90,28 @@ pub async fn update_profile(
     save(core, viewer, row).await
 }
 
-/// Changes of one's own settings; what is absent stays.
+/// New values of the viewer's settings. A missing value keeps the setting.
 #[derive(Clone, Debug, Default)]
 pub struct PreferenceChanges {
-    /// Interface language as a BCP 47 tag.
+    /// The interface language as a BCP 47 tag.
     pub locale: Option<String>,
-    /// IANA time zone name.
+    /// The IANA time zone name.
     pub time_zone: Option<String>,
-    /// Default level for new conversations.
+    /// The notification level of new conversations.
     pub notification_level: Option<NotificationLevel>,
-    /// Whether others see how far they have read.
+    /// Whether others see how far the viewer has read.
     pub shares_read_receipts: Option<bool>,
-    /// Whether others see when they are around.
+    /// Whether others see whether the viewer is online.
     pub shares_presence: Option<bool>,
-    /// Whether people search finds them.
+    /// Whether user search finds the viewer.
     pub is_searchable: Option<bool>,
-    /// Who sees names and bio.
+    /// Who sees the names and the bio.
     pub profile_visibility: Option<Visibility>,
     /// Who sees the telephone number.
     pub phone_visibility: Option<Visibility>,
 }
 
-/// Changes the viewer's settings.
+/// Updates the viewer's settings.
 pub async fn update_preferences(
     core: &Core,
     viewer: &Viewer,
@@ -149,7 +152,7 @@ pub async fn update_preferences(
     save(core, viewer, row).await
 }
 
-/// Writes what was set, with its event; nothing when nothing was.
+/// Updates the row and appends an event, if any column is set.
 async fn save(core: &Core, viewer: &Viewer, row: user::ActiveModel) -> Result<(), Error> {
     if !row.is_changed() {
         return Ok(());
@@ -169,7 +172,7 @@ async fn save_in(
     let at = core.clock.now();
     row.id = Set(viewer.user);
     row.updated_at = Set(at);
-    row.update(tx).await.map_err(taken_meanwhile)?;
+    row.update(tx).await.map_err(taken_error)?;
     let change = Change::UserChanged { user: viewer.user };
     log::append(tx, Stream::User(viewer.user), at, &[change]).await
 }
@@ -178,7 +181,11 @@ fn required(field: &str, edit: Edit, problems: &mut Vec<Problem>) -> Option<Stri
     match edit {
         Edit::Keep => None,
         Edit::Clear => {
-            problems.push(Problem::new(field, "REQUIRED", "This cannot be empty."));
+            problems.push(Problem::new(
+                field,
+                "REQUIRED",
+                "This field is required. Enter a value.",
+            ));
             None
         }
         Edit::Set(text) => Some(text),
@@ -187,7 +194,7 @@ fn required(field: &str, edit: Edit, problems: &mut Vec<Problem>) -> Option<Stri
 
 #[expect(
     clippy::option_option,
-    reason = "outside: whether to write the column; inside: what"
+    reason = "outer: whether to write the column; inner: the value, or NULL"
 )]
 fn optional(edit: Edit) -> Option<Option<String>> {
     match edit {

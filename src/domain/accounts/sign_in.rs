@@ -1,8 +1,9 @@
-//! Signing in, and proving again who one is. Unknown names cost, count and say what wrong passwords do.
+//! Signs in with a password, and verifies the password of a signed-in user again. A login that no account has takes as
+//! long, counts as much and fails with the same error as a wrong password.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
-use super::lockout::{self, Target};
+use super::lockout::{self, LockoutKey};
 use crate::{
     auth::password,
     core::Core,
@@ -15,7 +16,7 @@ use crate::{
     error::{Code, Error},
 };
 
-/// Signs in with a username or an address.
+/// Signs in with a username or an email address.
 pub async fn sign_in(
     core: &Core,
     login: &str,
@@ -25,12 +26,14 @@ pub async fn sign_in(
     core.rate_limits.failed_sign_ins.look(device.ip_address)?;
     let login = users::key(login.trim());
     let found = by_login(core, &login).await?;
-    let target = Target::of(core, found.as_ref(), &login);
-    let is_right = try_password(core, &target, found.as_ref(), password).await?;
-    let Some(user) = found.filter(|_| is_right) else {
-        // What this answers matters at the next try.
+    let key = LockoutKey::new(core, found.as_ref(), &login);
+    let is_correct = try_password(core, &key, found.as_ref(), password).await?;
+    let Some(user) = found.filter(|_| is_correct) else {
+        // The limit applies from the next attempt on.
         let _ = core.rate_limits.failed_sign_ins.take(device.ip_address);
-        return Err(wrong("The name or the password is wrong."));
+        return Err(wrong_credentials(
+            "The username or the password is wrong. Check both and try again.",
+        ));
     };
     let rehashed = match user.password_hash.as_deref() {
         Some(hash) if password::is_outdated(hash) => Some(core.passwords.hash(password).await?),
@@ -39,13 +42,13 @@ pub async fn sign_in(
     let (user, rehashed) = (&user, rehashed.as_deref());
     core.db
         .write(|tx| async move {
-            proven_in(&tx, user, rehashed).await?;
+            confirm_in(&tx, user, rehashed).await?;
             sessions::start_in(&tx, core, user, device).await
         })
         .await
 }
 
-/// Who has this username or address, in the form in which they are compared.
+/// Finds the account with this normalised username or email address.
 async fn by_login(core: &Core, login: &str) -> Result<Option<user::Model>, Error> {
     let column = if login.contains('@') {
         user::Column::EmailKey
@@ -59,35 +62,41 @@ async fn by_login(core: &Core, login: &str) -> Result<Option<user::Model>, Error
     Ok(found)
 }
 
-/// Passes when this is the person's present password; counts as a sign-in when it is not. Whoever holds
-/// a stolen session could otherwise guess for ever.
-pub(super) async fn prove(core: &Core, user: &user::Model, password: &str) -> Result<(), Error> {
-    let target = Target::Account(user.id);
-    if try_password(core, &target, Some(user), password).await? {
+/// Verifies the user's current password. A wrong one counts as a failed sign-in, so that a stolen session cannot guess
+/// without limit.
+pub(super) async fn verify_password(
+    core: &Core,
+    user: &user::Model,
+    password: &str,
+) -> Result<(), Error> {
+    let key = LockoutKey::Account(user.id);
+    if try_password(core, &key, Some(user), password).await? {
         Ok(())
     } else {
-        Err(wrong("The password is wrong."))
+        Err(wrong_credentials(
+            "The password is wrong. Check it and try again.",
+        ))
     }
 }
 
 async fn try_password(
     core: &Core,
-    target: &Target,
+    key: &LockoutKey,
     user: Option<&user::Model>,
     password: &str,
 ) -> Result<bool, Error> {
-    lockout::count(core, target).await?;
+    lockout::count(core, key).await?;
     let stored = user.and_then(|user| user.password_hash.as_deref());
-    let verdict = core.passwords.verify(password, stored).await;
-    if verdict.is_err() {
-        lockout::take_back(core, target).await?;
+    let verified = core.passwords.verify(password, stored).await;
+    if verified.is_err() {
+        lockout::take_back(core, key).await?;
     }
-    verdict
+    verified
 }
 
-/// Wipes the count of wrong passwords, in the transaction that acts on the right one; stores a new hash
-/// when there is one. Fails when the password was changed or the account deleted meanwhile.
-pub(super) async fn proven_in(
+/// Resets the count of failed attempts in the transaction that acts on the correct password, and stores the new hash if
+/// there is one. Fails if the password was changed or the account was deleted since it was verified.
+pub(super) async fn confirm_in(
     tx: &Tx,
     user: &user::Model,
     new_hash: Option<&str>,
@@ -109,11 +118,13 @@ pub(super) async fn proven_in(
         .exec(tx)
         .await?;
     if updated.rows_affected == 0 {
-        return Err(wrong("The password was changed just now."));
+        return Err(wrong_credentials(
+            "The password was just changed. Sign in with the new one.",
+        ));
     }
     Ok(())
 }
 
-fn wrong(message: &str) -> Error {
+fn wrong_credentials(message: &str) -> Error {
     Error::new(Code::WrongCredentials, message)
 }

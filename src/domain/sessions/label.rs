@@ -1,11 +1,11 @@
-//! A short description of a client, from what it says of itself. It is shown, never trusted.
+//! Describes a client by its `User-Agent`. The description is only shown, never trusted.
 
-/// What clients that tell nothing are called.
+/// The label of a client that is not recognised.
 const UNKNOWN: &str = "Unknown device";
-/// Longest name taken from a client that we do not know.
+/// The maximum length of the name of a client that is not in the list.
 const NAME_MAX: usize = 30;
 
-/// Browsers by their mark. Most claim to be several: the first match counts.
+/// Browsers by their token. Most send several tokens: the first match counts.
 const BROWSERS: [(&str, &str); 12] = [
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -21,7 +21,7 @@ const BROWSERS: [(&str, &str); 12] = [
     ("curl/", "curl"),
 ];
 
-/// Systems by their mark, the special before the general.
+/// Operating systems by their token, specific ones before general ones.
 const SYSTEMS: [(&str, &str); 8] = [
     ("Windows", "Windows"),
     ("Android", "Android"),
@@ -33,13 +33,13 @@ const SYSTEMS: [(&str, &str); 8] = [
     ("FreeBSD", "FreeBSD"),
 ];
 
-/// Such as `Firefox on Linux`.
+/// Returns a label such as `Firefox on Linux`.
 pub(super) fn label(user_agent: Option<&str>) -> String {
     let Some(text) = user_agent.map(str::trim).filter(|text| !text.is_empty()) else {
         return UNKNOWN.to_owned();
     };
-    let known = |marks: &[(&str, &'static str)]| {
-        let found = marks.iter().find(|(mark, _)| text.contains(mark));
+    let known = |tokens: &[(&str, &'static str)]| {
+        let found = tokens.iter().find(|(token, _)| text.contains(token));
         found.map(|&(_, name)| name)
     };
     match (known(&BROWSERS).or_else(|| product(text)), known(&SYSTEMS)) {
@@ -50,7 +50,7 @@ pub(super) fn label(user_agent: Option<&str>) -> String {
     }
 }
 
-/// The name before the first version number, when it is plain.
+/// Returns the product name before the first version number, if it has only plain characters.
 fn product(text: &str) -> Option<&str> {
     let name = text.split(['/', ' ', '(']).next()?;
     let is_plain = (1..=NAME_MAX).contains(&name.len())
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clients_are_called_by_their_names() {
+    fn labels_name_browser_and_system() {
         for (text, expected) in [
             (
                 "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",

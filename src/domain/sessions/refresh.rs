@@ -1,4 +1,4 @@
-//! Renewing sessions: each refresh token works once, and a second use of an old one is a theft.
+//! Refreshes sessions. Each refresh token is valid once; reuse of an old one counts as theft and ends the session.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QuerySelect, Set};
@@ -7,7 +7,9 @@ use crate::{
     auth::token::Refresh,
     core::Core,
     db::Tx,
-    domain::sessions::{Device, SignedIn, Which, end_in, label::label, lapses_at, tokens},
+    domain::sessions::{
+        Device, SessionFilter, SignedIn, end_in, expires_at, label::label, start::tokens,
+    },
     entity::{
         session::{self, SessionEndReason},
         user,
@@ -15,34 +17,34 @@ use crate::{
     error::{Code, Error},
 };
 
-/// A client whose answer was lost, or whose second tab asks too, may use the token before the newest
-/// for this long, and is given the same successor.
+/// How long the token before the newest one still works and returns the same successor: the response may have been
+/// lost, or a second tab may refresh too.
 const GRACE: TimeDelta = TimeDelta::seconds(10);
 
-/// Exchanges a refresh token for fresh tokens. A token older than the newest ends the session: either
-/// its owner or a thief holds a copy, and only signing in again tells which.
+/// Exchanges a refresh token for new tokens. A token older than the newest one ends the session, because a thief may
+/// have used its copy; the owner has to sign in again.
 pub async fn refresh(core: &Core, token: &str, device: &Device) -> Result<SignedIn, Error> {
-    let asked = core.keys.read_refresh(token).ok_or_else(no_good)?;
+    let refresh = core.keys.read_refresh(token).ok_or_else(invalid_token)?;
     let renewed = core
         .db
-        .write(|tx| async move { refresh_in(&tx, core, asked, device).await })
+        .write(|tx| async move { refresh_in(&tx, core, refresh, device).await })
         .await?;
-    // The end of a session is committed, so it is no error inside.
-    renewed.ok_or_else(no_good)
+    // Ending a session must be committed, so the transaction does not return an error for it.
+    renewed.ok_or_else(invalid_token)
 }
 
-fn no_good() -> Error {
-    let message = "This session is over or was renewed elsewhere. Sign in again.";
+fn invalid_token() -> Error {
+    let message = "This session has ended or was refreshed elsewhere. Sign in again.";
     Error::new(Code::WrongCredentials, message)
 }
 
 async fn refresh_in(
     tx: &Tx,
     core: &Core,
-    asked: Refresh,
+    refresh: Refresh,
     device: &Device,
 ) -> Result<Option<SignedIn>, Error> {
-    let found = session::Entity::find_by_id(asked.session)
+    let found = session::Entity::find_by_id(refresh.session)
         .lock_exclusive()
         .one(tx)
         .await?;
@@ -53,8 +55,8 @@ async fn refresh_in(
         return Ok(None);
     };
     let now = core.clock.now();
-    let session = match judge(&session, asked.generation, now) {
-        Verdict::Renew => {
+    let session = match check(&session, refresh.generation, now) {
+        RefreshCheck::Renew => {
             let generation = session.refresh_generation.saturating_add(1);
             let mut renewed = session.into_active_model();
             renewed.refresh_generation = Set(generation);
@@ -64,10 +66,10 @@ async fn refresh_in(
             renewed.ip_address = Set(device.address());
             renewed.update(tx).await?
         }
-        Verdict::Repeat => session,
-        Verdict::Refuse => return Ok(None),
-        Verdict::End(reason) => {
-            end_in(tx, user.id, Which::These(&[session.id]), reason, now).await?;
+        RefreshCheck::Repeat => session,
+        RefreshCheck::Reject => return Ok(None),
+        RefreshCheck::End(reason) => {
+            end_in(tx, user.id, SessionFilter::Only(&[session.id]), reason, now).await?;
             return Ok(None);
         }
     };
@@ -75,26 +77,26 @@ async fn refresh_in(
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    /// It is the newest token.
+enum RefreshCheck {
+    /// The token is the newest one.
     Renew,
-    /// It is the one before, a moment later.
+    /// The token is the previous one, within the grace period.
     Repeat,
-    /// It is newer than the session, as after restoring an old backup.
-    Refuse,
-    /// The session must not go on.
+    /// The token is newer than the session, as after a restored backup.
+    Reject,
+    /// The session has to end.
     End(SessionEndReason),
 }
 
-fn judge(session: &session::Model, generation: i32, now: DateTime<Utc>) -> Verdict {
+fn check(session: &session::Model, generation: i32, now: DateTime<Utc>) -> RefreshCheck {
     let behind = session.refresh_generation.saturating_sub(generation);
-    if now >= lapses_at(session) {
-        return Verdict::End(SessionEndReason::Expired);
+    if now >= expires_at(session) {
+        return RefreshCheck::End(SessionEndReason::Expired);
     }
     match behind {
-        0 => Verdict::Renew,
-        1 if now - session.refreshed_at <= GRACE => Verdict::Repeat,
-        1.. => Verdict::End(SessionEndReason::Revoked),
-        _ => Verdict::Refuse,
+        0 => RefreshCheck::Renew,
+        1 if now - session.refreshed_at <= GRACE => RefreshCheck::Repeat,
+        1.. => RefreshCheck::End(SessionEndReason::Revoked),
+        _ => RefreshCheck::Reject,
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::{Enum, InputObject, SimpleObject};
 
 use crate::{
-    domain::accounts::{DeletionPreview, Disposal, Farewell},
+    domain::accounts::{AccountDeletion, DeletionPreview, SentMessages},
     id::UserId,
 };
 
@@ -48,7 +48,7 @@ impl From<DeletionPreview> for AccountDeletionPreview {
 
 /// What to do with the messages a person sent in groups when their account is deleted.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
-#[graphql(remote = "Disposal")]
+#[graphql(remote = "SentMessages")]
 pub enum MessageDisposal {
     /// They are deleted, with their history and files.
     Delete,
@@ -68,7 +68,7 @@ pub struct DeleteAccountInput {
     messages: MessageDisposal,
 }
 
-impl From<DeleteAccountInput> for Farewell {
+impl From<DeleteAccountInput> for AccountDeletion {
     fn from(input: DeleteAccountInput) -> Self {
         Self {
             confirm_username: input.confirm_username,

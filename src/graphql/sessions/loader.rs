@@ -14,5 +14,5 @@ by_id!(
     /// Loads the viewer's session with this id.
     SessionKey(SessionId) -> Session = Session,
     session::Column::Id,
-    |loaders| sessions::live(loaders.viewer()?, loaders.app().clock.now())
+    |loaders| sessions::active(loaders.viewer()?, loaders.app().clock.now())
 );

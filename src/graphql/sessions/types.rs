@@ -60,7 +60,7 @@ impl Session {
 
     /// When it ends unless it is used.
     async fn expires_at(&self) -> DateTime {
-        sessions::lapses_at(&self.0).into()
+        sessions::expires_at(&self.0).into()
     }
 }
 
@@ -87,7 +87,7 @@ pub(in crate::graphql) async fn page(
         let older = (after != viewer.session).then(|| session::Column::Id.lt(after));
         Condition::all().add(is_other).add_option(older)
     });
-    let rows = sessions::live(viewer, app(ctx).clock.now())
+    let rows = sessions::active(viewer, app(ctx).clock.now())
         .filter(Condition::all().add_option(after))
         .order_by(
             session::Column::Id.into_expr().eq(viewer.session),

@@ -26,7 +26,10 @@ async fn administrators_are_made_before_the_first_start(machine: Machine) {
     let again = machine.run_with_input(&create, GOOD);
     assert_eq!(again.status.code(), Some(1));
     assert!(
-        err(&again).contains("This name is taken. There is an account with this address."),
+        err(&again).contains(
+            "This username is taken. Choose another one. An account with this email address exists. \
+             Sign in, or use another address."
+        ),
         "{}",
         err(&again)
     );

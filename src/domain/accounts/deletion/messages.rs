@@ -1,4 +1,4 @@
-//! What becomes of the messages of someone who goes, one group at a time.
+//! Deletes or anonymises the messages of a deleted account, one group at a time.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -8,7 +8,7 @@ use sea_orm::{
     QuerySelect, QueryTrait, Value, sea_query::Expr,
 };
 
-use super::Disposal;
+use super::delete::SentMessages;
 use crate::{
     db::{self, Tx},
     domain::{messages::path, notifications},
@@ -22,7 +22,7 @@ use crate::{
     live::log::Change,
 };
 
-/// Counters changed in one statement: three values each, and SQLite binds at most 32,766.
+/// Counters that one statement changes: three values each, and SQLite binds at most 32,766.
 const ROWS_PER_UPDATE: usize = 2000;
 
 #[derive(FromQueryResult)]
@@ -32,13 +32,12 @@ struct Sent {
     path: Vec<u8>,
 }
 
-/// Deletes the person's messages in a conversation, or takes their name off them; tells what changed.
-/// The transaction holds the conversation's lock.
-pub(super) async fn dispose_in(
+/// Deletes or anonymises the user's messages in a conversation that the transaction has locked. Returns the changes.
+pub(super) async fn remove_in(
     tx: &Tx,
     user: UserId,
     conversation: ConversationId,
-    disposal: Disposal,
+    messages: SentMessages,
     at: DateTime<Utc>,
 ) -> Result<Vec<Change>, Error> {
     let sent: Vec<Sent> = message::Entity::find()
@@ -55,18 +54,18 @@ pub(super) async fn dispose_in(
         .into_model()
         .all(tx)
         .await?;
-    if disposal == Disposal::Anonymize {
-        forget_keys_in(tx, user, conversation).await?;
+    if messages == SentMessages::Anonymize {
+        clear_client_ids_in(tx, user, conversation).await?;
         let changes = sent
             .iter()
             .map(|sent| Change::MessageEdited { message: sent.id });
         return Ok(changes.collect());
     }
     erase_in(tx, user, conversation, at).await?;
-    let vanished = uncount_in(tx, conversation, &sent).await?;
+    let hidden = decrease_counts_in(tx, conversation, &sent).await?;
     let threads: BTreeSet<_> = sent.iter().filter_map(|sent| sent.root_id).collect();
     let own = sent.iter().map(|sent| sent.id);
-    let deleted = own.chain(vanished).map(|message| Change::MessageDeleted {
+    let deleted = own.chain(hidden).map(|message| Change::MessageDeleted {
         message,
         conversation,
     });
@@ -82,8 +81,12 @@ fn sent_by(user: UserId, conversation: ConversationId) -> Condition {
         .add(message::Column::ConversationId.eq(conversation))
 }
 
-/// The client's own keys may say anything, and nobody will repeat these messages.
-async fn forget_keys_in(tx: &Tx, user: UserId, conversation: ConversationId) -> Result<(), Error> {
+/// Removes the ids that the client chose: they may contain personal data, and no client will send these messages again.
+async fn clear_client_ids_in(
+    tx: &Tx,
+    user: UserId,
+    conversation: ConversationId,
+) -> Result<(), Error> {
     message::Entity::update_many()
         .col_expr(message::Column::ClientMessageId, Expr::null())
         .filter(sent_by(user, conversation))
@@ -92,7 +95,7 @@ async fn forget_keys_in(tx: &Tx, user: UserId, conversation: ConversationId) -> 
     Ok(())
 }
 
-/// Leaves empty markers, also of what was deleted before.
+/// Turns the messages into empty markers, including those that were deleted before.
 async fn erase_in(
     tx: &Tx,
     user: UserId,
@@ -126,81 +129,86 @@ async fn erase_in(
     Ok(())
 }
 
-/// What a message loses from its counts.
+/// How many deleted messages the counts of a message lose.
 #[derive(Clone, Copy, Default)]
-struct Loss {
-    direct: i32,
-    below: i32,
+struct Decrease {
+    replies: i32,
+    descendants: i32,
 }
 
-/// A message that lost replies.
+/// A message whose counts decreased.
 #[derive(FromQueryResult)]
-struct Lost {
+struct Decreased {
     id: MessageId,
-    is_gone: bool,
+    is_hidden: bool,
 }
 
-/// Takes deleted messages out of the counts above them; tells which older markers nothing hangs below any more.
-async fn uncount_in(
+/// Decreases the counts of the messages above the deleted ones. Returns the ids of earlier markers that are hidden now,
+/// because they have no descendants left.
+async fn decrease_counts_in(
     tx: &Tx,
     conversation: ConversationId,
     deleted: &[Sent],
 ) -> Result<Vec<MessageId>, Error> {
-    let mut losses: BTreeMap<i32, Loss> = BTreeMap::new();
+    let mut decreases: BTreeMap<i32, Decrease> = BTreeMap::new();
     let mut threads: BTreeMap<ThreadId, i32> = BTreeMap::new();
     for message in deleted {
-        let places = path::places(&message.path);
-        let Some((_, above)) = places.split_last() else {
+        let seqs = path::places(&message.path);
+        let Some((_, above)) = seqs.split_last() else {
             continue;
         };
-        for &place in above {
-            losses.entry(place).or_default().below += 1;
+        for &seq in above {
+            decreases.entry(seq).or_default().descendants += 1;
         }
         if let Some(&parent) = above.last() {
-            losses.entry(parent).or_default().direct += 1;
+            decreases.entry(parent).or_default().replies += 1;
         }
         if let Some(root) = message.root_id {
             *threads.entry(root.into()).or_default() += 1;
         }
     }
     let own: HashSet<_> = deleted.iter().map(|message| message.id).collect();
-    let mut vanished = vec![];
-    let losses: Vec<_> = losses.into_iter().collect();
-    for some in losses.chunks(ROWS_PER_UPDATE) {
+    let mut hidden = vec![];
+    let decreases: Vec<_> = decreases.into_iter().collect();
+    for some in decreases.chunks(ROWS_PER_UPDATE) {
         let mut values: Vec<Value> = Vec::with_capacity(some.len() * 3 + 1);
-        for (place, loss) in some {
-            values.extend([(*place).into(), loss.direct.into(), loss.below.into()]);
+        for (seq, decrease) in some {
+            values.extend([
+                (*seq).into(),
+                decrease.replies.into(),
+                decrease.descendants.into(),
+            ]);
         }
         values.push(conversation.into());
-        // SQL, because each row loses another number of replies: one statement reads them from a table of values.
+        // SQL, because each row decreases by other numbers: one statement reads them from a table of values.
         let text = format!(
-            "WITH loss (seq, direct, below) AS (VALUES {})
-             UPDATE message SET reply_count = reply_count - loss.direct,
-                 descendant_count = descendant_count - loss.below
-             FROM loss WHERE message.conversation_id = ? AND message.seq = loss.seq
-             RETURNING id, deleted_at IS NOT NULL AND descendant_count = 0 AS is_gone",
+            "WITH decrease (seq, replies, descendants) AS (VALUES {})
+             UPDATE message SET reply_count = reply_count - decrease.replies,
+                 descendant_count = descendant_count - decrease.descendants
+             FROM decrease WHERE message.conversation_id = ? AND message.seq = decrease.seq
+             RETURNING id, deleted_at IS NOT NULL AND descendant_count = 0 AS is_hidden",
             rows(some.len(), "(?, ?, ?)")
         );
-        let touched: Vec<Lost> = db::fetch_all(tx, &text, values).await?;
-        let gone = touched.into_iter().filter(|lost| lost.is_gone);
-        vanished.extend(gone.map(|lost| lost.id).filter(|id| !own.contains(id)));
+        let decreased: Vec<Decreased> = db::fetch_all(tx, &text, values).await?;
+        let ids = decreased.into_iter().filter(|row| row.is_hidden);
+        hidden.extend(ids.map(|row| row.id).filter(|id| !own.contains(id)));
     }
-    let lost: Vec<_> = threads.iter().collect();
-    for some in lost.chunks(ROWS_PER_UPDATE) {
+    let threads: Vec<_> = threads.iter().collect();
+    for some in threads.chunks(ROWS_PER_UPDATE) {
         let mut values: Vec<Value> = Vec::with_capacity(some.len() * 2);
         for &(&thread, &count) in some {
             values.extend([thread.into(), count.into()]);
         }
-        // SQL, because each row loses another number of replies.
+        // SQL, because each row decreases by another number.
         let text = format!(
-            "WITH loss (id, replies) AS (VALUES {})
-             UPDATE thread SET reply_count = reply_count - loss.replies
-             FROM loss WHERE thread.id = loss.id",
+            "WITH decrease (id, replies) AS (VALUES {})
+             UPDATE thread SET reply_count = reply_count - decrease.replies
+             FROM decrease WHERE thread.id = decrease.id",
             rows(some.len(), "(?, ?)")
         );
         db::execute(tx, &text, values).await?;
     }
-    Ok(vanished)
+    Ok(hidden)
 }
 
 fn rows(count: usize, row: &str) -> String {

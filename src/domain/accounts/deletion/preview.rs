@@ -1,28 +1,28 @@
-//! What deleting an account would remove.
+//! Counts what the deletion of an account would remove.
 
 use sea_orm::{FromQueryResult, Value};
 
-use super::places;
+use super::affected::affected;
 use crate::{
     core::Core, db, domain::sessions::Viewer, entity::conversation::ConversationKind, error::Error,
 };
 
-/// What deleting an account would remove, counted.
+/// The numbers of rows that the deletion of an account would remove.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DeletionPreview {
-    /// Messages sent in groups.
+    /// Messages that the user sent in groups.
     pub group_messages: i64,
     /// Direct conversations.
     pub direct_conversations: i64,
-    /// Messages sent or received in those.
+    /// Messages in those conversations.
     pub direct_messages: i64,
-    /// Threads whose root would become an empty marker.
+    /// Threads whose root would become an empty marker, because other users replied.
     pub kept_threads: i64,
-    /// Edits made.
+    /// Edits that the user made.
     pub revisions: i64,
-    /// Notifications received.
+    /// Notifications of the user.
     pub notifications: i64,
-    /// Groups that have no other owner.
+    /// Groups without another owner.
     pub owned_groups: i64,
 }
 
@@ -35,7 +35,7 @@ struct Counts {
     notifications: i64,
 }
 
-/// `?` is the person, each time. What is deleted already counts nowhere.
+/// Binds the user five times. Deleted messages do not count. SQL, because one statement returns five counts.
 const COUNTS: &str = "SELECT
     (SELECT COUNT(*) FROM message m JOIN conversation c ON c.id = m.conversation_id
         WHERE m.sender_id = ? AND c.kind = 'GROUP' AND m.kind = 'USER'
@@ -57,13 +57,14 @@ pub async fn deletion_preview(core: &Core, viewer: &Viewer) -> Result<DeletionPr
     let user: Value = viewer.user.into();
     let db = core.db.read();
     let counts: Option<Counts> = db::fetch_one(db, COUNTS, vec![user; 5]).await?;
-    let counts = counts.ok_or_else(|| Error::internal("a SELECT of counts gave no row"))?;
-    let places = places(db, viewer.user).await?;
-    let count = |places: usize| i64::try_from(places).map_err(Error::internal);
-    let direct = places
-        .iter()
-        .filter(|place| place.is_participant() && place.kind == ConversationKind::Direct);
-    let owned = places.iter().filter(|place| place.is_owned_alone());
+    let counts = counts
+        .ok_or_else(|| Error::internal("the counts of a deletion preview returned no row"))?;
+    let affected = affected(db, viewer.user).await?;
+    let count = |conversations: usize| i64::try_from(conversations).map_err(Error::internal);
+    let direct = affected.iter().filter(|conversation| {
+        conversation.is_participant() && conversation.kind == ConversationKind::Direct
+    });
+    let owned = affected.iter().filter(|group| group.is_only_owner());
     Ok(DeletionPreview {
         group_messages: counts.group_messages,
         direct_conversations: count(direct.count())?,

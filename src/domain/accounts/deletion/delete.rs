@@ -1,0 +1,119 @@
+//! Deletes an account with its messages, direct conversations, notifications and edits, in one transaction. Messages of
+//! other users in groups stay.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{
+    affected::{AffectedConversation, lock_affected_in},
+    messages,
+};
+use crate::{
+    core::Core,
+    db::Tx,
+    domain::{
+        accounts::sign_in,
+        conversations,
+        sessions::{self, SessionFilter, Viewer},
+        users,
+    },
+    entity::{message_revision, session::SessionEndReason, user},
+    error::{Error, Problem},
+    live::log::{self, Change, Stream},
+};
+
+/// How the deletion of an account treats the messages that the user sent in groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentMessages {
+    /// Deletes them, with their revisions.
+    Delete,
+    /// Keeps them, without their sender.
+    Anonymize,
+}
+
+/// The confirmed request to delete an account.
+#[derive(Clone, Debug)]
+pub struct AccountDeletion {
+    /// The username that the user typed to confirm.
+    pub confirm_username: String,
+    /// The current password. It may be missing only if the account has none.
+    pub password: Option<String>,
+    /// How messages in groups are treated.
+    pub messages: SentMessages,
+}
+
+/// Deletes the viewer's account immediately.
+pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) -> Result<(), Error> {
+    let user = users::own(core, viewer).await?;
+    let mut problems = vec![];
+    if users::key(deletion.confirm_username.trim()) != user.username_key {
+        let message = "Type your own username to confirm.";
+        problems.push(Problem::new("confirmUsername", "MISMATCH", message));
+    }
+    let password = deletion.password.as_deref();
+    if user.password_hash.is_some() && password.is_none() {
+        let message = "Enter your current password.";
+        problems.push(Problem::new("password", "REQUIRED", message));
+    }
+    Error::check(problems)?;
+    if let Some(password) = password.filter(|_| user.password_hash.is_some()) {
+        sign_in::verify_password(core, &user, password).await?;
+    }
+    let (user, messages) = (&user, deletion.messages);
+    core.db
+        .write(|tx| async move { delete_in(&tx, user, messages, core.clock.now()).await })
+        .await
+}
+
+async fn delete_in(
+    tx: &Tx,
+    user: &user::Model,
+    sent: SentMessages,
+    at: DateTime<Utc>,
+) -> Result<(), Error> {
+    // A statement about all messages of a user may exceed the usual timeout.
+    tx.extend_timeout().await?;
+    let affected = lock_affected_in(tx, user.id).await?;
+    sign_in::confirm_in(tx, user, None).await?;
+    let (deleted, kept): (Vec<_>, Vec<_>) = affected
+        .into_iter()
+        .partition(AffectedConversation::is_deleted);
+    check_owners(&kept)?;
+    for conversation in &deleted {
+        conversations::delete_in(tx, conversation.id, at).await?;
+    }
+    for conversation in &kept {
+        let id = conversation.id;
+        let mut changes = messages::remove_in(tx, user.id, id, sent, at).await?;
+        if conversation.is_participant() {
+            changes.push(Change::ParticipantChanged {
+                conversation: id,
+                user: user.id,
+            });
+            changes.push(Change::ConversationChanged { conversation: id });
+        }
+        log::append(tx, Stream::Conversation(id), at, &changes).await?;
+    }
+    if sent == SentMessages::Delete {
+        // The bodies that the user's edits of other users' messages replaced.
+        message_revision::Entity::delete_many()
+            .filter(message_revision::Column::EditorId.eq(user.id))
+            .exec(tx)
+            .await?;
+    }
+    let reason = SessionEndReason::AccountDeleted;
+    sessions::end_in(tx, user.id, SessionFilter::All, reason, at).await?;
+    // Foreign keys delete the remaining rows of the user, or set their reference to NULL.
+    user::Entity::delete_by_id(user.id).exec(tx).await?;
+    Ok(())
+}
+
+fn check_owners(kept: &[AffectedConversation]) -> Result<(), Error> {
+    let owned = kept.iter().filter(|group| group.is_only_owner()).count();
+    if owned == 0 {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!(
+        "You are the only owner of {owned} groups. Give OWNER to another participant of each first.",
+    )))
+}

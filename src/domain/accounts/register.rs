@@ -1,0 +1,179 @@
+//! Creates accounts, by registration or by an administrator.
+
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QuerySelect, Set,
+    SqlErr,
+};
+
+use crate::{
+    config::SignUpPolicy,
+    core::Core,
+    db::Tx,
+    domain::{
+        accounts::validation,
+        sessions::{self, Device, SignedIn},
+        users,
+    },
+    entity::{
+        participant::NotificationLevel,
+        user::{self, ServerRole, Visibility},
+    },
+    error::{Code, Error, Problem},
+    id::UserId,
+};
+
+/// The fields of a new account.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The unique username.
+    pub username: String,
+    /// The name to show; the username if it is missing.
+    pub display_name: Option<String>,
+    /// The email address, which also signs in.
+    pub email: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Creates an account and signs in to it.
+pub async fn register(core: &Core, new: Registration, device: &Device) -> Result<SignedIn, Error> {
+    if core.config.sign_up_policy != SignUpPolicy::Open {
+        return Err(Error::new(
+            Code::Disabled,
+            "Registration is closed. Ask an administrator for an account.",
+        ));
+    }
+    core.rate_limits.registrations.take(device.ip_address)?;
+    let new = check(core, new).await?;
+    let hash = core.passwords.hash(&new.password).await?;
+    let (new, hash) = (&new, &hash);
+    core.db
+        .write(|tx| async move {
+            let user = create_in(&tx, core, new, Some(hash)).await?;
+            sessions::start_in(&tx, core, &user, device).await
+        })
+        .await
+}
+
+/// Validates a registration and returns it in the form in which it is stored. An error lists all problems together.
+pub async fn check(core: &Core, new: Registration) -> Result<Registration, Error> {
+    let mut problems = vec![];
+    let username = validation::username(&new.username, &mut problems);
+    let email = validation::email(&new.email, &mut problems);
+    let display_name = new
+        .display_name
+        .map(|name| validation::display_name(&name, &mut problems));
+    problems.extend(find_taken(core, &username, Some(&email)).await?);
+    let name = display_name.as_deref().unwrap_or_default();
+    let words = guessable_words(core, &[&username, &email, name]);
+    let password = core.passwords.problems("password", &new.password, &words);
+    problems.extend(password.await?);
+    Error::check(problems)?;
+    Ok(Registration {
+        username,
+        display_name,
+        email,
+        password: new.password,
+    })
+}
+
+/// Splits these names and the name of the server into words, which make a password easy to guess.
+pub(super) fn guessable_words<'a>(core: &'a Core, names: &[&'a str]) -> Vec<&'a str> {
+    let server = core.config.server_name.as_str();
+    let names = names.iter().chain([&server]);
+    let parts = names.flat_map(|name| name.split(|char: char| !char.is_alphanumeric()));
+    parts.filter(|word| !word.is_empty()).collect()
+}
+
+/// Returns a problem for the username and for the email address if another account has it.
+pub(super) async fn find_taken(
+    core: &Core,
+    username: &str,
+    email: Option<&str>,
+) -> Result<Vec<Problem>, Error> {
+    let (username, email) = (users::key(username), email.map(users::key));
+    let found: Vec<(String, Option<String>)> = user::Entity::find()
+        .select_only()
+        .columns([user::Column::UsernameKey, user::Column::EmailKey])
+        .filter(
+            Condition::any()
+                .add(user::Column::UsernameKey.eq(&username))
+                .add_option(email.as_ref().map(|email| user::Column::EmailKey.eq(email))),
+        )
+        .into_tuple()
+        .all(core.db.read())
+        .await?;
+    let mut problems = vec![];
+    if found.iter().any(|(name, _)| *name == username) {
+        problems.push(username_taken());
+    }
+    if email.is_some() && found.iter().any(|(_, address)| *address == email) {
+        problems.push(email_taken());
+    }
+    Ok(problems)
+}
+
+fn username_taken() -> Problem {
+    Problem::new(
+        "username",
+        "TAKEN",
+        "This username is taken. Choose another one.",
+    )
+}
+
+fn email_taken() -> Problem {
+    let message = "An account with this email address exists. Sign in, or use another address.";
+    Problem::new("email", "TAKEN", message)
+}
+
+/// Inserts the row of an account.
+pub async fn create_in(
+    tx: &Tx,
+    core: &Core,
+    new: &Registration,
+    password_hash: Option<&str>,
+) -> Result<user::Model, Error> {
+    let now = core.clock.now();
+    let display_name = new.display_name.as_ref().unwrap_or(&new.username);
+    let user = user::ActiveModel {
+        id: Set(UserId::mint()),
+        username: Set(new.username.clone()),
+        username_key: Set(users::key(&new.username)),
+        email: Set(Some(new.email.clone())),
+        email_key: Set(Some(users::key(&new.email))),
+        display_name: Set(display_name.clone()),
+        display_name_key: Set(users::key(display_name)),
+        first_name: Set(None),
+        last_name: Set(None),
+        phone_number: Set(None),
+        bio: Set(None),
+        password_hash: Set(password_hash.map(str::to_owned)),
+        failed_sign_ins: Set(0),
+        sign_in_blocked_until: Set(None),
+        role: Set(ServerRole::Member),
+        verified_at: Set(None),
+        last_active_at: Set(Some(now)),
+        locale: Set("en".to_owned()),
+        time_zone: Set("UTC".to_owned()),
+        notification_level: Set(NotificationLevel::All),
+        is_searchable: Set(true),
+        shares_read_receipts: Set(true),
+        profile_visibility: Set(Visibility::Everyone),
+        phone_visibility: Set(Visibility::Nobody),
+        event_seq: Set(0),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    user.insert(tx).await.map_err(taken_error)
+}
+
+/// Converts a violated unique constraint into a problem: another request took the name after [`find_taken`].
+pub(super) fn taken_error(error: DbErr) -> Error {
+    match error.sql_err() {
+        Some(SqlErr::UniqueConstraintViolation(what)) if what.contains("email") => {
+            Error::problems(vec![email_taken()])
+        }
+        Some(SqlErr::UniqueConstraintViolation(_)) => Error::problems(vec![username_taken()]),
+        _ => error.into(),
+    }
+}

@@ -1,0 +1,92 @@
+//! Starts sessions, and issues their tokens.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Select, Set};
+
+use super::{Device, SignedIn, Viewer, label};
+use crate::{
+    auth::token::Refresh,
+    core::Core,
+    db::Tx,
+    entity::{
+        session,
+        user::{self, ServerRole},
+    },
+    error::Error,
+    id::SessionId,
+};
+
+/// A session expires this long after it was last refreshed.
+pub const IDLE_LIFETIME: TimeDelta = TimeDelta::days(14);
+/// A session expires this long after its start, even if it is refreshed.
+pub const ABSOLUTE_LIFETIME: TimeDelta = TimeDelta::days(30);
+
+/// Selects the viewer's sessions that have neither ended nor expired.
+#[must_use]
+pub fn active(viewer: &Viewer, now: DateTime<Utc>) -> Select<session::Entity> {
+    session::Entity::find()
+        .filter(session::Column::UserId.eq(viewer.user))
+        .filter(session::Column::EndedAt.is_null())
+        .filter(session::Column::ExpiresAt.gt(now))
+        .filter(session::Column::RefreshedAt.gt(now - IDLE_LIFETIME))
+}
+
+/// Starts a session in the transaction that has verified the user.
+pub async fn start_in(
+    tx: &Tx,
+    core: &Core,
+    user: &user::Model,
+    device: &Device,
+) -> Result<SignedIn, Error> {
+    let now = core.clock.now();
+    let session = session::ActiveModel {
+        id: Set(SessionId::mint()),
+        user_id: Set(user.id),
+        label: Set(label::label(device.user_agent.as_deref())),
+        ip_address: Set(device.address()),
+        refresh_generation: Set(0),
+        refreshed_at: Set(now),
+        created_at: Set(now),
+        last_used_at: Set(now),
+        expires_at: Set(now + ABSOLUTE_LIFETIME),
+        ended_at: Set(None),
+        end_reason: Set(None),
+    };
+    let session = session.insert(tx).await?;
+    tokens(core, user.role, &session)
+}
+
+/// Returns when a session expires if it is not refreshed.
+#[must_use]
+pub fn expires_at(session: &session::Model) -> DateTime<Utc> {
+    session.expires_at.min(session.refreshed_at + IDLE_LIFETIME)
+}
+
+/// Issues the tokens of a session in its current state.
+pub(super) fn tokens(
+    core: &Core,
+    role: ServerRole,
+    session: &session::Model,
+) -> Result<SignedIn, Error> {
+    let now = core.clock.now();
+    let lifetime = core.config.access_token_lifetime;
+    let (access_token, access_token_expires_at) =
+        core.keys
+            .access(session.user_id, session.id, now, lifetime)?;
+    let refresh = Refresh {
+        session: session.id,
+        generation: session.refresh_generation,
+    };
+    Ok(SignedIn {
+        viewer: Viewer {
+            user: session.user_id,
+            session: session.id,
+            role,
+            token_expires_at: access_token_expires_at,
+        },
+        access_token,
+        access_token_expires_at,
+        refresh_token: core.keys.refresh(refresh),
+        refresh_token_expires_at: expires_at(session),
+    })
+}
