@@ -449,7 +449,7 @@ async fn unknown_users_are_named_by_their_index(app: TestApp) {
     assert_eq!(
         error["extensions"]["problems"],
         json!([{ "path": ["input", "userIds", "1"], "code": "NOT_FOUND",
-            "message": "There is no such person." }])
+            "message": "No user has this id." }])
     );
 }
 

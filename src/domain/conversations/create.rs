@@ -1,4 +1,4 @@
-//! Creating groups.
+//! Creates groups.
 
 use sea_orm::{ActiveModelTrait, Set};
 
@@ -10,7 +10,7 @@ use crate::{
         conversations::validation,
         messages::notice::{self, Notice, NoticeType},
         notifications,
-        participants::{self, Joining},
+        participants::{self, NewMembership},
         sessions::Viewer,
         users,
     },
@@ -24,20 +24,20 @@ use crate::{
     live::log::{self, Change},
 };
 
-/// A group to be.
+/// The fields of a new group.
 #[derive(Clone, Debug)]
 pub struct NewGroup {
-    /// Its name, if it has one.
+    /// The title, if it has one.
     pub title: Option<String>,
-    /// What it is about.
+    /// The topic, if it has one.
     pub topic: Option<String>,
-    /// What people who join later see of the time before.
+    /// Which earlier messages a new participant sees.
     pub history_visibility: HistoryVisibility,
-    /// The other people.
+    /// The other participants.
     pub participants: Vec<UserId>,
 }
 
-/// Creates a group; the viewer becomes its owner.
+/// Creates a group. The viewer becomes its owner.
 pub async fn create(
     core: &Core,
     viewer: &Viewer,
@@ -48,9 +48,10 @@ pub async fn create(
     let title = title.map(|title| validation::title(title, &mut problems));
     let topic = new.topic.as_deref();
     let topic = topic.and_then(|topic| validation::topic(topic, &mut problems));
-    let people = participants::people(&core.db, viewer, "participantIds", &new.participants).await;
-    let people = match people {
-        Ok(people) => people,
+    let users =
+        participants::load_users(&core.db, viewer, "participantIds", &new.participants).await;
+    let users = match users {
+        Ok(users) => users,
         Err(error) if error.field_problems().is_empty() => return Err(error),
         Err(error) => {
             problems.extend_from_slice(error.field_problems());
@@ -58,7 +59,7 @@ pub async fn create(
         }
     };
     Error::check(problems)?;
-    participants::check_room(core, people.len())?;
+    participants::check_limit(core, users.len())?;
     let group = conversation::ActiveModel {
         kind: Set(ConversationKind::Group),
         title_key: Set(title.as_deref().map(users::key)),
@@ -73,9 +74,9 @@ pub async fn create(
         event_seq: Set(0),
         ..Default::default()
     };
-    let (group, people) = (&group, &people);
+    let (group, users) = (&group, &users);
     core.db
-        .write(|tx| async move { create_in(&tx, core, viewer, group.clone(), people).await })
+        .write(|tx| async move { create_in(&tx, core, viewer, group.clone(), users).await })
         .await
 }
 
@@ -84,7 +85,7 @@ async fn create_in(
     core: &Core,
     viewer: &Viewer,
     mut group: conversation::ActiveModel,
-    people: &[user::Model],
+    users: &[user::Model],
 ) -> Result<conversation::Model, Error> {
     let at = core.clock.now();
     let id = ConversationId::mint();
@@ -92,19 +93,19 @@ async fn create_in(
     group.created_at = Set(at);
     group.last_activity_at = Set(at);
     let title = group.insert(tx).await?.title;
-    let (owner, others): (Vec<_>, Vec<_>) = people
+    let (owner, others): (Vec<_>, Vec<_>) = users
         .iter()
         .cloned()
         .partition(|user| user.id == viewer.user);
-    let as_owner = Joining::at_the_start(ParticipantRole::Owner, None, at);
+    let as_owner = NewMembership::at_creation(ParticipantRole::Owner, None, at);
     participants::insert_in(tx, id, &owner, &as_owner).await?;
-    let as_member = Joining::at_the_start(ParticipantRole::Member, Some(viewer.user), at);
+    let as_member = NewMembership::at_creation(ParticipantRole::Member, Some(viewer.user), at);
     participants::insert_in(tx, id, &others, &as_member).await?;
     let notice = Notice::by(viewer.user, NoticeType::Created)
         .about(others.iter().map(|user| user.id))
         .with(title);
     notice::write_in(tx, id, &notice, at, &[]).await?;
-    let ids: Vec<_> = people.iter().map(|user| user.id).collect();
+    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
     notifications::added_in(tx, core, viewer.user, id, &ids).await?;

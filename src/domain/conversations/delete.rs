@@ -1,5 +1,5 @@
-//! Deleting groups: out of everybody's sight at once, and erased a bounded number of messages at a time, so that
-//! no group is too long to be deleted and nobody waits for one that is.
+//! Deletes conversations. A deleted conversation is hidden immediately, and its messages are erased in batches of bounded
+//! size, so that a long conversation does not block other writers.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
@@ -18,26 +18,26 @@ use crate::{
     live::log::{self, Change},
 };
 
-/// Messages erased in one transaction.
-const MESSAGES: u64 = 1000;
+/// Messages that one transaction erases.
+const BATCH_SIZE: u64 = 1000;
 
-/// Deletes a group for everyone, with all that was said in it.
+/// Deletes a group with all its messages, for all participants.
 pub async fn delete(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
     core.db
         .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
-            place.at_least(ParticipantRole::Owner)?;
+            let membership = access::conversation(&tx, viewer, id).await?;
+            membership.group()?;
+            membership.at_least(ParticipantRole::Owner)?;
             delete_in(&tx, id, core.clock.now()).await
         })
         .await
 }
 
-/// Deletes a conversation that the caller has locked, and tells everybody in it. Without participants it is hidden
-/// from all; what is left of a long one is erased by background work.
+/// Deletes a conversation that the caller has locked, and appends the events. Without participants it is hidden from all
+/// users; a job erases the rest of a long one.
 pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result<(), Error> {
-    let people = participants::ids_in(tx, id).await?;
-    notifications::forget_conversation_in(tx, id, &people, at).await?;
+    let users = participants::ids_in(tx, id).await?;
+    notifications::forget_conversation_in(tx, id, &users, at).await?;
     participant::Entity::delete_many()
         .filter(participant::Column::ConversationId.eq(id))
         .exec(tx)
@@ -46,10 +46,10 @@ pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result
         jobs::enqueue_in(tx, &Job::EraseConversation { conversation: id }, at).await?;
     }
     let left = Change::ConversationLeft { conversation: id };
-    log::append_to_users(tx, &people, at, &left).await
+    log::append_to_users(tx, &users, at, &left).await
 }
 
-/// Erases what is left of a deleted conversation.
+/// Erases the rest of a deleted conversation.
 pub async fn erase(core: &Core, id: ConversationId) -> Result<(), Error> {
     let erase_some = || {
         core.db
@@ -59,20 +59,20 @@ pub async fn erase(core: &Core, id: ConversationId) -> Result<(), Error> {
     Ok(())
 }
 
-/// Erases the newest messages, so that none goes before the replies below it, and at last the conversation itself;
-/// tells whether nothing is left.
+/// Erases the newest messages, so that replies are erased before their parents, and finally the conversation. Returns
+/// whether nothing is left.
 async fn erase_some_in(tx: &Tx, id: ConversationId) -> Result<bool, Error> {
     let newest = message::Entity::find()
         .select_only()
         .column(message::Column::Id)
         .filter(message::Column::ConversationId.eq(id))
         .order_by_desc(message::Column::Seq)
-        .limit(MESSAGES);
+        .limit(BATCH_SIZE);
     let deleted = message::Entity::delete_many()
         .filter(message::Column::Id.in_subquery(newest.into_query()))
         .exec(tx)
         .await?;
-    if deleted.rows_affected == MESSAGES {
+    if deleted.rows_affected == BATCH_SIZE {
         return Ok(false);
     }
     notifications::forget_deleted_in(tx, id).await?;

@@ -1,4 +1,4 @@
-//! Opening direct conversations: found, or created once for each set of people.
+//! Opens direct conversations: finds the one of these users, or creates it.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, TryInsertResult};
 
@@ -6,7 +6,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        participants::{self, Joining},
+        participants::{self, NewMembership},
         sessions::Viewer,
     },
     entity::{
@@ -19,52 +19,52 @@ use crate::{
     live::log::{self, Change},
 };
 
-/// Most people in a direct conversation besides the one who opens it.
+/// The maximum number of participants in addition to the viewer.
 const OTHERS_MAX: usize = 8;
 
-/// A direct conversation that was asked for.
+/// The result of [`open_direct`].
 #[derive(Clone, Debug)]
 pub struct Opened {
     /// The conversation.
     pub conversation: conversation::Model,
-    /// Whether it is new.
+    /// Whether it was created now.
     pub was_created: bool,
 }
 
-/// The key of the direct conversation among exactly these people: unique, so that opening it from
-/// both sides at once makes one.
+/// Returns the key of the direct conversation of exactly these users. It is unique, so that two users who open it
+/// concurrently create one conversation.
 #[must_use]
-pub fn direct_key(people: &[UserId]) -> String {
-    let mut people = people.to_vec();
-    people.sort_unstable();
-    people.dedup();
-    let names: Vec<_> = people.iter().map(|id| id.0.simple().to_string()).collect();
+pub fn direct_key(users: &[UserId]) -> String {
+    let mut users = users.to_vec();
+    users.sort_unstable();
+    users.dedup();
+    let names: Vec<_> = users.iter().map(|id| id.0.simple().to_string()).collect();
     names.join("+")
 }
 
-/// Finds or creates the direct conversation between the viewer and these people. The viewer among
-/// them, and anybody named twice, counts once.
+/// Finds or creates the direct conversation of the viewer and these users. Duplicate ids and the viewer's own id are
+/// ignored.
 pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Result<Opened, Error> {
-    let people = participants::people(&core.db, viewer, "userIds", others).await?;
-    let others = people.iter().filter(|user| user.id != viewer.user).count();
+    let users = participants::load_users(&core.db, viewer, "userIds", others).await?;
+    let others = users.iter().filter(|user| user.id != viewer.user).count();
     if !(1..=OTHERS_MAX).contains(&others) {
         return Err(Error::problems(vec![Problem::new(
             "userIds",
             if others == 0 { "TOO_FEW" } else { "TOO_MANY" },
-            format!("Name 1 to {OTHERS_MAX} other people."),
+            format!("Use 1 to {OTHERS_MAX} other users."),
         )]));
     }
-    let ids: Vec<_> = people.iter().map(|user| user.id).collect();
+    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
     let key = &direct_key(&ids);
-    if let Some(conversation) = with_key(core.db.read(), key).await? {
+    if let Some(conversation) = find_by_key(core.db.read(), key).await? {
         return Ok(Opened {
             conversation,
             was_created: false,
         });
     }
-    let people = &people;
+    let users = &users;
     core.db
-        .write(|tx| async move { open_in(&tx, core, viewer, key, people).await })
+        .write(|tx| async move { open_in(&tx, core, viewer, key, users).await })
         .await
 }
 
@@ -73,7 +73,7 @@ async fn open_in(
     core: &Core,
     viewer: &Viewer,
     key: &str,
-    people: &[user::Model],
+    users: &[user::Model],
 ) -> Result<Opened, Error> {
     let at = core.clock.now();
     let id = ConversationId::mint();
@@ -93,16 +93,16 @@ async fn open_in(
         created_at: Set(at),
         last_activity_at: Set(at),
     };
-    // Somebody else may be creating it right now: then this waits for them and inserts nothing.
+    // Waits for a concurrent transaction that inserts the same key, and then inserts nothing.
     let inserted = conversation::Entity::insert(row)
         .on_conflict_do_nothing_on([conversation::Column::DirectKey])
         .exec_without_returning(tx)
         .await?;
     let was_created = matches!(inserted, TryInsertResult::Inserted(1));
     if was_created {
-        let joining = Joining::at_the_start(ParticipantRole::Member, None, at);
-        participants::insert_in(tx, id, people, &joining).await?;
-        let ids: Vec<_> = people.iter().map(|user| user.id).collect();
+        let membership = NewMembership::at_creation(ParticipantRole::Member, None, at);
+        participants::insert_in(tx, id, users, &membership).await?;
+        let ids: Vec<_> = users.iter().map(|user| user.id).collect();
         log::append_to_users(
             tx,
             &ids,
@@ -111,7 +111,7 @@ async fn open_in(
         )
         .await?;
     }
-    let conversation = with_key(tx, key).await?;
+    let conversation = find_by_key(tx, key).await?;
     Ok(Opened {
         conversation: conversation.ok_or_else(|| Error::not_found("conversation"))?,
         was_created,

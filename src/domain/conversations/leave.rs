@@ -39,7 +39,7 @@ pub async fn leave(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<(
 /// Whether the group goes on without the viewer.
 async fn may_leave_in(tx: &Tx, viewer: &Viewer, place: &InConversation) -> Result<bool, Error> {
     let id = place.conversation().id;
-    let heads = participants::heads(tx, viewer, &[id]).await?;
+    let heads = participants::counts(tx, viewer, &[id]).await?;
     let heads = heads.get(&id).copied().unwrap_or_default();
     if heads.people > 1 && heads.owners == 1 && place.role() == ParticipantRole::Owner {
         return Err(Error::forbidden(

@@ -1,4 +1,4 @@
-//! The viewer's list of conversations.
+//! Lists the viewer's conversations.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -18,14 +18,14 @@ use crate::{
     id::ConversationId,
 };
 
-/// Which conversations of the list are wanted. Conditions add up.
+/// The filter of the list. All conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct ConversationFilter {
     /// Only this kind.
     pub kind: Option<ConversationKind>,
     /// Only those with something unread, replies included.
     pub unread_only: bool,
-    /// Archived ones only, others only, or both.
+    /// Only archived ones, only others, or both if it is missing.
     pub is_archived: Option<bool>,
     /// The title or the name of one of the others contains this.
     pub text: Option<String>,

@@ -1,4 +1,4 @@
-//! Conversations: who talks with whom.
+//! Conversations: direct conversations and groups, the list of a user, and the timeline.
 
 mod create;
 mod delete;
@@ -27,7 +27,7 @@ use crate::{
     entity::{conversation, participant},
 };
 
-/// The conversations this viewer takes part in.
+/// Selects the conversations in which the viewer takes part.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Select<conversation::Entity> {
     conversation::Entity::find()
@@ -38,7 +38,7 @@ pub fn visible(viewer: &Viewer) -> Select<conversation::Entity> {
         .filter(participant::Column::UserId.eq(viewer.user))
 }
 
-/// The direct conversations among exactly these sets of people, each given by its [`direct_key`].
+/// Selects the direct conversations with these keys, which [`direct_key`] returns.
 pub fn direct(
     viewer: &Viewer,
     keys: impl IntoIterator<Item = String>,

@@ -1,4 +1,4 @@
-//! How one conversation behaves for one person.
+//! The viewer's own settings of a conversation.
 
 use chrono::{DateTime, Datelike, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
@@ -12,23 +12,23 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// After this year both databases and many clients stop to agree on times.
-const LAST_YEAR: i32 = 9999;
+/// After this year, the databases and many clients interpret times differently.
+const YEAR_MAX: i32 = 9999;
 
-/// New settings. What is absent stays.
+/// New values of the settings. A missing value keeps the setting.
 #[derive(Clone, Debug, Default)]
 pub struct Settings {
-    /// What to be notified about.
+    /// Which messages notify the viewer.
     pub notification_level: Option<NotificationLevel>,
-    /// Until when to be silent, or not at all.
+    /// Until when notifications are muted; none unmutes.
     pub muted_until: Option<Option<DateTime<Utc>>>,
-    /// Whether it is kept at the top of the list.
+    /// Whether it is pinned to the top of the list.
     pub is_pinned: Option<bool>,
-    /// Whether it is out of the list until there is news.
+    /// Whether it is hidden from the list until the next message.
     pub is_archived: Option<bool>,
 }
 
-/// Changes the viewer's own settings for a conversation; the viewer's other devices hear of it.
+/// Updates the viewer's settings of a conversation, and appends an event for the viewer's other devices.
 pub async fn update_settings(
     core: &Core,
     viewer: &Viewer,
@@ -37,14 +37,14 @@ pub async fn update_settings(
 ) -> Result<conversation::Model, Error> {
     let now = core.clock.now();
     let until = settings.muted_until.flatten();
-    if until.is_some_and(|until| until.year() > LAST_YEAR) {
-        let message = format!("Name a time before the year {}.", LAST_YEAR + 1);
+    if until.is_some_and(|until| until.year() > YEAR_MAX) {
+        let message = format!("Use a time before the year {}.", YEAR_MAX + 1);
         return Err(Error::invalid("mutedUntil", "OUT_OF_RANGE", message));
     }
     core.db
         .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            let (old, last_seq) = (place.participant(), place.conversation().last_seq);
+            let membership = access::conversation(&tx, viewer, id).await?;
+            let (old, last_seq) = (membership.participant(), membership.conversation().last_seq);
             let mut row = old.clone().into_active_model();
             if let Some(level) = settings.notification_level {
                 row.notification_level.set_ne(level);
@@ -66,7 +66,7 @@ pub async fn update_settings(
                 let changed = Change::ConversationChanged { conversation: id };
                 log::append(&tx, Stream::User(viewer.user), now, &[changed]).await?;
             }
-            Ok(place.conversation().clone())
+            Ok(membership.conversation().clone())
         })
         .await
 }

@@ -1,4 +1,4 @@
-//! Changing groups.
+//! Updates the title, topic and history visibility of groups.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
@@ -22,18 +22,18 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// New values for a group. What is absent stays.
+/// New values of the fields of a group. A missing value keeps the field.
 #[derive(Clone, Debug, Default)]
 pub struct Edits {
-    /// Its name, or none.
+    /// The title, or none.
     pub title: Option<Option<String>>,
-    /// What it is about, or nothing.
+    /// The topic, or none.
     pub topic: Option<Option<String>>,
-    /// What people who join from now on see of the time before.
+    /// Which earlier messages participants see who join from now on.
     pub history_visibility: Option<HistoryVisibility>,
 }
 
-/// Changes a group. What is already so changes nothing and tells nobody.
+/// Updates a group. Values that are equal to the current ones cause no event.
 pub async fn update(
     core: &Core,
     viewer: &Viewer,
@@ -53,10 +53,10 @@ pub async fn update(
     Error::check(problems)?;
     core.db
         .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
-            place.at_least(ParticipantRole::Moderator)?;
-            update_in(&tx, viewer, &place, edits, core.clock.now()).await?;
+            let membership = access::conversation(&tx, viewer, id).await?;
+            membership.group()?;
+            membership.at_least(ParticipantRole::Moderator)?;
+            update_in(&tx, viewer, &membership, edits, core.clock.now()).await?;
             access::reload(&tx, id).await
         })
         .await
@@ -65,11 +65,11 @@ pub async fn update(
 async fn update_in(
     tx: &Tx,
     viewer: &Viewer,
-    place: &InConversation,
+    membership: &InConversation,
     edits: &Edits,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let old = place.conversation();
+    let old = membership.conversation();
     let mut row = old.clone().into_active_model();
     let mut notices = vec![];
     if let Some(title) = edits.title.as_ref().filter(|title| **title != old.title) {

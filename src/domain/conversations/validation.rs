@@ -1,13 +1,13 @@
-//! What titles and topics may be. No rows.
+//! Validates titles and topics, without a database.
 
 use crate::error::Problem;
 
-/// Longest title, in characters.
+/// The maximum length of a title, in characters.
 const TITLE_MAX: usize = 120;
-/// Longest topic, in characters.
+/// The maximum length of a topic, in characters.
 const TOPIC_MAX: usize = 500;
 
-/// A title without the space around it; otherwise a problem.
+/// Validates a title and trims it.
 pub(super) fn title(text: &str, problems: &mut Vec<Problem>) -> String {
     let text = text.trim();
     if text.is_empty() || text.chars().count() > TITLE_MAX {
@@ -25,13 +25,13 @@ pub(super) fn title(text: &str, problems: &mut Vec<Problem>) -> String {
         problems.push(Problem::new(
             "title",
             "INVALID",
-            "A title is one line without control characters.",
+            "Use one line without control characters.",
         ));
     }
     text.to_owned()
 }
 
-/// A topic without the space around it, nothing when it is blank; otherwise a problem.
+/// Validates a topic and trims it. Returns none if it is blank.
 pub(super) fn topic(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
     let text = text.trim();
     if text.chars().count() > TOPIC_MAX {
@@ -41,14 +41,11 @@ pub(super) fn topic(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
             format!("Use at most {TOPIC_MAX} characters."),
         ));
     }
-    if text
-        .chars()
-        .any(|letter| letter.is_control() && letter != '\n')
-    {
+    if text.chars().any(|char| char.is_control() && char != '\n') {
         problems.push(Problem::new(
             "topic",
             "INVALID",
-            "A topic has no control characters but line breaks.",
+            "Use no control characters except line breaks.",
         ));
     }
     Some(text.to_owned()).filter(|text| !text.is_empty())

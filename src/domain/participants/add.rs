@@ -1,4 +1,4 @@
-//! Adding people to groups.
+//! Adds users to groups.
 
 use std::collections::HashSet;
 
@@ -12,7 +12,7 @@ use crate::{
         access::{self, InConversation},
         messages::notice::{self, Notice, NoticeType},
         notifications,
-        participants::{self, Joining},
+        participants::{self, NewMembership},
         sessions::Viewer,
     },
     entity::{
@@ -25,36 +25,36 @@ use crate::{
     live::log::{self, Change},
 };
 
-/// People who were added.
+/// The result of [`add`].
 #[derive(Clone, Debug)]
 pub struct Added {
     /// The group.
     pub conversation: conversation::Model,
-    /// The new memberships.
+    /// The new participants.
     pub participants: Vec<participant::Model>,
 }
 
-/// Adds people to a group. Those who already take part are left as they are.
+/// Adds users to a group. Skips those who already take part.
 pub async fn add(
     core: &Core,
     viewer: &Viewer,
     id: ConversationId,
-    users: &[UserId],
+    ids: &[UserId],
     role: ParticipantRole,
 ) -> Result<Added, Error> {
-    let people = &participants::people(&core.db, viewer, "userIds", users).await?;
+    let users = &participants::load_users(&core.db, viewer, "userIds", ids).await?;
     core.db
         .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
-            place.at_least(ParticipantRole::Moderator)?;
-            check_role(&place, role)?;
+            let membership = access::conversation(&tx, viewer, id).await?;
+            membership.group()?;
+            membership.at_least(ParticipantRole::Moderator)?;
+            check_role(&membership, role)?;
             let present: HashSet<_> = participants::ids_in(&tx, id).await?.into_iter().collect();
-            let new = people.iter().filter(|user| !present.contains(&user.id));
+            let new = users.iter().filter(|user| !present.contains(&user.id));
             let new: Vec<_> = new.cloned().collect();
-            participants::check_room(core, present.len() + new.len())?;
-            let joining = joining(&place, role, viewer, core.clock.now());
-            let participants = join_in(&tx, core, &place, &new, &joining).await?;
+            participants::check_limit(core, present.len() + new.len())?;
+            let new_membership = new_membership(&membership, role, viewer, core.clock.now());
+            let participants = join_in(&tx, core, &membership, &new, &new_membership).await?;
             Ok(Added {
                 conversation: access::reload(&tx, id).await?,
                 participants,
@@ -63,29 +63,31 @@ pub async fn add(
         .await
 }
 
-/// People join below whoever adds them; ownership is handed over, not added.
-fn check_role(place: &InConversation, role: ParticipantRole) -> Result<(), Error> {
+/// New participants get a role below that of the user who adds them. OWNER is transferred, not added.
+fn check_role(membership: &InConversation, role: ParticipantRole) -> Result<(), Error> {
     if role == ParticipantRole::Owner {
         return Err(Error::invalid(
             "role",
             "NOT_ALLOWED",
-            "Add them with another role, then hand the group over with changeParticipantRole.",
+            "Add them with another role, then transfer OWNER with changeParticipantRole.",
         ));
     }
-    if role < place.role() {
+    if role < membership.role() {
         return Ok(());
     }
-    Err(Error::forbidden("You can only give roles below your own."))
+    Err(Error::forbidden(
+        "You can only add participants with roles below your own.",
+    ))
 }
 
-fn joining(
-    place: &InConversation,
+fn new_membership(
+    membership: &InConversation,
     role: ParticipantRole,
     viewer: &Viewer,
     at: DateTime<Utc>,
-) -> Joining {
-    let conversation = place.conversation();
-    Joining {
+) -> NewMembership {
+    let conversation = membership.conversation();
+    NewMembership {
         role,
         added_by: Some(viewer.user),
         at,
@@ -93,7 +95,7 @@ fn joining(
             HistoryVisibility::FromStart => 0,
             HistoryVisibility::FromJoining => conversation.last_seq + 1,
         },
-        // What was said before is not news to them.
+        // Earlier messages do not count as unread.
         read_floor_seq: conversation.last_seq,
     }
 }
@@ -101,17 +103,20 @@ fn joining(
 async fn join_in(
     tx: &Tx,
     core: &Core,
-    place: &InConversation,
-    people: &[user::Model],
-    joining: &Joining,
+    membership: &InConversation,
+    users: &[user::Model],
+    new: &NewMembership,
 ) -> Result<Vec<participant::Model>, Error> {
-    let (id, at) = (place.conversation().id, joining.at);
-    if people.is_empty() {
+    let (id, at) = (membership.conversation().id, new.at);
+    if users.is_empty() {
         return Ok(vec![]);
     }
-    participants::insert_in(tx, id, people, joining).await?;
-    let ids: Vec<_> = people.iter().map(|user| user.id).collect();
-    let notice = Notice::by(place.participant().user_id, NoticeType::ParticipantsAdded);
+    participants::insert_in(tx, id, users, new).await?;
+    let ids: Vec<_> = users.iter().map(|user| user.id).collect();
+    let notice = Notice::by(
+        membership.participant().user_id,
+        NoticeType::ParticipantsAdded,
+    );
     let changed = ids.iter().map(|&user| Change::ParticipantChanged {
         conversation: id,
         user,
@@ -120,7 +125,7 @@ async fn join_in(
     notice::write_in(tx, id, &notice.about(ids.iter().copied()), at, &changed).await?;
     let joined = Change::ConversationJoined { conversation: id };
     log::append_to_users(tx, &ids, at, &joined).await?;
-    notifications::added_in(tx, core, place.participant().user_id, id, &ids).await?;
+    notifications::added_in(tx, core, membership.participant().user_id, id, &ids).await?;
     let mut added = Vec::with_capacity(ids.len());
     for some in ids.chunks(participants::IDS_PER_SELECT) {
         let rows = participant::Entity::find()

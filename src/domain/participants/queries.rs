@@ -1,4 +1,5 @@
-//! What lists of conversations ask about their people: for many conversations in one statement each.
+//! Queries about the participants of many conversations, with one statement each. They are SQL, because they use window
+//! functions and a row comparison, and check in the same statement that the viewer takes part.
 
 use std::collections::HashMap;
 
@@ -13,27 +14,27 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
-/// Most names that stand for an unnamed conversation.
+/// The maximum number of names in the title of a conversation without one.
 const NAMES_MAX: i32 = 5;
 
-/// How many people take part in a conversation.
+/// The numbers of participants of a conversation.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ParticipantCounts {
-    /// All of them.
+    /// All participants.
     pub people: i64,
-    /// Those who own it.
+    /// Owners.
     pub owners: i64,
 }
 
 #[derive(FromQueryResult)]
-struct HeadsRow {
+struct CountsRow {
     conversation_id: ConversationId,
     people: i64,
     owners: i64,
 }
 
-/// How many people take part in each of these conversations.
-pub async fn heads<C: ConnectionTrait>(
+/// Counts the participants of each of these conversations.
+pub async fn counts<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
@@ -44,23 +45,23 @@ pub async fn heads<C: ConnectionTrait>(
          FROM participant p WHERE {} GROUP BY p.conversation_id",
         within(conversations)
     );
-    let rows: Vec<HeadsRow> =
+    let rows: Vec<CountsRow> =
         db::fetch_all(db, &text, within_values(viewer, conversations)).await?;
     Ok(rows
         .into_iter()
         .map(|row| {
-            let HeadsRow { people, owners, .. } = row;
+            let CountsRow { people, owners, .. } = row;
             (row.conversation_id, ParticipantCounts { people, owners })
         })
         .collect())
 }
 
-/// The people of a conversation by name, as the viewer should see them.
+/// The names of participants that describe a conversation to the viewer.
 #[derive(Clone, Debug, Default)]
-pub struct Names {
-    /// The first few of the others; the viewer's own when they are alone.
+pub struct ParticipantNames {
+    /// The first names of the other participants; the viewer's own name if there are no others.
     pub first: Vec<String>,
-    /// How many more there are.
+    /// How many participants are not named.
     pub more: i64,
 }
 
@@ -72,22 +73,22 @@ struct NameRow {
     people: i64,
 }
 
-/// The names that stand for each of these conversations.
+/// Returns the names that describe each of these conversations.
 pub async fn names<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
-) -> Result<HashMap<ConversationId, Names>, Error> {
-    // The viewer comes last, so that they are left out unless they are alone.
+) -> Result<HashMap<ConversationId, ParticipantNames>, Error> {
+    // The viewer sorts last, and is therefore named only if there are no others.
     let text = format!(
         r#"SELECT conversation_id, user_id, name, people FROM (
              SELECT p.conversation_id, p.user_id, u.display_name AS name,
                     count(*) OVER (PARTITION BY p.conversation_id) AS people,
                     row_number() OVER (PARTITION BY p.conversation_id ORDER BY
                       CASE WHEN p.user_id = ? THEN 1 ELSE 0 END,
-                      lower(u.display_name), p.user_id) AS place
+                      lower(u.display_name), p.user_id) AS position
              FROM participant p JOIN "user" u ON u.id = p.user_id WHERE {}) named
-           WHERE place <= ? ORDER BY conversation_id, place"#,
+           WHERE position <= ? ORDER BY conversation_id, position"#,
         within(conversations)
     );
     let values = [Value::from(viewer.user)]
@@ -96,41 +97,42 @@ pub async fn names<C: ConnectionTrait>(
         .chain([Value::from(NAMES_MAX)])
         .collect::<Vec<_>>();
     let rows: Vec<NameRow> = db::fetch_all(db, &text, values).await?;
-    let mut found: HashMap<ConversationId, Names> = HashMap::with_capacity(conversations.len());
+    let mut found: HashMap<ConversationId, ParticipantNames> =
+        HashMap::with_capacity(conversations.len());
     for row in rows {
         let names = found.entry(row.conversation_id).or_default();
         if row.user_id == viewer.user && !names.first.is_empty() {
             continue;
         }
         names.first.push(row.name);
-        let shown = i64::try_from(names.first.len()).map_err(Error::internal)?;
-        names.more = (row.people - 1 - shown).max(0);
+        let named = i64::try_from(names.first.len()).map_err(Error::internal)?;
+        names.more = (row.people - 1 - named).max(0);
     }
     Ok(found)
 }
 
-/// Where a participant stands in the list of their conversation: owners first, then by name.
+/// The sort key of a participant in the list of a conversation: owners first, then by name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Place(bool, String, UserId);
+pub struct ParticipantCursor(bool, String, UserId);
 
-/// A row of the list, with where it stands.
+/// A participant of the list, with its sort key.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub struct ListedParticipant {
     /// The membership.
     pub participant: participant::Model,
-    /// Where it stands.
-    pub place: Place,
+    /// The sort key.
+    pub cursor: ParticipantCursor,
 }
 
-/// Up to `limit` participants of each of these conversations, from after a place.
+/// Returns up to `limit` participants of each of these conversations, after this sort key.
 pub async fn pages<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
     role: Option<ParticipantRole>,
-    after: Option<&Place>,
+    after: Option<&ParticipantCursor>,
     limit: u64,
-) -> Result<HashMap<ConversationId, Vec<Listed>>, Error> {
+) -> Result<HashMap<ConversationId, Vec<ListedParticipant>>, Error> {
     const ORDER: &str =
         "CASE WHEN p.role = 'OWNER' THEN 0 ELSE 1 END, lower(u.display_name), p.user_id";
     let mut values = within_values(viewer, conversations);
@@ -139,7 +141,7 @@ pub async fn pages<C: ConnectionTrait>(
         narrowed.push_str(" AND p.role = ?");
         values.push(role.into());
     }
-    if let Some(Place(is_owner, name, user)) = after {
+    if let Some(ParticipantCursor(is_owner, name, user)) = after {
         narrowed.push_str(" AND (");
         narrowed.push_str(ORDER);
         narrowed.push_str(") > (?, lower(?), ?)");
@@ -150,16 +152,19 @@ pub async fn pages<C: ConnectionTrait>(
     let text = format!(
         r#"SELECT * FROM (
              SELECT p.*, u.display_name AS name,
-                    row_number() OVER (PARTITION BY p.conversation_id ORDER BY {ORDER}) AS place
+                    row_number() OVER (PARTITION BY p.conversation_id ORDER BY {ORDER}) AS position
              FROM participant p JOIN "user" u ON u.id = p.user_id WHERE {narrowed}) listed
-           WHERE place <= ? ORDER BY conversation_id, place"#
+           WHERE position <= ? ORDER BY conversation_id, position"#
     );
-    let mut found: HashMap<ConversationId, Vec<Listed>> = HashMap::new();
+    let mut found: HashMap<ConversationId, Vec<ListedParticipant>> = HashMap::new();
     for Row { participant, name } in db::fetch_all(db, &text, values).await? {
         let is_owner = participant.role == ParticipantRole::Owner;
-        let place = Place(is_owner, name, participant.user_id);
+        let cursor = ParticipantCursor(is_owner, name, participant.user_id);
         let page = found.entry(participant.conversation_id).or_default();
-        page.push(Listed { participant, place });
+        page.push(ListedParticipant {
+            participant,
+            cursor,
+        });
     }
     Ok(found)
 }
@@ -171,7 +176,7 @@ struct Row {
     name: String,
 }
 
-/// Narrows `participant p` to these conversations, as far as the viewer takes part in them.
+/// Restricts `participant p` to those of these conversations in which the viewer takes part.
 fn within(conversations: &[ConversationId]) -> String {
     format!(
         "p.conversation_id IN ({}) AND EXISTS (SELECT 1 FROM participant own

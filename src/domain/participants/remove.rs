@@ -1,4 +1,4 @@
-//! Removing participants from groups, and the end of a membership.
+//! Removes participants from groups, and ends memberships.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, QueryFilter};
@@ -22,16 +22,16 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// Someone who was removed.
+/// The result of [`remove`].
 #[derive(Clone, Debug)]
 pub struct Removed {
     /// The group.
     pub conversation: conversation::Model,
-    /// The membership that is gone.
+    /// The id of the ended membership.
     pub participant: ParticipantId,
 }
 
-/// Removes someone from a group. Moderators can remove anybody but owners.
+/// Removes a participant from a group. Moderators can remove all participants except owners.
 pub async fn remove(
     core: &Core,
     viewer: &Viewer,
@@ -40,19 +40,21 @@ pub async fn remove(
 ) -> Result<Removed, Error> {
     core.db
         .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
-            place.at_least(ParticipantRole::Moderator)?;
+            let membership = access::conversation(&tx, viewer, id).await?;
+            membership.group()?;
+            membership.at_least(ParticipantRole::Moderator)?;
             if user == viewer.user {
                 return Err(Error::invalid(
                     "userId",
                     "NOT_ALLOWED",
-                    "To go yourself, use leaveConversation.",
+                    "You cannot remove yourself. Use leaveConversation to leave the group.",
                 ));
             }
-            let target = participants::other_in(&tx, &place, user).await?;
+            let target = participants::other_in(&tx, &membership, user).await?;
             if target.role == ParticipantRole::Owner {
-                return Err(Error::forbidden("Owners cannot be removed."));
+                return Err(Error::forbidden(
+                    "Owners cannot be removed. An owner can leave, or transfer OWNER first.",
+                ));
             }
             let notice = Notice::by(viewer.user, NoticeType::ParticipantRemoved);
             let participant = target.id;
@@ -65,7 +67,7 @@ pub async fn remove(
         .await
 }
 
-/// Ends a membership with all that is kept about it, and tells everybody concerned.
+/// Ends a membership and deletes the state that depends on it. Appends the notice and the events.
 pub(in crate::domain) async fn end_in(
     tx: &Tx,
     target: participant::Model,

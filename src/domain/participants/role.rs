@@ -1,4 +1,4 @@
-//! Changing roles.
+//! Changes the roles of participants.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
@@ -18,7 +18,7 @@ use crate::{
     live::log::Change,
 };
 
-/// Changes what someone may do in a group. Giving OWNER hands it over: the viewer becomes MODERATOR.
+/// Changes the role of a participant. Giving OWNER transfers it: the viewer becomes MODERATOR.
 pub async fn change_role(
     core: &Core,
     viewer: &Viewer,
@@ -28,14 +28,14 @@ pub async fn change_role(
 ) -> Result<participant::Model, Error> {
     core.db
         .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
+            let membership = access::conversation(&tx, viewer, id).await?;
+            membership.group()?;
             let target = if user == viewer.user {
-                place.participant().clone()
+                membership.participant().clone()
             } else {
-                participants::other_in(&tx, &place, user).await?
+                participants::other_in(&tx, &membership, user).await?
             };
-            check(&place, &target, role)?;
+            check(&membership, &target, role)?;
             if target.role == role {
                 return Ok(target);
             }
@@ -43,7 +43,7 @@ pub async fn change_role(
             let changed = set_role_in(&tx, Some(viewer.user), target, role, at).await?;
             notifications::role_changed_in(&tx, core, viewer.user, id, user).await?;
             if role == ParticipantRole::Owner {
-                let own = place.participant().clone();
+                let own = membership.participant().clone();
                 set_role_in(&tx, Some(viewer.user), own, ParticipantRole::Moderator, at).await?;
             }
             Ok(changed)
@@ -51,35 +51,37 @@ pub async fn change_role(
         .await
 }
 
-/// Owners give any role to others. Moderators give MEMBER and OBSERVER to those who are one of the two,
-/// and may step down themselves.
+/// Owners may give any role to other participants. Moderators may change the roles of members and observers to MEMBER or
+/// OBSERVER, and may lower their own.
 fn check(
-    place: &InConversation,
+    membership: &InConversation,
     target: &participant::Model,
     role: ParticipantRole,
 ) -> Result<(), Error> {
-    let own = place.role();
-    if target.user_id == place.participant().user_id {
+    let own = membership.role();
+    if target.user_id == membership.participant().user_id {
         return if role > own {
-            Err(Error::forbidden("You cannot raise your own role."))
+            Err(Error::forbidden(
+                "You cannot raise your own role. Ask an owner of the group.",
+            ))
         } else if own == ParticipantRole::Owner && role < own {
             Err(Error::forbidden(
-                "Each group has an owner: give OWNER to somebody else instead.",
+                "A group needs an owner. Give OWNER to another participant instead.",
             ))
         } else {
             Ok(())
         };
     }
-    place.at_least(ParticipantRole::Moderator)?;
+    membership.at_least(ParticipantRole::Moderator)?;
     if own == ParticipantRole::Owner || (target.role < own && role < own) {
         return Ok(());
     }
     Err(Error::forbidden(
-        "You can only change roles below your own, to roles below your own.",
+        "You can only change roles below your own, and only to roles below your own.",
     ))
 }
 
-/// Writes a role and tells the conversation.
+/// Updates a role. Appends the notice and the event.
 pub(in crate::domain) async fn set_role_in(
     tx: &Tx,
     actor: Option<UserId>,

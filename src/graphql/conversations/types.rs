@@ -152,7 +152,7 @@ impl Conversation {
         };
         let key = ParticipantsOf(self.0.id, page);
         let rows = loaders(ctx).load_one(key).await?.unwrap_or_default();
-        let page = Page::forward(rows, &request, |row| row.place.clone());
+        let page = Page::forward(rows, &request, |row| row.cursor.clone());
         Ok(page.map(|row| Participant(row.participant)).into())
     }
 

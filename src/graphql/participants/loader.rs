@@ -6,7 +6,9 @@ use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
-    domain::participants::{self, Listed, Names, ParticipantCounts, Place},
+    domain::participants::{
+        self, ListedParticipant, ParticipantCounts, ParticipantCursor, ParticipantNames,
+    },
     entity::participant::{self, ParticipantRole},
     graphql::{
         errors::FieldError,
@@ -45,12 +47,12 @@ impl Loader<MembershipOf> for Loaders {
 loader!(
     /// Loads how many participants and owners this conversation has.
     CountsOf(ConversationId) -> ParticipantCounts,
-    |app, viewer, ids| participants::heads(app.db.read(), viewer, ids).await?
+    |app, viewer, ids| participants::counts(app.db.read(), viewer, ids).await?
 );
 
 loader!(
     /// Loads the names that an untitled conversation is shown with.
-    NamesOf(ConversationId) -> Names,
+    NamesOf(ConversationId) -> ParticipantNames,
     |app, viewer, ids| participants::names(app.db.read(), viewer, ids).await?
 );
 
@@ -60,7 +62,7 @@ pub struct ParticipantPage {
     /// Only participants with this role.
     pub role: Option<ParticipantRole>,
     /// The position before the page.
-    pub after: Option<Place>,
+    pub after: Option<ParticipantCursor>,
     /// The largest number of participants.
     pub limit: u64,
 }
@@ -70,13 +72,13 @@ pub struct ParticipantPage {
 pub struct ParticipantsOf(pub ConversationId, pub ParticipantPage);
 
 impl Loader<ParticipantsOf> for Loaders {
-    type Value = Vec<Listed>;
+    type Value = Vec<ListedParticipant>;
     type Error = FieldError;
 
     async fn load(
         &self,
         keys: &[ParticipantsOf],
-    ) -> Result<HashMap<ParticipantsOf, Vec<Listed>>, FieldError> {
+    ) -> Result<HashMap<ParticipantsOf, Vec<ListedParticipant>>, FieldError> {
         let (db, viewer) = (self.app().db.read(), self.viewer()?);
         let mut loaded = HashMap::with_capacity(keys.len());
         for (page, ids) in group(keys, |key| (key.1.clone(), key.0)) {
