@@ -1,4 +1,4 @@
-//! The running server: the shared services, and the queue of the domain that sends messages. Contains no logic.
+//! The running server: the shared services and the send queue. Contains no logic.
 
 use std::ops::Deref;
 
@@ -8,7 +8,7 @@ use crate::{config::Config, core::Core, domain::messages::SendQueue, error::Erro
 #[derive(Clone, Debug)]
 pub struct App {
     core: Core,
-    /// Messages that wait to be sent in one transaction.
+    /// The queue of messages that are sent in one transaction.
     pub sends: SendQueue,
 }
 

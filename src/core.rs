@@ -17,25 +17,25 @@ use crate::{
 /// Services that every layer of the server shares. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Core {
-    /// Settings.
+    /// The configuration.
     pub config: Arc<Config>,
-    /// The time.
+    /// The clock.
     pub clock: Clock,
     /// The database.
     pub db: Db,
-    /// Key material for tokens.
+    /// The keys that sign tokens.
     pub keys: Arc<Keys>,
-    /// Sessions that were in use a moment ago.
+    /// The cache of sessions in use.
     pub sessions: SessionCache,
-    /// Password hashing.
+    /// Hashes and verifies passwords.
     pub passwords: Passwords,
-    /// How often one network address may try things.
+    /// The rate limits of sign-ins and registrations for each network address.
     pub rate_limits: Arc<RateLimits>,
-    /// The event stream of this node.
+    /// The hub that delivers events to the subscribers of this node.
     pub hub: Hub,
-    /// Detached work, which shutdown waits for.
+    /// Background tasks, which shutdown waits for.
     pub tasks: TaskTracker,
-    /// Cancelled when the server is to stop.
+    /// Cancelled when the server shuts down.
     pub shutdown: CancellationToken,
 }
 

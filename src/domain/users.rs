@@ -1,4 +1,4 @@
-//! People as others see them.
+//! Users as other users see them: names, search and contacts.
 
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
@@ -14,31 +14,31 @@ use crate::{
     error::Error,
 };
 
-/// The form in which names and addresses are compared and sorted.
+/// Normalises a name or an address for comparison and sorting: NFC and lower case.
 #[must_use]
 pub fn key(text: &str) -> String {
     text.nfc().collect::<String>().to_lowercase()
 }
 
-/// The account with this username, for those who run the server.
+/// Finds the account with this username, for the command line.
 pub async fn by_username(db: &Db, name: &str) -> Result<Option<user::Model>, Error> {
     let found = user::Entity::find().filter(user::Column::UsernameKey.eq(key(name)));
     Ok(found.one(db.read()).await?)
 }
 
-/// The people this viewer may know of: everybody on the server.
+/// Selects the users that the viewer may see: all users of the server.
 #[must_use]
 pub fn visible(_: &Viewer) -> Select<user::Entity> {
     user::Entity::find()
 }
 
-/// The people this viewer may find: those who did not hide from search.
+/// Selects the users that the viewer may search: those who have not hidden from search.
 #[must_use]
 pub fn searchable(viewer: &Viewer) -> Select<user::Entity> {
     visible(viewer).filter(user::Column::IsSearchable.eq(true))
 }
 
-/// Whose name or username contains this text.
+/// Returns the condition that the display name or the username contains this text.
 #[must_use]
 pub fn name_matches(text: &str) -> Condition {
     let contains = |column: user::Column| column.into_expr().like(like_pattern(text));
@@ -47,21 +47,21 @@ pub fn name_matches(text: &str) -> Condition {
         .add(contains(user::Column::UsernameKey))
 }
 
-/// The pattern of a [`key`] that contains this text, in which no letter means anything but itself.
+/// Returns the LIKE pattern of a [`key`] that contains this text. Wildcards in the text are escaped.
 #[must_use]
 pub fn like_pattern(text: &str) -> LikeExpr {
     let text: String = key(text.trim())
         .chars()
-        .filter(|letter| !letter.is_control())
-        .flat_map(|letter| match letter {
-            '%' | '_' | '\\' => vec!['\\', letter],
-            _ => vec![letter],
+        .filter(|char| !char.is_control())
+        .flat_map(|char| match char {
+            '%' | '_' | '\\' => vec!['\\', char],
+            _ => vec![char],
         })
         .collect();
     LikeExpr::new(format!("%{text}%")).escape('\\')
 }
 
-/// The people who share a conversation with this viewer, once for each conversation.
+/// Selects the participants of the viewer's conversations: a user occurs once for each shared conversation.
 #[must_use]
 pub fn contacts(viewer: &Viewer) -> Select<participant::Entity> {
     let own = participant::Entity::find()
@@ -72,7 +72,7 @@ pub fn contacts(viewer: &Viewer) -> Select<participant::Entity> {
     participant::Entity::find().filter(participant::Column::ConversationId.in_subquery(own))
 }
 
-/// The viewer's own row.
+/// Loads the viewer's own account.
 pub async fn own(core: &Core, viewer: &Viewer) -> Result<user::Model, Error> {
     let found = user::Entity::find_by_id(viewer.user)
         .one(core.db.read())

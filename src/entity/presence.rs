@@ -33,7 +33,8 @@ pub struct Model {
     pub status: Option<PresenceStatus>,
     pub status_text: Option<String>,
     /// When `status` and `status_text` expire; none if they do not.
-    pub lapses_at: Option<DateTime<Utc>>,
+    #[sea_orm(column_name = "lapses_at")]
+    pub expires_at: Option<DateTime<Utc>>,
     pub changed_at: DateTime<Utc>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,

@@ -10,8 +10,8 @@ use crate::id::{ConversationId, ThreadId, UserId};
 #[sea_orm(table_name = "typing")]
 pub struct Model {
     /// The id of the thread, or of the conversation for its timeline.
-    #[sea_orm(primary_key, auto_increment = false)]
-    pub place_id: Uuid,
+    #[sea_orm(primary_key, auto_increment = false, column_name = "place_id")]
+    pub scope_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub user_id: UserId,
     pub conversation_id: ConversationId,

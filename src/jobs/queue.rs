@@ -1,4 +1,4 @@
-//! The table as a queue: claiming, renewing, finishing. Knows nothing of what the work is.
+//! The queue: claims, renews and finishes jobs. Does not know what a job does.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use crate::{
     id::JobId,
 };
 
-/// How long a claimed job is left alone without a sign of life.
+/// How long a claim is valid without a renewal.
 const LEASE: Duration = Duration::from_mins(1);
-/// After this many tries a job is kept as failed.
+/// A job is marked as failed after this number of attempts.
 pub const ATTEMPTS_MAX: i32 = 10;
-/// The longest pause between two tries.
+/// The maximum pause between two attempts.
 const BACKOFF_MAX: Duration = Duration::from_hours(1);
-/// What of an error is kept.
-const ERROR_LENGTH: usize = 500;
+/// The maximum length of a stored error, in characters.
+const ERROR_MAX: usize = 500;
 
 /// How often a worker renews its lease.
-pub const RENEWAL: Duration = Duration::from_secs(20);
+pub const RENEWAL_INTERVAL: Duration = Duration::from_secs(20);
 
 /// Selects the ids of the jobs that a worker may claim: queued ones that are due, and running ones whose lease has
 /// expired.
@@ -42,12 +42,12 @@ fn due(now: DateTime<Utc>) -> Select<job::Entity> {
         .limit(1)
 }
 
-/// Takes a job that is due and that nobody holds, if there is one.
+/// Claims a job that is due, if there is one.
 pub async fn claim(core: &Core) -> Result<Option<job::Model>, Error> {
     use sea_orm::ExprTrait;
 
     let now = core.clock.now();
-    // Asked before it is taken: an idle worker must not hold up SQLite's one writer.
+    // Checked before the write transaction: an idle worker must not block SQLite's only writer.
     let found: Option<JobId> = due(now).into_tuple().one(core.db.read()).await?;
     if found.is_none() {
         return Ok(None);
@@ -75,7 +75,7 @@ pub async fn claim(core: &Core) -> Result<Option<job::Model>, Error> {
         .await
 }
 
-/// Keeps a claimed job for longer; false when it was lost to another worker.
+/// Renews the lease of a claimed job. Returns false if another worker has claimed it.
 pub async fn renew(core: &Core, job: &job::Model) -> Result<bool, Error> {
     let until = core.clock.now() + LEASE;
     let renewed = job::ActiveModel {
@@ -85,7 +85,7 @@ pub async fn renew(core: &Core, job: &job::Model) -> Result<bool, Error> {
     change(core, job, renewed).await
 }
 
-/// Done for good.
+/// Marks a job as succeeded.
 pub async fn finish(core: &Core, job: &job::Model) -> Result<bool, Error> {
     let succeeded = job::ActiveModel {
         status: Set(JobStatus::Succeeded),
@@ -96,7 +96,7 @@ pub async fn finish(core: &Core, job: &job::Model) -> Result<bool, Error> {
     change(core, job, succeeded).await
 }
 
-/// Done for now: again at this time.
+/// Enqueues a finished job again for this time.
 pub async fn repeat(core: &Core, job: &job::Model, at: DateTime<Utc>) -> Result<bool, Error> {
     let queued = job::ActiveModel {
         status: Set(JobStatus::Queued),
@@ -109,7 +109,7 @@ pub async fn repeat(core: &Core, job: &job::Model, at: DateTime<Utc>) -> Result<
     change(core, job, queued).await
 }
 
-/// Interrupted through no fault of its own: free for the next worker at once.
+/// Releases an interrupted job, so that another worker can claim it immediately. The attempt does not count.
 pub async fn release(core: &Core, job: &job::Model) -> Result<bool, Error> {
     let queued = job::ActiveModel {
         status: Set(JobStatus::Queued),
@@ -120,9 +120,9 @@ pub async fn release(core: &Core, job: &job::Model) -> Result<bool, Error> {
     change(core, job, queued).await
 }
 
-/// Failed: again after a pause that doubles each time, or never again.
+/// Enqueues a failed job again after a pause that doubles with each attempt, or marks it as failed after the last one.
 pub async fn fail(core: &Core, job: &job::Model, error: &str) -> Result<bool, Error> {
-    let error: String = error.chars().take(ERROR_LENGTH).collect();
+    let error: String = error.chars().take(ERROR_MAX).collect();
     let mut failed = job::ActiveModel {
         status: Set(JobStatus::Failed),
         leased_until: Set(None),
@@ -136,13 +136,13 @@ pub async fn fail(core: &Core, job: &job::Model, error: &str) -> Result<bool, Er
     change(core, job, failed).await
 }
 
-/// How long to wait after this many failures.
+/// Returns the pause after this number of failures.
 fn pause(failures: i32) -> Duration {
     let doublings = u32::try_from(failures).unwrap_or(0).min(16);
     Duration::from_secs(2_u64.pow(doublings)).min(BACKOFF_MAX)
 }
 
-/// Changes a job that this worker still holds. The number of the attempt tells its claims apart.
+/// Updates a job if this worker still holds it. The number of the attempt identifies the claim.
 async fn change(core: &Core, job: &job::Model, change: job::ActiveModel) -> Result<bool, Error> {
     let change = &job::Entity::update_many()
         .set(change)

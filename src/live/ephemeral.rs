@@ -78,7 +78,7 @@ impl SeenEphemeral {
             .await?;
         let mut found = vec![];
         for row in rows {
-            if self.is_new((row.user_id, Some(row.place_id)), row.changed_at) {
+            if self.is_new((row.user_id, Some(row.scope_id)), row.changed_at) {
                 let change = Change::TypingChanged {
                     conversation: row.conversation_id,
                     thread: row.thread_id,

@@ -193,11 +193,11 @@ impl Presence {
                     .set(presence::ActiveModel {
                         status: Set(None),
                         status_text: Set(None),
-                        lapses_at: Set(None),
+                        expires_at: Set(None),
                         changed_at: Set(now),
                         ..Default::default()
                     })
-                    .filter(presence::Column::LapsesAt.lte(now))
+                    .filter(presence::Column::ExpiresAt.lte(now))
                     .exec(&*tx)
                     .await?;
                 if expired.rows_affected > 0 {

@@ -1,4 +1,4 @@
-//! Throwing away what nobody needs any more, a little at a time so that nobody waits long.
+//! Deletes rows that are no longer needed, in small transactions that do not block other writers for long.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -19,23 +19,23 @@ use crate::{
     jobs::{Job, row},
 };
 
-/// The one job that comes back; it has an id of its own so that no two processes plan it twice.
+/// The id of the only recurring job. It is fixed, so that two processes do not enqueue the job twice.
 const ID: JobId = JobId(Uuid::from_u128(1));
-/// From one round to the next.
-const ROUND: TimeDelta = TimeDelta::days(1);
-/// How long after the first start.
-const FIRST: TimeDelta = TimeDelta::hours(1);
-/// For how long ended sessions can be looked up.
-const SESSIONS: TimeDelta = TimeDelta::days(30);
-/// For how long finished jobs can be looked up. Failed ones are kept.
-const JOBS: TimeDelta = TimeDelta::days(1);
-/// Rows deleted by one statement.
-const ROWS: u64 = 1000;
+/// The time between two runs.
+const INTERVAL: TimeDelta = TimeDelta::days(1);
+/// The time between the first start and the first run.
+const FIRST_DELAY: TimeDelta = TimeDelta::hours(1);
+/// How long ended sessions are kept.
+const SESSION_RETENTION: TimeDelta = TimeDelta::days(30);
+/// How long succeeded jobs are kept. Failed ones are not deleted.
+const JOB_RETENTION: TimeDelta = TimeDelta::days(1);
+/// Rows that one statement deletes.
+const BATCH_SIZE: u64 = 1000;
 
-/// Plans the first round, unless it is planned already, or failed for good.
+/// Enqueues the first run, unless the job is enqueued already. Enqueues it again if it has failed.
 pub(super) async fn ensure(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
-    let row = &row(ID, &Job::Cleanup, now, now + FIRST)?;
+    let row = &row(ID, &Job::Cleanup, now, now + FIRST_DELAY)?;
     let if_failed = &OnConflict::column(job::Column::Id)
         .update_columns([
             job::Column::Status,
@@ -55,24 +55,24 @@ pub(super) async fn ensure(app: &App) -> Result<(), Error> {
         .await
 }
 
-/// One round; tells when the next one is due.
+/// Deletes old rows. Returns when the next run is due.
 pub(super) async fn run(app: &App) -> Result<DateTime<Utc>, Error> {
     let now = app.clock.now();
     let replay = TimeDelta::from_std(app.config.event_replay).map_err(Error::internal)?;
     let old = event::Column::CreatedAt.lt(now - replay);
-    sweep(app, event::Entity, event::Column::Position, old).await?;
-    let ended = session::Column::EndedAt.lt(now - SESSIONS);
-    sweep(app, session::Entity, session::Column::Id, ended).await?;
-    let expired = session::Column::ExpiresAt.lt(now - SESSIONS);
-    sweep(app, session::Entity, session::Column::Id, expired).await?;
+    delete_batches(app, event::Entity, event::Column::Position, old).await?;
+    let ended = session::Column::EndedAt.lt(now - SESSION_RETENTION);
+    delete_batches(app, session::Entity, session::Column::Id, ended).await?;
+    let expired = session::Column::ExpiresAt.lt(now - SESSION_RETENTION);
+    delete_batches(app, session::Entity, session::Column::Id, expired).await?;
     let succeeded = job::Column::Status.eq(JobStatus::Succeeded);
-    let finished = succeeded.and(job::Column::RunAt.lt(now - JOBS));
-    sweep(app, job::Entity, job::Column::Id, finished).await?;
-    Ok(now + ROUND)
+    let finished = succeeded.and(job::Column::RunAt.lt(now - JOB_RETENTION));
+    delete_batches(app, job::Entity, job::Column::Id, finished).await?;
+    Ok(now + INTERVAL)
 }
 
-/// Deletes rows, a transaction for each thousand.
-async fn sweep<E: EntityTrait>(
+/// Deletes the rows that match a condition, a thousand in each transaction.
+async fn delete_batches<E: EntityTrait>(
     app: &App,
     _: E,
     key: E::Column,
@@ -82,14 +82,14 @@ async fn sweep<E: EntityTrait>(
         .select_only()
         .column(key)
         .filter(condition)
-        .limit(ROWS);
+        .limit(BATCH_SIZE);
     let delete = &E::delete_many().filter(key.in_subquery(rows.into_query()));
     loop {
         let deleted = app
             .db
             .write(|tx| async move { Ok(delete.clone().exec(&*tx).await?.rows_affected) })
             .await?;
-        if deleted < ROWS {
+        if deleted < BATCH_SIZE {
             return Ok(());
         }
     }

@@ -4,7 +4,7 @@
 use heddle::{
     config::Config,
     domain::{
-        import::{self, Group, History, ImportedMessage, Member},
+        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
         integrity::{self, Wrong},
     },
     entity::participant::ParticipantRole,
@@ -121,13 +121,13 @@ impl Tree {
     async fn is_written(&mut self, app: &TestApp, ann: &Person) {
         let at = app.app.clock.now();
         let user = UserId::from_text(&ann.id);
-        let group = &Group {
+        let group = &ImportedGroup {
             id: ConversationId::mint(),
             title: "Long".to_owned(),
             topic: None,
             at,
         };
-        let member = Member {
+        let member = ImportedMember {
             id: ParticipantId::mint(),
             user,
             role: ParticipantRole::Member,

@@ -275,7 +275,7 @@ fn past(
     Ok(ImportedMessage {
         id: MessageId::mint(),
         sender: archive
-            .people
+            .users
             .get(mail.author)
             .copied()
             .ok_or_else(changed)?,

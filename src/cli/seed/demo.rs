@@ -7,7 +7,7 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
-    domain::import::{self, Group, History, ImportedMessage, Member, Person},
+    domain::import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
     entity::participant::ParticipantRole,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
@@ -90,12 +90,12 @@ const KITCHEN: &[Line] = &[
 ];
 
 /// The people of the demo, the same at every call.
-pub(super) fn people(password_hash: &str) -> Vec<Person> {
+pub(super) fn people(password_hash: &str) -> Vec<ImportedUser> {
     let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
     PEOPLE
         .iter()
         .zip(1_u8..)
-        .map(|((username, name), number)| Person {
+        .map(|((username, name), number)| ImportedUser {
             id: UserId(id::from_time(at, [number; 10])),
             username: (*username).to_owned(),
             display_name: (*name).to_owned(),
@@ -106,11 +106,15 @@ pub(super) fn people(password_hash: &str) -> Vec<Person> {
         .collect()
 }
 
-pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result<(), CliError> {
+pub(super) async fn write(
+    config: &Config,
+    db: &Db,
+    people: &[ImportedUser],
+) -> Result<(), CliError> {
     let start = Clock::default().now() - TimeDelta::hours(5);
     let depth = config.thread_depth;
     db.write(|tx| async move {
-        import::people_in(&tx, people).await?;
+        import::users_in(&tx, people).await?;
         for (title, topic, lines) in [
             (
                 "Workshop",
@@ -119,7 +123,7 @@ pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result
             ),
             ("Kitchen", None, KITCHEN),
         ] {
-            let group = Group {
+            let group = ImportedGroup {
                 id: ConversationId::mint(),
                 title: title.to_owned(),
                 topic: topic.map(str::to_owned),
@@ -139,7 +143,7 @@ pub(super) async fn write(config: &Config, db: &Db, people: &[Person]) -> Result
 }
 
 /// The first owns the group; the later ones have read less of it.
-fn members(people: &[Person]) -> Vec<Member> {
+fn members(people: &[ImportedUser]) -> Vec<ImportedMember> {
     let roles = [
         ParticipantRole::Owner,
         ParticipantRole::Member,
@@ -149,7 +153,7 @@ fn members(people: &[Person]) -> Vec<Member> {
         .iter()
         .zip(roles)
         .zip([4, 3, 0])
-        .map(|((person, role), read_floor_seq)| Member {
+        .map(|((person, role), read_floor_seq)| ImportedMember {
             id: ParticipantId::mint(),
             user: person.id,
             role,
@@ -158,7 +162,7 @@ fn members(people: &[Person]) -> Vec<Member> {
         .collect()
 }
 
-fn messages(people: &[Person], lines: &[Line], start: DateTime<Utc>) -> Vec<ImportedMessage> {
+fn messages(people: &[ImportedUser], lines: &[Line], start: DateTime<Utc>) -> Vec<ImportedMessage> {
     lines
         .iter()
         .zip(1_i32..)

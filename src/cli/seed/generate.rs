@@ -8,7 +8,7 @@ use crate::{
     cli::error::CliError,
     config::Config,
     db::Db,
-    domain::import::{self, Group, History, ImportedMessage, Member, Person},
+    domain::import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
     entity::participant::ParticipantRole,
     error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
@@ -38,20 +38,20 @@ pub(super) struct Scale {
 
 /// One conversation with everything in it.
 struct Chapter {
-    group: Group,
-    members: Vec<Member>,
+    group: ImportedGroup,
+    members: Vec<ImportedMember>,
     messages: Vec<ImportedMessage>,
 }
 
 /// The people, all with the same password.
-pub(super) fn people(scale: Scale, password_hash: &str) -> Vec<Person> {
+pub(super) fn people(scale: Scale, password_hash: &str) -> Vec<ImportedUser> {
     let mut rng = rng(scale.seed, 0);
     let at = beginning();
     (1..=scale.users)
         .map(|number| {
             let (first, last) = lorem::name(&mut rng);
             let username = format!("{}{number}.s{}", first.to_lowercase(), scale.seed);
-            Person {
+            ImportedUser {
                 id: UserId(id::from_time(at, rng.random())),
                 email: Some(format!("{username}@example.org")),
                 username,
@@ -68,7 +68,7 @@ pub(super) async fn write(
     config: &Config,
     db: &Db,
     scale: Scale,
-    people: &[Person],
+    people: &[ImportedUser],
 ) -> Result<(), CliError> {
     let deepest = DEEPEST.min(config.thread_depth);
     let mut waiting: Vec<Chapter> = Vec::new();
@@ -138,10 +138,10 @@ async fn write_long(db: &Db, deepest: i32, chapter: &Chapter) -> Result<(), Erro
     Ok(())
 }
 
-fn chapter(seed: u32, number: usize, size: usize, people: &[Person]) -> Chapter {
+fn chapter(seed: u32, number: usize, size: usize, people: &[ImportedUser]) -> Chapter {
     let mut rng = rng(seed, number + 1);
     let at = beginning();
-    let group = Group {
+    let group = ImportedGroup {
         id: ConversationId(id::from_time(at, rng.random())),
         title: lorem::title(&mut rng),
         topic: None,
@@ -160,9 +160,9 @@ fn members(
     rng: &mut StdRng,
     number: usize,
     size: usize,
-    people: &[Person],
+    people: &[ImportedUser],
     at: DateTime<Utc>,
-) -> Vec<Member> {
+) -> Vec<ImportedMember> {
     let count = (people.len() / (number + 1))
         .clamp(2, PEOPLE)
         .min(people.len());
@@ -172,7 +172,7 @@ fn members(
     let last_seq = i32::try_from(size).unwrap_or(i32::MAX);
     circle
         .enumerate()
-        .map(|(index, person)| Member {
+        .map(|(index, person)| ImportedMember {
             id: ParticipantId(id::from_time(at, rng.random())),
             user: person.id,
             role: if index == 0 {
@@ -190,7 +190,7 @@ fn members(
         .collect()
 }
 
-fn messages(rng: &mut StdRng, size: usize, members: &[Member]) -> Vec<ImportedMessage> {
+fn messages(rng: &mut StdRng, size: usize, members: &[ImportedMember]) -> Vec<ImportedMessage> {
     let steps = i64::try_from(size).unwrap_or(i64::MAX).max(1);
     let step = (TimeDelta::days(DAYS).num_milliseconds() / steps).max(1);
     let mut at = beginning();

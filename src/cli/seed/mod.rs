@@ -108,7 +108,7 @@ async fn measure(config: &Config, db: &Db, scale: Scale) -> Result<(), CliError>
         return Err(CliError::because(reason));
     }
     let some = &people;
-    db.write(|tx| async move { import::people_in(&tx, some).await })
+    db.write(|tx| async move { import::users_in(&tx, some).await })
         .await?;
     let start = Instant::now();
     generate::write(config, db, scale, &people).await?;

@@ -118,7 +118,7 @@ async fn open_in(
     })
 }
 
-async fn with_key<C: sea_orm::ConnectionTrait>(
+async fn find_by_key<C: sea_orm::ConnectionTrait>(
     db: &C,
     key: &str,
 ) -> Result<Option<conversation::Model>, Error> {

@@ -18,16 +18,16 @@ use crate::{
     id::ConversationId,
 };
 
-/// Takes the viewer out of a group. The last one takes the group along; the only owner of a group
-/// with others in it hands it over first.
+/// Ends the viewer's membership of a group. The group is deleted with its last participant. The only owner of a group with
+/// other participants has to transfer OWNER first.
 pub async fn leave(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<(), Error> {
     core.db
         .write(|tx| async move {
-            let place = access::conversation(&tx, viewer, id).await?;
-            place.group()?;
+            let membership = access::conversation(&tx, viewer, id).await?;
+            membership.group()?;
             let at = core.clock.now();
-            if may_leave_in(&tx, viewer, &place).await? {
-                let own = place.participant().clone();
+            if may_leave_in(&tx, viewer, &membership).await? {
+                let own = membership.participant().clone();
                 let notice = Notice::by(viewer.user, NoticeType::ParticipantLeft);
                 return participants::end_in(&tx, own, &notice.about([viewer.user]), at).await;
             }
@@ -36,21 +36,25 @@ pub async fn leave(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<(
         .await
 }
 
-/// Whether the group goes on without the viewer.
-async fn may_leave_in(tx: &Tx, viewer: &Viewer, place: &InConversation) -> Result<bool, Error> {
-    let id = place.conversation().id;
-    let heads = participants::counts(tx, viewer, &[id]).await?;
-    let heads = heads.get(&id).copied().unwrap_or_default();
-    if heads.people > 1 && heads.owners == 1 && place.role() == ParticipantRole::Owner {
+/// Whether the group remains without the viewer.
+async fn may_leave_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    membership: &InConversation,
+) -> Result<bool, Error> {
+    let id = membership.conversation().id;
+    let counts = participants::counts(tx, viewer, &[id]).await?;
+    let counts = counts.get(&id).copied().unwrap_or_default();
+    if counts.people > 1 && counts.owners == 1 && membership.role() == ParticipantRole::Owner {
         return Err(Error::forbidden(
-            "You are the only owner: give OWNER to somebody else, or delete the group.",
+            "You are the only owner. Give OWNER to another participant, or delete the group.",
         ));
     }
-    Ok(heads.people > 1)
+    Ok(counts.people > 1)
 }
 
-/// Repairs a locked group whose owner is gone with their account: the strongest and longest-standing
-/// person owns it from now on. A group without anybody is deleted.
+/// Gives OWNER of a locked group without an owner to the participant with the most rights who joined first. Deletes the
+/// group if it has no participants.
 pub async fn promote_successor_in(
     tx: &Tx,
     id: ConversationId,
@@ -62,13 +66,13 @@ pub async fn promote_successor_in(
         .order_by_asc(participant::Column::Id)
         .all(tx)
         .await?;
-    let strongest = rows.iter().map(|row| row.role).max();
-    match strongest {
+    let highest = rows.iter().map(|row| row.role).max();
+    match highest {
         None => delete_in(tx, id, at).await,
         Some(ParticipantRole::Owner) => Ok(()),
         Some(role) => match rows.into_iter().find(|row| row.role == role) {
-            Some(heir) => {
-                participants::set_role_in(tx, None, heir, ParticipantRole::Owner, at).await?;
+            Some(successor) => {
+                participants::set_role_in(tx, None, successor, ParticipantRole::Owner, at).await?;
                 Ok(())
             }
             None => Ok(()),

@@ -1,5 +1,4 @@
-//! An archive from elsewhere as a group: its people and its messages are found again when it is brought
-//! in once more.
+//! Imports a mail archive as a group. A repeated import finds the existing users and messages again.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,7 +6,10 @@ use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Group, History, ImportedRef, Member, Person, ROWS, group_in, members_in, people_in};
+use super::{
+    History, ImportedGroup, ImportedMember, ImportedRef, ImportedUser, ROWS, group_in, members_in,
+    users_in,
+};
 use crate::{
     db::{self, Db, Tx},
     domain::{participants, users},
@@ -16,34 +18,34 @@ use crate::{
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
 
-/// Longest username.
-const USERNAME_LENGTH: usize = 32;
-/// Keys of messages from archives start so; the rest is a digest of their name there.
+/// The maximum length of a username.
+const USERNAME_MAX: usize = 32;
+/// The prefix of the client ids of imported messages. The rest is a digest of the name in the archive.
 const KEY_PREFIX: &str = "mail:";
 
-/// Somebody who wrote in the archive.
+/// An author in the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
-    /// Their name, if they gave one.
+    /// The name, if there is one.
     pub name: Option<String>,
-    /// Their address, by which they are known again.
+    /// The email address, which identifies the author.
     pub address: String,
 }
 
-/// The group that an archive goes into.
+/// The group of an imported archive.
 #[derive(Debug)]
 pub struct Archive {
-    /// Its conversation.
+    /// The id of the group.
     pub id: ConversationId,
-    /// The people behind the authors, in the same order.
-    pub people: Vec<UserId>,
-    /// The messages that are there already.
+    /// The users of the authors, in the same order.
+    pub users: Vec<UserId>,
+    /// The messages that earlier imports inserted.
     pub history: History,
-    /// Their numbers in the history, by key.
+    /// The index of each message in the history, by key.
     pub numbers: HashMap<String, usize>,
 }
 
-/// The key under which a message of the archive is kept.
+/// Returns the key of a message with this name in the archive.
 #[must_use]
 pub fn key(name: &str) -> String {
     let digest = digest::digest(&digest::SHA256, name.as_bytes());
@@ -56,14 +58,14 @@ pub fn key(name: &str) -> String {
     format!("{KEY_PREFIX}{}", hex.concat())
 }
 
-/// Finds or makes the group with this title, with all authors and these owners in it. Authors get
-/// accounts without a password, unless there is one with their address.
+/// Finds or creates the group with this title, its authors and its owners. Authors get accounts without a password,
+/// unless an account has their address.
 pub async fn open(
     db: &Db,
     title: &str,
     authors: &[Author],
     owners: &[UserId],
-    deepest: i32,
+    max_depth: i32,
     at: DateTime<Utc>,
 ) -> Result<Archive, Error> {
     let digest = digest::digest(&digest::SHA256, format!("archive {title}").as_bytes());
@@ -72,30 +74,30 @@ pub async fn open(
         .first_chunk::<16>()
         .copied()
         .unwrap_or_default();
-    let group = Group {
+    let group = ImportedGroup {
         id: ConversationId(id::from_digest(name)),
         title: title.to_owned(),
         topic: None,
         at,
     };
     let group = &group;
-    let people = db
+    let users = db
         .write(|tx| async move {
-            let people = authors_in(&tx, authors, at).await?;
-            join_in(&tx, group, &people, owners).await?;
-            Ok(people)
+            let users = authors_in(&tx, authors, at).await?;
+            join_in(&tx, group, &users, owners).await?;
+            Ok(users)
         })
         .await?;
-    let (history, numbers) = messages(db, group.id, deepest).await?;
+    let (history, numbers) = messages(db, group.id, max_depth).await?;
     Ok(Archive {
         id: group.id,
-        people,
+        users,
         history,
         numbers,
     })
 }
 
-/// Sets the owners' marks after the last message: what was brought in is no news to them.
+/// Marks all messages read for the owners, so that imported ones do not count as unread.
 pub async fn mark_read(db: &Db, archive: &Archive, owners: &[UserId]) -> Result<(), Error> {
     if owners.is_empty() {
         return Ok(());
@@ -116,7 +118,7 @@ pub async fn mark_read(db: &Db, archive: &Archive, owners: &[UserId]) -> Result<
     Ok(())
 }
 
-/// The accounts behind addresses, made where there are none.
+/// Finds the accounts with the authors' addresses, and creates the missing ones.
 async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Vec<UserId>, Error> {
     let mut found = HashMap::new();
     for some in authors.chunks(ROWS) {
@@ -142,22 +144,25 @@ async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Ve
             .await?;
         taken.extend(rows.into_iter().map(|row| row.username_key));
     }
-    let mut people = Vec::with_capacity(authors.len());
+    let mut all = Vec::with_capacity(authors.len());
     let mut new = Vec::new();
     for author in authors {
         let key = users::key(&author.address);
         if let Some(id) = found.get(&key) {
-            people.push(*id);
+            all.push(*id);
             continue;
         }
         let names = usernames(&author.address).into_iter();
         let username = names.into_iter().find(|name| taken.insert(name.clone()));
-        let username =
-            username.ok_or_else(|| Error::conflict("All usernames for an author are taken."))?;
+        let username = username.ok_or_else(|| {
+            Error::conflict(
+                "All usernames for an author are taken. Rename the account that has them.",
+            )
+        })?;
         let id = UserId::mint();
         found.insert(key, id);
-        people.push(id);
-        new.push(Person {
+        all.push(id);
+        new.push(ImportedUser {
             id,
             display_name: author.name.clone().unwrap_or_else(|| username.clone()),
             username,
@@ -166,12 +171,12 @@ async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Ve
             at,
         });
     }
-    people_in(tx, &new).await?;
-    Ok(people)
+    users_in(tx, &new).await?;
+    Ok(all)
 }
 
-/// Usernames for an address, the most wanted first: what stands before the `@`, as far as a username
-/// can hold it; the same with a bit of a digest; the digest.
+/// Returns usernames for an address, the best first: the part before the `@`, reduced to the characters of a username;
+/// the same with a part of a digest; and the digest.
 fn usernames(address: &str) -> [String; 3] {
     let digest = digest::digest(&digest::SHA256, address.as_bytes());
     let hex: Vec<String> = digest
@@ -189,7 +194,7 @@ fn usernames(address: &str) -> [String; 3] {
     let name: String = local
         .chars()
         .map(|char| if allowed(char) { char } else { '-' })
-        .take(USERNAME_LENGTH - 1 - some.len())
+        .take(USERNAME_MAX - 1 - some.len())
         .collect();
     let name = name.trim_matches(|char: char| !char.is_ascii_alphanumeric());
     let name = match name.len() {
@@ -206,8 +211,8 @@ fn usernames(address: &str) -> [String; 3] {
 
 async fn join_in(
     tx: &Tx,
-    group: &Group,
-    people: &[UserId],
+    group: &ImportedGroup,
+    users: &[UserId],
     owners: &[UserId],
 ) -> Result<(), Error> {
     let existing = conversation::Entity::find_by_id(group.id).one(tx).await?;
@@ -217,11 +222,11 @@ async fn join_in(
     let present = participants::ids_in(tx, group.id).await?;
     let mut present: HashSet<UserId> = present.into_iter().collect();
     let as_owners = owners.iter().map(|user| (*user, ParticipantRole::Owner));
-    let as_members = people.iter().map(|user| (*user, ParticipantRole::Member));
-    let members: Vec<Member> = as_owners
+    let as_members = users.iter().map(|user| (*user, ParticipantRole::Member));
+    let members: Vec<ImportedMember> = as_owners
         .chain(as_members)
         .filter(|(user, _)| present.insert(*user))
-        .map(|(user, role)| Member {
+        .map(|(user, role)| ImportedMember {
             id: ParticipantId::mint(),
             user,
             role,
@@ -242,11 +247,11 @@ struct Found {
     client_message_id: String,
 }
 
-/// The messages that were brought in before; those that people sent since are not answered by mails.
+/// Loads the messages of earlier imports. Messages that users sent are not included, because no mail replies to them.
 async fn messages(
     db: &Db,
     id: ConversationId,
-    deepest: i32,
+    max_depth: i32,
 ) -> Result<(History, HashMap<String, usize>), Error> {
     let rows: Vec<Found> = message::Entity::find()
         .select_only()
@@ -265,7 +270,7 @@ async fn messages(
         .into_model()
         .all(db.read())
         .await?;
-    let mut history = History::new(id, deepest);
+    let mut history = History::new(id, max_depth);
     let mut by_id = HashMap::with_capacity(rows.len());
     let mut numbers = HashMap::with_capacity(rows.len());
     for row in rows {
@@ -303,7 +308,7 @@ mod tests {
             let names = usernames(address);
             assert_eq!(names.first().map(String::as_str), Some(name));
             assert!(
-                names.iter().all(|name| name.len() <= USERNAME_LENGTH),
+                names.iter().all(|name| name.len() <= USERNAME_MAX),
                 "{names:?}"
             );
         }

@@ -1,5 +1,5 @@
-//! Messages of the past, appended to one conversation: places, paths and counts are worked out in memory
-//! and written in a few wide statements.
+//! Appends messages to a conversation. Computes sequence numbers, paths and counts in memory, and writes them in a few
+//! statements.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -24,46 +24,46 @@ use crate::{
 /// A message to append.
 #[derive(Clone, Debug)]
 pub struct ImportedMessage {
-    /// Its id.
+    /// The id.
     pub id: MessageId,
-    /// Who sent it.
+    /// The sender.
     pub sender: UserId,
-    /// The message it answers: its number in the history, counted from the first one known.
+    /// The parent, as an index in the history.
     pub parent: Option<usize>,
-    /// When it was sent.
+    /// When the message was sent.
     pub at: DateTime<Utc>,
-    /// Its text.
+    /// The body.
     pub body: String,
-    /// A key that no other message of the sender has here.
+    /// The client id, which is unique for the sender in the conversation.
     pub key: Option<String>,
 }
 
-/// A message that is there, and can be answered.
+/// An inserted message that imported ones may reply to.
 #[derive(Clone, Debug)]
 pub struct ImportedRef {
-    /// Its id.
+    /// The id.
     pub id: MessageId,
-    /// Who sent it, if that account is still there.
+    /// The sender, if the account still exists.
     pub sender: Option<UserId>,
-    /// The message it answers: its number in the history.
+    /// The parent, as an index in the history.
     pub parent: Option<usize>,
-    /// The root above it.
+    /// The root message of its tree.
     pub root: MessageId,
-    /// Its level below the root.
+    /// The depth below the root.
     pub depth: i32,
-    /// Its path.
+    /// The path in the tree.
     pub path: Vec<u8>,
 }
 
-/// One conversation's messages, as far as they matter for what is appended.
+/// The messages of one conversation that the appended ones may reply to.
 #[derive(Clone, Debug)]
 pub struct History {
     conversation: ConversationId,
-    deepest: i32,
+    max_depth: i32,
     known: Vec<ImportedRef>,
 }
 
-/// A message with its place.
+/// A message to insert, with its computed columns.
 struct Row {
     seq: i32,
     root_count: i32,
@@ -73,54 +73,54 @@ struct Row {
     descendants: i32,
 }
 
-/// What appending adds to a thread.
+/// The changes of a thread.
 struct Growth {
     replies: i32,
     last_seq: i32,
     last_at: DateTime<Utc>,
 }
 
-/// Everything that one call writes.
+/// All rows that one call writes.
 #[derive(Default)]
 struct Batch {
     rows: Vec<Row>,
-    /// Replies and descendants added to messages of earlier calls.
+    /// The numbers of replies and descendants to add to messages of earlier calls.
     counts: BTreeMap<usize, (i32, i32)>,
     threads: BTreeMap<MessageId, Growth>,
     follows: HashSet<(UserId, MessageId)>,
 }
 
 impl History {
-    /// The history of a conversation of which nothing is known yet. Answers deeper than `deepest`
-    /// attach there, as they do when people send them.
+    /// Returns the history of a conversation without messages. Replies below `max_depth` attach to an ancestor, as they do
+    /// when users send them.
     #[must_use]
-    pub const fn new(conversation: ConversationId, deepest: i32) -> Self {
+    pub const fn new(conversation: ConversationId, max_depth: i32) -> Self {
         Self {
             conversation,
-            deepest,
+            max_depth,
             known: Vec::new(),
         }
     }
 
-    /// Adds a message that is there already, so that it can be answered.
+    /// Adds an inserted message, so that later ones may reply to it.
     pub fn remember(&mut self, known: ImportedRef) {
         self.known.push(known);
     }
 
-    /// How many messages are known: the number of the next one.
+    /// Returns the number of messages, which is the index of the next one.
     #[must_use]
     pub const fn len(&self) -> usize {
         self.known.len()
     }
 
-    /// Whether no message is known.
+    /// Whether there are no messages.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.known.is_empty()
     }
 
-    /// Appends messages in this order. Gives what is known of them, to be remembered once the
-    /// transaction is committed.
+    /// Appends messages in this order. The caller passes the returned values to [`Self::remember`] once the transaction is
+    /// committed.
     pub async fn append_in(
         &self,
         tx: &Tx,
@@ -130,7 +130,7 @@ impl History {
             return Ok(vec![]);
         };
         let count = i32::try_from(messages.len()).map_err(Error::internal)?;
-        // Nobody waits for it, and a disk that is busy with what was written before may take its time.
+        // No request waits for this, and a disk that is busy with earlier batches may be slow.
         tx.extend_timeout().await?;
         let is_root = |message: &ImportedMessage| message.parent.is_none();
         let last_root = messages.iter().rposition(is_root);
@@ -138,7 +138,7 @@ impl History {
         let roots = messages.iter().filter(|message| is_root(message)).count();
         let roots = i32::try_from(roots).map_err(Error::internal)?;
         let before = self
-            .take_places(tx, count, (last_root, roots), latest)
+            .take_seqs(tx, count, (last_root, roots), latest)
             .await?;
         let sent = self.sent_in(tx, messages).await?;
         let batch = self.plan(before, sent, messages)?;
@@ -149,9 +149,10 @@ impl History {
         Ok(batch.rows.into_iter().map(|row| row.known).collect())
     }
 
-    /// Takes so many places, this one the last of a root message, for so many root messages. Tells the last place before
-    /// them and how many root messages there were. The conversation stays locked until the commit.
-    async fn take_places(
+    /// Reserves `count` sequence numbers, of which number `last_root` is the last one of a root message, for `roots` root
+    /// messages. Returns the last sequence number and the number of root messages before. The conversation stays locked
+    /// until the commit.
+    async fn take_seqs(
         &self,
         tx: &Tx,
         count: i32,
@@ -181,7 +182,7 @@ impl History {
         Ok((last - count, all - roots))
     }
 
-    /// How many root messages these senders have sent before.
+    /// Returns the number of root messages that each sender has sent before.
     async fn sent_in(
         &self,
         tx: &Tx,
@@ -194,7 +195,7 @@ impl History {
         }
         let senders: BTreeSet<_> = messages.iter().map(|message| message.sender).collect();
         let table = ValuesCte::new("v (sender)", senders.into_iter().map(|id| [id.into()]));
-        // One look for each: a join might be taken for a reason to read all messages there are.
+        // SQL, because it needs one indexed lookup per sender: for a join, the planner may read all messages.
         let text = format!(
             "WITH {} SELECT v.sender, (SELECT m.sender_root_count FROM message m
                  WHERE m.sender_id = v.sender AND m.conversation_id = ? ORDER BY m.seq DESC LIMIT 1)
@@ -207,8 +208,8 @@ impl History {
         Ok(rows.into_iter().filter_map(sent).collect())
     }
 
-    /// Where every message goes, behind this place and so many root messages, and what that adds to the messages
-    /// above it.
+    /// Computes the rows after this sequence number and this number of root messages, and the changes of the messages above
+    /// them.
     fn plan(
         &self,
         (last, mut roots): (i32, i32),
@@ -263,14 +264,14 @@ impl History {
         Ok(batch)
     }
 
-    /// The message to hang an answer below: the one answered, or above the deepest level its nearest
-    /// ancestor.
+    /// Returns the message that a reply attaches to: its parent, or the nearest ancestor above the maximum depth.
     fn attach(&self, batch: &Batch, mut number: usize) -> Result<(usize, ImportedRef), Error> {
         loop {
             let known = self.find(batch, number);
-            let known = known.ok_or_else(|| Error::internal("an answer to a later message"))?;
+            let known = known
+                .ok_or_else(|| Error::internal("an imported message replies to a later one"))?;
             match known.parent {
-                Some(above) if known.depth >= self.deepest => number = above,
+                Some(above) if known.depth >= self.max_depth => number = above,
                 _ => return Ok((number, known.clone())),
             }
         }
@@ -283,7 +284,7 @@ impl History {
         }
     }
 
-    /// Counts an answer at everything above it.
+    /// Adds a reply to the counts of all messages above it.
     fn add(&self, batch: &mut Batch, parent: usize, seq: i32, root: MessageId, at: DateTime<Utc>) {
         let growth = batch.threads.entry(root).or_insert(Growth {
             replies: 0,
@@ -415,7 +416,7 @@ impl History {
         Ok(())
     }
 
-    /// Whoever writes in a thread follows it, and so does the author of its root.
+    /// Makes the senders of replies and the author of the root follow the thread.
     async fn follow(&self, tx: &Tx, follows: HashSet<(UserId, MessageId)>) -> Result<(), Error> {
         let mut follows: Vec<_> = follows.into_iter().collect();
         follows.sort_unstable();
@@ -439,7 +440,7 @@ impl History {
     }
 }
 
-/// `(?, ?), (?, ?)` for this many rows of this many columns.
+/// Returns `(?, ?), (?, ?)` for this number of rows and columns.
 fn tuples(rows: usize, columns: usize) -> String {
     let tuple = format!("({})", db::placeholders(columns));
     vec![tuple.as_str(); rows].join(", ")

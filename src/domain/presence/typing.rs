@@ -1,4 +1,4 @@
-//! Who is typing: leases that lapse by themselves.
+//! Who is typing: leases that expire by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{EntityTrait, FromQueryResult, Set, Value, sea_query::OnConflict};
@@ -12,12 +12,12 @@ use crate::{
     id::{ConversationId, ThreadId, UserId},
 };
 
-/// How long somebody is believed to type after they said so.
+/// How long a user counts as typing after the last request.
 const LEASE: TimeDelta = TimeDelta::seconds(10);
-/// A lease with more than this left is not renewed: clients repeat themselves every few seconds.
-const FRESH: TimeDelta = TimeDelta::seconds(5);
+/// A lease that is valid for longer than this is not renewed, because clients repeat the request every few seconds.
+const RENEWAL_THRESHOLD: TimeDelta = TimeDelta::seconds(5);
 
-/// The viewer types, or has stopped; tells when it lapses.
+/// Sets whether the viewer is typing. Returns when the lease expires.
 pub async fn set(
     core: &Core,
     viewer: &Viewer,
@@ -33,21 +33,21 @@ pub async fn set(
         return Err(Error::not_found("thread"));
     }
     let now = core.clock.now();
-    let place = thread.map_or(conversation.0, |thread| thread.0);
-    let found = typing::Entity::find_by_id((place, viewer.user))
+    let scope = thread.map_or(conversation.0, |thread| thread.0);
+    let found = typing::Entity::find_by_id((scope, viewer.user))
         .one(db)
         .await?;
-    let known = found.map(|row| row.expires_at).filter(|at| *at > now);
-    match (known, is_typing) {
+    let current = found.map(|row| row.expires_at).filter(|at| *at > now);
+    match (current, is_typing) {
         (None, false) => return Ok(None),
-        (Some(at), true) if at - now > FRESH => return Ok(Some(at)),
+        (Some(at), true) if at - now > RENEWAL_THRESHOLD => return Ok(Some(at)),
         _ => {}
     }
     let expires_at = if is_typing { now + LEASE } else { now };
     core.db
         .write(|tx| async move {
             let row = typing::ActiveModel {
-                place_id: Set(place),
+                scope_id: Set(scope),
                 user_id: Set(viewer.user),
                 conversation_id: Set(conversation),
                 thread_id: Set(thread),
@@ -56,7 +56,7 @@ pub async fn set(
             };
             typing::Entity::insert(row)
                 .on_conflict(
-                    OnConflict::columns([typing::Column::PlaceId, typing::Column::UserId])
+                    OnConflict::columns([typing::Column::ScopeId, typing::Column::UserId])
                         .update_columns([typing::Column::ExpiresAt, typing::Column::ChangedAt])
                         .to_owned(),
                 )
@@ -69,8 +69,8 @@ pub async fn set(
     Ok(is_typing.then_some(expires_at))
 }
 
-/// Who else is typing in each of these conversations, outside threads, longest first. The caller sees
-/// the conversations.
+/// Returns the other users who are typing in the timelines of these conversations, longest first. The caller has checked
+/// that the viewer sees the conversations.
 pub async fn of(
     core: &Core,
     viewer: &Viewer,
@@ -81,7 +81,7 @@ pub async fn of(
         conversation_id: ConversationId,
         user_id: UserId,
     }
-    // SQL, because the join has two columns: whoever has left the conversation does not count.
+    // SQL, because the join has two columns: it excludes users who have left the conversation.
     let text = format!(
         "SELECT t.conversation_id, t.user_id FROM typing t
          JOIN participant p ON p.conversation_id = t.conversation_id AND p.user_id = t.user_id

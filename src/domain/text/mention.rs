@@ -1,17 +1,17 @@
-//! The people a text names with `@username`. Pure; whether they exist is for others to ask.
+//! Finds mentions of the form `@username` in a text. Does not check whether the users exist.
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
 use super::SYNTAX;
 
-/// People one text can name; a longer list is a nuisance, not a message.
+/// The maximum number of users that one text mentions.
 const MAX_MENTIONS: usize = 50;
 
-/// Shortest and longest username.
+/// The length of a username.
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
 
-/// The usernames that Markdown text mentions, in lower case, each once, in order, at most 50.
-/// Code, links and e-mail addresses mention nobody, nor does `\@name`.
+/// Returns the usernames that a Markdown text mentions: in lower case, each once, in order, at most 50. Code, links, email
+/// addresses and `\@name` contain no mentions.
 #[must_use]
 pub fn mentions(source: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -93,7 +93,8 @@ fn opens(char: char) -> bool {
     !continues(char) && !matches!(char, '_' | '-' | '+' | '@' | '/' | '\\' | '%' | '=')
 }
 
-/// Letters of cased scripts and numbers run on into the word; Chinese, say, has no spaces to go by.
+/// Whether this character belongs to the same word as the one before it: letters of cased scripts and numbers. Chinese, for
+/// example, has no spaces between words.
 fn continues(char: char) -> bool {
     char.is_lowercase() || char.is_uppercase() || char.is_numeric()
 }
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_found_where_people_write_them() {
+    fn mentions_are_found_in_text() {
         let cases: &[(&str, &[&str])] = &[
             ("@ann hello", &["ann"]),
             ("hello @Ann, and @bob.", &["ann", "bob"]),
@@ -130,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn code_links_and_addresses_mention_nobody() {
+    fn code_links_and_addresses_contain_no_mentions() {
         for source in [
             "`@ann`",
             "```\n@ann\n```",
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn at_most_fifty_are_named() {
+    fn at_most_fifty_users_are_mentioned() {
         let many: Vec<String> = (0..200).map(|number| format!("@user{number}")).collect();
         let found = mentions(&many.join(" "));
         assert_eq!(found.len(), 50);
@@ -172,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_found_is_a_username(source in "(?s)[@a-zA-Z0-9._ \\-`*\\[\\]()<>\\\\\n]{0,80}|\\PC{0,80}") {
+        fn each_mention_is_a_valid_username(source in "(?s)[@a-zA-Z0-9._ \\-`*\\[\\]()<>\\\\\n]{0,80}|\\PC{0,80}") {
             let found = mentions(&source);
             prop_assert!(found.len() <= MAX_MENTIONS);
             for name in &found {

@@ -1,4 +1,4 @@
-//! What a body of text means: Markdown to safe HTML and the people it names. Pure; no database.
+//! Markdown bodies: rendering to safe HTML, and mentions. Pure functions without a database.
 
 mod mention;
 mod render;
@@ -8,5 +8,5 @@ pub use render::html;
 
 use pulldown_cmark::Options;
 
-/// Plain Markdown and strikethrough. Tables, footnotes and the like have no place in a message.
+/// CommonMark with strikethrough. Messages have no tables or footnotes.
 const SYNTAX: Options = Options::ENABLE_STRIKETHROUGH;

@@ -1,4 +1,5 @@
-//! Markdown to HTML that is safe to insert into a page. Everything not on the list here is dropped.
+//! Renders Markdown to HTML that is safe to insert into a page. Elements and attributes that are not listed here are
+//! removed.
 
 use std::{
     borrow::Cow,
@@ -11,15 +12,14 @@ use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd, html::
 
 use super::SYNTAX;
 
-/// Bytes of Markdown. Longer text is shown as it was written: no message is that long, an imported
-/// mail may be.
+/// The maximum length of rendered Markdown, in bytes. Longer text, such as an imported mail, is shown verbatim.
 const MAX_SOURCE_BYTES: usize = 256 * 1024;
 
-/// Elements within elements. Deeper markup is dropped and its text kept, so that a line of ten
-/// thousand `>` cannot make a tree of ten thousand levels.
+/// The maximum depth of nested elements. Deeper markup is removed and its text kept, so that a line of ten thousand `>`
+/// does not create a tree of ten thousand levels.
 const MAX_NESTING: usize = 24;
 
-/// Characters in the name of a language behind a code fence.
+/// The maximum length of the language name of a code block, in characters.
 const MAX_LANGUAGE_CHARS: usize = 32;
 
 static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
@@ -62,8 +62,8 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
     builder
 });
 
-/// Renders Markdown as HTML made of a narrow list of elements. HTML in the source is shown as text,
-/// images become links, and line breaks stay line breaks.
+/// Renders Markdown to a small set of HTML elements. HTML in the source is shown as text, images become links, and line
+/// breaks are kept.
 #[must_use]
 pub fn html(source: &str) -> String {
     let mut raw = String::with_capacity(source.len() + source.len() / 2);
@@ -75,7 +75,7 @@ pub fn html(source: &str) -> String {
         ];
         push_html(&mut raw, verbatim.into_iter());
     } else {
-        push_html(&mut raw, narrow(Parser::new_ext(source, SYNTAX)));
+        push_html(&mut raw, restrict(Parser::new_ext(source, SYNTAX)));
     }
     SANITIZER.clean(&raw).to_string()
 }
@@ -89,8 +89,8 @@ fn is_language(class: &str) -> bool {
     })
 }
 
-/// Turns what we do not show into what we do, and levels what is nested too deeply.
-fn narrow<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
+/// Replaces elements that are not in the set, and flattens those that are nested too deeply.
+fn restrict<'a>(events: impl Iterator<Item = Event<'a>>) -> impl Iterator<Item = Event<'a>> {
     let mut depth = 0_usize;
     let mut links = 0_usize;
     events.filter_map(move |event| match event {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_markdown_looks_as_expected() {
+    fn common_markdown_is_rendered() {
         let cases = [
             (
                 "Hello **you** and _you_",
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn text_beyond_any_message_is_shown_as_written() {
+    fn text_longer_than_the_maximum_is_shown_verbatim() {
         let html = html(&"<b> & ".repeat(MAX_SOURCE_BYTES / 6 + 1));
         assert!(html.starts_with("<pre><code>&lt;b&gt; &amp; "));
     }

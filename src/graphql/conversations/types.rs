@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, InputObject, Object};
 
 use crate::{
-    domain::participants::Names,
+    domain::participants::ParticipantNames,
     entity::conversation,
     graphql::{
         connection::connection,
@@ -64,7 +64,7 @@ impl Conversation {
 }
 
 /// The display title of an untitled conversation.
-pub(super) fn joined_names(names: &Names) -> String {
+pub(super) fn joined_names(names: &ParticipantNames) -> String {
     let (names, more) = (names.first.join(", "), names.more);
     match more {
         0 => names,

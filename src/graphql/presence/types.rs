@@ -43,7 +43,7 @@ impl From<SetPresenceInput> for NewPresence {
                 MaybeUndefined::Null => Some(None),
                 MaybeUndefined::Value(text) => Some(Some(text)),
             },
-            lapses_at: input.expires_at.map(|at| at.0),
+            expires_at: input.expires_at.map(|at| at.0),
         }
     }
 }

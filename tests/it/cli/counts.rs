@@ -5,7 +5,7 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     domain::{
-        import::{self, Group, History, ImportedMessage, Member, Person},
+        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
         integrity::{self, Wrong},
     },
     entity::participant::ParticipantRole,
@@ -22,7 +22,7 @@ type Shape = [(usize, bool)];
 fn verify_counters(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
     let at = app.clock.now();
     let user = UserId::mint();
-    let person = Person {
+    let person = ImportedUser {
         id: user,
         username: format!("u{}", user.0.simple()).chars().take(32).collect(),
         display_name: "Ann".to_owned(),
@@ -30,13 +30,13 @@ fn verify_counters(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output
         password_hash: None,
         at,
     };
-    let group = Group {
+    let group = ImportedGroup {
         id: ConversationId::mint(),
         title: "Any".to_owned(),
         topic: None,
         at,
     };
-    let member = Member {
+    let member = ImportedMember {
         id: ParticipantId::mint(),
         user,
         role: ParticipantRole::Member,
@@ -61,7 +61,7 @@ fn verify_counters(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output
         let (person, group) = (&person, &group);
         app.db
             .write(|tx| async move {
-                import::people_in(&tx, std::slice::from_ref(person)).await?;
+                import::users_in(&tx, std::slice::from_ref(person)).await?;
                 import::group_in(&tx, group).await?;
                 import::members_in(&tx, group.id, &[member], at).await
             })

@@ -1,0 +1,83 @@
+//! The kinds of jobs, and how a transaction enqueues them.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{EntityTrait, Set};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    db::Tx,
+    entity::job::{self, JobStatus},
+    error::Error,
+    id::{ConversationId, JobId, MessageId},
+};
+
+/// A job. It contains only ids, so that a deletion does not have to remove content from the queue.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind")]
+pub enum Job {
+    /// Creates the notifications of a message in a large conversation.
+    NotifyOfMessage {
+        /// The message.
+        message: MessageId,
+    },
+    /// Erases the rest of a deleted conversation.
+    EraseConversation {
+        /// The conversation.
+        conversation: ConversationId,
+    },
+    /// Deletes old rows; runs again every day.
+    #[serde(alias = "KeepHouse")]
+    Cleanup,
+}
+
+impl Job {
+    /// Returns the kind of the job, as the table stores it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::NotifyOfMessage { .. } => "NotifyOfMessage",
+            Self::EraseConversation { .. } => "EraseConversation",
+            Self::Cleanup => "Cleanup",
+        }
+    }
+}
+
+/// Enqueues a job that runs as soon as the transaction is committed.
+pub async fn enqueue_in(tx: &Tx, job: &Job, now: DateTime<Utc>) -> Result<(), Error> {
+    enqueue_all_in(tx, std::slice::from_ref(job), now).await
+}
+
+/// Enqueues several jobs, with one statement.
+pub async fn enqueue_all_in(tx: &Tx, jobs: &[Job], now: DateTime<Utc>) -> Result<(), Error> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let row = |job| row(JobId::mint(), job, now, now);
+    let rows = jobs.iter().map(row).collect::<Result<Vec<_>, _>>()?;
+    job::Entity::insert_many(rows)
+        .exec_without_returning(tx)
+        .await?;
+    tx.wake_worker_on_commit();
+    Ok(())
+}
+
+/// Returns the row of a queued job.
+pub(crate) fn row(
+    id: JobId,
+    job: &Job,
+    now: DateTime<Utc>,
+    run_at: DateTime<Utc>,
+) -> Result<job::ActiveModel, Error> {
+    let payload = serde_json::to_string(job).map_err(Error::internal)?;
+    Ok(job::ActiveModel {
+        id: Set(id),
+        kind: Set(job.kind().to_owned()),
+        payload: Set(payload),
+        status: Set(JobStatus::Queued),
+        attempts: Set(0),
+        last_error: Set(None),
+        created_at: Set(now),
+        run_at: Set(run_at),
+        leased_until: Set(None),
+    })
+}

@@ -1,0 +1,27 @@
+//! Performs jobs: calls the function of each kind.
+
+use chrono::{DateTime, Utc};
+
+use super::cleanup;
+use crate::{
+    app::App,
+    domain::{conversations, notifications},
+    entity::job,
+    error::Error,
+    jobs::Job,
+};
+
+/// Performs a job. Returns when it has to run again, if it is recurring.
+pub(super) async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTime<Utc>>, Error> {
+    match serde_json::from_str(&job.payload).map_err(Error::internal)? {
+        Job::NotifyOfMessage { message } => {
+            notifications::notify_of_message(app, message).await?;
+            Ok(None)
+        }
+        Job::EraseConversation { conversation } => {
+            conversations::erase(app, conversation).await?;
+            Ok(None)
+        }
+        Job::Cleanup => cleanup::run(app).await.map(Some),
+    }
+}
