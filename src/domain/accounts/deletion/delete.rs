@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{
     affected::{AffectedConversation, lock_affected_in},
-    messages,
+    messages::{self, SentMessages},
 };
 use crate::{
     core::Core,
@@ -21,15 +21,6 @@ use crate::{
     error::{Error, Problem},
     live::log::{self, Change, Stream},
 };
-
-/// How the deletion of an account treats the messages that the user sent in groups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SentMessages {
-    /// Deletes them, with their revisions.
-    Delete,
-    /// Keeps them, without their sender.
-    Anonymize,
-}
 
 /// The confirmed request to delete an account.
 #[derive(Clone, Debug)]

@@ -8,7 +8,6 @@ use sea_orm::{
     QuerySelect, QueryTrait, Value, sea_query::Expr,
 };
 
-use super::delete::SentMessages;
 use crate::{
     db::{self, Tx},
     domain::{messages::path, notifications},
@@ -24,6 +23,15 @@ use crate::{
 
 /// Counters that one statement changes: three values each, and SQLite binds at most 32,766.
 const ROWS_PER_UPDATE: usize = 2000;
+
+/// How the deletion of an account treats the messages that the user sent in groups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SentMessages {
+    /// Deletes them, with their revisions.
+    Delete,
+    /// Keeps them, without their sender.
+    Anonymize,
+}
 
 #[derive(FromQueryResult)]
 struct Sent {

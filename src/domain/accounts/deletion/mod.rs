@@ -5,5 +5,6 @@ mod delete;
 mod messages;
 mod preview;
 
-pub use delete::{AccountDeletion, SentMessages, delete};
+pub use delete::{AccountDeletion, delete};
+pub use messages::SentMessages;
 pub use preview::{DeletionPreview, deletion_preview};
