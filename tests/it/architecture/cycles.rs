@@ -1,5 +1,6 @@
 //! No cycle of imports between files, except where it is natural: among the object types of the GraphQL nouns, which
-//! refer to each other as the schema does, and between a `mod.rs` and its own children.
+//! refer to each other as the schema does, between a `mod.rs` and its own children, and in the relations of the
+//! entities.
 //!
 //! A name that a module only re-exports counts as an import of the file that defines it.
 
@@ -8,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::sources::{Kind, Source, Token, production, read_production, starts_with, tokens};
 
 /// Files whose imports form a cycle today. Lower this number when you break one.
-const KNOWN_FILES_IN_CYCLES: usize = 18;
+const KNOWN_FILES_IN_CYCLES: usize = 0;
 
 /// The GraphQL nouns, whose types and loaders may import each other.
 const NOUNS: &[&str] = &[
@@ -212,11 +213,18 @@ fn imports(root: &str, folder: &str, files: &[Source]) -> BTreeMap<String, Impor
         let importer = &modules[&reference.module].file;
         if let Some(item) = item
             && file != *importer
+            && !is_relation(importer, &file, &item)
         {
             graph.get_mut(importer).unwrap().entry(file).or_insert(item);
         }
     }
     graph
+}
+
+/// Whether an entity names another table in its relations. SeaORM describes a relation on both sides.
+fn is_relation(importer: &str, file: &str, item: &str) -> bool {
+    let is_entity = |path: &str| path.starts_with("src/entity/");
+    is_entity(importer) && is_entity(file) && matches!(item, "Entity" | "Column" | "Relation")
 }
 
 /// Returns the module that a file contains.
