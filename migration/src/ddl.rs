@@ -1,11 +1,11 @@
-//! Runs SQL that is written once for both databases, with the type names that differ filled in.
+//! Runs SQL that is written once for both databases, after replacing the type names that differ.
 
 use sea_orm_migration::{
     prelude::*,
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
-/// What stands in braces, on SQLite and on PostgreSQL.
+/// The placeholders, with their text on SQLite and on PostgreSQL.
 const TYPES: [(&str, &str, &str); 9] = [
     ("{uuid}", "BLOB", "uuid"),
     ("{bytes}", "BLOB", "bytea"),
@@ -19,9 +19,9 @@ const TYPES: [(&str, &str, &str); 9] = [
     ),
     // A new id.
     ("{random}", "randomblob(16)", "gen_random_uuid()"),
-    // Not worth a write-ahead log: empty after a crash, and then filled anew.
-    ("{fleeting}", "", "UNLOGGED"),
-    // SQLite checks column types only in tables that ask for it.
+    // Without a write-ahead log: the table is empty after a crash, and the nodes fill it again.
+    ("{unlogged}", "", "UNLOGGED"),
+    // SQLite checks column types only in strict tables.
     ("{table}", "STRICT", ""),
 ];
 
@@ -48,7 +48,7 @@ pub(crate) async fn drop(manager: &SchemaManager<'_>, tables: &[&str]) -> Result
     Ok(())
 }
 
-/// A step made of the tables it creates and the statements that create them.
+/// Defines a migration from the tables that it creates and the statements that create them.
 macro_rules! step {
     (creates: [$($table:literal),*], $($statement:literal),* $(,)?) => {
         #[derive(sea_orm_migration::prelude::DeriveMigrationName)]
@@ -70,7 +70,7 @@ macro_rules! step {
                 crate::ddl::drop(manager, &[$($table),*]).await
             }
 
-            /// SQLite has no transaction by default: a step that failed half way left its tables.
+            /// SQLite uses no transaction by default, so a failed migration would leave its tables.
             fn use_transaction(&self) -> Option<bool> {
                 Some(true)
             }

@@ -1,7 +1,7 @@
-//! Heddle's tables: the list of steps, one file each. Never imports the server.
+//! The tables of Heddle: the list of migrations, with one file for each. This crate never imports the server.
 //!
-//! Expand first, contract a release later; every step can be taken back. The statements are SQL,
-//! written once for both databases: [`ddl`] fills in the few type names that differ.
+//! Migrations expand first and contract a release later, and every migration can be reverted. The statements are SQL,
+//! written once for both databases: [`ddl`] replaces the few type names that differ.
 
 pub use sea_orm_migration::MigratorTrait;
 use sea_orm_migration::prelude::*;
@@ -25,7 +25,7 @@ mod m0015_root_counts;
 mod m0016_lean_notifications;
 mod m0017_no_statistics;
 
-/// All steps, oldest first.
+/// All migrations, oldest first.
 #[derive(Debug)]
 pub struct Migrator;
 

@@ -1,8 +1,8 @@
-//! People and where they are signed in.
+//! Users and their sessions.
 
 crate::ddl::step! {
     creates: ["session", "user"],
-    // The columns ending in `_key` are the folded forms in which names are compared and sorted.
+    // Columns that end in `_key` contain the folded form of a name, for comparison and order.
     r#"CREATE TABLE "user" (
         id {uuid} NOT NULL PRIMARY KEY,
         username TEXT NOT NULL,

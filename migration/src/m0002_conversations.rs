@@ -1,4 +1,4 @@
-//! Conversations and who takes part in them.
+//! Conversations and their participants.
 
 crate::ddl::step! {
     creates: ["participant", "conversation"],

@@ -1,4 +1,4 @@
-//! Messages, the threads they form, their earlier texts and the people they mention.
+//! Messages, their threads, revisions and mentions.
 
 crate::ddl::step! {
     creates: ["mention", "message_revision", "thread_follow", "thread", "message"],

@@ -1,6 +1,6 @@
-//! What each person has read: a mark for each lane and sparse exceptions above it.
+//! What each user has read: a mark for each scope, and sparse exceptions above it.
 //!
-//! A lane is a conversation's timeline (its id is the conversation's) or one thread (the root's).
+//! A scope is the timeline of a conversation (with the conversation's id) or a thread (with the root's id).
 
 crate::ddl::step! {
     creates: ["read_exception", "read_mark"],

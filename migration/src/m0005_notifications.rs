@@ -1,4 +1,4 @@
-//! What wants people's attention.
+//! Notifications.
 
 crate::ddl::step! {
     creates: ["notification"],
@@ -14,7 +14,7 @@ crate::ddl::step! {
     ) {table}"#,
     r#"CREATE INDEX notification_user ON notification (user_id, created_at, id)"#,
     r#"CREATE INDEX notification_unread ON notification (user_id) WHERE read_at IS NULL"#,
-    // One message notifies a person once, however often background work is repeated.
+    // A message notifies a user once, even if the background job runs again.
     r#"CREATE UNIQUE INDEX notification_message ON notification (message_id, user_id)"#,
     r#"CREATE INDEX notification_conversation ON notification (conversation_id)"#,
     r#"CREATE INDEX notification_actor ON notification (actor_id)"#,

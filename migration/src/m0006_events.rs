@@ -1,4 +1,4 @@
-//! The event log: one row for each change, written by the transaction that makes it.
+//! The event log: one row for each change, written by the transaction of the change.
 
 use sea_orm_migration::{prelude::*, sea_orm::DbBackend};
 
@@ -9,7 +9,7 @@ pub(crate) struct Step;
 impl MigrationTrait for Step {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         // PostgreSQL commits in another order than it numbers rows, so each event also keeps the
-        // transaction that wrote it: a reader's place in the log is a snapshot, not a number.
+        // transaction that wrote it: a reader's position in the log is a snapshot, not a number.
         // SQLite has one writer; there the position alone is commit order.
         let sqlite = manager.get_database_backend() == DbBackend::Sqlite;
         let transaction = if sqlite {
@@ -33,7 +33,7 @@ impl MigrationTrait for Step {
             "CREATE UNIQUE INDEX event_stream ON event (stream_id, seq)",
             "CREATE INDEX event_created ON event (created_at)",
         ];
-        // What a reader missed is looked up per stream, from their place on.
+        // Finds missed events by stream, from the reader's position.
         if sqlite {
             statements.push("CREATE INDEX event_stream_position ON event (stream_id, position)");
         } else {
@@ -47,7 +47,7 @@ impl MigrationTrait for Step {
         crate::ddl::drop(manager, &["event"]).await
     }
 
-    /// SQLite has no transaction by default: a step that failed half way left its tables.
+    /// SQLite uses no transaction by default, so a failed migration would leave its tables.
     fn use_transaction(&self) -> Option<bool> {
         Some(true)
     }

@@ -1,4 +1,4 @@
-//! Background work: rows written by the transaction that asks for it.
+//! Background jobs: rows written by the transaction that requests the work.
 
 crate::ddl::step! {
     creates: ["job"],

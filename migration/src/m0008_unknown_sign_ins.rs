@@ -1,4 +1,4 @@
-//! Names that nobody has and that passwords were tried against, in a form that tells nothing.
+//! Failed sign-ins with unknown names, stored in a form that does not reveal the names.
 
 crate::ddl::step! {
     creates: ["unknown_sign_in"],

@@ -1,8 +1,9 @@
-//! What all nodes of one database share: a name for themselves, and which keys they seal tokens with.
+//! What all nodes of one database share: the name of the installation, and the fingerprint of the keys that sign
+//! tokens.
 
 crate::ddl::step! {
     creates: ["installation"],
-    // One row, for ever.
+    // The table has exactly one row.
     r#"CREATE TABLE installation (
         one INTEGER NOT NULL PRIMARY KEY CHECK (one = 1),
         id {uuid} NOT NULL,

@@ -1,5 +1,4 @@
-//! The form in which titles are searched: letters of every script without their case, which only PostgreSQL can fold
-//! by itself.
+//! The folded form in which titles are searched. Only PostgreSQL can fold letters of every script by itself.
 
 use sea_orm_migration::{
     prelude::*,
@@ -7,7 +6,7 @@ use sea_orm_migration::{
 };
 use unicode_normalization::UnicodeNormalization;
 
-/// Rows read at once.
+/// Rows per batch.
 const ROWS: u64 = 1000;
 
 #[derive(DeriveMigrationName)]
@@ -34,7 +33,7 @@ impl MigrationTrait for Step {
     }
 }
 
-/// Gives some titles their keys; tells how many.
+/// Stores the keys of one batch of titles, and returns their number.
 async fn fill_some(db: &SchemaManagerConnection<'_>) -> Result<u64, DbErr> {
     let backend = db.get_database_backend();
     let text = format!(

@@ -1,5 +1,5 @@
-//! Indexes of replies without the messages that answer nothing: smaller, cheaper to send a root message with, and
-//! never mistaken by SQLite for a way to find all roots of one conversation, which it took them for.
+//! Indexes of replies without root messages. They are smaller and make sending a root message cheaper, and SQLite
+//! cannot choose them for a query of all roots of one conversation.
 
 use sea_orm_migration::prelude::*;
 

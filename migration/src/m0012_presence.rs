@@ -1,5 +1,4 @@
-//! Who is around and who is typing. Leases of nodes that live: nothing here outlasts them but what
-//! people said of themselves.
+//! Presence and typing, and the leases of running nodes. Only the status that users set outlasts the nodes.
 
 crate::ddl::step! {
     creates: ["typing", "connected", "node", "presence"],
@@ -13,18 +12,18 @@ crate::ddl::step! {
     ) {table}"#,
     r#"CREATE INDEX presence_changed ON presence (changed_at)"#,
     r#"CREATE INDEX presence_lapses ON presence (lapses_at) WHERE lapses_at IS NOT NULL"#,
-    r#"CREATE {fleeting} TABLE node (
+    r#"CREATE {unlogged} TABLE node (
         id {uuid} NOT NULL PRIMARY KEY,
         expires_at {time} NOT NULL
     ) {table}"#,
-    r#"CREATE {fleeting} TABLE connected (
+    r#"CREATE {unlogged} TABLE connected (
         user_id {uuid} NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
         node_id {uuid} NOT NULL REFERENCES node (id) ON DELETE CASCADE,
         PRIMARY KEY (user_id, node_id)
     ) {table}"#,
     r#"CREATE INDEX connected_node ON connected (node_id)"#,
-    // A place is a thread, or else a conversation.
-    r#"CREATE {fleeting} TABLE typing (
+    // The place is a thread, or else a conversation.
+    r#"CREATE {unlogged} TABLE typing (
         place_id {uuid} NOT NULL,
         user_id {uuid} NOT NULL REFERENCES "user" (id) ON DELETE CASCADE,
         conversation_id {uuid} NOT NULL REFERENCES conversation (id) ON DELETE CASCADE,

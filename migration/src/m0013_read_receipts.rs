@@ -1,4 +1,4 @@
-//! Whether others see how far somebody has read.
+//! Whether other users see how far a user has read.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,5 @@
-//! The index of timelines holds all that decides whether a message counts as unread, so that counting does not look
-//! at the messages.
+//! The index of timelines contains every column that decides whether a message is unread, so that counting does not
+//! read the messages.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,5 @@
-//! How many root messages a conversation had up to each message, and how many of them its sender's, so that how many are
-//! unread is a difference: notices are not counted, and deleted messages still are. Both have an index of their own.
+//! The number of root messages of a conversation up to each message, in total and of its sender, so that an unread
+//! count is a difference. Notices are not counted, and deleted messages are. Both counts have their own index.
 
 use sea_orm_migration::prelude::*;
 

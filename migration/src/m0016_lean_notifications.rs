@@ -1,13 +1,13 @@
-//! Seven people hear of a message to a group of eight, so what each of their notifications costs is most of what sending
-//! costs. Who sent a message and where stands in the message: of the notifications of messages neither is in an index of
-//! its own or checked against another table. The index of unread ones is by conversation, as they are read.
+//! A message to a group of eight creates seven notifications, which are most of the cost of sending. The message
+//! already stores its sender and conversation, so notifications of messages have neither an index nor a foreign key for
+//! them. The index of unread notifications starts with the conversation, as queries read it.
 
 use sea_orm_migration::{
     prelude::*,
     sea_orm::{ConnectionTrait, DbBackend},
 };
 
-/// Other indexes and tables hold what these did.
+/// Indexes that other indexes and tables replace.
 const INDEXES: &[&str] = &[
     "CREATE INDEX notification_user ON notification (user_id, created_at, id)",
     "CREATE UNIQUE INDEX notification_message ON notification (message_id, user_id)",
@@ -61,7 +61,8 @@ impl MigrationTrait for Step {
     }
 }
 
-/// Lets the column of conversations refer to what this says. SQLite cannot change that of a table, so there it is a new one.
+/// Changes the foreign key of the conversation column to this clause. SQLite cannot change a table's foreign key, so it
+/// creates a new table there.
 async fn refer(manager: &SchemaManager<'_>, conversation: &str) -> Result<(), DbErr> {
     if manager.get_connection().get_database_backend() == DbBackend::Postgres {
         let constraint = "notification_conversation_id_fkey";

@@ -1,5 +1,5 @@
-//! Forgets what SQLite knew of the sizes of tables when the database was closed some time ago. It is not gathered any more:
-//! what was true of a small database made plans that read all of a large one.
+//! Deletes the statistics of SQLite. They are not collected any more, because statistics of a small database led to
+//! plans that scan a large one.
 
 use sea_orm_migration::{
     prelude::*,
