@@ -1,21 +1,22 @@
 //! Threads: a root message with its replies, and its followers.
 
+mod follow;
 pub mod followers;
 pub mod lists;
 pub mod replies;
 
+pub use follow::follow;
+
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select, Set,
-    sea_query::{Expr, ExprTrait, OnConflict, Query},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select,
+    sea_query::{Expr, ExprTrait, Query},
 };
 
 use crate::{
-    core::Core,
-    domain::{access, predicates, sessions::Viewer},
-    entity::{message, thread, thread_follow},
+    domain::{predicates, sessions::Viewer},
+    entity::{message, thread},
     error::Error,
     id::ThreadId,
-    live::log::{self, Change, Stream},
 };
 
 /// The threads that are visible to this viewer: those whose root message is visible and shown.
@@ -45,46 +46,4 @@ pub async fn find<C: ConnectionTrait>(
         .one(db)
         .await?;
     found.ok_or_else(|| Error::not_found("thread"))
-}
-
-/// Follows a thread, or stops following it. Repeating it changes nothing.
-pub async fn follow(
-    core: &Core,
-    viewer: &Viewer,
-    id: ThreadId,
-    is_following: bool,
-) -> Result<thread::Model, Error> {
-    core.db
-        .write(|tx| async move {
-            let thread = find(&*tx, viewer, id).await?;
-            // Locked, so that a user cannot follow a thread of a conversation that they are leaving.
-            access::conversation(&tx, viewer, thread.conversation_id).await?;
-            // One upsert, because a reply may make the viewer follow concurrently.
-            let follow = thread_follow::ActiveModel {
-                user_id: Set(viewer.user),
-                thread_id: Set(id),
-                conversation_id: Set(thread.conversation_id),
-                is_following: Set(is_following),
-            };
-            let is_following = thread_follow::Column::IsFollowing;
-            let differs = Expr::col((thread_follow::Entity, is_following))
-                .ne(Expr::col(("excluded", is_following)));
-            let keys = [
-                thread_follow::Column::UserId,
-                thread_follow::Column::ThreadId,
-            ];
-            let mut update = OnConflict::columns(keys);
-            update.update_column(is_following).action_and_where(differs);
-            let changed = thread_follow::Entity::insert(follow)
-                .on_conflict(update)
-                .exec_without_returning(&*tx)
-                .await?;
-            if changed == 0 {
-                return Ok(thread);
-            }
-            let change = Change::ThreadChanged { thread: id };
-            log::append(&tx, Stream::User(viewer.user), core.clock.now(), &[change]).await?;
-            Ok(thread)
-        })
-        .await
 }
