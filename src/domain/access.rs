@@ -93,7 +93,7 @@ pub enum AccessCheck {
     /// The user participates.
     In {
         /// The proof.
-        place: Box<InConversation>,
+        membership: Box<InConversation>,
         /// Whether there are more than [`LARGE_CONVERSATION`] participants.
         is_large: bool,
         /// The number of root messages that the user has sent there, deleted ones included.
@@ -121,7 +121,7 @@ pub const LARGE_CONVERSATION: u64 = 200;
 /// Returns one result per pair, in order.
 pub async fn conversations(
     tx: &Tx,
-    asked: &[(ConversationId, UserId)],
+    memberships: &[(ConversationId, UserId)],
     lock: LockWait,
 ) -> Result<Vec<AccessCheck>, Error> {
     #[derive(FromQueryResult)]
@@ -131,8 +131,8 @@ pub async fn conversations(
         is_large: bool,
         sent: Option<i32>,
     }
-    let (locked, absent) = lock_in(tx, asked, lock).await?;
-    let pairs: BTreeSet<_> = asked.iter().copied().collect();
+    let (locked, absent) = lock_in(tx, memberships, lock).await?;
+    let pairs: BTreeSet<_> = memberships.iter().copied().collect();
     let pairs = pairs.into_iter().map(|(id, user)| [id.into(), user.into()]);
     let table = ValuesCte::new("v (conversation_id, user_id)", pairs);
     // SQL for its values CTE. Separate from the locking statement, because on PostgreSQL only a later statement sees
@@ -149,9 +149,9 @@ pub async fn conversations(
     let found: Vec<Found> = db::fetch_all(tx, &text, table.values).await?;
     let key = |found: &Found| (found.participant.conversation_id, found.participant.user_id);
     let found: HashMap<_, _> = found.iter().map(|found| (key(found), found)).collect();
-    let entry = |asked: &(ConversationId, UserId)| match (locked.get(&asked.0), found.get(asked)) {
+    let check = |pair: &(ConversationId, UserId)| match (locked.get(&pair.0), found.get(pair)) {
         (Some(conversation), Some(found)) => AccessCheck::In {
-            place: Box::new(InConversation {
+            membership: Box::new(InConversation {
                 conversation: conversation.clone(),
                 participant: found.participant.clone(),
             }),
@@ -161,16 +161,16 @@ pub async fn conversations(
         (Some(_), None) => AccessCheck::Hidden,
         (None, _) => absent.clone(),
     };
-    Ok(asked.iter().map(entry).collect())
+    Ok(memberships.iter().map(check).collect())
 }
 
 /// Locks these conversations. Returns their rows, and the result for those that were not found.
 async fn lock_in(
     tx: &Tx,
-    asked: &[(ConversationId, UserId)],
+    memberships: &[(ConversationId, UserId)],
     lock: LockWait,
 ) -> Result<(HashMap<ConversationId, conversation::Model>, AccessCheck), Error> {
-    let ids: BTreeSet<_> = asked.iter().map(|&(id, _)| id).collect();
+    let ids: BTreeSet<_> = memberships.iter().map(|&(id, _)| id).collect();
     // The weaker lock does not block inserts that only refer to a conversation. SQLite has one writer and no row locks.
     let (lock, absent) = match (tx.get_database_backend(), lock) {
         (DbBackend::Postgres, LockWait::SkipLocked) => {

@@ -38,11 +38,11 @@ pub async fn delete(core: &Core, viewer: &Viewer, id: MessageId) -> Result<Delet
 
 async fn delete_in(tx: &Tx, core: &Core, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
     let conversation = messages::find(tx, viewer, id).await?.conversation_id;
-    let place = access::conversation(tx, viewer, conversation).await?;
+    let membership = access::conversation(tx, viewer, conversation).await?;
     // Read again under the conversation's lock: another transaction may have deleted it before.
     let message = messages::find(tx, viewer, id).await?;
     let now = core.clock.now();
-    permissions::delete(&core.config, viewer, place.role(), &message, now)?;
+    permissions::delete(&core.config, viewer, membership.role(), &message, now)?;
     let marker = erase_in(tx, message, now).await?;
     Ok(Deleted {
         id,

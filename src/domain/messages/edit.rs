@@ -60,11 +60,11 @@ async fn edit_in(
     let conversation = messages::find(tx, viewer, edit.message)
         .await?
         .conversation_id;
-    let place = access::conversation(tx, viewer, conversation).await?;
+    let membership = access::conversation(tx, viewer, conversation).await?;
     // Read again under the conversation's lock: another transaction may have deleted it before.
     let message = messages::find(tx, viewer, edit.message).await?;
     let now = core.clock.now();
-    permissions::edit(&core.config, viewer, place.role(), &message, now)?;
+    permissions::edit(&core.config, viewer, membership.role(), &message, now)?;
     if edit
         .expected_edited_at
         .is_some_and(|expected| expected != message.edited_at)

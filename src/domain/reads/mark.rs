@@ -43,14 +43,14 @@ pub struct UpTo {
 
 /// The position of a message.
 #[derive(Clone, Copy, Debug, FromQueryResult)]
-struct Place {
+struct MessagePosition {
     id: MessageId,
     conversation_id: ConversationId,
     root_id: Option<MessageId>,
     seq: i32,
 }
 
-impl Place {
+impl MessagePosition {
     fn mark(self) -> ScopedSeq {
         ScopedSeq {
             scope: ReadScope::of(self.conversation_id, self.root_id),
@@ -110,7 +110,7 @@ async fn targets_in(
     to: &[UpTo],
 ) -> Result<BTreeMap<ConversationId, i32>, Error> {
     let wanted: Vec<_> = to.iter().filter_map(|up_to| up_to.message).collect();
-    let places = places_in(tx, viewer, &wanted).await?;
+    let positions = positions_in(tx, viewer, &wanted).await?;
     let ids: Vec<_> = to.iter().map(|up_to| up_to.conversation).collect();
     let lasts: Vec<(ConversationId, i32)> = conversation::Entity::find()
         .select_only()
@@ -124,10 +124,10 @@ async fn targets_in(
     for up_to in to {
         let seq = match up_to.message {
             None => lasts.get(&up_to.conversation).copied(),
-            Some(message) => places
+            Some(message) => positions
                 .get(&message)
-                .filter(|place| place.conversation_id == up_to.conversation)
-                .map(|place| place.seq),
+                .filter(|position| position.conversation_id == up_to.conversation)
+                .map(|position| position.seq),
         };
         let seq = seq.ok_or_else(|| Error::not_found("message"))?;
         let target = targets.entry(up_to.conversation).or_insert(seq);
@@ -137,11 +137,11 @@ async fn targets_in(
 }
 
 /// The positions of the messages that are visible to the viewer, deleted ones included.
-async fn places_in(
+async fn positions_in(
     tx: &Tx,
     viewer: &Viewer,
     ids: &[MessageId],
-) -> Result<HashMap<MessageId, Place>, Error> {
+) -> Result<HashMap<MessageId, MessagePosition>, Error> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -154,10 +154,13 @@ async fn places_in(
             Column::Seq,
         ])
         .filter(Column::Id.is_in(ids.iter().copied()))
-        .into_model::<Place>()
+        .into_model::<MessagePosition>()
         .all(tx)
         .await?;
-    Ok(rows.into_iter().map(|place| (place.id, place)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|position| (position.id, position))
+        .collect())
 }
 
 #[derive(FromQueryResult)]
@@ -171,9 +174,9 @@ struct Removed {
 async fn below_in(
     tx: &Tx,
     viewer: &Viewer,
-    places: &BTreeMap<ConversationId, i32>,
+    positions: &BTreeMap<ConversationId, i32>,
 ) -> Result<(i64, Vec<ReadScope>), Error> {
-    let (cases, ids, up_to) = cases(places);
+    let (cases, ids, up_to) = cases(positions);
     let text = format!(
         "SELECT m.conversation_id, m.root_id, COUNT(*) AS count FROM participant p
          JOIN message m ON m.conversation_id = p.conversation_id
@@ -193,13 +196,13 @@ async fn below_in(
 }
 
 /// `WHEN ? THEN ?` for each conversation, the conversations, and the values bound.
-fn cases(places: &BTreeMap<ConversationId, i32>) -> (String, Vec<ConversationId>, Vec<Value>) {
-    let values = places
+fn cases(positions: &BTreeMap<ConversationId, i32>) -> (String, Vec<ConversationId>, Vec<Value>) {
+    let values = positions
         .iter()
         .flat_map(|(&id, &seq)| [id.into(), seq.into()]);
     (
-        vec!["WHEN ? THEN ?"; places.len()].join(" "),
-        places.keys().copied().collect(),
+        vec!["WHEN ? THEN ?"; positions.len()].join(" "),
+        positions.keys().copied().collect(),
         values.collect(),
     )
 }
@@ -232,19 +235,21 @@ async fn mark_thread_in(
     let root = MessageId::from(thread);
     let mut wanted = vec![root];
     wanted.extend(up_to);
-    let places = places_in(tx, viewer, &wanted).await?;
-    let found = places.get(&root).filter(|place| place.root_id.is_none());
+    let positions = positions_in(tx, viewer, &wanted).await?;
+    let found = positions
+        .get(&root)
+        .filter(|position| position.root_id.is_none());
     let conversation = found
         .ok_or_else(|| Error::not_found("thread"))?
         .conversation_id;
     let scope = ReadScope::of(conversation, Some(root));
     lock_in(tx, viewer, &[conversation]).await?;
     let seq = match up_to {
-        None => ends_of_thread_in(tx, root).await?,
-        Some(message) => places
+        None => thread_end_in(tx, root).await?,
+        Some(message) => positions
             .get(&message)
-            .filter(|place| place.id == root || place.root_id == Some(root))
-            .map(|place| place.seq)
+            .filter(|position| position.id == root || position.root_id == Some(root))
+            .map(|position| position.seq)
             .ok_or_else(|| Error::not_found("message"))?,
     };
     let text = format!(
@@ -266,7 +271,7 @@ async fn mark_thread_in(
 }
 
 /// The sequence number of a thread's newest reply.
-async fn ends_of_thread_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
+async fn thread_end_in(tx: &Tx, root: MessageId) -> Result<i32, Error> {
     let last: Option<Option<i32>> = message::Entity::find()
         .select_only()
         .expr(Column::Seq.max())
@@ -292,14 +297,17 @@ async fn mark_messages_in(
     viewer: &Viewer,
     ids: &[MessageId],
 ) -> Result<i64, Error> {
-    let places = places_in(tx, viewer, ids).await?;
-    let conversations: BTreeSet<_> = places.values().map(|place| place.conversation_id).collect();
+    let positions = positions_in(tx, viewer, ids).await?;
+    let conversations: BTreeSet<_> = positions
+        .values()
+        .map(|position| position.conversation_id)
+        .collect();
     let conversations: Vec<_> = conversations.into_iter().collect();
     lock_in(tx, viewer, &conversations).await?;
     let marks: Vec<ScopedSeq> = unread_in(tx, viewer, ids)
         .await?
         .into_iter()
-        .map(Place::mark)
+        .map(MessagePosition::mark)
         .collect();
     if marks.is_empty() {
         return Ok(0);
@@ -322,7 +330,11 @@ async fn mark_messages_in(
     i64::try_from(marks.len()).map_err(Error::internal)
 }
 
-async fn unread_in(tx: &Tx, viewer: &Viewer, ids: &[MessageId]) -> Result<Vec<Place>, Error> {
+async fn unread_in(
+    tx: &Tx,
+    viewer: &Viewer,
+    ids: &[MessageId],
+) -> Result<Vec<MessagePosition>, Error> {
     if ids.is_empty() {
         return Ok(vec![]);
     }
@@ -336,8 +348,8 @@ async fn unread_in(tx: &Tx, viewer: &Viewer, ids: &[MessageId]) -> Result<Vec<Pl
     db::fetch_all(tx, &text, with(viewer.user, ids)).await
 }
 
-fn at_most(field: &str, asked: usize, most: usize) -> Result<(), Error> {
-    if asked <= most {
+fn at_most(field: &str, count: usize, most: usize) -> Result<(), Error> {
+    if count <= most {
         return Ok(());
     }
     let problem = Problem::new(field, "TOO_MANY", format!("Name at most {most}."));

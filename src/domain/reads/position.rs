@@ -107,11 +107,11 @@ where
     }
     let rows: Vec<Row<K>> = db::fetch_all(db, text, with(viewer.user, ids)).await?;
     let position = |row: Row<K>| {
-        let place = Position {
+        let position = Position {
             last_read: row.last_read,
             first_unread: row.first_unread,
         };
-        (row.id, place)
+        (row.id, position)
     };
     Ok(rows.into_iter().map(position).collect())
 }

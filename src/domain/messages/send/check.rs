@@ -33,7 +33,7 @@ pub(super) enum Admission {
 
 /// A send that has passed the check.
 pub(super) struct AcceptedSend {
-    pub(super) place: InConversation,
+    pub(super) membership: InConversation,
     pub(super) is_large: bool,
     /// The number of root messages that the sender has sent there before.
     pub(super) sent: i32,
@@ -48,36 +48,36 @@ pub(super) async fn check_sends(
     requests: &[SendRequest],
     lock: LockWait,
 ) -> Result<Vec<Admission>, Error> {
-    let asked = requests
+    let memberships = requests
         .iter()
         .map(SendRequest::membership)
         .collect::<Vec<_>>();
-    let entries = access::conversations(tx, &asked, lock).await?;
+    let checks = access::conversations(tx, &memberships, lock).await?;
     // Under the lock, so that these rows do not change until the commit.
-    let before = ExistingState {
+    let existing = ExistingState {
         sent: earlier_in(tx, requests).await?,
         parents: Parents::read_in(tx, core, requests).await?,
     };
-    let admission = |(request, entry)| match entry {
+    let admission = |(request, check)| match check {
         AccessCheck::In {
-            place,
+            membership,
             is_large,
             sent,
         } => {
             let accepted = AcceptedSend {
-                place: *place,
+                membership: *membership,
                 is_large,
                 sent,
                 parent: None,
             };
-            before
+            existing
                 .admission(request, accepted)
                 .unwrap_or_else(Admission::Rejected)
         }
         AccessCheck::Hidden => Admission::Rejected(Error::not_found("conversation")),
         AccessCheck::Busy => Admission::Locked,
     };
-    Ok(requests.iter().zip(entries).map(admission).collect())
+    Ok(requests.iter().zip(checks).map(admission).collect())
 }
 
 /// The messages that the sends of a batch refer to, read before any of them is written.
@@ -100,9 +100,9 @@ impl ExistingState {
                 was_duplicate,
             })));
         }
-        permissions::send(accepted.place.role())?;
+        permissions::send(accepted.membership.role())?;
         if let Some(id) = request.new.parent {
-            accepted.parent = Some(self.parents.parent(&accepted.place, id)?);
+            accepted.parent = Some(self.parents.parent(&accepted.membership, id)?);
         }
         Ok(Admission::Accepted(Box::new(accepted)))
     }
@@ -117,7 +117,7 @@ async fn earlier_in(
     if keys.is_empty() {
         return Ok(HashMap::new());
     }
-    let row = |(place, sender, key): Key| [place.into(), sender.into(), key.into()];
+    let row = |(conversation, sender, key): Key| [conversation.into(), sender.into(), key.into()];
     let table = ValuesCte::new("v (place, sender, key)", keys.into_iter().map(row));
     // SQL for its values CTE. One subquery per key: while the statistics of PostgreSQL know only messages without
     // keys, a join would read all messages that have one.
@@ -137,7 +137,7 @@ async fn earlier_in(
 
 /// The parents of the replies in a batch.
 struct Parents {
-    answered: HashMap<MessageId, message::Model>,
+    requested: HashMap<MessageId, message::Model>,
     /// For replies to messages at the deepest level: the nearest ancestor that still allows replies.
     ancestors: HashMap<(ConversationId, i32), message::Model>,
     depth: i32,
@@ -150,18 +150,18 @@ impl Parents {
             .filter_map(|request| request.new.parent)
             .collect();
         let mut parents = Self {
-            answered: HashMap::new(),
+            requested: HashMap::new(),
             ancestors: HashMap::new(),
             depth: core.config.thread_depth,
         };
         let rows = ids.into_iter().map(|id| [id.into()]);
         let found = messages_in(tx, "v (id)", rows, "m.id = v.id").await?;
-        parents.answered = found.into_iter().map(|found| (found.id, found)).collect();
-        let key = |answered| parents.ancestor(answered);
-        let ancestors: BTreeSet<_> = parents.answered.values().filter_map(key).collect();
+        parents.requested = found.into_iter().map(|found| (found.id, found)).collect();
+        let key = |requested| parents.ancestor(requested);
+        let ancestors: BTreeSet<_> = parents.requested.values().filter_map(key).collect();
         let rows = ancestors
             .into_iter()
-            .map(|(place, seq)| [place.into(), seq.into()]);
+            .map(|(conversation, seq)| [conversation.into(), seq.into()]);
         let is_one = "m.conversation_id = v.place AND m.seq = v.seq";
         let found = messages_in(tx, "v (place, seq)", rows, is_one).await?;
         let key = |found: message::Model| ((found.conversation_id, found.seq), found);
@@ -170,26 +170,26 @@ impl Parents {
     }
 
     /// The position of the ancestor that becomes the parent instead, if this message is at the deepest level.
-    fn ancestor(&self, answered: &message::Model) -> Option<(ConversationId, i32)> {
+    fn ancestor(&self, requested: &message::Model) -> Option<(ConversationId, i32)> {
         let levels = usize::try_from(self.depth).unwrap_or(1).max(1);
-        let is_too_deep = answered.depth >= self.depth;
-        let places = is_too_deep.then(|| path::places(&answered.path))?;
+        let is_too_deep = requested.depth >= self.depth;
+        let places = is_too_deep.then(|| path::places(&requested.path))?;
         let seq = places.get(levels - 1).copied().unwrap_or_default();
-        Some((answered.conversation_id, seq))
+        Some((requested.conversation_id, seq))
     }
 
     /// The parent of a reply: the requested message, or at the deepest level its nearest ancestor that still allows
     /// replies.
-    fn parent(&self, place: &InConversation, id: MessageId) -> Result<message::Model, Error> {
+    fn parent(&self, membership: &InConversation, id: MessageId) -> Result<message::Model, Error> {
         let missing = || Error::invalid("parentId", "NOT_FOUND", "There is no such message here.");
-        let answered = self.answered.get(&id);
-        let answered = answered
-            .filter(|answered| place.sees(answered) && answered.is_shown())
+        let requested = self.requested.get(&id);
+        let requested = requested
+            .filter(|requested| membership.sees(requested) && requested.is_shown())
             .ok_or_else(missing)?;
-        permissions::reply(answered, place.role())?;
-        let parent = match self.ancestor(answered) {
+        permissions::reply(requested, membership.role())?;
+        let parent = match self.ancestor(requested) {
             Some(ancestor) => self.ancestors.get(&ancestor).ok_or_else(missing)?,
-            None => answered,
+            None => requested,
         };
         Ok(parent.clone())
     }

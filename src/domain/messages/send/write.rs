@@ -79,12 +79,12 @@ impl Draft {
         at: DateTime<Utc>,
     ) -> Self {
         let AcceptedSend {
-            place,
+            membership,
             is_large,
             sent,
             parent,
         } = accepted;
-        let (conversation, new) = (place.conversation(), &request.new);
+        let (conversation, new) = (membership.conversation(), &request.new);
         let allocator = allocators
             .entry(conversation.id)
             .or_insert_with(|| SequenceAllocator::of(conversation));
