@@ -32,21 +32,20 @@ impl MediaType {
             return Some(Self::Json);
         }
         let ranges = ranges(headers);
-        let response = best(&ranges, "graphql-response+json");
-        let json = best(&ranges, "json");
+        let response = best_match(&ranges, "application/graphql-response+json");
+        let json = best_match(&ranges, "application/json");
         match (response, json) {
             (None, None) => None,
+            (Some((precedence, quality)), Some((_, json))) => {
+                let is_preferred = quality > json || (quality == json && precedence == EXACT);
+                Some(if is_preferred {
+                    Self::GraphqlResponse
+                } else {
+                    Self::Json
+                })
+            }
             (Some(_), None) => Some(Self::GraphqlResponse),
             (None, Some(_)) => Some(Self::Json),
-            (Some(response), Some(json)) => {
-                let is_named = response.precision == Range::NAMED;
-                if response.quality > json.quality || (response.quality == json.quality && is_named)
-                {
-                    Some(Self::GraphqlResponse)
-                } else {
-                    Some(Self::Json)
-                }
-            }
         }
     }
 }
@@ -66,19 +65,16 @@ impl Streaming {
     #[must_use]
     pub(super) fn accepted(headers: &HeaderMap) -> Self {
         let ranges = ranges(headers);
-        let is_stream = |range: &&Range<'_>| range.kind == Kind::EventStream;
-        let Some(stream) = ranges
+        let streams = ranges
             .iter()
-            .filter(is_stream)
-            .map(|range| range.quality)
-            .max()
-        else {
+            .filter(|range| range.name.eq_ignore_ascii_case("text/event-stream"));
+        let Some(stream) = streams.map(|range| range.quality).max() else {
             return Self::Never;
         };
-        let json = ["json", "graphql-response+json"]
+        let json = ["application/json", "application/graphql-response+json"]
             .into_iter()
-            .filter_map(|subtype| best(&ranges, subtype))
-            .map(|range| range.quality)
+            .filter_map(|name| best_match(&ranges, name))
+            .map(|(_, quality)| quality)
             .max();
         match stream {
             0 => Self::Never,
@@ -114,38 +110,17 @@ fn is_utf8_if_charset(parameter: &str) -> bool {
     }
 }
 
-/// The kind of response that a media range matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    Json,
-    EventStream,
-}
-
-/// One media range of an `Accept` header that matches a supported type.
-#[derive(Clone, Copy, Debug)]
+/// One media range of an `Accept` header.
 struct Range<'a> {
-    kind: Kind,
-    subtype: &'a str,
-    /// An exact name takes precedence over `application/*`, and that over `*/*`.
-    precision: u8,
+    name: &'a str,
     /// The quality in thousandths.
     quality: u16,
 }
 
 impl<'a> Range<'a> {
-    const NAMED: u8 = 2;
-
-    fn read(text: &'a str) -> Option<Self> {
+    fn parse(text: &'a str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let name = parts.next()?;
-        let (first, subtype) = name.split_once('/')?;
-        let (kind, precision) = match (first, subtype) {
-            ("*", "*") => (Kind::Json, 0),
-            _ if name.eq_ignore_ascii_case("text/event-stream") => (Kind::EventStream, Self::NAMED),
-            (first, "*") if first.eq_ignore_ascii_case("application") => (Kind::Json, 1),
-            (first, _) if first.eq_ignore_ascii_case("application") => (Kind::Json, Self::NAMED),
-            _ => return None,
-        };
         let mut quality = 1000;
         for parameter in parts {
             if !is_utf8_if_charset(parameter) {
@@ -157,12 +132,7 @@ impl<'a> Range<'a> {
                 quality = thousandths(value.trim())?;
             }
         }
-        Some(Self {
-            kind,
-            subtype,
-            precision,
-            quality,
-        })
+        Some(Self { name, quality })
     }
 }
 
@@ -185,20 +155,27 @@ fn ranges(headers: &HeaderMap) -> Vec<Range<'_>> {
         .get_all(ACCEPT)
         .iter()
         .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-        .filter_map(Range::read)
+        .filter_map(Range::parse)
         .collect()
 }
 
-fn best<'a>(ranges: &[Range<'a>], subtype: &str) -> Option<Range<'a>> {
+/// The precedence of an exact name in [`best_match`].
+const EXACT: usize = 2;
+
+/// Returns the precedence and the quality of the range that applies to an `application` type: an exact name takes
+/// precedence over `application/*`, and that over `*/*`. `None` if the type is not accepted.
+fn best_match(ranges: &[Range<'_>], name: &str) -> Option<(usize, u16)> {
+    let by_precedence = ["*/*", "application/*", name];
     ranges
         .iter()
-        .filter(|range| range.kind == Kind::Json)
-        .filter(|range| {
-            range.precision < Range::NAMED || range.subtype.eq_ignore_ascii_case(subtype)
+        .filter_map(|range| {
+            let precedence = by_precedence
+                .iter()
+                .position(|name| range.name.eq_ignore_ascii_case(name))?;
+            Some((precedence, range.quality))
         })
-        .max_by_key(|range| (range.precision, range.quality))
-        .copied()
-        .filter(|range| range.quality > 0)
+        .max()
+        .filter(|(_, quality)| *quality > 0)
 }
 
 #[cfg(test)]
