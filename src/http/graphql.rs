@@ -98,7 +98,7 @@ async fn execute(
         )
         .into());
     }
-    let call = match parts.method {
+    let request = match parts.method {
         Method::GET => GraphqlRequest::from_query_string(parts.uri.query().unwrap_or_default())
             .map_err(bad_request)?,
         Method::POST => post(parts, body).await?,
@@ -117,7 +117,7 @@ async fn execute(
         viewer: viewer.clone(),
         ..client::anonymous_caller(parts, &state.app.config.trusted_proxies)
     };
-    let operation = state.prepare(&call, caller);
+    let operation = state.prepare(&request, caller);
     let kind = operation.as_ref().ok().map(Operation::kind);
     if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
         return Err(not_allowed(

@@ -163,7 +163,7 @@ impl Connection {
             Step::Ping => self.queue.push(Frame::Ping),
             // Boxed, so that the connection does not carry the size of a future that runs once.
             Step::Authenticate(payload) => return Box::pin(self.authenticate(&payload)).await,
-            Step::Start { id, call } => self.start(id, call),
+            Step::Start { id, request } => self.start(id, request),
             Step::TooMany { id, maximum } => {
                 let message = format!(
                     "This socket already runs {maximum} operations, the maximum: stop one first."
@@ -218,14 +218,14 @@ impl Connection {
         None
     }
 
-    fn start(&mut self, id: String, call: GraphqlRequest) {
+    fn start(&mut self, id: String, request: GraphqlRequest) {
         let (state, caller) = (self.state.clone(), self.caller.clone());
         // Boxed, so that a subscription's task does not carry the size of its start for as long as it runs.
         let starting = Box::pin(operation_task::start(
             state,
             caller,
             self.token.clone(),
-            call,
+            request,
         ));
         let (session, queue) = (self.session.clone(), self.queue.clone());
         let run = operation_task::run(starting, id.clone(), session, queue);

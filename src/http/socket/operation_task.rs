@@ -49,11 +49,11 @@ pub(super) async fn start(
     state: AppState,
     caller: Caller,
     token: Option<String>,
-    call: GraphqlRequest,
+    request: GraphqlRequest,
 ) -> Started {
     let prepared = match authenticate(&state, caller, token).await {
         Ok(None) => return Started::SessionEnded,
-        Ok(Some(caller)) => state.prepare(&call, caller),
+        Ok(Some(caller)) => state.prepare(&request, caller),
         Err(response) => Err(response),
     };
     match prepared {

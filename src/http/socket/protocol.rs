@@ -86,7 +86,7 @@ pub(super) enum Step {
     /// Run this operation, and call [`Machine::finish`] when it ends.
     Start {
         id: String,
-        call: GraphqlRequest,
+        request: GraphqlRequest,
     },
     /// Reject this operation, because the maximum is running.
     TooMany {
@@ -207,7 +207,7 @@ impl Machine {
         if self.operations.contains(&id) {
             return Step::Close(Close::DUPLICATE);
         }
-        let Ok(call) = GraphqlRequest::from_json(payload) else {
+        let Ok(request) = GraphqlRequest::from_json(payload) else {
             return Step::Close(Close::INVALID);
         };
         if self.operations.len() >= MAX_OPERATIONS {
@@ -217,7 +217,7 @@ impl Machine {
             };
         }
         self.operations.insert(id.clone());
-        Step::Start { id, call }
+        Step::Start { id, request }
     }
 
     /// Acknowledges the connection. The socket closes at `expires`, when its token is no longer valid.
