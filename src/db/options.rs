@@ -1,4 +1,4 @@
-//! How connections to either database are made and kept. Runs nothing of anybody's.
+//! Connection and pool options of both databases, and the checks of a connection before its use.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -16,31 +16,31 @@ use tokio::time::{Instant, timeout};
 use super::timeout::timed_out_recently;
 use crate::error::Error;
 
-/// SQLite before this version can corrupt a write-ahead log that two connections reset at once.
-const OLDEST_SQLITE: (u32, u32, u32) = (3, 51, 3);
-/// Readers beside SQLite's one writer.
+/// Earlier versions of SQLite can corrupt a write-ahead log that two connections reset at the same time.
+const MIN_SQLITE_VERSION: (u32, u32, u32) = (3, 51, 3);
+/// Read connections of SQLite, in addition to the one writer.
 pub(super) const SQLITE_READERS: u32 = 4;
-/// How much of SQLite's file each connection keeps: so many KiB.
+/// Page cache of each SQLite connection; a negative number is in KiB.
 pub(super) const SQLITE_CACHE: &str = "-32000";
-/// How long a writer of another process may hold SQLite's file before we give up.
+/// How long to wait for the write lock of another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Rows that SQLite's thread may be ahead of whoever reads them: a page, without waiting for each other.
-const ROWS: usize = 512;
-/// Connections to PostgreSQL.
+/// Rows that the thread of sqlx reads ahead. A page fits, so that neither thread waits for the other.
+const ROW_BUFFER: usize = 512;
+/// Maximum connections to PostgreSQL.
 const POSTGRES_CONNECTIONS: u32 = 20;
-/// Statements that a connection keeps prepared: those about many come in several lengths.
-pub(super) const STATEMENTS: usize = 512;
-/// How long PostgreSQL works on one statement before it stops it.
+/// Prepared statements per connection. Statements with a list of values are cached once per length.
+pub(super) const STATEMENT_CACHE: usize = 512;
+/// How long PostgreSQL executes a statement before it cancels it.
 const STATEMENT_TIMEOUT: &str = "5s";
 /// How long a request waits for a connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
-/// How long PostgreSQL may take for a sign of life on a connection that it does nothing on.
+/// How long PostgreSQL may take to respond to a ping on an idle connection.
 const PING_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a connection that nobody uses is believed to be good.
+/// An idle connection is pinged before its use after this time.
 const TRUSTED_IDLE_TIME: Duration = Duration::from_secs(1);
 
-/// Replaces every connection that existed when a transaction failed to end, before its next use. Which of them it was
-/// cannot be seen from here, and it happens too rarely to matter.
+/// Replaces, before its next use, every connection that existed when a transaction failed to end. The failed connection
+/// cannot be identified here, and failures are too rare for this to matter.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Replacement(Arc<Mutex<Option<Instant>>>);
 
@@ -73,16 +73,15 @@ pub(super) fn sqlite(
             let sqlite = sqlite
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
-                // NORMAL may lose the last commits when the power goes: an acknowledged message is
-                // on the disk.
+                // NORMAL may lose the last commits on a power failure, but an acknowledged message must be durable.
                 .synchronous(SqliteSynchronous::Full)
                 .busy_timeout(BUSY_TIMEOUT)
                 .foreign_keys(true)
-                .statement_cache_capacity(STATEMENTS)
-                .row_buffer_size(ROWS)
+                .statement_cache_capacity(STATEMENT_CACHE)
+                .row_buffer_size(ROW_BUFFER)
                 .pragma("mmap_size", "0")
                 .pragma("cache_size", SQLITE_CACHE)
-                // No `optimize`: plans are made without statistics, which would be those of some earlier time.
+                // No `optimize`: plans must not depend on statistics, which may be outdated.
                 .pragma("temp_store", "memory");
             if read_only {
                 sqlite.pragma("query_only", "1")
@@ -90,9 +89,9 @@ pub(super) fn sqlite(
                 sqlite
             }
         })
-        // sqlx believes that a transaction is open when SQLite has ended it by itself.
-        .map_sqlx_sqlite_before_acquire(move |connection, kept| {
-            let usable = !connection.is_in_transaction() && !replacement.includes(&kept);
+        // sqlx still counts a transaction as open when SQLite has rolled it back by itself.
+        .map_sqlx_sqlite_before_acquire(move |connection, metadata| {
+            let usable = !connection.is_in_transaction() && !replacement.includes(&metadata);
             Box::pin(async move { Ok(usable) })
         });
     options
@@ -109,37 +108,36 @@ pub(super) fn postgres(url: &str, replacement: &Replacement) -> ConnectOptions {
         .test_before_acquire(false)
         .sqlx_logging(false)
         .map_sqlx_postgres_opts(|postgres| {
-            postgres.statement_cache_capacity(STATEMENTS).options([
+            postgres.statement_cache_capacity(STATEMENT_CACHE).options([
                 ("statement_timeout", STATEMENT_TIMEOUT),
                 ("idle_in_transaction_session_timeout", "30s"),
                 ("timezone", "UTC"),
-                // Lists are read in the order of an index that was made for them. PostgreSQL would rather walk through
-                // all of a thread in the order of another, which lies closer together, and sort it group by group:
-                // there is one group.
+                // Lists have an index in their order. With the default costs PostgreSQL scans a whole thread in the order
+                // of a more compact index and sorts it group by group, although there is only one group.
                 ("random_page_cost", "1.1"),
                 ("enable_incremental_sort", "off"),
-                // What is tested is what it plans without values. With values it may take a list's bounds for a few rows
-                // and sort all that is between them, at each use: it found that cheaper, and plans anew each time.
+                // The tests check generic plans. With a custom plan, PostgreSQL may estimate that the bounds of a list
+                // contain few rows and sort all of them at every use. It also plans every execution again.
                 ("plan_cache_mode", "force_generic_plan"),
-                // Nothing here runs long enough to be worth compiling.
+                // No statement runs long enough to benefit from compilation.
                 ("jit", "off"),
             ])
         })
-        .map_sqlx_postgres_before_acquire(move |connection, kept| {
-            let usable = !connection.is_in_transaction() && !replacement.includes(&kept);
+        .map_sqlx_postgres_before_acquire(move |connection, metadata| {
+            let usable = !connection.is_in_transaction() && !replacement.includes(&metadata);
             Box::pin(async move {
                 if !usable {
                     return Ok(false);
                 }
-                if kept.idle_for < TRUSTED_IDLE_TIME {
+                if metadata.idle_for < TRUSTED_IDLE_TIME {
                     return Ok(true);
                 }
                 is_alive(connection).await
             })
         })
-        // Whoever gave a statement up leaves its connection waiting for the answer. The pool would wait as well, for as
-        // long as TCP hopes, and be short of one connection: after a network that swallows packets, of all. A round
-        // trip for each use of a connection is too much for what hardly ever happens.
+        // After a timeout the connection still waits for the response. The pool would wait until TCP gives up and would
+        // lose this connection; after a network failure it would lose all of them. A ping on every release would cost a
+        // round trip for a rare failure.
         .map_sqlx_postgres_pool_opts(|pool| {
             pool.after_release(|connection, _| {
                 Box::pin(async move { Ok(!timed_out_recently() || is_alive(connection).await?) })
@@ -148,11 +146,10 @@ pub(super) fn postgres(url: &str, replacement: &Replacement) -> ConnectOptions {
     options
 }
 
-/// Whether there is still somebody at the other end. An error closes the connection without a farewell, which nobody
-/// might hear.
+/// Pings the server. An error closes the connection without a Terminate message, which the server might not receive.
 async fn is_alive(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     match timeout(PING_TIMEOUT, connection.ping()).await {
-        Ok(answered) => answered.map(|()| true),
+        Ok(result) => result.map(|()| true),
         Err(elapsed) => Err(sqlx::Error::Io(elapsed.into())),
     }
 }
@@ -164,13 +161,13 @@ pub(super) async fn assert_sqlite_version(db: &DatabaseConnection) -> Result<(),
             "SELECT sqlite_version()",
         ))
         .await?
-        .ok_or_else(|| Error::internal("SQLite does not tell its version"))?;
+        .ok_or_else(|| Error::internal("SQLite returned no version"))?;
     let text: String = row.try_get_by_index(0)?;
     let mut parts = text.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
     let mut next = || parts.next().unwrap_or(0);
-    if (next(), next(), next()) < OLDEST_SQLITE {
+    if (next(), next(), next()) < MIN_SQLITE_VERSION {
         return Err(Error::internal(format!(
-            "SQLite {text} is too old: 3.51.3 is the oldest safe one"
+            "SQLite {text} is too old; use 3.51.3 or later"
         )));
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The meter: counts the statements of an operation and the time that it waits for them. No rules.
+//! Counts the statements of an operation and the time that it waits for them.
 
 use std::{
     future::Future,
@@ -11,7 +11,7 @@ use std::{
 
 use sea_orm::DatabaseConnection;
 
-/// Under which name each statement is logged.
+/// The log target of statements.
 const LOG_TARGET: &str = "heddle::sql";
 
 tokio::task_local! {
@@ -36,15 +36,15 @@ impl QueryStats {
         Duration::from_micros(self.micros.load(Ordering::Relaxed))
     }
 
-    /// What was done for all of these operations together is counted for each: the statements divided, so that their
-    /// sum stays what it was, and the time whole, since each of them waited for it.
+    /// Attributes the statements of a batch to its operations. The statements are divided, so that their sum stays the
+    /// same. The time is added to each operation, because each of them waited for it.
     pub fn share<'a>(&self, operations: impl ExactSizeIterator<Item = Option<&'a Self>>) {
         let Ok(count) = u32::try_from(operations.len()) else {
             return;
         };
-        for (place, operation) in (0..count).zip(operations) {
+        for (index, operation) in (0..count).zip(operations) {
             if let Some(operation) = operation {
-                let rest = u32::from(place < self.statements() % count);
+                let rest = u32::from(index < self.statements() % count);
                 operation.count(self.statements() / count + rest, self.time());
             }
         }
@@ -56,12 +56,12 @@ impl QueryStats {
         self.micros.fetch_add(micros, Ordering::Relaxed);
     }
 
-    /// Runs `work` with its statements counted on this meter.
+    /// Runs `work` and counts its statements.
     pub fn measure<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
         QUERY_STATS.scope(self, work)
     }
 
-    /// The meter of the operation that this task works for.
+    /// Returns the statistics of the operation that this task belongs to.
     #[must_use]
     pub fn current() -> Option<Arc<Self>> {
         QUERY_STATS.try_with(Arc::clone).ok()
@@ -73,10 +73,10 @@ pub(super) fn with_stats(mut connection: DatabaseConnection) -> DatabaseConnecti
     connection
 }
 
-/// A statement ran.
+/// Records a statement.
 pub(super) fn note(text: &str, elapsed: Duration) {
-    // The text alone: values are what people wrote.
+    // Only the text: values contain what users wrote.
     tracing::trace!(target: LOG_TARGET, text);
-    // Outside an operation (background work) nobody counts.
-    let _ = QUERY_STATS.try_with(|meter| meter.count(1, elapsed));
+    // Background work has no operation and is not counted.
+    let _ = QUERY_STATS.try_with(|stats| stats.count(1, elapsed));
 }

@@ -1,4 +1,4 @@
-//! What reads, beside whatever writes. No rules.
+//! The connections for reading, and the reads of list pages.
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
@@ -7,7 +7,7 @@ use sea_orm::{
 use super::{row::RowRef, sqlite_reads::SqliteReads};
 use crate::error::Error;
 
-/// What reads, beside whatever writes.
+/// The connections for reading.
 #[derive(Clone, Debug)]
 pub struct Reader {
     inner: DatabaseConnection,
@@ -22,10 +22,10 @@ impl Reader {
         }
     }
 
-    /// The same, for the database at this address, reading pages on the thread that asks when this is SQLite.
+    /// Reads pages on the calling thread if the database is SQLite.
     pub(super) fn inline_reads(self, url: &str) -> Self {
         let inline_reads = match self.get_database_backend() {
-            DbBackend::Sqlite => SqliteReads::of(url),
+            DbBackend::Sqlite => SqliteReads::new(url),
             _ => None,
         };
         Self {
@@ -34,7 +34,7 @@ impl Reader {
         }
     }
 
-    /// The connections that everything else is read on.
+    /// The connection pool, for statements that are not pages of a list.
     #[must_use]
     pub fn pool(&self) -> &DatabaseConnection {
         &self.inner
@@ -48,26 +48,26 @@ impl Reader {
     }
 }
 
-/// Whatever pages of lists are read from.
+/// A connection from which pages of lists are read.
 pub trait PageSource: ConnectionTrait {
-    /// Where they are read on the thread that asks, if they are.
+    /// The connections for reads on the calling thread, if they are enabled.
     fn inline_reads(&self) -> Option<&SqliteReads> {
         None
     }
 }
 
-/// Reads every row of a page.
+/// Runs a statement and decodes every row of its page with `read`.
 pub async fn fetch_page<T, C: PageSource>(
     db: &C,
     statement: Statement,
     read: impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
 ) -> Result<Vec<T>, Error> {
     let inline_reads = db.inline_reads();
-    if let Some(rows) = inline_reads.and_then(|inline_reads| inline_reads.read(&statement, &read)) {
+    if let Some(rows) = inline_reads.and_then(|reads| reads.read(&statement, &read)) {
         return Ok(rows);
     }
     let rows = db.query_all_raw(statement).await?;
-    let read = |row| read(&RowRef::Ordinary(row));
+    let read = |row| read(&RowRef::Sqlx(row));
     Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
 }
 

@@ -1,4 +1,4 @@
-//! The cells of a row, whoever read it. No rules.
+//! A row of a page, independent of the driver that read it.
 
 use chrono::{DateTime, Utc};
 use rusqlite::types::ValueRef;
@@ -8,30 +8,30 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-/// A row that is being read.
+/// A row of one of the two drivers.
 #[derive(Debug)]
 pub enum RowRef<'a> {
-    /// In the ordinary way.
-    Ordinary(&'a QueryResult),
-    /// On the thread that asks.
-    SqliteReads(&'a rusqlite::Row<'a>),
+    /// A row of sqlx.
+    Sqlx(&'a QueryResult),
+    /// A row of rusqlite, read on the calling thread.
+    Rusqlite(&'a rusqlite::Row<'a>),
 }
 
 impl RowRef<'_> {
-    /// The value of a column. Fails when it has another type.
+    /// Returns the value of a column. Fails if it has another type.
     pub fn get<T: TryGetable + ValueType>(&self, index: usize) -> Result<T, DbErr> {
         match self {
-            Self::Ordinary(row) => Ok(row.try_get_by_index(index)?),
-            Self::SqliteReads(_) => {
+            Self::Sqlx(row) => Ok(row.try_get_by_index(index)?),
+            Self::Rusqlite(_) => {
                 T::try_from(self.value(T::array_type(), index)?).map_err(|_| other_type(index))
             }
         }
     }
 
-    /// The value of a column of this type, or its null. Fails when it has another type.
+    /// Returns the value of a column as this type, or its null. Fails if it has another type.
     pub fn value(&self, kind: ArrayType, index: usize) -> Result<Value, DbErr> {
         match self {
-            Self::Ordinary(row) => Ok(match kind {
+            Self::Sqlx(row) => Ok(match kind {
                 ArrayType::Bool => row.try_get_by_index::<Option<bool>>(index)?.into(),
                 ArrayType::Int => row.try_get_by_index::<Option<i32>>(index)?.into(),
                 ArrayType::BigInt => row.try_get_by_index::<Option<i64>>(index)?.into(),
@@ -43,10 +43,10 @@ impl RowRef<'_> {
                 }
                 _ => return Err(other_type(index)),
             }),
-            Self::SqliteReads(row) => {
-                let found = row.get_ref(index).ok();
-                found
-                    .and_then(|found| value(kind, found))
+            Self::Rusqlite(row) => {
+                let stored = row.get_ref(index).ok();
+                stored
+                    .and_then(|stored| value(kind, stored))
                     .ok_or_else(|| other_type(index))
             }
         }
@@ -57,9 +57,9 @@ fn other_type(index: usize) -> DbErr {
     DbErr::Type(format!("column {index} has another type"))
 }
 
-/// What SQLite holds, as the ordinary driver would have stored it.
-fn value(kind: ArrayType, found: ValueRef<'_>) -> Option<Value> {
-    Some(match (kind, found) {
+/// Converts a value of SQLite as sqlx does.
+fn value(kind: ArrayType, stored: ValueRef<'_>) -> Option<Value> {
+    Some(match (kind, stored) {
         (ArrayType::Bool, ValueRef::Integer(number)) => Value::Bool(Some(number != 0)),
         (ArrayType::Int, ValueRef::Integer(number)) => Value::Int(Some(number.try_into().ok()?)),
         (ArrayType::BigInt, ValueRef::Integer(number)) => Value::BigInt(Some(number)),

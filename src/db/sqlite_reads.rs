@@ -1,6 +1,5 @@
-//! Reading on the thread that asks. SQLite has no server: its driver gives each statement to a thread of its own and
-//! hands back rows of values that it made for nobody in particular, which for a page of a list is much of the work. No
-//! rules.
+//! Reads list pages from SQLite on the calling thread, with rusqlite. sqlx runs each statement on a separate thread and
+//! returns dynamically typed rows that are converted again; for a list page that is a third of the cost.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,102 +24,103 @@ use super::{
     row::RowRef,
 };
 
-/// Steps of SQLite's machine between two looks at how long it takes.
-const STEPS: i32 = 1000;
-/// Looks after which it is given up: some milliseconds. The thread has others to serve.
-const LOOKS: u32 = 100;
+/// Steps of SQLite's virtual machine between two calls of the progress handler.
+const STEPS_PER_CALL: i32 = 1000;
+/// Calls of the progress handler after which a statement is interrupted: a few milliseconds. The thread serves other
+/// tasks too.
+const MAX_PROGRESS_CALLS: u32 = 100;
 
-/// Connections of which every thread uses one at a time, opened when they are first needed.
+/// A pool of connections for the calling threads. Connections are opened when they are first needed.
 #[derive(Clone, Debug)]
-pub struct SqliteReads(Arc<Lane>);
+pub struct SqliteReads(Arc<Pool>);
 
 #[derive(Debug)]
-struct Lane {
+struct Pool {
     path: PathBuf,
-    spare: Mutex<Spare>,
+    state: Mutex<PoolState>,
 }
 
 #[derive(Debug, Default)]
-struct Spare {
-    idle: Vec<Reader>,
-    /// How many more may be opened.
-    more: u32,
+struct PoolState {
+    idle: Vec<InlineReader>,
+    /// How many more connections may be opened.
+    unopened: u32,
 }
 
 #[derive(Debug)]
-struct Reader {
+struct InlineReader {
     connection: Connection,
-    looks: Arc<AtomicU32>,
+    progress_calls: Arc<AtomicU32>,
 }
 
 impl SqliteReads {
-    /// For the file that a `sqlite:` address names.
-    pub(super) fn of(url: &str) -> Option<Self> {
+    /// Creates a pool for the file of a `sqlite:` URL. Returns `None` if the URL is invalid.
+    pub(super) fn new(url: &str) -> Option<Self> {
         let options = SqliteConnectOptions::from_str(url).ok()?;
-        let spare = Spare {
+        let state = PoolState {
             idle: vec![],
-            more: SQLITE_READERS,
+            unopened: SQLITE_READERS,
         };
-        Some(Self(Arc::new(Lane {
+        Some(Self(Arc::new(Pool {
             path: options.get_filename().to_owned(),
-            spare: Mutex::new(spare),
+            state: Mutex::new(state),
         })))
     }
 
-    /// All rows of a statement; none when that is to be asked in the ordinary way: it takes long, everybody else reads,
-    /// or something is not as it should be, which the ordinary way will tell.
+    /// Returns all rows of a statement. Returns `None` if sqlx must run it: it takes too long, all connections are in use,
+    /// or an error occurred, which sqlx then reports.
     pub fn read<T>(
         &self,
         statement: &Statement,
         read: impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
     ) -> Option<Vec<T>> {
         let started = Instant::now();
-        let reader = self.0.take()?;
+        let reader = self.0.acquire()?;
         let outcome = reader.read(statement, read);
-        self.0.spare().idle.push(reader);
+        self.0.state().idle.push(reader);
         match outcome {
             Ok(rows) => {
                 query_stats::note(&statement.sql, started.elapsed());
                 Some(rows)
             }
             Err(error) => {
-                tracing::debug!(%error, "a statement is not read in place");
+                tracing::debug!(%error, "a statement falls back to sqlx");
                 None
             }
         }
     }
 
-    /// Closes all connections, and opens none any more.
+    /// Closes all connections. No more are opened.
     pub(super) fn close(&self) {
-        *self.0.spare() = Spare::default();
+        *self.0.state() = PoolState::default();
     }
 }
 
-impl Lane {
-    fn spare(&self) -> MutexGuard<'_, Spare> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
+impl Pool {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self) -> Option<Reader> {
+    fn acquire(&self) -> Option<InlineReader> {
         {
-            let mut spare = self.spare();
-            if let Some(reader) = spare.idle.pop() {
+            let mut state = self.state();
+            if let Some(reader) = state.idle.pop() {
                 return Some(reader);
             }
-            spare.more = spare.more.checked_sub(1)?;
+            state.unopened = state.unopened.checked_sub(1)?;
         }
-        match Reader::open(&self.path) {
+        match InlineReader::open(&self.path) {
             Ok(reader) => Some(reader),
             Err(error) => {
-                tracing::debug!(%error, "the database cannot be read in place");
-                self.spare().more += 1;
+                tracing::debug!(%error, "a connection for inline reads cannot be opened");
+                self.state().unopened += 1;
                 None
             }
         }
     }
 }
 
-impl Reader {
+impl InlineReader {
     fn open(path: &Path) -> rusqlite::Result<Self> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -133,11 +133,14 @@ impl Reader {
             connection.pragma_update(None, pragma, value)?;
         }
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let looks = Arc::<AtomicU32>::default();
-        let counted = Arc::clone(&looks);
-        let takes_long = move || counted.fetch_add(1, Ordering::Relaxed) >= LOOKS;
-        connection.progress_handler(STEPS, Some(takes_long))?;
-        Ok(Self { connection, looks })
+        let progress_calls = Arc::<AtomicU32>::default();
+        let calls = Arc::clone(&progress_calls);
+        let is_too_slow = move || calls.fetch_add(1, Ordering::Relaxed) >= MAX_PROGRESS_CALLS;
+        connection.progress_handler(STEPS_PER_CALL, Some(is_too_slow))?;
+        Ok(Self {
+            connection,
+            progress_calls,
+        })
     }
 
     fn read<T>(
@@ -145,20 +148,22 @@ impl Reader {
         statement: &Statement,
         read: impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
     ) -> Result<Vec<T>, DbErr> {
-        self.looks.store(0, Ordering::Relaxed);
+        self.progress_calls.store(0, Ordering::Relaxed);
         let mut prepared = self
             .connection
             .prepare_cached(&statement.sql)
-            .map_err(not)?;
+            .map_err(db_error)?;
         let values = statement.values.iter().flat_map(|Values(values)| values);
-        for (place, value) in (1..).zip(values) {
-            let bound = bound(value).ok_or_else(|| not("a value that is not bound here"))?;
-            prepared.raw_bind_parameter(place, bound).map_err(not)?;
+        for (position, value) in (1..).zip(values) {
+            let bound = to_sql(value).ok_or_else(|| db_error("a value has an unsupported type"))?;
+            prepared
+                .raw_bind_parameter(position, bound)
+                .map_err(db_error)?;
         }
         let mut rows = prepared.raw_query();
         let mut all = vec![];
-        while let Some(row) = rows.next().map_err(not)? {
-            all.push(read(&RowRef::SqliteReads(row))?);
+        while let Some(row) = rows.next().map_err(db_error)? {
+            all.push(read(&RowRef::Rusqlite(row))?);
         }
         Ok(all)
     }
@@ -166,14 +171,14 @@ impl Reader {
 
 #[expect(
     clippy::needless_pass_by_value,
-    reason = "it is what map_err hands over"
+    reason = "map_err passes the error by value"
 )]
-fn not(error: impl ToString) -> DbErr {
+fn db_error(error: impl ToString) -> DbErr {
     DbErr::Custom(error.to_string())
 }
 
-/// A value as the ordinary driver binds it; none for what no statement of ours binds.
-fn bound(value: &Value) -> Option<ToSqlOutput<'_>> {
+/// Converts a value as sqlx binds it. Returns `None` for types that no statement uses.
+fn to_sql(value: &Value) -> Option<ToSqlOutput<'_>> {
     let borrowed = match value {
         Value::Bool(Some(is)) => ValueRef::Integer(i64::from(*is)),
         Value::Int(Some(number)) => ValueRef::Integer(i64::from(*number)),

@@ -1,33 +1,33 @@
-//! Values as a table, so that one statement does for many what it would do for one. No rules.
+//! Values as a common table expression, so that one statement processes several rows.
 
 use sea_orm::Value;
 
 use super::statement::placeholders;
 
-/// A table of values that a statement begins with.
+/// A common table expression of values.
 #[derive(Clone, Debug)]
 pub struct ValuesCte {
-    /// `name (…) AS (VALUES …)`, to follow WITH.
+    /// The text `name (…) AS (VALUES …)`, which follows WITH.
     pub text: String,
-    /// What it binds. Whatever else the statement binds comes after them.
+    /// The values that it binds. They precede all other values of the statement.
     pub values: Vec<Value>,
 }
 
 impl ValuesCte {
-    /// A table with this name and these columns, `name (a, b)`, and these rows, of which there is at least one.
+    /// Creates a table with a head, `name (a, b)`, and at least one row.
     ///
-    /// It is filled up with rows of NULL to a power of two: each length is a statement of its own, which the
-    /// database has to prepare and the connection has to keep. Whoever reads the table leaves those rows out.
+    /// Rows of NULL are added up to a power of two, because each length is a separate prepared statement. Statements
+    /// must skip these rows.
     pub fn new<const COLUMNS: usize>(
         head: &str,
         rows: impl IntoIterator<Item = [Value; COLUMNS]>,
     ) -> Self {
         let mut values: Vec<Value> = rows.into_iter().flatten().collect();
         let length = values.len() / COLUMNS;
-        // NULL of the same types: PostgreSQL is told the types of parameters, not their values.
-        let nothing: Vec<Value> = values.iter().take(COLUMNS).map(Value::as_null).collect();
+        // NULL of the same types, because PostgreSQL prepares a statement with the types of its parameters.
+        let nulls: Vec<Value> = values.iter().take(COLUMNS).map(Value::as_null).collect();
         let missing = length.next_power_of_two() - length;
-        values.extend(std::iter::repeat_n(nothing, missing).flatten());
+        values.extend(std::iter::repeat_n(nulls, missing).flatten());
         let row = format!("({})", placeholders(COLUMNS));
         let rows = vec![row; length + missing].join(", ");
         Self {
@@ -36,7 +36,7 @@ impl ValuesCte {
         }
     }
 
-    /// Both tables, one after the other.
+    /// Appends another table.
     #[must_use]
     pub fn with(mut self, other: Self) -> Self {
         self.text.push_str(", ");
@@ -45,7 +45,7 @@ impl ValuesCte {
         self
     }
 
-    /// What the whole statement binds, with these values after those of the table.
+    /// Returns all values of the statement: those of the table, then `more`.
     #[must_use]
     pub fn and(self, more: impl IntoIterator<Item = Value>) -> Vec<Value> {
         let mut values = self.values;
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_is_as_long_as_one_of_few_lengths() {
+    fn the_length_of_a_table_is_a_power_of_two() {
         let row = |number: i32| [Value::from(number), Value::from("word")];
         let one = ValuesCte::new("v (a, b)", [row(1)]);
         assert_eq!(one.text, "v (a, b) AS (VALUES (?, ?))");
