@@ -1,4 +1,4 @@
-//! Passwords, tokens and how often they may be tried. Knows users and sessions by id only.
+//! Passwords, tokens, rate limits and the session cache. Identifies users and sessions only by id.
 
 pub mod password;
 pub mod rate_limit;

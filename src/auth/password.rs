@@ -1,4 +1,4 @@
-//! Password hashing: Argon2id, off the async threads, behind a bounded queue.
+//! Password strength and hashing with Argon2id. Hashing runs on blocking threads, behind a bounded queue.
 
 use std::sync::{Arc, LazyLock, atomic::AtomicUsize, atomic::Ordering};
 
@@ -12,21 +12,21 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::error::{Code, Error, Problem};
 
-/// Shortest password, in characters.
+/// Minimum length of a password, in characters.
 const MIN_CHARS: usize = 10;
-/// Longest password, in characters. None is ever cut.
+/// Maximum length of a password, in characters. Passwords are never truncated.
 const MAX_CHARS: usize = 256;
-/// Weaker ones fall to an attacker who has a copy of the hash.
+/// An attacker who has a copy of the hash can guess a weaker password.
 const MIN_SCORE: Score = Score::Three;
 
 // OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, 2 passes, 1 lane; about 26 ms.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
-/// Hashes at once: each holds a core and 19 MiB.
-const AT_ONCE: usize = 2;
-/// Hashes that may wait; more are turned away rather than piled up.
-const QUEUE: usize = 32;
+/// Maximum concurrent hashes. Each occupies a core and 19 MiB.
+const CONCURRENCY: usize = 2;
+/// Maximum waiting hashes. Further ones are rejected.
+const QUEUE_LENGTH: usize = 32;
 
 /// Hashes and verifies passwords. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -38,22 +38,22 @@ pub struct Passwords {
 impl Default for Passwords {
     fn default() -> Self {
         Self {
-            slots: Arc::new(Semaphore::new(AT_ONCE)),
+            slots: Arc::new(Semaphore::new(CONCURRENCY)),
             waiting: Arc::default(),
         }
     }
 }
 
 impl Passwords {
-    /// What is wrong with a new password for `input.<field>`. `words` are those that an attacker would
-    /// try first: the person's own names and ours.
+    /// Returns the problems of a new password in `input.<field>`. `words` are guesses that an attacker would try first:
+    /// the names of the user and of the server.
     pub async fn problems(
         &self,
         field: &str,
         password: &str,
         words: &[&str],
     ) -> Result<Vec<Problem>, Error> {
-        let password = normal(password);
+        let password = normalize(password);
         let length = password.chars().count();
         if length < MIN_CHARS {
             let message = format!("Use at least {MIN_CHARS} characters.");
@@ -75,20 +75,20 @@ impl Passwords {
         Ok(vec![])
     }
 
-    /// The hash to store, in PHC string form.
+    /// Returns the hash to store, as a PHC string.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
-        let password = normal(password);
+        let password = normalize(password);
         self.queue(move || hash(&password)).await?
     }
 
-    /// Whether this is the password behind the stored hash. Without a hash (nobody has this name)
-    /// it takes as long and says no.
+    /// Whether the password matches the stored hash. Without a hash, because no user has the name, the check takes as
+    /// long and returns false.
     pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Error> {
-        let password = normal(password);
+        let password = normalize(password);
         let stored = stored.map(str::to_owned);
         self.queue(move || match stored {
             Some(stored) => verify(&password, &stored),
-            None => verify(&password, &NOBODY).map(|_| false),
+            None => verify(&password, &DUMMY_HASH).map(|_| false),
         })
         .await?
     }
@@ -97,7 +97,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, Error> {
-        let _place = Place::take(&self.waiting)?;
+        let _queued = QueueSlot::acquire(&self.waiting)?;
         let _slot = self.slots.acquire().await.map_err(Error::internal)?;
         tokio::task::spawn_blocking(work)
             .await
@@ -105,33 +105,33 @@ impl Passwords {
     }
 }
 
-/// A place in the queue, given back when dropped.
-struct Place<'a>(&'a AtomicUsize);
+/// A slot in the queue, which is released on drop.
+struct QueueSlot<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Result<Self, Error> {
+impl<'a> QueueSlot<'a> {
+    fn acquire(waiting: &'a AtomicUsize) -> Result<Self, Error> {
         let ahead = waiting.fetch_add(1, Ordering::Relaxed);
-        let place = Self(waiting);
-        if ahead >= QUEUE + AT_ONCE {
+        let slot = Self(waiting);
+        if ahead >= QUEUE_LENGTH + CONCURRENCY {
             return Err(Error::new(
                 Code::Unavailable,
-                "Too many people sign in now; try again.",
+                "Too many users are signing in; try again in a few seconds.",
             ));
         }
-        Ok(place)
+        Ok(slot)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for QueueSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// A hash that no password is tried against for real: it makes unknown names cost what known ones do.
-static NOBODY: LazyLock<String> = LazyLock::new(|| hash("nobody").unwrap_or_default());
+/// A hash for unknown usernames, so that their verification takes as long as that of known ones.
+static DUMMY_HASH: LazyLock<String> = LazyLock::new(|| hash("dummy").unwrap_or_default());
 
-/// Whether a hash was made with other parameters than today's and should be made again.
+/// Whether a hash has other parameters than the current ones, so that it should be replaced.
 #[must_use]
 pub fn is_outdated(stored: &str) -> bool {
     let Ok(hash) = PasswordHash::new(stored) else {
@@ -144,8 +144,8 @@ pub fn is_outdated(stored: &str) -> bool {
     !is_current
 }
 
-/// One form for passwords that look the same: keyboards differ in how they write an umlaut.
-fn normal(password: &str) -> String {
+/// Normalises equivalent passwords to one form, because keyboards encode umlauts differently.
+fn normalize(password: &str) -> String {
     password.nfc().collect()
 }
 
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn weak_passwords_are_told_from_good_ones() {
+    async fn weak_passwords_are_rejected() {
         let passwords = Passwords::default();
         for (password, expected) in [
             ("a loom has many heddles", vec![]),
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_umlaut_is_one_letter_however_it_is_written() {
+    async fn an_umlaut_matches_in_both_encodings() {
         let passwords = Passwords::default();
         let hash = passwords
             .hash("gru\u{308}ne Kettfa\u{308}den")
@@ -218,7 +218,7 @@ mod tests {
         let weak = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let weak: PasswordHash = weak.hash_password(b"a loom has many heddles").unwrap();
         assert!(is_outdated(&weak.to_string()));
-        // The parameters are the hash's own: it still opens.
+        // The parameters are part of the hash, so it can still be verified.
         assert!(verify("a loom has many heddles", &weak.to_string()).unwrap());
     }
 }

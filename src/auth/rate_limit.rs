@@ -1,4 +1,4 @@
-//! How often one network address may fail to sign in, or register. Kept in memory, per node.
+//! Limits failed sign-ins and registrations per network address. The counts are kept in memory, per node.
 
 use std::{
     fmt,
@@ -14,93 +14,93 @@ use moka::{ops::compute::Op, sync::Cache};
 
 use crate::{clock::Clock, config::Mode, error::Error};
 
-/// Addresses remembered; beyond them the least tried are forgotten.
-const ADDRESSES: u64 = 100_000;
-/// An address is forgotten after this time without a try, longer than any quota takes to refill.
-const FORGET_AFTER: Duration = Duration::from_hours(1);
-/// Both quotas refill at this pace.
+/// Maximum tracked addresses. The least used ones are evicted.
+const MAX_ADDRESSES: u64 = 100_000;
+/// How long an address without attempts is tracked. Every quota has refilled by then.
+const IDLE_TIMEOUT: Duration = Duration::from_hours(1);
+/// The refill rate of both quotas.
 const REFILL_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
-/// Failed sign-ins in a row; with the refill, about 20 in 10 minutes.
+/// Burst of failed sign-ins.
 const FAILED_SIGN_INS: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
-/// Registrations in a row.
+/// Burst of registrations.
 const REGISTRATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
-/// The part of an IPv6 address that one subscriber chooses freely.
+/// The bits of an IPv6 address that its owner chooses freely.
 const HOST_BITS: u32 = 64;
 
-/// The throttles of one node.
+/// The rate limits of one node.
 #[derive(Debug)]
 pub struct RateLimits {
-    /// Failed sign-ins; successful ones are free.
+    /// The limit of failed sign-ins. Successful ones do not count.
     pub failed_sign_ins: RateLimit,
-    /// Registrations.
+    /// The limit of registrations.
     pub registrations: RateLimit,
 }
 
 impl RateLimits {
-    /// In development one's own machine is not throttled: everybody there has the same address.
+    /// Creates the limits. In development the loopback address is exempt, because all local clients share it.
     #[must_use]
     pub fn new(clock: &Clock, mode: Mode) -> Self {
-        let spare_loopback = mode == Mode::Development;
+        let exempts_loopback = mode == Mode::Development;
         Self {
-            failed_sign_ins: RateLimit::new(FAILED_SIGN_INS, clock, spare_loopback),
-            registrations: RateLimit::new(REGISTRATIONS, clock, spare_loopback),
+            failed_sign_ins: RateLimit::new(FAILED_SIGN_INS, clock, exempts_loopback),
+            registrations: RateLimit::new(REGISTRATIONS, clock, exempts_loopback),
         }
     }
 }
 
-type Limiter = RateLimiter<(IpAddr, Ask), Store, Ticks, NoOpMiddleware<Duration>>;
+type Limiter = RateLimiter<(IpAddr, Attempt), Store, MonotonicClock, NoOpMiddleware<Duration>>;
 
-/// A quota for each network address.
+/// A quota per network address.
 pub struct RateLimit {
     limiter: Limiter,
-    spare_loopback: bool,
+    exempts_loopback: bool,
 }
 
 impl fmt::Debug for RateLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Throttle").finish_non_exhaustive()
+        f.debug_struct("RateLimit").finish_non_exhaustive()
     }
 }
 
 impl RateLimit {
-    fn new(burst: NonZeroU32, clock: &Clock, spare_loopback: bool) -> Self {
+    fn new(burst: NonZeroU32, clock: &Clock, exempts_loopback: bool) -> Self {
         let quota = Quota::per_minute(REFILL_PER_MINUTE).allow_burst(burst);
         let cache = Cache::builder()
-            .max_capacity(ADDRESSES)
-            .time_to_idle(FORGET_AFTER)
+            .max_capacity(MAX_ADDRESSES)
+            .time_to_idle(IDLE_TIMEOUT)
             .build();
         Self {
-            limiter: RateLimiter::new(quota, Store(cache), Ticks(clock.clone())),
-            spare_loopback,
+            limiter: RateLimiter::new(quota, Store(cache), MonotonicClock(clock.clone())),
+            exempts_loopback,
         }
     }
 
-    /// Uses up one try of this address; `RATE_LIMITED` when there is none left. Without an address the
-    /// call came from inside and is not throttled.
-    pub fn take(&self, address: Option<IpAddr>) -> Result<(), Error> {
-        self.ask(address, Ask::Take)
+    /// Consumes one attempt of an address. Fails with `RATE_LIMITED` if none is left. A call without an address is
+    /// internal and not limited.
+    pub fn consume(&self, address: Option<IpAddr>) -> Result<(), Error> {
+        self.check_quota(address, Attempt::Consume)
     }
 
-    /// Whether this address has a try left, without using it up.
-    pub fn look(&self, address: Option<IpAddr>) -> Result<(), Error> {
-        self.ask(address, Ask::Look)
+    /// Fails with `RATE_LIMITED` if an address has no attempt left. Does not consume one.
+    pub fn check(&self, address: Option<IpAddr>) -> Result<(), Error> {
+        self.check_quota(address, Attempt::Check)
     }
 
-    fn ask(&self, address: Option<IpAddr>, ask: Ask) -> Result<(), Error> {
+    fn check_quota(&self, address: Option<IpAddr>, attempt: Attempt) -> Result<(), Error> {
         let Some(address) = address else {
             return Ok(());
         };
-        if self.spare_loopback && address.to_canonical().is_loopback() {
+        if self.exempts_loopback && address.to_canonical().is_loopback() {
             return Ok(());
         }
         let now = clock::Clock::now(self.limiter.clock());
         self.limiter
-            .check_key(&(network(address), ask))
+            .check_key(&(network(address), attempt))
             .map_err(|until| Error::rate_limited(until.wait_time_from(now)))
     }
 }
 
-/// What counts as one address: an IPv6 subscriber has a whole network of them.
+/// Returns the network that counts as one address, because an IPv6 host may use a whole /64 network.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
@@ -112,43 +112,43 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Ask {
-    Look,
-    Take,
+enum Attempt {
+    Check,
+    Consume,
 }
 
-/// Where the limiter keeps what it knows of each address. Looking changes nothing.
+/// The state of each address. `Attempt::Check` does not change it.
 struct Store(Cache<IpAddr, Nanos>);
 
 impl StateStore for Store {
-    type Key = (IpAddr, Ask);
+    type Key = (IpAddr, Attempt);
 
-    fn measure_and_replace<T, F, E>(&self, (address, ask): &Self::Key, f: F) -> Result<T, E>
+    fn measure_and_replace<T, F, E>(&self, (address, attempt): &Self::Key, f: F) -> Result<T, E>
     where
         F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
     {
-        if *ask == Ask::Look {
+        if *attempt == Attempt::Check {
             return f(self.0.get(address)).map(|(outcome, _)| outcome);
         }
-        let mut answer = None;
+        let mut result = None;
         self.0.entry(*address).and_compute_with(|entry| {
             let (op, outcome) = match f(entry.map(moka::Entry::into_value)) {
                 Ok((outcome, next)) => (Op::Put(next), Ok(outcome)),
-                Err(refused) => (Op::Nop, Err(refused)),
+                Err(error) => (Op::Nop, Err(error)),
             };
-            answer = Some(outcome);
+            result = Some(outcome);
             op
         });
-        // The closure above always ran.
-        answer.unwrap_or_else(|| f(None).map(|(outcome, _)| outcome))
+        // The closure above always runs.
+        result.unwrap_or_else(|| f(None).map(|(outcome, _)| outcome))
     }
 }
 
-/// Our clock, as the limiter reads it.
+/// Adapts [`Clock`] to the limiter.
 #[derive(Clone, Debug)]
-struct Ticks(Clock);
+struct MonotonicClock(Clock);
 
-impl clock::Clock for Ticks {
+impl clock::Clock for MonotonicClock {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
@@ -167,41 +167,41 @@ mod tests {
     }
 
     #[test]
-    fn six_register_and_then_one_in_half_a_minute() {
+    fn after_six_registrations_one_is_allowed_every_half_minute() {
         let clock = Clock::default();
-        let throttle = RateLimits::new(&clock, Mode::Production).registrations;
+        let limit = RateLimits::new(&clock, Mode::Production).registrations;
         let one = Some(address("203.0.113.9"));
         for _ in 0..6 {
-            throttle.look(one).unwrap();
-            throttle.take(one).unwrap();
+            limit.check(one).unwrap();
+            limit.consume(one).unwrap();
         }
-        let refused = throttle.take(one).unwrap_err();
-        assert!(throttle.look(one).is_err());
-        assert!(refused.retry_after().unwrap() <= Duration::from_secs(30));
-        throttle.take(Some(address("203.0.113.10"))).unwrap();
+        let error = limit.consume(one).unwrap_err();
+        assert!(limit.check(one).is_err());
+        assert!(error.retry_after().unwrap() <= Duration::from_secs(30));
+        limit.consume(Some(address("203.0.113.10"))).unwrap();
         clock.advance(TimeDelta::seconds(31));
-        throttle.take(one).unwrap();
-        assert!(throttle.take(one).is_err());
+        limit.consume(one).unwrap();
+        assert!(limit.consume(one).is_err());
     }
 
     #[test]
     fn a_network_of_ipv6_counts_as_one_address() {
-        let throttle = RateLimits::new(&Clock::default(), Mode::Production).registrations;
+        let limit = RateLimits::new(&Clock::default(), Mode::Production).registrations;
         for host in 1..=6 {
-            throttle
-                .take(Some(address(&format!("2001:db8::{host}"))))
+            limit
+                .consume(Some(address(&format!("2001:db8::{host}"))))
                 .unwrap();
         }
-        assert!(throttle.take(Some(address("2001:db8::7"))).is_err());
-        throttle.take(Some(address("2001:db8:0:1::7"))).unwrap();
+        assert!(limit.consume(Some(address("2001:db8::7"))).is_err());
+        limit.consume(Some(address("2001:db8:0:1::7"))).unwrap();
     }
 
     #[test]
-    fn ones_own_machine_is_spared_in_development_only() {
-        for (mode, is_spared) in [(Mode::Development, true), (Mode::Production, false)] {
-            let throttle = RateLimits::new(&Clock::default(), mode).registrations;
-            let tries = (0..7).filter(|_| throttle.take(Some(address("127.0.0.1"))).is_ok());
-            assert_eq!(tries.count() == 7, is_spared);
+    fn the_loopback_address_is_exempt_in_development_only() {
+        for (mode, is_exempt) in [(Mode::Development, true), (Mode::Production, false)] {
+            let limit = RateLimits::new(&Clock::default(), mode).registrations;
+            let attempts = (0..7).filter(|_| limit.consume(Some(address("127.0.0.1"))).is_ok());
+            assert_eq!(attempts.count() == 7, is_exempt);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Sessions that were looked up a moment ago, so that not every request asks the database for its own again.
+//! Caches recently loaded sessions, so that not every request queries the database for its session.
 //!
-//! What is known is believed only until a session ends, any session, here or on another node
-//! ([`Db::session_endings`](crate::db::Db::session_endings)): ending one works at once, as if nothing were kept.
+//! The cache is invalidated whenever any session ends, on any node
+//! ([`Db::session_endings`](crate::db::Db::session_endings)), so revocation is immediate.
 
 use std::time::Duration;
 
@@ -13,50 +13,50 @@ use crate::{
     id::{SessionId, UserId},
 };
 
-/// Sessions remembered; beyond them the least used are forgotten.
-const SESSIONS: u64 = 100_000;
-/// However quiet it is, nothing older is believed: news from other nodes can be lost with the connection to them.
+/// Maximum cached sessions. The least used ones are evicted.
+const MAX_SESSIONS: u64 = 100_000;
+/// Maximum age of an entry, because the notification of another node may be lost with the connection.
 const MAX_AGE: Duration = Duration::from_secs(5);
 
-/// A session as it was looked up.
+/// A session as it was loaded.
 #[derive(Clone, Copy, Debug)]
 pub struct CachedSession {
-    /// Whose it is.
+    /// The user of the session.
     pub user: UserId,
-    /// What they may do on this server.
+    /// The role of the user on this server.
     pub role: ServerRole,
-    /// When it was last noted that it is in use.
+    /// The last recorded use.
     pub last_used_at: DateTime<Utc>,
-    /// When it lapses.
+    /// The time at which it expires.
     pub expires_at: DateTime<Utc>,
-    /// How often sessions had ended before it was looked up.
+    /// The count of session endings before it was loaded.
     pub endings: u64,
 }
 
-/// The sessions that this process remembers.
+/// The cached sessions of this process.
 #[derive(Clone, Debug)]
 pub struct SessionCache(Cache<SessionId, CachedSession>);
 
 impl Default for SessionCache {
     fn default() -> Self {
         let cache = Cache::builder()
-            .max_capacity(SESSIONS)
+            .max_capacity(MAX_SESSIONS)
             .time_to_live(MAX_AGE);
         Self(cache.build())
     }
 }
 
 impl SessionCache {
-    /// What is known of a session, if no session has ended since.
+    /// Returns a cached session, unless a session has ended since it was loaded.
     #[must_use]
     pub fn get(&self, session: SessionId, endings: u64) -> Option<CachedSession> {
         self.0
             .get(&session)
-            .filter(|known| known.endings == endings)
+            .filter(|cached| cached.endings == endings)
     }
 
-    /// Remembers a session.
-    pub fn remember(&self, session: SessionId, known: CachedSession) {
-        self.0.insert(session, known);
+    /// Stores a session.
+    pub fn insert(&self, session: SessionId, cached: CachedSession) {
+        self.0.insert(session, cached);
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens: `EdDSA` access tokens, and refresh tokens that the database keeps no secret of.
+//! `EdDSA` access tokens, and refresh tokens, whose secret is not stored in the database. Also signs opaque cursors.
 
 use std::{fmt, time::Duration};
 
@@ -20,30 +20,30 @@ use crate::{
     id::{SessionId, UserId},
 };
 
-/// Who makes and who takes our tokens.
+/// The issuer and the audience of the tokens.
 const ISSUER: &str = "heddle";
-/// RFC 9068 names this type for access tokens; nothing else of ours is a JWT.
+/// The type of access tokens in RFC 9068.
 const TYPE: &str = "at+jwt";
-/// Clocks of several nodes may differ by this much.
+/// Maximum difference between the clocks of the nodes.
 const LEEWAY_SECONDS: i64 = 30;
-/// Longer ones are not looked at.
+/// Longer tokens are rejected without a check.
 const MAX_TOKEN_BYTES: usize = 4096;
-/// Tokens known to be genuine; beyond them the least used are checked again.
+/// Maximum cached tokens. The least used ones are evicted and verified again.
 const VERIFIED_TOKENS: u64 = 100_000;
-/// No token is good for longer.
+/// The maximum lifetime of a token.
 const VERIFIED_MAX_AGE: Duration = Duration::from_hours(1);
-/// Bytes of a seal: 128 bits cannot be guessed.
+/// Length of a tag: 128 bits cannot be guessed.
 const TAG_BYTES: usize = 16;
 
-/// Keys made from one secret, which is kept in the data folder.
+/// The keys that are derived from one secret.
 pub struct Keys {
     encoding: EncodingKey,
     decoding: DecodingKey,
     key_id: String,
     refresh: hmac::Key,
-    seal: hmac::Key,
+    opaque: hmac::Key,
     blind_index: hmac::Key,
-    /// Access tokens whose signature was checked, by their digest: checking it costs more than most requests.
+    /// Verified access tokens by digest. The verification of a signature costs more than most requests.
     verified: Cache<[u8; 32], Access>,
 }
 
@@ -66,28 +66,28 @@ struct Claims {
     exp: i64,
 }
 
-/// What a good access token says.
+/// The claims of a valid access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Access {
-    /// Whose it is.
+    /// The user.
     pub user: UserId,
-    /// Under which session it was given.
+    /// The session that it belongs to.
     pub session: SessionId,
-    /// When it lapses.
+    /// The time at which it expires.
     pub expires_at: DateTime<Utc>,
 }
 
-/// What a genuine refresh token says. Whether it is the newest of its session, the session knows.
+/// The content of an authentic refresh token. Only the session knows whether it is the newest one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refresh {
-    /// Which session it renews.
+    /// The session that it renews.
     pub session: SessionId,
-    /// How many times that session had been renewed when it was given.
+    /// The number of renewals of the session before the token was issued.
     pub generation: i32,
 }
 
 impl Keys {
-    /// A new secret: an Ed25519 key in PKCS #8 form.
+    /// Generates a secret: an Ed25519 key in PKCS #8 form.
     pub fn generate() -> Result<Vec<u8>, Error> {
         let pair = Ed25519KeyPair::generate().map_err(|e| Error::internal(e.to_string()))?;
         let document = pair
@@ -96,7 +96,7 @@ impl Keys {
         Ok(document.as_ref().to_vec())
     }
 
-    /// The secret that follows from text which every node was given.
+    /// Derives the secret from a text that all nodes share.
     pub fn from_text(text: &str) -> Result<Vec<u8>, Error> {
         let purpose = hmac::Key::new(hmac::HMAC_SHA256, b"heddle secret key 1");
         let seed = hmac::sign(&purpose, text.as_bytes());
@@ -108,13 +108,13 @@ impl Keys {
         Ok(document.as_ref().to_vec())
     }
 
-    /// Tells these keys from others, and nothing else about them.
+    /// Identifies the keys without revealing anything about them.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.key_id
     }
 
-    /// The keys that follow from this secret.
+    /// Derives the keys from a secret.
     pub fn new(pkcs8: &[u8]) -> Result<Self, Error> {
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|e| Error::internal(e.to_string()))?;
         let public = pair.public_key().as_ref();
@@ -127,7 +127,7 @@ impl Keys {
             decoding: DecodingKey::from_ed_der(public),
             key_id: URL_SAFE_NO_PAD.encode(public.get(..6).unwrap_or(public)),
             refresh: derive(b"heddle refresh token 1"),
-            seal: derive(b"heddle sealed text 1"),
+            opaque: derive(b"heddle sealed text 1"),
             blind_index: derive(b"heddle blind name 1"),
             verified: Cache::builder()
                 .max_capacity(VERIFIED_TOKENS)
@@ -136,7 +136,7 @@ impl Keys {
         })
     }
 
-    /// A new access token, and when it lapses.
+    /// Issues an access token and returns it with the time at which it expires.
     pub fn access(
         &self,
         user: UserId,
@@ -162,7 +162,7 @@ impl Keys {
         Ok((token, expires_at))
     }
 
-    /// What a genuine, unlapsed access token says.
+    /// Returns the claims of an access token that is authentic and not expired.
     #[must_use]
     pub fn read_access(&self, token: &str, now: DateTime<Utc>) -> Option<Access> {
         if token.len() > MAX_TOKEN_BYTES {
@@ -170,17 +170,17 @@ impl Keys {
         }
         let digest = digest(&SHA256, token.as_bytes());
         let digest: [u8; 32] = digest.as_ref().try_into().ok()?;
-        let known = self.verified.get(&digest);
-        let access = known.or_else(|| {
+        let cached = self.verified.get(&digest);
+        let access = cached.or_else(|| {
             let access = self.check_access(token)?;
             self.verified.insert(digest, access);
             Some(access)
         })?;
-        let lapses = access.expires_at.timestamp().saturating_add(LEEWAY_SECONDS);
-        (now.timestamp() <= lapses).then_some(access)
+        let valid_until = access.expires_at.timestamp().saturating_add(LEEWAY_SECONDS);
+        (now.timestamp() <= valid_until).then_some(access)
     }
 
-    /// What a genuine access token says, lapsed or not.
+    /// Returns the claims of an authentic access token, even if it is expired.
     fn check_access(&self, token: &str) -> Option<Access> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let is_ours = header.typ.as_deref() == Some(TYPE)
@@ -196,7 +196,7 @@ impl Keys {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[ISSUER]);
-        // The caller checks it, against our clock.
+        // The caller checks the expiry with the server's clock.
         validation.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
             .ok()?
@@ -208,19 +208,18 @@ impl Keys {
         })
     }
 
-    /// The refresh token of a session at this generation. It follows from our secret, so nothing has
-    /// to be stored: a copy of the database renews nothing, and a client that never got its answer
-    /// is given the same successor again.
+    /// Returns the refresh token of a session at a generation. It is derived from the secret and not stored. A copy of
+    /// the database therefore cannot renew a session, and a client that lost a response receives the same token again.
     #[must_use]
     pub fn refresh(&self, refresh: Refresh) -> String {
         let mut bytes = refresh.session.0.as_bytes().to_vec();
         bytes.extend(refresh.generation.to_be_bytes());
-        let seal = hmac::sign(&self.refresh, &bytes);
-        bytes.extend(seal.as_ref());
+        let tag = hmac::sign(&self.refresh, &bytes);
+        bytes.extend(tag.as_ref());
         format!("hrt_{}", URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// A form in which text can be found again but not read: people type passwords where names belong.
+    /// Returns a keyed hash by which text can be found but not read, because users type passwords into the name field.
     #[must_use]
     pub fn blind_index(&self, text: &str) -> Vec<u8> {
         hmac::sign(&self.blind_index, text.as_bytes())
@@ -228,7 +227,7 @@ impl Keys {
             .to_vec()
     }
 
-    /// What a genuine refresh token says.
+    /// Returns the content of an authentic refresh token.
     #[must_use]
     pub fn read_refresh(&self, token: &str) -> Option<Refresh> {
         if token.len() > MAX_TOKEN_BYTES {
@@ -236,15 +235,15 @@ impl Keys {
         }
         let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("hrt_")?).ok()?;
         let (session, rest) = bytes.split_first_chunk::<16>()?;
-        let (generation, seal) = rest.split_first_chunk::<4>()?;
-        hmac::verify(&self.refresh, bytes.get(..20)?, seal).ok()?;
+        let (generation, tag) = rest.split_first_chunk::<4>()?;
+        hmac::verify(&self.refresh, bytes.get(..20)?, tag).ok()?;
         Some(Refresh {
             session: SessionId(Uuid::from_bytes(*session)),
             generation: i32::from_be_bytes(*generation),
         })
     }
 
-    /// Text that holds these bytes for their owner. It is readable, but nobody else can make or use it.
+    /// Encodes and signs bytes for one user. The bytes are readable, but no other user can create or use the text.
     #[must_use]
     pub fn sign_opaque(&self, owner: UserId, bytes: &[u8]) -> String {
         let tag = self.tag(owner, bytes);
@@ -252,18 +251,18 @@ impl Keys {
         URL_SAFE_NO_PAD.encode([tag, bytes].concat())
     }
 
-    /// The bytes that were sealed for this owner.
+    /// Returns the bytes that `sign_opaque` encoded for this user; `None` if the tag is wrong.
     #[must_use]
     pub fn verify_opaque(&self, owner: UserId, text: &str) -> Option<Vec<u8>> {
-        let sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (given, bytes) = sealed.split_at_checked(TAG_BYTES)?;
+        let signed = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (given, bytes) = signed.split_at_checked(TAG_BYTES)?;
         let tag = self.tag(owner, bytes);
         constant_time::verify_slices_are_equal(given, tag.as_ref().get(..TAG_BYTES)?).ok()?;
         Some(bytes.to_vec())
     }
 
     fn tag(&self, owner: UserId, bytes: &[u8]) -> hmac::Tag {
-        let mut context = hmac::Context::with_key(&self.seal);
+        let mut context = hmac::Context::with_key(&self.opaque);
         context.update(owner.0.as_bytes());
         context.update(bytes);
         context.sign()
@@ -294,13 +293,13 @@ mod tests {
         (token, user, session)
     }
 
-    /// A token with this header and these claims, sealed by our own key.
-    fn sealed(secret: &[u8], header: &Value, claims: &Value) -> String {
+    /// Returns a token with this header and these claims, signed with the key of the server.
+    fn signed(secret: &[u8], header: &Value, claims: &Value) -> String {
         let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
         let text = format!("{}.{}", part(header), part(claims));
         let pair = Ed25519KeyPair::from_pkcs8(secret).unwrap();
-        let seal = pair.sign(text.as_bytes());
-        format!("{text}.{}", URL_SAFE_NO_PAD.encode(seal.as_ref()))
+        let signature = pair.sign(text.as_bytes());
+        format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature.as_ref()))
     }
 
     fn header(keys: &Keys) -> Value {
@@ -315,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_tells_whose_it_is_until_it_lapses() {
+    fn a_token_identifies_its_user_until_it_expires() {
         let (keys, _) = keys();
         let (token, user, session) = token(&keys);
         let expires_at = now() + LIFETIME;
@@ -332,32 +331,32 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_touched_is_nothing() {
+    fn a_modified_token_is_rejected() {
         let (keys, _) = keys();
         let (token, ..) = token(&keys);
         for (at, letter) in token.char_indices() {
             let other = if letter == 'A' { 'B' } else { 'A' };
-            let mut touched = token.clone();
-            touched.replace_range(at..=at, &other.to_string());
-            // The last letter of a seal carries bits that mean nothing; strict decoding refuses them.
-            assert_eq!(keys.read_access(&touched, now()), None, "letter {at}");
+            let mut modified = token.clone();
+            modified.replace_range(at..=at, &other.to_string());
+            // The last character of a signature has unused bits; strict decoding rejects them.
+            assert_eq!(keys.read_access(&modified, now()), None, "letter {at}");
         }
         assert_eq!(keys.read_access(&"a.".repeat(3000), now()), None);
         assert_eq!(keys.read_access("", now()), None);
     }
 
     #[test]
-    fn the_key_id_must_be_ours() {
+    fn the_key_id_must_match() {
         let (keys, secret) = keys();
         let (theirs, their_secret) = self::keys();
         let (token, ..) = token(&theirs);
         assert_eq!(keys.read_access(&token, now()), None);
-        let good = sealed(&secret, &header(&keys), &claims());
+        let good = signed(&secret, &header(&keys), &claims());
         assert!(keys.read_access(&good, now()).is_some());
-        // Our key id over their seal, and their key id over ours.
-        let forged = sealed(&their_secret, &header(&keys), &claims());
+        // Our key id with their signature, and their key id with ours.
+        let forged = signed(&their_secret, &header(&keys), &claims());
         assert_eq!(keys.read_access(&forged, now()), None);
-        let renamed = sealed(&secret, &header(&theirs), &claims());
+        let renamed = signed(&secret, &header(&theirs), &claims());
         assert_eq!(keys.read_access(&renamed, now()), None);
     }
 
@@ -373,17 +372,17 @@ mod tests {
             (same.id(), same.blind_index("x"))
         );
         assert_ne!(one.blind_index("x"), other.blind_index("x"));
-        // Tokens outlive upgrades: what follows from a text must never change.
+        // Tokens remain valid after upgrades, so the derived keys must never change.
         assert_eq!(one.id(), "zR7ARSGy");
     }
 
     #[test]
-    fn only_our_kind_of_token_is_taken() {
+    fn other_kinds_of_tokens_are_rejected() {
         let (keys, secret) = keys();
         let with = |key: &str, value: Value| {
             let mut header = header(&keys);
             header[key] = value;
-            sealed(&secret, &header, &claims())
+            signed(&secret, &header, &claims())
         };
         for token in [
             with("alg", json!("none")),
@@ -401,19 +400,19 @@ mod tests {
         ] {
             assert_eq!(keys.read_access(&token, now()), None, "{token}");
         }
-        let good = sealed(&secret, &header(&keys), &claims());
-        let unsealed = good.rsplit_once('.').unwrap().0;
-        assert_eq!(keys.read_access(&format!("{unsealed}."), now()), None);
+        let good = signed(&secret, &header(&keys), &claims());
+        let unsigned = good.rsplit_once('.').unwrap().0;
+        assert_eq!(keys.read_access(&format!("{unsigned}."), now()), None);
         for (key, value) in [("iss", "other"), ("aud", "other"), ("sub", "ann")] {
             let mut claims = claims();
             claims[key] = json!(value);
-            let token = sealed(&secret, &header(&keys), &claims);
+            let token = signed(&secret, &header(&keys), &claims);
             assert_eq!(keys.read_access(&token, now()), None, "{key}");
         }
     }
 
     #[test]
-    fn refresh_tokens_cannot_be_made_up() {
+    fn refresh_tokens_cannot_be_forged() {
         let (keys, _) = keys();
         let (theirs, _) = self::keys();
         let refresh = Refresh {
@@ -430,9 +429,9 @@ mod tests {
         assert_ne!(keys.refresh(next), token);
         for (at, letter) in token.char_indices() {
             let other = if letter == 'A' { 'B' } else { 'A' };
-            let mut touched = token.clone();
-            touched.replace_range(at..=at, &other.to_string());
-            assert_eq!(keys.read_refresh(&touched), None, "letter {at}");
+            let mut modified = token.clone();
+            modified.replace_range(at..=at, &other.to_string());
+            assert_eq!(keys.read_refresh(&modified), None, "letter {at}");
         }
         for bad in ["", "hrt_", "hrt_AAAA", &token[1..]] {
             assert_eq!(keys.read_refresh(bad), None, "{bad}");

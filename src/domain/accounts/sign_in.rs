@@ -23,14 +23,14 @@ pub async fn sign_in(
     password: &str,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    core.rate_limits.failed_sign_ins.look(device.ip_address)?;
+    core.rate_limits.failed_sign_ins.check(device.ip_address)?;
     let login = users::key(login.trim());
     let found = by_login(core, &login).await?;
     let key = LockoutKey::new(core, found.as_ref(), &login);
     let is_correct = try_password(core, &key, found.as_ref(), password).await?;
     let Some(user) = found.filter(|_| is_correct) else {
         // The limit applies from the next attempt on.
-        let _ = core.rate_limits.failed_sign_ins.take(device.ip_address);
+        let _ = core.rate_limits.failed_sign_ins.consume(device.ip_address);
         return Err(wrong_credentials(
             "The username or the password is wrong. Check both and try again.",
         ));

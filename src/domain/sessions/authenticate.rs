@@ -36,7 +36,7 @@ pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
     if now - session.last_used_at >= TOUCH_INTERVAL {
         touch(core, access.session, now);
         let last_used_at = now;
-        core.sessions.remember(
+        core.sessions.insert(
             access.session,
             CachedSession {
                 last_used_at,
@@ -72,7 +72,7 @@ async fn load(core: &Core, access: &Access, endings: u64) -> Result<CachedSessio
         expires_at,
         endings,
     };
-    core.sessions.remember(access.session, session);
+    core.sessions.insert(access.session, session);
     Ok(session)
 }
 
