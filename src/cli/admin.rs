@@ -1,4 +1,4 @@
-//! `heddle admin`: accounts, from the machine that runs the server. Works before the first start.
+//! `heddle admin`: creates and lists accounts and resets passwords. Works before the first start of the server.
 
 use std::{
     fs,
@@ -18,32 +18,25 @@ use crate::{
     entity::user::ServerRole,
 };
 
-/// More than any password has.
+/// Exceeds the length of every valid password.
 const MAX_PASSWORD_BYTES: u64 = 4096;
-/// How long background work of the rooms may take to notice the end.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// What to do.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
+/// How long background tasks may take to stop.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Create an account, by default an administrator's
+pub(super) enum AdminCommand {
+    /// Create an account, by default for an administrator
     Create {
-        /// Address for signing in
+        /// Email address for signing in
         #[arg(long)]
         email: String,
-        /// Unique name; by default what stands before the @
+        /// Unique name; by default the part of the email address before the @
         #[arg(long)]
         username: Option<String>,
-        /// Name to show; by default the username
+        /// Display name; by default the username
         #[arg(long)]
         name: Option<String>,
-        /// What the account may do
+        /// Role of the account
         #[arg(long, value_enum, default_value_t = Role::Admin)]
         role: Role,
         #[command(flatten)]
@@ -51,13 +44,13 @@ enum What {
     },
     /// List administrators and moderators
     List {
-        /// Everybody
+        /// List all accounts
         #[arg(long)]
         all: bool,
     },
     /// Set a new password and end every session of the account
     ResetPassword {
-        /// Whose
+        /// Username of the account
         username: String,
         #[command(flatten)]
         password: PasswordSource,
@@ -65,16 +58,16 @@ enum What {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Role {
+pub(super) enum Role {
     Member,
     Moderator,
     Admin,
 }
 
-/// Never an argument: those are seen by everybody on the machine.
+/// A password is never an argument, because every user of the machine can see the arguments of a process.
 #[derive(Debug, clap::Args)]
 #[group(required = true, multiple = false)]
-struct PasswordSource {
+pub(super) struct PasswordSource {
     /// Read the password from standard input
     #[arg(long)]
     password_stdin: bool,
@@ -84,7 +77,7 @@ struct PasswordSource {
 }
 
 impl PasswordSource {
-    /// The first line's words; the line's end is not part of the password.
+    /// Reads the password, without the line end.
     fn read(&self) -> Result<String, CliError> {
         let mut text = String::new();
         let read = match &self.password_file {
@@ -102,26 +95,28 @@ impl PasswordSource {
     }
 }
 
-pub(super) async fn run(config: Config, args: Args) -> Result<(), CliError> {
-    let password = match &args.what {
-        What::Create { password, .. } | What::ResetPassword { password, .. } => password.read()?,
-        What::List { .. } => String::new(),
+pub(super) async fn run(config: Config, command: AdminCommand) -> Result<(), CliError> {
+    let password = match &command {
+        AdminCommand::Create { password, .. } | AdminCommand::ResetPassword { password, .. } => {
+            password.read()?
+        }
+        AdminCommand::List { .. } => String::new(),
     };
     let secret = data_dir::secret(&config)?;
     let app = App::open(config, &secret).await?;
     migrate::up(&app.db, &app.config).await?;
-    let outcome = act(&app, args.what, password).await;
+    let outcome = execute(&app, command, password).await;
     app.shutdown.cancel();
     app.tasks.close();
-    // Nothing of what was done depends on it.
-    let _ = timeout(PATIENCE, app.tasks.wait()).await;
+    // The outcome does not depend on it.
+    let _ = timeout(SHUTDOWN_TIMEOUT, app.tasks.wait()).await;
     app.db.clone().close().await?;
     outcome
 }
 
-async fn act(app: &App, what: What, password: String) -> Result<(), CliError> {
-    match what {
-        What::Create {
+async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(), CliError> {
+    match command {
+        AdminCommand::Create {
             email,
             username,
             name,
@@ -144,19 +139,19 @@ async fn act(app: &App, what: What, password: String) -> Result<(), CliError> {
             let user = admin::create(app, new, role).await?;
             output::line(format!("{} can sign in ({})", user.username, user.id));
         }
-        What::List { all } => {
-            let least = if all {
+        AdminCommand::List { all } => {
+            let min_role = if all {
                 ServerRole::Member
             } else {
                 ServerRole::Moderator
             };
-            for user in admin::list(&app.db, least).await? {
+            for user in admin::list(&app.db, min_role).await? {
                 let role = format!("{:?}", user.role).to_uppercase();
                 let email = user.email.unwrap_or_default();
                 output::line(format!("{role:9}  {:32}  {email}", user.username));
             }
         }
-        What::ResetPassword { username, .. } => {
+        AdminCommand::ResetPassword { username, .. } => {
             let ended = admin::reset_password(app, &username, &password).await?;
             output::line(format!(
                 "{username} has a new password; {ended} sessions were ended"

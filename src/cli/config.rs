@@ -1,29 +1,16 @@
-//! `heddle config`: what is set, and by whom.
+//! `heddle config`: prints the settings and their origins.
 
 use clap::Subcommand;
 
 use super::output;
 use crate::config::{self, Loaded};
 
-/// What to print.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Every setting with its value and where it comes from; secrets are hidden
+pub(super) enum ConfigCommand {
+    /// Print all settings with their values and origins; secrets are redacted
     Print,
-    /// The text of .env.example: every setting with its default
+    /// Print .env.example: all settings with their defaults
     Example,
-}
-
-impl Args {
-    pub(super) const fn needs_settings(&self) -> bool {
-        matches!(self.what, What::Print)
-    }
 }
 
 pub(super) fn example() {

@@ -1,4 +1,4 @@
-//! The data folder: made for its owner alone, with the key that seals tokens.
+//! The data folder and the token key in it. Only the owner may read them.
 
 use std::{
     fs::{self, DirBuilder, OpenOptions},
@@ -10,13 +10,13 @@ use std::{
 use super::error::{CliError, Exit};
 use crate::{auth::token::Keys, config::Config};
 
-/// Readable and writable by the owner alone.
+/// Only the owner may read and write.
 const PRIVATE_FILE: u32 = 0o600;
 const PRIVATE_FOLDER: u32 = 0o700;
-/// The bits that let others in.
+/// The permission bits of the group and of others.
 const OTHERS: u32 = 0o077;
 
-/// Makes the data folder if there is none.
+/// Creates the data folder if it does not exist.
 pub fn prepare(config: &Config) -> Result<(), CliError> {
     let path = &config.data_dir;
     DirBuilder::new()
@@ -26,8 +26,8 @@ pub fn prepare(config: &Config) -> Result<(), CliError> {
         .map_err(|error| unusable(path, &error.to_string()))
 }
 
-/// The secret from which tokens are sealed: what the settings say, or else made at the first start
-/// and kept from then on.
+/// Returns the secret from which the token keys are derived: from `secret_key`, or else from the data folder, where the
+/// first start generates it.
 pub fn secret(config: &Config) -> Result<Vec<u8>, CliError> {
     prepare(config)?;
     if let Some(text) = &config.secret_key {
@@ -37,8 +37,8 @@ pub fn secret(config: &Config) -> Result<Vec<u8>, CliError> {
     match fs::read(&path) {
         Ok(secret) => {
             if is_open_to_others(&path)? {
-                let reason = "others may read it; run chmod 600 on it, or remove it to make a new \
-                              one (which signs everybody out)";
+                let reason = "other users may read it; run chmod 600 on it, or remove it to generate a new \
+                              one (which signs out all users)";
                 return Err(unusable(&path, reason));
             }
             Ok(secret)
@@ -48,19 +48,19 @@ pub fn secret(config: &Config) -> Result<Vec<u8>, CliError> {
     }
 }
 
-/// Where the key is kept.
+/// The path of the key.
 #[must_use]
 pub fn key_path(config: &Config) -> PathBuf {
     config.data_dir.join("token.key")
 }
 
-/// Whether anybody but the owner has rights on this file or folder.
+/// Whether the group or others have permissions on a file or folder.
 pub fn is_open_to_others(path: &Path) -> io::Result<bool> {
     Ok(fs::metadata(path)?.permissions().mode() & OTHERS != 0)
 }
 
-/// Written beside its place and linked into it: of two processes that start at once one wins, and
-/// nobody ever reads half a key.
+/// Writes the key to a temporary file and links it to its path. When two processes start at the same time, one of them
+/// wins, and no process reads half a key.
 fn create(path: &Path) -> Result<Vec<u8>, CliError> {
     let secret = Keys::generate()?;
     let unfinished = path.with_extension(format!("key-{}", std::process::id()));

@@ -1,4 +1,4 @@
-//! `heddle doctor`: is everything as it should be, and if not, what to do.
+//! `heddle doctor`: checks the installation and reports each problem with its solution.
 
 use std::{io, time::Instant};
 
@@ -20,50 +20,50 @@ use crate::{
     live::{bus, installation},
 };
 
-/// Clocks further apart make tokens lapse early and messages come from the future.
+/// With a larger difference, tokens expire early and messages have a time in the future.
 const MAX_SKEW_SECONDS: f64 = 5.0;
 /// The oldest PostgreSQL that is tested.
 const OLDEST_POSTGRES: i32 = 15;
 
-/// What to look at.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
-    /// Prove the counts of replies and the places of messages against the trees themselves
+    /// Compare reply counts and message paths with the threads themselves
     #[arg(long)]
     recount: bool,
-    /// Set wrong counts right
+    /// Correct wrong counts
     #[arg(long, requires = "recount")]
     repair: bool,
 }
 
-/// What was found about one thing.
+/// The result of one check.
 #[derive(Debug, Serialize)]
 struct Finding {
     about: &'static str,
     is_good: bool,
-    told: String,
+    #[serde(rename = "told")]
+    message: String,
     #[serde(skip)]
     exit: Exit,
 }
 
 impl Finding {
-    fn good(about: &'static str, told: impl Into<String>) -> Self {
+    fn good(about: &'static str, message: impl Into<String>) -> Self {
         Self {
             about,
             is_good: true,
-            told: told.into(),
-            exit: Exit::CliError,
+            message: message.into(),
+            exit: Exit::Failure,
         }
     }
 
-    fn bad(about: &'static str, exit: Exit, told: impl Into<String>) -> Self {
+    fn bad(about: &'static str, exit: Exit, message: impl Into<String>) -> Self {
         Self {
             about,
             is_good: false,
-            told: told.into(),
+            message: message.into(),
             exit,
         }
     }
@@ -78,8 +78,8 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
             outcome?;
         }
         Err(error) => {
-            let told = format!("{}; is the address right?", CliError::from(error));
-            findings.push(Finding::bad("database", Exit::Database, told));
+            let message = format!("{}; check database_url", CliError::from(error));
+            findings.push(Finding::bad("database", Exit::Database, message));
         }
     }
     if let Some(url) = &config.redis_url {
@@ -92,12 +92,12 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
         for Finding {
             about,
             is_good,
-            told,
+            message,
             ..
         } in &findings
         {
             output::line(format!(
-                "{} {about}: {told}",
+                "{} {about}: {message}",
                 if *is_good { "ok   " } else { "WRONG" }
             ));
         }
@@ -109,7 +109,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
             let exit = first.exit;
             Err(CliError::new(
                 exit,
-                format!("{} of {} things are wrong", wrong.len(), findings.len()),
+                format!("{} of {} checks failed", wrong.len(), findings.len()),
             ))
         }
     }
@@ -117,30 +117,33 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
 
 fn data_folder(config: &Config) -> Finding {
     const ABOUT: &str = "data folder";
-    let bad = |told: String| Finding::bad(ABOUT, Exit::Configuration, told);
-    let path = &config.data_dir;
-    let shown = path.display();
-    match data_dir::is_open_to_others(path) {
+    let bad = |message: String| Finding::bad(ABOUT, Exit::Configuration, message);
+    let path = config.data_dir.display();
+    match data_dir::is_open_to_others(&config.data_dir) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return Finding::good(ABOUT, format!("{shown} is made by the first start"));
+            return Finding::good(ABOUT, format!("{path} will be created by the first start"));
         }
-        Err(error) => return bad(format!("{shown}: {error}")),
-        Ok(true) => return bad(format!("{shown} is open to others; run chmod 700 {shown}")),
+        Err(error) => return bad(format!("{path}: {error}")),
+        Ok(true) => {
+            return bad(format!(
+                "other users have access to {path}; run chmod 700 {path}"
+            ));
+        }
         Ok(false) => {}
     }
     if config.secret_key.is_some() {
-        return Finding::good(ABOUT, format!("{shown}, for its owner alone"));
+        return Finding::good(ABOUT, format!("{path}, accessible only to its owner"));
     }
     let key = data_dir::key_path(config);
     match data_dir::is_open_to_others(&key) {
         Ok(true) => bad(format!(
-            "{0} may be read by others; run chmod 600 {0}",
+            "other users may read {0}; run chmod 600 {0}",
             key.display()
         )),
-        Ok(false) => Finding::good(ABOUT, format!("{shown}, for its owner alone")),
+        Ok(false) => Finding::good(ABOUT, format!("{path}, accessible only to its owner")),
         Err(_) => Finding::good(
             ABOUT,
-            format!("{shown}; the key is made by the first start"),
+            format!("{path}; the first start will generate the key"),
         ),
     }
 }
@@ -158,8 +161,8 @@ async fn database(
     findings.push(clock(db).await?);
     let pending = migrate::pending(db).await?;
     if !pending.is_empty() {
-        let told = format!("{} are missing; run heddle migrate up", pending.join(", "));
-        findings.push(Finding::bad("tables", Exit::MigrationNeeded, told));
+        let message = format!("{} are missing; run heddle migrate up", pending.join(", "));
+        findings.push(Finding::bad("tables", Exit::MigrationNeeded, message));
         return Ok(());
     }
     findings.push(Finding::good("tables", "up to date"));
@@ -181,8 +184,8 @@ async fn version(db: &Db) -> Result<Finding, CliError> {
         _ => "SELECT sqlite_version()",
     };
     let version: String = value(db, query).await?;
-    let told = format!(
-        "{:?} {version}, answers in {:.1?}",
+    let message = format!(
+        "{:?} {version}, responds in {:.1?}",
         db.backend(),
         start.elapsed()
     );
@@ -196,17 +199,17 @@ async fn version(db: &Db) -> Result<Finding, CliError> {
         Finding::bad(
             ABOUT,
             Exit::Database,
-            format!("{told}; {OLDEST_POSTGRES} is the oldest supported"),
+            format!("{message}; upgrade to PostgreSQL {OLDEST_POSTGRES} or later"),
         )
     } else {
-        Finding::good(ABOUT, told)
+        Finding::good(ABOUT, message)
     })
 }
 
-/// What keeps acknowledged messages safe, as the connections really have it.
+/// Checks the pragmas that keep acknowledged messages durable, as the connections use them.
 async fn pragmas(db: &Db) -> Result<Finding, CliError> {
     let mut wrong = Vec::new();
-    for (name, wanted) in [
+    for (name, expected) in [
         ("journal_mode", "wal"),
         ("synchronous", "2"),
         ("foreign_keys", "1"),
@@ -216,17 +219,17 @@ async fn pragmas(db: &Db) -> Result<Finding, CliError> {
             .query_one_raw(db::sql(db.backend(), &format!("PRAGMA {name}"), []));
         let row = row
             .await?
-            .ok_or_else(|| CliError::because("a pragma without a value"))?;
+            .ok_or_else(|| CliError::because("SQLite returned no value for a pragma"))?;
         let found = row.try_get_by_index::<String>(0).or_else(|_| {
             row.try_get_by_index::<i64>(0)
                 .map(|number| number.to_string())
         })?;
-        if found != wanted {
-            wrong.push(format!("{name} is {found} instead of {wanted}"));
+        if found != expected {
+            wrong.push(format!("{name} is {found} instead of {expected}"));
         }
     }
     Ok(if wrong.is_empty() {
-        Finding::good("durability", "write-ahead log, synced at each commit")
+        Finding::good("durability", "write-ahead log, synced at every commit")
     } else {
         Finding::bad("durability", Exit::Database, wrong.join(", "))
     })
@@ -237,19 +240,19 @@ async fn clock(db: &Db) -> Result<Finding, CliError> {
         DbBackend::Postgres => "SELECT EXTRACT(EPOCH FROM clock_timestamp())::float8",
         _ => "SELECT unixepoch('subsec') + 0.0",
     };
-    let theirs: f64 = value(db, query).await?;
-    let ours = Clock::default().now().timestamp();
-    let skew = (theirs - i32::try_from(ours).map_or(theirs, f64::from)).abs();
+    let database_time: f64 = value(db, query).await?;
+    let local_time = Clock::default().now().timestamp();
+    let skew = (database_time - i32::try_from(local_time).map_or(database_time, f64::from)).abs();
     Ok(if skew > MAX_SKEW_SECONDS {
-        let told =
-            format!("{skew:.0} seconds apart from the database's; synchronise both machines");
-        Finding::bad("clock", Exit::CliError, told)
+        let message =
+            format!("differs from the database's by {skew:.0} seconds; synchronise both machines");
+        Finding::bad("clock", Exit::Failure, message)
     } else {
         Finding::good("clock", "agrees with the database's")
     })
 }
 
-/// Whether the other nodes of this database take this one's tokens; nothing when there are no keys yet.
+/// Checks that the other nodes of this database accept the tokens of this one. Returns `None` if there are no keys yet.
 async fn keys(db: &Db, config: &Config) -> Result<Option<Finding>, CliError> {
     const ABOUT: &str = "keys";
     if config.secret_key.is_none() && !data_dir::key_path(config).exists() {
@@ -258,11 +261,11 @@ async fn keys(db: &Db, config: &Config) -> Result<Option<Finding>, CliError> {
     let keys = Keys::new(&data_dir::secret(config)?)?;
     Ok(Some(
         if installation::has_other_keys(db, keys.id()).await? {
-            let told = "another node has sealed this database's tokens with another key; give every \
-                        node the same secret_key, or copy token.key";
-            Finding::bad(ABOUT, Exit::Configuration, told)
+            let message = "another node signs the tokens of this database with another key; set the same \
+                           secret_key on every node, or copy token.key";
+            Finding::bad(ABOUT, Exit::Configuration, message)
         } else {
-            Finding::good(ABOUT, "those of this database")
+            Finding::good(ABOUT, "match those of this database")
         },
     ))
 }
@@ -273,11 +276,11 @@ async fn redis(url: &str) -> Finding {
     match bus::probe(url).await {
         Ok(found) => Finding::good(
             ABOUT,
-            format!("{found}, answers in {:.1?}", start.elapsed()),
+            format!("{found}, responds in {:.1?}", start.elapsed()),
         ),
         Err(error) => {
-            let told = format!("{}; is redis_url right?", CliError::from(error));
-            Finding::bad(ABOUT, Exit::CliError, told)
+            let message = format!("{}; check redis_url", CliError::from(error));
+            Finding::bad(ABOUT, Exit::Failure, message)
         }
     }
 }
@@ -292,15 +295,15 @@ async fn counts(db: &Db) -> Result<Finding, CliError> {
         conversations,
     } = wrong;
     if wrong == integrity::Wrong::default() {
-        return Ok(Finding::good("counts", "every one is what its tree says"));
+        return Ok(Finding::good("counts", "all counts match the threads"));
     }
-    let told = format!(
+    let message = format!(
         "{counts} messages, {threads} threads and {roots} root messages are counted wrong (repair with --recount \
          --repair); \
-         {places} messages are in a wrong place and {conversations} conversations misnumbered (restore \
-         a backup)"
+         {places} messages have a wrong path and {conversations} conversations wrong sequence numbers \
+         (restore a backup)"
     );
-    Ok(Finding::bad("counts", Exit::CliError, told))
+    Ok(Finding::bad("counts", Exit::Failure, message))
 }
 
 async fn value<T: sea_orm::TryGetable>(db: &Db, query: &str) -> Result<T, CliError> {
@@ -308,6 +311,6 @@ async fn value<T: sea_orm::TryGetable>(db: &Db, query: &str) -> Result<T, CliErr
         .read()
         .query_one_raw(db::sql(db.backend(), query, []))
         .await?;
-    let row = row.ok_or_else(|| CliError::because("a question without an answer"))?;
+    let row = row.ok_or_else(|| CliError::because("the database returned no row"))?;
     Ok(row.try_get_by_index(0)?)
 }

@@ -1,4 +1,4 @@
-//! How a command ends when it does not succeed: a sentence and an exit code.
+//! The error of a command: a message and an exit code.
 
 use std::{fmt, io, process::ExitCode};
 
@@ -7,23 +7,23 @@ use crate::{
     error::{Code, Error},
 };
 
-/// Why a command ended. Wrong usage (2) is told by the argument parser.
+/// The exit code of a failed command. The argument parser exits with 2 on wrong usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// It did not work.
-    CliError = 1,
-    /// The settings cannot be used.
+    /// The command failed.
+    Failure = 1,
+    /// The settings are invalid.
     Configuration = 3,
     /// The database cannot be reached or used.
     Database = 4,
-    /// The tables are older than the program.
+    /// Database migrations are pending.
     MigrationNeeded = 5,
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
-            Exit::CliError => 1,
+            Exit::Failure => 1,
             Exit::Configuration => 3,
             Exit::Database => 4,
             Exit::MigrationNeeded => 5,
@@ -31,7 +31,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command ended, in words.
+/// The error of a command.
 #[derive(Debug)]
 pub struct CliError {
     /// The exit code.
@@ -40,7 +40,7 @@ pub struct CliError {
 }
 
 impl CliError {
-    /// A failure with this exit code.
+    /// Creates an error with an exit code.
     pub fn new(exit: Exit, message: impl Into<String>) -> Self {
         Self {
             exit,
@@ -48,9 +48,9 @@ impl CliError {
         }
     }
 
-    /// An ordinary failure.
+    /// Creates an error with exit code 1.
     pub fn because(message: impl Into<String>) -> Self {
-        Self::new(Exit::CliError, message)
+        Self::new(Exit::Failure, message)
     }
 }
 
@@ -66,9 +66,9 @@ impl From<Error> for CliError {
         let exit = if database || error.code() == Code::Unavailable {
             Exit::Database
         } else {
-            Exit::CliError
+            Exit::Failure
         };
-        // The sentence meant for clients hides what the operator needs to know.
+        // The message for clients hides the cause, which the operator needs.
         let message = match error.cause() {
             Some(cause) if error.code() == Code::Internal => cause.to_string(),
             Some(cause) => format!("{} ({cause})", error.message()),

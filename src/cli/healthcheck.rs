@@ -1,4 +1,4 @@
-//! `heddle healthcheck`: asks a running server, for containers without other means.
+//! `heddle healthcheck`: checks a running server, for containers without an HTTP client.
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -14,27 +14,27 @@ use tokio::{
 use super::{error::CliError, output};
 use crate::config::Config;
 
-/// A server that takes longer is not well.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// A server that takes longer to respond is unhealthy.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(config: &Config) -> Result<(), CliError> {
     let address = reachable(config.listen);
-    let answer = timeout(PATIENCE, ask(address)).await;
-    let reason = match answer {
+    let status = timeout(TIMEOUT, fetch_status(address)).await;
+    let reason = match status {
         Ok(Ok(status)) if status == "200" => {
             output::line("ok");
             return Ok(());
         }
-        Ok(Ok(status)) => format!("it answered with status {status}"),
+        Ok(Ok(status)) => format!("the response has status {status}"),
         Ok(Err(error)) => error.to_string(),
-        Err(_) => format!("no answer within {} seconds", PATIENCE.as_secs()),
+        Err(_) => format!("no response within {} seconds", TIMEOUT.as_secs()),
     };
     Err(CliError::because(format!(
-        "the server at {address} is not well: {reason}"
+        "the server at {address} is unhealthy: {reason}"
     )))
 }
 
-/// A server that listens everywhere is asked here.
+/// Replaces the unspecified address of a server that listens on all interfaces with the loopback address.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => address.set_ip(Ipv4Addr::LOCALHOST.into()),
@@ -44,8 +44,8 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The status of `GET /healthz`.
-async fn ask(address: SocketAddr) -> std::io::Result<String> {
+/// Returns the status code of `GET /healthz`.
+async fn fetch_status(address: SocketAddr) -> std::io::Result<String> {
     let mut stream = TcpStream::connect(address).await?;
     let request = format!("GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;

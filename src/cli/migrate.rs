@@ -1,4 +1,4 @@
-//! `heddle migrate`: the tables, up to date or back.
+//! `heddle migrate`: applies and reverts database migrations.
 
 use clap::Subcommand;
 use migration::{Migrator, MigratorTrait};
@@ -11,44 +11,38 @@ use super::{
 };
 use crate::{config::Config, db::Db};
 
-/// Held by the one node that migrates a PostgreSQL database; the others wait and find it done.
+/// The advisory lock of the node that migrates a PostgreSQL database. The other nodes wait for it and then have nothing
+/// left to apply.
 const LOCK: &str = "7236012000";
 
-/// Which way.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
 #[derive(Clone, Copy, Debug, Subcommand)]
-enum What {
-    /// Apply every step that is missing (`serve` does so too)
+pub(super) enum MigrateCommand {
+    /// Apply all pending migrations (`serve` does this too)
     Up,
-    /// Take steps back; their tables and all that is in them are dropped
+    /// Revert migrations; this drops their tables with all data
     Down {
-        /// How many steps
+        /// Number of migrations to revert
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
         steps: u32,
     },
-    /// List the steps; exit code 5 if any is missing
+    /// List the migrations; exit code 5 if any is missing
     Status,
 }
 
-pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
+pub(super) async fn run(config: &Config, command: MigrateCommand) -> Result<(), CliError> {
     let db = open(config).await?;
-    let outcome = match args.what {
-        What::Up => up(&db, config)
+    let outcome = match command {
+        MigrateCommand::Up => up(&db, config)
             .await
-            .map(|count| output::line(format!("{count} steps applied"))),
-        What::Down { steps } => down(&db, config, steps).await,
-        What::Status => status(&db).await,
+            .map(|count| output::line(format!("{count} migrations applied"))),
+        MigrateCommand::Down { steps } => down(&db, config, steps).await,
+        MigrateCommand::Status => status(&db).await,
     };
     db.close().await?;
     outcome
 }
 
-/// Connects; the folder of the embedded database is made first.
+/// Connects. Creates the folder of a SQLite database first.
 pub(super) async fn open(config: &Config) -> Result<Db, CliError> {
     if config.database_url.starts_with("sqlite:") {
         data_dir::prepare(config)?;
@@ -56,18 +50,18 @@ pub(super) async fn open(config: &Config) -> Result<Db, CliError> {
     Ok(Db::connect(&config.database_url).await?)
 }
 
-/// Connects, and brings the tables up to date: for commands that may come before the first start.
+/// Connects and applies pending migrations, for commands that may run before the first start.
 pub(super) async fn ready(config: &Config) -> Result<Db, CliError> {
     let db = open(config).await?;
     up(&db, config).await?;
     Ok(db)
 }
 
-/// Applies every missing step and tells how many there were.
+/// Applies all pending migrations and returns their number.
 pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, CliError> {
     let missing = pending(db).await?.len();
     if missing > 0 {
-        alone(db, config, async |connection| {
+        with_lock(db, config, async |connection| {
             Migrator::up(connection, None).await
         })
         .await?;
@@ -76,11 +70,11 @@ pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, CliError> {
 }
 
 async fn down(db: &Db, config: &Config, steps: u32) -> Result<(), CliError> {
-    alone(db, config, async |connection| {
+    with_lock(db, config, async |connection| {
         Migrator::down(connection, Some(steps)).await
     })
     .await?;
-    output::line(format!("{steps} steps taken back"));
+    output::line(format!("{steps} migrations reverted"));
     Ok(())
 }
 
@@ -88,23 +82,23 @@ async fn status(db: &Db) -> Result<(), CliError> {
     let pending = pending(db).await?;
     for step in Migrator::migrations() {
         let name = step.name();
-        let word = if pending.iter().any(|missing| missing == name) {
+        let state = if pending.iter().any(|missing| missing == name) {
             "missing"
         } else {
             "applied"
         };
-        output::line(format!("{word}  {name}"));
+        output::line(format!("{state}  {name}"));
     }
     match pending.len() {
         0 => Ok(()),
         count => {
-            let message = format!("{count} steps are missing; run heddle migrate up");
+            let message = format!("{count} migrations are missing; run heddle migrate up");
             Err(CliError::new(Exit::MigrationNeeded, message))
         }
     }
 }
 
-/// The steps that are missing, oldest first. Changes nothing.
+/// Returns the names of pending migrations, oldest first. Changes nothing.
 pub(super) async fn pending(db: &Db) -> Result<Vec<String>, CliError> {
     let known = Migrator::migrations()
         .into_iter()
@@ -130,9 +124,9 @@ pub(super) async fn pending(db: &Db) -> Result<Vec<String>, CliError> {
     Ok(known.filter(|name| !is_applied(name)).collect())
 }
 
-/// Runs a migration on a connection of its own: PostgreSQL stops the statements of ordinary ones after
-/// seconds, and several nodes may start at once.
-async fn alone(
+/// Runs migrations on PostgreSQL on a separate connection and under a lock: other connections have a short statement
+/// timeout, and several nodes may start at the same time.
+async fn with_lock(
     db: &Db,
     config: &Config,
     work: impl AsyncFnOnce(&DatabaseConnection) -> Result<(), sea_orm::DbErr>,
@@ -147,7 +141,7 @@ async fn alone(
         .execute_unprepared(&format!("SELECT pg_advisory_lock({LOCK})"))
         .await?;
     let outcome = work(&connection).await;
-    // Closing the connection gives the lock back.
+    // Closing the connection releases the lock.
     connection.close().await?;
     Ok(outcome?)
 }

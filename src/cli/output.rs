@@ -1,21 +1,21 @@
-//! The one place that writes to the terminal. A reader that went away (`heddle … | head`) is no error.
+//! Writes to standard output and standard error. A closed pipe (`heddle … | head`) is not an error.
 
 use std::{
     fmt::Display,
     io::{self, Write},
 };
 
-/// A line of what was asked for.
+/// Prints a line of the result.
 pub fn line(text: impl Display) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
-/// Text of what was asked for, as it is.
+/// Prints text of the result without a line end.
 pub fn text(text: &str) {
     let _ = io::stdout().lock().write_all(text.as_bytes());
 }
 
-/// What went wrong.
+/// Prints an error.
 pub fn print_error(text: impl Display) {
     let _ = writeln!(io::stderr().lock(), "heddle: {text}");
 }

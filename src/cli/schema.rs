@@ -1,4 +1,4 @@
-//! `heddle schema`: the API as text.
+//! `heddle schema`: prints the GraphQL schema or compares a file with it.
 
 use std::{fs, path::PathBuf};
 
@@ -7,18 +7,11 @@ use clap::Subcommand;
 use super::{error::CliError, output};
 use crate::graphql;
 
-/// What to do with the schema.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
 #[derive(Debug, Subcommand)]
-enum What {
-    /// Print the schema in GraphQL's schema language
+pub(super) enum SchemaCommand {
+    /// Print the schema in the GraphQL schema language
     Print,
-    /// Fail unless FILE holds the schema of this program
+    /// Fail unless FILE contains the schema of this version
     Check {
         /// The file to compare
         #[arg(default_value = "schema.graphql")]
@@ -26,9 +19,9 @@ enum What {
     },
 }
 
-pub(super) fn run(args: &Args) -> Result<(), CliError> {
+pub(super) fn run(command: &SchemaCommand) -> Result<(), CliError> {
     let schema = graphql::sdl();
-    let What::Check { file } = &args.what else {
+    let SchemaCommand::Check { file } = command else {
         output::text(&schema);
         return Ok(());
     };
@@ -40,13 +33,14 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     loop {
         match (lines.0.next(), lines.1.next()) {
             (None, None) => return Ok(()),
-            (theirs, ours) if theirs == ours => number += 1,
-            (theirs, ours) => {
-                let [theirs, ours] = [theirs, ours].map(|line| line.unwrap_or("(end of file)"));
+            (found, expected) if found == expected => number += 1,
+            (found, expected) => {
+                let [found, expected] =
+                    [found, expected].map(|line| line.unwrap_or("(end of file)"));
                 return Err(CliError::because(format!(
-                    "{path} is not this program's schema; line {number} differs:\n\
-                     - {theirs}\n+ {ours}\n\
-                     Write it anew: heddle schema print > {path}"
+                    "{path} is not the schema of this version; line {number} differs:\n\
+                     - {found}\n+ {expected}\n\
+                     Regenerate it: heddle schema print > {path}"
                 )));
             }
         }

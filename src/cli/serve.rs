@@ -1,4 +1,4 @@
-//! `heddle serve`: everything, from one command.
+//! `heddle serve`: starts the server and its background workers, and shuts them down.
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -18,14 +18,14 @@ use crate::{
     worker,
 };
 
-/// How long requests and background work may take to finish once the server is told to stop.
-const DRAIN: Duration = Duration::from_secs(25);
+/// How long requests and background work may take to finish after a stop signal.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Serves until told to stop.
+/// Serves until a stop signal arrives.
 pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CliError::because(format!(
-            "{}: {error}; choose another with --listen",
+            "cannot listen on {}: {error}; choose another with --listen",
             config.listen
         ))
     })?;
@@ -33,8 +33,8 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let secret = data_dir::secret(&config)?;
     let app = App::open(config, &secret).await?;
     migrate::up(&app.db, &app.config).await?;
-    introduce(&app).await?;
-    // Before the banner: whoever reads it may want to stop the server at once.
+    check_cluster(&app).await?;
+    // Install the handlers before the banner: a client that reads it may stop the server immediately.
     stop_on_signal(&app)?;
     worker::start(&app);
     output::text(&banner(&app.config, address));
@@ -42,47 +42,47 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let serving = http::serve(app.clone(), listener, shutdown.clone());
     let drained = async {
         shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
+        tokio::time::sleep(DRAIN_TIMEOUT).await;
     };
     tokio::select! {
-        ended = serving => ended?,
-        () = drained => tracing::warn!("connections were still open and are cut"),
+        result = serving => result?,
+        () = drained => tracing::warn!("connections are still open and are closed"),
     }
     shutdown.cancel();
     app.tasks.close();
-    if timeout(DRAIN, app.tasks.wait()).await.is_err() {
-        tracing::warn!("background work was still running and is cut");
+    if timeout(DRAIN_TIMEOUT, app.tasks.wait()).await.is_err() {
+        tracing::warn!("background tasks are still running and are cancelled");
     }
     app.db.clone().close().await?;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// What those who run several nodes should know of this one.
-async fn introduce(app: &App) -> Result<(), CliError> {
+/// Logs what the operator of several nodes should know, and records the key of this node.
+async fn check_cluster(app: &App) -> Result<(), CliError> {
     if app.db.backend() == DbBackend::Postgres && app.config.redis_url.is_none() {
         tracing::info!(
-            "other nodes on this database hear of events within a second; with redis_url, at once"
+            "other nodes of this database receive events within a second; set redis_url to deliver them immediately"
         );
     }
     if installation::has_other_keys(&app.db, app.keys.id()).await? {
         tracing::warn!(
-            "this database's tokens were sealed with another key, so whoever was signed in has to \
-             sign in again; if other nodes run on it, give all of them the same secret_key"
+            "the tokens of this database were signed with another key, so all users have to sign in again; if several \
+             nodes use this database, set the same secret_key on all of them"
         );
     }
     installation::keep_keys(&app.db, app.keys.id()).await?;
     Ok(())
 }
 
-/// The first SIGTERM or SIGINT asks the server to finish, the second ends it.
+/// The first SIGTERM or SIGINT starts a graceful shutdown. The second ends the process.
 fn stop_on_signal(app: &App) -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let shutdown = app.shutdown.clone();
     #[expect(
         clippy::disallowed_methods,
-        reason = "it outlives the drain to hear the second signal"
+        reason = "it outlives the drain, to receive the second signal"
     )]
     tokio::spawn(async move {
         for is_first in [true, false] {
@@ -91,7 +91,9 @@ fn stop_on_signal(app: &App) -> Result<(), CliError> {
                 _ = interrupt.recv() => {}
             }
             if is_first {
-                tracing::info!("stopping: no new connections, open requests are finished");
+                tracing::info!(
+                    "shutting down: new connections are rejected, open requests are completed"
+                );
                 shutdown.cancel();
             }
         }

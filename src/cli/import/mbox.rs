@@ -1,30 +1,30 @@
-//! Splits an mbox file into mails, one at a time. What a mail says is read by `letter`.
+//! Splits an mbox file into mails, one at a time. Does not parse the mails.
 
 use std::io::{self, BufRead, Read};
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-/// Bytes of one mail. A larger one is passed over, so that a broken file cannot fill the memory.
+/// Maximum size of a mail. A larger one is skipped, so that an invalid file cannot exhaust the memory.
 const MAX_MAIL_BYTES: usize = 32 * 1024 * 1024;
 
-/// Bytes read at once. A longer line is read in pieces.
+/// Maximum bytes of one read. A longer line is read in pieces.
 const MAX_LINE_BYTES: u64 = 64 * 1024;
 
-/// One mail as it stands in the file.
+/// One mail of the file, unparsed.
 #[derive(Debug)]
 pub struct Entry {
-    /// Its number in the file, from 1; 0 for text before the first mail.
+    /// The number of the mail in the file, from 1; 0 for text before the first mail.
     pub ordinal: u64,
-    /// Where its `From ` line starts, in bytes.
+    /// The byte offset of its `From ` line.
     pub offset: u64,
-    /// The time on its `From ` line, usually that of delivery.
+    /// The time on its `From ` line, which is usually that of delivery.
     pub delivered_at: Option<DateTime<Utc>>,
-    /// The mail, or why there is none.
+    /// The bytes of the mail, or the reason why they are missing.
     pub content: Result<Vec<u8>, &'static str>,
 }
 
-/// Reads mails until the end of the file. Knows both customs of quoting `From ` at the start of a
-/// line (one `>` more is added to all such lines, or only to bare ones).
+/// Iterates over the mails of a file. Supports both conventions for quoting `From ` at the start of a line: `>` is added
+/// to all such lines, or only to unquoted ones.
 #[derive(Debug)]
 pub struct Mbox<R> {
     reader: R,
@@ -71,7 +71,7 @@ impl<R: BufRead> Mbox<R> {
         Ok(read > 0)
     }
 
-    /// Reads a mail up to the next `From ` line, which opens the one after it.
+    /// Reads a mail up to the next `From ` line, which starts the next mail.
     fn read_mail(&mut self) -> io::Result<Result<Vec<u8>, &'static str>> {
         let mut mail = Vec::new();
         let mut too_large = false;
@@ -123,10 +123,10 @@ impl<R: BufRead> Iterator for Mbox<R> {
             }));
         }
         // Before the first `From ` line.
-        let stray = content
+        let has_text = content
             .as_deref()
             .map_or(true, |text| !text.trim_ascii().is_empty());
-        if stray {
+        if has_text {
             let content = Err("text before the first mail");
             return Some(Ok(Entry {
                 ordinal: 0,
@@ -143,8 +143,8 @@ impl<R: BufRead> Iterator for Mbox<R> {
     }
 }
 
-/// Whether a line after a blank one opens a mail. Texts have lines that start with `From ` too, if
-/// their writer did not quote them, so a time and a year must follow.
+/// Whether a line after a blank one starts a mail. A time and a year must follow, because texts may also contain
+/// unquoted lines that start with `From `.
 fn is_separator(line: &[u8]) -> bool {
     let Some(rest) = line.strip_prefix(b"From ") else {
         return false;
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_huge_mail_is_passed_over() {
+    fn a_huge_mail_is_skipped() {
         let line = "x".repeat(200_000);
         let text = format!("{FROM}A: 1\n\n{}\n\n{FROM}B: 2\n\n", line.repeat(170));
         let mails = read(&text);

@@ -1,4 +1,4 @@
-//! What one mail says: who wrote it, when, in answer to what, and its text. Pure.
+//! Parses one mail: sender, time, references, subject and text. Pure functions.
 
 use std::ops::RangeInclusive;
 
@@ -6,45 +6,45 @@ use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use mail_parser::{Address, HeaderValue, Message, MessageParser};
 
-/// Characters of a name or an address that are kept.
+/// Maximum length of a name or an address, in characters.
 const MAX_NAME_CHARS: usize = 100;
 
-/// Characters of a subject that are kept.
+/// Maximum length of a subject, in characters.
 const MAX_SUBJECT_CHARS: usize = 300;
 
-/// Earlier mails that one mail can name as its forebears; the nearest are kept.
+/// Maximum references of one mail; the nearest are kept.
 const MAX_REFERENCES: usize = 200;
 
-/// Who sent a mail.
+/// The sender of a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sender {
-    /// The name they go by, if any.
+    /// The display name, if any.
     pub name: Option<String>,
-    /// Their address, in lower case.
+    /// The email address, in lower case.
     pub address: String,
 }
 
-/// One mail, understood.
+/// A parsed mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImportedMail {
-    /// The name it can be referred to by: its Message-ID, or one made from its content.
+    /// The Message-ID, or one that is derived from the content.
     pub message_id: String,
-    /// Mails it may be an answer to, the likeliest first.
-    pub forebears: Vec<String>,
-    /// Who sent it.
+    /// Message-IDs of possible parents, the most likely first.
+    pub references: Vec<String>,
+    /// The sender.
     pub sender: Sender,
-    /// When it was written, if it says so believably.
+    /// The time at which it was written, if that is plausible.
     pub written_at: Option<DateTime<Utc>>,
-    /// Its subject, on one line.
+    /// The subject, on one line.
     pub subject: Option<String>,
-    /// Its text.
+    /// The plain text.
     pub text: String,
-    /// Files that came with it.
+    /// The number of attachments.
     pub attachments: usize,
 }
 
 impl ImportedMail {
-    /// The text to show: a mail that opens a thread starts with its subject.
+    /// Returns the message body. The first mail of a thread starts with its subject.
     #[must_use]
     pub fn body(&self, opens_thread: bool) -> String {
         match (&self.subject, self.text.is_empty()) {
@@ -56,10 +56,10 @@ impl ImportedMail {
     }
 }
 
-/// Reads a mail. Times outside `believable` are passed over.
+/// Parses a mail. Ignores times outside `plausible`. The error is a reason for the report.
 pub fn read(
     raw: &[u8],
-    believable: &RangeInclusive<DateTime<Utc>>,
+    plausible: &RangeInclusive<DateTime<Utc>>,
 ) -> Result<ImportedMail, &'static str> {
     let mail = MessageParser::default()
         .parse(raw)
@@ -72,8 +72,8 @@ pub fn read(
     let sender = [mail.from(), mail.sender(), mail.reply_to()]
         .into_iter()
         .flatten()
-        .find_map(sender)
-        .or_else(|| mail.header_raw("From").and_then(hidden_sender))
+        .find_map(sender_of)
+        .or_else(|| mail.header_raw("From").and_then(obscured_sender))
         .ok_or("no sender")?;
     Ok(ImportedMail {
         message_id: mail
@@ -81,9 +81,9 @@ pub fn read(
             .map(clean_id)
             .filter(|id| !id.is_empty())
             .unwrap_or_else(|| content_id(raw)),
-        forebears: forebears(&mail),
+        references: references(&mail),
         sender,
-        written_at: written_at(&mail, believable),
+        written_at: written_at(&mail, plausible),
         subject: mail
             .subject()
             .map(|subject| one_line(subject, MAX_SUBJECT_CHARS))
@@ -93,15 +93,15 @@ pub fn read(
     })
 }
 
-/// In-Reply-To names the mail that was answered, when it is there; References, read from its end,
-/// lead there by way of the mails between.
-fn forebears(mail: &Message<'_>) -> Vec<String> {
-    let answered = ids(mail.in_reply_to());
-    let named = ids(mail.references());
+/// Returns In-Reply-To, which names the parent, and then References from the last to the first, which name its
+/// ancestors.
+fn references(mail: &Message<'_>) -> Vec<String> {
+    let parents = ids(mail.in_reply_to());
+    let ancestors = ids(mail.references());
     let mut found: Vec<String> = Vec::new();
-    for id in answered
+    for id in parents
         .into_iter()
-        .chain(named.into_iter().rev())
+        .chain(ancestors.into_iter().rev())
         .take(MAX_REFERENCES)
     {
         if !id.is_empty() && !found.contains(&id) {
@@ -125,7 +125,7 @@ fn clean_id(id: &str) -> String {
         .collect()
 }
 
-/// A name for a mail without one, the same at every reading.
+/// Derives a stable Message-ID for a mail without one.
 fn content_id(raw: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, raw);
     let hex: Vec<String> = digest
@@ -137,7 +137,7 @@ fn content_id(raw: &[u8]) -> String {
     format!("{}@content.invalid", hex.concat())
 }
 
-fn sender(addresses: &Address<'_>) -> Option<Sender> {
+fn sender_of(addresses: &Address<'_>) -> Option<Sender> {
     addresses.iter().find_map(|address| {
         let short = |text| one_line(text, MAX_NAME_CHARS);
         let name = address
@@ -151,8 +151,8 @@ fn sender(addresses: &Address<'_>) -> Option<Sender> {
     })
 }
 
-/// Public archives hide addresses: `ann at example.com (Ann Lee)`.
-fn hidden_sender(from: &str) -> Option<Sender> {
+/// Parses an address as public archives obscure it: `ann at example.com (Ann Lee)`.
+fn obscured_sender(from: &str) -> Option<Sender> {
     let (address, name) = from.split_once('(').unwrap_or((from, ""));
     let (user, host) = address.split_once(" at ")?;
     let address = one_line(&format!("{}@{}", user.trim(), host.trim()), MAX_NAME_CHARS);
@@ -173,7 +173,7 @@ fn one_line(text: &str, max_chars: usize) -> String {
 
 fn written_at(
     mail: &Message<'_>,
-    believable: &RangeInclusive<DateTime<Utc>>,
+    plausible: &RangeInclusive<DateTime<Utc>>,
 ) -> Option<DateTime<Utc>> {
     let received = mail.received().and_then(|received| received.date.as_ref());
     [mail.date(), received]
@@ -181,20 +181,20 @@ fn written_at(
         .flatten()
         .filter(|date| date.is_valid())
         .filter_map(|date| DateTime::from_timestamp(date.to_timestamp(), 0))
-        .find(|time| believable.contains(time))
+        .find(|time| plausible.contains(time))
 }
 
 fn text(mail: &Message<'_>) -> String {
     let parts: Vec<String> = (0..mail.text_body_count())
         .filter_map(|part| mail.body_text(part))
-        .map(|part| tidy(&part))
+        .map(|part| normalize(&part))
         .filter(|part| !part.is_empty())
         .collect();
     parts.join("\n\n")
 }
 
-/// Line ends of one kind, and nothing that a database or a terminal would choke on.
-fn tidy(text: &str) -> String {
+/// Normalises line ends and replaces control characters, which a database or a terminal cannot handle.
+fn normalize(text: &str) -> String {
     let text: String = text
         .replace("\r\n", "\n")
         .chars()
@@ -216,46 +216,46 @@ mod tests {
 
     use super::*;
 
-    fn believable() -> RangeInclusive<DateTime<Utc>> {
+    fn plausible() -> RangeInclusive<DateTime<Utc>> {
         let time = |text: &str| text.parse::<DateTime<Utc>>().expect("a time");
         time("1970-01-01T00:00:00Z")..=time("2027-01-01T00:00:00Z")
     }
 
-    fn letter(raw: &str) -> ImportedMail {
-        read(raw.as_bytes(), &believable()).expect("a letter")
+    fn mail(raw: &str) -> ImportedMail {
+        read(raw.as_bytes(), &plausible()).expect("a mail")
     }
 
     const HEAD: &str = "From: Ann Lee <Ann@Example.com>\nDate: Fri, 20 Nov 2009 22:28:40 +0100\n";
 
     #[test]
-    fn an_ordinary_mail_is_understood() {
-        let letter = letter(&format!(
+    fn a_common_mail_is_parsed() {
+        let parsed = mail(&format!(
             "{HEAD}Message-ID: <1@x>\nSubject: Hello\n\tthere\nIn-Reply-To: <c@x>\n\
              References: <a@x> <b@x>\n <c@x>\n\nDear all,\r\nhi\n\n"
         ));
-        assert_eq!(letter.message_id, "1@x");
-        assert_eq!(letter.forebears, ["c@x", "b@x", "a@x"]);
-        assert_eq!(letter.sender.name.as_deref(), Some("Ann Lee"));
-        assert_eq!(letter.sender.address, "ann@example.com");
+        assert_eq!(parsed.message_id, "1@x");
+        assert_eq!(parsed.references, ["c@x", "b@x", "a@x"]);
+        assert_eq!(parsed.sender.name.as_deref(), Some("Ann Lee"));
+        assert_eq!(parsed.sender.address, "ann@example.com");
         assert_eq!(
-            letter.written_at.map(|at| at.timestamp()),
+            parsed.written_at.map(|at| at.timestamp()),
             Some(1_258_752_520)
         );
-        assert_eq!(letter.text, "Dear all,\nhi");
-        assert_eq!(letter.body(true), "Hello there\n\nDear all,\nhi");
-        assert_eq!(letter.body(false), "Dear all,\nhi");
+        assert_eq!(parsed.text, "Dear all,\nhi");
+        assert_eq!(parsed.body(true), "Hello there\n\nDear all,\nhi");
+        assert_eq!(parsed.body(false), "Dear all,\nhi");
     }
 
     #[test]
-    fn odd_encodings_become_text() {
-        let encoded = letter(
+    fn unusual_encodings_are_decoded() {
+        let encoded = mail(
             "From: =?gb2312?B?zfXQocP3?= <wang@example.com>\nSubject: =?iso-8859-1?Q?Gr=FC=DFe?=\n\
              MIME-Version: 1.0\nContent-Type: text/plain; charset=iso-8859-15\n\
              Content-Transfer-Encoding: quoted-printable\n\n5 =A4 f=FCr dich=\n!\n",
         );
         assert_eq!(encoded.sender.name.as_deref(), Some("王小明"));
         assert_eq!(encoded.body(true), "Grüße\n\n5 € für dich!");
-        let base64 = letter(&format!(
+        let base64 = mail(&format!(
             "{HEAD}MIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\n\
              Content-Transfer-Encoding: base64\n\nw6TDtsO8\n"
         ));
@@ -264,12 +264,12 @@ mod tests {
 
     #[test]
     fn html_and_multipart_give_plain_text() {
-        let html = letter(&format!(
+        let html = mail(&format!(
             "{HEAD}MIME-Version: 1.0\nContent-Type: text/html; charset=utf-8\n\n\
              <html><body><p>Hello <b>you</b></p><script>x()</script></body></html>\n"
         ));
         assert_eq!(html.text, "Hello you");
-        let multipart = letter(&format!(
+        let multipart = mail(&format!(
             "{HEAD}MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n\
              --b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: application/pdf; name=a.pdf\n\
              Content-Disposition: attachment; filename=a.pdf\n\nPDF\n--b--\n"
@@ -281,8 +281,8 @@ mod tests {
     }
 
     #[test]
-    fn unbelievable_times_fall_back_to_delivery() {
-        let future = letter(
+    fn implausible_times_fall_back_to_delivery() {
+        let future = mail(
             "Received: from a by b; Fri, 20 Nov 2009 22:28:40 +0000\nFrom: a@x\n\
              Date: Fri, 20 Nov 2099 22:28:40 +0000\n\nx\n",
         );
@@ -290,37 +290,35 @@ mod tests {
             future.written_at.map(|at| at.timestamp()),
             Some(1_258_756_120)
         );
-        assert_eq!(letter("From: a@x\nDate: yesterday\n\nx\n").written_at, None);
+        assert_eq!(mail("From: a@x\nDate: yesterday\n\nx\n").written_at, None);
     }
 
     #[test]
-    fn what_is_missing_is_made_up_or_refused() {
-        let first = letter("From: a@x\n\none\n");
-        assert_eq!(first.message_id, letter("From: a@x\n\none\n").message_id);
-        assert_ne!(first.message_id, letter("From: a@x\n\ntwo\n").message_id);
-        assert_eq!(letter("From: a@x\nSubject: only\n\n").body(false), "only");
-        assert_eq!(letter("From: a@x\n\n").body(true), "(empty mail)");
-        assert_eq!(read(b"Subject: x\n\nx\n", &believable()), Err("no sender"));
-        assert_eq!(read(b"", &believable()), Err("no mail headers"));
+    fn missing_headers_are_derived_or_rejected() {
+        let first = mail("From: a@x\n\none\n");
+        assert_eq!(first.message_id, mail("From: a@x\n\none\n").message_id);
+        assert_ne!(first.message_id, mail("From: a@x\n\ntwo\n").message_id);
+        assert_eq!(mail("From: a@x\nSubject: only\n\n").body(false), "only");
+        assert_eq!(mail("From: a@x\n\n").body(true), "(empty mail)");
+        assert_eq!(read(b"Subject: x\n\nx\n", &plausible()), Err("no sender"));
+        assert_eq!(read(b"", &plausible()), Err("no mail headers"));
         assert_eq!(
-            letter("From: ann at example.com (Ann)\n\nx\n")
-                .sender
-                .address,
+            mail("From: ann at example.com (Ann)\n\nx\n").sender.address,
             "ann@example.com"
         );
         assert_eq!(
-            letter("From: a@x\n\na\0b\x1b[0m\n").text,
+            mail("From: a@x\n\na\0b\x1b[0m\n").text,
             "a\u{fffd}b\u{fffd}[0m"
         );
     }
 
     proptest! {
         #[test]
-        fn any_bytes_are_read_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read(&bytes, &believable());
+        fn any_bytes_are_parsed_or_rejected(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = read(&bytes, &plausible());
             let head = b"From: a@x\nContent-Type: text/html\n\n".to_vec();
-            if let Ok(letter) = read(&[head, bytes].concat(), &believable()) {
-                prop_assert!(!letter.body(true).contains('\0'));
+            if let Ok(mail) = read(&[head, bytes].concat(), &plausible()) {
+                prop_assert!(!mail.body(true).contains('\0'));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `heddle import`: archives of other systems, read into conversations.
+//! `heddle import`: imports archives of other systems into conversations.
 
 use std::path::PathBuf;
 
@@ -12,33 +12,26 @@ pub mod message;
 mod run;
 pub mod threading;
 
-/// What to import.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    what: What,
-}
-
 #[derive(Debug, Subcommand)]
-enum What {
-    /// A mailing list's archive: its threads, people and times; again brings only what is new
+pub(super) enum ImportCommand {
+    /// Import the archive of a mailing list: threads, authors and times; a repeated import adds only new messages
     Mbox {
         /// The mbox file
         file: PathBuf,
-        /// Title of the group that it becomes
+        /// Title of the group conversation for the archive
         #[arg(long, value_name = "TITLE")]
         conversation: String,
-        /// Username of somebody who owns the group and can read it (repeatable)
+        /// Username of an owner of the group (repeatable)
         #[arg(long, value_name = "USERNAME")]
         owner: Vec<String>,
     },
 }
 
-pub(super) async fn run(config: &Config, args: Args) -> Result<(), CliError> {
-    let What::Mbox {
+pub(super) async fn run(config: &Config, command: ImportCommand) -> Result<(), CliError> {
+    let ImportCommand::Mbox {
         file,
         conversation,
         owner,
-    } = args.what;
+    } = command;
     run::run(config, &file, conversation.trim(), &owner).await
 }

@@ -1,5 +1,5 @@
-//! `heddle import mbox`: read the file once for who answers whom, then again for the texts, so that an
-//! archive larger than memory can be imported.
+//! `heddle import mbox`: reads the file once to build the threads and again for the texts, so that an archive may exceed
+//! the memory.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{
     mbox::{Entry, Mbox},
     message::{self, ImportedMail},
-    threading::{self, Card, Placed},
+    threading::{self, MailHeader, ThreadedMail},
 };
 use crate::{
     cli::{error::CliError, migrate, output},
@@ -33,18 +33,18 @@ use crate::{
 };
 
 /// Messages in one transaction.
-const AT_ONCE: usize = 1000;
-/// Longest text that is kept, in bytes.
+const BATCH_SIZE: usize = 1000;
+/// Maximum length of a stored text, in bytes.
 const MAX_TEXT_BYTES: usize = 256 * 1024;
 
-/// What one reading of the file found.
+/// The result of the first pass over the file.
 #[derive(Default)]
-struct Found {
-    cards: Vec<Card>,
-    /// For each card, where its mail starts and whose it is.
+struct Scan {
+    headers: Vec<MailHeader>,
+    /// For each header, the byte offset of the mail and the index of its author.
     mails: Vec<(u64, usize)>,
     authors: Vec<Author>,
-    broken: Vec<String>,
+    unreadable: Vec<String>,
     attachments: usize,
 }
 
@@ -60,106 +60,98 @@ pub(super) async fn run(
         ));
     }
     let now = Clock::default().now();
-    let believable = DateTime::UNIX_EPOCH + TimeDelta::days(1)..=now + TimeDelta::days(1);
-    let found = scan(file, &believable)?;
-    if found.cards.is_empty() {
+    let plausible = DateTime::UNIX_EPOCH + TimeDelta::days(1)..=now + TimeDelta::days(1);
+    let scan = scan_file(file, &plausible)?;
+    if scan.headers.is_empty() {
         return Err(CliError::because(format!(
-            "{}: no mails found",
+            "{}: no mails found; is it an mbox file?",
             file.display()
         )));
     }
-    let placed = threading::place(&found.cards);
+    let threaded = threading::thread(&scan.headers);
     let db = migrate::ready(config).await?;
     let outcome = store(
-        config,
-        &db,
-        file,
-        &believable,
-        &found,
-        &placed,
-        title,
-        owners,
+        config, &db, file, &plausible, &scan, &threaded, title, owners,
     )
     .await;
     db.close().await?;
     let stored = outcome?;
-    for broken in &found.broken {
-        output::line(format!("broken: {broken}"));
+    for mail in &scan.unreadable {
+        output::line(format!("unreadable: {mail}"));
     }
-    output::line(report(&found, &placed, stored));
+    output::line(report(&scan, &threaded, stored));
     Ok(())
 }
 
-/// Reads every mail for what threading needs.
-fn scan(path: &Path, believable: &RangeInclusive<DateTime<Utc>>) -> Result<Found, CliError> {
-    let unreadable = |error: io::Error| CliError::because(format!("{}: {error}", path.display()));
-    let file = File::open(path).map_err(unreadable)?;
+/// Reads the headers that threading needs.
+fn scan_file(path: &Path, plausible: &RangeInclusive<DateTime<Utc>>) -> Result<Scan, CliError> {
+    let io_error = |error: io::Error| CliError::because(format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(io_error)?;
     let bar = bar(
-        file.metadata().map_err(unreadable)?.len(),
+        file.metadata().map_err(io_error)?.len(),
         "reading",
         "{bytes}/{total_bytes}",
     );
-    let mut found = Found::default();
+    let mut scan = Scan::default();
     let mut authors: HashMap<String, usize> = HashMap::new();
     let mut last = None;
     let mut mbox = Mbox::new(BufReader::new(file), 0);
     while let Some(entry) = mbox.next() {
-        let entry = entry.map_err(unreadable)?;
+        let entry = entry.map_err(io_error)?;
         bar.set_position(mbox.position());
-        match understand(&entry, believable, last) {
+        match parse(&entry, plausible, last) {
             Err(reason) => {
                 let Entry {
                     ordinal, offset, ..
                 } = entry;
-                found
-                    .broken
+                scan.unreadable
                     .push(format!("mail {ordinal} at byte {offset}: {reason}"));
             }
-            Ok((letter, written_at)) => {
+            Ok((mail, written_at)) => {
                 last = Some(written_at);
                 let author = *authors
-                    .entry(letter.sender.address.clone())
+                    .entry(mail.sender.address.clone())
                     .or_insert_with(|| {
-                        let message::Sender { name, address } = letter.sender;
-                        found.authors.push(Author { name, address });
-                        found.authors.len() - 1
+                        let message::Sender { name, address } = mail.sender;
+                        scan.authors.push(Author { name, address });
+                        scan.authors.len() - 1
                     });
-                found.attachments += letter.attachments;
-                found.mails.push((entry.offset, author));
-                found.cards.push(Card {
-                    message_id: letter.message_id,
-                    forebears: letter.forebears,
+                scan.attachments += mail.attachments;
+                scan.mails.push((entry.offset, author));
+                scan.headers.push(MailHeader {
+                    message_id: mail.message_id,
+                    references: mail.references,
                     written_at,
                 });
             }
         }
     }
     bar.finish_and_clear();
-    Ok(found)
+    Ok(scan)
 }
 
-/// A mail and its time: its own, that of its delivery, or else that of the mail before it.
-fn understand(
+/// Parses a mail and determines its time: that of the mail, of its delivery, or else of the previous mail.
+fn parse(
     entry: &Entry,
-    believable: &RangeInclusive<DateTime<Utc>>,
+    plausible: &RangeInclusive<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
 ) -> Result<(ImportedMail, DateTime<Utc>), &'static str> {
     let raw = entry.content.as_ref().map_err(|reason| *reason)?;
-    let letter = message::read(raw, believable)?;
-    let delivered = entry.delivered_at.filter(|time| believable.contains(time));
-    let time = letter
+    let mail = message::read(raw, plausible)?;
+    let delivered = entry.delivered_at.filter(|time| plausible.contains(time));
+    let time = mail
         .written_at
         .or(delivered)
         .or(last)
-        .ok_or("no believable time")?;
-    Ok((letter, time))
+        .ok_or("no plausible time")?;
+    Ok((mail, time))
 }
 
-/// What was stored: new messages, and mails that were here before.
+/// The number of imported messages, and of those that an earlier import stored.
 #[derive(Clone, Copy, Default)]
 struct Stored {
     new: usize,
-    before: usize,
+    existing: usize,
 }
 
 #[expect(
@@ -170,29 +162,34 @@ async fn store(
     config: &Config,
     db: &Db,
     file: &Path,
-    believable: &RangeInclusive<DateTime<Utc>>,
-    found: &Found,
-    placed: &[Placed],
+    plausible: &RangeInclusive<DateTime<Utc>>,
+    scan: &Scan,
+    threaded: &[ThreadedMail],
     title: &str,
     owners: &[String],
 ) -> Result<Stored, CliError> {
     let owners = owner_ids(db, owners).await?;
-    let cards = placed.iter().filter_map(|mail| found.cards.get(mail.card));
-    let start = cards.map(|card| card.written_at).min().unwrap_or_default();
+    let headers = threaded
+        .iter()
+        .filter_map(|mail| scan.headers.get(mail.header));
+    let start = headers
+        .map(|header| header.written_at)
+        .min()
+        .unwrap_or_default();
     let depth = config.thread_depth;
-    let mut archive = archive::open(db, title, &found.authors, &owners, depth, start).await?;
+    let mut archive = archive::open(db, title, &scan.authors, &owners, depth, start).await?;
     let is_first = archive.history.is_empty();
-    let (todo, stored) = number(&mut archive, found, placed);
+    let (pending, stored) = assign_indexes(&mut archive, scan, threaded);
     let bar = bar(
-        u64::try_from(todo.len()).unwrap_or(u64::MAX),
+        u64::try_from(pending.len()).unwrap_or(u64::MAX),
         "storing",
         "{pos}/{len}",
     );
     let mut reader = File::open(file)?;
-    for some in todo.chunks(AT_ONCE) {
-        let mut messages = Vec::with_capacity(some.len());
-        for mail in some {
-            messages.push(past(&mut reader, believable, &archive, mail)?);
+    for batch in pending.chunks(BATCH_SIZE) {
+        let mut messages = Vec::with_capacity(batch.len());
+        for mail in batch {
+            messages.push(read_message(&mut reader, plausible, &archive, mail)?);
         }
         let (history, messages) = (&archive.history, &messages);
         let known = db
@@ -201,7 +198,7 @@ async fn store(
         for known in known {
             archive.history.remember(known);
         }
-        bar.inc(u64::try_from(some.len()).unwrap_or(0));
+        bar.inc(u64::try_from(batch.len()).unwrap_or(0));
     }
     if is_first {
         archive::mark_read(db, &archive, &owners).await?;
@@ -210,68 +207,68 @@ async fn store(
     Ok(stored)
 }
 
-/// A mail that is to be stored.
-struct Todo<'a> {
-    card: &'a Card,
+/// A mail to store.
+struct PendingMail<'a> {
+    header: &'a MailHeader,
     offset: u64,
     author: usize,
     parent: Option<usize>,
 }
 
-/// Gives every mail its number in the history; those that are there already keep theirs.
-fn number<'a>(
+/// Assigns each mail its index in the history. Mails of an earlier import keep theirs.
+fn assign_indexes<'a>(
     archive: &mut Archive,
-    found: &'a Found,
-    placed: &[Placed],
-) -> (Vec<Todo<'a>>, Stored) {
-    let mut numbers = Vec::with_capacity(placed.len());
-    let mut todo = Vec::new();
+    scan: &'a Scan,
+    threaded: &[ThreadedMail],
+) -> (Vec<PendingMail<'a>>, Stored) {
+    let mut indexes = Vec::with_capacity(threaded.len());
+    let mut pending = Vec::new();
     let mut stored = Stored::default();
-    for mail in placed {
-        let Some((card, (offset, author))) = found
-            .cards
-            .get(mail.card)
-            .zip(found.mails.get(mail.card).copied())
+    for mail in threaded {
+        let Some((header, (offset, author))) = scan
+            .headers
+            .get(mail.header)
+            .zip(scan.mails.get(mail.header).copied())
         else {
             continue;
         };
-        let number = archive
+        let index = archive
             .numbers
-            .get(&archive::key(&card.message_id))
+            .get(&archive::key(&header.message_id))
             .copied();
-        numbers.push(number.unwrap_or(archive.history.len() + todo.len()));
-        if number.is_some() {
-            stored.before += 1;
+        indexes.push(index.unwrap_or(archive.history.len() + pending.len()));
+        if index.is_some() {
+            stored.existing += 1;
             continue;
         }
         stored.new += 1;
-        let parent = mail.parent.and_then(|parent| numbers.get(parent).copied());
-        todo.push(Todo {
-            card,
+        let parent = mail.parent.and_then(|parent| indexes.get(parent).copied());
+        pending.push(PendingMail {
+            header,
             offset,
             author,
             parent,
         });
     }
-    (todo, stored)
+    (pending, stored)
 }
 
-fn past(
+fn read_message(
     file: &mut File,
-    believable: &RangeInclusive<DateTime<Utc>>,
+    plausible: &RangeInclusive<DateTime<Utc>>,
     archive: &Archive,
-    mail: &Todo<'_>,
+    mail: &PendingMail<'_>,
 ) -> Result<ImportedMessage, CliError> {
-    let changed = || CliError::because("the file changed while it was read");
+    let changed = || CliError::because("the file changed during the import; run the command again");
     file.seek(SeekFrom::Start(mail.offset))?;
     let entry = Mbox::new(BufReader::new(file), mail.offset)
         .next()
         .ok_or_else(changed)??;
-    let letter = entry
+    let content = entry
         .content
         .ok()
-        .and_then(|raw| message::read(&raw, believable).ok());
-    let letter = letter.ok_or_else(changed)?;
+        .and_then(|raw| message::read(&raw, plausible).ok())
+        .ok_or_else(changed)?;
     Ok(ImportedMessage {
         id: MessageId::mint(),
         sender: archive
@@ -280,13 +277,13 @@ fn past(
             .copied()
             .ok_or_else(changed)?,
         parent: mail.parent,
-        at: mail.card.written_at,
-        body: shortened(letter.body(mail.parent.is_none())),
-        key: Some(archive::key(&mail.card.message_id)),
+        at: mail.header.written_at,
+        body: truncate(content.body(mail.parent.is_none())),
+        key: Some(archive::key(&mail.header.message_id)),
     })
 }
 
-fn shortened(mut text: String) -> String {
+fn truncate(mut text: String) -> String {
     if text.len() > MAX_TEXT_BYTES {
         text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
         text.push_str("\n\n(the rest was left out)");
@@ -297,35 +294,35 @@ fn shortened(mut text: String) -> String {
 async fn owner_ids(db: &Db, names: &[String]) -> Result<Vec<UserId>, CliError> {
     let mut ids = Vec::with_capacity(names.len());
     for name in names {
-        let found = users::by_username(db, name).await?;
-        let missing = || CliError::because(format!("there is nobody called {name}"));
-        ids.push(found.ok_or_else(missing)?.id);
+        let user = users::by_username(db, name).await?;
+        let missing = || CliError::because(format!("there is no account with the username {name}"));
+        ids.push(user.ok_or_else(missing)?.id);
     }
     Ok(ids)
 }
 
-fn report(found: &Found, placed: &[Placed], stored: Stored) -> String {
-    let mut depths: Vec<usize> = Vec::with_capacity(placed.len());
-    for mail in placed {
-        let above = mail.parent.and_then(|parent| depths.get(parent));
-        depths.push(above.map_or(0, |above| above + 1));
+fn report(scan: &Scan, threaded: &[ThreadedMail], stored: Stored) -> String {
+    let mut depths: Vec<usize> = Vec::with_capacity(threaded.len());
+    for mail in threaded {
+        let parent = mail.parent.and_then(|parent| depths.get(parent));
+        depths.push(parent.map_or(0, |depth| depth + 1));
     }
-    let threads = placed.iter().filter(|mail| mail.parent.is_none()).count();
+    let threads = threaded.iter().filter(|mail| mail.parent.is_none()).count();
     format!(
-        "{} mails read: {} imported, {} here before, {} doubles in the file, {} broken; {} attachments \
-         left out.\nIn all {threads} threads, the deepest with {} levels of replies, by {} people.",
-        found.cards.len() + found.broken.len(),
+        "{} mails read: {} imported, {} already imported, {} duplicates in the file, {} unreadable; {} attachments \
+         skipped.\nTotal: {threads} threads, the deepest with {} levels of replies, by {} authors.",
+        scan.headers.len() + scan.unreadable.len(),
         stored.new,
-        stored.before,
-        found.cards.len() - placed.len(),
-        found.broken.len(),
-        found.attachments,
+        stored.existing,
+        scan.headers.len() - threaded.len(),
+        scan.unreadable.len(),
+        scan.attachments,
         depths.iter().max().unwrap_or(&0),
-        found.authors.len(),
+        scan.authors.len(),
     )
 }
 
-/// A bar on a terminal, nothing elsewhere.
+/// A progress bar, which is visible only on a terminal.
 fn bar(length: u64, verb: &'static str, figures: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(&format!("{{msg}} {{wide_bar}} {figures} {{eta}}"));
     let bar = ProgressBar::new(length).with_message(verb);

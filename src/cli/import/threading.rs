@@ -1,4 +1,4 @@
-//! Who answers whom: mails that name each other become trees, in an order that can be stored. Pure.
+//! Builds threads from the references between mails, in an order in which they can be stored. Pure functions.
 
 use std::{
     cmp::Reverse,
@@ -7,101 +7,100 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-/// What threading needs to know of a mail.
+/// The headers that threading needs.
 #[derive(Clone, Debug)]
-pub struct Card {
-    /// Its name.
+pub struct MailHeader {
+    /// The Message-ID.
     pub message_id: String,
-    /// Mails it may answer, the likeliest first.
-    pub forebears: Vec<String>,
-    /// When it was written.
+    /// Message-IDs of possible parents, the most likely first.
+    pub references: Vec<String>,
+    /// The time at which the mail was written.
     pub written_at: DateTime<Utc>,
 }
 
-/// A mail in its place.
+/// A mail in storage order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Placed {
-    /// Which card it is.
-    pub card: usize,
-    /// The mail it answers: its position in the same list, always an earlier one.
+pub struct ThreadedMail {
+    /// The index of its headers.
+    pub header: usize,
+    /// The position of its parent in the same list, which is always earlier.
     pub parent: Option<usize>,
 }
 
-/// Puts every mail behind the one it answers, otherwise by time. Of mails with the same name the
-/// first counts and the others are left out. A mail whose forebears are all missing opens a
-/// thread, and so does one that would close a circle.
+/// Orders the mails by time, with every mail after its parent. Of mails with the same Message-ID only the first is
+/// kept. A mail starts a new thread if all its references are missing or would create a cycle.
 #[must_use]
-pub fn place(cards: &[Card]) -> Vec<Placed> {
-    let mut named: HashMap<&str, usize> = HashMap::with_capacity(cards.len());
-    for (index, card) in cards.iter().enumerate() {
-        named.entry(&card.message_id).or_insert(index);
+pub fn thread(headers: &[MailHeader]) -> Vec<ThreadedMail> {
+    let mut by_id: HashMap<&str, usize> = HashMap::with_capacity(headers.len());
+    for (index, header) in headers.iter().enumerate() {
+        by_id.entry(&header.message_id).or_insert(index);
     }
-    let mut trees = Trees::new(cards.len());
+    let mut sets = DisjointSets::new(headers.len());
     let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut ready = BinaryHeap::new();
-    for (index, card) in cards.iter().enumerate() {
-        if named.get(card.message_id.as_str()) != Some(&index) {
+    for (index, header) in headers.iter().enumerate() {
+        if by_id.get(header.message_id.as_str()) != Some(&index) {
             continue;
         }
-        let forebears = card
-            .forebears
+        let references = header
+            .references
             .iter()
-            .filter_map(|id| named.get(id.as_str()).copied());
-        match forebears
+            .filter_map(|id| by_id.get(id.as_str()).copied());
+        match references
             .into_iter()
-            .find(|parent| trees.hang(index, *parent))
+            .find(|parent| sets.union(index, *parent))
         {
             Some(parent) => children.entry(parent).or_default().push(index),
-            None => ready.push(Reverse((card.written_at, index, None))),
+            None => ready.push(Reverse((header.written_at, index, None))),
         }
     }
-    let mut placed = Vec::with_capacity(named.len());
-    while let Some(Reverse((_, card, parent))) = ready.pop() {
-        let position = placed.len();
-        placed.push(Placed { card, parent });
-        for child in children.remove(&card).unwrap_or_default() {
-            if let Some(below) = cards.get(child) {
-                ready.push(Reverse((below.written_at, child, Some(position))));
+    let mut threaded = Vec::with_capacity(by_id.len());
+    while let Some(Reverse((_, header, parent))) = ready.pop() {
+        let position = threaded.len();
+        threaded.push(ThreadedMail { header, parent });
+        for child in children.remove(&header).unwrap_or_default() {
+            if let Some(header) = headers.get(child) {
+                ready.push(Reverse((header.written_at, child, Some(position))));
             }
         }
     }
-    placed
+    threaded
 }
 
-/// Knows the root above every mail, so that a circle is noticed without walking up long threads.
-struct Trees {
-    above: Vec<usize>,
+/// A disjoint-set forest: finds the root of a mail, to detect cycles without following long threads.
+struct DisjointSets {
+    parents: Vec<usize>,
 }
 
-impl Trees {
+impl DisjointSets {
     fn new(mails: usize) -> Self {
         Self {
-            above: (0..mails).collect(),
+            parents: (0..mails).collect(),
         }
     }
 
-    /// The root above `mail`, halving the way for the next caller.
+    /// Returns the root of `mail`. Halves the path, so that the next call is faster.
     fn root(&mut self, mut mail: usize) -> usize {
         loop {
-            let above = self.above.get(mail).copied().unwrap_or(mail);
-            if above == mail {
+            let parent = self.parents.get(mail).copied().unwrap_or(mail);
+            if parent == mail {
                 return mail;
             }
-            let next = self.above.get(above).copied().unwrap_or(above);
-            if let Some(slot) = self.above.get_mut(mail) {
+            let next = self.parents.get(parent).copied().unwrap_or(parent);
+            if let Some(slot) = self.parents.get_mut(mail) {
                 *slot = next;
             }
             mail = next;
         }
     }
 
-    /// Hangs a mail that is still a root below `parent`; false if `parent` hangs below it.
-    fn hang(&mut self, mail: usize, parent: usize) -> bool {
+    /// Attaches a root to the tree of `parent`. Returns false if `parent` is a descendant of `mail`.
+    fn union(&mut self, mail: usize, parent: usize) -> bool {
         let root = self.root(parent);
         if root == mail {
             return false;
         }
-        if let Some(slot) = self.above.get_mut(mail) {
+        if let Some(slot) = self.parents.get_mut(mail) {
             *slot = root;
         }
         true
@@ -114,55 +113,58 @@ mod tests {
 
     use super::*;
 
-    fn card(id: &str, forebears: &[&str], minute: i64) -> Card {
-        Card {
+    fn header(id: &str, references: &[&str], minute: i64) -> MailHeader {
+        MailHeader {
             message_id: id.to_owned(),
-            forebears: forebears.iter().map(|id| (*id).to_owned()).collect(),
+            references: references.iter().map(|id| (*id).to_owned()).collect(),
             written_at: DateTime::from_timestamp(minute * 60, 0).expect("a time"),
         }
     }
 
-    fn told(cards: &[Card]) -> Vec<(&str, Option<&str>)> {
-        let placed = place(cards);
-        let id = |position: usize| cards[placed[position].card].message_id.as_str();
-        (0..placed.len())
-            .map(|position| (id(position), placed[position].parent.map(id)))
+    fn threaded_ids(headers: &[MailHeader]) -> Vec<(&str, Option<&str>)> {
+        let threaded = place(headers);
+        let id = |position: usize| headers[threaded[position].header].message_id.as_str();
+        (0..threaded.len())
+            .map(|position| (id(position), threaded[position].parent.map(id)))
             .collect()
     }
 
     #[test]
-    fn answers_follow_what_they_answer() {
-        let cards = [
-            card("c", &["b", "a"], 1),
-            card("b", &["a"], 2),
-            card("a", &[], 3),
+    fn replies_follow_their_parents() {
+        let headers = [
+            header("c", &["b", "a"], 1),
+            header("b", &["a"], 2),
+            header("a", &[], 3),
         ];
         assert_eq!(
-            told(&cards),
+            threaded_ids(&headers),
             [("a", None), ("b", Some("a")), ("c", Some("b"))]
         );
     }
 
     #[test]
-    fn a_missing_mail_is_bridged() {
-        let cards = [
-            card("a", &[], 1),
-            card("c", &["lost", "a"], 2),
-            card("d", &["gone"], 3),
+    fn a_missing_parent_is_skipped() {
+        let headers = [
+            header("a", &[], 1),
+            header("c", &["lost", "a"], 2),
+            header("d", &["gone"], 3),
         ];
-        assert_eq!(told(&cards), [("a", None), ("c", Some("a")), ("d", None)]);
+        assert_eq!(
+            threaded_ids(&headers),
+            [("a", None), ("c", Some("a")), ("d", None)]
+        );
     }
 
     #[test]
-    fn unrelated_mails_come_by_time() {
-        let cards = [
-            card("b", &[], 2),
-            card("a", &[], 1),
-            card("b2", &["b"], 4),
-            card("a2", &["a"], 3),
+    fn unrelated_mails_are_ordered_by_time() {
+        let headers = [
+            header("b", &[], 2),
+            header("a", &[], 1),
+            header("b2", &["b"], 4),
+            header("a2", &["a"], 3),
         ];
         assert_eq!(
-            told(&cards),
+            threaded_ids(&headers),
             [
                 ("a", None),
                 ("b", None),
@@ -173,16 +175,16 @@ mod tests {
     }
 
     #[test]
-    fn circles_are_cut_and_doubles_left_out() {
-        let cards = [
-            card("a", &["c"], 1),
-            card("b", &["a"], 2),
-            card("c", &["b"], 3),
-            card("self", &["self"], 4),
-            card("a", &["b"], 5),
+    fn cycles_are_cut_and_duplicates_are_dropped() {
+        let headers = [
+            header("a", &["c"], 1),
+            header("b", &["a"], 2),
+            header("c", &["b"], 3),
+            header("self", &["self"], 4),
+            header("a", &["b"], 5),
         ];
         assert_eq!(
-            told(&cards),
+            threaded_ids(&headers),
             [
                 ("c", None),
                 ("a", Some("c")),
@@ -194,27 +196,27 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_mail_is_placed_once_behind_its_parent(
+        fn every_mail_occurs_once_after_its_parent(
             mails in prop::collection::vec((0..30_u8, prop::collection::vec(0..40_u8, 0..4), 0..10_i64), 0..60)
         ) {
-            let cards: Vec<Card> = mails
+            let headers: Vec<MailHeader> = mails
                 .iter()
-                .map(|(id, forebears, minute)| Card {
+                .map(|(id, references, minute)| MailHeader {
                     message_id: id.to_string(),
-                    forebears: forebears.iter().map(ToString::to_string).collect(),
+                    references: references.iter().map(ToString::to_string).collect(),
                     written_at: DateTime::from_timestamp(minute * 60, 0).expect("a time"),
                 })
                 .collect();
-            let placed = place(&cards);
-            let mut ids: Vec<&String> = cards.iter().map(|card| &card.message_id).collect();
+            let threaded = thread(&headers);
+            let mut ids: Vec<&String> = headers.iter().map(|header| &header.message_id).collect();
             ids.sort();
             ids.dedup();
-            prop_assert_eq!(placed.len(), ids.len());
-            for (position, mail) in placed.iter().enumerate() {
+            prop_assert_eq!(threaded.len(), ids.len());
+            for (position, mail) in threaded.iter().enumerate() {
                 prop_assert!(mail.parent.is_none_or(|parent| parent < position));
                 if let Some(parent) = mail.parent {
-                    let parent = &cards[placed[parent].card].message_id;
-                    prop_assert!(cards[mail.card].forebears.contains(parent));
+                    let parent = &headers[threaded[parent].header].message_id;
+                    prop_assert!(headers[mail.header].references.contains(parent));
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Three people, two conversations: something to look at in the first five minutes.
+//! The demo data: three users and two conversations.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -12,16 +12,16 @@ use crate::{
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
 
-const PEOPLE: [(&str, &str); 3] = [
+const USERS: [(&str, &str); 3] = [
     ("ada", "Ada Webster"),
     ("ben", "Ben Carder"),
     ("cleo", "Cleo Fuller"),
 ];
 
-/// Who says what in answer to which line of the same list.
-type Line = (usize, Option<usize>, &'static str);
+/// The index of the sender, the index of the parent in the same list, and the body.
+type DemoMessage = (usize, Option<usize>, &'static str);
 
-const WORKSHOP: &[Line] = &[
+const WORKSHOP: &[DemoMessage] = &[
     (
         0,
         None,
@@ -78,7 +78,7 @@ const WORKSHOP: &[Line] = &[
     (0, Some(12), "Ordered a new one, it comes on *Thursday*."),
 ];
 
-const KITCHEN: &[Line] = &[
+const KITCHEN: &[DemoMessage] = &[
     (2, None, "We are out of coffee again."),
     (1, Some(0), "There is tea. There is always tea."),
     (2, Some(1), "That is what I was afraid of."),
@@ -89,10 +89,10 @@ const KITCHEN: &[Line] = &[
     ),
 ];
 
-/// The people of the demo, the same at every call.
-pub(super) fn people(password_hash: &str) -> Vec<ImportedUser> {
+/// Returns the users of the demo. Their ids are the same in every call.
+pub(super) fn users(password_hash: &str) -> Vec<ImportedUser> {
     let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
-    PEOPLE
+    USERS
         .iter()
         .zip(1_u8..)
         .map(|((username, name), number)| ImportedUser {
@@ -109,12 +109,12 @@ pub(super) fn people(password_hash: &str) -> Vec<ImportedUser> {
 pub(super) async fn write(
     config: &Config,
     db: &Db,
-    people: &[ImportedUser],
+    users: &[ImportedUser],
 ) -> Result<(), CliError> {
     let start = Clock::default().now() - TimeDelta::hours(5);
     let depth = config.thread_depth;
     db.write(|tx| async move {
-        import::users_in(&tx, people).await?;
+        import::users_in(&tx, users).await?;
         for (title, topic, lines) in [
             (
                 "Workshop",
@@ -130,8 +130,8 @@ pub(super) async fn write(
                 at: start,
             };
             import::group_in(&tx, &group).await?;
-            import::members_in(&tx, group.id, &members(people), start).await?;
-            let messages = messages(people, lines, start);
+            import::members_in(&tx, group.id, &members(users), start).await?;
+            let messages = messages(users, lines, start);
             History::new(group.id, depth)
                 .append_in(&tx, &messages)
                 .await?;
@@ -142,34 +142,38 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// The first owns the group; the later ones have read less of it.
-fn members(people: &[ImportedUser]) -> Vec<ImportedMember> {
+/// The first user owns the group. The later ones have read fewer messages.
+fn members(users: &[ImportedUser]) -> Vec<ImportedMember> {
     let roles = [
         ParticipantRole::Owner,
         ParticipantRole::Member,
         ParticipantRole::Member,
     ];
-    people
+    users
         .iter()
         .zip(roles)
         .zip([4, 3, 0])
-        .map(|((person, role), read_floor_seq)| ImportedMember {
+        .map(|((user, role), read_floor_seq)| ImportedMember {
             id: ParticipantId::mint(),
-            user: person.id,
+            user: user.id,
             role,
             read_floor_seq,
         })
         .collect()
 }
 
-fn messages(people: &[ImportedUser], lines: &[Line], start: DateTime<Utc>) -> Vec<ImportedMessage> {
+fn messages(
+    users: &[ImportedUser],
+    lines: &[DemoMessage],
+    start: DateTime<Utc>,
+) -> Vec<ImportedMessage> {
     lines
         .iter()
         .zip(1_i32..)
         .filter_map(|((sender, parent, body), number)| {
             Some(ImportedMessage {
                 id: MessageId::mint(),
-                sender: people.get(*sender)?.id,
+                sender: users.get(*sender)?.id,
                 parent: *parent,
                 at: start + TimeDelta::minutes(17) * number,
                 body: (*body).to_owned(),

@@ -1,4 +1,4 @@
-//! Conversations of any size: a few large, many small, half of the messages replies.
+//! The benchmark data: a few large conversations and many small ones. Half of the messages are replies.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use rand::{Rng, SeedableRng, rngs::StdRng};
@@ -14,20 +14,20 @@ use crate::{
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
 
-/// Messages in one transaction: enough that waiting for the disk does not count.
-const AT_ONCE: usize = 5000;
-/// Deepest level of replies.
-const DEEPEST: i32 = 8;
-/// Most people in one conversation.
-const PEOPLE: usize = 500;
-/// All of it happened in this time.
+/// Messages in one transaction. The number is large, so that the cost of a commit is negligible.
+const BATCH_SIZE: usize = 5000;
+/// Maximum depth of replies.
+const MAX_DEPTH: i32 = 8;
+/// Maximum participants in one conversation.
+const MAX_PARTICIPANTS: usize = 500;
+/// The number of days over which the messages are distributed.
 const DAYS: i64 = 300;
-/// When it began, in seconds: 2025-01-01.
-const BEGINNING: i64 = 1_735_689_600;
-/// Replies go to one of this many last messages, mostly.
+/// The time of the first message, in seconds: 2025-01-01.
+const START: i64 = 1_735_689_600;
+/// Most replies have one of this many previous messages as their parent.
 const RECENT: usize = 40;
 
-/// How much to make up.
+/// The amount of data to generate.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Scale {
     pub(super) users: usize,
@@ -36,17 +36,17 @@ pub(super) struct Scale {
     pub(super) seed: u32,
 }
 
-/// One conversation with everything in it.
-struct Chapter {
+/// One conversation with its members and messages.
+struct GeneratedConversation {
     group: ImportedGroup,
     members: Vec<ImportedMember>,
     messages: Vec<ImportedMessage>,
 }
 
-/// The people, all with the same password.
-pub(super) fn people(scale: Scale, password_hash: &str) -> Vec<ImportedUser> {
+/// Generates the users. All have the same password.
+pub(super) fn users(scale: Scale, password_hash: &str) -> Vec<ImportedUser> {
     let mut rng = rng(scale.seed, 0);
-    let at = beginning();
+    let at = start();
     (1..=scale.users)
         .map(|number| {
             let (first, last) = lorem::name(&mut rng);
@@ -63,48 +63,52 @@ pub(super) fn people(scale: Scale, password_hash: &str) -> Vec<ImportedUser> {
         .collect()
 }
 
-/// Makes up the conversations and writes them.
+/// Generates the conversations and stores them.
 pub(super) async fn write(
     config: &Config,
     db: &Db,
     scale: Scale,
-    people: &[ImportedUser],
+    users: &[ImportedUser],
 ) -> Result<(), CliError> {
-    let deepest = DEEPEST.min(config.thread_depth);
-    let mut waiting: Vec<Chapter> = Vec::new();
+    let max_depth = MAX_DEPTH.min(config.thread_depth);
+    let mut pending: Vec<GeneratedConversation> = Vec::new();
     let mut count = 0;
     for (number, size) in shares(scale.messages, scale.conversations)
         .into_iter()
         .enumerate()
     {
-        let chapter = chapter(scale.seed, number, size, people);
-        if size > AT_ONCE {
-            write_long(db, deepest, &chapter).await?;
+        let conversation = generate_conversation(scale.seed, number, size, users);
+        if size > BATCH_SIZE {
+            write_large(db, max_depth, &conversation).await?;
             continue;
         }
         count += size + 1;
-        waiting.push(chapter);
-        if count > AT_ONCE {
-            write_short(db, deepest, &waiting).await?;
-            waiting.clear();
+        pending.push(conversation);
+        if count > BATCH_SIZE {
+            write_batch(db, max_depth, &pending).await?;
+            pending.clear();
             count = 0;
         }
     }
-    write_short(db, deepest, &waiting).await?;
+    write_batch(db, max_depth, &pending).await?;
     Ok(())
 }
 
-async fn write_short(db: &Db, deepest: i32, chapters: &[Chapter]) -> Result<(), Error> {
+async fn write_batch(
+    db: &Db,
+    max_depth: i32,
+    conversations: &[GeneratedConversation],
+) -> Result<(), Error> {
     db.write(|tx| async move {
-        for Chapter {
+        for GeneratedConversation {
             group,
             members,
             messages,
-        } in chapters
+        } in conversations
         {
             import::group_in(&tx, group).await?;
             import::members_in(&tx, group.id, members, group.at).await?;
-            History::new(group.id, deepest)
+            History::new(group.id, max_depth)
                 .append_in(&tx, messages)
                 .await?;
         }
@@ -113,14 +117,18 @@ async fn write_short(db: &Db, deepest: i32, chapters: &[Chapter]) -> Result<(), 
     .await
 }
 
-async fn write_long(db: &Db, deepest: i32, chapter: &Chapter) -> Result<(), Error> {
-    let Chapter {
+async fn write_large(
+    db: &Db,
+    max_depth: i32,
+    conversation: &GeneratedConversation,
+) -> Result<(), Error> {
+    let GeneratedConversation {
         group,
         members,
         messages,
-    } = chapter;
-    let mut history = History::new(group.id, deepest);
-    for some in messages.chunks(AT_ONCE) {
+    } = conversation;
+    let mut history = History::new(group.id, max_depth);
+    for batch in messages.chunks(BATCH_SIZE) {
         let before = &history;
         let known = db
             .write(|tx| async move {
@@ -128,7 +136,7 @@ async fn write_long(db: &Db, deepest: i32, chapter: &Chapter) -> Result<(), Erro
                     import::group_in(&tx, group).await?;
                     import::members_in(&tx, group.id, members, group.at).await?;
                 }
-                before.append_in(&tx, some).await
+                before.append_in(&tx, batch).await
             })
             .await?;
         for known in known {
@@ -138,18 +146,23 @@ async fn write_long(db: &Db, deepest: i32, chapter: &Chapter) -> Result<(), Erro
     Ok(())
 }
 
-fn chapter(seed: u32, number: usize, size: usize, people: &[ImportedUser]) -> Chapter {
+fn generate_conversation(
+    seed: u32,
+    number: usize,
+    size: usize,
+    users: &[ImportedUser],
+) -> GeneratedConversation {
     let mut rng = rng(seed, number + 1);
-    let at = beginning();
+    let at = start();
     let group = ImportedGroup {
         id: ConversationId(id::from_time(at, rng.random())),
         title: lorem::title(&mut rng),
         topic: None,
         at,
     };
-    let members = members(&mut rng, number, size, people, at);
+    let members = members(&mut rng, number, size, users, at);
     let messages = messages(&mut rng, size, &members);
-    Chapter {
+    GeneratedConversation {
         group,
         members,
         messages,
@@ -160,27 +173,27 @@ fn members(
     rng: &mut StdRng,
     number: usize,
     size: usize,
-    people: &[ImportedUser],
+    users: &[ImportedUser],
     at: DateTime<Utc>,
 ) -> Vec<ImportedMember> {
-    let count = (people.len() / (number + 1))
-        .clamp(2, PEOPLE)
-        .min(people.len());
-    // Neighbours in a circle: everybody is somewhere, and nobody twice.
-    let first = rng.random_range(0..people.len());
-    let circle = people.iter().cycle().skip(first).take(count);
+    let count = (users.len() / (number + 1))
+        .clamp(2, MAX_PARTICIPANTS)
+        .min(users.len());
+    // Neighbours in a circle: every user participates somewhere, and none twice in a conversation.
+    let first = rng.random_range(0..users.len());
+    let circle = users.iter().cycle().skip(first).take(count);
     let last_seq = i32::try_from(size).unwrap_or(i32::MAX);
     circle
         .enumerate()
-        .map(|(index, person)| ImportedMember {
+        .map(|(index, user)| ImportedMember {
             id: ParticipantId(id::from_time(at, rng.random())),
-            user: person.id,
+            user: user.id,
             role: if index == 0 {
                 ParticipantRole::Owner
             } else {
                 ParticipantRole::Member
             },
-            // Half of the people have read everything, the others miss a little.
+            // Half of the users have read everything; the others have a few unread messages.
             read_floor_seq: if rng.random() {
                 last_seq
             } else {
@@ -193,7 +206,7 @@ fn members(
 fn messages(rng: &mut StdRng, size: usize, members: &[ImportedMember]) -> Vec<ImportedMessage> {
     let steps = i64::try_from(size).unwrap_or(i64::MAX).max(1);
     let step = (TimeDelta::days(DAYS).num_milliseconds() / steps).max(1);
-    let mut at = beginning();
+    let mut at = start();
     (0..size)
         .filter_map(|number| {
             at += TimeDelta::milliseconds(rng.random_range(0..step));
@@ -211,7 +224,7 @@ fn messages(rng: &mut StdRng, size: usize, members: &[ImportedMember]) -> Vec<Im
         .collect()
 }
 
-/// Mostly one of the last messages, now and then any.
+/// Returns the index of a parent: usually a recent message, sometimes any.
 fn parent(rng: &mut StdRng, number: usize) -> usize {
     let back = if rng.random_range(0..8) == 0 {
         number
@@ -221,7 +234,7 @@ fn parent(rng: &mut StdRng, number: usize) -> usize {
     number - 1 - lorem::skewed(rng, back)
 }
 
-/// How many messages each conversation gets: the n-th a share of 1/n.
+/// Distributes the messages over the conversations: the n-th has a share of 1/n.
 fn shares(messages: usize, conversations: usize) -> Vec<usize> {
     const UNIT: u64 = 1 << 32;
     let wide = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
@@ -240,11 +253,11 @@ fn shares(messages: usize, conversations: usize) -> Vec<usize> {
     shares
 }
 
-fn beginning() -> DateTime<Utc> {
-    DateTime::UNIX_EPOCH + TimeDelta::seconds(BEGINNING)
+fn start() -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::seconds(START)
 }
 
-/// Each conversation has its own, so that what is in one does not depend on how the others are written.
+/// Returns the random generator of one conversation, so that its content does not depend on the others.
 fn rng(seed: u32, number: usize) -> StdRng {
     let number = u64::try_from(number).unwrap_or(u64::MAX);
     StdRng::seed_from_u64((u64::from(seed) << 32) ^ number)
@@ -268,28 +281,28 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_tells_the_same_story() {
+    fn the_same_seed_generates_the_same_data() {
         let scale = Scale {
             users: 9,
             conversations: 3,
             messages: 300,
             seed: 7,
         };
-        let told = |seed| {
-            let people = people(Scale { seed, ..scale }, "hash");
-            let chapter = chapter(seed, 1, 100, &people);
+        let generated = |seed| {
+            let generated = users(Scale { seed, ..scale }, "hash");
+            let conversation = generate_conversation(seed, 1, 100, &generated);
             format!(
-                "{:?} {:?} {:?} {people:?}",
-                chapter.group, chapter.members, chapter.messages
+                "{:?} {:?} {:?} {generated:?}",
+                conversation.group, conversation.members, conversation.messages
             )
         };
-        assert_eq!(told(7), told(7));
-        assert_ne!(told(7), told(8));
+        assert_eq!(generated(7), generated(7));
+        assert_ne!(generated(7), generated(8));
     }
 
     #[test]
     fn half_of_the_messages_are_replies() {
-        let people = people(
+        let generated = users(
             Scale {
                 users: 9,
                 conversations: 1,
@@ -298,7 +311,7 @@ mod tests {
             },
             "hash",
         );
-        let messages = chapter(7, 0, 10_000, &people).messages;
+        let messages = generate_conversation(7, 0, 10_000, &generated).messages;
         let replies = messages
             .iter()
             .filter(|message| message.parent.is_some())

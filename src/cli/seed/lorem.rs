@@ -1,4 +1,4 @@
-//! Names and sentences that mean nothing.
+//! Random names, titles and sentences.
 
 use rand::{Rng, rngs::StdRng};
 
@@ -43,18 +43,18 @@ const WORDS: [&str; 64] = [
 ];
 const LONGEST: usize = 32;
 
-/// A first and a last name.
+/// Returns a first and a last name.
 pub(super) fn name(rng: &mut StdRng) -> (&'static str, &'static str) {
     (pick(rng, &FIRST), pick(rng, &LAST))
 }
 
-/// A few words for a title.
+/// Returns a title of three words.
 pub(super) fn title(rng: &mut StdRng) -> String {
     let words: Vec<&str> = (0..3).map(|_| pick(rng, &WORDS)).collect();
     capital(&words.join(" "))
 }
 
-/// One sentence; short ones are likelier.
+/// Returns a sentence. Short sentences are more likely.
 pub(super) fn sentence(rng: &mut StdRng) -> String {
     let length = 2 + skewed(rng, LONGEST);
     let mut text = String::with_capacity(length * 6);
@@ -73,7 +73,7 @@ pub(super) fn sentence(rng: &mut StdRng) -> String {
     capital(&text)
 }
 
-/// A number below this one; small ones are likelier.
+/// Returns a number below `below`. Small numbers are more likely.
 pub(super) fn skewed(rng: &mut StdRng, below: usize) -> usize {
     let one = rng.random_range(0..below);
     one.min(rng.random_range(0..below))

@@ -1,58 +1,54 @@
-//! `heddle seed`: people and conversations to try things on, and any amount of them to measure with. The
-//! same numbers give the same rows each time.
+//! The arguments of `heddle seed`, and the two kinds of data: the demo and the benchmark.
 
 use std::time::Instant;
 
 use clap::builder::RangedU64ValueParser;
 
 use super::{
-    error::{CliError, Exit},
-    migrate, output,
+    demo,
+    generate::{self, Scale},
 };
 use crate::{
     auth::password::Passwords,
+    cli::{
+        error::{CliError, Exit},
+        migrate, output,
+    },
     config::{Config, Mode},
     db::Db,
     domain::{import, users},
 };
 
-mod demo;
-mod generate;
-mod lorem;
-
-use generate::Scale;
-
-/// Everybody who is made up has this password. Production refuses to make anybody up.
+/// The password of every generated user. Because it is public, production rejects the command.
 const PASSWORD: &str = "over-under-over-under";
 
-/// What to make up.
 #[derive(Debug, clap::Args)]
-pub struct Args {
-    /// Three people, two conversations, a thread eight levels deep
+pub(in crate::cli) struct Args {
+    /// Generate three users, two conversations and a thread of eight levels
     #[arg(long, conflicts_with_all = ["users", "conversations", "messages"])]
     demo: bool,
-    /// How many people
-    #[arg(long, value_name = "N", required_unless_present = "demo", value_parser = many())]
+    /// Number of users
+    #[arg(long, value_name = "N", required_unless_present = "demo", value_parser = count())]
     users: Option<usize>,
-    /// How many conversations; few are large, many are small
-    #[arg(long, value_name = "N", required_unless_present = "demo", value_parser = many())]
+    /// Number of conversations: a few large ones and many small ones
+    #[arg(long, value_name = "N", required_unless_present = "demo", value_parser = count())]
     conversations: Option<usize>,
-    /// How many messages in all; half of them are replies, up to eight levels deep
-    #[arg(long, value_name = "N", required_unless_present = "demo", value_parser = many())]
+    /// Total number of messages; half of them are replies, up to eight levels deep
+    #[arg(long, value_name = "N", required_unless_present = "demo", value_parser = count())]
     messages: Option<usize>,
-    /// Another number makes up other people and conversations
+    /// A different seed generates different users and conversations
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u32,
 }
 
-/// Enough for any measurement, and far from where the tables' numbers end.
-fn many() -> RangedU64ValueParser<usize> {
+/// The upper limit exceeds every benchmark and is far below the range of the columns.
+fn count() -> RangedU64ValueParser<usize> {
     RangedU64ValueParser::new().range(1..=100_000_000)
 }
 
-pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
+pub(in crate::cli) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     if config.mode == Mode::Production {
-        let reason = "made-up people have a password that everybody knows: not in production";
+        let reason = "seed is not available in production, because the password of generated users is public";
         return Err(CliError::new(Exit::Configuration, reason));
     }
     let db = migrate::ready(config).await?;
@@ -64,64 +60,67 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
                 messages,
                 seed: args.seed,
             };
-            measure(config, &db, scale).await
+            benchmark(config, &db, scale).await
         }
-        _ => show(config, &db).await,
+        _ => show_demo(config, &db).await,
     };
     db.close().await?;
     outcome
 }
 
-async fn show(config: &Config, db: &Db) -> Result<(), CliError> {
-    let people = demo::people(&Passwords::default().hash(PASSWORD).await?);
+async fn show_demo(config: &Config, db: &Db) -> Result<(), CliError> {
+    let generated = demo::users(&Passwords::default().hash(PASSWORD).await?);
     let mut missing = Vec::new();
-    for person in &people {
-        match users::by_username(db, &person.username).await? {
-            Some(found) if found.id == person.id => {}
+    for user in &generated {
+        match users::by_username(db, &user.username).await? {
+            Some(found) if found.id == user.id => {}
             Some(_) => {
-                let reason = format!("somebody else is called {}", person.username);
+                let reason = format!(
+                    "the username {} belongs to another account; choose another database",
+                    user.username
+                );
                 return Err(CliError::because(reason));
             }
-            None => missing.push(person.clone()),
+            None => missing.push(user.clone()),
         }
     }
-    if missing.len() == people.len() {
-        demo::write(config, db, &people).await?;
+    if missing.len() == generated.len() {
+        demo::write(config, db, &generated).await?;
     } else {
-        output::line("The people of the demo are here already.");
+        output::line("The users of the demo exist already.");
     }
     output::line("Sign in with:");
-    for person in &people {
-        output::line(format!("  {:8} password {PASSWORD}", person.username));
+    for user in &generated {
+        output::line(format!("  {:8} password {PASSWORD}", user.username));
     }
     Ok(())
 }
 
-async fn measure(config: &Config, db: &Db, scale: Scale) -> Result<(), CliError> {
+async fn benchmark(config: &Config, db: &Db, scale: Scale) -> Result<(), CliError> {
     let hash = Passwords::default().hash(PASSWORD).await?;
-    let people = generate::people(scale, &hash);
-    if let Some(first) = people.first()
+    let generated = generate::users(scale, &hash);
+    if let Some(first) = generated.first()
         && users::by_username(db, &first.username).await?.is_some()
     {
         let seed = scale.seed;
-        let reason = format!("the people of --seed {seed} are here already; choose another number");
+        let reason = format!("the users of --seed {seed} exist already; choose another seed");
         return Err(CliError::because(reason));
     }
-    let some = &people;
-    db.write(|tx| async move { import::users_in(&tx, some).await })
+    let rows = &generated;
+    db.write(|tx| async move { import::users_in(&tx, rows).await })
         .await?;
     let start = Instant::now();
-    generate::write(config, db, scale, &people).await?;
+    generate::write(config, db, scale, &generated).await?;
     let seconds = start.elapsed().as_secs_f64();
     let count = u32::try_from(scale.messages).map_or(f64::from(u32::MAX), f64::from);
     output::line(format!(
-        "{} people, {} conversations, {} messages in {seconds:.1} s: {:.0} messages a second",
+        "{} users, {} conversations, {} messages in {seconds:.1} s: {:.0} messages per second",
         scale.users,
         scale.conversations,
         scale.messages,
         count / seconds,
     ));
-    if let (Some(first), Some(last)) = (people.first(), people.last()) {
+    if let (Some(first), Some(last)) = (generated.first(), generated.last()) {
         let (first, last) = (&first.username, &last.username);
         output::line(format!("Sign in as {first} … {last}, password {PASSWORD}"));
     }

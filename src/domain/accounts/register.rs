@@ -43,7 +43,7 @@ pub async fn register(core: &Core, new: Registration, device: &Device) -> Result
             "Registration is closed. Ask an administrator for an account.",
         ));
     }
-    core.rate_limits.registrations.take(device.ip_address)?;
+    core.rate_limits.registrations.consume(device.ip_address)?;
     let new = check(core, new).await?;
     let hash = core.passwords.hash(&new.password).await?;
     let (new, hash) = (&new, &hash);
