@@ -6,7 +6,7 @@ use std::time::Duration;
 use chrono::Utc;
 use heddle::{
     db::{Db, Tx},
-    domain::import::{self, Group, History, ImportedMessage, Member},
+    domain::import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
     entity::{
         job::{self, JobStatus},
         participant::{self, ParticipantRole},
@@ -134,8 +134,8 @@ async fn group_in(
     history.append_in(tx, roots).await.map(drop)
 }
 
-fn build_group(title: &str) -> Group {
-    Group {
+fn build_group(title: &str) -> ImportedGroup {
+    ImportedGroup {
         id: ConversationId::mint(),
         title: title.to_owned(),
         topic: None,
@@ -143,8 +143,8 @@ fn build_group(title: &str) -> Group {
     }
 }
 
-fn build_members(members: &[ReadCount]) -> Vec<Member> {
-    let member = |(index, &(user, read)): (usize, &ReadCount)| Member {
+fn build_members(members: &[ReadCount]) -> Vec<ImportedMember> {
+    let member = |(index, &(user, read)): (usize, &ReadCount)| ImportedMember {
         id: ParticipantId::mint(),
         user,
         role: if index == 0 {

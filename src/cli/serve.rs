@@ -9,7 +9,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{data_dir, error::CliError, migrate, output};
+use super::{args::version, data_dir, error::CliError, migrate, output};
 use crate::{
     app::App,
     config::{Config, Mode},
@@ -118,7 +118,7 @@ fn banner(config: &Config, address: SocketAddr) -> String {
          \x20 API        {origin}/graphql\n\
          \x20 Data       {folder}\n\n",
         name = config.server_name,
-        version = super::version(),
+        version = version(),
         folder = folder.display(),
     )
 }

@@ -79,9 +79,8 @@ macro_rules! settings {
     )*) => {
         /// The settings of one server.
         #[derive(Clone, PartialEq, Eq)]
-        #[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
         pub struct Config {
-            $(#[doc = $about] pub $field: $type,)*
+            $(#[doc = concat!("The setting `", $key, "`.")] pub $field: $type,)*
         }
 
         impl Default for Config {
@@ -91,6 +90,7 @@ macro_rules! settings {
         }
 
         /// All settings, in the order of the documentation.
+        #[expect(clippy::needless_update, reason = "an entry may have every property")]
         pub const SETTINGS: &[Setting] = &[$(Setting {
             key: $key,
             about: $about,

@@ -80,6 +80,7 @@ pub(super) fn text_of<T: Serialize>(field: &T) -> String {
     value.as_ref().and_then(text).unwrap_or_default()
 }
 
+#[expect(clippy::ref_option, reason = "a writer takes a reference to its field")]
 pub(super) fn window_text(window: &Option<Duration>) -> String {
     window.map_or_else(
         || UNLIMITED.to_owned(),

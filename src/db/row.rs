@@ -23,7 +23,8 @@ impl RowRef<'_> {
         match self {
             Self::Sqlx(row) => Ok(row.try_get_by_index(index)?),
             Self::Rusqlite(_) => {
-                T::try_from(self.value(T::array_type(), index)?).map_err(|_| other_type(index))
+                let value = self.value(T::array_type(), index)?;
+                T::try_from(value).ok().ok_or_else(|| other_type(index))
             }
         }
     }

@@ -19,7 +19,7 @@ use sea_orm::{DbErr, Statement, Value, sea_query::Values};
 use sqlx::sqlite::SqliteConnectOptions;
 
 use super::{
-    options::{SQLITE_CACHE, SQLITE_READERS, STATEMENTS},
+    options::{SQLITE_CACHE, SQLITE_READERS, STATEMENT_CACHE},
     query_stats,
     row::RowRef,
 };
@@ -132,7 +132,7 @@ impl InlineReader {
         ] {
             connection.pragma_update(None, pragma, value)?;
         }
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         let progress_calls = Arc::<AtomicU32>::default();
         let calls = Arc::clone(&progress_calls);
         let is_too_slow = move || calls.fetch_add(1, Ordering::Relaxed) >= MAX_PROGRESS_CALLS;

@@ -187,7 +187,6 @@ impl AppState {
             query,
             operation_name,
             variables,
-            ..
         } = received;
         let call = Arc::new(SubscriptionCall {
             state: self.clone(),
@@ -196,14 +195,14 @@ impl AppState {
             name: operation_name.clone(),
             variables: variables.clone(),
         });
-        let rendered = Arc::clone(&call);
+        let shared_call = Arc::clone(&call);
         let render = move |event| {
-            let call = Arc::clone(&rendered);
-            let rendering = async move {
+            let call = Arc::clone(&shared_call);
+            let response = async move {
                 let response = call.execute(event).await?;
                 response.errors.is_empty().then(|| response.encode())
             };
-            rendering.boxed()
+            response.boxed()
         };
         let renderer = PayloadRenderer {
             key: events.key(query, operation_name.as_deref(), variables),

@@ -1,4 +1,4 @@
-//! Limits concurrent streams (WebSockets and event streams) per user.
+//! Limits concurrent streams (WebSocket and SSE) per user.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn threaded_ids(headers: &[MailHeader]) -> Vec<(&str, Option<&str>)> {
-        let threaded = place(headers);
+        let threaded = thread(headers);
         let id = |position: usize| headers[threaded[position].header].message_id.as_str();
         (0..threaded.len())
             .map(|position| (id(position), threaded[position].parent.map(id)))

@@ -128,6 +128,11 @@ fn changes(ids: &[NotificationId]) -> Vec<Change> {
 }
 
 /// Marks the viewer's notifications of messages in these conversations as read, if the messages are not unread any
+#[derive(FromQueryResult)]
+struct Changed {
+    id: NotificationId,
+}
+
 /// more. Returns the changes for the caller to append. SQL, because it applies the predicate for unread messages.
 pub async fn read_in(
     tx: &Tx,
@@ -149,10 +154,6 @@ pub async fn read_in(
     );
     let mut values: Vec<Value> = vec![core.clock.now().into(), viewer.user.into()];
     values.extend(conversations.iter().map(|&id| Value::from(id)));
-    #[derive(FromQueryResult)]
-    struct Changed {
-        id: NotificationId,
-    }
     let rows: Vec<Changed> = db::fetch_all(tx, &text, values).await?;
     let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
     Ok(changes(&ids))

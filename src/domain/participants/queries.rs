@@ -105,8 +105,8 @@ pub async fn names<C: ConnectionTrait>(
             continue;
         }
         names.first.push(row.name);
-        let named = i64::try_from(names.first.len()).map_err(Error::internal)?;
-        names.more = (row.people - 1 - named).max(0);
+        let count = i64::try_from(names.first.len()).map_err(Error::internal)?;
+        names.more = (row.people - 1 - count).max(0);
     }
     Ok(found)
 }

@@ -8,5 +8,5 @@ pub use render::html;
 
 use pulldown_cmark::Options;
 
-/// CommonMark with strikethrough. Messages have no tables or footnotes.
+/// `CommonMark` with strikethrough. Messages have no tables or footnotes.
 const SYNTAX: Options = Options::ENABLE_STRIKETHROUGH;

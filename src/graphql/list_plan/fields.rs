@@ -119,10 +119,6 @@ struct LoadedValue<T, K: PreloadKey> {
 }
 
 /// Plans a value that is computed from the loaded one, or from its absence.
-#[expect(
-    clippy::unnecessary_wraps,
-    reason = "every kind of nested field is optional"
-)]
 pub fn loaded_value<T: 'static, K: PreloadKey>(
     key: fn(&T) -> Option<K>,
     value: fn(&T, Option<&K::Value>) -> Value,

@@ -96,6 +96,7 @@ impl<'a> LoadedValues<'a> {
     }
 
     /// The value of a key, or that there is none; `None` while the key is not loaded.
+    #[expect(clippy::option_option, reason = "a loaded key may have no value")]
     pub(super) fn get<K: PreloadKey>(&self, key: &K) -> Option<Option<&K::Value>> {
         let loaded = self.loaded.get::<ByKey<K>>().and_then(|map| map.get(key));
         let preloaded = || self.preloaded.0.get::<ByKey<K>>()?.get(key);
@@ -144,13 +145,13 @@ impl<K: PreloadKey> KeySet for HashSet<K> {
         let keys: Vec<K> = self.drain().collect();
         let load = async move {
             let mut values = K::load(keys.clone(), loaders).await?;
-            let store = move |loaded: &mut LoadedValues<'_>| {
+            let store: Store = Box::new(move |loaded: &mut LoadedValues<'_>| {
                 loaded.extend(keys.into_iter().map(|key| {
                     let value = values.remove(&key).map(Partial::from);
                     (key, value)
                 }));
-            };
-            Ok(Box::new(store) as Store)
+            });
+            Ok(store)
         };
         load.boxed()
     }

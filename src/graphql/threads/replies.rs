@@ -145,13 +145,12 @@ fn connection(
     let items: Vec<Partial<ThreadReplyEdge>> = rows
         .map(|(cursor, row)| message_of(row, &mut preloaded).map(|node| edge(cursor, node)))
         .collect();
-    let (edges, nodes) = match plan {
-        Some(plan) => PlannedList::planned(items, |edge| &edge.node, plan, preloaded),
+    let (edges, nodes) = if let Some(plan) = plan {
+        PlannedList::planned(items, |edge| &edge.node, plan, preloaded)
+    } else {
         // Without a plan, all columns were read.
-        None => {
-            let items = items.into_iter().map(Partial::into_inner);
-            PlannedList::whole(items, |edge: &ThreadReplyEdge| &edge.node)
-        }
+        let items = items.into_iter().map(Partial::into_inner);
+        PlannedList::whole(items, |edge: &ThreadReplyEdge| &edge.node)
     };
     ThreadReplyConnection {
         edges,

@@ -109,10 +109,10 @@ pub fn measure(
     let mut definitions = Complexity::default();
     for name in &selected.fragments {
         if let Some(fragment) = document.parsed.fragments.get(*name) {
-            let measured = measurer.selection_set(&fragment.node.selection_set.node);
-            definitions.aliases = definitions.aliases.saturating_add(measured.aliases);
-            definitions.steps = definitions.steps.saturating_add(measured.steps);
-            measurer.fragments.insert(name, measured);
+            let fragment_cost = measurer.selection_set(&fragment.node.selection_set.node);
+            definitions.aliases = definitions.aliases.saturating_add(fragment_cost.aliases);
+            definitions.steps = definitions.steps.saturating_add(fragment_cost.steps);
+            measurer.fragments.insert(name, fragment_cost);
         }
     }
     measurer

@@ -197,8 +197,8 @@ async fn decrease_counts_in(
              RETURNING id, deleted_at IS NOT NULL AND descendant_count = 0 AS is_hidden",
             rows(some.len(), "(?, ?, ?)")
         );
-        let decreased: Vec<Decreased> = db::fetch_all(tx, &text, values).await?;
-        let ids = decreased.into_iter().filter(|row| row.is_hidden);
+        let updated: Vec<Decreased> = db::fetch_all(tx, &text, values).await?;
+        let ids = updated.into_iter().filter(|row| row.is_hidden);
         hidden.extend(ids.map(|row| row.id).filter(|id| !own.contains(id)));
     }
     let threads: Vec<_> = threads.iter().collect();
