@@ -130,7 +130,10 @@ async fn tables_go_up_and_down(machine: Machine) {
     let applied = machine.runs(&["migrate", "up"]);
     assert_eq!(
         applied,
-        format!("{} steps applied\n", steps.parse::<usize>().unwrap() + 1)
+        format!(
+            "{} migrations applied\n",
+            steps.parse::<usize>().unwrap() + 1
+        )
     );
     machine.runs(&["migrate", "status"]);
 }
