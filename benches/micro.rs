@@ -13,7 +13,7 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     domain::{
-        import::{self, Group, History, ImportedMessage, Member, Person},
+        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
         messages::path,
         reads::unread::{self, Scope},
         sessions::{self, Viewer},
@@ -261,7 +261,7 @@ async fn reader(app: &App) -> Viewer {
 /// Imports a group in which another user has sent all messages.
 async fn fill(app: &App, reader: UserId, id: ConversationId) {
     let at = app.clock.now();
-    let writer = Person {
+    let writer = ImportedUser {
         id: UserId::mint(),
         username: "bob".to_owned(),
         display_name: "Bob".to_owned(),
@@ -269,13 +269,13 @@ async fn fill(app: &App, reader: UserId, id: ConversationId) {
         password_hash: None,
         at,
     };
-    let group = Group {
+    let group = ImportedGroup {
         id,
         title: "Loom".to_owned(),
         topic: None,
         at,
     };
-    let members = [writer.id, reader].map(|user| Member {
+    let members = [writer.id, reader].map(|user| ImportedMember {
         id: ParticipantId::mint(),
         user,
         role: ParticipantRole::Member,
@@ -295,7 +295,7 @@ async fn fill(app: &App, reader: UserId, id: ConversationId) {
     let (writer, group, members) = (&[writer], &group, &members);
     let (history, messages) = (&history, &messages);
     let filling = app.db.write(|tx| async move {
-        import::people_in(&tx, writer).await?;
+        import::users_in(&tx, writer).await?;
         import::group_in(&tx, group).await?;
         import::members_in(&tx, id, members, at).await?;
         history.append_in(&tx, messages).await
