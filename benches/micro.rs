@@ -15,7 +15,7 @@ use heddle::{
     domain::{
         import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
         messages::path,
-        reads::unread::{self, Scope},
+        reads::unread::{self, UnreadScope},
         sessions::{self, Viewer},
     },
     entity::participant::ParticipantRole,
@@ -122,7 +122,7 @@ fn open_cursor(bencher: Bencher<'_, '_>) {
 fn count_unread(bencher: Bencher<'_, '_>) {
     let fixture = Fixture::new();
     let count = || {
-        let scope = Scope::Conversation(fixture.group);
+        let scope = UnreadScope::Conversation(fixture.group);
         let counting = unread::count(fixture.app.db.read(), &fixture.viewer, scope);
         fixture.runtime.block_on(counting).unwrap()
     };

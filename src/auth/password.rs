@@ -19,10 +19,10 @@ const MAX_CHARS: usize = 256;
 /// An attacker who has a copy of the hash can guess a weaker password.
 const MIN_SCORE: Score = Score::Three;
 
-// OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, 2 passes, 1 lane; about 26 ms.
+// OWASP Password Storage Cheat Sheet: Argon2id with 19 MiB, 2 passes, parallelism 1; about 26 ms.
 const MEMORY_KIB: u32 = 19_456;
 const PASSES: u32 = 2;
-const LANES: u32 = 1;
+const PARALLELISM: u32 = 1;
 /// Maximum concurrent hashes. Each occupies a core and 19 MiB.
 const CONCURRENCY: usize = 2;
 /// Maximum waiting hashes. Further ones are rejected.
@@ -139,7 +139,7 @@ pub fn is_outdated(stored: &str) -> bool {
     };
     let is_current = hash.algorithm == argon2::ARGON2ID_IDENT
         && Params::try_from(&hash).is_ok_and(|params| {
-            (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, LANES)
+            (params.m_cost(), params.t_cost(), params.p_cost()) == (MEMORY_KIB, PASSES, PARALLELISM)
         });
     !is_current
 }
@@ -150,7 +150,7 @@ fn normalize(password: &str) -> String {
 }
 
 fn argon2() -> Result<Argon2<'static>, Error> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)
+    let params = Params::new(MEMORY_KIB, PASSES, PARALLELISM, None)
         .map_err(|error| Error::internal(error.to_string()))?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }

@@ -43,7 +43,7 @@ pub(super) struct Args {
 struct Finding {
     about: &'static str,
     is_good: bool,
-    #[serde(rename = "told")]
+    #[serde(rename = "message")]
     message: String,
     #[serde(skip)]
     exit: Exit,

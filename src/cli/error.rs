@@ -3,7 +3,7 @@
 use std::{fmt, io, process::ExitCode};
 
 use crate::{
-    config::Problems,
+    config::SettingProblems,
     error::{Code, Error},
 };
 
@@ -90,8 +90,8 @@ impl From<sea_orm::DbErr> for CliError {
     }
 }
 
-impl From<Problems> for CliError {
-    fn from(problems: Problems) -> Self {
+impl From<SettingProblems> for CliError {
+    fn from(problems: SettingProblems) -> Self {
         Self::new(Exit::Configuration, problems.to_string())
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A setting that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct SettingProblem {
     /// The name as its source spells it, for example `HEDDLE_LISTEN` or `--listen`.
     pub name: String,
     /// The source of the value.
@@ -13,7 +13,7 @@ pub struct Problem {
     pub message: String,
 }
 
-impl Problem {
+impl SettingProblem {
     pub(super) fn new(name: String, origin: String, message: String) -> Self {
         Self {
             name,
@@ -25,12 +25,12 @@ impl Problem {
 
 /// All problems of the configuration, reported together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(pub Vec<Problem>);
+pub struct SettingProblems(pub Vec<SettingProblem>);
 
-impl fmt::Display for Problems {
+impl fmt::Display for SettingProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "The configuration cannot be used:")?;
-        for Problem {
+        for SettingProblem {
             name,
             origin,
             message,
@@ -42,4 +42,4 @@ impl fmt::Display for Problems {
     }
 }
 
-impl std::error::Error for Problems {}
+impl std::error::Error for SettingProblems {}

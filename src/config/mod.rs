@@ -11,7 +11,7 @@ mod sources;
 mod values;
 
 pub use self::{
-    error::{Problem, Problems},
+    error::{SettingProblem, SettingProblems},
     example::example,
     settings::Config,
     sources::{Loaded, Sources},

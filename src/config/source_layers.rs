@@ -9,7 +9,7 @@ use figment::{
 };
 
 use super::{
-    error::Problem,
+    error::SettingProblem,
     settings::{self, RENAMED, SETTINGS},
     values,
 };
@@ -28,7 +28,7 @@ pub(super) struct Layer {
     values: Dict,
     /// The name of each key as it occurs in the source.
     names: BTreeMap<String, String>,
-    pub(super) problems: Vec<Problem>,
+    pub(super) problems: Vec<SettingProblem>,
 }
 
 impl Provider for Layer {
@@ -137,7 +137,7 @@ impl Layer {
 
     /// Reports a problem with a name in this source.
     pub(super) fn problem(&mut self, name: String, message: &str) {
-        let problem = Problem::new(name, self.origin.clone(), message.to_owned());
+        let problem = SettingProblem::new(name, self.origin.clone(), message.to_owned());
         self.problems.push(problem);
     }
 

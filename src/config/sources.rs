@@ -10,7 +10,7 @@ use std::{
 use figment::{Figment, Profile};
 
 use super::{
-    error::{Problem, Problems},
+    error::{SettingProblem, SettingProblems},
     production_checks,
     settings::{Config, SETTINGS, Setting},
     source_layers::{FILE_VARIABLE, Layer, PREFIX},
@@ -48,7 +48,7 @@ impl Sources {
     pub fn gather(
         flags: Vec<(&'static str, String)>,
         file: Option<PathBuf>,
-    ) -> Result<Self, Problems> {
+    ) -> Result<Self, SettingProblems> {
         let environment = variables();
         let named = environment.iter().find(|(name, _)| name == FILE_VARIABLE);
         let file = file.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
@@ -69,7 +69,7 @@ impl Sources {
     }
 
     /// Returns the settings, or all problems.
-    pub fn resolve(self) -> Result<Loaded, Problems> {
+    pub fn resolve(self) -> Result<Loaded, SettingProblems> {
         let flags = Layer::flags(self.flags);
         let environment = Layer::variables("environment", self.environment);
         let file = Layer::file(self.file);
@@ -88,7 +88,7 @@ impl Sources {
         let mut problems = layers.flat_map(|layer| layer.problems).collect();
         let config = apply(&figment, &mut problems);
         if !problems.is_empty() {
-            return Err(Problems(problems));
+            return Err(SettingProblems(problems));
         }
         let origin = |setting: &'static Setting| (setting, locate(&figment, setting.key).1);
         let origins = SETTINGS.iter().map(origin).collect();
@@ -97,11 +97,11 @@ impl Sources {
 }
 
 /// Parses all values, and sets the defaults that depend on other settings.
-fn apply(figment: &Figment, problems: &mut Vec<Problem>) -> Config {
+fn apply(figment: &Figment, problems: &mut Vec<SettingProblem>) -> Config {
     let mut config = Config::default();
     let mut report = |key, message| {
         let (name, origin) = locate(figment, key);
-        problems.push(Problem::new(name, origin, message));
+        problems.push(SettingProblem::new(name, origin, message));
     };
     for setting in SETTINGS {
         if let Ok(text) = figment.extract_inner::<String>(setting.key)
@@ -157,7 +157,7 @@ fn variables() -> Vec<(String, String)> {
         .collect()
 }
 
-fn dot_env() -> Result<Vec<(String, String)>, Problems> {
+fn dot_env() -> Result<Vec<(String, String)>, SettingProblems> {
     let path = Path::new(DOT_ENV);
     if !path.exists() {
         return Ok(vec![]);
@@ -167,9 +167,9 @@ fn dot_env() -> Result<Vec<(String, String)>, Problems> {
         .map_err(|error| unreadable(path, &error.to_string()))
 }
 
-fn unreadable(path: &Path, message: &str) -> Problems {
+fn unreadable(path: &Path, message: &str) -> SettingProblems {
     let origin = path.display().to_string();
-    Problems(vec![Problem::new(
+    SettingProblems(vec![SettingProblem::new(
         "file".to_owned(),
         origin,
         message.to_owned(),

@@ -227,7 +227,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bad_values_say_what_a_value_must_be() {
+    fn errors_state_what_a_value_must_be() {
         assert_eq!(
             number("x", 1..=60_u64),
             Err("must be a whole number from 1 to 60".to_owned())

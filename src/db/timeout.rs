@@ -55,7 +55,7 @@ async fn within<T, E: From<Error>>(
 ) -> Result<T, E> {
     let timed_out = |_| {
         note_timeout();
-        let message = "The database does not answer.";
+        let message = "The database does not respond.";
         Err(Error::new(Code::Unavailable, message).into())
     };
     timeout(limit, work).await.unwrap_or_else(timed_out)

@@ -101,7 +101,7 @@ pub enum AccessCheck {
     },
     /// The user does not participate, or the conversation does not exist.
     Hidden,
-    /// Another transaction holds the lock, or the conversation does not exist: only [`LockWait::Block`] tells which.
+    /// Another transaction holds the lock, or the conversation does not exist: only [`LockWait::Block`] distinguishes the two.
     Busy,
 }
 

@@ -30,23 +30,23 @@ const TREE: &str = "WITH RECURSIVE up (ancestor) AS (
          SELECT m.parent_id FROM up JOIN message m ON m.id = up.ancestor WHERE m.parent_id IS NOT NULL
      ), below AS (
          SELECT ancestor AS id, count(*) AS n FROM up GROUP BY ancestor
-     ), answers AS (
+     ), direct AS (
          SELECT parent_id AS id, count(*) AS n FROM message
          WHERE parent_id IS NOT NULL AND deleted_at IS NULL GROUP BY parent_id
      ), truth AS (
          SELECT m.id, COALESCE(a.n, 0) AS replies, COALESCE(b.n, 0) AS descendants
-         FROM message m LEFT JOIN answers a ON a.id = m.id LEFT JOIN below b ON b.id = m.id
+         FROM message m LEFT JOIN direct a ON a.id = m.id LEFT JOIN below b ON b.id = m.id
          WHERE m.reply_count <> COALESCE(a.n, 0) OR m.descendant_count <> COALESCE(b.n, 0)
      )";
 
 /// Every message, reached from its root. Paths are compared in hexadecimal, which both databases can concatenate.
-const PLACES: &str = "WITH RECURSIVE walk (id, root, depth, path) AS (
+const PLACES: &str = "WITH RECURSIVE reached (id, root, depth, path) AS (
          SELECT id, id, 0, {step} FROM message WHERE parent_id IS NULL
          UNION ALL
-         SELECT m.id, walk.root, walk.depth + 1, walk.path || {m_step}
-         FROM walk JOIN message m ON m.parent_id = walk.id
+         SELECT m.id, reached.root, reached.depth + 1, reached.path || {m_step}
+         FROM reached JOIN message m ON m.parent_id = reached.id
      )
-     SELECT count(*) FROM message m LEFT JOIN walk w ON w.id = m.id
+     SELECT count(*) FROM message m LEFT JOIN reached w ON w.id = m.id
      WHERE w.id IS NULL OR m.depth <> w.depth OR {hex} <> w.path
          OR COALESCE(m.root_id, m.id) <> w.root OR (m.root_id IS NULL) <> (m.parent_id IS NULL)";
 
@@ -106,11 +106,11 @@ pub async fn prove(db: &Db) -> Result<Wrong, Error> {
         DbBackend::Postgres => {
             db.write(|tx| async move {
                 lift_timeout_in(&tx).await?;
-                ask(&*tx, queries).await
+                count_all(&*tx, queries).await
             })
             .await?
         }
-        _ => ask(db.read(), queries).await?,
+        _ => count_all(db.read(), queries).await?,
     };
     Ok(Wrong {
         counts,
@@ -179,14 +179,14 @@ fn places(backend: DbBackend) -> String {
         .replace("{hex}", hex)
 }
 
-async fn ask<C: ConnectionTrait>(db: &C, queries: [&str; 5]) -> Result<[i64; 5], Error> {
-    let mut answers = [0; 5];
-    for (query, answer) in queries.into_iter().zip(&mut answers) {
+async fn count_all<C: ConnectionTrait>(db: &C, queries: [&str; 5]) -> Result<[i64; 5], Error> {
+    let mut counts = [0; 5];
+    for (query, count) in queries.into_iter().zip(&mut counts) {
         let row = db
             .query_one_raw(db::sql(db.get_database_backend(), query, []))
             .await?;
         let row = row.ok_or_else(|| Error::internal("a count without a row"))?;
-        *answer = row.try_get_by_index(0)?;
+        *count = row.try_get_by_index(0)?;
     }
-    Ok(answers)
+    Ok(counts)
 }

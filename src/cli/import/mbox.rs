@@ -12,7 +12,7 @@ const MAX_LINE_BYTES: u64 = 64 * 1024;
 
 /// One mail of the file, unparsed.
 #[derive(Debug)]
-pub struct Entry {
+pub struct MboxEntry {
     /// The number of the mail in the file, from 1; 0 for text before the first mail.
     pub ordinal: u64,
     /// The byte offset of its `From ` line.
@@ -104,7 +104,7 @@ impl<R: BufRead> Mbox<R> {
 }
 
 impl<R: BufRead> Iterator for Mbox<R> {
-    type Item = io::Result<Entry>;
+    type Item = io::Result<MboxEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let opened = self.opened.take();
@@ -115,7 +115,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
         };
         if opened.is_some() {
             self.ordinal += 1;
-            return Some(Ok(Entry {
+            return Some(Ok(MboxEntry {
                 ordinal: self.ordinal,
                 offset,
                 delivered_at,
@@ -128,7 +128,7 @@ impl<R: BufRead> Iterator for Mbox<R> {
             .map_or(true, |text| !text.trim_ascii().is_empty());
         if has_text {
             let content = Err("text before the first mail");
-            return Some(Ok(Entry {
+            return Some(Ok(MboxEntry {
                 ordinal: 0,
                 offset,
                 delivered_at,

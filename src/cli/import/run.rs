@@ -13,7 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    mbox::{Entry, Mbox},
+    mbox::{Mbox, MboxEntry},
     message::{self, ImportedMail},
     threading::{self, MailHeader, ThreadedMail},
 };
@@ -101,7 +101,7 @@ fn scan_file(path: &Path, plausible: &RangeInclusive<DateTime<Utc>>) -> Result<S
         bar.set_position(mbox.position());
         match parse(&entry, plausible, last) {
             Err(reason) => {
-                let Entry {
+                let MboxEntry {
                     ordinal, offset, ..
                 } = entry;
                 scan.unreadable
@@ -132,7 +132,7 @@ fn scan_file(path: &Path, plausible: &RangeInclusive<DateTime<Utc>>) -> Result<S
 
 /// Parses a mail and determines its time: that of the mail, of its delivery, or else of the previous mail.
 fn parse(
-    entry: &Entry,
+    entry: &MboxEntry,
     plausible: &RangeInclusive<DateTime<Utc>>,
     last: Option<DateTime<Utc>>,
 ) -> Result<(ImportedMail, DateTime<Utc>), &'static str> {

@@ -75,7 +75,7 @@ const WORKSHOP: &[DemoMessage] = &[
         None,
         "Reminder: the reed on loom two is bent near the left edge. Please do not use it.",
     ),
-    (0, Some(12), "Ordered a new one, it comes on *Thursday*."),
+    (0, Some(12), "Ordered a new one, it arrives on *Thursday*."),
 ];
 
 const KITCHEN: &[DemoMessage] = &[

@@ -10,6 +10,8 @@ mod validation;
 
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
 pub use password::change_password;
-pub use profile::{Edit, PreferenceChanges, ProfileChanges, update_preferences, update_profile};
+pub use profile::{
+    FieldEdit, PreferenceChanges, ProfileChanges, update_preferences, update_profile,
+};
 pub use register::{Registration, check, create_in, register};
 pub use sign_in::sign_in;

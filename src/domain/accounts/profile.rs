@@ -22,7 +22,7 @@ use crate::{
 
 /// An edit of one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Edit {
+pub enum FieldEdit {
     /// Keeps the value.
     #[default]
     Keep,
@@ -36,17 +36,17 @@ pub enum Edit {
 #[derive(Clone, Debug, Default)]
 pub struct ProfileChanges {
     /// The unique username; cannot be cleared.
-    pub username: Edit,
+    pub username: FieldEdit,
     /// The name to show; cannot be cleared.
-    pub display_name: Edit,
+    pub display_name: FieldEdit,
     /// The given name.
-    pub first_name: Edit,
+    pub first_name: FieldEdit,
     /// The family name.
-    pub last_name: Edit,
+    pub last_name: FieldEdit,
     /// The telephone number in E.164 form.
-    pub phone_number: Edit,
+    pub phone_number: FieldEdit,
     /// A short text about the user.
-    pub bio: Edit,
+    pub bio: FieldEdit,
 }
 
 /// Updates the viewer's profile.
@@ -177,10 +177,10 @@ async fn save_in(
     log::append(tx, Stream::User(viewer.user), at, &[change]).await
 }
 
-fn required(field: &str, edit: Edit, problems: &mut Vec<Problem>) -> Option<String> {
+fn required(field: &str, edit: FieldEdit, problems: &mut Vec<Problem>) -> Option<String> {
     match edit {
-        Edit::Keep => None,
-        Edit::Clear => {
+        FieldEdit::Keep => None,
+        FieldEdit::Clear => {
             problems.push(Problem::new(
                 field,
                 "REQUIRED",
@@ -188,7 +188,7 @@ fn required(field: &str, edit: Edit, problems: &mut Vec<Problem>) -> Option<Stri
             ));
             None
         }
-        Edit::Set(text) => Some(text),
+        FieldEdit::Set(text) => Some(text),
     }
 }
 
@@ -196,10 +196,10 @@ fn required(field: &str, edit: Edit, problems: &mut Vec<Problem>) -> Option<Stri
     clippy::option_option,
     reason = "outer: whether to write the column; inner: the value, or NULL"
 )]
-fn optional(edit: Edit) -> Option<Option<String>> {
+fn optional(edit: FieldEdit) -> Option<Option<String>> {
     match edit {
-        Edit::Keep => None,
-        Edit::Clear => Some(None),
-        Edit::Set(text) => Some(Some(text)),
+        FieldEdit::Keep => None,
+        FieldEdit::Clear => Some(None),
+        FieldEdit::Set(text) => Some(Some(text)),
     }
 }

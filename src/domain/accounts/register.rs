@@ -40,7 +40,7 @@ pub async fn register(core: &Core, new: Registration, device: &Device) -> Result
     if core.config.sign_up_policy != SignUpPolicy::Open {
         return Err(Error::new(
             Code::Disabled,
-            "Registration is closed. Ask an administrator for an account.",
+            "Registration is closed. An administrator can create an account for you.",
         ));
     }
     core.rate_limits.registrations.consume(device.ip_address)?;

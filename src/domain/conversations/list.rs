@@ -44,13 +44,13 @@ pub enum ListColumn {
 
 /// The columns that are read of the conversations in the list.
 #[derive(Clone, Debug)]
-pub struct Columns {
+pub struct ConversationColumns {
     conversation: partial::Columns<conversation::Column>,
     participant: partial::Columns<participant::Column>,
     unread: bool,
 }
 
-impl Columns {
+impl ConversationColumns {
     /// All columns of the conversations, and none of the participants.
     #[must_use]
     pub fn all() -> Self {
@@ -88,7 +88,7 @@ impl Columns {
 
 /// A conversation of the list.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct ConversationRow {
     /// The conversation.
     pub conversation: Partial<conversation::Model>,
     /// The viewer's participant row, if its columns were read.
@@ -104,8 +104,8 @@ pub async fn list<C: PageSource>(
     narrowing: &ConversationFilter,
     after: Option<(DateTime<Utc>, ConversationId)>,
     limit: u64,
-    columns: &Columns,
-) -> Result<Vec<Row>, Error> {
+    columns: &ConversationColumns,
+) -> Result<Vec<ConversationRow>, Error> {
     let mut select = select(viewer, narrowing, after).limit(limit).select_only();
     for column in columns.conversation.names() {
         select = select.expr(Expr::col((conversation::Entity, column)));
@@ -124,7 +124,7 @@ pub async fn list<C: PageSource>(
         let from = columns.conversation.len();
         let end = from + columns.participant.len();
         let participant = || Partial::read(row, &columns.participant, from);
-        Ok(Row {
+        Ok(ConversationRow {
             conversation: Partial::read(row, &columns.conversation, 0)?,
             participant: (end > from).then(participant).transpose()?,
             unread: columns.unread.then(|| row.get(end)).transpose()?,
@@ -178,7 +178,7 @@ fn select(
     list
 }
 
-/// The title, or the name of somebody else in it, contains this text.
+/// The title, or the name of another participant, contains this text.
 fn contains(viewer: &Viewer, text: &str) -> Condition {
     let other = || "other";
     let of_this = Expr::col((other(), participant::Column::ConversationId))

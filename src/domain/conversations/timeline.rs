@@ -12,7 +12,7 @@ use crate::{
         conversations,
         messages::{
             self,
-            projection::{Columns, Row},
+            projection::{MessageColumns, MessageRow},
         },
         pagination::{Direction, PageRequest, Slice, fetch_with_parent, union_all_with},
         predicates::{shown, unread, visible_from},
@@ -53,15 +53,15 @@ pub async fn pages<C: PageSource>(
     conversations: &[ConversationId],
     span: &PageRequest<i32>,
     include_replies: bool,
-    columns: &Columns,
-) -> Result<HashMap<ConversationId, Slice<Row>>, Error> {
+    columns: &MessageColumns,
+) -> Result<HashMap<ConversationId, Slice<MessageRow>>, Error> {
     let columns = columns.with(LISTED);
     let selects = conversations.iter().map(|&conversation| {
         let text = columns.select(db.get_database_backend());
         select(&text, viewer, conversation, span, include_replies)
     });
     let read = |row: &RowRef<'_>| columns.read(row, 0);
-    let mut lists: HashMap<ConversationId, Vec<Row>> = HashMap::new();
+    let mut lists: HashMap<ConversationId, Vec<MessageRow>> = HashMap::new();
     for row in union_all_with(db, selects.collect(), read).await? {
         let list = lists.entry(row.message.loaded().conversation_id);
         list.or_default().push(row);
@@ -78,8 +78,8 @@ pub async fn with_conversation<C: PageSource>(
     viewer: &Viewer,
     (id, of_conversation): (ConversationId, &partial::Columns<conversation::Column>),
     (span, include_replies): (&PageRequest<i32>, bool),
-    columns: &Columns,
-) -> Result<Option<(Partial<conversation::Model>, Slice<Row>)>, Error> {
+    columns: &MessageColumns,
+) -> Result<Option<(Partial<conversation::Model>, Slice<MessageRow>)>, Error> {
     let columns = columns.with(LISTED);
     let found = conversations::visible(viewer).filter(conversation::Column::Id.eq(id));
     let text = columns.select(db.get_database_backend());
@@ -106,8 +106,8 @@ fn select(
     let (visible_from, shown) = (visible_from("?"), shown("m"));
     let start = (visible_from.as_str(), here.clone());
     let (rest, more) = span.sql_from(list, "m.seq", false, Some(start));
-    let lane = lane(include_replies);
-    let text = format!("{columns} WHERE m.seq >= {visible_from} {lane} AND {shown}{rest}");
+    let reply_filter = reply_filter(include_replies);
+    let text = format!("{columns} WHERE m.seq >= {visible_from} {reply_filter} AND {shown}{rest}");
     (text, here.into_iter().chain(more).collect())
 }
 
@@ -191,7 +191,7 @@ async fn first_unread<C: PageSource>(
                  AND m.conversation_id <= p.conversation_id {} AND {}
              ORDER BY m.conversation_id, m.seq LIMIT 1) AS seq
          FROM participant p WHERE p.conversation_id = ? AND p.user_id = ?",
-        lane(include_replies),
+        reply_filter(include_replies),
         unread("m", "p")
     );
     let values: [Value; 2] = [conversation.into(), viewer.user.into()];
@@ -211,13 +211,13 @@ async fn first<C: PageSource>(
     span: &PageRequest<i32>,
     include_replies: bool,
 ) -> Result<Option<i32>, Error> {
-    let places = Columns::new([], []);
+    let places = MessageColumns::new([], []);
     let parts = pages(db, viewer, &[conversation], span, include_replies, &places).await?;
     let part = parts.into_values().next().unwrap_or_default();
     Ok(part.items.first().map(|row| row.message.loaded().seq))
 }
 
-fn lane(include_replies: bool) -> &'static str {
+fn reply_filter(include_replies: bool) -> &'static str {
     if include_replies {
         ""
     } else {

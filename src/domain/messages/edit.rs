@@ -25,7 +25,7 @@ const REASON_LENGTH: usize = 200;
 
 /// A new text for a message.
 #[derive(Clone, Debug)]
-pub struct Edit {
+pub struct MessageEdit {
     /// The message.
     pub message: MessageId,
     /// Markdown text.
@@ -37,7 +37,11 @@ pub struct Edit {
 }
 
 /// Replaces a message's text.
-pub async fn edit(core: &Core, viewer: &Viewer, edit: &Edit) -> Result<message::Model, Error> {
+pub async fn edit(
+    core: &Core,
+    viewer: &Viewer,
+    edit: &MessageEdit,
+) -> Result<message::Model, Error> {
     let mut problems = vec![];
     check_body(core, &edit.body, &mut problems);
     let reason = edit.reason.as_deref().unwrap_or_default();
@@ -55,7 +59,7 @@ async fn edit_in(
     tx: &Tx,
     core: &Core,
     viewer: &Viewer,
-    edit: &Edit,
+    edit: &MessageEdit,
 ) -> Result<message::Model, Error> {
     let conversation = messages::find(tx, viewer, edit.message)
         .await?
@@ -97,7 +101,7 @@ async fn edit_in(
 async fn revise_in(
     tx: &Tx,
     viewer: &Viewer,
-    edit: &Edit,
+    edit: &MessageEdit,
     message: &message::Model,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {

@@ -18,7 +18,7 @@ use std::collections::HashSet;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
 pub use delete::{Deleted, delete, erase_in};
-pub use edit::{Edit, edit};
+pub use edit::{MessageEdit, edit};
 pub use send::{NewMessage, SendQueue, Sent, send};
 
 use crate::{

@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_tells_its_ancestors() {
+    fn a_path_contains_its_ancestors() {
         let root = path(&[], 7);
         let reply = path(&path(&root, 9), 300);
         assert_eq!(places(&reply), [7, 9, 300]);

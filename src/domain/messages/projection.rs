@@ -14,21 +14,21 @@ use crate::{
 
 /// The columns that are read of the messages of a list, and of their senders.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Columns {
+pub struct MessageColumns {
     message: partial::Columns<message::Column>,
     sender: partial::Columns<user::Column>,
 }
 
 /// A message of a list.
 #[derive(Clone, Debug)]
-pub struct Row {
+pub struct MessageRow {
     /// The message.
     pub message: Partial<message::Model>,
     /// The sender, if their columns are read and the message has one.
     pub sender: Option<Partial<user::Model>>,
 }
 
-impl Columns {
+impl MessageColumns {
     /// All columns of the message, and none of its sender.
     #[must_use]
     pub fn all() -> Self {
@@ -89,8 +89,8 @@ impl Columns {
     }
 
     /// Reads a row of such a statement, starting at this index.
-    pub fn read(&self, row: &RowRef<'_>, from: usize) -> Result<Row, DbErr> {
-        Ok(Row {
+    pub fn read(&self, row: &RowRef<'_>, from: usize) -> Result<MessageRow, DbErr> {
+        Ok(MessageRow {
             message: Partial::read(row, &self.message, from)?,
             sender: self.read_sender(row, from + self.message.len())?,
         })

@@ -62,7 +62,7 @@ fn check(
     if target.user_id == membership.participant().user_id {
         return if role > own {
             Err(Error::forbidden(
-                "You cannot raise your own role. Ask an owner of the group.",
+                "You cannot raise your own role. Only an owner of the group can raise it.",
             ))
         } else if own == ParticipantRole::Owner && role < own {
             Err(Error::forbidden(

@@ -13,27 +13,27 @@ use crate::domain::predicates::{last_hidden, sent_by_others};
 /// values.
 #[must_use]
 pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
-    const BEHIND: &str = "m.seq > lane.start AND m.root_id IS NULL";
+    const BEHIND: &str = "m.seq > scope.start AND m.root_id IS NULL";
     let (by_others, last_hidden) = (sent_by_others("m", p), last_hidden(p));
     let (greatest, once) = functions(backend);
     format!(
         "(SELECT {c}.root_count
              - COALESCE((SELECT m.root_count FROM message m
-                 WHERE m.conversation_id = {c}.id AND m.seq = lane.start), 0)
+                 WHERE m.conversation_id = {c}.id AND m.seq = scope.start), 0)
              - COALESCE((SELECT m.sender_root_count - COALESCE((SELECT b.sender_root_count
                      FROM message b WHERE b.sender_id = {p}.user_id AND b.conversation_id = {c}.id
-                         AND b.seq <= lane.start ORDER BY b.seq DESC LIMIT 1), 0)
+                         AND b.seq <= scope.start ORDER BY b.seq DESC LIMIT 1), 0)
                  FROM message m WHERE m.sender_id = {p}.user_id AND m.conversation_id = {c}.id
-                     AND m.seq > lane.start ORDER BY m.seq DESC LIMIT 1), 0)
+                     AND m.seq > scope.start ORDER BY m.seq DESC LIMIT 1), 0)
              - (SELECT COUNT(*) FROM message m WHERE m.conversation_id = {c}.id AND {BEHIND}
                  AND m.kind = 'USER' AND m.deleted_at IS NOT NULL AND {by_others})
              - (SELECT COUNT(*) FROM read_exception x CROSS JOIN message m
-                 WHERE x.user_id = {p}.user_id AND x.lane_id = {c}.id AND x.seq > lane.start
+                 WHERE x.user_id = {p}.user_id AND x.lane_id = {c}.id AND x.seq > scope.start
                      AND m.conversation_id = x.lane_id AND m.seq = x.seq AND {BEHIND}
                      AND m.kind = 'USER' AND m.deleted_at IS NULL AND {by_others})
          FROM (SELECT {greatest}({p}.read_floor_seq, {last_hidden}, COALESCE(
              (SELECT k.seq FROM read_mark k
-              WHERE k.user_id = {p}.user_id AND k.lane_id = {c}.id), 0)) AS start{once}) AS lane)"
+              WHERE k.user_id = {p}.user_id AND k.lane_id = {c}.id), 0)) AS start{once}) AS scope)"
     )
 }
 

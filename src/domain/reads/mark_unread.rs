@@ -73,13 +73,13 @@ async fn push_floor_to_scopes_in(
     seq: i32,
 ) -> Result<(), Error> {
     let text = "INSERT INTO read_mark (user_id, lane_id, conversation_id, seq)
-        SELECT p.user_id, lane.id, p.conversation_id, p.read_floor_seq FROM participant p
+        SELECT p.user_id, scope.id, p.conversation_id, p.read_floor_seq FROM participant p
         JOIN (SELECT id, id AS conversation_id FROM conversation WHERE id = ?
             UNION ALL
             SELECT id, conversation_id FROM thread
-            WHERE conversation_id = ? AND last_reply_seq >= ?) AS lane
-            ON lane.conversation_id = p.conversation_id
-        WHERE p.user_id = ? AND lane.id <> ?
+            WHERE conversation_id = ? AND last_reply_seq >= ?) AS scope
+            ON scope.conversation_id = p.conversation_id
+        WHERE p.user_id = ? AND scope.id <> ?
         ON CONFLICT (user_id, lane_id) DO UPDATE SET seq = excluded.seq
         WHERE read_mark.seq < excluded.seq";
     let values: [Value; 5] = [

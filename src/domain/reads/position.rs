@@ -68,28 +68,28 @@ pub async fn in_threads<C: ConnectionTrait>(
     positions(db, &from, viewer, threads).await
 }
 
-fn columns(lane: &str) -> String {
-    let (last_read, first_unread) = (last_read(lane), first_unread("m.id", lane));
+fn columns(scope: &str) -> String {
+    let (last_read, first_unread) = (last_read(scope), first_unread("m.id", scope));
     format!("{last_read} AS last_read, {first_unread} AS first_unread")
 }
 
 /// SQL for the last message of a scope before its first unread one, or of the whole scope, for participant `p`.
-pub(super) fn last_read(lane: &str) -> String {
+pub(super) fn last_read(scope: &str) -> String {
     format!(
-        "(SELECT m.id FROM message m WHERE {lane}
+        "(SELECT m.id FROM message m WHERE {scope}
              AND m.kind = 'USER' AND m.deleted_at IS NULL AND {}
              AND m.seq < COALESCE({}, {})
              ORDER BY m.seq DESC LIMIT 1)",
         visible_to("m", "p"),
-        first_unread("m.seq", lane),
+        first_unread("m.seq", scope),
         i32::MAX,
     )
 }
 
 /// SQL for the first unread message of a scope, for participant `p`.
-pub(super) fn first_unread(what: &str, lane: &str) -> String {
+pub(super) fn first_unread(what: &str, scope: &str) -> String {
     let unread = unread("m", "p");
-    format!("(SELECT {what} FROM message m WHERE {lane} AND {unread} ORDER BY m.seq LIMIT 1)")
+    format!("(SELECT {what} FROM message m WHERE {scope} AND {unread} ORDER BY m.seq LIMIT 1)")
 }
 
 async fn positions<K, C>(

@@ -133,7 +133,7 @@ pub(super) async fn except_in(
 
 #[derive(FromQueryResult)]
 struct End {
-    lane: Uuid,
+    scope: Uuid,
     seq: Option<i32>,
 }
 
@@ -147,22 +147,22 @@ pub(super) async fn ends_in(
     let marks = db::placeholders(ids.len());
     // The ends are read first, so that a message that arrives between the two statements is unread and after the end.
     let text = format!(
-        "SELECT id AS lane, last_root_seq AS seq FROM conversation WHERE id IN ({marks})
+        "SELECT id AS scope, last_root_seq AS seq FROM conversation WHERE id IN ({marks})
          UNION ALL
-         SELECT root_id AS lane, MAX(seq) AS seq FROM message WHERE root_id IN ({marks})
+         SELECT root_id AS scope, MAX(seq) AS seq FROM message WHERE root_id IN ({marks})
          GROUP BY root_id"
     );
     let twice = ids.iter().chain(&ids).map(|&id| Value::from(id));
     let rows: Vec<End> = db::fetch_all(tx, &text, twice.collect::<Vec<_>>()).await?;
     let mut ends: HashMap<Uuid, i32> = rows
         .into_iter()
-        .filter_map(|row| Some((row.lane, row.seq?)))
+        .filter_map(|row| Some((row.scope, row.seq?)))
         .collect();
     let text = format!(
-        "SELECT p.conversation_id AS lane, {} AS seq FROM participant p
+        "SELECT p.conversation_id AS scope, {} AS seq FROM participant p
          WHERE p.user_id = ? AND p.conversation_id IN ({marks})
          UNION ALL
-         SELECT r.id AS lane, {} AS seq FROM message r
+         SELECT r.id AS scope, {} AS seq FROM message r
          JOIN participant p ON p.conversation_id = r.conversation_id
          WHERE p.user_id = ? AND r.id IN ({marks})",
         first_unread("m.seq", TIMELINE),
@@ -173,7 +173,7 @@ pub(super) async fn ends_in(
     let rows: Vec<End> = db::fetch_all(tx, &text, values).await?;
     for row in rows {
         if let Some(first) = row.seq {
-            ends.insert(row.lane, first - 1);
+            ends.insert(row.scope, first - 1);
         }
     }
     Ok(ends)

@@ -88,14 +88,14 @@ pub async fn totals<C: ConnectionTrait>(
 
 /// The conversations in which to count unread messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
+pub enum UnreadScope {
     /// All conversations that are not muted at this time, as in [`totals`].
     Audible(DateTime<Utc>),
     /// This conversation, replies included.
     Conversation(ConversationId),
 }
 
-impl Scope {
+impl UnreadScope {
     fn sql(self) -> (String, Value) {
         match self {
             Self::Audible(now) => (not_muted("p"), now.into()),
@@ -106,9 +106,9 @@ impl Scope {
 
 /// The position of a message in a list over all conversations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place(pub DateTime<Utc>, pub ConversationId, pub i32);
+pub struct UnreadPosition(pub DateTime<Utc>, pub ConversationId, pub i32);
 
-impl From<&message::Model> for Place {
+impl From<&message::Model> for UnreadPosition {
     fn from(message: &message::Model) -> Self {
         Self(message.created_at, message.conversation_id, message.seq)
     }
@@ -118,7 +118,7 @@ impl From<&message::Model> for Place {
 pub async fn count<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
-    scope: Scope,
+    scope: UnreadScope,
 ) -> Result<i64, Error> {
     let (narrowed, value) = scope.sql();
     let text = format!(
@@ -136,13 +136,13 @@ pub async fn list<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     now: DateTime<Utc>,
-    after: Option<Place>,
+    after: Option<UnreadPosition>,
     limit: u64,
 ) -> Result<Vec<message::Model>, Error> {
     let (audible, unread) = (not_muted("p"), unread("m", "p"));
     let mut text = format!("SELECT m.* {THEIRS} AND {audible} AND {unread}");
     let mut values: Vec<Value> = vec![viewer.user.into(), now.into()];
-    if let Some(Place(at, conversation, seq)) = after {
+    if let Some(UnreadPosition(at, conversation, seq)) = after {
         text.push_str(" AND (m.created_at, m.conversation_id, m.seq) > (?, ?, ?)");
         values.extend([at.into(), conversation.into(), seq.into()]);
     }

@@ -18,7 +18,7 @@ use crate::{
 /// The precision of `last_used_at`. Writing it with each request would cost more than it is worth.
 const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
-/// Returns the viewer of an access token. Its session comes from the cache if no session has ended since it was cached,
+/// Returns the viewer of an access token. Its session is read from the cache if no session has ended since it was cached,
 /// so that revocation takes effect immediately.
 pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
     let now = core.clock.now();

@@ -1,4 +1,4 @@
-//! The signed-in user of a request, and the device that it comes from.
+//! The signed-in user of a request, and the device that sent it.
 
 use std::net::IpAddr;
 

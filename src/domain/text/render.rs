@@ -169,8 +169,8 @@ mod tests {
             ("one\ntwo", "<p>one<br>\ntwo</p>\n"),
             ("# Title", "<h1>Title</h1>\n"),
             (
-                "> said\n\nyes",
-                "<blockquote>\n<p>said</p>\n</blockquote>\n<p>yes</p>\n",
+                "> quoted\n\nyes",
+                "<blockquote>\n<p>quoted</p>\n</blockquote>\n<p>yes</p>\n",
             ),
             (
                 "3. c\n4. d",

@@ -18,14 +18,14 @@ use crate::{
 };
 
 /// The position of a thread in a list.
-pub type Place = (DateTime<Utc>, ThreadId);
+pub type ThreadPosition = (DateTime<Utc>, ThreadId);
 
 /// One page of the threads of each conversation.
 pub async fn of_conversations<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
-    span: &PageRequest<Place>,
+    span: &PageRequest<ThreadPosition>,
 ) -> Result<HashMap<ConversationId, Slice<thread::Model>>, Error> {
     let select = |&conversation: &ConversationId| {
         let (rest, more) = rest(span);
@@ -56,7 +56,7 @@ pub async fn followed<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     unread_only: bool,
-    span: &PageRequest<Place>,
+    span: &PageRequest<ThreadPosition>,
 ) -> Result<Slice<thread::Model>, Error> {
     let (rest, more) = rest(span);
     let unread = if unread_only {
@@ -82,7 +82,7 @@ pub async fn followed<C: ConnectionTrait>(
     Ok(span.part(db::fetch_all(db, &text, values).await?))
 }
 
-fn rest(span: &PageRequest<Place>) -> (&'static str, Vec<Value>) {
+fn rest(span: &PageRequest<ThreadPosition>) -> (&'static str, Vec<Value>) {
     let mut values: Vec<Value> = vec![];
     let text = match span.after {
         Some((time, id)) => {

@@ -10,7 +10,7 @@ use crate::{
     domain::{
         messages::{
             self, path,
-            projection::{Columns, Row},
+            projection::{MessageColumns, MessageRow},
         },
         pagination::{PageRequest, Slice, fetch_with_parent, union_all, union_all_with},
         predicates::{shown, visible, visible_from},
@@ -59,7 +59,7 @@ impl ReplyOrder {
         }
     }
 
-    fn part(&self, rows: Vec<Row>) -> Slice<Row> {
+    fn part(&self, rows: Vec<MessageRow>) -> Slice<MessageRow> {
         match self {
             Self::Tree(span) => span.part(rows),
             Self::OldestFirst(span) | Self::NewestFirst(span) => span.part(rows),
@@ -69,7 +69,7 @@ impl ReplyOrder {
 
 /// The part of a thread to list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Scope {
+pub struct ReplyScope {
     /// The path of the message whose descendants are listed; the root's when absent.
     pub under: Option<Vec<u8>>,
     /// The depth of that message; 0 for the root.
@@ -85,9 +85,9 @@ pub async fn scope<C: ConnectionTrait>(
     thread: ThreadId,
     under: Option<MessageId>,
     max_depth: Option<i32>,
-) -> Result<Scope, Error> {
+) -> Result<ReplyScope, Error> {
     let Some(under) = under else {
-        return Ok(Scope {
+        return Ok(ReplyScope {
             under: None,
             level: 0,
             max_depth,
@@ -97,7 +97,7 @@ pub async fn scope<C: ConnectionTrait>(
     if ThreadId::from(message.thread_root()) != thread {
         return Err(Error::not_found("message"));
     }
-    Ok(Scope {
+    Ok(ReplyScope {
         under: Some(message.path),
         level: message.depth,
         max_depth,
@@ -109,17 +109,17 @@ pub async fn pages<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     threads: &[ThreadId],
-    scope: &Scope,
+    scope: &ReplyScope,
     listing: &ReplyOrder,
-    columns: &Columns,
-) -> Result<HashMap<ThreadId, Slice<Row>>, Error> {
+    columns: &MessageColumns,
+) -> Result<HashMap<ThreadId, Slice<MessageRow>>, Error> {
     let columns = columns.with(listing.columns());
     let backend = db.get_database_backend();
     let selects = threads
         .iter()
         .map(|&thread| select(backend, viewer, thread, (scope, listing), &columns))
         .collect();
-    let mut lists: HashMap<ThreadId, Vec<Row>> = HashMap::new();
+    let mut lists: HashMap<ThreadId, Vec<MessageRow>> = HashMap::new();
     for row in union_all_with(db, selects, |row: &RowRef<'_>| columns.read(row, 0)).await? {
         let list = lists.entry(ThreadId::from(row.message.loaded().thread_root()));
         list.or_default().push(row);
@@ -135,9 +135,9 @@ pub async fn with_thread<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     (id, of_thread): (ThreadId, &partial::Columns<thread::Column>),
-    (scope, listing): (&Scope, &ReplyOrder),
-    columns: &Columns,
-) -> Result<Option<(Partial<thread::Model>, Slice<Row>)>, Error> {
+    (scope, listing): (&ReplyScope, &ReplyOrder),
+    columns: &MessageColumns,
+) -> Result<Option<(Partial<thread::Model>, Slice<MessageRow>)>, Error> {
     let columns = columns.with(listing.columns());
     let found = threads::visible(viewer).filter(thread::Column::Id.eq(id));
     let list = select(
@@ -166,8 +166,8 @@ fn select(
     backend: DbBackend,
     viewer: &Viewer,
     thread: ThreadId,
-    (scope, listing): (&Scope, &ReplyOrder),
-    columns: &Columns,
+    (scope, listing): (&ReplyScope, &ReplyOrder),
+    columns: &MessageColumns,
 ) -> (String, Vec<Value>) {
     // The subquery is evaluated once: the whole thread is in one conversation.
     let mut text = format!(

@@ -3,7 +3,7 @@
 use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
 
 use crate::{
-    domain::accounts::{Edit, PreferenceChanges, ProfileChanges, Registration},
+    domain::accounts::{FieldEdit, PreferenceChanges, ProfileChanges, Registration},
     graphql::{
         accounts::{
             preferences::Visibility,
@@ -106,11 +106,11 @@ impl From<UpdateProfileInput> for ProfileChanges {
     }
 }
 
-fn edit(field: MaybeUndefined<String>) -> Edit {
+fn edit(field: MaybeUndefined<String>) -> FieldEdit {
     match field {
-        MaybeUndefined::Undefined => Edit::Keep,
-        MaybeUndefined::Null => Edit::Clear,
-        MaybeUndefined::Value(text) => Edit::Set(text),
+        MaybeUndefined::Undefined => FieldEdit::Keep,
+        MaybeUndefined::Null => FieldEdit::Clear,
+        MaybeUndefined::Value(text) => FieldEdit::Set(text),
     }
 }
 

@@ -73,6 +73,6 @@ pub enum Visibility {
     Everyone,
     /// People who share a conversation with the owner.
     Contacts,
-    /// Nobody else.
+    /// No one else.
     Nobody,
 }

@@ -3,7 +3,7 @@
 use crate::{
     db::with_timeout,
     domain::{
-        conversations::{self, Columns, ListColumn, Row},
+        conversations::{self, ConversationColumns, ConversationRow, ListColumn},
         sessions,
     },
     entity::conversation,
@@ -83,13 +83,13 @@ pub async fn list(
     };
     let after = request.after.map(|(at, id)| (at.0, id));
     let plan = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx);
-    let columns = plan.as_ref().map_or_else(Columns::all, |plan| {
-        Columns::new(plan.columns::<ListColumn>())
+    let columns = plan.as_ref().map_or_else(ConversationColumns::all, |plan| {
+        ConversationColumns::new(plan.columns::<ListColumn>())
     });
     let db = app(ctx).db.read();
     let rows =
         conversations::list(db, viewer, &conditions, after, request.limit(), &columns).await?;
-    let position = |row: &Row| {
+    let position = |row: &ConversationRow| {
         let conversation = row.conversation.loaded();
         (Instant(conversation.last_activity_at), conversation.id)
     };

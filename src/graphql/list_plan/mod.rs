@@ -1,4 +1,4 @@
-//! Fast path for lists. When every selected field comes from the row or from one batched load per level, the list is
+//! Fast path for lists. When the row or one batched load per level provides every selected field, the list is
 //! serialised directly, without a future per field. Anything else falls back to the executor, with the same result.
 //!
 //! The decision is `docs/adr/0007`, the setting `list_fast_path` switches the path off, and `tests/it/lists.rs`

@@ -10,7 +10,7 @@ use crate::{
         conversations::timeline,
         messages::{
             self,
-            projection::{Columns, Row},
+            projection::{MessageColumns, MessageRow},
             revisions,
         },
         pagination::{Direction, PageRequest, Slice},
@@ -67,11 +67,11 @@ pub struct TimelineOf {
     /// Whether the timeline includes replies.
     pub include_replies: bool,
     /// Which columns.
-    pub columns: Columns,
+    pub columns: MessageColumns,
 }
 
 impl Loader<TimelineOf> for Loaders {
-    type Value = Slice<Row>;
+    type Value = Slice<MessageRow>;
     type Error = FieldError;
 
     async fn load(
@@ -117,7 +117,7 @@ impl TimelineOf {
             conversation,
             span,
             include_replies: false,
-            columns: Columns::all(),
+            columns: MessageColumns::all(),
         }
     }
 }

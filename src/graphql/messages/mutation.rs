@@ -3,7 +3,7 @@
 use async_graphql::{Context, MaybeUndefined, Object};
 
 use crate::{
-    domain::messages::{self, Edit, NewMessage},
+    domain::messages::{self, MessageEdit, NewMessage},
     entity::message,
     graphql::{
         context::{app, viewer},
@@ -60,7 +60,7 @@ impl MessageMutation {
         input: EditMessageInput,
     ) -> Option<Result<EditMessagePayload>> {
         nullable(async {
-            let edit = Edit {
+            let edit = MessageEdit {
                 message: input.message_id,
                 body: input.body,
                 reason: input.reason,

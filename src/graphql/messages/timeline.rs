@@ -5,7 +5,7 @@ use async_graphql::{Context, Enum, OneofObject};
 use crate::{
     domain::{
         conversations::timeline::{self, Anchor},
-        messages::projection::{Columns, Row},
+        messages::projection::{MessageColumns, MessageRow},
         pagination::{Direction, PageRequest, Slice},
     },
     entity::{message, partial::Partial, user},
@@ -79,16 +79,16 @@ pub(crate) fn selected_page(ctx: &Context<'_>, conversation: ConversationId) -> 
 }
 
 /// The columns to read: all where the lists need the executor.
-pub(crate) fn columns<E>(plan: Option<&ConnectionPlan<E, Message>>) -> Columns {
+pub(crate) fn columns<E>(plan: Option<&ConnectionPlan<E, Message>>) -> MessageColumns {
     let Some(plan) = plan else {
-        return Columns::all();
+        return MessageColumns::all();
     };
     let message = plan.columns::<message::Column>();
     let has_sender = message
         .iter()
         .any(|column| matches!(column, message::Column::SenderId));
     let sender = plan.columns::<user::Column>().iter().copied();
-    Columns::new(message.iter().copied(), sender.filter(|_| has_sender))
+    MessageColumns::new(message.iter().copied(), sender.filter(|_| has_sender))
 }
 
 /// Returns a page of a conversation's timeline.
@@ -111,11 +111,11 @@ pub(crate) async fn page(
         columns: columns(plan.as_deref()),
     };
     let slice = unbatched(ctx).load_one(key).await?.unwrap_or_default();
-    let page = Page::of(slice, &span, |row: &Row| row.message.loaded().seq);
+    let page = Page::of(slice, &span, |row: &MessageRow| row.message.loaded().seq);
     Ok(connection(page, plan.as_deref()))
 }
 
-fn connection(page: Page<Row>, plan: Option<&TimelinePlan>) -> MessageConnection {
+fn connection(page: Page<MessageRow>, plan: Option<&TimelinePlan>) -> MessageConnection {
     match plan {
         Some(plan) => {
             let mut preloaded = PreloadedValues::default();
@@ -128,7 +128,7 @@ fn connection(page: Page<Row>, plan: Option<&TimelinePlan>) -> MessageConnection
 }
 
 /// The message of a row. Adds the sender to the preloaded values.
-pub(crate) fn message_of(row: Row, preloaded: &mut PreloadedValues) -> Partial<Message> {
+pub(crate) fn message_of(row: MessageRow, preloaded: &mut PreloadedValues) -> Partial<Message> {
     if let Some(sender) = row.sender {
         preloaded.insert(UserKey(sender.loaded().id), sender.map(User));
     }

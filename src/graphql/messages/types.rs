@@ -198,7 +198,7 @@ impl Message {
         .await
     }
 
-    /// The thread it started or belongs to; null while nobody has replied.
+    /// The thread it started or belongs to; null while there is no reply.
     async fn thread(&self, ctx: &Context<'_>) -> Option<Result<Thread>> {
         nullable(async {
             loaders(ctx)

@@ -4,7 +4,7 @@ use async_graphql::Context;
 
 use crate::{
     domain::{
-        reads::unread::{self, Place, Scope},
+        reads::unread::{self, UnreadPosition, UnreadScope},
         sessions,
     },
     entity::message,
@@ -31,12 +31,12 @@ pub(crate) async fn unread_messages(
 ) -> Result<UnreadMessageConnection> {
     let (page, scope) = if let Some(id) = conversation {
         let page = of_one(ctx, viewer, id, first, after).await?;
-        (page, Scope::Conversation(id))
+        (page, UnreadScope::Conversation(id))
     } else {
         let now = app(ctx).clock.now();
         (
             of_all(ctx, viewer, now, first, after).await?,
-            Scope::Audible(now),
+            UnreadScope::Audible(now),
         )
     };
     let MessageConnection {
@@ -74,10 +74,10 @@ async fn of_all(
     let request: Forward<(Instant, ConversationId, i32)> = Forward::read(first, PAGE, after)?;
     let after = request
         .after
-        .map(|(Instant(at), conversation, seq)| Place(at, conversation, seq));
+        .map(|(Instant(at), conversation, seq)| UnreadPosition(at, conversation, seq));
     let rows = unread::list(app(ctx).db.read(), viewer, now, after, request.limit()).await?;
     Ok(Page::forward(rows, &request, |row| {
-        let Place(at, conversation, seq) = Place::from(row);
+        let UnreadPosition(at, conversation, seq) = UnreadPosition::from(row);
         (Instant(at), conversation, seq)
     }))
 }

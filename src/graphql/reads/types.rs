@@ -5,7 +5,7 @@ use async_graphql::{ComplexObject, Context, InputObject, Object, SimpleObject};
 use crate::{
     app::App,
     domain::{
-        reads::unread::{self, Scope, Totals},
+        reads::unread::{self, Totals, UnreadScope},
         sessions,
     },
     graphql::{
@@ -100,7 +100,7 @@ pub struct UnreadMessageConnection {
     pub page_info: PageInfo,
     /// The scope of the list.
     #[graphql(skip)]
-    pub scope: Scope,
+    pub scope: UnreadScope,
 }
 
 #[ComplexObject]

@@ -25,7 +25,7 @@ pub enum ErrorCode {
     Expired,
     /// The password, code or token is wrong.
     WrongCredentials,
-    /// Too many requests; `extensions.retryAfterMs` says when to try again.
+    /// Too many requests; `extensions.retryAfterMs` is the time to wait.
     RateLimited,
     /// A quota or count limit is reached.
     LimitReached,
@@ -74,7 +74,7 @@ fn describe(code: ErrorCode) -> ErrorCodeInfo {
             false,
         ),
         ErrorCode::BadUserInput => (
-            "The input has problems. Show each of extensions.problems beside its field.",
+            "The input has problems. Show each of extensions.problems next to its field.",
             false,
         ),
         ErrorCode::Conflict => (

@@ -5,7 +5,7 @@ use async_graphql::Context;
 use crate::{
     domain::{
         pagination::{Direction, PageRequest, Slice},
-        threads::lists::{self, Place},
+        threads::lists::{self, ThreadPosition},
     },
     entity::thread,
     graphql::{
@@ -53,7 +53,7 @@ pub(crate) async fn followed(
     Ok(connection(part, &span))
 }
 
-fn span(first: Option<i32>, after: Option<&str>) -> Result<PageRequest<Place>> {
+fn span(first: Option<i32>, after: Option<&str>) -> Result<PageRequest<ThreadPosition>> {
     let Forward { size, after } = Forward::<(Instant, ThreadId)>::read(first, PAGE, after)?;
     let after = after.map(|(Instant(time), id)| (time, id));
     Ok(PageRequest {
@@ -64,7 +64,7 @@ fn span(first: Option<i32>, after: Option<&str>) -> Result<PageRequest<Place>> {
     })
 }
 
-fn connection(part: Slice<thread::Model>, span: &PageRequest<Place>) -> ThreadConnection {
+fn connection(part: Slice<thread::Model>, span: &PageRequest<ThreadPosition>) -> ThreadConnection {
     let key = |row: &thread::Model| (Instant(row.last_activity_at), row.id);
     Page::of(part, span, key).map(Thread).into()
 }

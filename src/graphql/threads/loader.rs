@@ -6,13 +6,13 @@ use async_graphql::dataloader::Loader;
 
 use crate::{
     domain::{
-        messages::projection::{Columns, Row},
+        messages::projection::{MessageColumns, MessageRow},
         pagination::{PageRequest, Slice},
         threads::{
             self,
             followers::{self, Writer},
             lists,
-            replies::{self, ReplyOrder, Scope},
+            replies::{self, ReplyOrder, ReplyScope},
         },
     },
     entity::thread,
@@ -37,15 +37,15 @@ pub struct ThreadRepliesOf {
     /// Which thread.
     pub thread: ThreadId,
     /// Which part of the tree.
-    pub scope: Scope,
+    pub scope: ReplyScope,
     /// The order and the page.
     pub order: ReplyOrder,
     /// Which columns.
-    pub columns: Columns,
+    pub columns: MessageColumns,
 }
 
 impl Loader<ThreadRepliesOf> for Loaders {
-    type Value = Slice<Row>;
+    type Value = Slice<MessageRow>;
     type Error = FieldError;
 
     async fn load(
@@ -79,7 +79,7 @@ impl Loader<ThreadRepliesOf> for Loaders {
 
 pages!(
     /// Loads a page of the threads of this conversation, most recently active first.
-    ThreadsOf { conversation: ConversationId, span: PageRequest<lists::Place> }
+    ThreadsOf { conversation: ConversationId, span: PageRequest<lists::ThreadPosition> }
         -> Slice<thread::Model>,
     |app, viewer, ids, span| lists::of_conversations(app.db.read(), viewer, ids, span).await?
 );

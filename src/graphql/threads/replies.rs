@@ -5,9 +5,9 @@ use serde::{Serialize, Serializer};
 
 use crate::{
     domain::{
-        messages::projection::Row,
+        messages::projection::MessageRow,
         pagination::{Direction, PageRequest},
-        threads::replies::{self, ReplyOrder, Scope},
+        threads::replies::{self, ReplyOrder, ReplyScope},
     },
     entity::{message, partial::Partial},
     error::{Error, Problem},
@@ -69,7 +69,7 @@ pub(crate) fn selected_page(ctx: &Context<'_>, thread: ThreadId) -> Option<Threa
     let order = field.argument::<Option<ThreadOrder>>("order")?;
     Some(ThreadRepliesOf {
         thread,
-        scope: Scope {
+        scope: ReplyScope {
             under: None,
             level: 0,
             max_depth: field.argument("maxDepth")?,
@@ -118,14 +118,14 @@ pub(crate) async fn page(
             TreeKey(row.message.loaded().path.clone())
         }),
         ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
-            Page::of(slice, span, |row: &Row| row.message.loaded().seq)
+            Page::of(slice, span, |row: &MessageRow| row.message.loaded().seq)
         }
     };
     Ok(connection(page, (level, deepest), plan.as_deref()))
 }
 
 fn connection(
-    page: Page<Row>,
+    page: Page<MessageRow>,
     (level, deepest): (i32, Option<i32>),
     plan: Option<&RepliesPlan>,
 ) -> ThreadReplyConnection {

@@ -14,7 +14,7 @@ use heddle::{
         reads::{
             self, UpTo,
             position::{self, Position},
-            unread::{self, Place, Scope},
+            unread::{self, UnreadPosition, UnreadScope},
         },
         sessions::{self, Viewer},
     },
@@ -328,7 +328,7 @@ impl World {
             self.threads_received(viewer, now).await,
             "{about}"
         );
-        let count = unread::count(db, viewer, Scope::Audible(now))
+        let count = unread::count(db, viewer, UnreadScope::Audible(now))
             .await
             .unwrap();
         assert_eq!(count, totals.messages, "{about}");
@@ -384,7 +384,7 @@ impl World {
             let Some(last) = page.last() else {
                 return listed;
             };
-            after = Some(Place::from(last));
+            after = Some(UnreadPosition::from(last));
             listed.extend(page.iter().map(|message| message.id));
         }
     }
@@ -414,7 +414,7 @@ impl World {
         let listed: Vec<_> = listed.items.iter().map(|message| message.id).collect();
         let expected: Vec<_> = here.iter().map(|message| message.id).collect();
         assert_eq!(listed, expected, "{about}");
-        let scope = Scope::Conversation(conversation);
+        let scope = UnreadScope::Conversation(conversation);
         let count = unread::count(db, viewer, scope).await.unwrap();
         assert_eq!(count, length(&here), "{about}");
         let roots = here.iter().filter(|message| message.root.is_none());

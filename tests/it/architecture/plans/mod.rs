@@ -28,7 +28,7 @@ const SQLITE_SCANS: [Allowed; 17] = [
         "rows that the statement has already filtered",
     ),
     (
-        "lane",
+        "scope",
         "",
         "where the unread part of one conversation begins: one row",
     ),
