@@ -16,7 +16,6 @@ use sea_orm::{
 
 use super::{
     connection::{Db, Wakeup},
-    options::Replacement,
     reader::PageSource,
 };
 use crate::error::Error;
@@ -75,7 +74,7 @@ impl Tx {
             let message = "an earlier statement of this transaction has failed";
             return Err(DbErr::Custom(message.to_owned()));
         }
-        let unfinished = SetOnDrop(&self.failed);
+        let unfinished = OnDrop(|| self.failed.store(true, Ordering::Release));
         let result = statement.await;
         if result.is_ok() {
             mem::forget(unfinished);
@@ -91,21 +90,12 @@ impl Tx {
     }
 }
 
-/// Marks a transaction as failed, unless its statement has succeeded.
-struct SetOnDrop<'a>(&'a AtomicBool);
+/// Runs a function when it is dropped, unless it is forgotten first: the work that it guards failed or was cancelled.
+struct OnDrop<F: Fn()>(F);
 
-impl Drop for SetOnDrop<'_> {
+impl<F: Fn()> Drop for OnDrop<F> {
     fn drop(&mut self) {
-        self.0.store(true, Ordering::Release);
-    }
-}
-
-/// Requests that connections are replaced, unless COMMIT or ROLLBACK has succeeded.
-struct ReplaceOnDrop<'a>(&'a Replacement);
-
-impl Drop for ReplaceOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.request();
+        (self.0)();
     }
 }
 
@@ -187,7 +177,7 @@ impl Db {
     /// SQLite has often rolled back by itself while sqlx still counts an open transaction. On such a connection
     /// the next BEGIN would become a savepoint, and no later COMMIT would reach the disk.
     async fn end(&self, end: impl Future<Output = Result<(), DbErr>>) -> Result<(), Error> {
-        let unconfirmed = ReplaceOnDrop(&self.replacement);
+        let unconfirmed = OnDrop(|| self.replacement.request());
         end.await?;
         mem::forget(unconfirmed);
         Ok(())
