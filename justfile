@@ -39,3 +39,7 @@ bench-docs *RESULTS:
 # Run fault tests of several nodes in an optimised build, SECONDS long each; prints seeds, counts and faults.
 soak SECONDS="3600":
     HEDDLE_TEST_SOAK={{SECONDS}} cargo test --profile profiling --locked --test it -- live::nodes:: live::slow_consumer:: --nocapture --test-threads 1
+
+# Attack the server in an optimised build, SECONDS long each; prints latencies, memory, descriptors and processor time.
+attacks SECONDS="60":
+    HEDDLE_TEST_ATTACK={{SECONDS}} cargo test --profile profiling --locked --test it -- attacks:: --nocapture --test-threads 1

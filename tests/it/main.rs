@@ -10,6 +10,7 @@
 
 mod accounts;
 mod architecture;
+mod attacks;
 mod cli;
 mod clients;
 mod conversations;

@@ -1,6 +1,7 @@
 //! The `heddle` program, started as operators start it, for behavior that only a real process has.
 
 use std::{
+    ffi::OsString,
     fs::{self, OpenOptions},
     path::Path,
     process::Stdio,
@@ -92,6 +93,24 @@ impl Binary {
         number.parse().unwrap()
     }
 
+    /// Returns the number of open file descriptors of the process.
+    pub(crate) fn descriptors(&self) -> usize {
+        let id = self.running.server.id().unwrap();
+        fs::read_dir(format!("/proc/{id}/fd")).unwrap().count()
+    }
+
+    /// Returns the processor time that the process has used.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let id = self.running.server.id().unwrap();
+        let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap();
+        // The name of the program, in parentheses, may contain spaces. The times are the 14th and the 15th field, in
+        // hundredths of a second.
+        let fields = stat.rsplit(')').next().unwrap().split_whitespace();
+        let times = fields.skip(11).take(2);
+        let hundredths: u64 = times.map(|time| time.parse::<u64>().unwrap()).sum();
+        Duration::from_millis(hundredths * 10)
+    }
+
     /// Returns the log since the first start.
     pub(crate) fn log(&self) -> String {
         read_log(self.folder.path())
@@ -137,9 +156,18 @@ impl Binary {
     }
 }
 
+/// The program under test: this build, or the one that `HEDDLE_TEST_BINARY` names, for a comparison.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "an option of the tests, not a setting of the server"
+)]
+fn program() -> OsString {
+    std::env::var_os("HEDDLE_TEST_BINARY").unwrap_or_else(|| env!("CARGO_BIN_EXE_heddle").into())
+}
+
 /// Removes the developer's settings, also those of a `.env` file.
 fn heddle(folder: &TempDir, database_url: Option<&str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_heddle"));
+    let mut command = Command::new(program());
     command
         .env_clear()
         .env("HEDDLE_DATA_DIR", "data")

@@ -1,0 +1,123 @@
+//! What is measured during an attack, and its limits.
+
+use std::time::Duration;
+
+use super::{target::long_run, victims::Latencies};
+use crate::support::binary::Binary;
+
+/// Maximum growth of the server's memory during an attack, in KiB.
+const MEMORY_KIB: u64 = 64 * 1024;
+/// A latency below this is never a failure: other programs of a busy machine delay a debug build by this much.
+const LATENCY_FLOOR: Duration = Duration::from_millis(300);
+/// The same for a long run, which has many more messages and the machine for itself.
+const LONG_LATENCY_FLOOR: Duration = Duration::from_millis(50);
+
+/// What the process of the server uses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usage {
+    /// Private memory.
+    pub(super) memory_kib: u64,
+    /// Open file descriptors.
+    pub(super) descriptors: usize,
+    /// Processor time since its start.
+    pub(super) processor: Duration,
+}
+
+impl Usage {
+    pub(super) fn of(server: &Binary) -> Self {
+        Self {
+            memory_kib: server.memory_kib(),
+            descriptors: server.descriptors(),
+            processor: server.processor_time(),
+        }
+    }
+
+    /// The greater value of each.
+    pub(super) fn max(self, other: Self) -> Self {
+        Self {
+            memory_kib: self.memory_kib.max(other.memory_kib),
+            descriptors: self.descriptors.max(other.descriptors),
+            processor: self.processor.max(other.processor),
+        }
+    }
+}
+
+/// The measurements of one attack.
+#[derive(Debug)]
+pub(super) struct Figures {
+    pub(super) name: &'static str,
+    /// Latencies before the attack, and during it.
+    pub(super) idle: Latencies,
+    pub(super) attacked: Latencies,
+    /// What the server used before the attack, and at most during it.
+    pub(super) before: Usage,
+    pub(super) peak: Usage,
+}
+
+impl Figures {
+    /// Verifies that the users did not notice the attack, and that memory did not grow.
+    #[track_caller]
+    pub(super) fn are_within_limits(&self) {
+        let floor = long_run().map_or(LATENCY_FLOOR, |_| LONG_LATENCY_FLOOR);
+        let pairs = [
+            ("sending", &self.idle.sending, &self.attacked.sending),
+            ("receiving", &self.idle.receiving, &self.attacked.receiving),
+        ];
+        for (what, idle, attacked) in pairs {
+            let limit = (p99(idle) * 2).max(floor);
+            let measured = p99(attacked);
+            assert!(
+                measured <= limit,
+                "{}: p99 of {what} is {measured:?}, at most {limit:?} is allowed",
+                self.name
+            );
+        }
+        let grown = self.memory_growth_kib();
+        assert!(
+            grown <= MEMORY_KIB,
+            "{}: memory grew by {} MiB, at most {} MiB is allowed",
+            self.name,
+            grown / 1024,
+            MEMORY_KIB / 1024
+        );
+    }
+
+    /// How much the memory grew, in KiB.
+    pub(super) fn memory_growth_kib(&self) -> u64 {
+        self.peak.memory_kib.saturating_sub(self.before.memory_kib)
+    }
+
+    /// Prints one line.
+    pub(super) fn print(&self) {
+        let millis = |times: &[Duration]| p99(times).as_millis();
+        let (idle, attacked, peak) = (&self.idle, &self.attacked, &self.peak);
+        print(&format!(
+            "{}: p99 of sending {} -> {} ms, of receiving {} -> {} ms; memory {} -> {} MiB; \
+             descriptors {} -> {}; processor {:.1} s",
+            self.name,
+            millis(&idle.sending),
+            millis(&attacked.sending),
+            millis(&idle.receiving),
+            millis(&attacked.receiving),
+            self.before.memory_kib / 1024,
+            peak.memory_kib / 1024,
+            self.before.descriptors,
+            peak.descriptors,
+            peak.processor
+                .saturating_sub(self.before.processor)
+                .as_secs_f64(),
+        ));
+    }
+}
+
+/// The 99th percentile.
+fn p99(times: &[Duration]) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted[(sorted.len() * 99).div_ceil(100) - 1]
+}
+
+#[expect(clippy::print_stdout, reason = "the figures of a long run")]
+fn print(line: &str) {
+    println!("{line}");
+}
