@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     db::{self, PageSource, RowRef},
+    entity::partial::{self, Columns},
     error::Error,
 };
 
@@ -171,37 +172,31 @@ impl<K: Clone + Into<Value>> PageRequest<K> {
     }
 }
 
-/// Reads some columns of a row, `id` first, and a list with one statement. Returns `None` when the row does not exist.
-/// In the result, the `width` columns of the list follow those of the row.
-pub async fn fetch_with_parent<E, C, H, T>(
+/// Reads a row and a list with one statement. Returns `None` when the row does not exist. In the result, the `width`
+/// columns of the list follow those of the row; `read` gets their first index.
+pub async fn fetch_with_parent<E, C, T>(
     db: &C,
-    (head, columns): (Select<E>, &[&'static str]),
+    parent: Select<E>,
     (list, more): (String, Vec<Value>),
     width: usize,
-    (read_head, read): (
-        impl Fn(&RowRef<'_>) -> Result<H, DbErr>,
-        impl Fn(&RowRef<'_>) -> Result<T, DbErr>,
-    ),
-) -> Result<Option<(H, Vec<T>)>, Error>
+    read: impl Fn(&RowRef<'_>, usize) -> Result<T, DbErr>,
+) -> Result<Option<(E::Model, Vec<T>)>, Error>
 where
-    E: EntityTrait,
+    E: EntityTrait<Model: Default>,
     C: PageSource,
 {
-    enum Row<H, T> {
-        Head(H),
-        Item(T),
-    }
     let backend = db.get_database_backend();
-    let columns_of = |select: Select<E>, &column| select.expr(Expr::col((E::default(), column)));
-    let head = columns.iter().fold(head.select_only(), columns_of);
-    let head = head.build(backend);
-    let mut values = head.values.map_or_else(Vec::new, |Values(values)| values);
+    let columns = Columns::<E::Column>::all();
+    let columns_of = |select: Select<E>, column| select.expr(Expr::col((E::default(), column)));
+    let parent = columns.names().fold(parent.select_only(), columns_of);
+    let parent = parent.build(backend);
+    let mut values = parent.values.map_or_else(Vec::new, |Values(values)| values);
     let before = u32::try_from(values.len()).map_err(Error::internal)?;
     let nulls = |count| vec!["NULL"; count].join(", ");
     let text = format!(
         "SELECT head.*, {} FROM ({}) AS head UNION ALL SELECT {}, list.* FROM ({}) AS list",
         nulls(width),
-        head.sql,
+        parent.sql,
         nulls(columns.len()),
         db::number_placeholders_after(before, backend, &list)
     );
@@ -209,18 +204,13 @@ where
     let statement = Statement::from_sql_and_values(backend, text, values);
     let rows = db::fetch_page(db, statement, |row| {
         Ok(match row.get::<Option<Uuid>>(0)? {
-            Some(_) => Row::Head(read_head(row)?),
-            None => Row::Item(read(row)?),
+            Some(_) => (Some(Box::new(partial::read_whole(row, 0)?)), None),
+            None => (None, Some(read(row, columns.len())?)),
         })
     });
-    let (mut head, mut items) = (None, vec![]);
-    for row in rows.await? {
-        match row {
-            Row::Head(found) => head = Some(found),
-            Row::Item(item) => items.push(item),
-        }
-    }
-    Ok(head.map(|head| (head, items)))
+    let (parents, items): (Vec<Option<Box<E::Model>>>, Vec<_>) = rows.await?.into_iter().unzip();
+    let parent = parents.into_iter().flatten().next();
+    Ok(parent.map(|parent| (*parent, items.into_iter().flatten().collect())))
 }
 
 /// Reads several lists with one statement: SQL, because each `SELECT` of the union has its own order and limit.

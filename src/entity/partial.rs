@@ -1,7 +1,10 @@
-//! Rows of which only some columns are read. A partial row is a type of its own, so that code that needs the whole row
-//! does not compile with it.
+//! Rows of which only some columns are read. A partial row gives no access to its columns: a list reads its keys with
+//! [`row_key!`], and the list plan reads the columns that its fields name.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    hash::{Hash, Hasher},
+    mem::discriminant,
+};
 
 use sea_orm::{DbErr, EntityTrait, IdenStatic, Iterable, ModelTrait};
 
@@ -12,19 +15,14 @@ use crate::db::RowRef;
 pub struct Partial<T>(T);
 
 impl<T> Partial<T> {
-    /// The value, for code that reads only the loaded columns.
-    pub fn loaded(&self) -> &T {
+    /// The value, for the list plan. The architecture tests verify that no other module calls this.
+    pub fn assume_loaded(&self) -> &T {
         &self.0
     }
 
     /// Converts the value.
     pub fn map<U>(self, convert: impl FnOnce(T) -> U) -> Partial<U> {
         Partial(convert(self.0))
-    }
-
-    /// The value, for callers that loaded every column that is used of it.
-    pub fn into_inner(self) -> T {
-        self.0
     }
 }
 
@@ -37,6 +35,56 @@ impl<T> From<T> for Partial<T> {
 /// The column type of a model.
 pub type ColumnOf<M> = <<M as ModelTrait>::Entity as EntityTrait>::Column;
 
+/// The columns that a list always reads, for its order and its cursors.
+pub trait RowKey<M: ModelTrait>: Clone + Send + Sync + 'static {
+    /// Their names.
+    const COLUMNS: &'static [&'static str];
+
+    /// Their values in a row.
+    fn of(row: &M) -> Self;
+}
+
+/// Defines a [`RowKey`] with these fields of the model of a table.
+macro_rules! row_key {
+    (
+        $(#[$doc:meta])*
+        $name:ident of $table:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)+ }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $type,)+
+        }
+
+        impl $crate::entity::partial::RowKey<$table::Model> for $name {
+            const COLUMNS: &'static [&'static str] = &[$(stringify!($field)),+];
+
+            fn of(row: &$table::Model) -> Self {
+                Self { $($field: row.$field.clone()),+ }
+            }
+        }
+    };
+}
+pub(crate) use row_key;
+
+/// Reads columns of a row, starting at this index.
+fn read<M: ModelTrait + Default>(
+    row: &RowRef<'_>,
+    columns: impl Iterator<Item = ColumnOf<M>>,
+    from: usize,
+) -> Result<M, DbErr> {
+    let mut model = M::default();
+    for (index, column) in (from..).zip(columns) {
+        model.try_set(column, row.value(M::get_value_type(column), index)?)?;
+    }
+    Ok(model)
+}
+
+/// Reads a row that has the columns of [`Columns::all`], starting at this index.
+pub fn read_whole<M: ModelTrait + Default>(row: &RowRef<'_>, from: usize) -> Result<M, DbErr> {
+    read(row, ColumnOf::<M>::iter(), from)
+}
+
 impl<M: ModelTrait + Default> Partial<M> {
     /// Reads a row that has these columns, starting at this index.
     pub fn read(
@@ -44,43 +92,48 @@ impl<M: ModelTrait + Default> Partial<M> {
         columns: &Columns<ColumnOf<M>>,
         from: usize,
     ) -> Result<Self, DbErr> {
-        let mut model = M::default();
-        for (index, &column) in (from..).zip(&columns.0) {
-            model.try_set(column, row.value(M::get_value_type(column), index)?)?;
-        }
-        Ok(Self(model))
+        read(row, columns.0.iter().copied(), from).map(Self)
+    }
+
+    /// Reads a row and its key, whose columns are among these.
+    pub fn read_with_key<K: RowKey<M>>(
+        row: &RowRef<'_>,
+        columns: &Columns<ColumnOf<M>>,
+        from: usize,
+    ) -> Result<(K, Self), DbErr> {
+        let row = read(row, columns.0.iter().copied(), from)?;
+        Ok((K::of(&row), Self(row)))
     }
 }
 
-/// A set of columns of one table: first `id`, if it is one of them, then the others by name.
+/// A set of columns of one table, in the order of the table.
 #[derive(Clone, Debug)]
 pub struct Columns<C>(Vec<C>);
 
 impl<C: IdenStatic + Iterable> Columns<C> {
     /// The set of these columns.
     pub fn new(columns: impl IntoIterator<Item = C>) -> Self {
-        let mut columns: Vec<C> = columns.into_iter().collect();
-        columns.sort_unstable_by_key(|column| (column.as_str() != "id", column.as_str()));
-        columns.dedup_by_key(|column| column.as_str());
-        Self(columns)
+        let columns: Vec<_> = columns.into_iter().map(|one| discriminant(&one)).collect();
+        let is_wanted = |column: &C| columns.contains(&discriminant(column));
+        Self(C::iter().filter(is_wanted).collect())
     }
 
     /// Every column of the table.
     #[must_use]
     pub fn all() -> Self {
-        Self::new(C::iter())
+        Self(C::iter().collect())
     }
 
-    /// Adds these columns.
+    /// Adds the columns with these names.
     #[must_use]
-    pub fn with(&self, more: &[C]) -> Self {
-        Self::new(self.0.iter().chain(more).copied())
+    pub fn with(&self, names: &[&str]) -> Self {
+        let more = C::iter().filter(|column| names.contains(&column.as_str()));
+        Self::new(self.0.iter().copied().chain(more))
     }
 
     /// Their names, in order.
-    #[must_use]
-    pub fn names(&self) -> Vec<&'static str> {
-        self.0.iter().map(IdenStatic::as_str).collect()
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(IdenStatic::as_str)
     }
 
     /// How many they are.
@@ -94,29 +147,23 @@ impl<C: IdenStatic + Iterable> Columns<C> {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// The index of a column.
-    #[must_use]
-    pub fn position(&self, column: C) -> Option<usize> {
-        self.0
-            .iter()
-            .position(|one| one.as_str() == column.as_str())
-    }
 }
 
-impl<C: IdenStatic + Iterable> PartialEq for Columns<C> {
+impl<C> PartialEq for Columns<C> {
     fn eq(&self, other: &Self) -> bool {
         self.0
             .iter()
-            .map(IdenStatic::as_str)
-            .eq(other.0.iter().map(IdenStatic::as_str))
+            .map(discriminant)
+            .eq(other.0.iter().map(discriminant))
     }
 }
 
-impl<C: IdenStatic + Iterable> Eq for Columns<C> {}
+impl<C> Eq for Columns<C> {}
 
-impl<C: IdenStatic + Iterable> Hash for Columns<C> {
+impl<C> Hash for Columns<C> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.names().hash(state);
+        self.0
+            .iter()
+            .for_each(|column| discriminant(column).hash(state));
     }
 }

@@ -80,10 +80,8 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-impl Model {
-    /// Whether the user has archived the conversation and no message has arrived since.
-    #[must_use]
-    pub fn is_archived(&self, last_seq: i32) -> bool {
-        self.archived_seq.is_some_and(|seq| seq >= last_seq)
-    }
+/// Whether a conversation was archived at this sequence number and no message has arrived since.
+#[must_use]
+pub fn is_archived(archived_seq: Option<i32>, last_seq: i32) -> bool {
+    archived_seq.is_some_and(|seq| seq >= last_seq)
 }

@@ -20,7 +20,7 @@ macro_rules! connection {
             pub fn planned(
                 page: $crate::graphql::pagination::Page<$crate::entity::partial::Partial<$node>>,
                 plan: &$crate::graphql::list_plan::ConnectionPlan<$edge, $node>,
-                preloaded: $crate::graphql::list_plan::PreloadedValues,
+                known: $crate::graphql::list_plan::KnownValues,
             ) -> Self {
                 let page_info = page.info();
                 let items = page.items.into_iter();
@@ -29,7 +29,7 @@ macro_rules! connection {
                     items,
                     |edge: &$edge| &edge.node,
                     plan,
-                    preloaded,
+                    known,
                 );
                 Self {
                     edges,
@@ -64,23 +64,17 @@ macro_rules! connection {
         }
 
         impl $crate::graphql::list_plan::PlannedObject for $edge {
-            type Column = ();
-
-            const FIELDS: &'static [$crate::graphql::list_plan::FieldRow<Self>] = &[
-                $crate::graphql::list_plan::value("cursor", &[], |edge| {
-                    edge.cursor.to_string().into()
-                }),
-                $crate::graphql::list_plan::nested("node", &[], |set| {
-                    $crate::graphql::list_plan::child(|edge: &Self| &edge.node, set)
-                }),
-            ];
-
-            fn provide(
-                &self,
-                pending: &mut $crate::graphql::list_plan::PendingKeys,
-                loaded: &mut $crate::graphql::list_plan::LoadedValues<'_>,
-            ) {
-                self.node.provide(pending, loaded);
+            fn field(
+                name: &str,
+                within: $crate::graphql::list_plan::FieldSelection<'_>,
+            ) -> Option<$crate::graphql::list_plan::FieldPlan<Self>> {
+                match name {
+                    "node" => within.child(|edge: &Self| &edge.node),
+                    "cursor" => Some($crate::graphql::list_plan::FieldPlan::Value(|edge, out| {
+                        $crate::graphql::list_plan::write(out, &edge.cursor.to_string());
+                    })),
+                    _ => None,
+                }
             }
         }
     };

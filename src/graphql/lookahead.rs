@@ -8,14 +8,9 @@ use async_graphql::{
     parser::types::{Field, Selection},
 };
 
-use sea_orm::{IdenStatic, Iterable};
-
-use crate::{
-    entity::partial::Columns,
-    graphql::{
-        list_plan::{ConnectionPlan, PlannedObject},
-        pagination::Both,
-    },
+use crate::graphql::{
+    list_plan::{ConnectionPlan, PlannedObject},
+    pagination::Both,
 };
 
 /// A field within the one that is being resolved.
@@ -37,27 +32,6 @@ pub(crate) fn only<'c, 'a>(ctx: &'c Context<'a>, name: &str) -> Option<Requested
     });
     let field = found.next().filter(|_| found.next().is_none())?;
     Some(RequestedField { ctx, field })
-}
-
-/// The columns to read of the object that is being resolved, together with the field of this name within it: only the
-/// id, if the query selects nothing else, and all columns otherwise.
-pub(crate) fn parent_columns<C: IdenStatic + Iterable>(
-    ctx: &Context<'_>,
-    name: &str,
-    id: C,
-) -> Columns<C> {
-    let needs_only_id = |selection: &Positioned<Selection>| match &selection.node {
-        Selection::Field(field) => {
-            ["id", "__typename", name].contains(&field.node.name.node.as_str())
-        }
-        _ => false,
-    };
-    let mut selections = ctx.item.node.selection_set.node.items.iter();
-    if selections.all(needs_only_id) {
-        Columns::new([id])
-    } else {
-        Columns::all()
-    }
 }
 
 impl RequestedField<'_, '_> {

@@ -43,7 +43,7 @@ async fn inline_reads_return_the_same_rows() {
         ($($table:ident),+) => {$(
             let columns = Columns::<$table::Column>::all();
             let read = |row: &RowRef<'_>| Partial::<$table::Model>::read(row, &columns, 0);
-            let rows = rows_of(&app, stringify!($table), &columns.names(), read).await;
+            let rows = rows_of(&app, stringify!($table), &columns.names().collect::<Vec<_>>(), read).await;
             assert!(rows.len() > 0, stringify!($table));
         )+};
     }

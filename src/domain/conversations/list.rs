@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, ExprTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait, Select,
     sea_query::{Expr, Query},
 };
 
@@ -11,7 +12,7 @@ use crate::{
     domain::{conversations::visible, predicates::unread, reads::count, sessions::Viewer, users},
     entity::{
         conversation::{self, ConversationKind},
-        partial::{self, Partial},
+        partial::{self, Columns, Partial, RowKey},
         participant, user,
     },
     error::Error,
@@ -31,64 +32,32 @@ pub struct ConversationFilter {
     pub text: Option<String>,
 }
 
-/// A column of the list.
-#[derive(Clone, Copy, Debug)]
-pub enum ListColumn {
-    /// Of the conversation.
-    Conversation(conversation::Column),
-    /// Of the viewer's participant row.
-    Participant(participant::Column),
-    /// The number of unread root messages.
-    Unread,
-}
+partial::row_key!(
+    /// The position of a conversation in the list.
+    ConversationListKey of conversation {
+        /// The conversation.
+        id: ConversationId,
+        /// When it was last active.
+        last_activity_at: DateTime<Utc>,
+    }
+);
 
 /// The columns that are read of the conversations in the list.
 #[derive(Clone, Debug)]
 pub struct ConversationColumns {
-    conversation: partial::Columns<conversation::Column>,
-    participant: partial::Columns<participant::Column>,
-    unread: bool,
+    /// Of the conversation.
+    pub conversation: Columns<conversation::Column>,
+    /// Of the viewer's participant row.
+    pub participant: Columns<participant::Column>,
+    /// The number of unread root messages.
+    pub unread: bool,
 }
 
-impl ConversationColumns {
-    /// All columns of the conversations, and none of the participants.
-    #[must_use]
-    pub fn all() -> Self {
-        Self {
-            conversation: partial::Columns::all(),
-            participant: partial::Columns::new([]),
-            unread: false,
-        }
-    }
-
-    /// These columns, and those that sort the list.
-    #[must_use]
-    pub fn new(columns: &[ListColumn]) -> Self {
-        let sorted_by = [
-            conversation::Column::Id,
-            conversation::Column::LastActivityAt,
-        ];
-        let of_conversation = columns.iter().filter_map(|column| match column {
-            ListColumn::Conversation(column) => Some(*column),
-            _ => None,
-        });
-        let of_participant = columns.iter().filter_map(|column| match column {
-            ListColumn::Participant(column) => Some(*column),
-            _ => None,
-        });
-        Self {
-            conversation: partial::Columns::new(sorted_by.into_iter().chain(of_conversation)),
-            participant: partial::Columns::new(of_participant),
-            unread: columns
-                .iter()
-                .any(|column| matches!(column, ListColumn::Unread)),
-        }
-    }
-}
-
-/// A conversation of the list.
+/// A conversation of the list of which some columns are read.
 #[derive(Clone, Debug)]
 pub struct ConversationRow {
+    /// Its position.
+    pub key: ConversationListKey,
     /// The conversation.
     pub conversation: Partial<conversation::Model>,
     /// The viewer's participant row, if its columns were read.
@@ -98,7 +67,19 @@ pub struct ConversationRow {
 }
 
 /// So many of the viewer's conversations, most recently active first, from after this one.
-pub async fn list<C: PageSource>(
+pub async fn list<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    narrowing: &ConversationFilter,
+    after: Option<(DateTime<Utc>, ConversationId)>,
+    limit: u64,
+) -> Result<Vec<conversation::Model>, Error> {
+    let select = select(viewer, narrowing, after).limit(limit);
+    Ok(select.all(db).await?)
+}
+
+/// [`list`] with some columns of each conversation.
+pub async fn list_columns<C: PageSource>(
     db: &C,
     viewer: &Viewer,
     narrowing: &ConversationFilter,
@@ -107,7 +88,8 @@ pub async fn list<C: PageSource>(
     columns: &ConversationColumns,
 ) -> Result<Vec<ConversationRow>, Error> {
     let mut select = select(viewer, narrowing, after).limit(limit).select_only();
-    for column in columns.conversation.names() {
+    let of_conversation = columns.conversation.with(ConversationListKey::COLUMNS);
+    for column in of_conversation.names() {
         select = select.expr(Expr::col((conversation::Entity, column)));
     }
     for column in columns.participant.names() {
@@ -121,11 +103,13 @@ pub async fn list<C: PageSource>(
         )));
     }
     let read = |row: &RowRef<'_>| {
-        let from = columns.conversation.len();
+        let (key, conversation) = Partial::read_with_key(row, &of_conversation, 0)?;
+        let from = of_conversation.len();
         let end = from + columns.participant.len();
         let participant = || Partial::read(row, &columns.participant, from);
         Ok(ConversationRow {
-            conversation: Partial::read(row, &columns.conversation, 0)?,
+            key,
+            conversation,
             participant: (end > from).then(participant).transpose()?,
             unread: columns.unread.then(|| row.get(end)).transpose()?,
         })

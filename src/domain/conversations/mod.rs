@@ -14,7 +14,7 @@ pub use create::{NewGroup, create};
 pub use delete::{delete, delete_in, erase};
 pub use direct::{Opened, direct_key, open_direct};
 pub use leave::{leave, promote_successor_in};
-pub use list::{ConversationColumns, ConversationFilter, ConversationRow, ListColumn, list};
+pub use list::{ConversationColumns, ConversationFilter, ConversationRow, list, list_columns};
 pub use settings::{Settings, update_settings};
 pub use update::{Edits, update};
 

@@ -6,7 +6,10 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 use crate::{
     core::Core,
     domain::{access, sessions::Viewer},
-    entity::{conversation, participant::NotificationLevel},
+    entity::{
+        conversation,
+        participant::{self, NotificationLevel},
+    },
     error::Error,
     id::ConversationId,
     live::log::{self, Change, Stream},
@@ -57,7 +60,7 @@ pub async fn update_settings(
                 row.is_pinned.set_ne(is_pinned);
             }
             if let Some(is_archived) = settings.is_archived
-                && is_archived != old.is_archived(last_seq)
+                && is_archived != participant::is_archived(old.archived_seq, last_seq)
             {
                 row.archived_seq = Set(is_archived.then_some(last_seq));
             }

@@ -12,26 +12,29 @@ use crate::{
         conversations,
         messages::{
             self,
-            projection::{MessageColumns, MessageRow},
+            projection::{MessageColumns, MessageProjection, MessageReader},
         },
         pagination::{Direction, PageRequest, Slice, fetch_with_parent, union_all_with},
         predicates::{shown, unread, visible_from},
         sessions::Viewer,
     },
-    entity::{
-        conversation, message,
-        partial::{self, Partial},
-    },
+    entity::{conversation, message, partial},
     error::Error,
     id::{ConversationId, MessageId},
 };
 
-/// The columns that every timeline needs.
-const LISTED: &[message::Column] = &[
-    message::Column::ConversationId,
-    message::Column::Id,
-    message::Column::Seq,
-];
+partial::row_key!(
+    /// The position of a message in a timeline.
+    TimelineKey of message {
+        /// Whose timeline.
+        conversation_id: ConversationId,
+        /// The position.
+        seq: i32,
+    }
+);
+
+/// A slice of a timeline, each message with its position.
+pub type TimelineSlice<P> = Slice<(TimelineKey, <P as MessageProjection>::Row)>;
 
 /// The position at which to open a timeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,24 +50,24 @@ pub enum Anchor {
 }
 
 /// One page of each of several timelines.
-pub async fn pages<C: PageSource>(
+pub async fn pages<C: PageSource, P: MessageProjection>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
     span: &PageRequest<i32>,
     include_replies: bool,
-    columns: &MessageColumns,
-) -> Result<HashMap<ConversationId, Slice<MessageRow>>, Error> {
-    let columns = columns.with(LISTED);
+    projection: &P,
+) -> Result<HashMap<ConversationId, TimelineSlice<P>>, Error> {
+    let reader = MessageReader::<P, TimelineKey>::new(projection);
     let selects = conversations.iter().map(|&conversation| {
-        let text = columns.select(db.get_database_backend());
+        let text = reader.select(db.get_database_backend());
         select(&text, viewer, conversation, span, include_replies)
     });
-    let read = |row: &RowRef<'_>| columns.read(row, 0);
-    let mut lists: HashMap<ConversationId, Vec<MessageRow>> = HashMap::new();
-    for row in union_all_with(db, selects.collect(), read).await? {
-        let list = lists.entry(row.message.loaded().conversation_id);
-        list.or_default().push(row);
+    let read = |row: &RowRef<'_>| reader.read(row, 0);
+    let mut lists: HashMap<ConversationId, Vec<_>> = HashMap::new();
+    for (key, row) in union_all_with(db, selects.collect(), read).await? {
+        let list = lists.entry(key.conversation_id);
+        list.or_default().push((key, row));
     }
     Ok(lists
         .into_iter()
@@ -72,25 +75,20 @@ pub async fn pages<C: PageSource>(
         .collect())
 }
 
-/// Reads some columns of a conversation, `id` first, and a page of its timeline with one statement.
-pub async fn with_conversation<C: PageSource>(
+/// Reads a conversation and a page of its timeline with one statement.
+pub async fn with_conversation<C: PageSource, P: MessageProjection>(
     db: &C,
     viewer: &Viewer,
-    (id, of_conversation): (ConversationId, &partial::Columns<conversation::Column>),
+    id: ConversationId,
     (span, include_replies): (&PageRequest<i32>, bool),
-    columns: &MessageColumns,
-) -> Result<Option<(Partial<conversation::Model>, Slice<MessageRow>)>, Error> {
-    let columns = columns.with(LISTED);
+    projection: &P,
+) -> Result<Option<(conversation::Model, TimelineSlice<P>)>, Error> {
+    let reader = MessageReader::<P, TimelineKey>::new(projection);
     let found = conversations::visible(viewer).filter(conversation::Column::Id.eq(id));
-    let text = columns.select(db.get_database_backend());
+    let text = reader.select(db.get_database_backend());
     let list = select(&text, viewer, id, span, include_replies);
-    let names = of_conversation.names();
-    let head = (found, names.as_slice());
-    let read = (
-        |row: &RowRef<'_>| Partial::read(row, of_conversation, 0),
-        |row: &RowRef<'_>| columns.read(row, of_conversation.len()),
-    );
-    let found = fetch_with_parent(db, head, list, columns.width(), read).await?;
+    let read = |row: &RowRef<'_>, from| reader.read(row, from);
+    let found = fetch_with_parent(db, found, list, reader.width(), read).await?;
     Ok(found.map(|(conversation, rows)| (conversation, span.part(rows))))
 }
 
@@ -214,7 +212,7 @@ async fn first<C: PageSource>(
     let places = MessageColumns::new([], []);
     let parts = pages(db, viewer, &[conversation], span, include_replies, &places).await?;
     let part = parts.into_values().next().unwrap_or_default();
-    Ok(part.items.first().map(|row| row.message.loaded().seq))
+    Ok(part.items.first().map(|(key, _)| key.seq))
 }
 
 fn reply_filter(include_replies: bool) -> &'static str {

@@ -1,4 +1,6 @@
-//! The columns and rows of message lists: the selected columns of each message and of its sender, in one statement.
+//! What message lists read: whole messages, or some columns of each message and of its sender, in one statement.
+
+use std::{hash::Hash, marker::PhantomData};
 
 use sea_orm::{DbBackend, DbErr};
 
@@ -6,72 +8,137 @@ use crate::{
     db::RowRef,
     entity::{
         message,
-        partial::{self, Partial},
+        partial::{self, Columns, Partial, RowKey},
         user,
     },
     id::UserId,
 };
 
-/// The columns that are read of the messages of a list, and of their senders.
+/// What is read of each message of a list.
+pub trait MessageProjection: Clone + Eq + Hash + Send + Sync + 'static {
+    /// A message of the list.
+    type Row: Clone + Send + Sync + 'static;
+
+    /// The columns.
+    fn columns(&self) -> MessageColumns;
+
+    /// Reads a row that has these columns, starting at this index.
+    fn read<K: RowKey<message::Model>>(
+        columns: &MessageColumns,
+        row: &RowRef<'_>,
+        from: usize,
+    ) -> Result<(K, Self::Row), DbErr>;
+}
+
+/// All columns of the messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct MessageColumns {
-    message: partial::Columns<message::Column>,
-    sender: partial::Columns<user::Column>,
-}
+pub struct WholeMessages;
 
-/// A message of a list.
-#[derive(Clone, Debug)]
-pub struct MessageRow {
-    /// The message.
-    pub message: Partial<message::Model>,
-    /// The sender, if their columns are read and the message has one.
-    pub sender: Option<Partial<user::Model>>,
-}
+impl MessageProjection for WholeMessages {
+    type Row = message::Model;
 
-impl MessageColumns {
-    /// All columns of the message, and none of its sender.
-    #[must_use]
-    pub fn all() -> Self {
-        Self {
-            message: partial::Columns::all(),
-            sender: partial::Columns::new([]),
+    fn columns(&self) -> MessageColumns {
+        MessageColumns {
+            message: Columns::all(),
+            sender: Columns::new([]),
         }
     }
 
+    fn read<K: RowKey<message::Model>>(
+        _: &MessageColumns,
+        row: &RowRef<'_>,
+        from: usize,
+    ) -> Result<(K, message::Model), DbErr> {
+        let message = partial::read_whole(row, from)?;
+        Ok((K::of(&message), message))
+    }
+}
+
+/// Some columns of the messages, and of their senders.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct MessageColumns {
+    message: Columns<message::Column>,
+    sender: Columns<user::Column>,
+}
+
+/// A message of which some columns are read, and its sender, if their columns are read and the message has one.
+pub type MessageRow = (
+    Partial<message::Model>,
+    Option<(UserId, Partial<user::Model>)>,
+);
+
+partial::row_key!(
+    /// Identifies the sender.
+    SenderKey of user {
+        /// The sender.
+        id: UserId,
+    }
+);
+
+impl MessageColumns {
     /// These columns of the message, and of its sender.
     pub fn new(
         message: impl IntoIterator<Item = message::Column>,
         sender: impl IntoIterator<Item = user::Column>,
     ) -> Self {
-        let mut sender = partial::Columns::new(sender);
+        let mut sender = Columns::new(sender);
         if !sender.is_empty() {
             // Without the id, a message without a sender cannot be recognised.
-            sender = sender.with(&[user::Column::Id]);
+            sender = sender.with(SenderKey::COLUMNS);
         }
-        Self {
-            message: partial::Columns::new(message),
-            sender,
-        }
+        let message = Columns::new(message);
+        Self { message, sender }
+    }
+}
+
+impl MessageProjection for MessageColumns {
+    type Row = MessageRow;
+
+    fn columns(&self) -> MessageColumns {
+        self.clone()
     }
 
-    /// Adds columns of the message.
-    #[must_use]
-    pub fn with(&self, more: &[message::Column]) -> Self {
+    fn read<K: RowKey<message::Model>>(
+        columns: &MessageColumns,
+        row: &RowRef<'_>,
+        from: usize,
+    ) -> Result<(K, MessageRow), DbErr> {
+        let (key, message) = Partial::read_with_key(row, &columns.message, from)?;
+        let from = from + columns.message.len();
+        let has_sender = !columns.sender.is_empty() && row.get::<Option<UserId>>(from)?.is_some();
+        let sender = has_sender.then(|| Partial::read_with_key(row, &columns.sender, from));
+        let sender = sender.transpose()?.map(|(SenderKey { id }, row)| (id, row));
+        Ok((key, (message, sender)))
+    }
+}
+
+/// Reads the messages of a list, each with its key.
+#[derive(Debug)]
+pub struct MessageReader<P, K> {
+    columns: MessageColumns,
+    of: PhantomData<fn() -> (P, K)>,
+}
+
+impl<P: MessageProjection, K: RowKey<message::Model>> MessageReader<P, K> {
+    /// Reads what the projection names, and the columns of the key.
+    pub fn new(projection: &P) -> Self {
+        let MessageColumns { message, sender } = projection.columns();
+        let message = message.with(K::COLUMNS);
         Self {
-            message: self.message.with(more),
-            sender: self.sender.clone(),
+            columns: MessageColumns { message, sender },
+            of: PhantomData,
         }
     }
 
     /// `SELECT … FROM message m`, to which conditions are added.
     #[must_use]
     pub fn select(&self, backend: DbBackend) -> String {
-        let (message, sender) = (self.message.names(), self.sender.names());
-        let message = message.iter().map(|column| format!("m.{column}"));
-        let sender = sender.iter().map(|column| format!("u.{column}"));
-        let columns: Vec<_> = message.chain(sender).collect();
+        let MessageColumns { message, sender } = &self.columns;
+        let message = message.names().map(|column| format!("m.{column}"));
+        let names = sender.names().map(|column| format!("u.{column}"));
+        let columns: Vec<_> = message.chain(names).collect();
         let join = match backend {
-            _ if self.sender.is_empty() => "",
+            _ if sender.is_empty() => "",
             // PostgreSQL plans without the limit, and might prefer to read all users instead of one for each message.
             DbBackend::Postgres => {
                 r#" LEFT JOIN LATERAL (SELECT * FROM "user" u WHERE u.id = m.sender_id LIMIT 1) u
@@ -85,28 +152,11 @@ impl MessageColumns {
     /// The number of columns.
     #[must_use]
     pub fn width(&self) -> usize {
-        self.message.len() + self.sender.len()
+        self.columns.message.len() + self.columns.sender.len()
     }
 
     /// Reads a row of such a statement, starting at this index.
-    pub fn read(&self, row: &RowRef<'_>, from: usize) -> Result<MessageRow, DbErr> {
-        Ok(MessageRow {
-            message: Partial::read(row, &self.message, from)?,
-            sender: self.read_sender(row, from + self.message.len())?,
-        })
-    }
-
-    fn read_sender(
-        &self,
-        row: &RowRef<'_>,
-        from: usize,
-    ) -> Result<Option<Partial<user::Model>>, DbErr> {
-        let Some(id) = self.sender.position(user::Column::Id) else {
-            return Ok(None);
-        };
-        if row.get::<Option<UserId>>(from + id)?.is_none() {
-            return Ok(None);
-        }
-        Partial::read(row, &self.sender, from).map(Some)
+    pub fn read(&self, row: &RowRef<'_>, from: usize) -> Result<(K, P::Row), DbErr> {
+        P::read(&self.columns, row, from)
     }
 }

@@ -3,25 +3,21 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryFilter, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, Value};
 
 use crate::{
     db::{PageSource, RowRef},
     domain::{
         messages::{
             self, path,
-            projection::{MessageColumns, MessageRow},
+            projection::{MessageProjection, MessageReader},
         },
         pagination::{PageRequest, Slice, fetch_with_parent, union_all, union_all_with},
         predicates::{shown, visible, visible_from},
         sessions::Viewer,
         threads,
     },
-    entity::{
-        message,
-        partial::{self, Partial},
-        thread,
-    },
+    entity::{message, partial, thread},
     error::Error,
     id::{MessageId, ThreadId},
 };
@@ -38,34 +34,32 @@ pub enum ReplyOrder {
 }
 
 impl ReplyOrder {
-    /// The columns that every such list needs.
-    fn columns(&self) -> &'static [message::Column] {
-        use message::Column;
-        match self {
-            Self::Tree(_) => &[
-                Column::Depth,
-                Column::DescendantCount,
-                Column::Id,
-                Column::Path,
-                Column::RootId,
-            ],
-            Self::OldestFirst(_) | Self::NewestFirst(_) => &[
-                Column::Depth,
-                Column::DescendantCount,
-                Column::Id,
-                Column::RootId,
-                Column::Seq,
-            ],
-        }
-    }
-
-    fn part(&self, rows: Vec<MessageRow>) -> Slice<MessageRow> {
+    fn part<T>(&self, rows: Vec<T>) -> Slice<T> {
         match self {
             Self::Tree(span) => span.part(rows),
             Self::OldestFirst(span) | Self::NewestFirst(span) => span.part(rows),
         }
     }
 }
+
+partial::row_key!(
+    /// The place of a reply in its thread.
+    ReplyKey of message {
+        /// The root of the thread; every reply has one.
+        root_id: Option<MessageId>,
+        /// The position in tree order.
+        path: Vec<u8>,
+        /// The position by time.
+        seq: i32,
+        /// Levels below the root.
+        depth: i32,
+        /// Replies below it.
+        descendant_count: i32,
+    }
+);
+
+/// A slice of the replies of a thread, each with its place.
+pub type ReplySlice<P> = Slice<(ReplyKey, <P as MessageProjection>::Row)>;
 
 /// The part of a thread to list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,75 +99,53 @@ pub async fn scope<C: ConnectionTrait>(
 }
 
 /// One page of the replies of each thread.
-pub async fn pages<C: PageSource>(
+pub async fn pages<C: PageSource, P: MessageProjection>(
     db: &C,
     viewer: &Viewer,
     threads: &[ThreadId],
-    scope: &ReplyScope,
-    listing: &ReplyOrder,
-    columns: &MessageColumns,
-) -> Result<HashMap<ThreadId, Slice<MessageRow>>, Error> {
-    let columns = columns.with(listing.columns());
-    let backend = db.get_database_backend();
-    let selects = threads
-        .iter()
-        .map(|&thread| select(backend, viewer, thread, (scope, listing), &columns))
-        .collect();
-    let mut lists: HashMap<ThreadId, Vec<MessageRow>> = HashMap::new();
-    for row in union_all_with(db, selects, |row: &RowRef<'_>| columns.read(row, 0)).await? {
-        let list = lists.entry(ThreadId::from(row.message.loaded().thread_root()));
-        list.or_default().push(row);
+    page: (&ReplyScope, &ReplyOrder),
+    projection: &P,
+) -> Result<HashMap<ThreadId, ReplySlice<P>>, Error> {
+    let reader = MessageReader::<P, ReplyKey>::new(projection);
+    let text = reader.select(db.get_database_backend());
+    let select = |&thread: &ThreadId| select(&text, viewer, thread, page);
+    let read = |row: &RowRef<'_>| reader.read(row, 0);
+    let mut lists: HashMap<ThreadId, Vec<_>> = HashMap::new();
+    for (key, row) in union_all_with(db, threads.iter().map(select).collect(), read).await? {
+        if let Some(root) = key.root_id {
+            lists.entry(root.into()).or_default().push((key, row));
+        }
     }
-    Ok(lists
-        .into_iter()
-        .map(|(thread, rows)| (thread, listing.part(rows)))
-        .collect())
+    let part = |(thread, rows)| (thread, page.1.part(rows));
+    Ok(lists.into_iter().map(part).collect())
 }
 
-/// Reads some columns of a thread, `id` first, and a page of its replies with one statement.
-pub async fn with_thread<C: PageSource>(
+/// Reads a thread and a page of its replies with one statement.
+pub async fn with_thread<C: PageSource, P: MessageProjection>(
     db: &C,
     viewer: &Viewer,
-    (id, of_thread): (ThreadId, &partial::Columns<thread::Column>),
-    (scope, listing): (&ReplyScope, &ReplyOrder),
-    columns: &MessageColumns,
-) -> Result<Option<(Partial<thread::Model>, Slice<MessageRow>)>, Error> {
-    let columns = columns.with(listing.columns());
+    id: ThreadId,
+    page: (&ReplyScope, &ReplyOrder),
+    projection: &P,
+) -> Result<Option<(thread::Model, ReplySlice<P>)>, Error> {
+    let reader = MessageReader::<P, ReplyKey>::new(projection);
     let found = threads::visible(viewer).filter(thread::Column::Id.eq(id));
-    let list = select(
-        db.get_database_backend(),
-        viewer,
-        id,
-        (scope, listing),
-        &columns,
-    );
-    let read = (
-        |row: &RowRef<'_>| Partial::read(row, of_thread, 0),
-        |row: &RowRef<'_>| columns.read(row, of_thread.len()),
-    );
-    let found = fetch_with_parent(
-        db,
-        (found, of_thread.names().as_slice()),
-        list,
-        columns.width(),
-        read,
-    )
-    .await?;
-    Ok(found.map(|(thread, rows)| (thread, listing.part(rows))))
+    let list = select(&reader.select(db.get_database_backend()), viewer, id, page);
+    let read = |row: &RowRef<'_>, from| reader.read(row, from);
+    let found = fetch_with_parent(db, found, list, reader.width(), read).await?;
+    Ok(found.map(|(thread, rows)| (thread, page.1.part(rows))))
 }
 
 fn select(
-    backend: DbBackend,
+    columns: &str,
     viewer: &Viewer,
     thread: ThreadId,
     (scope, listing): (&ReplyScope, &ReplyOrder),
-    columns: &MessageColumns,
 ) -> (String, Vec<Value>) {
     // The subquery is evaluated once: the whole thread is in one conversation.
     let mut text = format!(
-        "{} WHERE m.seq + 0 >= (SELECT {} FROM message r WHERE r.id = ?)
+        "{columns} WHERE m.seq + 0 >= (SELECT {} FROM message r WHERE r.id = ?)
              AND m.root_id IS NOT NULL AND {}",
-        columns.select(backend),
         visible_from("r.conversation_id"),
         shown("m")
     );

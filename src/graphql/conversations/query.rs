@@ -3,10 +3,11 @@
 use crate::{
     db::with_timeout,
     domain::{
-        conversations::{self, ConversationColumns, ConversationRow, ListColumn},
+        conversations::{self, ConversationColumns, ConversationRow},
+        messages::projection::{MessageProjection, WholeMessages},
         sessions,
     },
-    entity::conversation,
+    entity::{conversation, partial::Columns},
     graphql::{
         context::{app, unbatched, viewer},
         conversations::{
@@ -17,9 +18,9 @@ use crate::{
             },
         },
         errors::{Result, nullable},
-        list_plan::{ConnectionPlan, PreloadedValues},
-        lookahead,
-        messages::timeline,
+        list_plan::{ConnectionPlan, KnownValues},
+        loaders::Loaders,
+        messages::{loader::TimelineOf, timeline},
         pagination::{Forward, Instant, Page},
         participants::loader::MembershipOf,
         reads::loader::UnreadIn,
@@ -44,25 +45,34 @@ impl ConversationQuery {
         id: ConversationId,
     ) -> Option<Result<Conversation>> {
         nullable(async {
-            let viewer = viewer(ctx)?;
+            viewer(ctx)?;
             let loaders = unbatched(ctx);
-            let (Some(loaders), Some(key)) = (loaders.direct(), timeline::selected_page(ctx, id))
+            let (Some(direct), Some((key, plan))) =
+                (loaders.direct(), timeline::selected_page(ctx, id))
             else {
                 return loaders.load_one(ConversationKey(id)).await;
             };
-            let (db, columns) = (app(ctx).db.read(), &key.columns);
-            let span = (&key.span, key.include_replies);
-            let of_parent = lookahead::parent_columns(ctx, "messages", conversation::Column::Id);
-            let parent = (id, &of_parent);
-            let found =
-                conversations::timeline::with_conversation(db, viewer, parent, span, columns);
-            Ok(with_timeout(found).await?.map(|(conversation, slice)| {
-                loaders.put(key, slice);
-                Conversation(conversation.into_inner())
-            }))
+            match plan {
+                Some(plan) => read(direct, key.select(timeline::columns(&plan))).await,
+                None => read(direct, key.select(WholeMessages)).await,
+            }
         })
         .await
     }
+}
+
+/// Reads a conversation and prefetches a page of its timeline.
+async fn read<P: MessageProjection>(
+    loaders: &Loaders,
+    key: TimelineOf<P>,
+) -> Result<Option<Conversation>> {
+    let (db, viewer, id) = (loaders.app().db.read(), loaders.viewer()?, key.conversation);
+    let page = (&key.span, key.include_replies);
+    let found = conversations::timeline::with_conversation(db, viewer, id, page, &key.projection);
+    Ok(with_timeout(found).await?.map(|(conversation, slice)| {
+        loaders.put(key, slice);
+        Conversation(conversation)
+    }))
 }
 
 /// Returns a page of the viewer's conversations.
@@ -82,33 +92,31 @@ pub async fn list(
         text: filter.text.filter(|text| !text.trim().is_empty()),
     };
     let after = request.after.map(|(at, id)| (at.0, id));
-    let plan = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx);
-    let columns = plan.as_ref().map_or_else(ConversationColumns::all, |plan| {
-        ConversationColumns::new(plan.columns::<ListColumn>())
-    });
-    let db = app(ctx).db.read();
-    let rows =
-        conversations::list(db, viewer, &conditions, after, request.limit(), &columns).await?;
-    let position = |row: &ConversationRow| {
-        let conversation = row.conversation.loaded();
-        (Instant(conversation.last_activity_at), conversation.id)
+    let (db, limit) = (app(ctx).db.read(), request.limit());
+    let Some(plan) = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx) else {
+        let rows = conversations::list(db, viewer, &conditions, after, limit).await?;
+        let position = |row: &conversation::Model| (Instant(row.last_activity_at), row.id);
+        return Ok(Page::forward(rows, &request, position)
+            .map(Conversation)
+            .into());
     };
-    let page = Page::forward(rows, &request, position);
-    let Some(plan) = plan else {
-        // Without a plan, all columns were read.
-        let page = page.map(|row| Conversation(row.conversation.into_inner()));
-        return Ok(page.into());
+    let columns = ConversationColumns {
+        conversation: Columns::new(plan.required.conversation.iter().copied()),
+        participant: Columns::new(plan.required.participant.iter().copied()),
+        unread: plan.required.unread,
     };
-    let mut preloaded = PreloadedValues::default();
+    let rows = conversations::list_columns(db, viewer, &conditions, after, limit, &columns);
+    let position = |row: &ConversationRow| (Instant(row.key.last_activity_at), row.key.id);
+    let page = Page::forward(rows.await?, &request, position);
+    let (mut memberships, mut counts) = (vec![], vec![]);
     let page = page.map(|row| {
-        let id = row.conversation.loaded().id;
-        if let Some(participant) = row.participant {
-            preloaded.insert(MembershipOf(id), participant);
-        }
-        if let Some(count) = row.unread {
-            preloaded.insert(UnreadIn(id), count.into());
-        }
+        let id = row.key.id;
+        memberships.extend(row.participant.map(|row| (MembershipOf(id), row)));
+        counts.extend(row.unread.map(|count| (UnreadIn(id), count.into())));
         row.conversation.map(Conversation)
     });
-    Ok(ConversationConnection::planned(page, &plan, preloaded))
+    let known = KnownValues::default();
+    known.extend(memberships);
+    known.extend(counts);
+    Ok(ConversationConnection::planned(page, &plan, known))
 }

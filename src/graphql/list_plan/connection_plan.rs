@@ -15,14 +15,12 @@ use async_graphql::{
 use super::{FieldSelection, Plan, PlannedObject, RequiredColumns};
 use crate::graphql::context::{app, extension};
 
-/// The plan of each selected list of one type, by the position of its field in the document.
-pub(super) type Plans<T> = Arc<Vec<(Pos, Plan<T>)>>;
-
 /// The plans of the lists of a connection, and the columns that they read.
 pub struct ConnectionPlan<E, N> {
-    pub(super) edges: Plans<E>,
-    pub(super) nodes: Plans<N>,
-    columns: RequiredColumns,
+    pub(super) edges: Arc<Plan<E>>,
+    pub(super) nodes: Arc<Plan<N>>,
+    /// The columns.
+    pub required: RequiredColumns,
 }
 
 impl<E: PlannedObject, N: PlannedObject> ConnectionPlan<E, N> {
@@ -46,44 +44,41 @@ impl<E: PlannedObject, N: PlannedObject> ConnectionPlan<E, N> {
     }
 
     fn new(ctx: &Context<'_>, field: &Field) -> Option<Self> {
-        let required_columns = RefCell::default();
+        let required = RefCell::default();
         let set = FieldSelection {
             fields: &field.selection_set.node,
             fragments: &ctx.query_env.fragments,
-            required_columns: &required_columns,
+            required: &required,
             ancestors_visible: E::ANCESTORS_VISIBLE,
         };
-        let (mut edges, mut nodes) = (vec![], vec![]);
+        let (mut edges, mut nodes) = (None, None);
         plan_lists(set, &mut edges, &mut nodes)?;
         Some(Self {
-            edges: Arc::new(edges),
-            nodes: Arc::new(nodes),
-            columns: required_columns.into_inner(),
+            edges: Arc::new(edges.unwrap_or_default()),
+            nodes: Arc::new(nodes.unwrap_or_default()),
+            required: required.into_inner(),
         })
     }
 }
 
-impl<E, N> ConnectionPlan<E, N> {
-    /// The columns of this type that the lists read.
-    #[must_use]
-    pub fn columns<C: 'static>(&self) -> &[C] {
-        self.columns.get()
-    }
-}
-
-/// Plans the lists of a connection. Fragments count whether or not they apply: at worst too many columns are read.
+/// Plans the lists of a connection, unless one is selected twice. Fragments count whether or not they apply: at worst
+/// too many columns are read.
 fn plan_lists<E: PlannedObject, N: PlannedObject>(
     set: FieldSelection<'_>,
-    edges: &mut Vec<(Pos, Plan<E>)>,
-    nodes: &mut Vec<(Pos, Plan<N>)>,
+    edges: &mut Option<Plan<E>>,
+    nodes: &mut Option<Plan<N>>,
 ) -> Option<()> {
     for selection in &set.fields.items {
         match &selection.node {
-            Selection::Field(field) => match field.node.name.node.as_str() {
-                "edges" => edges.push((field.pos, Plan::new(set.within(&field.node))?)),
-                "nodes" => nodes.push((field.pos, Plan::new(set.within(&field.node))?)),
-                _ => {}
-            },
+            Selection::Field(field) => {
+                let within = set.within(&field.node);
+                let is_first = match field.node.name.node.as_str() {
+                    "edges" => edges.replace(Plan::new(within)?).is_none(),
+                    "nodes" => nodes.replace(Plan::new(within)?).is_none(),
+                    _ => true,
+                };
+                is_first.then_some(())?;
+            }
             Selection::InlineFragment(inline) => {
                 plan_lists(set.replace(&inline.node.selection_set.node), edges, nodes)?;
             }

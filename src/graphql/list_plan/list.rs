@@ -7,13 +7,9 @@ use async_graphql::{
     registry::Registry, resolver_utils::resolve_list,
 };
 
-use super::{
-    ConnectionPlan, FieldSelection, LoadedValues, Plan, PlannedObject, PreloadedValues,
-    connection_plan::Plans,
-};
+use super::{ConnectionPlan, FieldSelection, KnownValues, ListValues, Plan, PlannedObject};
 use crate::{
     entity::partial::Partial,
-    error,
     graphql::{
         context::{app, has_mergeable_fields, unbatched},
         errors::FieldError,
@@ -29,11 +25,11 @@ pub struct PlannedList<T, U = T> {
 enum Items<T, U> {
     /// All columns were read: the executor can resolve them too.
     Whole(Arc<[T]>),
-    /// Only the columns of the plans were read.
+    /// Only the columns of the plan were read.
     Partial {
         items: Arc<[Partial<T>]>,
-        plans: Plans<U>,
-        preloaded: Arc<PreloadedValues>,
+        plan: Arc<Plan<U>>,
+        known: Arc<KnownValues>,
     },
 }
 
@@ -62,22 +58,22 @@ impl<T> PlannedList<T> {
         items: impl IntoIterator<Item = Partial<T>>,
         node: fn(&T) -> &N,
         plan: &ConnectionPlan<T, N>,
-        preloaded: PreloadedValues,
+        known: KnownValues,
     ) -> (Self, PlannedList<T, N>) {
-        let (items, preloaded) = (items.into_iter().collect::<Arc<[_]>>(), Arc::new(preloaded));
+        let (items, known) = (items.into_iter().collect::<Arc<[_]>>(), Arc::new(known));
         let edges = Self {
             items: Items::Partial {
                 items: Arc::clone(&items),
-                plans: Arc::clone(&plan.edges),
-                preloaded: Arc::clone(&preloaded),
+                plan: Arc::clone(&plan.edges),
+                known: Arc::clone(&known),
             },
             of: |item| item,
         };
         let nodes = PlannedList {
             items: Items::Partial {
                 items,
-                plans: Arc::clone(&plan.nodes),
-                preloaded,
+                plan: Arc::clone(&plan.nodes),
+                known,
             },
             of: node,
         };
@@ -85,7 +81,7 @@ impl<T> PlannedList<T> {
     }
 }
 
-impl<T: PlannedObject + Send + Sync, U: PlannedObject> OutputType for PlannedList<T, U> {
+impl<T: PlannedObject + Send + Sync, U: PlannedObject + Sync> OutputType for PlannedList<T, U> {
     fn type_name() -> Cow<'static, str> {
         Vec::<U>::type_name()
     }
@@ -103,35 +99,27 @@ impl<T: PlannedObject + Send + Sync, U: PlannedObject> OutputType for PlannedLis
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let written = match &self.items {
-            Items::Whole(whole) => {
-                let items = whole.iter().map(self.of);
-                if let Some(plan) = plan::<T, U>(ctx) {
-                    let preloaded = PreloadedValues::default();
-                    let items: Vec<&U> = items.clone().collect();
-                    if let Ok(value) = write(ctx, &plan, &items, &preloaded).await {
-                        return Ok(value);
-                    }
+        match &self.items {
+            Items::Whole(items) => {
+                let items: Vec<&U> = items.iter().map(self.of).collect();
+                if let Some(plan) = plan::<T, U>(ctx)
+                    && let Ok(value) = write(ctx, &plan, &items, &KnownValues::default()).await
+                {
+                    return Ok(value);
                 }
                 // After an error, the executor finds the field that it belongs to.
-                return resolve_list(ctx, field, items, Some(whole.len())).await;
+                let count = Some(items.len());
+                resolve_list(ctx, field, items, count).await
             }
-            Items::Partial {
-                items,
-                plans,
-                preloaded,
-            } => {
-                let items: Vec<&U> = items.iter().map(|item| (self.of)(item.loaded())).collect();
-                match plans.iter().find(|(pos, _)| *pos == field.pos) {
-                    Some((_, plan)) => write(ctx, plan, &items, preloaded).await,
-                    None => Err(error::Error::internal("the selection has no plan").into()),
-                }
+            Items::Partial { items, plan, known } => {
+                let items = items.iter().map(|item| (self.of)(item.assume_loaded()));
+                let items: Vec<&U> = items.collect();
+                write(ctx, plan, &items, known).await.map_err(|error| {
+                    let error = async_graphql::Error::from(error).into_server_error(field.pos);
+                    ctx.set_error_path(error)
+                })
             }
-        };
-        written.map_err(|error| {
-            let error = async_graphql::Error::from(error).into_server_error(field.pos);
-            ctx.set_error_path(error)
-        })
+        }
     }
 }
 
@@ -143,7 +131,7 @@ fn plan<T: PlannedObject, U: PlannedObject>(ctx: &ContextSelectionSet<'_>) -> Op
     Plan::new(FieldSelection {
         fields: &ctx.item.node,
         fragments: &ctx.query_env.fragments,
-        required_columns: &RefCell::default(),
+        required: &RefCell::default(),
         ancestors_visible: T::ANCESTORS_VISIBLE,
     })
 }
@@ -153,10 +141,13 @@ async fn write<U: PlannedObject>(
     ctx: &ContextSelectionSet<'_>,
     plan: &Plan<U>,
     items: &[&U],
-    preloaded: &PreloadedValues,
+    known: &KnownValues,
 ) -> Result<Value, FieldError> {
-    let loaded = LoadedValues::new(preloaded);
-    let json = plan.write_list(items, loaded, unbatched(ctx)).await?;
+    let loaders = unbatched(ctx);
+    let values = ListValues { known, loaders };
+    let column = plan.write(items, &values).await?;
+    let values: Vec<&[u8]> = column.values().collect();
+    let json = [&b"["[..], &values.join(&b","[..]), &b"]"[..]].concat();
     Ok(if has_mergeable_fields(ctx) {
         serde_json::from_slice(&json).unwrap_or_default()
     } else {

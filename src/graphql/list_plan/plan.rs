@@ -1,95 +1,92 @@
 //! How to serialise the selected fields of an object.
 
+use std::ops::Range;
+
 use async_graphql::{
-    Name, OutputType, Value,
+    Name, OutputType,
     parser::types::{Field, Selection},
 };
+use futures_util::future::{BoxFuture, try_join_all};
+use serde::Serialize;
 
-use super::{FieldSelection, LoadedValues, PendingKeys};
-use crate::graphql::{errors::FieldError, loaders::LoaderHandle};
+use super::{FieldSelection, ListValues};
+use crate::graphql::errors::FieldError;
 
 /// The expected size of a serialised item.
 const ITEM_BYTES: usize = 256;
 
-/// An object of which some fields can be serialised without the executor.
-pub trait PlannedObject: OutputType + Sized + 'static {
-    /// The type of the columns that its fields read.
-    type Column: Copy + Send + Sync + 'static;
-
-    /// The fields that can be serialised.
-    const FIELDS: &'static [FieldRow<Self>] = &[];
-
-    /// Whether the parents of the messages in a list of this edge are visible, as in [`FieldSelection`].
-    const ANCESTORS_VISIBLE: bool = false;
-
-    /// Provides itself for the pending keys that it is the value of.
-    fn provide(&self, _pending: &mut PendingKeys, _loaded: &mut LoadedValues<'_>) {}
-}
-
-/// One field of an object: its name, the columns that it reads, and how.
-pub struct FieldRow<T: PlannedObject> {
-    name: &'static str,
-    columns: &'static [T::Column],
-    kind: FieldKind<T>,
-}
-
-/// Plans a nested field with the selection within it.
-type PlanNested<T> = fn(FieldSelection<'_>) -> Option<Box<dyn NestedField<T>>>;
-
-enum FieldKind<T> {
-    Value(fn(&T) -> Value),
-    Nested(PlanNested<T>),
-}
-
-/// A field that needs nothing but the object.
-pub const fn value<T: PlannedObject>(
-    name: &'static str,
-    columns: &'static [T::Column],
-    read: fn(&T) -> Value,
-) -> FieldRow<T> {
-    let kind = FieldKind::Value(read);
-    FieldRow {
-        name,
-        columns,
-        kind,
-    }
-}
-
-/// A field that needs loaded values, or that is an object.
-pub const fn nested<T: PlannedObject>(
-    name: &'static str,
-    columns: &'static [T::Column],
-    plan: PlanNested<T>,
-) -> FieldRow<T> {
-    let kind = FieldKind::Nested(plan);
-    FieldRow {
-        name,
-        columns,
-        kind,
-    }
-}
-
-/// A field that needs loaded values, or that is an object.
-pub trait NestedField<T>: Send + Sync {
-    /// Adds the keys that have to be loaded next.
-    fn collect_keys(&self, of: &T, loaded: &LoadedValues<'_>, pending: &mut PendingKeys);
-
-    /// Writes the value, once everything is loaded.
-    fn write(&self, of: &T, loaded: &LoadedValues<'_>, out: &mut Json);
-}
-
 /// JSON text.
 pub type Json = Vec<u8>;
 
-/// Writes a value. The buffer grows, and every GraphQL value has a JSON form, so this cannot fail.
-pub(super) fn write(out: &mut Json, value: &Value) {
+/// Writes a value. The buffer grows, and every value of a field has a JSON form, so this cannot fail.
+pub fn write(out: &mut Json, value: &(impl Serialize + ?Sized)) {
     let _ = serde_json::to_writer(out, value);
 }
 
-enum FieldPlan<T> {
+/// An object of which some fields can be serialised without the executor.
+pub trait PlannedObject: OutputType + Sized + 'static {
+    /// Whether the parents of the messages in a list of this edge are visible, as in [`FieldSelection`].
+    const ANCESTORS_VISIBLE: bool = false;
+
+    /// Plans the field of this name with the selection within it; none where it needs the executor.
+    fn field(_name: &str, _within: FieldSelection<'_>) -> Option<FieldPlan<Self>> {
+        None
+    }
+}
+
+/// An object that contains a row of this model.
+pub trait Part<M> {
+    /// The row.
+    fn part(&self) -> &M;
+}
+
+/// How to serialise a field.
+pub enum FieldPlan<T> {
+    /// The name of the type.
     TypeName,
-    Value(fn(&T) -> Value),
-    Nested(Box<dyn NestedField<T>>),
+    /// A field that needs nothing but the object.
+    Value(fn(&T, &mut Json)),
+    /// A field that needs loaded values, or that is an object.
+    Nested(Nested<T>),
+}
+
+/// Serialises a field of all items of a list together.
+pub(super) type Nested<T> = Box<
+    dyn for<'a> Fn(&'a [&'a T], &'a ListValues<'a>) -> BoxFuture<'a, Result<Column, FieldError>>
+        + Send
+        + Sync,
+>;
+
+/// The serialised values of a field, one for each item of a list.
+#[derive(Default)]
+pub struct Column {
+    json: Json,
+    values: Vec<Range<usize>>,
+}
+
+impl Column {
+    /// Adds a value.
+    pub fn push(&mut self, write: impl FnOnce(&mut Json)) {
+        let start = self.json.len();
+        write(&mut self.json);
+        self.values.push(start..self.json.len());
+    }
+
+    /// The values at these indexes, and null where there is none.
+    pub(super) fn pick(mut self, indexes: impl Iterator<Item = Option<usize>>) -> Self {
+        let start = self.json.len();
+        self.json.extend_from_slice(b"null");
+        let null = start..self.json.len();
+        let value = |index: usize| self.values.get(index).cloned();
+        let values = indexes.map(|index| index.and_then(value).unwrap_or_else(|| null.clone()));
+        self.values = values.collect();
+        self
+    }
+
+    pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
+        let value = |range: &Range<usize>| self.json.get(range.clone()).unwrap_or_default();
+        self.values.iter().map(value)
+    }
 }
 
 /// How to serialise the selected fields of an object. Each has its response key and the text before its value.
@@ -97,38 +94,45 @@ pub struct Plan<T> {
     fields: Vec<(Name, String, FieldPlan<T>)>,
 }
 
+impl<T> Default for Plan<T> {
+    fn default() -> Self {
+        Self { fields: vec![] }
+    }
+}
+
 impl<T: PlannedObject> Plan<T> {
     /// Plans a selection; none where it needs the executor.
     #[must_use]
     pub fn new(set: FieldSelection<'_>) -> Option<Self> {
-        let mut plan = Self { fields: Vec::new() };
+        let mut plan = Self::default();
         plan.add(set)?;
         Some(plan)
     }
 
     fn add(&mut self, set: FieldSelection<'_>) -> Option<()> {
-        let type_name = T::type_name();
         for selection in &set.fields.items {
-            let fields = match &selection.node {
+            let (condition, directives, fields) = match &selection.node {
                 Selection::Field(field) => {
                     self.add_field(&field.node, set)?;
                     continue;
                 }
                 Selection::FragmentSpread(spread) => {
                     let fragment = &set.fragments.get(&spread.node.fragment_name.node)?.node;
-                    let applies = fragment.type_condition.node.on.node.as_str() == type_name;
-                    (applies && spread.node.directives.is_empty())
-                        .then_some(&fragment.selection_set)
+                    let condition = Some(&fragment.type_condition);
+                    (condition, &spread.node.directives, &fragment.selection_set)
                 }
                 Selection::InlineFragment(inline) => {
-                    let condition = inline.node.type_condition.as_ref();
-                    let applies = condition
-                        .is_none_or(|condition| condition.node.on.node.as_str() == type_name);
-                    (applies && inline.node.directives.is_empty())
-                        .then_some(&inline.node.selection_set)
+                    let inline = &inline.node;
+                    let condition = inline.type_condition.as_ref();
+                    (condition, &inline.directives, &inline.selection_set)
                 }
             };
-            self.add(set.replace(&fields?.node))?;
+            let applies =
+                condition.is_none_or(|condition| *condition.node.on.node == *T::type_name());
+            if !applies || !directives.is_empty() {
+                return None;
+            }
+            self.add(set.replace(&fields.node))?;
         }
         Some(())
     }
@@ -140,79 +144,51 @@ impl<T: PlannedObject> Plan<T> {
         if !(is_new && field.directives.is_empty() && field.arguments.is_empty()) {
             return None;
         }
-        let name = field.name.node.as_str();
-        let plan = if name == "__typename" {
-            FieldPlan::TypeName
-        } else {
-            let row = T::FIELDS.iter().find(|row| row.name == name)?;
-            set.required_columns.borrow_mut().add(row.columns);
-            match row.kind {
-                FieldKind::Value(read) => FieldPlan::Value(read),
-                FieldKind::Nested(plan) => FieldPlan::Nested(plan(set.within(field))?),
-            }
+        let plan = match field.name.node.as_str() {
+            "__typename" => FieldPlan::TypeName,
+            name => T::field(name, set.within(field))?,
         };
         // GraphQL names need no escapes.
-        let comma = if self.fields.is_empty() { "" } else { "," };
-        let before = format!("{comma}\"{key}\":");
+        let before = format!(
+            "{}\"{key}\":",
+            if self.fields.is_empty() { "" } else { "," }
+        );
         self.fields.push((key.clone(), before, plan));
         Some(())
     }
 
-    pub(super) fn collect_keys(
-        &self,
-        of: &T,
-        loaded: &LoadedValues<'_>,
-        pending: &mut PendingKeys,
-    ) {
-        for (.., field) in &self.fields {
-            if let FieldPlan::Nested(field) = field {
-                field.collect_keys(of, loaded, pending);
-            }
-        }
-    }
-
-    pub(super) fn write(&self, of: &T, loaded: &LoadedValues<'_>, out: &mut Json) {
-        out.push(b'{');
-        for (_, before, field) in &self.fields {
-            out.extend_from_slice(before.as_bytes());
-            match field {
-                FieldPlan::TypeName => write(out, &Value::String(T::type_name().into_owned())),
-                FieldPlan::Value(read) => write(out, &read(of)),
-                FieldPlan::Nested(field) => field.write(of, loaded, out),
-            }
-        }
-        out.push(b'}');
-    }
-
-    /// Loads what the items need, one level after the other, and serialises them.
-    pub(super) async fn write_list(
+    /// Serialises items, after the values of their nested fields are loaded.
+    pub(super) async fn write(
         &self,
         items: &[&T],
-        mut loaded: LoadedValues<'_>,
-        loaders: LoaderHandle<'_>,
-    ) -> Result<Json, FieldError> {
-        let mut pending = PendingKeys::default();
-        loop {
-            for item in items {
-                self.collect_keys(item, &loaded, &mut pending);
-            }
-            if pending.is_empty() {
-                break;
-            }
-            for item in items {
-                item.provide(&mut pending, &mut loaded);
-            }
-            pending.load(&mut loaded, loaders).await?;
+        values: &ListValues<'_>,
+    ) -> Result<Column, FieldError> {
+        let nested = self.fields.iter().filter_map(|(.., field)| match field {
+            FieldPlan::Nested(nested) => Some(nested(items, values)),
+            _ => None,
+        });
+        let nested = try_join_all(nested).await?;
+        let mut nested: Vec<_> = nested.iter().map(Column::values).collect();
+        let mut out = Column::default();
+        out.json.reserve(items.len() * ITEM_BYTES);
+        for item in items {
+            out.push(|out| {
+                let mut nested = nested.iter_mut();
+                out.push(b'{');
+                for (_, before, field) in &self.fields {
+                    out.extend_from_slice(before.as_bytes());
+                    match field {
+                        FieldPlan::TypeName => write(out, T::type_name().as_ref()),
+                        FieldPlan::Value(value) => value(item, out),
+                        FieldPlan::Nested(_) => {
+                            let value = nested.next().and_then(Iterator::next);
+                            out.extend_from_slice(value.unwrap_or_default());
+                        }
+                    }
+                }
+                out.push(b'}');
+            });
         }
-        let mut out = Json::with_capacity(items.len() * ITEM_BYTES + 2);
-        out.push(b'[');
-        for (index, item) in items.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            self.write(item, &loaded, &mut out);
-        }
-        out.push(b']');
         Ok(out)
     }
 }
@@ -233,7 +209,7 @@ mod tests {
         let set = FieldSelection {
             fields: &operation.node.selection_set.node,
             fragments: &document.fragments,
-            required_columns: &RefCell::default(),
+            required: &RefCell::default(),
             ancestors_visible: false,
         };
         Plan::<Message>::new(set).is_some()

@@ -1,4 +1,4 @@
-//! The selection set that a plan is built from.
+//! The selection that a plan is built from, and the columns that the plan reads.
 
 use std::{cell::RefCell, collections::HashMap};
 
@@ -7,7 +7,24 @@ use async_graphql::{
     parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
 };
 
-use super::RequiredColumns;
+use crate::entity::{conversation, message, participant, thread, user};
+
+/// The columns that a plan reads, by table, in any order and possibly several times.
+#[derive(Default, Debug)]
+pub struct RequiredColumns {
+    /// Of conversations.
+    pub conversation: Vec<conversation::Column>,
+    /// Of messages.
+    pub message: Vec<message::Column>,
+    /// Of participants.
+    pub participant: Vec<participant::Column>,
+    /// Of threads. They are always loaded whole.
+    pub thread: Vec<thread::Column>,
+    /// Of users.
+    pub user: Vec<user::Column>,
+    /// The number of unread root messages.
+    pub unread: bool,
+}
 
 /// The fields that a query selects of an object.
 #[derive(Clone, Copy)]
@@ -15,7 +32,7 @@ pub struct FieldSelection<'a> {
     pub(super) fields: &'a SelectionSet,
     pub(super) fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     /// Collects the columns that the plans of the whole selection read.
-    pub(super) required_columns: &'a RefCell<RequiredColumns>,
+    pub(super) required: &'a RefCell<RequiredColumns>,
     /// Whether the messages are in the list of a thread. Then their parents, up to the root, are visible and not
     /// hidden: no one sees a thread without its root, everything else in it is newer, and a message with replies is
     /// not hidden.
@@ -40,6 +57,11 @@ impl<'a> FieldSelection<'a> {
             ancestors_visible: false,
             ..self
         }
+    }
+
+    /// Requires columns.
+    pub fn require(self, add: impl FnOnce(&mut RequiredColumns)) {
+        add(&mut self.required.borrow_mut());
     }
 
     /// Whether it selects only the ids of parents in the list of a thread.

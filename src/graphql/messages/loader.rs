@@ -7,10 +7,10 @@ use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
     domain::{
-        conversations::timeline,
+        conversations::timeline::{self, TimelineSlice},
         messages::{
             self,
-            projection::{MessageColumns, MessageRow},
+            projection::{MessageProjection, WholeMessages},
             revisions,
         },
         pagination::{Direction, PageRequest, Slice},
@@ -59,42 +59,46 @@ pub(crate) async fn message(
 
 /// Loads a page of the timeline of this conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TimelineOf {
+pub struct TimelineOf<P> {
     /// Whose timeline.
     pub conversation: ConversationId,
     /// Which page.
     pub span: PageRequest<i32>,
     /// Whether the timeline includes replies.
     pub include_replies: bool,
-    /// Which columns.
-    pub columns: MessageColumns,
+    /// What of each message.
+    pub projection: P,
 }
 
-impl Loader<TimelineOf> for Loaders {
-    type Value = Slice<MessageRow>;
+impl<P: MessageProjection> Loader<TimelineOf<P>> for Loaders {
+    type Value = TimelineSlice<P>;
     type Error = FieldError;
 
     async fn load(
         &self,
-        keys: &[TimelineOf],
-    ) -> Result<HashMap<TimelineOf, Self::Value>, FieldError> {
+        keys: &[TimelineOf<P>],
+    ) -> Result<HashMap<TimelineOf<P>, Self::Value>, FieldError> {
         if let Some(prefetched) = self.take(keys) {
             return Ok(HashMap::from([prefetched]));
         }
         let mut found = HashMap::new();
         let groups = group(keys, |key| {
-            let common = (key.span.clone(), key.include_replies, key.columns.clone());
+            let common = (
+                key.span.clone(),
+                key.include_replies,
+                key.projection.clone(),
+            );
             (common, key.conversation)
         });
-        for ((span, include_replies, columns), ids) in groups {
+        for ((span, include_replies, projection), ids) in groups {
             let (db, viewer) = (self.app().db.read(), self.viewer()?);
-            let pages = timeline::pages(db, viewer, &ids, &span, include_replies, &columns);
+            let pages = timeline::pages(db, viewer, &ids, &span, include_replies, &projection);
             found.extend(pages.await?.into_iter().map(|(conversation, part)| {
                 let key = TimelineOf {
                     conversation,
                     span: span.clone(),
                     include_replies,
-                    columns: columns.clone(),
+                    projection: projection.clone(),
                 };
                 (key, part)
             }));
@@ -103,21 +107,27 @@ impl Loader<TimelineOf> for Loaders {
     }
 }
 
-impl TimelineOf {
+impl TimelineOf<()> {
+    /// The same page, with what to load of each message.
+    pub fn select<P>(self, projection: P) -> TimelineOf<P> {
+        TimelineOf {
+            conversation: self.conversation,
+            span: self.span,
+            include_replies: self.include_replies,
+            projection,
+        }
+    }
+}
+
+impl TimelineOf<WholeMessages> {
     /// The page with only the newest root message.
     #[must_use]
     pub fn newest(conversation: ConversationId) -> Self {
-        let span = PageRequest {
-            after: None,
-            before: None,
-            end: Direction::Last,
-            size: 1,
-        };
         Self {
             conversation,
-            span,
+            span: PageRequest::end(Direction::Last, 1),
             include_replies: false,
-            columns: MessageColumns::all(),
+            projection: WholeMessages,
         }
     }
 }

@@ -1,19 +1,21 @@
 //! The timeline of a conversation, paged in both directions and opened at an end or around an anchor.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, OneofObject};
 
 use crate::{
     domain::{
         conversations::timeline::{self, Anchor},
-        messages::projection::{MessageColumns, MessageRow},
+        messages::projection::{MessageColumns, MessageProjection, MessageRow, WholeMessages},
         pagination::{Direction, PageRequest, Slice},
     },
-    entity::{message, partial::Partial, user},
+    entity::{message, partial::Partial},
     error::{Error, Problem},
     graphql::{
         context::{app, unbatched, viewer},
         errors::Result,
-        list_plan::{ConnectionPlan, PreloadedValues},
+        list_plan::{ConnectionPlan, KnownValues},
         lookahead,
         messages::{
             loader::TimelineOf,
@@ -65,30 +67,30 @@ impl From<TimelineAnchor> for Anchor {
 /// The plan of a list of messages.
 type TimelinePlan = ConnectionPlan<MessageEdge, Message>;
 
-/// Finds the timeline page that the query selects within the conversation that is being resolved.
-pub(crate) fn selected_page(ctx: &Context<'_>, conversation: ConversationId) -> Option<TimelineOf> {
+/// Finds the timeline page that the query selects within the conversation that is being resolved, and its plan.
+pub(crate) fn selected_page(
+    ctx: &Context<'_>,
+    conversation: ConversationId,
+) -> Option<(TimelineOf<()>, Option<Arc<TimelinePlan>>)> {
     let field = lookahead::only(ctx, "messages").filter(|field| field.is_without("around"))?;
-    Some(TimelineOf {
+    let key = TimelineOf {
         conversation,
         span: field.page_arguments()?.read(PAGE, Direction::Last).ok()?,
         include_replies: field
             .argument::<Option<bool>>("includeReplies")?
             .unwrap_or_default(),
-        columns: columns(field.plan::<MessageEdge, Message>().as_deref()),
-    })
+        projection: (),
+    };
+    Some((key, field.plan()))
 }
 
-/// The columns to read: all where the lists need the executor.
-pub(crate) fn columns<E>(plan: Option<&ConnectionPlan<E, Message>>) -> MessageColumns {
-    let Some(plan) = plan else {
-        return MessageColumns::all();
-    };
-    let message = plan.columns::<message::Column>();
-    let has_sender = message
-        .iter()
-        .any(|column| matches!(column, message::Column::SenderId));
-    let sender = plan.columns::<user::Column>().iter().copied();
-    MessageColumns::new(message.iter().copied(), sender.filter(|_| has_sender))
+/// The columns that the lists of a plan read.
+pub(crate) fn columns<E>(plan: &ConnectionPlan<E, Message>) -> MessageColumns {
+    let (message, sender) = (&plan.required.message, &plan.required.user);
+    let is_sender = |column: &message::Column| matches!(column, message::Column::SenderId);
+    let has_sender = message.iter().any(is_sender);
+    let sender = sender.iter().copied().filter(|_| has_sender);
+    MessageColumns::new(message.iter().copied(), sender)
 }
 
 /// Returns a page of a conversation's timeline.
@@ -99,101 +101,90 @@ pub(crate) async fn page(
     around: Option<TimelineAnchor>,
     include_replies: bool,
 ) -> Result<MessageConnection> {
-    if let Some(anchor) = around {
-        return self::around(ctx, conversation, both, anchor.into(), include_replies).await;
-    }
-    let span: PageRequest<i32> = both.read(PAGE, Direction::Last)?;
-    let plan = TimelinePlan::current(ctx);
-    let key = TimelineOf {
+    let key = |span| TimelineOf {
         conversation,
-        span: span.clone(),
+        span,
         include_replies,
-        columns: columns(plan.as_deref()),
+        projection: (),
     };
-    let slice = unbatched(ctx).load_one(key).await?.unwrap_or_default();
-    let page = Page::of(slice, &span, |row: &MessageRow| row.message.loaded().seq);
-    Ok(connection(page, plan.as_deref()))
-}
-
-fn connection(page: Page<MessageRow>, plan: Option<&TimelinePlan>) -> MessageConnection {
-    match plan {
+    let (key, sizes) = match around {
+        None => (key(both.read(PAGE, Direction::Last)?), None),
+        Some(anchor) => {
+            let sizes = sizes(&both)?;
+            let (db, viewer, anchor) = (app(ctx).db.read(), viewer(ctx)?, anchor.into());
+            let place = timeline::place(db, viewer, conversation, anchor, include_replies);
+            // Without a message since the given time, the page ends at the newest message.
+            let place = place.await?.unwrap_or(i32::MAX);
+            let span = PageRequest {
+                before: Some(place),
+                ..PageRequest::end(Direction::Last, 0)
+            };
+            (key(span), Some(sizes))
+        }
+    };
+    Ok(match TimelinePlan::current(ctx) {
         Some(plan) => {
-            let mut preloaded = PreloadedValues::default();
-            let page = page.map(|row| message_of(row, &mut preloaded));
-            MessageConnection::planned(page, plan, preloaded)
+            let page = load(ctx, key.select(columns(&plan)), sizes).await?;
+            let mut senders = vec![];
+            let page = page.map(|row| message_of(row, &mut senders));
+            let known = KnownValues::default();
+            known.extend(senders);
+            MessageConnection::planned(page, &plan, known)
         }
-        // Without a plan, all columns were read.
-        None => page.map(|row| Message(row.message.into_inner())).into(),
-    }
+        None => {
+            let page = load(ctx, key.select(WholeMessages), sizes).await?;
+            page.map(Message).into()
+        }
+    })
 }
 
-/// The message of a row. Adds the sender to the preloaded values.
-pub(crate) fn message_of(row: MessageRow, preloaded: &mut PreloadedValues) -> Partial<Message> {
-    if let Some(sender) = row.sender {
-        preloaded.insert(UserKey(sender.loaded().id), sender.map(User));
-    }
-    row.message.map(Message)
-}
-
-async fn around(
+/// Loads a page, or as many messages before its end and from it on.
+async fn load<P: MessageProjection>(
     ctx: &Context<'_>,
-    conversation: ConversationId,
-    both: Both,
-    anchor: Anchor,
-    include_replies: bool,
-) -> Result<MessageConnection> {
-    let (before, from) = sizes(&both)?;
-    let (db, viewer) = (app(ctx).db.read(), viewer(ctx)?);
-    let anchor = timeline::place(db, viewer, conversation, anchor, include_replies).await?;
-    // Without a message since the given time, the page ends at the newest message.
-    let anchor = anchor.unwrap_or(i32::MAX);
-    let plan = TimelinePlan::current(ctx);
-    let columns = columns(plan.as_deref());
+    key: TimelineOf<P>,
+    sizes: Option<(usize, usize)>,
+) -> Result<Page<P::Row>> {
     let load = async |span: PageRequest<i32>| {
-        let key = TimelineOf {
-            conversation,
-            span,
-            include_replies,
-            columns: columns.clone(),
-        };
-        unbatched(ctx)
-            .load_one(key)
-            .await
-            .map(Option::unwrap_or_default)
-    };
-    let span = |end, after, before, size| PageRequest {
-        after,
-        before,
-        end,
-        size,
-    };
-    let earlier = match before {
-        0 => Slice::default(),
-        size => load(span(Direction::Last, None, Some(anchor), size)).await?,
-    };
-    let later = match from {
-        0 => Slice::default(),
-        size => {
-            load(span(
-                Direction::First,
-                Some(anchor.saturating_sub(1)),
-                None,
-                size,
-            ))
-            .await?
+        if span.size == 0 {
+            return Ok(Slice::default());
         }
+        let key = TimelineOf {
+            span,
+            ..key.clone()
+        };
+        let slice = unbatched(ctx).load_one(key).await?;
+        Result::Ok(slice.unwrap_or_default())
     };
-    let page = Page {
+    let Some((before, from)) = sizes else {
+        let slice = load(key.span.clone()).await?;
+        let page = Page::of(slice, &key.span, |(key, _)| key.seq);
+        return Ok(page.map(|(_, row)| row));
+    };
+    let earlier = PageRequest {
+        size: before,
+        ..key.span.clone()
+    };
+    let later = PageRequest {
+        after: key.span.before.map(|place| place.saturating_sub(1)),
+        ..PageRequest::end(Direction::First, from)
+    };
+    let (earlier, later) = (load(earlier).await?, load(later).await?);
+    let items = earlier.items.into_iter().chain(later.items);
+    let items = items.map(|(key, row)| (Cursor::new(key.seq), row));
+    Ok(Page {
         has_next: later.has_more,
         has_previous: earlier.has_more,
-        items: earlier
-            .items
-            .into_iter()
-            .chain(later.items)
-            .map(|row| (Cursor::new(row.message.loaded().seq), row))
-            .collect(),
-    };
-    Ok(connection(page, plan.as_deref()))
+        items: items.collect(),
+    })
+}
+
+/// The message of a row. Adds the sender to the others.
+pub(crate) fn message_of(
+    (message, sender): MessageRow,
+    senders: &mut Vec<(UserKey, Partial<User>)>,
+) -> Partial<Message> {
+    senders.extend(sender.map(|(id, sender)| (UserKey(id), sender.map(User))));
+    message.map(Message)
 }
 
 /// The number of messages before the anchor, and from the anchor on.

@@ -362,9 +362,7 @@ impl MessageRevision {
     }
 }
 
-impl PlannedObject for MessageRevision {
-    type Column = ();
-}
+impl PlannedObject for MessageRevision {}
 
 connection!(
     MessageConnection,

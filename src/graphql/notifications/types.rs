@@ -97,9 +97,7 @@ impl Notification {
     }
 }
 
-impl PlannedObject for Notification {
-    type Column = ();
-}
+impl PlannedObject for Notification {}
 
 connection!(
     NotificationConnection,

@@ -3,14 +3,13 @@
 use async_graphql::resolver_utils::enum_value;
 
 use crate::{
-    domain::conversations::ListColumn::{self, Conversation, Participant, Unread},
     entity::{
-        conversation::Column as C,
-        participant::{Column as P, ParticipantRole},
+        conversation,
+        participant::{self, ParticipantRole},
     },
     graphql::{
-        list_plan::{FieldRow, PlannedObject, loaded_value, nested, value},
-        participants::types::{Membership, NotificationLevel},
+        list_plan::{FieldPlan, FieldSelection, Part, PlannedObject, field},
+        participants::types::{Membership, NotificationLevel, in_group_at_least},
         reads::{
             loader::{MentionsIn, UnreadIn},
             types::int,
@@ -19,58 +18,53 @@ use crate::{
     id::MembershipId,
 };
 
-/// The columns of the permissions.
-const ROLE: &[ListColumn] = &[Conversation(C::Kind), Participant(P::Role)];
+impl Part<participant::Model> for Membership {
+    fn part(&self) -> &participant::Model {
+        &self.participant
+    }
+}
 
-/// A permission that moderators of a group have.
-const fn of_moderators(name: &'static str) -> FieldRow<Membership> {
-    value(name, ROLE, |of| {
-        of.in_group_at_least(ParticipantRole::Moderator).into()
-    })
+impl Part<conversation::Model> for Membership {
+    fn part(&self) -> &conversation::Model {
+        &self.conversation
+    }
 }
 
 impl PlannedObject for Membership {
-    type Column = ListColumn;
-
-    const FIELDS: &'static [FieldRow<Self>] = &[
-        value("id", &[Participant(P::Id)], |of| {
-            MembershipId(of.participant.id.0).to_string().into()
-        }),
-        value(
-            "notificationLevel",
-            &[Participant(P::NotificationLevel)],
-            |of| enum_value(NotificationLevel::from(of.participant.notification_level)),
-        ),
-        value("isPinned", &[Participant(P::IsPinned)], |of| {
-            of.participant.is_pinned.into()
-        }),
-        value(
-            "isArchived",
-            &[Conversation(C::LastSeq), Participant(P::ArchivedSeq)],
-            |of| of.participant.is_archived(of.conversation.last_seq).into(),
-        ),
-        value("canSend", &[Participant(P::Role)], |of| {
-            of.participant.role.may_send().into()
-        }),
-        of_moderators("canUpdate"),
-        of_moderators("canAddParticipants"),
-        of_moderators("canRemoveParticipants"),
-        of_moderators("canChangeRoles"),
-        of_moderators("canModerate"),
-        value("canDelete", ROLE, |of| {
-            of.in_group_at_least(ParticipantRole::Owner).into()
-        }),
-        nested("unreadCount", &[Unread], |_| {
-            loaded_value(
-                |of: &Self| Some(UnreadIn(of.conversation.id)),
-                |_, count| count.map_or(0, |&count| int(count)).into(),
-            )
-        }),
-        nested("mentionCount", &[], |_| {
-            loaded_value(
-                |of: &Self| Some(MentionsIn(of.conversation.id)),
-                |_, count| count.map_or(0, |&count| int(count)).into(),
-            )
-        }),
-    ];
+    fn field(name: &str, within: FieldSelection<'_>) -> Option<FieldPlan<Self>> {
+        match name {
+            "id" => field!(within, participant { id } => MembershipId(id.0)),
+            "notificationLevel" => field!(
+                within, participant { notification_level } => enum_value(NotificationLevel::from(*notification_level))
+            ),
+            "isPinned" => field!(within, participant { is_pinned } => is_pinned),
+            "isArchived" => field!(
+                within, conversation { last_seq } participant { archived_seq } =>
+                    participant::is_archived(*archived_seq, *last_seq)
+            ),
+            "canSend" => field!(within, participant { role } => role.may_send()),
+            "canUpdate"
+            | "canAddParticipants"
+            | "canRemoveParticipants"
+            | "canChangeRoles"
+            | "canModerate" => field!(
+                within, conversation { kind } participant { role } =>
+                    in_group_at_least(*kind, *role, ParticipantRole::Moderator)
+            ),
+            "canDelete" => field!(
+                within, conversation { kind } participant { role } =>
+                    in_group_at_least(*kind, *role, ParticipantRole::Owner)
+            ),
+            "unreadCount" => {
+                within.require(|required| required.unread = true);
+                field!(
+                    within, conversation { id } => load Some(UnreadIn(*id)), |count| count.map_or(0, |&count| int(count))
+                )
+            }
+            "mentionCount" => field!(
+                within, conversation { id } => load Some(MentionsIn(*id)), |count| count.map_or(0, |&count| int(count))
+            ),
+            _ => None,
+        }
+    }
 }

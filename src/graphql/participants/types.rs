@@ -110,9 +110,7 @@ impl Participant {
     }
 }
 
-impl PlannedObject for Participant {
-    type Column = ();
-}
+impl PlannedObject for Participant {}
 
 connection!(
     ParticipantConnection,
@@ -137,9 +135,18 @@ impl Membership {
         Ok(loaders(ctx).load_one(key).await?.unwrap_or_default())
     }
 
-    pub(super) fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
-        self.conversation.kind == ConversationKind::Group && self.participant.role >= role
+    fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
+        in_group_at_least(self.conversation.kind, self.participant.role, role)
     }
+}
+
+/// Whether this is a group in which the viewer has at least this role.
+pub(super) fn in_group_at_least(
+    kind: ConversationKind,
+    role: participant::ParticipantRole,
+    least: participant::ParticipantRole,
+) -> bool {
+    kind == ConversationKind::Group && role >= least
 }
 
 /// The viewer's settings, read state and permissions in a conversation. No one else can see them.
@@ -207,7 +214,7 @@ impl Membership {
 
     /// Whether it is moved out of the viewer's list until there is a new message.
     async fn is_archived(&self) -> bool {
-        self.participant.is_archived(self.conversation.last_seq)
+        participant::is_archived(self.participant.archived_seq, self.conversation.last_seq)
     }
 
     /// Whether the viewer may send messages.

@@ -64,9 +64,7 @@ impl Session {
     }
 }
 
-impl PlannedObject for Session {
-    type Column = ();
-}
+impl PlannedObject for Session {}
 
 connection!(
     SessionConnection,

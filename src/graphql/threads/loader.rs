@@ -6,13 +6,13 @@ use async_graphql::dataloader::Loader;
 
 use crate::{
     domain::{
-        messages::projection::{MessageColumns, MessageRow},
+        messages::projection::MessageProjection,
         pagination::{PageRequest, Slice},
         threads::{
             self,
             followers::{self, Writer},
             lists,
-            replies::{self, ReplyOrder, ReplyScope},
+            replies::{self, ReplyOrder, ReplyScope, ReplySlice},
         },
     },
     entity::thread,
@@ -33,47 +33,59 @@ by_id!(
 
 /// Loads a page of the replies of this thread.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadRepliesOf {
+pub struct ThreadRepliesOf<P> {
     /// Which thread.
     pub thread: ThreadId,
     /// Which part of the tree.
     pub scope: ReplyScope,
     /// The order and the page.
     pub order: ReplyOrder,
-    /// Which columns.
-    pub columns: MessageColumns,
+    /// What of each message.
+    pub projection: P,
 }
 
-impl Loader<ThreadRepliesOf> for Loaders {
-    type Value = Slice<MessageRow>;
+impl<P: MessageProjection> Loader<ThreadRepliesOf<P>> for Loaders {
+    type Value = ReplySlice<P>;
     type Error = FieldError;
 
     async fn load(
         &self,
-        keys: &[ThreadRepliesOf],
-    ) -> Result<HashMap<ThreadRepliesOf, Self::Value>, FieldError> {
+        keys: &[ThreadRepliesOf<P>],
+    ) -> Result<HashMap<ThreadRepliesOf<P>, Self::Value>, FieldError> {
         if let Some(prefetched) = self.take(keys) {
             return Ok(HashMap::from([prefetched]));
         }
         let mut found = HashMap::new();
         let groups = group(keys, |key| {
-            let common = (key.scope.clone(), key.order.clone(), key.columns.clone());
+            let common = (key.scope.clone(), key.order.clone(), key.projection.clone());
             (common, key.thread)
         });
-        for ((scope, order, columns), threads) in groups {
+        for ((scope, order, projection), threads) in groups {
             let (db, viewer) = (self.app().db.read(), self.viewer()?);
-            let pages = replies::pages(db, viewer, &threads, &scope, &order, &columns);
+            let pages = replies::pages(db, viewer, &threads, (&scope, &order), &projection);
             found.extend(pages.await?.into_iter().map(|(thread, part)| {
                 let key = ThreadRepliesOf {
                     thread,
                     scope: scope.clone(),
                     order: order.clone(),
-                    columns: columns.clone(),
+                    projection: projection.clone(),
                 };
                 (key, part)
             }));
         }
         Ok(found)
+    }
+}
+
+impl ThreadRepliesOf<()> {
+    /// The same page, with what to load of each message.
+    pub fn select<P>(self, projection: P) -> ThreadRepliesOf<P> {
+        ThreadRepliesOf {
+            thread: self.thread,
+            scope: self.scope,
+            order: self.order,
+            projection,
+        }
     }
 }
 

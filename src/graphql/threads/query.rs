@@ -4,13 +4,20 @@ use async_graphql::{Context, Object};
 
 use crate::{
     db::with_timeout,
-    domain::threads,
-    entity::thread,
+    domain::{
+        messages::projection::{MessageProjection, WholeMessages},
+        threads,
+    },
     graphql::{
-        context::{app, unbatched, viewer},
+        context::{unbatched, viewer},
         errors::{Result, nullable},
-        lookahead,
-        threads::{loader::ThreadKey, replies, types::Thread},
+        loaders::Loaders,
+        messages::timeline,
+        threads::{
+            loader::{ThreadKey, ThreadRepliesOf},
+            replies,
+            types::Thread,
+        },
     },
     id::ThreadId,
 };
@@ -24,22 +31,35 @@ impl ThreadQuery {
     /// One thread in a conversation the viewer takes part in.
     async fn thread(&self, ctx: &Context<'_>, id: ThreadId) -> Option<Result<Thread>> {
         nullable(async {
-            let viewer = viewer(ctx)?;
+            viewer(ctx)?;
             let loaders = unbatched(ctx);
-            let (Some(loaders), Some(key)) = (loaders.direct(), replies::selected_page(ctx, id))
+            let (Some(direct), Some((key, plan))) =
+                (loaders.direct(), replies::selected_page(ctx, id))
             else {
                 return loaders.load_one(ThreadKey(id)).await;
             };
-            let db = app(ctx).db.read();
-            let of_parent = lookahead::parent_columns(ctx, "replies", thread::Column::Id);
-            let parent = (id, &of_parent);
-            let page = (&key.scope, &key.order);
-            let found = threads::replies::with_thread(db, viewer, parent, page, &key.columns);
-            Ok(with_timeout(found).await?.map(|(thread, slice)| {
-                loaders.put(key, slice);
-                Thread(thread.into_inner())
-            }))
+            match plan {
+                Some(plan) => read(direct, key.select(timeline::columns(&plan))).await,
+                None => read(direct, key.select(WholeMessages)).await,
+            }
         })
         .await
     }
+}
+
+/// Reads a thread and prefetches a page of its replies.
+async fn read<P: MessageProjection>(
+    loaders: &Loaders,
+    key: ThreadRepliesOf<P>,
+) -> Result<Option<Thread>> {
+    let (db, viewer, page) = (
+        loaders.app().db.read(),
+        loaders.viewer()?,
+        (&key.scope, &key.order),
+    );
+    let found = threads::replies::with_thread(db, viewer, key.thread, page, &key.projection);
+    Ok(with_timeout(found).await?.map(|(thread, slice)| {
+        loaders.put(key, slice);
+        Thread(thread)
+    }))
 }

@@ -1,20 +1,22 @@
 //! The list `Thread.replies`, in three orders.
 
+use std::sync::Arc;
+
 use async_graphql::Context;
 use serde::{Serialize, Serializer};
 
 use crate::{
     domain::{
-        messages::projection::MessageRow,
+        messages::projection::{MessageProjection, WholeMessages},
         pagination::{Direction, PageRequest},
-        threads::replies::{self, ReplyOrder, ReplyScope},
+        threads::replies::{self, ReplyKey, ReplyOrder, ReplyScope},
     },
-    entity::{message, partial::Partial},
+    entity::message,
     error::{Error, Problem},
     graphql::{
         context::{app, unbatched, viewer},
         errors::Result,
-        list_plan::{ConnectionPlan, PlannedList, PreloadedValues},
+        list_plan::{ConnectionPlan, KnownValues, PlannedList},
         lookahead,
         messages::{
             timeline::{columns, message_of},
@@ -63,11 +65,14 @@ impl Serialize for TreeKey {
     }
 }
 
-/// Finds the page of replies that the query selects within the thread that is being resolved.
-pub(crate) fn selected_page(ctx: &Context<'_>, thread: ThreadId) -> Option<ThreadRepliesOf> {
+/// Finds the page of replies that the query selects within the thread that is being resolved, and its plan.
+pub(crate) fn selected_page(
+    ctx: &Context<'_>,
+    thread: ThreadId,
+) -> Option<(ThreadRepliesOf<()>, Option<Arc<RepliesPlan>>)> {
     let field = lookahead::only(ctx, "replies").filter(|field| field.is_without("under"))?;
     let order = field.argument::<Option<ThreadOrder>>("order")?;
-    Some(ThreadRepliesOf {
+    let key = ThreadRepliesOf {
         thread,
         scope: ReplyScope {
             under: None,
@@ -75,8 +80,9 @@ pub(crate) fn selected_page(ctx: &Context<'_>, thread: ThreadId) -> Option<Threa
             max_depth: field.argument("maxDepth")?,
         },
         order: order_of(&field.page_arguments()?, order.unwrap_or(ThreadOrder::Tree)).ok()?,
-        columns: columns(field.plan::<ThreadReplyEdge, Message>().as_deref()),
-    })
+        projection: (),
+    };
+    Some((key, field.plan()))
 }
 
 /// Returns a page of a thread's replies.
@@ -100,62 +106,70 @@ pub(crate) async fn page(
         return Err(Error::problems(vec![problem]).into());
     }
     let scope = replies::scope(app(ctx).db.read(), viewer(ctx)?, thread, under, max_depth).await?;
-    let (level, deepest) = (
-        scope.level,
-        max_depth.map(|levels| scope.level.saturating_add(levels)),
-    );
-    let order = order_of(&both, order)?;
-    let plan = RepliesPlan::current(ctx);
+    let deepest = max_depth.map(|levels| scope.level.saturating_add(levels));
+    let of_page = (scope.level, deepest);
     let key = ThreadRepliesOf {
         thread,
         scope,
-        order: order.clone(),
-        columns: columns(plan.as_deref()),
+        order: order_of(&both, order)?,
+        projection: (),
     };
-    let slice = unbatched(ctx).load_one(key).await?.unwrap_or_default();
-    let page = match &order {
-        ReplyOrder::Tree(span) => Page::of(slice, span, |row| {
-            TreeKey(row.message.loaded().path.clone())
-        }),
-        ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
-            Page::of(slice, span, |row: &MessageRow| row.message.loaded().seq)
+    let (page_info, (edges, nodes)) = match RepliesPlan::current(ctx) {
+        Some(plan) => {
+            let page = load(ctx, key.select(columns(&plan))).await?;
+            let info = page.info();
+            let mut senders = vec![];
+            let items = page.items.into_iter().map(|(cursor, (key, row))| {
+                message_of(row, &mut senders).map(|node| edge(cursor, &key, node, of_page))
+            });
+            let items: Vec<_> = items.collect();
+            let known = KnownValues::default();
+            known.extend(senders);
+            let lists = PlannedList::planned(items, |edge| &edge.node, &plan, known);
+            (info, lists)
+        }
+        None => {
+            let page = load(ctx, key.select(WholeMessages)).await?;
+            let info = page.info();
+            let items = page.items.into_iter();
+            let items = items.map(|(cursor, (key, row))| edge(cursor, &key, Message(row), of_page));
+            (info, PlannedList::whole(items, |edge| &edge.node))
         }
     };
-    Ok(connection(page, (level, deepest), plan.as_deref()))
-}
-
-fn connection(
-    page: Page<MessageRow>,
-    (level, deepest): (i32, Option<i32>),
-    plan: Option<&RepliesPlan>,
-) -> ThreadReplyConnection {
-    let page_info = page.info();
-    let edge = |cursor: Cursor, node: Message| ThreadReplyEdge {
-        cursor,
-        depth: node.0.depth - level,
-        hidden_reply_count: if deepest == Some(node.0.depth) {
-            node.0.descendant_count
-        } else {
-            0
-        },
-        node,
-    };
-    let mut preloaded = PreloadedValues::default();
-    let rows = page.items.into_iter();
-    let items: Vec<Partial<ThreadReplyEdge>> = rows
-        .map(|(cursor, row)| message_of(row, &mut preloaded).map(|node| edge(cursor, node)))
-        .collect();
-    let (edges, nodes) = if let Some(plan) = plan {
-        PlannedList::planned(items, |edge| &edge.node, plan, preloaded)
-    } else {
-        // Without a plan, all columns were read.
-        let items = items.into_iter().map(Partial::into_inner);
-        PlannedList::whole(items, |edge: &ThreadReplyEdge| &edge.node)
-    };
-    ThreadReplyConnection {
+    Ok(ThreadReplyConnection {
         edges,
         nodes,
         page_info,
+    })
+}
+
+/// Loads a page of replies, each with its place.
+async fn load<P: MessageProjection>(
+    ctx: &Context<'_>,
+    key: ThreadRepliesOf<P>,
+) -> Result<Page<(ReplyKey, P::Row)>> {
+    let order = key.order.clone();
+    let slice = unbatched(ctx).load_one(key).await?.unwrap_or_default();
+    Ok(match &order {
+        ReplyOrder::Tree(span) => Page::of(slice, span, |(key, _)| TreeKey(key.path.clone())),
+        ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
+            Page::of(slice, span, |(key, _)| key.seq)
+        }
+    })
+}
+
+fn edge(
+    cursor: Cursor,
+    key: &ReplyKey,
+    node: Message,
+    (level, deepest): (i32, Option<i32>),
+) -> ThreadReplyEdge {
+    let hidden = deepest.filter(|&deepest| deepest == key.depth);
+    ThreadReplyEdge {
+        cursor,
+        depth: key.depth - level,
+        hidden_reply_count: hidden.map_or(0, |_| key.descendant_count),
+        node,
     }
 }
 

@@ -10,9 +10,7 @@ use crate::{
         context::loaders,
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
-        list_plan::{
-            FieldRow, LoadedValues, PendingKeys, PlannedList, PlannedObject, child, nested, value,
-        },
+        list_plan::PlannedList,
         messages::{
             loader::{MessageKey, message},
             types::Message,
@@ -220,25 +218,6 @@ impl ThreadReplyEdge {
             hidden_reply_count: 0,
             node: Message(row),
         }
-    }
-}
-
-impl PlannedObject for ThreadReplyEdge {
-    type Column = message::Column;
-
-    const FIELDS: &'static [FieldRow<Self>] = &[
-        value("cursor", &[], |edge| edge.cursor.to_string().into()),
-        value("depth", &[], |edge| edge.depth.into()),
-        value("hiddenReplyCount", &[], |edge| {
-            edge.hidden_reply_count.into()
-        }),
-        nested("node", &[], |set| child(|edge: &Self| &edge.node, set)),
-    ];
-
-    const ANCESTORS_VISIBLE: bool = true;
-
-    fn provide(&self, pending: &mut PendingKeys, loaded: &mut LoadedValues<'_>) {
-        self.node.provide(pending, loaded);
     }
 }
 

@@ -3,30 +3,29 @@
 use async_graphql::ScalarType;
 
 use crate::{
-    entity::user::Column,
+    entity::user,
     graphql::{
-        list_plan::{FieldRow, PlannedObject, value},
+        list_plan::{FieldPlan, FieldSelection, Part, PlannedObject, field},
         scalars::DateTime,
         users::types::User,
     },
 };
 
-impl PlannedObject for User {
-    type Column = Column;
+impl Part<user::Model> for User {
+    fn part(&self) -> &user::Model {
+        &self.0
+    }
+}
 
-    const FIELDS: &'static [FieldRow<Self>] = &[
-        value("id", &[Column::Id], |of| of.0.id.to_string().into()),
-        value("username", &[Column::Username], |of| {
-            of.0.username.clone().into()
-        }),
-        value("displayName", &[Column::DisplayName], |of| {
-            of.0.display_name.clone().into()
-        }),
-        value("isVerified", &[Column::VerifiedAt], |of| {
-            of.0.verified_at.is_some().into()
-        }),
-        value("createdAt", &[Column::CreatedAt], |of| {
-            DateTime(of.0.created_at).to_value()
-        }),
-    ];
+impl PlannedObject for User {
+    fn field(name: &str, within: FieldSelection<'_>) -> Option<FieldPlan<Self>> {
+        match name {
+            "id" => field!(within, user { id } => id),
+            "username" => field!(within, user { username } => username),
+            "displayName" => field!(within, user { display_name } => display_name),
+            "isVerified" => field!(within, user { verified_at } => verified_at.is_some()),
+            "createdAt" => field!(within, user { created_at } => DateTime(*created_at).to_value()),
+            _ => None,
+        }
+    }
 }

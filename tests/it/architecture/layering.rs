@@ -178,6 +178,23 @@ fn is_marked_for_the_planner(file: &Source, line: usize) -> bool {
         .any(|line| line.contains("//") && line.contains("planner"))
 }
 
+/// A partial row gives no access to columns that may not be loaded. The list plan reads those that its fields name.
+#[test]
+fn only_the_list_plan_reads_partial_rows() {
+    let users: Vec<_> = read(&["src"], "rs")
+        .into_iter()
+        .filter(|file| file.text.contains("assume_loaded"))
+        .map(|file| file.path)
+        .filter(|path| {
+            !path.starts_with("src/graphql/list_plan/") && path != "src/entity/partial.rs"
+        })
+        .collect();
+    assert!(
+        users.is_empty(),
+        "these files read partial rows: {users:#?}"
+    );
+}
+
 #[test]
 fn every_module_has_a_description() {
     let missing: Vec<_> = read(&["src", "migration/src", "tests/it"], "rs")
