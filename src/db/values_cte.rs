@@ -18,17 +18,21 @@ impl ValuesCte {
     ///
     /// Rows of NULL are added up to a power of two, because each length is a separate prepared statement. Statements
     /// must skip these rows.
-    pub fn new<const COLUMNS: usize>(
+    pub fn new<R: IntoIterator<Item = Value>>(
         head: &str,
-        rows: impl IntoIterator<Item = [Value; COLUMNS]>,
+        rows: impl IntoIterator<Item = R>,
     ) -> Self {
-        let mut values: Vec<Value> = rows.into_iter().flatten().collect();
-        let length = values.len() / COLUMNS;
+        let (mut length, mut values) = (0_usize, vec![]);
+        for row in rows {
+            length += 1;
+            values.extend(row);
+        }
+        let columns = values.len() / length.max(1);
         // NULL of the same types, because PostgreSQL prepares a statement with the types of its parameters.
-        let nulls: Vec<Value> = values.iter().take(COLUMNS).map(Value::as_null).collect();
+        let nulls: Vec<Value> = values.iter().take(columns).map(Value::as_null).collect();
         let missing = length.next_power_of_two() - length;
         values.extend(std::iter::repeat_n(nulls, missing).flatten());
-        let row = format!("({})", placeholders(COLUMNS));
+        let row = format!("({})", placeholders(columns));
         let rows = vec![row; length + missing].join(", ");
         Self {
             text: format!("{head} AS (VALUES {rows})"),

@@ -106,9 +106,6 @@ pub async fn write_in(
         id: Set(id),
         conversation_id: Set(conversation),
         seq: Set(seq),
-        sender_id: Set(None),
-        parent_id: Set(None),
-        root_id: Set(None),
         depth: Set(0),
         path: Set(seq.to_be_bytes().to_vec()),
         reply_count: Set(0),
@@ -117,15 +114,11 @@ pub async fn write_in(
         sender_root_count: Set(sender_root_count),
         kind: Set(MessageKind::Notice),
         priority: Set(MessagePriority::Normal),
-        body: Set(None),
         notice: Set(Some(
             serde_json::to_string(notice).map_err(Error::internal)?,
         )),
-        client_message_id: Set(None),
-        content_hash: Set(None),
         created_at: Set(at),
-        edited_at: Set(None),
-        deleted_at: Set(None),
+        ..Default::default()
     };
     row.insert(tx).await?;
     let stream = Stream::Conversation(conversation);

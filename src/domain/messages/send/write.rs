@@ -1,9 +1,9 @@
 //! Writes a batch of accepted messages with everything that depends on them, as if they were sent one after the other.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use chrono::{DateTime, Utc};
-use sea_orm::Value;
+use sea_orm::{IdenStatic, Iterable, ModelTrait};
 
 use crate::{
     core::Core,
@@ -19,7 +19,7 @@ use crate::{
         },
         notifications,
     },
-    entity::message::{self, MessageKind},
+    entity::message,
     error::Error,
     id::{ConversationId, MessageId, ThreadId, UserId},
     live::log::{self, Change, Stream},
@@ -105,19 +105,14 @@ impl Draft {
             root_id: above.map(message::Model::thread_root),
             depth: above.map_or(0, |parent| parent.depth + 1),
             path: path::path(above.map_or(&[], |parent| &parent.path), seq),
-            reply_count: 0,
-            descendant_count: 0,
             root_count,
             sender_root_count,
-            kind: MessageKind::User,
             priority: new.priority,
             body: Some(new.body.clone()),
-            notice: None,
             client_message_id: new.client_message_id.clone(),
             content_hash: new.client_message_id.as_ref().map(|_| new.content_hash()),
             created_at: at,
-            edited_at: None,
-            deleted_at: None,
+            ..message::Model::default()
         };
         Self {
             message,
@@ -129,7 +124,7 @@ impl Draft {
 }
 
 async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Error> {
-    insert_in(tx, drafts, at).await?;
+    insert_in(tx, drafts).await?;
     let replies = drafts.iter();
     let replies: Vec<_> = replies
         .filter_map(|draft| Some((&draft.message, draft.parent.as_ref()?)))
@@ -177,36 +172,28 @@ fn later_followers(drafts: &[&Draft], new_followers: &NewFollowers) -> Vec<(Mess
     found
 }
 
-async fn insert_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Error> {
+/// The names of all columns.
+static COLUMNS: LazyLock<String> = LazyLock::new(|| {
+    let names: Vec<_> = message::Column::iter()
+        .map(|column| column.as_str())
+        .collect();
+    names.join(", ")
+});
+
+async fn insert_in(tx: &Tx, drafts: &[Draft]) -> Result<(), Error> {
     // SQL for its values CTE: its plan does not depend on the number of rows.
-    let row = |draft: &Draft| -> [Value; 14] {
-        let message = &draft.message;
-        [
-            message.id.into(),
-            message.conversation_id.into(),
-            message.seq.into(),
-            message.sender_id.into(),
-            message.parent_id.into(),
-            message.root_id.into(),
-            message.depth.into(),
-            message.path.clone().into(),
-            message.root_count.into(),
-            message.sender_root_count.into(),
-            message.priority.into(),
-            message.body.clone().into(),
-            message.client_message_id.clone().into(),
-            message.content_hash.clone().into(),
-        ]
-    };
-    let columns =
-        "id, conversation_id, seq, sender_id, parent_id, root_id, depth, path, root_count,
-        sender_root_count, priority, body, client_message_id, content_hash";
-    let table = ValuesCte::new(&format!("v ({columns})"), drafts.iter().map(row));
-    let text = format!(
-        "WITH {} INSERT INTO message ({columns}, kind, created_at)
-         SELECT {columns}, 'USER', ? FROM v WHERE id IS NOT NULL",
-        table.text
+    let table = ValuesCte::new(
+        &format!("v ({})", *COLUMNS),
+        drafts.iter().map(|draft| {
+            let values = message::Column::iter().map(|column| draft.message.get(column));
+            values.collect::<Vec<_>>()
+        }),
     );
-    db::execute(tx, &text, table.and([at.into()])).await?;
+    let text = format!(
+        "WITH {} INSERT INTO message ({columns}) SELECT {columns} FROM v WHERE id IS NOT NULL",
+        table.text,
+        columns = *COLUMNS
+    );
+    db::execute(tx, &text, table.values).await?;
     Ok(())
 }
