@@ -5,6 +5,10 @@ use std::{
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,6 +24,8 @@ pub(crate) struct Installation {
     pub(crate) name: String,
     pub(crate) database_url: String,
     data: String,
+    /// How many nodes were started.
+    nodes: Arc<AtomicUsize>,
     redis_url: Option<String>,
     /// The process of the database, if it is separate from the server.
     database: Option<u32>,
@@ -33,6 +39,7 @@ impl Installation {
             name: name.to_owned(),
             database_url: format!("sqlite:{data}/heddle.sqlite"),
             data,
+            nodes: Arc::default(),
             redis_url: None,
             database: None,
         }
@@ -44,6 +51,7 @@ impl Installation {
             name: name.to_owned(),
             database_url: postgres.url.clone(),
             data: folder.join(name).display().to_string(),
+            nodes: Arc::default(),
             redis_url: None,
             database: Some(postgres.pid),
         }
@@ -62,7 +70,10 @@ impl Installation {
 
     /// Starts a node and waits for its first response.
     pub(crate) fn start(&self) -> Server {
-        let command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        // Each server locks its data folder.
+        let node = self.nodes.fetch_add(1, Ordering::Relaxed);
+        command.env("HEDDLE_DATA_DIR", format!("{}/node-{node}", self.data));
         let name = format!("Heddle on {}", self.name);
         let mut server = Server::start(name, command, self.database, |line| {
             let address = line.trim().strip_prefix("API ")?.trim();

@@ -1,11 +1,13 @@
 //! The data folder and the token key in it. Only the owner may read them.
 
 use std::{
-    fs::{self, DirBuilder, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError},
     io::{self, Write},
     os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
 };
+
+use rustix::{fs::Mode, process::umask};
 
 use super::error::{CliError, Exit};
 use crate::{auth::token::Keys, config::Config};
@@ -16,14 +18,54 @@ const PRIVATE_FOLDER: u32 = 0o700;
 /// The permission bits of the group and of others.
 const OTHERS: u32 = 0o077;
 
-/// Creates the data folder if it does not exist.
+/// Creates the data folder if it does not exist. From here on, this process creates files that only their owner may
+/// read, whatever the mode of the folder is.
 pub fn prepare(config: &Config) -> Result<(), CliError> {
+    umask(Mode::from_raw_mode(OTHERS));
     let path = &config.data_dir;
     DirBuilder::new()
         .recursive(true)
         .mode(PRIVATE_FOLDER)
         .create(path)
         .map_err(|error| unusable(path, &error.to_string()))
+}
+
+/// Locks the data folder as long as the returned file is open, and closes its database files to other users. Fails if
+/// another server uses the folder.
+pub fn lock(config: &Config) -> Result<File, CliError> {
+    prepare(config)?;
+    let folder = &config.data_dir;
+    let close = |error: io::Error| unusable(folder, &error.to_string());
+    let file = open_lock(&folder.join("serve.lock")).map_err(close)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::Error(error)) => return Err(close(error)),
+        Err(TryLockError::WouldBlock) => {
+            let message = format!(
+                "{}: another heddle serve uses this data folder; stop it, or choose another folder with --data-dir",
+                folder.display()
+            );
+            return Err(CliError::because(message));
+        }
+    }
+    for entry in fs::read_dir(folder).map_err(close)? {
+        let path = entry.map_err(close)?.path();
+        // A key that others could read is refused instead, because they may know it.
+        if path.is_file() && path != key_path(config) && is_open_to_others(&path).map_err(close)? {
+            fs::set_permissions(&path, Permissions::from_mode(PRIVATE_FILE)).map_err(close)?;
+        }
+    }
+    Ok(file)
+}
+
+/// Opens a file that serves as a lock. Its content has no meaning.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(PRIVATE_FILE)
+        .open(path)
 }
 
 /// Returns the secret from which the token keys are derived: from `secret_key`, or else from the data folder, where the
@@ -39,6 +81,11 @@ pub fn secret(config: &Config) -> Result<Vec<u8>, CliError> {
             if is_open_to_others(&path)? {
                 let reason = "other users may read it; run chmod 600 on it, or remove it to generate a new \
                               one (which signs out all users)";
+                return Err(unusable(&path, reason));
+            }
+            if Keys::new(&secret).is_err() {
+                let reason = "the key is damaged; restore it from a backup, or remove it to generate a new one \
+                              (which signs out all users)";
                 return Err(unusable(&path, reason));
             }
             Ok(secret)
@@ -126,7 +173,7 @@ mod tests {
             ..Config::default()
         };
         secret(&config).expect("a key");
-        let open = fs::Permissions::from_mode(0o640);
+        let open = Permissions::from_mode(0o640);
         fs::set_permissions(key_path(&config), open).expect("its owner");
         let failure = secret(&config).expect_err("refused");
         assert_eq!(failure.exit, Exit::Configuration);

@@ -124,15 +124,21 @@ pub(super) async fn pending(db: &Db) -> Result<Vec<String>, CliError> {
     Ok(known.filter(|name| !is_applied(name)).collect())
 }
 
-/// Runs migrations on PostgreSQL on a separate connection and under a lock: other connections have a short statement
-/// timeout, and several nodes may start at the same time.
+/// Runs migrations under a lock, because several processes may start at the same time. On PostgreSQL they run on a
+/// separate connection: the others have a short statement timeout.
 async fn with_lock(
     db: &Db,
     config: &Config,
     work: impl AsyncFnOnce(&DatabaseConnection) -> Result<(), sea_orm::DbErr>,
 ) -> Result<(), CliError> {
     if db.backend() != DbBackend::Postgres {
-        return Ok(work(db.migrate()).await?);
+        let path = config.data_dir.join("migrate.lock");
+        let file = data_dir::open_lock(&path)?;
+        let file = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
+        let file = file.await.map_err(std::io::Error::from)??;
+        let outcome = work(db.migrate()).await;
+        drop(file);
+        return Ok(outcome?);
     }
     let mut options = ConnectOptions::new(&config.database_url);
     options.max_connections(1).sqlx_logging(false);

@@ -23,6 +23,7 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Serves until a stop signal arrives.
 pub(super) async fn run(config: Config) -> Result<(), CliError> {
+    let _lock = data_dir::lock(&config)?;
     let listener = TcpListener::bind(config.listen).await.map_err(|error| {
         CliError::because(format!(
             "cannot listen on {}: {error}; choose another with --listen",

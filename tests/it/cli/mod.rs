@@ -3,6 +3,7 @@
 mod accounts;
 mod archive;
 mod counts;
+mod data_dir;
 mod seed;
 mod serving;
 mod settings;

@@ -10,14 +10,14 @@ use super::{Machine, mode, on_both};
 use crate::support::redis::Redis;
 
 /// A started server that has printed its address.
-struct Server {
+pub(super) struct Server {
     child: Child,
     banner: String,
     address: String,
 }
 
 impl Server {
-    fn start(machine: &Machine, arguments: &[&str]) -> Self {
+    pub(super) fn start(machine: &Machine, arguments: &[&str]) -> Self {
         let mut command = machine.heddle(arguments);
         let mut child = command
             .stdout(Stdio::piped())
@@ -48,7 +48,7 @@ impl Server {
     }
 
     /// Stops the server and returns its exit code.
-    fn stop(mut self) -> Option<i32> {
+    pub(super) fn stop(mut self) -> Option<i32> {
         let id = self.child.id().to_string();
         assert!(
             Command::new("kill")
@@ -93,7 +93,8 @@ async fn a_bare_start_serves_until_it_is_stopped(machine: Machine) {
     let healthy = machine.runs(&["healthcheck", "--listen", &server.address]);
     assert_eq!(healthy, "ok\n");
 
-    let printed = machine.fails(1, &["serve", "--listen", &server.address]);
+    let elsewhere = Machine::sqlite();
+    let printed = elsewhere.fails(1, &["serve", "--listen", &server.address]);
     assert!(
         printed.contains("choose another with --listen"),
         "{printed}"
