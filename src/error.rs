@@ -215,6 +215,14 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// Whether the database cannot write because its disk is full or broken.
+    #[must_use]
+    pub fn is_disk_failure(&self) -> bool {
+        self.code == FULL.0 && self.message == FULL.1
+    }
+}
+
 impl From<sea_orm::DbErr> for Error {
     /// Converts an unreachable or full database to UNAVAILABLE, a statement timeout to TIMEOUT, and any other error to
     /// INTERNAL.
@@ -229,16 +237,18 @@ impl From<sea_orm::DbErr> for Error {
     }
 }
 
+/// The code and the message for a database that cannot write.
+const FULL: (Code, &str) = (
+    Code::Unavailable,
+    "The server has no room to store data: try again later.",
+);
+
 /// Returns the code and the message for a database that is unreachable, full or too slow.
 fn temporary_failure(cause: &sea_orm::DbErr) -> Option<(Code, &'static str)> {
     use sea_orm::{DbErr, RuntimeErr};
     const UNREACHABLE: (Code, &str) = (
         Code::Unavailable,
         "The database cannot be reached: try again later.",
-    );
-    const FULL: (Code, &str) = (
-        Code::Unavailable,
-        "The server has no room to store data: try again later.",
     );
     const BUSY: (Code, &str) = (
         Code::Timeout,

@@ -3,10 +3,10 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
-use sea_orm::{Database, DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::{Notify, watch};
 
 use super::{
@@ -27,6 +27,10 @@ pub struct Db {
     /// Counts commits of this process that changed ephemeral state: presence and typing.
     ephemeral_wakeups: Arc<watch::Sender<u64>>,
     job_wakeup: Arc<Notify>,
+    /// Wakes up the worker that removes deleted texts from the write-ahead log.
+    erasure_wakeup: Arc<Notify>,
+    /// Whether a write transaction failed because the disk is full or broken, and nothing has been verified since.
+    disk_failed: Arc<AtomicBool>,
     /// Counts changes that may have ended sessions. Sessions that were cached at an earlier count are loaded again.
     session_endings: Arc<AtomicU64>,
 }
@@ -40,6 +44,7 @@ pub(super) enum Wakeup {
     Ephemeral,
     Workers,
     Sessions,
+    Erasures,
 }
 
 impl Db {
@@ -66,6 +71,8 @@ impl Db {
             wakeups: Arc::new(watch::Sender::new(0)),
             ephemeral_wakeups: Arc::new(watch::Sender::new(0)),
             job_wakeup: Arc::new(Notify::new()),
+            erasure_wakeup: Arc::new(Notify::new()),
+            disk_failed: Arc::default(),
             session_endings: Arc::default(),
         })
     }
@@ -113,6 +120,37 @@ impl Db {
         &self.job_wakeup
     }
 
+    /// Wakes up one waiter after every commit of this process that deleted texts.
+    #[must_use]
+    pub fn erasure_wakeup(&self) -> &Notify {
+        &self.erasure_wakeup
+    }
+
+    /// Whether a write transaction failed because the disk is full or broken. A later one that succeeds proves nothing,
+    /// because it may have had nothing to write: a probe has to clear this with [`Db::note_disk`].
+    #[must_use]
+    pub fn disk_failed(&self) -> bool {
+        self.disk_failed.load(Ordering::Acquire)
+    }
+
+    /// Records whether the disk can be written.
+    pub fn note_disk(&self, failed: bool) {
+        self.disk_failed.store(failed, Ordering::Release);
+    }
+
+    /// Empties the write-ahead log of SQLite, which contains earlier versions of pages. Returns whether it is empty: a
+    /// reader may still use it. PostgreSQL's vacuum needs no help.
+    pub async fn truncate_log(&self) -> Result<bool, Error> {
+        if self.backend() != DbBackend::Sqlite {
+            return Ok(true);
+        }
+        let statement = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let statement = Statement::from_string(DbBackend::Sqlite, statement);
+        let row = self.writer.query_one_raw(statement).await?;
+        let is_busy = row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?;
+        Ok(is_busy == Some(0))
+    }
+
     /// How many session endings this process knows of.
     #[must_use]
     pub fn session_endings(&self) -> u64 {
@@ -131,6 +169,7 @@ impl Db {
             Wakeup::Ephemeral => self.ephemeral_wakeups.send_modify(count),
             Wakeup::Workers => self.job_wakeup.notify_one(),
             Wakeup::Sessions => self.note_session_endings(),
+            Wakeup::Erasures => self.erasure_wakeup.notify_one(),
         }
     }
 

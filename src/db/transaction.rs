@@ -54,6 +54,11 @@ impl Tx {
         self.add_wakeup(Wakeup::Sessions);
     }
 
+    /// Removes the texts that this transaction deletes from the write-ahead log, soon after the commit.
+    pub fn erase_on_commit(&self) {
+        self.add_wakeup(Wakeup::Erasures);
+    }
+
     /// Raises the time limit of this transaction's statements from that of a request to five minutes.
     pub async fn extend_timeout(&self) -> Result<(), Error> {
         if self.get_database_backend() == DbBackend::Postgres {
@@ -111,7 +116,12 @@ impl Db {
         loop {
             match self.attempt(&mut work).await {
                 Err(error) if attempt < RETRIES && is_retryable(&error) => attempt += 1,
-                outcome => return outcome,
+                outcome => {
+                    if outcome.as_ref().is_err_and(Error::is_disk_failure) {
+                        self.note_disk(true);
+                    }
+                    return outcome;
+                }
             }
         }
     }
