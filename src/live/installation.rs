@@ -31,6 +31,22 @@ pub async fn keep_keys(db: &Db, key_id: &str) -> Result<(), Error> {
     .await
 }
 
+/// Changes the row and restores it in one transaction, to find whether the database can write. SQLite would not write a
+/// row that does not change.
+pub async fn probe_write(db: &Db) -> Result<(), Error> {
+    let stored = &read(db).await?.key_id;
+    db.write(|tx| async move {
+        for value in [&Some("probe".to_owned()), stored] {
+            installation::Entity::update_many()
+                .col_expr(installation::Column::KeyId, Expr::value(value.clone()))
+                .exec(&*tx)
+                .await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
 async fn read(db: &Db) -> Result<installation::Model, Error> {
     let found = installation::Entity::find().one(db.read()).await?;
     found.ok_or_else(|| Error::internal("the installation row is missing"))

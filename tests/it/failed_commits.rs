@@ -78,6 +78,28 @@ async fn a_full_disk_loses_nothing_on_sqlite() {
 }
 
 #[tokio::test]
+async fn a_server_with_a_full_disk_is_not_ready() {
+    let disk = DiskFaults::new();
+    let server = disk.server().await;
+    let mut story = Story::begin(&server).await;
+    let url = format!("{}/readyz", server.url());
+    let readiness = async || reqwest::get(&url).await.unwrap().text().await.unwrap();
+    assert!(readiness().await.contains("ready"));
+    disk.arm(ENOSPC, "", 0, ALL);
+    assert!(!story.performs(Operation::Send).await);
+    let state = readiness().await;
+    assert!(
+        state.contains("the disk of the database is full"),
+        "{state}"
+    );
+    // Nobody has to write for the server to notice that there is room again.
+    disk.disarm();
+    let state = readiness().await;
+    assert!(state.contains("\"ready\""), "{state}");
+    story.must_succeed().await;
+}
+
+#[tokio::test]
 async fn every_request_is_cut_once_on_postgres() {
     let proxy = PostgresProxy::new().await;
     let mut server = Binary::on_postgres_at(proxy.url()).await;
