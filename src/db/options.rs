@@ -82,7 +82,9 @@ pub(super) fn sqlite(
                 .pragma("mmap_size", "0")
                 .pragma("cache_size", SQLITE_CACHE)
                 // No `optimize`: plans must not depend on statistics, which may be outdated.
-                .pragma("temp_store", "memory");
+                .pragma("temp_store", "memory")
+                // A deleted text must not remain in free space of the file.
+                .pragma("secure_delete", "1");
             if read_only {
                 sqlite.pragma("query_only", "1")
             } else {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{cleanup, perform::perform};
+use super::{cleanup, erasure, perform::perform};
 use crate::{app::App, db::with_timeout, entity::job, error::Error, jobs::queue};
 
 /// The number of jobs that one process performs concurrently.
@@ -18,6 +18,10 @@ pub fn start(app: &App) {
         let app = app.clone();
         app.tasks.clone().spawn(async move { run(&app).await });
     }
+    let erasing = app.clone();
+    app.tasks
+        .clone()
+        .spawn(async move { erasure::run(&erasing).await });
     let app = app.clone();
     app.tasks.clone().spawn(async move {
         if let Err(error) = cleanup::ensure(&app).await {

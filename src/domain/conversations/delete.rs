@@ -62,6 +62,7 @@ pub async fn erase(core: &Core, id: ConversationId) -> Result<(), Error> {
 /// Erases the newest messages, so that replies are erased before their parents, and finally the conversation. Returns
 /// whether nothing is left.
 async fn erase_some_in(tx: &Tx, id: ConversationId) -> Result<bool, Error> {
+    tx.erase_on_commit();
     let newest = message::Entity::find()
         .select_only()
         .column(message::Column::Id)

@@ -57,6 +57,7 @@ pub async fn erase_in(
     message: message::Model,
     at: DateTime<Utc>,
 ) -> Result<message::Model, Error> {
+    tx.erase_on_commit();
     message_revision::Entity::delete_many()
         .filter(message_revision::Column::MessageId.eq(message.id))
         .exec(tx)

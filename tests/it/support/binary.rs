@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs::{self, OpenOptions},
-    path::Path,
+    path::{Path, PathBuf},
     process::Stdio,
     time::Duration,
 };
@@ -145,6 +145,11 @@ impl Binary {
         let mut command = heddle(&self.folder, self.database_url.as_deref());
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// The data folder of the server.
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
     }
 
     /// Connects to the database, for data that no client can load.

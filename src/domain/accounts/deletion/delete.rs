@@ -64,6 +64,7 @@ async fn delete_in(
 ) -> Result<(), Error> {
     // A statement about all messages of a user may exceed the usual timeout.
     tx.extend_timeout().await?;
+    tx.erase_on_commit();
     let affected = lock_affected_in(tx, user.id).await?;
     sign_in::confirm_in(tx, user, None).await?;
     let (deleted, kept): (Vec<_>, Vec<_>) = affected
