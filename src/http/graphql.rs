@@ -1,8 +1,6 @@
 //! `/graphql` over HTTP: POST, and GET for queries. WebSocket handshakes and event streams are forwarded to `socket`
 //! and `sse`.
 
-use std::time::Duration;
-
 use async_graphql::parser::types::OperationType;
 use axum::{
     body::Body,
@@ -14,9 +12,6 @@ use axum::{
     },
     response::Response,
 };
-use bytes::Bytes;
-use http_body::Body as _;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::{
     client, headers,
@@ -29,11 +24,6 @@ use super::{
     state::AppState,
 };
 use crate::{error::Code, graphql::context::Caller};
-
-/// Maximum size of a body, in bytes.
-const MAX_BODY_BYTES: usize = 256 * 1024;
-/// Maximum time for a body to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Handles every request to `/graphql`.
 pub(super) async fn handle(State(state): State<AppState>, request: Request) -> Response {
@@ -101,7 +91,7 @@ async fn execute(
     let request = match parts.method {
         Method::GET => GraphqlRequest::from_query_string(parts.uri.query().unwrap_or_default())
             .map_err(bad_request)?,
-        Method::POST => post(parts, body).await?,
+        Method::POST => post(state, parts, body).await?,
         _ => {
             return Err(not_allowed(
                 "GET, POST",
@@ -152,7 +142,7 @@ async fn run(state: &AppState, operation: Operation, media: MediaType) -> Respon
     response
 }
 
-async fn post(parts: &Parts, body: Body) -> Result<GraphqlRequest, HttpFailure> {
+async fn post(state: &AppState, parts: &Parts, body: Body) -> Result<GraphqlRequest, HttpFailure> {
     if !is_json(&parts.headers) {
         return Err(GraphqlResponse::http_error(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -161,37 +151,7 @@ async fn post(parts: &Parts, body: Body) -> Result<GraphqlRequest, HttpFailure> 
         )
         .into());
     }
-    GraphqlRequest::from_body(&read(body).await?).map_err(bad_request)
-}
-
-/// Reads a body within the limits of size and time, even if it does not declare its length.
-async fn read(body: Body) -> Result<Bytes, GraphqlResponse> {
-    let too_large = || {
-        GraphqlResponse::http_error(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Code::TooComplex,
-            "The body is larger than 256 KiB: send a smaller document or fewer variables.",
-        )
-    };
-    if body.size_hint().lower() > u64::try_from(MAX_BODY_BYTES).unwrap_or(u64::MAX) {
-        return Err(too_large());
-    }
-    let collected =
-        tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY_BYTES).collect());
-    match collected.await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(_incomplete)) => Err(GraphqlResponse::http_error(
-            StatusCode::BAD_REQUEST,
-            Code::BadUserInput,
-            "The connection closed before the body was complete: send the request again.",
-        )),
-        Err(_elapsed) => Err(GraphqlResponse::http_error(
-            StatusCode::REQUEST_TIMEOUT,
-            Code::Timeout,
-            "The body did not arrive within 20 seconds: send the request again.",
-        )),
-    }
+    GraphqlRequest::from_body(&state.bodies.read(body).await?).map_err(bad_request)
 }
 
 fn bad_request(reason: &'static str) -> HttpFailure {

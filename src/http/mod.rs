@@ -2,6 +2,7 @@
 //! Only this module uses axum.
 
 mod assets;
+mod body;
 mod client;
 mod connection_limit;
 mod graphql;

@@ -5,6 +5,7 @@ use std::{ops::Deref, sync::Arc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    body::BodyBudget,
     guard::{Guard, Limits},
     origin::Origins,
     stream_limit::StreamLimit,
@@ -24,6 +25,7 @@ pub(super) struct Inner {
     pub(super) guard: Guard,
     pub(super) origins: Origins,
     pub(super) stream_limit: StreamLimit,
+    pub(super) bodies: BodyBudget,
     /// Cancelled when the server stops: connections and streams then end.
     pub(super) shutdown: CancellationToken,
     /// Connections and sockets. Shutdown waits for them.
@@ -59,6 +61,7 @@ impl AppState {
             schema,
             guard,
             stream_limit: StreamLimit::default(),
+            bodies: BodyBudget::default(),
             shutdown,
             connections: TaskTracker::new(),
         }))

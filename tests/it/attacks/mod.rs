@@ -4,6 +4,7 @@
 //! An attack is a future that runs until it is stopped. `HEDDLE_TEST_ATTACK=SECONDS` extends it (`just attacks`), and
 //! `HEDDLE_TEST_BINARY=PATH` attacks another build of the server.
 
+mod connections;
 mod dribble;
 mod figures;
 mod target;

@@ -23,6 +23,8 @@ const ATTACK: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_millis(1_500);
 /// Pause between two measurements of the process.
 const SAMPLE: Duration = Duration::from_millis(20);
+/// File descriptors that the server may open for itself while it is busy, for its database.
+const OWN_DESCRIPTORS: usize = 8;
 /// Maximum time after an attack until the server has closed its connections.
 const RECOVERY: Duration = Duration::from_secs(30);
 
@@ -58,6 +60,7 @@ impl Target {
     ) -> Figures {
         let (idle_time, attack_time) =
             long_run().map_or((IDLE, ATTACK), |lasts| (lasts / 4, lasts));
+        let start = Usage::of(&self.server);
         let idle = self.victims.exchange(idle_time).await;
         let before = Usage::of(&self.server);
         let url = self.server.url().to_owned();
@@ -87,6 +90,8 @@ impl Target {
             name,
             idle,
             attacked,
+            idle_load: start.load_until(before, idle_time),
+            attacked_load: before.load_until(after, attack_time),
             before,
             peak: peak.max(after),
         };
@@ -101,10 +106,10 @@ impl Target {
         figures
     }
 
-    /// Waits until the server has as few file descriptors open as before.
+    /// Waits until the server has closed the connections of the attack.
     async fn recovers(&self, before: Usage) {
         let started = Instant::now();
-        while Usage::of(&self.server).descriptors > before.descriptors {
+        while Usage::of(&self.server).descriptors > before.descriptors + OWN_DESCRIPTORS {
             let now = Usage::of(&self.server);
             assert!(
                 started.elapsed() < RECOVERY,
