@@ -9,7 +9,7 @@ use axum::{
         HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{
             ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
-            STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+            RETRY_AFTER, STRICT_TRANSPORT_SECURITY, VARY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
         },
     },
     middleware::Next,
@@ -26,6 +26,8 @@ const MAX_TARGET_BYTES: usize = 8 * 1024;
 const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// Initial capacity for headers, so that their table does not grow.
 const HEADER_CAPACITY: usize = 16;
+/// When a client may send a request again that the server was too busy for, in seconds.
+const RETRY_AFTER_SECONDS: &str = "1";
 /// Maximum length of a request id from a client, in characters.
 const MAX_REQUEST_ID_LENGTH: usize = 64;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -58,7 +60,16 @@ pub(super) async fn add_standard_headers(
     let value = HeaderValue::from_str(&id);
     request.extensions_mut().insert(RequestId(id));
     let mut response = next.run(request).await;
+    let is_busy = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ]
+    .contains(&response.status());
     let headers = response.headers_mut();
+    if is_busy {
+        let seconds = HeaderValue::from_static(RETRY_AFTER_SECONDS);
+        headers.entry(RETRY_AFTER).or_insert(seconds);
+    }
     if let Ok(value) = value {
         headers.insert(REQUEST_ID, value);
     }
