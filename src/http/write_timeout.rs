@@ -1,4 +1,4 @@
-//! The write timeout of accepted connections, which disconnects a client that stops reading.
+//! The options of accepted connections. A client that stops reading occupies little memory, and is disconnected.
 
 use std::{pin::Pin, time::Duration};
 
@@ -10,6 +10,10 @@ use tokio_io_timeout::TimeoutWriter;
 /// stays closed.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Maximum bytes that the kernel keeps for a client and has not sent yet. Its default is 4 MiB for each connection.
+#[cfg(target_os = "linux")]
+const UNSENT_BYTES: u32 = 128 * 1024;
+
 /// A connection whose writes fail with `TimedOut`. It is pinned, because hyper requires `Unpin`.
 pub(super) type WriteTimeout<S> = Pin<Box<TimeoutWriter<S>>>;
 
@@ -17,6 +21,8 @@ pub(super) type WriteTimeout<S> = Pin<Box<TimeoutWriter<S>>>;
 pub(super) fn accepted(stream: TcpStream) -> WriteTimeout<TcpStream> {
     // A response is one small write. Nagle's algorithm would only delay it.
     let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT_BYTES);
     // Written data may still be unacknowledged in the kernel. This option applies the timeout there, also while the
     // client's window is closed.
     #[cfg(target_os = "linux")]
