@@ -1,14 +1,15 @@
 //! One socket: receives messages, starts and stops operations, and decides when the socket closes.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::extract::ws::Message;
 use axum::http::StatusCode;
 use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
+use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use super::{
     frame_queue::{Frame, FrameQueue},
@@ -96,8 +97,7 @@ impl Connection {
             if self.session_end_deadline.is_some_and(is_over) {
                 return Some(Close::SESSION_ENDED);
             }
-            let pause = self.machine.paused_until().filter(|until| *until > now);
-            let wake = [self.next_session_check, pause, self.session_end_deadline]
+            let wake = [self.next_session_check, self.session_end_deadline]
                 .into_iter()
                 .flatten()
                 .fold(self.machine.deadline(), Instant::min);
@@ -114,7 +114,7 @@ impl Connection {
                     Step::Nothing
                 }
                 () = sleep_until(wake) => self.tick(),
-                message = self.queue.receive(), if pause.is_none() => match message {
+                message = self.queue.receive() => match message {
                     None => return None,
                     Some(Err(error)) => return Some(close_for(&error)),
                     Some(Ok(message)) => self.receive(message),
@@ -132,7 +132,7 @@ impl Connection {
             Message::Text(text) => self.machine.receive(&text, now),
             Message::Binary(_) => Step::Close(Close::INVALID),
             // After a close frame, the next read acknowledges it and ends the stream.
-            Message::Ping(_) | Message::Pong(_) | Message::Close(_) => {
+            Message::Ping(_) | Message::Pong(_) | Message::Close(_) | Message::Frame(_) => {
                 self.machine.note_activity(now);
                 Step::Nothing
             }
@@ -275,11 +275,12 @@ fn token(payload: &Map<String, Json>) -> Option<String> {
 }
 
 /// Returns the close code for a frame that could not be read.
-fn close_for(error: &axum::Error) -> Close {
-    // axum does not expose the error type of its WebSocket library. A test asserts this text.
-    if error.to_string().starts_with("Space limit exceeded") {
-        Close::TOO_BIG
-    } else {
-        Close::PROTOCOL_ERROR
+fn close_for(error: &SocketError) -> Close {
+    match error {
+        SocketError::Capacity(_) => Close::TOO_BIG,
+        SocketError::Utf8(_) => Close::NOT_UTF8,
+        SocketError::WriteBufferFull(_) => Close::TOO_SLOW,
+        SocketError::Io(error) if error.kind() == ErrorKind::TimedOut => Close::SLOW_MESSAGE,
+        _ => Close::PROTOCOL_ERROR,
     }
 }

@@ -12,11 +12,21 @@ use std::{
     task::{Context, Poll, Waker, ready},
 };
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use tokio::sync::{Notify, Semaphore};
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::{
+        CloseFrame,
+        frame::{
+            self,
+            coding::{Data, OpCode},
+        },
+    },
+};
 
-use super::protocol::Close;
+use super::{metered_stream::Socket, protocol::Close};
 
 /// Maximum frames in the queue.
 const MAX_FRAMES: usize = 256;
@@ -26,6 +36,10 @@ const RESPONSE_BYTES: usize = 1024 * 1024;
 const EVENT_BYTES: usize = 512 * 1024;
 /// Minimum bytes that an event counts as, so that events leave half of the frames to responses.
 const MIN_EVENT_BYTES: usize = EVENT_BYTES / (MAX_FRAMES / 2);
+
+/// Maximum bytes of a message that are written together. A longer message is sent in fragments, so that the write buffer
+/// of the WebSocket library, which never shrinks, stays small.
+pub(super) const FRAGMENT_BYTES: usize = 32 * 1024;
 
 /// A frame to send.
 #[derive(Debug, PartialEq, Eq)]
@@ -51,11 +65,11 @@ impl From<Frame> for Message {
     fn from(frame: Frame) -> Self {
         match frame {
             Frame::Text(text) => Self::Text(text.into()),
-            Frame::Ping => Self::Ping(bytes::Bytes::new()),
-            Frame::Close(Close { code, reason }) => {
-                let reason = reason.into();
-                Self::Close(Some(CloseFrame { code, reason }))
-            }
+            Frame::Ping => Self::Ping(Bytes::new()),
+            Frame::Close(Close { code, reason }) => Self::Close(Some(CloseFrame {
+                code: code.into(),
+                reason: reason.into(),
+            })),
         }
     }
 }
@@ -69,7 +83,7 @@ enum Budget {
 
 /// A socket that several tasks write to.
 #[derive(Debug)]
-pub(super) struct FrameQueue<S = WebSocket>(Arc<Shared<S>>);
+pub(super) struct FrameQueue<S = Socket>(Arc<Shared<S>>);
 
 #[derive(Debug)]
 struct Shared<S> {
@@ -87,6 +101,10 @@ struct Queue<S> {
     frames: VecDeque<(Frame, Budget)>,
     /// Reserved by the frame that the socket holds and has not sent yet.
     sending: Option<Budget>,
+    /// The bytes of that frame that the socket does not hold yet.
+    remainder: Bytes,
+    /// Whether the client has sent a ping, and the socket has not sent the pong yet.
+    owes_pong: bool,
     /// Bytes of queued responses.
     response_bytes: usize,
     backpressure: Backpressure,
@@ -120,6 +138,8 @@ impl<S: Sink<Message> + Unpin> FrameQueue<S> {
             socket,
             frames: VecDeque::new(),
             sending: None,
+            remainder: Bytes::new(),
+            owes_pong: false,
             response_bytes: 0,
             backpressure: Backpressure::Idle,
             is_full: false,
@@ -181,7 +201,10 @@ impl<S: Sink<Message> + Unpin> FrameQueue<S> {
         if queue.is_full || queue.is_closed {
             return None;
         }
-        if queue.backpressure == Backpressure::Blocked || !queue.frames.is_empty() {
+        if queue.backpressure == Backpressure::Blocked
+            || !queue.frames.is_empty()
+            || frame.size() > FRAGMENT_BYTES
+        {
             return Some(frame);
         }
         queue.backpressure = Backpressure::Unflushed;
@@ -229,14 +252,31 @@ impl<S: Sink<Message> + Unpin> FrameQueue<S> {
     }
 }
 
-impl<S: Stream + Unpin> FrameQueue<S> {
-    /// Returns the next message of the client.
+impl<S, E> FrameQueue<S>
+where
+    S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin,
+{
+    /// Returns the next message of the client. Reads nothing while the pong to an earlier ping is unsent: a client that
+    /// pings and does not read would otherwise fill the memory with pongs.
     pub(super) async fn receive(&self) -> Option<S::Item> {
-        poll_fn(|context| {
-            let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
-            Pin::new(&mut queue.socket).poll_next(context)
-        })
-        .await
+        poll_fn(|context| self.lock().poll_receive(context)).await
+    }
+}
+
+impl<S, E> Queue<S>
+where
+    S: Stream<Item = Result<Message, E>> + Sink<Message, Error = E> + Unpin,
+{
+    fn poll_receive(&mut self, context: &mut Context<'_>) -> Poll<Option<S::Item>> {
+        if self.owes_pong {
+            if let Err(error) = ready!(Pin::new(&mut self.socket).poll_flush(context)) {
+                return Poll::Ready(Some(Err(error)));
+            }
+            self.owes_pong = false;
+        }
+        let message = ready!(Pin::new(&mut self.socket).poll_next(context));
+        self.owes_pong = matches!(message, Some(Ok(Message::Ping(_))));
+        Poll::Ready(message)
     }
 }
 
@@ -247,6 +287,13 @@ impl<S: Sink<Message> + Unpin> Queue<S> {
         self.backpressure = Backpressure::Blocked;
         loop {
             let flushed = ready!(Pin::new(&mut self.socket).poll_flush(context));
+            if flushed.is_ok() && !self.remainder.is_empty() {
+                if self.send_fragment(Data::Continue).is_err() {
+                    self.is_closed = true;
+                    return Poll::Ready(true);
+                }
+                continue;
+            }
             match self.sending.take() {
                 Some(Budget::Response(size)) => self.response_bytes -= size,
                 Some(Budget::Event(size)) => event_budget.add_permits(size),
@@ -263,7 +310,14 @@ impl<S: Sink<Message> + Unpin> Queue<S> {
             };
             self.is_closed = matches!(frame, Frame::Close(_));
             self.sending = Some(budget);
-            if Pin::new(&mut self.socket).start_send(frame.into()).is_err() {
+            let sent = match frame {
+                Frame::Text(text) if text.len() > FRAGMENT_BYTES => {
+                    self.remainder = text.into();
+                    self.send_fragment(Data::Text)
+                }
+                frame => Pin::new(&mut self.socket).start_send(frame.into()),
+            };
+            if sent.is_err() {
                 self.is_closed = true;
                 return Poll::Ready(true);
             }
@@ -271,63 +325,24 @@ impl<S: Sink<Message> + Unpin> Queue<S> {
         self.backpressure = Backpressure::Idle;
         Poll::Ready(false)
     }
+
+    /// Sends the next fragment of a long message.
+    fn send_fragment(&mut self, kind: Data) -> Result<(), S::Error> {
+        let length = self.remainder.len().min(FRAGMENT_BYTES);
+        let fragment = self.remainder.split_to(length);
+        let is_last = self.remainder.is_empty();
+        let frame = frame::Frame::message(fragment, OpCode::Data(kind), is_last);
+        Pin::new(&mut self.socket).start_send(Message::Frame(frame))
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::convert::Infallible;
-
     use futures_util::FutureExt;
     use tokio::task::unconstrained;
 
     use super::*;
-
-    /// A socket whose client reads only as many messages as the test allows.
-    #[derive(Debug, Default)]
-    struct FakeSocket {
-        /// Messages that the client still reads.
-        room: usize,
-        buffered: VecDeque<Message>,
-        sent: Vec<Message>,
-    }
-
-    impl Sink<Message> for FakeSocket {
-        type Error = Infallible;
-
-        fn poll_ready(
-            self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Result<(), Infallible>> {
-            self.poll_flush(context)
-        }
-
-        fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Infallible> {
-            self.buffered.push_back(message);
-            Ok(())
-        }
-
-        fn poll_flush(
-            mut self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Result<(), Infallible>> {
-            let count = self.room.min(self.buffered.len());
-            self.room -= count;
-            let sent: Vec<_> = self.buffered.drain(..count).collect();
-            self.sent.extend(sent);
-            if self.buffered.is_empty() {
-                Poll::Ready(Ok(()))
-            } else {
-                Poll::Pending
-            }
-        }
-
-        fn poll_close(
-            self: Pin<&mut Self>,
-            context: &mut Context<'_>,
-        ) -> Poll<Result<(), Infallible>> {
-            self.poll_flush(context)
-        }
-    }
+    use crate::http::socket::fake_socket::{FakeSocket, joined};
 
     impl FrameQueue<FakeSocket> {
         /// A queue whose socket accepts no frames from the start.
@@ -343,7 +358,7 @@ mod tests {
             self.lock().socket.room = count;
             let _ = unconstrained(self.send()).now_or_never();
             self.lock().socket.room = 0;
-            std::mem::take(&mut self.lock().socket.sent)
+            joined(std::mem::take(&mut self.lock().socket.sent), FRAGMENT_BYTES)
         }
 
         fn is_full(&self) -> bool {
@@ -460,5 +475,17 @@ mod tests {
             queue.push(text(1));
         }
         assert!(!queue.is_full());
+    }
+    #[tokio::test]
+    async fn nothing_is_read_while_a_pong_is_unsent() {
+        let queue = FrameQueue::new(FakeSocket::default());
+        let ping = Message::Ping(Bytes::from_static(b"1"));
+        let received = [ping.clone(), Message::text("a"), Message::text("b")];
+        queue.lock().socket.received.extend(received);
+        assert_eq!(queue.receive().await, Some(Ok(ping)));
+        assert_eq!(queue.receive().now_or_never(), None);
+        queue.lock().socket.room = 1;
+        assert_eq!(queue.receive().await, Some(Ok(Message::text("a"))));
+        assert_eq!(queue.receive().await, Some(Ok(Message::text("b"))));
     }
 }

@@ -1,12 +1,27 @@
 //! The WebSocket handshake: checks the origin, negotiates the subprotocol and starts the connection.
 
 use axum::{
-    extract::{FromRequestParts, ws::WebSocketUpgrade},
-    http::{Method, StatusCode, header::UPGRADE, request::Parts},
-    response::{IntoResponse, Response},
+    body::Body,
+    http::{
+        HeaderMap, HeaderValue, Method, Request, StatusCode,
+        header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
+        request::Parts,
+    },
+    response::Response,
+};
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::{
+    handshake::server::create_response,
+    protocol::{Role, WebSocketConfig},
 };
 
-use super::{connection, frame_queue::FrameQueue, protocol};
+use super::{
+    connection,
+    frame_queue::{FRAGMENT_BYTES, FrameQueue},
+    metered_stream::{MeteredStream, Socket},
+    protocol,
+};
 use crate::{
     error::Code,
     http::{
@@ -22,6 +37,9 @@ const MESSAGE_BYTES: usize = 64 * 1024;
 const READ_BUFFER: usize = 512;
 /// Bytes of frames that are collected before they are written to the connection.
 const WRITE_BUFFER: usize = 4 * 1024;
+/// Maximum bytes of frames that wait to be written to the connection: a fragment of a message, and the pong that may
+/// follow it.
+const MAX_WRITE_BUFFER: usize = 2 * FRAGMENT_BYTES;
 
 /// Whether a request is a WebSocket handshake.
 pub(in crate::http) fn is_upgrade(parts: &Parts) -> bool {
@@ -41,29 +59,58 @@ pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Respo
     }
     let caller = client::anonymous_caller(&parts, &state.app.config.trusted_proxies);
     let info = parts.extensions.get::<ConnectionInfo>().cloned();
-    let upgrade = match WebSocketUpgrade::from_request_parts(&mut parts, &()).await {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => {
-            let message = "The WebSocket handshake is invalid: check its version and headers.";
-            let status = rejection.into_response().status();
-            return reject(status, Code::BadUserInput, message);
-        }
+    let has_protocol = offers_protocol(&parts.headers);
+    let on_upgrade = parts.extensions.remove::<OnUpgrade>();
+    let accepted = create_response(&Request::from_parts(parts, ()));
+    let (Ok(accepted), Some(on_upgrade)) = (accepted, on_upgrade) else {
+        let message = "The WebSocket handshake is invalid: check its version and headers.";
+        let mut response = reject(StatusCode::BAD_REQUEST, Code::BadUserInput, message);
+        let version = HeaderValue::from_static("13");
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_VERSION, version);
+        return response;
     };
     let connections = state.connections.clone();
-    upgrade
-        .protocols([protocol::NAME])
-        .max_message_size(MESSAGE_BYTES)
-        .max_frame_size(MESSAGE_BYTES)
+    connections.spawn(async move {
+        let Ok(upgraded) = on_upgrade.await else {
+            // The client has disconnected.
+            return;
+        };
+        let stream = MeteredStream::new(TokioIo::new(upgraded));
+        let socket = Socket::from_raw_socket(stream, Role::Server, Some(limits())).await;
+        connection::serve(state, FrameQueue::new(socket), caller, has_protocol).await;
+        drop(info);
+    });
+    let mut response = accepted.map(|()| Body::empty());
+    if has_protocol {
+        let protocol = HeaderValue::from_static(protocol::NAME);
+        response
+            .headers_mut()
+            .insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+    }
+    response
+}
+
+/// The limits of the WebSocket library.
+fn limits() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .max_message_size(Some(MESSAGE_BYTES))
+        .max_frame_size(Some(MESSAGE_BYTES))
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
-        .on_upgrade(move |socket| {
-            let has_protocol = socket.protocol().is_some_and(|name| name == protocol::NAME);
-            let queue = FrameQueue::new(socket);
-            connections.track_future(async move {
-                connection::serve(state, queue, caller, has_protocol).await;
-                drop(info);
-            })
-        })
+        .max_write_buffer_size(MAX_WRITE_BUFFER)
+}
+
+/// Whether the client supports the subprotocol. A browser fails a connection whose response names a subprotocol that
+/// the page did not request, so the response names none otherwise, and the socket is closed with the right code.
+fn offers_protocol(headers: &HeaderMap) -> bool {
+    let offers = headers.get_all(SEC_WEBSOCKET_PROTOCOL);
+    offers
+        .iter()
+        .filter_map(|offer| offer.to_str().ok())
+        .flat_map(|offer| offer.split(','))
+        .any(|name| name.trim() == protocol::NAME)
 }
 
 fn reject(status: StatusCode, code: Code, message: &str) -> Response {

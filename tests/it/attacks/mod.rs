@@ -7,5 +7,6 @@
 mod connections;
 mod dribble;
 mod figures;
+mod frames;
 mod target;
 mod victims;
