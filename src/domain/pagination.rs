@@ -208,9 +208,14 @@ where
             None => (None, Some(read(row, columns.len())?)),
         })
     });
-    let (parents, items): (Vec<Option<Box<E::Model>>>, Vec<_>) = rows.await?.into_iter().unzip();
-    let parent = parents.into_iter().flatten().next();
-    Ok(parent.map(|parent| (*parent, items.into_iter().flatten().collect())))
+    let rows = rows.await?;
+    let (mut parent, mut items): (Option<Box<E::Model>>, _) =
+        (None, Vec::with_capacity(rows.len()));
+    for (found, item) in rows {
+        parent = parent.or(found);
+        items.extend(item);
+    }
+    Ok(parent.map(|parent| (*parent, items)))
 }
 
 /// Reads several lists with one statement: SQL, because each `SELECT` of the union has its own order and limit.

@@ -1,6 +1,11 @@
 //! What message lists read: whole messages, or some columns of each message and of its sender, in one statement.
 
-use std::{hash::Hash, marker::PhantomData};
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::Hash,
+    marker::PhantomData,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use sea_orm::{DbBackend, DbErr};
 
@@ -25,6 +30,7 @@ pub trait MessageProjection: Clone + Eq + Hash + Send + Sync + 'static {
     /// Reads a row that has these columns, starting at this index.
     fn read<K: RowKey<message::Model>>(
         columns: &MessageColumns,
+        senders: &Senders,
         row: &RowRef<'_>,
         from: usize,
     ) -> Result<(K, Self::Row), DbErr>;
@@ -46,6 +52,7 @@ impl MessageProjection for WholeMessages {
 
     fn read<K: RowKey<message::Model>>(
         _: &MessageColumns,
+        _: &Senders,
         row: &RowRef<'_>,
         from: usize,
     ) -> Result<(K, message::Model), DbErr> {
@@ -63,17 +70,12 @@ pub struct MessageColumns {
 
 /// A message of which some columns are read, and its sender, if their columns are read and the message has one.
 pub type MessageRow = (
-    Partial<message::Model>,
-    Option<(UserId, Partial<user::Model>)>,
+    Partial<Arc<message::Model>>,
+    Option<(UserId, Partial<Arc<user::Model>>)>,
 );
 
-partial::row_key!(
-    /// Identifies the sender.
-    SenderKey of user {
-        /// The sender.
-        id: UserId,
-    }
-);
+/// The senders of a list. Each is read once.
+pub type Senders = Mutex<HashMap<UserId, Partial<Arc<user::Model>>>>;
 
 impl MessageColumns {
     /// These columns of the message, and of its sender.
@@ -84,7 +86,7 @@ impl MessageColumns {
         let mut sender = Columns::new(sender);
         if !sender.is_empty() {
             // Without the id, a message without a sender cannot be recognised.
-            sender = sender.with(SenderKey::COLUMNS);
+            sender = sender.with(&["id"]);
         }
         let message = Columns::new(message);
         Self { message, sender }
@@ -100,15 +102,28 @@ impl MessageProjection for MessageColumns {
 
     fn read<K: RowKey<message::Model>>(
         columns: &MessageColumns,
+        senders: &Senders,
         row: &RowRef<'_>,
         from: usize,
     ) -> Result<(K, MessageRow), DbErr> {
         let (key, message) = Partial::read_with_key(row, &columns.message, from)?;
         let from = from + columns.message.len();
-        let has_sender = !columns.sender.is_empty() && row.get::<Option<UserId>>(from)?.is_some();
-        let sender = has_sender.then(|| Partial::read_with_key(row, &columns.sender, from));
-        let sender = sender.transpose()?.map(|(SenderKey { id }, row)| (id, row));
-        Ok((key, (message, sender)))
+        let message = message.map(Arc::new);
+        if columns.sender.is_empty() {
+            return Ok((key, (message, None)));
+        }
+        let Some(id) = row.get::<Option<UserId>>(from)? else {
+            return Ok((key, (message, None)));
+        };
+        let mut senders = senders.lock().unwrap_or_else(PoisonError::into_inner);
+        let sender = match senders.entry(id) {
+            Entry::Occupied(known) => known.get().clone(),
+            Entry::Vacant(new) => {
+                let sender = Partial::read(row, &columns.sender, from)?;
+                new.insert(sender.map(Arc::new)).clone()
+            }
+        };
+        Ok((key, (message, Some((id, sender)))))
     }
 }
 
@@ -116,6 +131,7 @@ impl MessageProjection for MessageColumns {
 #[derive(Debug)]
 pub struct MessageReader<P, K> {
     columns: MessageColumns,
+    senders: Senders,
     of: PhantomData<fn() -> (P, K)>,
 }
 
@@ -126,6 +142,7 @@ impl<P: MessageProjection, K: RowKey<message::Model>> MessageReader<P, K> {
         let message = message.with(K::COLUMNS);
         Self {
             columns: MessageColumns { message, sender },
+            senders: Senders::default(),
             of: PhantomData,
         }
     }
@@ -157,6 +174,6 @@ impl<P: MessageProjection, K: RowKey<message::Model>> MessageReader<P, K> {
 
     /// Reads a row of such a statement, starting at this index.
     pub fn read(&self, row: &RowRef<'_>, from: usize) -> Result<(K, P::Row), DbErr> {
-        P::read(&self.columns, row, from)
+        P::read(&self.columns, &self.senders, row, from)
     }
 }

@@ -1,5 +1,7 @@
 //! The `Preferences` type: the viewer's settings.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, Object};
 
 use crate::{
@@ -13,7 +15,7 @@ use crate::{
 
 /// The viewer's settings.
 #[derive(Clone, Debug)]
-pub struct Preferences(pub user::Model);
+pub struct Preferences(pub Arc<user::Model>);
 
 /// The viewer's settings.
 #[Object]

@@ -89,7 +89,7 @@ impl Viewer {
 
     /// Sign-in address.
     async fn email(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.user(ctx).await?.0.email.unwrap_or_default())
+        Ok(self.user(ctx).await?.0.email.clone().unwrap_or_default())
     }
 
     /// Whether the address was confirmed.

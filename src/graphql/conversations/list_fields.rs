@@ -64,7 +64,7 @@ impl PlannedObject for Conversation {
                     |of: &Self| Some(TimelineOf::newest(of.0.id)),
                     |_, newest| {
                         let (_, message) = newest.items.first()?;
-                        Some(Cow::<Message>::Owned(Message(message.clone())))
+                        Some(Cow::<Message>::Owned(message.clone().into()))
                     },
                 )
             }

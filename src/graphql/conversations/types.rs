@@ -194,7 +194,7 @@ impl Conversation {
             let newest = loaders(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
             Ok(newest
                 .and_then(|part| part.items.into_iter().next())
-                .map(|(_, row)| Message(row)))
+                .map(|(_, row)| row.into()))
         })
         .await
     }

@@ -145,9 +145,7 @@ async fn write<U: PlannedObject>(
 ) -> Result<Value, FieldError> {
     let loaders = unbatched(ctx);
     let values = ListValues { known, loaders };
-    let column = plan.write(items, &values).await?;
-    let values: Vec<&[u8]> = column.values().collect();
-    let json = [&b"["[..], &values.join(&b","[..]), &b"]"[..]].concat();
+    let json = plan.write(items, &values).await?.into_list();
     Ok(if has_mergeable_fields(ctx) {
         serde_json::from_slice(&json).unwrap_or_default()
     } else {

@@ -83,6 +83,12 @@ impl Column {
         self
     }
 
+    /// The values as a list, if a plan wrote them.
+    pub(super) fn into_list(mut self) -> Json {
+        self.json.push(b']');
+        self.json
+    }
+
     pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
         let value = |range: &Range<usize>| self.json.get(range.clone()).unwrap_or_default();
         self.values.iter().map(value)
@@ -171,7 +177,12 @@ impl<T: PlannedObject> Plan<T> {
         let mut nested: Vec<_> = nested.iter().map(Column::values).collect();
         let mut out = Column::default();
         out.json.reserve(items.len() * ITEM_BYTES);
-        for item in items {
+        // The brackets and commas of a list are between the values.
+        out.json.push(b'[');
+        for (index, item) in items.iter().enumerate() {
+            if index > 0 {
+                out.json.push(b',');
+            }
             out.push(|out| {
                 let mut nested = nested.iter_mut();
                 out.push(b'{');

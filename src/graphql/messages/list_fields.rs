@@ -32,7 +32,7 @@ fn time(at: Option<chrono::DateTime<chrono::Utc>>) -> Option<Value> {
 impl Message {
     /// A message of which only the id is used.
     fn with_id(id: MessageId) -> Self {
-        Self(message::Model {
+        Self::from(message::Model {
             id,
             ..message::Model::default()
         })

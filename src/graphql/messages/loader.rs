@@ -40,9 +40,7 @@ impl Loader<MessageKey> for Loaders {
             .all(self.app().db.read())
             .await?;
         let shown = rows.into_iter().filter(message::Model::is_shown);
-        Ok(shown
-            .map(|row| (MessageKey(row.id), Message(row)))
-            .collect())
+        Ok(shown.map(|row| (MessageKey(row.id), row.into())).collect())
     }
 }
 

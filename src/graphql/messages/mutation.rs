@@ -46,7 +46,7 @@ impl MessageMutation {
             Ok(Some(SendMessagePayload {
                 message_edge: is_root.then(|| edge(&sent.message)),
                 reply_edge: (!is_root).then(|| ThreadReplyEdge::in_tree(sent.message.clone())),
-                message: Some(Message(sent.message)),
+                message: Some(sent.message.into()),
                 was_duplicate: sent.was_duplicate,
             }))
         })
@@ -72,7 +72,7 @@ impl MessageMutation {
             };
             let message = messages::edit(app(ctx), viewer(ctx)?, &edit).await?;
             Ok(Some(EditMessagePayload {
-                message: Some(Message(message)),
+                message: Some(message.into()),
             }))
         })
         .await
@@ -88,7 +88,7 @@ impl MessageMutation {
             let deleted = messages::delete(app(ctx), viewer(ctx)?, input.message_id).await?;
             Ok(Some(DeleteMessagePayload {
                 deleted_message_id: Some(deleted.id),
-                message: deleted.marker.map(Message),
+                message: deleted.marker.map(Message::from),
             }))
         })
         .await
@@ -98,6 +98,6 @@ impl MessageMutation {
 fn edge(row: &message::Model) -> MessageEdge {
     MessageEdge {
         cursor: Cursor::new(row.seq),
-        node: Message(row.clone()),
+        node: row.clone().into(),
     }
 }

@@ -133,7 +133,7 @@ pub(crate) async fn page(
         }
         None => {
             let page = load(ctx, key.select(WholeMessages), sizes).await?;
-            page.map(Message).into()
+            page.map(Message::from).into()
         }
     })
 }

@@ -1,5 +1,7 @@
 //! The `Message` and `MessageRevision` types.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, Enum, Object};
 
 use crate::{
@@ -53,7 +55,13 @@ pub enum MessagePriority {
 
 /// One message. After deletion it stays as an empty marker for as long as it has replies.
 #[derive(Clone, Debug)]
-pub struct Message(pub message::Model);
+pub struct Message(pub Arc<message::Model>);
+
+impl From<message::Model> for Message {
+    fn from(row: message::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
 
 /// One message. After deletion it stays as an empty marker for as long as it has replies.
 #[Object]
@@ -243,7 +251,7 @@ impl Message {
                 .await?
         };
         Ok(Page::of(part.unwrap_or_default(), &span, |row| row.seq)
-            .map(Message)
+            .map(Message::from)
             .into())
     }
 

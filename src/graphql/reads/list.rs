@@ -43,7 +43,7 @@ pub(crate) async fn unread_messages(
         edges,
         nodes,
         page_info,
-    } = page.map(Message).into();
+    } = page.map(Message::from).into();
     Ok(UnreadMessageConnection {
         edges,
         nodes,

@@ -107,7 +107,7 @@ loader!(
     LastReplyOf(ThreadId) -> Message,
     |app, viewer, ids| {
         let rows = followers::last_replies(app.db.read(), viewer, ids).await?;
-        rows.into_iter().map(|(thread, row)| (thread, Message(row)))
+        rows.into_iter().map(|(thread, row)| (thread, row.into()))
     }
 );
 

@@ -132,7 +132,7 @@ pub(crate) async fn page(
             let page = load(ctx, key.select(WholeMessages)).await?;
             let info = page.info();
             let items = page.items.into_iter();
-            let items = items.map(|(cursor, (key, row))| edge(cursor, &key, Message(row), of_page));
+            let items = items.map(|(cursor, (key, row))| edge(cursor, &key, row.into(), of_page));
             (info, PlannedList::whole(items, |edge| &edge.node))
         }
     };

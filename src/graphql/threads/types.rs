@@ -216,7 +216,7 @@ impl ThreadReplyEdge {
             cursor: replies::tree_cursor(&row),
             depth: row.depth,
             hidden_reply_count: 0,
-            node: Message(row),
+            node: row.into(),
         }
     }
 }

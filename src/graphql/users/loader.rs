@@ -18,7 +18,7 @@ use crate::{
 
 by_id!(
     /// Loads the user with this id.
-    UserKey(UserId) -> User = User,
+    UserKey(UserId) -> User = User::from,
     user::Column::Id, |loaders| users::visible(loaders.viewer()?)
 );
 

@@ -37,7 +37,7 @@ impl UserQuery {
                 UserLookup::Username(name) => {
                     let key = users::key(name.trim());
                     let found = users::visible(viewer).filter(user::Column::UsernameKey.eq(key));
-                    Ok(found.one(app(ctx).db.read()).await?.map(User))
+                    Ok(found.one(app(ctx).db.read()).await?.map(User::from))
                 }
             }
         })
@@ -75,7 +75,7 @@ impl UserQuery {
                 .all(app.db.read())
                 .await?;
             let page = Page::forward(rows, &request, |row| (row.display_name_key.clone(), row.id));
-            Ok(Some(page.map(User).into()))
+            Ok(Some(page.map(User::from).into()))
         })
         .await
     }

@@ -1,5 +1,7 @@
 //! The `User` type, and the inputs that find users.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, InputObject, Object, OneofObject};
 
 use crate::{
@@ -21,7 +23,13 @@ use crate::{
 
 /// A user, with the data that other users of the server may see.
 #[derive(Clone, Debug)]
-pub struct User(pub user::Model);
+pub struct User(pub Arc<user::Model>);
+
+impl From<user::Model> for User {
+    fn from(row: user::Model) -> Self {
+        Self(Arc::new(row))
+    }
+}
 
 impl User {
     /// Whether a part of the profile with this visibility is visible to the viewer.
