@@ -18,6 +18,9 @@ use crate::{
 const ROWS_PER_INSERT: usize = 1024;
 /// Users in one statement.
 const USERS_PER_STATEMENT: usize = 5000;
+/// Maximum number of participants of a conversation in which read positions are shared: each position is sent to all of
+/// them.
+pub const SHARED_READ_POSITIONS_MAX: usize = 100;
 
 /// The stream of an event. Order and access are per stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -97,7 +100,8 @@ pub enum Change {
         user: UserId,
         /// The last message read.
         up_to: Option<MessageId>,
-        /// Whether the other members of the conversation receive it too.
+        /// Whether the other members of the conversation receive it too: never with more than
+        /// [`SHARED_READ_POSITIONS_MAX`] members.
         #[serde(default)]
         is_shared: bool,
     },

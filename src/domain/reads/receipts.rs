@@ -14,18 +14,15 @@ use crate::{
     },
     error::Error,
     id::{ConversationId, MessageId, ParticipantId, UserId},
+    live::log::SHARED_READ_POSITIONS_MAX,
 };
-
-/// Maximum number of participants of a conversation in which read positions are shared: each position is sent to all of
-/// them.
-const PEOPLE_MAX: usize = 100;
 
 /// Whether participant `p` shares their read position. Binds no values.
 fn shared() -> String {
     format!(
         r#"EXISTS (SELECT 1 FROM "user" u WHERE u.id = p.user_id AND u.shares_read_receipts)
            AND NOT EXISTS (SELECT 1 FROM participant o WHERE o.conversation_id = p.conversation_id
-               LIMIT 1 OFFSET {PEOPLE_MAX})"#
+               LIMIT 1 OFFSET {SHARED_READ_POSITIONS_MAX})"#
     )
 }
 
