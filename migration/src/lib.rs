@@ -24,6 +24,7 @@ mod m0014_unread_counts;
 mod m0015_root_counts;
 mod m0016_lean_notifications;
 mod m0017_no_statistics;
+mod m0018_profile_events;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0015_root_counts::Step),
             Box::new(m0016_lean_notifications::Step),
             Box::new(m0017_no_statistics::Step),
+            Box::new(m0018_profile_events::Step),
         ]
     }
 }
