@@ -20,7 +20,9 @@ pub use self::{
         execute, fetch_all, fetch_one, number_placeholders, number_placeholders_after,
         placeholders, sql,
     },
-    timeout::{note_timeout, spawn_with_stats, with_batch_timeout, with_timeout},
+    timeout::{
+        note_timeout, spawn_with_stats, with_batch_timeout, with_lookup_timeout, with_timeout,
+    },
     transaction::Tx,
     values_cte::ValuesCte,
 };

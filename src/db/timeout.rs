@@ -15,6 +15,8 @@ use crate::error::{Code, Error};
 /// Time limit for a few statements. It exceeds PostgreSQL's own statement timeout, so work that takes longer has lost
 /// its connection. TCP would take a quarter of an hour to notice.
 const TIMEOUT: Duration = Duration::from_secs(6);
+/// Time limit for the lookups of an event's audience: other events wait for them.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(1);
 /// Time limit for work that is batched from several operations. Each operation ends before that.
 const BATCH_TIMEOUT: Duration = Duration::from_secs(12);
 /// How long after a timeout connections are checked before they return to the pool. Statements that were sent before
@@ -39,6 +41,14 @@ pub async fn with_timeout<T, E: From<Error>>(
     work: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {
     within(TIMEOUT, work).await
+}
+
+/// Fails with UNAVAILABLE when `work` takes longer than a second. For a lookup that is not repeated and for which other
+/// work waits.
+pub async fn with_lookup_timeout<T>(
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    within(LOOKUP_TIMEOUT, work).await
 }
 
 /// Fails with UNAVAILABLE when `work` takes longer than twelve seconds. For work on behalf of several requests, which
