@@ -29,6 +29,20 @@ pub struct Entry {
     pub cache: EntryCache,
 }
 
+impl Entry {
+    /// The entry that takes the place of this one when it is unknown who receives it.
+    pub(super) fn reset(&self) -> Self {
+        Self {
+            stream: self.stream,
+            number: self.number,
+            at: self.at,
+            change: Some(Change::StreamReset),
+            position: self.position.clone(),
+            cache: EntryCache::default(),
+        }
+    }
+}
+
 /// Subscribers that share payloads: a digest of their document and of the variables it depends on.
 pub type ShareKey = [u8; 32];
 

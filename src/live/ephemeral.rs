@@ -4,28 +4,25 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::log::Change;
 use crate::{
     db::Db,
-    entity::{participant, presence, typing},
+    entity::{presence, typing},
     error::Error,
-    id::{ConversationId, UserId},
+    id::UserId,
 };
 
 /// How old a change may be: more than the duration of a transaction plus the difference between the nodes' clocks.
 const WINDOW: TimeDelta = TimeDelta::seconds(10);
-/// Users in one statement.
-const CHUNK: usize = 500;
 
-/// An ephemeral event, and the streams whose subscribers receive it.
+/// An ephemeral event.
 #[derive(Debug)]
 pub(super) struct Ephemeral {
     pub(super) change: Change,
     pub(super) at: DateTime<Utc>,
-    pub(super) streams: Vec<Uuid>,
 }
 
 /// The changes that became events already, by user and by scope of typing, with their times.
@@ -49,6 +46,15 @@ impl SeenEphemeral {
         Ok(found)
     }
 
+    /// Loads these events again, if they are not too old by then.
+    pub(super) fn forget(&mut self, events: Vec<Ephemeral>) {
+        for event in events {
+            if let Change::PresenceChanged { user } = event.change {
+                self.0.remove(&(user, None));
+            }
+        }
+    }
+
     fn is_new(&mut self, key: (UserId, Option<Uuid>), at: DateTime<Utc>) -> bool {
         self.0.insert(key, at) != Some(at)
     }
@@ -60,12 +66,9 @@ impl SeenEphemeral {
             .all(db.read())
             .await?;
         rows.retain(|row| self.is_new((row.user_id, None), row.changed_at));
-        let users: Vec<_> = rows.iter().map(|row| row.user_id).collect();
-        let mut streams = streams(db, &users).await?;
         let found = rows.into_iter().map(|row| Ephemeral {
             change: Change::PresenceChanged { user: row.user_id },
             at: row.changed_at,
-            streams: streams.remove(&row.user_id).unwrap_or_default(),
         });
         Ok(found.collect())
     }
@@ -88,31 +91,9 @@ impl SeenEphemeral {
                 found.push(Ephemeral {
                     change,
                     at: row.changed_at,
-                    streams: vec![row.conversation_id.0],
                 });
             }
         }
         Ok(found)
     }
-}
-
-/// For each of these users, their own stream and those of their conversations.
-async fn streams(db: &Db, users: &[UserId]) -> Result<HashMap<UserId, Vec<Uuid>>, Error> {
-    let mut found: HashMap<_, _> = users.iter().map(|&user| (user, vec![user.0])).collect();
-    for chunk in users.chunks(CHUNK) {
-        let rows: Vec<(UserId, ConversationId)> = participant::Entity::find()
-            .select_only()
-            .columns([
-                participant::Column::UserId,
-                participant::Column::ConversationId,
-            ])
-            .filter(participant::Column::UserId.is_in(chunk.iter().copied()))
-            .into_tuple()
-            .all(db.read())
-            .await?;
-        for (user, conversation) in rows {
-            found.entry(user).or_default().push(conversation.0);
-        }
-    }
-    Ok(found)
 }

@@ -144,6 +144,10 @@ pub enum Change {
         /// When to assume that they stopped; none when they did.
         expires_at: Option<DateTime<Utc>>,
     },
+    /// It could not be determined who receives an event, so the event was skipped: the subscriber loads its state
+    /// again. Takes the place of the event and is never in the log.
+    #[serde(skip)]
+    StreamReset,
 }
 
 /// Why a session ended, as stored in the log.
@@ -191,6 +195,7 @@ impl Change {
             Self::SessionEnded { .. } => "SessionEnded",
             Self::PresenceChanged { .. } => "PresenceChanged",
             Self::TypingChanged { .. } => "TypingChanged",
+            Self::StreamReset => "StreamReset",
         }
     }
 

@@ -1,6 +1,6 @@
 //! Reads the events after a position of the log. [`Log`] executes the statements; nothing here writes.
 
-use std::{collections::BTreeSet, fmt, sync::Arc};
+use std::{collections::HashSet, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -20,8 +20,8 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     Everything,
-    /// The user's own stream, the streams of the conversations of which they are a member now, and the profile and read
-    /// position changes of the members of these.
+    /// The user's own stream, the streams of the conversations of which they are a member now, the shared read positions
+    /// of the members of these, and all profile changes.
     Subscribed(UserId),
     /// The events of the user joining and leaving conversations.
     Memberships(UserId),
@@ -65,16 +65,21 @@ pub(super) trait Log: fmt::Debug + Send + Sync {
     /// The position after everything that is committed.
     async fn end(&self) -> Result<LogPosition, Error>;
 
-    /// The conversations of which each of these users is a member, sorted, and the position in the log at which exactly
-    /// these memberships apply. One statement returns both, so both are of one snapshot.
+    /// The conversations after this id of which each of these users is a member, ordered by user and conversation, and
+    /// at most `limit`.
     async fn memberships(
         &self,
         users: &[UserId],
-    ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error>;
+        after: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<(UserId, ConversationId)>, Error>;
 
-    /// The streams of all users who share a conversation with this user. They receive the user's profile changes
-    /// without an event of their own.
-    async fn contacts(&self, user: UserId) -> Result<BTreeSet<Uuid>, Error>;
+    /// Those of the other users who share a conversation with this user. They receive each other's profile changes.
+    async fn contacts_among(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<HashSet<UserId>, Error>;
 
     /// On SQLite: the rows with a number above `from` and up to `until`, in order.
     async fn between(

@@ -1,29 +1,24 @@
 //! The statements that read the log on SQLite and PostgreSQL.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, sync::Arc};
 
 use async_trait::async_trait;
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Value};
-use uuid::Uuid;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, QueryTrait, Value,
+};
 
 use super::{
+    log::SHARED_READ_POSITIONS_MAX,
     log_reader::{Log, Row, Scope},
     position::{LogPosition, Snapshot},
 };
 use crate::{
     db::{self, Db},
+    entity::participant,
     error::Error,
     id::{ConversationId, UserId},
 };
-
-/// SQL for the users who share a conversation with a user; one row per shared conversation.
-macro_rules! contacts {
-    () => {
-        "SELECT other.user_id FROM participant own
-         JOIN participant other ON other.conversation_id = own.conversation_id
-         WHERE own.user_id = ?"
-    };
-}
 
 #[async_trait]
 impl Log for Db {
@@ -40,37 +35,45 @@ impl Log for Db {
     async fn memberships(
         &self,
         users: &[UserId],
-    ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error> {
-        let backend = self.backend();
-        let text = format!(
-            "SELECT s.position, p.user_id, p.conversation_id FROM (SELECT {} AS position) s
-             LEFT JOIN participant p ON p.user_id IN ({})",
-            end_of_log(backend),
-            db::placeholders(users.len())
-        );
-        let values = users.iter().map(|user| user.0.into());
-        let rows = self
-            .read()
-            .query_all_raw(db::sql(backend, &text, values))
+        after: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<(UserId, ConversationId)>, Error> {
+        let found = participant::Entity::find()
+            .select_only()
+            .columns([
+                participant::Column::UserId,
+                participant::Column::ConversationId,
+            ])
+            .filter(participant::Column::UserId.is_in(users.iter().copied()))
+            .filter(participant::Column::ConversationId.gt(after))
+            .order_by_asc(participant::Column::UserId)
+            .order_by_asc(participant::Column::ConversationId)
+            .limit(u64::try_from(limit).map_err(Error::internal)?)
+            .into_tuple()
+            .all(self.read())
             .await?;
-        let end = position(backend, rows.first().ok_or_else(no_end)?)?;
-        let mut found = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let user: Option<Uuid> = row.try_get_by_index(1)?;
-            let conversation: Option<Uuid> = row.try_get_by_index(2)?;
-            if let (Some(user), Some(conversation)) = (user, conversation) {
-                found.push((UserId(user), ConversationId(conversation)));
-            }
-        }
-        found.sort_unstable();
-        Ok((found, end))
+        Ok(found)
     }
 
-    async fn contacts(&self, user: UserId) -> Result<BTreeSet<Uuid>, Error> {
-        let statement = db::sql(self.backend(), contacts!(), [user.0.into()]);
-        let rows = self.read().query_all_raw(statement).await?;
-        let ids = rows.iter().map(|row| row.try_get_by_index(0));
-        Ok(ids.collect::<Result<_, _>>()?)
+    async fn contacts_among(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<HashSet<UserId>, Error> {
+        let own = participant::Entity::find()
+            .select_only()
+            .column(participant::Column::ConversationId)
+            .filter(participant::Column::UserId.eq(user));
+        let found: Vec<UserId> = participant::Entity::find()
+            .select_only()
+            .column(participant::Column::UserId)
+            .distinct()
+            .filter(participant::Column::UserId.is_in(others.iter().copied()))
+            .filter(participant::Column::ConversationId.in_subquery(own.into_query()))
+            .into_tuple()
+            .all(self.read())
+            .await?;
+        Ok(found.into_iter().collect())
     }
 
     async fn between(
@@ -151,21 +154,30 @@ fn no_end() -> Error {
     Error::internal("the log has no end")
 }
 
-fn condition(scope: Scope) -> (&'static str, Vec<Value>) {
+fn condition(scope: Scope) -> (Cow<'static, str>, Vec<Value>) {
     match scope {
-        Scope::Everything => ("", vec![]),
-        Scope::Subscribed(user) => (
-            concat!(
+        Scope::Everything => (Cow::Borrowed(""), vec![]),
+        // Read positions are by far the most frequent events of other users. They are shared in small conversations
+        // alone, which bounds the set of their members. The members of all conversations may be millions, so the reader
+        // checks the profile changes, of which there are few.
+        Scope::Subscribed(user) => {
+            let text = format!(
                 "AND (stream_id IN (
                     SELECT conversation_id FROM participant WHERE user_id = ? UNION ALL SELECT ?
-                ) OR kind IN ('UserChanged', 'ReadPositionChanged') AND stream_id IN (",
-                contacts!(),
-                "))"
-            ),
-            vec![user.0.into(); 3],
-        ),
+                ) OR kind = 'UserChanged' OR kind = 'ReadPositionChanged' AND stream_id IN (
+                    SELECT other.user_id FROM participant own
+                    JOIN participant other ON other.conversation_id = own.conversation_id
+                    WHERE own.user_id = ? AND NOT EXISTS (
+                        SELECT 1 FROM participant one WHERE one.conversation_id = own.conversation_id
+                        LIMIT 1 OFFSET {SHARED_READ_POSITIONS_MAX})
+                ))"
+            );
+            (Cow::Owned(text), vec![user.0.into(); 3])
+        }
         Scope::Memberships(user) => (
-            "AND stream_id = ? AND kind IN ('ConversationJoined', 'ConversationLeft')",
+            Cow::Borrowed(
+                "AND stream_id = ? AND kind IN ('ConversationJoined', 'ConversationLeft')",
+            ),
             vec![user.0.into()],
         ),
     }

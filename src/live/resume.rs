@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
+    mem,
     sync::Arc,
 };
 
@@ -15,13 +16,15 @@ use super::{
     position::LogPosition,
 };
 use crate::{
-    db::with_timeout,
+    db::{with_lookup_timeout, with_timeout},
     error::Error,
     id::{ConversationId, UserId},
 };
 
 /// Missed events read by one statement.
 const BATCH: usize = 200;
+/// Users whose relation to the subscriber a replay remembers.
+const MAX_CONTACTS: usize = 2000;
 
 /// Where a stream begins.
 #[derive(Clone, Debug)]
@@ -61,7 +64,7 @@ struct Replay {
     log: Arc<dyn Log>,
     user: UserId,
     from: LogPosition,
-    until: LogPosition,
+    until: EventCursor,
     is_read: bool,
     buffer: VecDeque<Entry>,
     /// The conversations of which the user is a member at this position of the log.
@@ -70,6 +73,8 @@ struct Replay {
     final_conversations: HashSet<ConversationId>,
     /// Only conversation events of these; none for all.
     only: Option<HashSet<ConversationId>>,
+    /// Whether users whose profiles changed share a conversation with the user. Cleared when it grows too large.
+    contacts: HashMap<UserId, bool>,
 }
 
 impl Hub {
@@ -115,9 +120,8 @@ impl Hub {
                 if !cursor.is_older_than(self.retention(), now)
                     && !cursor.position.is_beyond(&stream.start.position) =>
             {
-                let until = stream.start.position.clone();
+                let until = mem::replace(&mut stream.start, cursor);
                 stream.opening = Opening::Resumed;
-                stream.start = cursor;
                 stream.replay(self.log(), until, only).await?;
             }
             Since::Cursor(_) | Since::Unknown => stream.opening = Opening::Reset,
@@ -167,13 +171,13 @@ impl ResumedStream {
     async fn replay(
         &mut self,
         log: Arc<dyn Log>,
-        until: LogPosition,
+        until: EventCursor,
         only: Option<HashSet<ConversationId>>,
     ) -> Result<(), Error> {
         let from = self.start.position.clone();
         let final_conversations = self.subscription.conversations.clone();
         let mut conversations = final_conversations.clone();
-        let changed = changed_memberships(&*log, self.user, &from, &until).await?;
+        let changed = changed_memberships(&*log, self.user, &from, &until.position).await?;
         for (conversation, was_member) in changed {
             if !was_member {
                 conversations.remove(&conversation);
@@ -189,6 +193,7 @@ impl ResumedStream {
             conversations,
             final_conversations,
             only,
+            contacts: HashMap::new(),
         }));
         Ok(())
     }
@@ -208,7 +213,11 @@ impl Replay {
                     return Ok(Some(entry));
                 }
                 let (conversation, is_wanted) = match &entry.change {
-                    Some(Change::UserChanged { .. }) => return Ok(Some(entry)),
+                    Some(Change::StreamReset) => return Ok(Some(entry)),
+                    Some(Change::UserChanged { user }) => match self.contacts.get(user) {
+                        Some(true) => return Ok(Some(entry)),
+                        _ => continue,
+                    },
                     Some(Change::NotificationsAdded { to }) => {
                         (ConversationId(entry.stream), to.contains_key(&self.user))
                     }
@@ -234,11 +243,12 @@ impl Replay {
                 return Ok(None);
             }
             let scope = Scope::Subscribed(self.user);
-            let until = Some(&self.until);
+            let until = Some(&self.until.position);
             let batch = with_timeout(log_reader::after(
                 &*self.log, &self.from, until, scope, BATCH,
             ))
             .await?;
+            let contacts = self.load_contacts(&batch.entries).await;
             self.from = batch.position;
             self.is_read = batch.is_last;
             for mut entry in batch.entries {
@@ -248,6 +258,57 @@ impl Replay {
                 }
                 self.buffer.push_back(entry);
             }
+            if let Err(error) = contacts {
+                self.reset(&error);
+            }
+        }
+    }
+
+    /// Loads which of the users whose profiles changed share a conversation with the user.
+    async fn load_contacts(&mut self, entries: &[Entry]) -> Result<(), Error> {
+        if self.contacts.len() > MAX_CONTACTS {
+            self.contacts.clear();
+        }
+        let changed = |entry: &Entry| match entry.change {
+            Some(Change::UserChanged { user }) if user != self.user => Some(user),
+            _ => None,
+        };
+        let mut users: Vec<_> = entries.iter().filter_map(changed).collect();
+        users.retain(|user| !self.contacts.contains_key(user));
+        users.sort_unstable();
+        users.dedup();
+        if users.is_empty() {
+            return Ok(());
+        }
+        let contacts = with_lookup_timeout(self.log.contacts_among(self.user, &users)).await?;
+        let known = users
+            .into_iter()
+            .map(|user| (user, contacts.contains(&user)));
+        self.contacts.extend(known);
+        Ok(())
+    }
+
+    /// Ends the replay at the first profile change of which it is unknown whether the user receives it: what follows is
+    /// part of the state that the client loads again.
+    fn reset(&mut self, error: &Error) {
+        let is_unknown = |entry: &Entry| match entry.change {
+            Some(Change::UserChanged { user }) => {
+                user != self.user && !self.contacts.contains_key(&user)
+            }
+            _ => false,
+        };
+        let Some(first) = self.buffer.iter().position(is_unknown) else {
+            return;
+        };
+        let unknown = self.buffer.drain(first..).next();
+        if let Some(unknown) = unknown {
+            tracing::warn!(%error, "it is unknown whether a subscriber missed an event; it loads its state again");
+            self.buffer.push_back(Entry {
+                at: self.until.at,
+                position: self.until.position.clone(),
+                ..unknown.reset()
+            });
+            self.is_read = true;
         }
     }
 }

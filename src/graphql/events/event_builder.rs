@@ -143,7 +143,8 @@ impl Builder<'_> {
                 let scope = (*conversation, *thread);
                 self.typing_changed(scope, *user, *expires_at).await
             }
-            Change::SessionEnded { .. } => Ok(None),
+            // The stream itself delivers these.
+            Change::SessionEnded { .. } | Change::StreamReset => Ok(None),
         }
     }
 

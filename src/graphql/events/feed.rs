@@ -39,7 +39,7 @@ pub(super) trait SubscriptionFeed: Clone + Send + Sync + 'static {
         cursor: String,
     ) -> impl Future<Output = Result<Option<Self::Item>>> + Send;
 
-    /// The first item of the stream, for a field that has one.
+    /// The item with which the stream begins, or begins again, for a field that has one.
     fn opened(&self, _header: EventHeader, _opening: Opening) -> Option<Self::Item> {
         None
     }

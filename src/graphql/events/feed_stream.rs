@@ -17,6 +17,7 @@ use crate::{
         cursor::EventCursor,
         entry::{Entry, RenderedPayload},
         log::{Change, EndReason},
+        resume::Opening,
     },
 };
 
@@ -73,12 +74,19 @@ impl<F: SubscriptionFeed> FeedStream<F> {
     pub(super) async fn next(&mut self) -> Option<Delivery<Result<F::Item>>> {
         if let Stage::Opening = self.stage {
             self.stage = Stage::Open;
-            if let Some(item) = self.opened() {
+            let opening = self.stream.events.opening();
+            if let Some(item) = self.opened(opening) {
                 return Some(Delivery::Execute(Ok(item)));
             }
         }
         while let Stage::Open = self.stage {
             match self.stream.next().await {
+                Incoming::Entry(entry) if matches!(entry.change, Some(Change::StreamReset)) => {
+                    self.last = EventCursor::after(&entry);
+                    if let Some(item) = self.opened(Opening::Reset) {
+                        return Some(Delivery::Execute(Ok(item)));
+                    }
+                }
                 Incoming::Entry(entry) => {
                     if let Some(delivery) = self.cached(&entry) {
                         return Some(delivery);
@@ -155,8 +163,7 @@ impl<F: SubscriptionFeed> FeedStream<F> {
         Delivery::Execute(Err(error))
     }
 
-    fn opened(&self) -> Option<F::Item> {
-        let opening = self.stream.events.opening();
+    fn opened(&self, opening: Opening) -> Option<F::Item> {
         self.feed.opened(self.header(), opening)
     }
 

@@ -88,7 +88,8 @@ fn conversation(change: &Change) -> Option<ConversationId> {
         | Change::NotificationsChanged { .. }
         | Change::UserChanged { .. }
         | Change::SessionEnded { .. }
-        | Change::PresenceChanged { .. } => None,
+        | Change::PresenceChanged { .. }
+        | Change::StreamReset => None,
     }
 }
 
@@ -110,6 +111,6 @@ fn category(change: &Change) -> Option<EventCategory> {
         Change::UserChanged { .. } => EventCategory::Users,
         Change::PresenceChanged { .. } => EventCategory::Presence,
         Change::TypingChanged { .. } => EventCategory::Typing,
-        Change::SessionEnded { .. } => return None,
+        Change::SessionEnded { .. } | Change::StreamReset => return None,
     })
 }

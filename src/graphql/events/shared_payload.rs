@@ -137,12 +137,14 @@ impl PayloadRenderer {
     ) -> Prerender {
         let shared = Arc::new((self.clone(), feed.clone(), Arc::clone(context)));
         Prerender::new(self.key, move |entry| {
-            let shared = Arc::clone(&shared);
-            async move {
+            let (renderer, feed, _) = &*shared;
+            renderer.audience_query(feed, entry)?;
+            let (shared, entry) = (Arc::clone(&shared), Arc::clone(entry));
+            Some(async move {
                 let (renderer, feed, context) = &*shared;
                 // Each subscriber handles the error when it renders again.
                 let _ = renderer.render_for(feed, context, &entry).await;
-            }
+            })
         })
     }
 

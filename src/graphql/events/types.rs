@@ -20,7 +20,7 @@ pub enum StreamOutcome {
     Started,
     /// All events since the given cursor follow; state that was loaded earlier stays valid.
     Resumed,
-    /// The cursor is too old or unknown; load the state again.
+    /// The cursor is too old or unknown, or events could not be delivered; load the state again.
     Reset,
 }
 
@@ -78,7 +78,8 @@ macro_rules! event {
 }
 
 event! {
-    /// First event on every stream: states whether events were missed.
+    /// First event on every stream: states whether events were missed. Sent again, with RESET, instead of events that
+    /// could not be delivered.
     StreamOpenedEvent("Resume point just after this event.", "When the stream opened.") {
         /// What to do with state loaded earlier.
         outcome: StreamOutcome,

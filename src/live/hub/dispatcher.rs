@@ -1,35 +1,34 @@
 //! The task that reads the log and dispatches its events to the subscribers. There is one per node.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    panic::AssertUnwindSafe,
-    sync::Arc,
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, future::join_all};
+use futures_util::future::{BoxFuture, join_all};
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Semaphore, mpsc},
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 use uuid::Uuid;
 
 use super::{
+    admission::Admissions,
+    audiences::AudienceLookups,
+    ephemeral_checks::{Addressed, EphemeralChecks},
+    outlet::{Awaited, Outcome},
+    request::{Joined, ProfileChange, Request, conversations_of},
+    session_checks::SessionChecks,
     state::HubState,
-    subscribers::{Subscriber, Subscribers},
-    subscription::{Joined, Request},
+    subscribers::Subscribers,
 };
 use crate::{
     db::with_timeout,
     error::Error,
-    id::UserId,
+    id::{ConversationId, UserId},
     live::{
         bus::{Bus, Wakeup},
         cursor::EventCursor,
         entry::{Entry, EntryCache},
-        ephemeral::SeenEphemeral,
         log::Change,
-        log_reader::{self, Log, Scope},
+        log_reader::{self, Batch, Scope},
         position::LogPosition,
         retention,
     },
@@ -37,55 +36,13 @@ use crate::{
 
 /// How often the log is read without a wake-up.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often every watched session is checked.
-const SESSION_SWEEP: Duration = Duration::from_secs(30);
 /// Events read by one statement.
 const BATCH: usize = 500;
-/// Subscribers added by one statement.
-const MAX_JOINS: usize = 500;
 
-/// How long the dispatcher waits for payloads to be rendered in advance.
+/// How long an event waits for its payloads to be rendered in advance.
 const PRERENDER_TIMEOUT: Duration = Duration::from_millis(50);
-/// Payloads that are rendered in advance of one batch.
+/// Events whose payloads are rendered in advance at the same time.
 const MAX_PRERENDERS: usize = 64;
-
-type Joiner = (Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>);
-
-/// The streams that receive the changed profiles besides the users' own.
-async fn contacts(
-    log: &dyn Log,
-    entries: &[Entry],
-) -> Result<HashMap<UserId, BTreeSet<Uuid>>, Error> {
-    let mut contacts = HashMap::new();
-    for entry in entries {
-        if let Some(Change::UserChanged { user }) = entry.change
-            && !contacts.contains_key(&user)
-        {
-            contacts.insert(user, with_timeout(log.contacts(user)).await?);
-        }
-    }
-    Ok(contacts)
-}
-
-/// The streams whose subscribers receive an event: for most events only its own.
-fn target_streams(entry: &Entry, contacts: &HashMap<UserId, BTreeSet<Uuid>>) -> Vec<Uuid> {
-    let mut streams = vec![entry.stream];
-    match &entry.change {
-        Some(Change::UserChanged { user }) => {
-            streams.extend(contacts.get(user).into_iter().flatten());
-        }
-        Some(Change::ReadPositionChanged {
-            conversation,
-            is_shared: true,
-            ..
-        }) => streams.push(conversation.0),
-        Some(Change::NotificationsAdded { to }) => {
-            streams = to.keys().map(|user| user.0).collect();
-        }
-        _ => {}
-    }
-    streams
-}
 
 /// Reads the log from the position at which the node started.
 pub(super) struct Dispatcher {
@@ -93,12 +50,16 @@ pub(super) struct Dispatcher {
     inbox: mpsc::UnboundedReceiver<Request>,
     bus: Bus,
     position: LogPosition,
+    /// Whether the log may have grown since it was read.
+    reads_log: bool,
     subscribers: Subscribers,
-    seen_ephemeral: SeenEphemeral,
-    checks_ephemeral: bool,
-    joiners: Vec<Joiner>,
-    checks_sessions: bool,
-    sessions_checked_at: Instant,
+    /// The subscribers that receive profile changes, until one is added.
+    profile_recipients: Option<Arc<[u64]>>,
+    admissions: Admissions,
+    audience_lookups: AudienceLookups,
+    ephemeral_checks: EphemeralChecks,
+    session_checks: SessionChecks,
+    prerenders: Arc<Semaphore>,
     pruned_at: Option<Instant>,
     is_failing: bool,
 }
@@ -120,12 +81,14 @@ impl Dispatcher {
             inbox,
             bus,
             position,
+            reads_log: false,
             subscribers: Subscribers::new(signals),
-            seen_ephemeral: SeenEphemeral::default(),
-            checks_ephemeral: true,
-            joiners: vec![],
-            checks_sessions: false,
-            sessions_checked_at: Instant::now(),
+            profile_recipients: None,
+            admissions: Admissions::default(),
+            audience_lookups: AudienceLookups::default(),
+            ephemeral_checks: EphemeralChecks::new(),
+            session_checks: SessionChecks::new(),
+            prerenders: Arc::new(Semaphore::new(MAX_PRERENDERS)),
             pruned_at: None,
             is_failing: false,
         };
@@ -149,26 +112,60 @@ impl Dispatcher {
                 biased;
                 () = shutdown.cancelled() => return,
                 // Wake-ups of other nodes may be lost. Before the bus, because a busy log wakes it up all the time.
-                _ = sweep.tick() => self.checks_ephemeral |= self.hub.backend.is_shared(),
+                _ = sweep.tick() => self.sweep(),
                 Some(request) = self.inbox.recv() => self.receive(request),
-                wakeup = self.bus.notified() => self.checks_ephemeral |= wakeup == Wakeup::Ephemeral,
+                wakeup = self.bus.notified() => self.wake_up(wakeup),
             }
             while let Ok(request) = self.inbox.try_recv() {
                 self.receive(request);
             }
-            tokio::select! {
-                biased;
-                () = shutdown.cancelled() => return,
-                outcome = self.turn() => self.report(outcome),
+            if self.reads_log || self.admissions.are_loaded() {
+                tokio::select! {
+                    biased;
+                    () = shutdown.cancelled() => return,
+                    outcome = self.turn() => self.report(outcome),
+                }
             }
+            self.admissions.start(&self.hub);
+            self.audience_lookups.start(&self.hub);
+            self.ephemeral_checks.start(&self.hub, &self.subscribers);
+            self.session_checks.start(&self.hub);
+        }
+    }
+
+    fn sweep(&mut self) {
+        self.reads_log = true;
+        self.ephemeral_checks.sweep(self.hub.backend.is_shared());
+        self.session_checks.sweep();
+    }
+
+    fn wake_up(&mut self, wakeup: Wakeup) {
+        self.reads_log = true;
+        if wakeup == Wakeup::Ephemeral {
+            self.ephemeral_checks.request();
         }
     }
 
     fn receive(&mut self, request: Request) {
         match request {
-            Request::Join(subscriber, reply) => self.joiners.push((subscriber, reply)),
+            Request::Join(subscriber, reply) => self.admissions.add((subscriber, reply)),
             Request::Leave(id) => self.subscribers.remove(id),
-            Request::CheckSessions => self.checks_sessions = true,
+            Request::CheckSessions => self.session_checks.request(),
+            Request::SessionsChecked(result) => self.session_checks.end(result),
+            Request::Release(ids) => self.subscribers.release(&ids),
+            Request::Audiences(changes, found) => {
+                self.audience_lookups.end();
+                self.decide(&changes, found.as_deref());
+            }
+            Request::Memberships(number, found) => self.admissions.loaded(number, found),
+            Request::Ephemeral(seen, found) => {
+                let events = self.ephemeral_checks.loaded(&self.subscribers, seen, found);
+                self.dispatch_ephemeral(events);
+            }
+            Request::PresenceAudiences(events, found) => {
+                let events = self.ephemeral_checks.looked_up(events, found);
+                self.dispatch_ephemeral(events);
+            }
         }
     }
 
@@ -182,10 +179,7 @@ impl Dispatcher {
                     tracing::error!(%error, "the event log cannot be read; trying again");
                 }
                 self.is_failing = true;
-                for (_, reply) in self.joiners.drain(..) {
-                    // Fails only when the subscriber no longer waits.
-                    let _ = reply.send(Err(error.clone()));
-                }
+                self.admissions.reject(&error);
                 return;
             }
         }
@@ -193,59 +187,25 @@ impl Dispatcher {
     }
 
     async fn turn(&mut self) -> Result<(), Error> {
-        if self.joiners.is_empty() {
-            self.advance(None).await?;
-        }
-        while !self.joiners.is_empty() {
-            self.admit().await?;
+        self.reads_log = false;
+        let loaded = self.admissions.loaded_numbers();
+        self.advance().await?;
+        for number in loaded {
+            self.admit(number);
         }
         self.publish();
-        self.check_ephemeral().await?;
-        let is_due = self.sessions_checked_at.elapsed() >= SESSION_SWEEP;
-        if is_due || self.checks_sessions {
-            let hub = &self.hub;
-            let now = hub.clock.now();
-            with_timeout(hub.sessions.check(&*hub.backend, now, is_due)).await?;
-            self.checks_sessions = false;
-            if is_due {
-                self.sessions_checked_at = Instant::now();
-            }
-        }
         self.prune();
         Ok(())
     }
 
-    /// Reads and dispatches the events up to `until`, or to the end of the log.
-    async fn advance(&mut self, until: Option<&LogPosition>) -> Result<(), Error> {
+    /// Reads and dispatches the events up to the end of the log.
+    async fn advance(&mut self) -> Result<(), Error> {
         loop {
-            let log: &dyn Log = &*self.hub.backend;
-            let reading = log_reader::after(log, &self.position, until, Scope::Everything, BATCH);
-            let batch = with_timeout(reading).await?;
-            let contacts = contacts(log, &batch.entries).await?;
-            let with_streams = |entry| {
-                let streams = target_streams(&entry, &contacts);
-                (Arc::new(entry), streams)
-            };
-            let entries: Vec<_> = batch.entries.into_iter().map(with_streams).collect();
-            self.prerender(&entries).await;
+            let batch = self.read().await?;
             // Nothing below can fail: every event that was read is dispatched.
             self.position = batch.position;
-            for (entry, streams) in entries {
-                match entry.change {
-                    Some(Change::SessionEnded { session, reason }) => {
-                        self.hub.backend.note_session_endings();
-                        self.hub.sessions.end(session, reason);
-                    }
-                    Some(
-                        Change::ConversationLeft { .. }
-                        | Change::MessageDeleted { .. }
-                        | Change::UserChanged { .. },
-                    ) => {
-                        self.hub.payload_cache.bump_access_epoch();
-                    }
-                    _ => {}
-                }
-                self.subscribers.dispatch(&entry, &streams);
+            for entry in batch.entries {
+                self.dispatch(entry);
             }
             if batch.is_last {
                 return Ok(());
@@ -253,77 +213,170 @@ impl Dispatcher {
         }
     }
 
-    /// Renders the payloads that many subscribers share, so that these are not woken up only to wait for one. What is
-    /// not rendered in time, the first subscriber renders.
-    async fn prerender(&self, entries: &[(Arc<Entry>, Vec<Uuid>)]) {
-        let of = |(entry, streams): &(_, Vec<_>)| self.subscribers.prerenders(entry, streams);
-        let renders: Vec<_> = entries.iter().flat_map(of).take(MAX_PRERENDERS).collect();
-        if !renders.is_empty() {
-            let rendering = AssertUnwindSafe(join_all(renders)).catch_unwind();
-            let _ = timeout(PRERENDER_TIMEOUT, rendering).await;
+    /// Reads the next events. Meanwhile the results of tasks are received, so that a slow statement delays nothing that
+    /// was read before.
+    async fn read(&mut self) -> Result<Batch, Error> {
+        let (log, from) = (Arc::clone(&self.hub.backend), self.position.clone());
+        let reading = log_reader::after(&*log, &from, None, Scope::Everything, BATCH);
+        let mut reading = pin!(with_timeout(reading));
+        loop {
+            tokio::select! {
+                biased;
+                batch = &mut reading => return batch,
+                Some(request) = self.inbox.recv() => self.receive(request),
+            }
         }
     }
 
-    /// Dispatches new ephemeral events to the current subscribers.
-    async fn check_ephemeral(&mut self) -> Result<(), Error> {
-        if !self.checks_ephemeral {
-            return Ok(());
+    fn dispatch(&mut self, entry: Entry) {
+        self.note(&entry);
+        let entry = Arc::new(entry);
+        match &entry.change {
+            Some(Change::UserChanged { user }) => self.dispatch_profile(&entry, *user),
+            change => {
+                let streams = target_streams(entry.stream, change.as_ref());
+                let ids = self.subscribers.recipients(&entry, &streams);
+                let renders = self.subscribers.prerenders(&entry, &ids);
+                if renders.is_empty() {
+                    self.subscribers.deliver(&entry, &ids);
+                } else {
+                    self.deliver_rendered(&entry, ids, renders);
+                }
+            }
         }
-        let mut found = vec![];
-        if !self.subscribers.is_empty() {
-            let now = self.hub.clock.now();
-            let loading = self.hub.backend.ephemeral(&mut self.seen_ephemeral, now);
-            found = with_timeout(loading).await?;
+        self.subscribers.apply_membership(&entry);
+    }
+
+    /// Applies what has an effect before any subscriber receives the event. The end of a session waits for nothing.
+    fn note(&mut self, entry: &Entry) {
+        match entry.change {
+            Some(Change::SessionEnded { session, reason }) => {
+                self.hub.backend.note_session_endings();
+                self.hub.sessions.end(session, reason);
+            }
+            Some(
+                Change::ConversationLeft { .. }
+                | Change::MessageDeleted { .. }
+                | Change::UserChanged { .. },
+            ) => {
+                self.hub.payload_cache.bump_access_epoch();
+            }
+            _ => {}
         }
-        // Only after the statement has succeeded: a failed check is repeated.
-        self.checks_ephemeral = false;
-        for ephemeral in found {
+        self.admissions.record(entry);
+    }
+
+    /// Delivers a profile change to the subscribers who share a conversation with the user. When the user has no
+    /// subscriber on this node, their conversations are looked up, and the events that follow wait for it.
+    fn dispatch_profile(&mut self, entry: &Arc<Entry>, user: UserId) {
+        if let Some(conversations) = self.subscribers.conversations_of(user) {
+            let ids = self.subscribers.contacts(user, &conversations);
+            return self.subscribers.deliver(entry, &ids);
+        }
+        let subscribers = &self.subscribers;
+        let all = || Arc::from(subscribers.profile_recipients());
+        let ids = Arc::clone(self.profile_recipients.get_or_insert_with(all));
+        if ids.is_empty() {
+            return;
+        }
+        let awaited = Awaited::new(entry);
+        self.subscribers.deliver_later(&awaited, &ids);
+        let change = ProfileChange { user, awaited, ids };
+        self.audience_lookups.add(change);
+    }
+
+    /// Decides who receives these profile changes.
+    fn decide(
+        &mut self,
+        changes: &[ProfileChange],
+        found: Result<&[(UserId, ConversationId)], &Error>,
+    ) {
+        if let Err(error) = found {
+            let events = changes.len();
+            tracing::warn!(
+                %error,
+                events,
+                "it is unknown who receives some events; all subscribers load their state again"
+            );
+        }
+        let mut waiting = vec![];
+        for ProfileChange { user, awaited, ids } in changes {
+            awaited.decide(match found {
+                Ok(memberships) => {
+                    let conversations = conversations_of(memberships, *user).map(|id| id.0);
+                    let conversations: Vec<_> = conversations.collect();
+                    let ids = self.subscribers.contacts(*user, &conversations);
+                    Outcome::Only(ids.into_iter().collect())
+                }
+                Err(_) => Outcome::Unknown(Arc::new(awaited.entry.reset())),
+            });
+            waiting.extend_from_slice(ids);
+        }
+        waiting.sort_unstable();
+        waiting.dedup();
+        self.subscribers.release(&waiting);
+    }
+
+    /// Renders the payloads that many subscribers share before these are woken up only to wait for one. What is not
+    /// rendered in time, the first subscriber renders.
+    fn deliver_rendered(
+        &mut self,
+        entry: &Arc<Entry>,
+        ids: Vec<u64>,
+        renders: Vec<BoxFuture<'static, ()>>,
+    ) {
+        let Ok(permit) = Arc::clone(&self.prerenders).try_acquire_owned() else {
+            return self.subscribers.deliver(entry, &ids);
+        };
+        let awaited = Awaited::new(entry);
+        self.subscribers.deliver_later(&awaited, &ids);
+        let render = async move {
+            let _permit = permit;
+            let _ = timeout(PRERENDER_TIMEOUT, join_all(renders)).await;
+            Ok(())
+        };
+        self.hub.spawn(render, move |_| {
+            awaited.decide(Outcome::All);
+            Request::Release(ids)
+        });
+    }
+
+    /// Dispatches ephemeral events to the current subscribers.
+    fn dispatch_ephemeral(&self, events: Vec<Addressed>) {
+        for (event, streams) in events {
             let entry = Entry {
-                stream: ephemeral.streams.first().copied().unwrap_or_default(),
+                stream: streams.first().copied().unwrap_or_default(),
                 number: 0,
-                at: ephemeral.at,
-                change: Some(ephemeral.change),
+                at: event.at,
+                change: Some(event.change),
                 position: self.position.clone(),
                 cache: EntryCache::default(),
             };
-            self.subscribers
-                .dispatch_ephemeral(entry, &ephemeral.streams);
+            let ids = self.subscribers.recipients(&entry, &streams);
+            self.subscribers.deliver_ephemeral(&Arc::new(entry), &ids);
         }
-        Ok(())
     }
 
-    /// Adds waiting subscribers at the position at which their memberships were read. From there on the events
-    /// themselves keep the memberships current.
-    async fn admit(&mut self) -> Result<(), Error> {
-        let count = self.joiners.len().min(MAX_JOINS);
-        let joiners = self.joiners.iter().take(count);
-        let mut users: Vec<_> = joiners.map(|(subscriber, _)| subscriber.user).collect();
-        users.sort_unstable();
-        users.dedup();
-        let (memberships, position) = with_timeout(self.hub.backend.memberships(&users)).await?;
-        self.advance(Some(&position)).await?;
-        for (subscriber, reply) in self.joiners.drain(..count) {
-            let user = subscriber.user;
-            let first = memberships.partition_point(|(member, _)| *member < user);
-            let conversations: HashSet<_> = memberships
-                .iter()
-                .skip(first)
-                .take_while(|(member, _)| *member == user)
-                .map(|(_, conversation)| *conversation)
-                .collect();
+    /// Adds the subscribers of an admission. The log was read to its end since their memberships were loaded.
+    fn admit(&mut self, number: u64) {
+        let Some(admitted) = self.admissions.take(number) else {
+            return;
+        };
+        for (subscriber, reply) in admitted.joiners {
+            let conversations = admitted.conversations.of(subscriber.user);
             let id = self
                 .subscribers
                 .add(*subscriber, conversations.iter().copied());
             let joined = Joined {
                 id,
-                position: position.clone(),
+                position: self.position.clone(),
                 conversations,
             };
             if reply.send(Ok(joined)).is_err() {
                 self.subscribers.remove(id);
             }
         }
-        Ok(())
+        self.profile_recipients = None;
     }
 
     /// Deletes old events from time to time, in a separate task.
@@ -352,5 +405,18 @@ impl Dispatcher {
         self.hub
             .reached
             .send_replace(Some(EventCursor { position, at }));
+    }
+}
+
+/// The streams whose subscribers receive an event: for most events only its own.
+fn target_streams(stream: Uuid, change: Option<&Change>) -> Vec<Uuid> {
+    match change {
+        Some(Change::ReadPositionChanged {
+            conversation,
+            is_shared: true,
+            ..
+        }) => vec![stream, conversation.0],
+        Some(Change::NotificationsAdded { to }) => to.keys().map(|user| user.0).collect(),
+        _ => vec![stream],
     }
 }

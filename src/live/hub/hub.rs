@@ -15,10 +15,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     dispatcher::Dispatcher,
+    options::SubscribeOptions,
+    outlet::QUEUE,
+    request::Request,
     sessions::{SessionWatch, Sessions},
     state::HubState,
-    subscribers::{QUEUE, SubscribeOptions, Subscriber},
-    subscription::{Request, Subscription},
+    subscribers::Subscriber,
+    subscription::Subscription,
 };
 use crate::{
     clock::Clock,

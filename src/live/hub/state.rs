@@ -1,14 +1,19 @@
 //! What the handles of a hub, its subscriptions and its dispatcher share.
 
-use std::sync::{Arc, Mutex, PoisonError, atomic::AtomicBool};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+};
 
 use chrono::TimeDelta;
+use futures_util::FutureExt;
 use tokio::sync::{OnceCell, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{sessions::Sessions, subscription::Request};
+use super::{request::Request, sessions::Sessions};
 use crate::{
     clock::Clock,
+    error::Error,
     live::{backend::HubBackend, cursor::EventCursor, payload_cache::PayloadCache},
 };
 
@@ -34,5 +39,25 @@ impl HubState {
     pub(super) fn take_inbox(&self) -> Option<mpsc::UnboundedReceiver<Request>> {
         let mut inbox = self.inbox.lock().unwrap_or_else(PoisonError::into_inner);
         inbox.take()
+    }
+
+    /// Runs work in a task, and sends what `finish` returns for its result to the dispatcher, also when the work panics.
+    pub(super) fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+        finish: impl FnOnce(Result<T, Error>) -> Request + Send + 'static,
+    ) {
+        let (requests, shutdown) = (self.requests.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            let work = AssertUnwindSafe(work).catch_unwind();
+            let result = tokio::select! {
+                biased;
+                () = shutdown.cancelled() => return,
+                result = work => result,
+            };
+            let panicked = |_| Err(Error::internal("a task of the hub panicked"));
+            // Fails only when the dispatcher has ended.
+            let _ = requests.send(finish(result.unwrap_or_else(panicked)));
+        });
     }
 }

@@ -2,87 +2,29 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use futures_util::future::BoxFuture;
-use tokio::sync::mpsc::{self, error::TrySendError};
+use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use super::{
+    options::{Prerender, SubscribeOptions},
+    outlet::{Awaited, Closed, Outlet},
+};
 use crate::{
     id::{ConversationId, UserId},
     live::{
-        entry::{Entry, PAYLOAD_SLOTS, ShareKey},
+        entry::{Entry, PAYLOAD_SLOTS},
         log::Change,
         presence::PresenceSignal,
     },
 };
 
-/// Events that may wait in the queue of one subscriber. A subscriber that falls further behind is removed and resumes
-/// from the log, which bounds the memory of slow clients.
-pub(super) const QUEUE: usize = 256;
-
 /// Subscribers with the same share key from which on a payload is rendered before they are woken up. Fewer receive the
 /// event sooner when nothing waits for the rendering.
 const PRERENDER_MIN: usize = 16;
-
-/// What a subscriber receives.
-#[derive(Debug, Default)]
-pub struct SubscribeOptions {
-    /// Only events of these conversations; none for all.
-    pub only: Option<HashSet<ConversationId>>,
-    /// Only these changes; none for all.
-    pub changes: Option<ChangeFilter>,
-    /// Renders payloads that many subscribers share before they are woken up.
-    pub prerender: Option<Prerender>,
-}
-
-/// The changes that a subscriber receives, besides those of their own memberships and sessions. Other changes do not
-/// wake up the subscriber.
-#[derive(Clone)]
-pub struct ChangeFilter(Arc<dyn Fn(&Change) -> bool + Send + Sync>);
-
-impl ChangeFilter {
-    /// The changes for which the function returns true.
-    pub fn new(wants: impl Fn(&Change) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(wants))
-    }
-}
-
-impl fmt::Debug for ChangeFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChangeFilter").finish_non_exhaustive()
-    }
-}
-
-/// Renders the payload of an event into the payload cache.
-pub struct Prerender {
-    key: ShareKey,
-    render: Box<dyn Fn(Arc<Entry>) -> BoxFuture<'static, ()> + Send + Sync>,
-}
-
-impl Prerender {
-    /// Renders in this way the payload that subscribers with this key share.
-    pub fn new<F>(key: ShareKey, render: impl Fn(Arc<Entry>) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        Self {
-            key,
-            render: Box::new(move |entry| Box::pin(render(entry))),
-        }
-    }
-}
-
-impl fmt::Debug for Prerender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Prerender").finish_non_exhaustive()
-    }
-}
 
 /// One subscriber's end of the hub.
 #[derive(Debug)]
@@ -94,24 +36,28 @@ pub(super) struct Subscriber {
     pub(super) is_behind: Arc<AtomicBool>,
 }
 
-impl Subscriber {
-    fn wants(&self, entry: &Entry) -> bool {
-        match (&self.options.changes, &entry.change) {
-            (None, _)
-            | (
-                _,
-                Some(
-                    Change::ConversationJoined { .. }
-                    | Change::ConversationLeft { .. }
-                    | Change::SessionEnded { .. },
-                ),
-            ) => true,
-            (Some(ChangeFilter(wants)), Some(change)) => wants(change),
-            // A change of an unknown kind cannot be delivered.
-            (Some(_), None) => false,
-        }
+/// A subscriber with its streams.
+#[derive(Debug)]
+struct Subscribed {
+    user: UserId,
+    options: SubscribeOptions,
+    outlet: Outlet,
+    /// Its own stream, and the conversations of which it receives events.
+    streams: HashSet<Uuid>,
+    /// Its other conversations, if it receives the profile changes of their members.
+    others: HashSet<Uuid>,
+    receives_profiles: bool,
+}
+
+impl Subscribed {
+    /// Whether the conversations of the user are known completely.
+    fn is_complete(&self) -> bool {
+        self.options.only.is_none() || self.receives_profiles
     }
 }
+
+/// The subscribers by one of their streams.
+type ByStream = HashMap<Uuid, BTreeSet<u64>>;
 
 /// The subscribers of this node.
 #[derive(Debug)]
@@ -119,8 +65,9 @@ pub(super) struct Subscribers {
     /// Receives a signal when a user's first subscriber is added and when the last one is removed.
     presence: mpsc::UnboundedSender<PresenceSignal>,
     last_id: u64,
-    all: HashMap<u64, (Subscriber, HashSet<Uuid>)>,
-    by_stream: HashMap<Uuid, BTreeSet<u64>>,
+    all: HashMap<u64, Subscribed>,
+    by_stream: ByStream,
+    by_other: ByStream,
 }
 
 impl Subscribers {
@@ -130,6 +77,7 @@ impl Subscribers {
             last_id: 0,
             all: HashMap::new(),
             by_stream: HashMap::new(),
+            by_other: HashMap::new(),
         }
     }
 
@@ -137,7 +85,8 @@ impl Subscribers {
         self.all.is_empty()
     }
 
-    /// Adds a subscriber whose user is currently a member of these conversations. Returns its id.
+    /// Adds a subscriber whose user is currently a member of these conversations. Returns its id, which is greater than
+    /// all earlier ones.
     pub(super) fn add(
         &mut self,
         subscriber: Subscriber,
@@ -145,12 +94,26 @@ impl Subscribers {
     ) -> u64 {
         self.last_id += 1;
         let id = self.last_id;
-        let user = subscriber.user;
+        let Subscriber {
+            user,
+            options,
+            queue,
+            is_behind,
+        } = subscriber;
         if !self.by_stream.contains_key(&user.0) {
             self.signal_presence(user, true);
         }
-        self.all.insert(id, (subscriber, HashSet::new()));
-        self.add_to_stream(id, user.0);
+        let receives_profiles = options.want(Some(&Change::UserChanged { user }));
+        let with_streams = Subscribed {
+            user,
+            options,
+            outlet: Outlet::new(queue, is_behind),
+            streams: HashSet::from([user.0]),
+            others: HashSet::new(),
+            receives_profiles,
+        };
+        self.all.insert(id, with_streams);
+        self.by_stream.entry(user.0).or_default().insert(id);
         for conversation in conversations {
             self.join(id, conversation);
         }
@@ -158,14 +121,17 @@ impl Subscribers {
     }
 
     pub(super) fn remove(&mut self, id: u64) {
-        let Some((subscriber, streams)) = self.all.remove(&id) else {
+        let Some(subscribed) = self.all.remove(&id) else {
             return;
         };
-        for stream in streams {
-            self.remove_from_stream(id, stream);
+        for stream in subscribed.streams {
+            remove_from(&mut self.by_stream, id, stream);
         }
-        if !self.by_stream.contains_key(&subscriber.user.0) {
-            self.signal_presence(subscriber.user, false);
+        for stream in subscribed.others {
+            remove_from(&mut self.by_other, id, stream);
+        }
+        if !self.by_stream.contains_key(&subscribed.user.0) {
+            self.signal_presence(subscribed.user, false);
         }
     }
 
@@ -174,39 +140,97 @@ impl Subscribers {
         let _ = self.presence.send((user, is_connected));
     }
 
-    /// Queues an ephemeral event once for each subscriber of one of these streams, unless their queue is half full.
-    pub(super) fn dispatch_ephemeral(&mut self, entry: Entry, streams: &[Uuid]) {
-        let ids: BTreeSet<u64> = streams
-            .iter()
-            .filter_map(|stream| self.by_stream.get(stream))
-            .flatten()
-            .copied()
-            .collect();
-        let entry = Arc::new(entry);
-        for id in ids {
-            if let Some((subscriber, _)) = self.all.get(&id)
-                && subscriber.wants(&entry)
-                && subscriber.queue.capacity() > QUEUE / 2
+    /// The conversations of this user, if they have a subscriber from which they are known.
+    pub(super) fn conversations_of(&self, user: UserId) -> Option<Vec<Uuid>> {
+        let mut own = self.by_stream.get(&user.0)?.iter();
+        let known = own.find_map(|id| self.all.get(id).filter(|one| one.is_complete()))?;
+        let streams = known.streams.union(&known.others).copied();
+        Some(streams.filter(|stream| *stream != user.0).collect())
+    }
+
+    /// The subscribers that receive this event, which belongs to these streams; each once, in ascending order.
+    pub(super) fn recipients(&self, entry: &Entry, streams: &[Uuid]) -> Vec<u64> {
+        let of_stream = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
+        let wants = |id: &u64| {
+            let subscribed = self.all.get(id);
+            subscribed.is_some_and(|one| one.options.want(entry.change.as_ref()))
+        };
+        let mut ids: Vec<u64> = streams.iter().flat_map(of_stream).filter(wants).collect();
+        if streams.len() > 1 {
+            ids.sort_unstable();
+            ids.dedup();
+        }
+        ids
+    }
+
+    /// All subscribers that receive profile changes, in ascending order.
+    pub(super) fn profile_recipients(&self) -> Vec<u64> {
+        let all = self.all.iter().filter(|(_, one)| one.receives_profiles);
+        let mut ids: Vec<u64> = all.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// The subscribers that receive profile changes of a user who is a member of these conversations, in ascending
+    /// order.
+    pub(super) fn contacts(&self, user: UserId, conversations: &[Uuid]) -> Vec<u64> {
+        let receives = |id: &u64| self.all.get(id).is_some_and(|one| one.receives_profiles);
+        let mut ids = vec![];
+        for stream in conversations.iter().chain([&user.0]) {
+            let indexes = [&self.by_stream, &self.by_other];
+            let of_stream = indexes.into_iter().filter_map(|index| index.get(stream));
+            ids.extend(of_stream.flatten().copied().filter(receives));
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Delivers an event to these subscribers.
+    pub(super) fn deliver(&mut self, entry: &Arc<Entry>, ids: &[u64]) {
+        self.each(ids, |_, outlet| outlet.push(entry));
+    }
+
+    /// Delivers an event to those of these subscribers that are its recipients, as soon as they are decided.
+    pub(super) fn deliver_later(&mut self, awaited: &Arc<Awaited>, ids: &[u64]) {
+        self.each(ids, |_, outlet| outlet.push_awaited(awaited));
+    }
+
+    /// Delivers to these subscribers what no longer has to wait.
+    pub(super) fn release(&mut self, ids: &[u64]) {
+        self.each(ids, |id, outlet| outlet.release(id));
+    }
+
+    /// Delivers an ephemeral event to these subscribers, unless their queues are half full.
+    pub(super) fn deliver_ephemeral(&self, entry: &Arc<Entry>, ids: &[u64]) {
+        for subscribed in ids.iter().filter_map(|id| self.all.get(id)) {
+            subscribed.outlet.push_ephemeral(entry);
+        }
+    }
+
+    fn each(&mut self, ids: &[u64], mut act: impl FnMut(u64, &mut Outlet) -> Result<(), Closed>) {
+        for &id in ids {
+            if let Some(subscribed) = self.all.get_mut(&id)
+                && let Err(Closed) = act(id, &mut subscribed.outlet)
             {
-                // A closed queue is removed by the next logged event.
-                let _ = subscriber.queue.try_send(Arc::clone(&entry));
+                self.remove(id);
             }
         }
     }
 
-    /// The payloads of an event to render before its subscribers are woken up: those that enough of them share.
+    /// The payloads of an event to render before these subscribers are woken up: those that enough of them share.
     pub(super) fn prerenders(
         &self,
         entry: &Arc<Entry>,
-        streams: &[Uuid],
+        ids: &[u64],
     ) -> Vec<BoxFuture<'static, ()>> {
+        if ids.len() < PRERENDER_MIN {
+            return vec![];
+        }
         let mut counts: Vec<(&Prerender, usize)> = vec![];
-        let ids = streams
-            .iter()
-            .filter_map(|stream| self.by_stream.get(stream));
-        for id in ids.filter(|ids| ids.len() >= PRERENDER_MIN).flatten() {
-            let subscriber = self.all.get(id).map(|(subscriber, _)| subscriber);
-            let Some(prerender) = subscriber.and_then(|one| one.options.prerender.as_ref()) else {
+        for id in ids {
+            let subscribed = self.all.get(id);
+            let Some(prerender) = subscribed.and_then(|one| one.options.prerender.as_ref()) else {
                 continue;
             };
             if let Some((_, count)) = counts.iter_mut().find(|(of, _)| of.key == prerender.key) {
@@ -219,76 +243,65 @@ impl Subscribers {
             .into_iter()
             .filter(|(_, count)| *count >= PRERENDER_MIN);
         shared
-            .map(|(prerender, _)| (prerender.render)(Arc::clone(entry)))
+            .filter_map(|(prerender, _)| (prerender.render)(entry))
             .collect()
     }
 
-    /// Queues an event once for each subscriber of one of these streams, and applies it to their memberships.
-    pub(super) fn dispatch(&mut self, entry: &Arc<Entry>, streams: &[Uuid]) {
-        let of_stream = |stream| self.by_stream.get(stream).into_iter().flatten().copied();
-        let mut ids: Vec<u64> = streams.iter().flat_map(of_stream).collect();
-        if streams.len() > 1 {
-            ids.sort_unstable();
-            ids.dedup();
-        }
-        for id in ids {
-            self.queue(id, entry);
-        }
-    }
-
-    fn queue(&mut self, id: u64, entry: &Arc<Entry>) {
-        let Some((subscriber, _)) = self.all.get(&id) else {
-            return;
+    /// Applies an event of a user's own stream to the memberships of their subscribers. It has been delivered.
+    pub(super) fn apply_membership(&mut self, own: &Entry) {
+        let (conversation, joins) = match own.change {
+            Some(Change::ConversationJoined { conversation }) => (conversation, true),
+            Some(Change::ConversationLeft { conversation }) => (conversation, false),
+            _ => return,
         };
-        if !subscriber.wants(entry) {
-            return;
-        }
-        let is_own = subscriber.user.0 == entry.stream;
-        match subscriber.queue.try_send(Arc::clone(entry)) {
-            Ok(()) => {}
-            Err(TrySendError::Closed(_)) => return self.remove(id),
-            Err(TrySendError::Full(_)) => {
-                subscriber.is_behind.store(true, Ordering::Release);
-                return self.remove(id);
-            }
-        }
-        match entry.change {
-            Some(Change::ConversationJoined { conversation }) if is_own => {
+        let ids: Vec<u64> = self
+            .by_stream
+            .get(&own.stream)
+            .into_iter()
+            .flatten()
+            .copied()
+            .collect();
+        for id in ids {
+            // A conversation's stream has no such events, so these are the subscribers of one user.
+            if joins {
                 self.join(id, conversation);
+            } else {
+                self.leave(id, conversation);
             }
-            Some(Change::ConversationLeft { conversation }) if is_own => {
-                if let Some((_, streams)) = self.all.get_mut(&id) {
-                    streams.remove(&conversation.0);
-                }
-                self.remove_from_stream(id, conversation.0);
-            }
-            _ => {}
         }
     }
 
     fn join(&mut self, id: u64, conversation: ConversationId) {
-        let wants = self.all.get(&id).is_some_and(|(subscriber, _)| {
-            let only = subscriber.options.only.as_ref();
-            only.is_none_or(|only| only.contains(&conversation))
-        });
-        if wants {
-            self.add_to_stream(id, conversation.0);
-        }
+        let Some(subscribed) = self.all.get_mut(&id) else {
+            return;
+        };
+        let index = if subscribed.options.include(conversation) {
+            subscribed.streams.insert(conversation.0);
+            &mut self.by_stream
+        } else if subscribed.receives_profiles {
+            subscribed.others.insert(conversation.0);
+            &mut self.by_other
+        } else {
+            return;
+        };
+        index.entry(conversation.0).or_default().insert(id);
     }
 
-    fn add_to_stream(&mut self, id: u64, stream: Uuid) {
-        if let Some((_, streams)) = self.all.get_mut(&id) {
-            streams.insert(stream);
-            self.by_stream.entry(stream).or_default().insert(id);
+    fn leave(&mut self, id: u64, conversation: ConversationId) {
+        if let Some(subscribed) = self.all.get_mut(&id) {
+            subscribed.streams.remove(&conversation.0);
+            subscribed.others.remove(&conversation.0);
         }
+        remove_from(&mut self.by_stream, id, conversation.0);
+        remove_from(&mut self.by_other, id, conversation.0);
     }
+}
 
-    fn remove_from_stream(&mut self, id: u64, stream: Uuid) {
-        if let Some(ids) = self.by_stream.get_mut(&stream) {
-            ids.remove(&id);
-            if ids.is_empty() {
-                self.by_stream.remove(&stream);
-            }
+fn remove_from(index: &mut ByStream, id: u64, stream: Uuid) {
+    if let Some(ids) = index.get_mut(&stream) {
+        ids.remove(&id);
+        if ids.is_empty() {
+            index.remove(&stream);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A subscriber's end of the hub, and the requests that the dispatcher receives.
+//! A subscriber's end of the hub.
 
 use std::{
     collections::HashSet,
@@ -8,31 +8,14 @@ use std::{
     },
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::subscribers::Subscriber;
+use super::request::{Joined, Request};
 use crate::{
     error::{Code, Error},
     id::ConversationId,
     live::{entry::Entry, position::LogPosition},
 };
-
-/// A request to the dispatcher.
-pub(super) enum Request {
-    /// Add a subscriber.
-    Join(Box<Subscriber>, oneshot::Sender<Result<Joined, Error>>),
-    /// Remove a subscriber.
-    Leave(u64),
-    /// Check sessions that are watched but were never looked up.
-    CheckSessions,
-}
-
-/// Where a subscription begins.
-pub(super) struct Joined {
-    pub(super) id: u64,
-    pub(super) position: LogPosition,
-    pub(super) conversations: HashSet<ConversationId>,
-}
 
 /// A subscription to the hub. Dropping it removes the subscriber.
 #[derive(Debug)]

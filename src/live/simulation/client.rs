@@ -17,6 +17,7 @@ use crate::{
     live::{
         cursor::EventCursor,
         entry::Entry,
+        log::Change,
         position::LogPosition,
         resume::{Opening, ResumedStream, Since},
     },
@@ -51,6 +52,13 @@ impl Progress {
             events: VecDeque::new(),
             before: start,
         }
+    }
+
+    /// The client loads its state again, which includes everything up to the cursor.
+    fn reset(&mut self, cursor: EventCursor) {
+        self.received.reset(cursor.position.clone());
+        self.events.clear();
+        self.before = cursor;
     }
 
     fn cursor(&self) -> &EventCursor {
@@ -308,6 +316,12 @@ impl Client {
         let outcome = {
             let state = &mut *self.harness.state();
             match &mut state.clients[self.number].progress {
+                Some(progress) if entry.change == Some(Change::StreamReset) => {
+                    let checked = state.oracle.check_reset(entry, state.lookup_failed_at);
+                    progress.reset(EventCursor::after(entry));
+                    *state.counts.entry("streams reset by a lookup").or_default() += 1;
+                    checked
+                }
                 Some(progress) => {
                     let undo = state.oracle.receive(&mut progress.received, entry);
                     undo.map(|undo| progress.store(EventCursor::after(entry), undo))

@@ -1,6 +1,6 @@
 //! The simulated database: transactions, locks, snapshots and rows, with the semantics of SQLite or PostgreSQL.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -43,7 +43,7 @@ pub(super) struct Stored {
 #[derive(Debug)]
 pub(super) struct Database {
     kind: Kind,
-    last_position: i64,
+    pub(super) last_position: i64,
     visible_position: i64,
     next_xid: u64,
     /// The highest transaction that has ended, from which a snapshot derives its `xmax`.
@@ -171,15 +171,22 @@ impl Database {
         }
     }
 
-    pub(super) fn memberships(&self, users: &[UserId]) -> Vec<(UserId, ConversationId)> {
+    pub(super) fn memberships(
+        &self,
+        users: &[UserId],
+        after: ConversationId,
+        limit: usize,
+    ) -> Vec<(UserId, ConversationId)> {
         let all = self.participants.iter().copied();
-        all.filter(|(user, _)| users.contains(user)).collect()
+        all.filter(|(user, conversation)| users.contains(user) && *conversation > after)
+            .take(limit)
+            .collect()
     }
 
-    pub(super) fn contacts(&self, user: UserId) -> BTreeSet<Uuid> {
+    pub(super) fn contacts(&self, user: UserId) -> HashSet<UserId> {
         let all = self.participants.iter();
         all.filter(|(_, conversation)| self.participants.contains(&(user, *conversation)))
-            .map(|(other, _)| other.0)
+            .map(|(other, _)| *other)
             .collect()
     }
 
@@ -230,20 +237,18 @@ impl Database {
     ) -> Vec<Row> {
         let contacts = match scope {
             Scope::Subscribed(user) => self.contacts(user),
-            _ => BTreeSet::new(),
+            _ => HashSet::new(),
         };
         let is_in_scope = |stored: &&Stored| {
             let stream = stored.row.stream_id;
             match scope {
                 Scope::Everything => true,
-                Scope::Subscribed(user) => {
-                    stream == user.0
-                        || self.participants.contains(&(user, ConversationId(stream)))
-                        || (matches!(
-                            stored.change,
-                            Change::UserChanged { .. } | Change::ReadPositionChanged { .. }
-                        ) && contacts.contains(&stream))
-                }
+                Scope::Subscribed(user) => match stored.change {
+                    Change::UserChanged { .. } => true,
+                    _ if stream == user.0 => true,
+                    Change::ReadPositionChanged { .. } => contacts.contains(&UserId(stream)),
+                    _ => self.participants.contains(&(user, ConversationId(stream))),
+                },
                 Scope::Memberships(user) => {
                     stream == user.0
                         && matches!(

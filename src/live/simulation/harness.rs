@@ -61,6 +61,8 @@ pub(super) struct State {
     pub(super) oracle: Oracle,
     pub(super) nodes: Vec<Node>,
     pub(super) clients: Vec<ClientState>,
+    /// The last row of the log when a lookup failed. Instead of an earlier event, a stream may have been reset.
+    pub(super) lookup_failed_at: i64,
     pub(super) phase: Phase,
     /// Whether there is a commit during every statement.
     pub(super) is_busy: bool,
@@ -104,6 +106,7 @@ impl Harness {
                 oracle,
                 nodes: vec![],
                 clients: vec![],
+                lookup_failed_at: 0,
                 phase: Phase::Active,
                 is_busy: false,
                 steps: 0,

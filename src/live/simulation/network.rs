@@ -1,7 +1,8 @@
 //! The nodes, their connections to the database, and the wake-ups that they send to each other.
 
 use std::{
-    collections::BTreeSet,
+    collections::HashSet,
+    future::pending,
     sync::{Arc, atomic::AtomicBool},
     time::Duration,
 };
@@ -10,7 +11,6 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use super::{
     database::{Database, Kind},
@@ -35,6 +35,9 @@ use crate::{
 
 /// How long a cursor is valid.
 pub(super) const RETENTION: Duration = Duration::from_mins(90);
+
+/// Lookups of audiences for each one that fails or never returns.
+const LOOKUPS_PER_FAULT: usize = 12;
 
 /// A node, until it is killed.
 #[derive(Clone, Debug)]
@@ -155,8 +158,55 @@ impl Connection {
             harness.count("statements failed");
         }
         harness.pause(0..2).await;
-        outcome.ok_or_else(|| Error::new(Code::Unavailable, "The database is unavailable."))
+        outcome.ok_or_else(unavailable)
     }
+}
+
+/// Records when a lookup fails, also when it is cancelled.
+struct Lookup<'a> {
+    harness: &'a Harness,
+    has_succeeded: bool,
+}
+
+impl Drop for Lookup<'_> {
+    fn drop(&mut self) {
+        if !self.has_succeeded {
+            let state = &mut *self.harness.state();
+            state.lookup_failed_at = state.database.last_position;
+        }
+    }
+}
+
+impl Connection {
+    /// Executes the lookup of an audience, which may fail or never return although the log can be read.
+    async fn look_up<T>(
+        &self,
+        name: &str,
+        read: impl FnOnce(&Database) -> T + Send,
+    ) -> Result<T, Error> {
+        let harness = &*self.harness;
+        let mut lookup = Lookup {
+            harness,
+            has_succeeded: false,
+        };
+        if harness.phase() == Phase::Active && harness.once_in(LOOKUPS_PER_FAULT) {
+            if harness.once_in(2) {
+                harness.step(&self.name, format_args!("never receives {name}"));
+                harness.count("lookups never returned");
+                return pending().await;
+            }
+            harness.step(&self.name, format_args!("cannot look up {name}"));
+            harness.count("lookups failed");
+            return Err(unavailable());
+        }
+        let result = self.execute(name, read).await;
+        lookup.has_succeeded = result.is_ok();
+        result
+    }
+}
+
+fn unavailable() -> Error {
+    Error::new(Code::Unavailable, "The database is unavailable.")
 }
 
 #[async_trait]
@@ -168,14 +218,24 @@ impl Log for Connection {
     async fn memberships(
         &self,
         users: &[UserId],
-    ) -> Result<(Vec<(UserId, ConversationId)>, LogPosition), Error> {
-        let read = |database: &Database| (database.memberships(users), database.end_of_log());
-        self.execute("memberships", read).await
+        after: ConversationId,
+        limit: usize,
+    ) -> Result<Vec<(UserId, ConversationId)>, Error> {
+        let read = |database: &Database| database.memberships(users, after, limit);
+        self.look_up("memberships", read).await
     }
 
-    async fn contacts(&self, user: UserId) -> Result<BTreeSet<Uuid>, Error> {
-        let read = |database: &Database| database.contacts(user);
-        self.execute("contacts", read).await
+    async fn contacts_among(
+        &self,
+        user: UserId,
+        others: &[UserId],
+    ) -> Result<HashSet<UserId>, Error> {
+        let read = |database: &Database| {
+            let mut contacts = database.contacts(user);
+            contacts.retain(|contact| others.contains(contact));
+            contacts
+        };
+        self.look_up("contacts", read).await
     }
 
     async fn between(

@@ -72,6 +72,12 @@ impl Received {
         self.opened = opened;
     }
 
+    /// Expects no event before this position any more.
+    pub(super) fn reset(&mut self, start: LogPosition) {
+        self.start = start;
+        self.next.clear();
+    }
+
     /// Undoes the receipt of the last event, for which [`Oracle::receive`] returned this.
     pub(super) fn undo(&mut self, (stream, next): (Uuid, Option<usize>)) {
         match next {
@@ -201,6 +207,18 @@ impl Oracle {
             self.check_contact_events(received, UserId(stream), index)?;
         }
         Ok((stream, received.next.insert(stream, index + 1)))
+    }
+
+    /// Checks that a stream was reset instead of receiving a profile change, and that a lookup has failed since then. The
+    /// error completes the sentence "receives an event, which …".
+    pub(super) fn check_reset(&self, entry: &Entry, lookup_failed_at: i64) -> Result<(), String> {
+        let Some(&(stream, index)) = self.by_number.get(&entry.number) else {
+            return Err("was never committed".to_owned());
+        };
+        match self.streams[&stream][index].change {
+            Change::UserChanged { .. } if entry.number <= lookup_failed_at => Ok(()),
+            ref change => Err(format!("replaces {change:?}, whose audience was known")),
+        }
     }
 
     /// Checks that a client that is connected in a quiet phase has received everything.

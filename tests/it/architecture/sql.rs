@@ -4,10 +4,10 @@
 use super::sources::{Kind, Token, production, read_production, tokens};
 
 /// SQL call sites outside `src/db`. Lower this number when you replace one by the query builder.
-const MOST_SQL_CALLS: usize = 80;
+const MOST_SQL_CALLS: usize = 78;
 
 /// Queries and writes through entities outside `src/db`.
-const LEAST_ENTITY_CALLS: usize = 183;
+const LEAST_ENTITY_CALLS: usize = 185;
 
 #[test]
 fn sql_text_is_the_exception() {

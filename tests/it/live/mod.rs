@@ -1,5 +1,6 @@
 //! The event stream: it loses nothing, repeats nothing, keeps the order, and ends with the subscriber's access.
 
+mod audiences;
 mod chaos;
 mod cursors;
 mod delivery;

@@ -20,7 +20,7 @@ use crate::support::app::TestApp;
 type Allowed = (&'static str, &'static str, &'static str);
 
 /// The allowed scans of SQLite.
-const SQLITE_SCANS: [Allowed; 17] = [
+const SQLITE_SCANS: [Allowed; 15] = [
     ("CONSTANT", "", "values of the statement"),
     (
         "(subquery)",
@@ -51,8 +51,6 @@ const SQLITE_SCANS: [Allowed; 17] = [
         "",
         "halves of a conversation, down to one message",
     ),
-    ("s", "", "the end of the log: one row"),
-    ("sqlite_sequence", "", "a row for the log"),
     ("w", "", "those who wrote in the threads asked for"),
     ("due", "FROM node WHERE", "expired presence"),
     ("node", "FROM node WHERE", "a row for each process"),
