@@ -8,5 +8,6 @@ mod connections;
 mod dribble;
 mod figures;
 mod frames;
+mod profiles;
 mod target;
 mod victims;

@@ -23,8 +23,8 @@ const ATTACK: Duration = Duration::from_secs(3);
 const IDLE: Duration = Duration::from_millis(1_500);
 /// Pause between two measurements of the process.
 const SAMPLE: Duration = Duration::from_millis(20);
-/// File descriptors that the server may open for itself while it is busy, for its database.
-const OWN_DESCRIPTORS: usize = 8;
+/// File descriptors that the server may open for itself while it is busy: at most the connections to its database.
+const OWN_DESCRIPTORS: usize = 20;
 /// Maximum time after an attack until the server has closed its connections.
 const RECOVERY: Duration = Duration::from_secs(30);
 

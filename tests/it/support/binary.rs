@@ -57,6 +57,15 @@ impl Binary {
         Self::start(Some(postgres::fresh_database().await), vec![]).await
     }
 
+    /// Starts the program on a new PostgreSQL database, with other settings.
+    pub(crate) async fn on_postgres_with(settings: Vec<(&'static str, &'static str)>) -> Self {
+        let database_url = postgres::fresh_database().await;
+        let settings = settings
+            .into_iter()
+            .map(|(name, value)| (name, value.to_owned()));
+        Self::start(Some(database_url), settings.collect()).await
+    }
+
     /// Starts the program on this PostgreSQL database.
     pub(crate) async fn on_postgres_at(url: String) -> Self {
         Self::start(Some(url), vec![]).await

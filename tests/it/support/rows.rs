@@ -3,17 +3,23 @@
 use std::time::Duration;
 
 use heddle::{
+    db::{self, Db},
     domain::import::{History, ImportedMessage},
     entity::{
+        conversation::{self, ConversationKind},
         participant::{self, NotificationLevel, ParticipantRole},
         user,
     },
     id::{ConversationId, MessageId, ParticipantId, UserId},
 };
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Set, Statement};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, DbBackend, EntityTrait, IntoActiveModel, Set, Statement,
+};
 
 use super::app::TestApp;
 
+/// Users that one statement adds.
+const USERS_PER_STATEMENT: usize = 500;
 /// How long a background change may take.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -98,6 +104,44 @@ impl TestApp {
             .exec_without_returning(db)
             .await
             .unwrap();
+    }
+}
+
+/// Adds groups with this member and this number of others, who are in all of them. The statements of the server would
+/// take hours for millions of memberships.
+pub(crate) async fn db_groups(db: &Db, member: UserId, groups: usize, others: usize) {
+    let writer = db.migrate();
+    let model = user::Entity::find_by_id(member)
+        .one(writer)
+        .await
+        .unwrap()
+        .unwrap();
+    let people: Vec<_> = (0..others).map(|number| stranger(&model, number)).collect();
+    for chunk in people.chunks(USERS_PER_STATEMENT) {
+        let inserted = user::Entity::insert_many(chunk.to_vec());
+        inserted.exec_without_returning(writer).await.unwrap();
+    }
+    let id = match db.backend() {
+        DbBackend::Sqlite => "randomblob(16)",
+        _ => "gen_random_uuid()",
+    };
+    for _ in 0..groups {
+        let group = conversation::ActiveModel {
+            id: Set(ConversationId::mint()),
+            kind: Set(ConversationKind::Group),
+            created_at: Set(model.created_at),
+            last_activity_at: Set(model.created_at),
+            ..conversation::Model::default()
+                .into_active_model()
+                .reset_all()
+        };
+        let group = group.insert(writer).await.unwrap();
+        let text = format!(
+            r#"INSERT INTO participant (id, conversation_id, user_id, role, joined_at, notification_level, is_pinned)
+               SELECT {id}, ?, id, 'MEMBER', created_at, 'ALL', ? FROM "user" WHERE username LIKE 'stranger%' OR id = ?"#
+        );
+        let values = [group.id.into(), false.into(), member.into()];
+        db::execute(writer, &text, values).await.unwrap();
     }
 }
 
