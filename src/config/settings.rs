@@ -1,11 +1,9 @@
 //! The table of settings: one entry declares the field of [`Config`], its default, its name in every source and its
 //! documentation.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use ipnet::IpNet;
 
 use super::{
     redaction::redacted,
@@ -155,9 +153,10 @@ settings! {
     "allowed_origins" allowed_origins: Vec<String> = vec![];
     [] values::origins; "https://app.example.com,https://beta.example.com"
 
-    "Addresses of reverse proxies whose X-Forwarded-For header is trusted, separated by commas"
-    "trusted_proxies" trusted_proxies: Vec<IpAddr> = vec![];
-    [] values::addresses; "127.0.0.1,10.0.0.2"
+    "Addresses or networks of reverse proxies, separated by commas; their X-Forwarded-For and X-Forwarded-Proto headers \
+     are trusted"
+    "trusted_proxies" trusted_proxies: Vec<IpNet> = vec![];
+    [] values::networks => values::networks_text; "127.0.0.1,10.0.0.0/8"
 
     "Maximum open connections, including WebSockets; the limit on open files must be higher"
     "connections" connections: usize = 1024;

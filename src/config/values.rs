@@ -14,6 +14,7 @@ use figment::{
     error::{Actual, Kind},
     value::Value,
 };
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
@@ -192,9 +193,26 @@ pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
     origin(text).map(Some).ok_or_else(|| reason.to_owned())
 }
 
-pub(super) fn addresses(text: &str) -> Result<Vec<IpAddr>, String> {
-    list(text, |part| part.parse().ok())
-        .ok_or_else(|| "must be addresses without a port, separated by commas".to_owned())
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    let network = |part: &str| {
+        let address = part.parse::<IpAddr>().map(IpNet::from);
+        address.or_else(|_| part.parse()).ok()
+    };
+    list(text, network).ok_or_else(|| {
+        "must be addresses without a port, or networks, separated by commas".to_owned()
+    })
+}
+
+/// An address is written without a prefix length.
+pub(super) fn networks_text(networks: &[IpNet]) -> String {
+    let text = |network: &IpNet| {
+        if network.prefix_len() == network.max_prefix_len() {
+            network.addr().to_string()
+        } else {
+            network.to_string()
+        }
+    };
+    networks.iter().map(text).collect::<Vec<_>>().join(",")
 }
 
 pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
@@ -257,6 +275,26 @@ mod tests {
         }
         for good in ["info", "heddle=debug", "warn,heddle::http=trace", "off"] {
             assert!(log_level(good).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        for (text, shown) in [
+            ("10.0.0.0/8, ::1", "10.0.0.0/8,::1"),
+            ("127.0.0.1/32,fd00::/8", "127.0.0.1,fd00::/8"),
+            ("", ""),
+        ] {
+            assert_eq!(networks_text(&networks(text).unwrap()), shown);
+        }
+        for bad in [
+            "10.0.0.0/33",
+            "10.0.0.1:80",
+            "proxy",
+            "*",
+            "10.0.0.1;10.0.0.2",
+        ] {
+            assert!(networks(bad).is_err(), "{bad}");
         }
     }
 

@@ -14,7 +14,9 @@ use axum::{
 };
 
 use super::{
-    client, headers,
+    client,
+    connections::ConnectionInfo,
+    headers,
     negotiation::{MediaType, Streaming, is_json},
     operation::{self, Operation},
     origin,
@@ -103,9 +105,12 @@ async fn execute(
         .authenticate(client::bearer_token(&parts.headers))
         .await
         .map_err(|error| operation::unavailable(&error))?;
+    if let Some(connection) = parts.extensions.get::<ConnectionInfo>() {
+        connection.set_user(viewer.as_ref().map(|viewer| viewer.user));
+    }
     let caller = Caller {
         viewer: viewer.clone(),
-        ..client::anonymous_caller(parts, &state.app.config.trusted_proxies)
+        ..client::anonymous_caller(parts)
     };
     let operation = state.prepare(&request, caller);
     let kind = operation.as_ref().ok().map(Operation::kind);

@@ -1,4 +1,4 @@
-//! Middleware and helpers for all responses: request ids, security headers, request limits, and JSON bodies for errors.
+//! Middleware and helpers for all responses: request ids, security headers and JSON bodies for errors.
 
 use std::any::Any;
 
@@ -17,13 +17,12 @@ use axum::{
 };
 use tower_http::catch_panic::CatchPanicLayer;
 
-use super::{negotiation::MediaType, response::GraphqlResponse, state::AppState};
-use crate::{config::Mode, error::Code};
+use super::{
+    negotiation::MediaType, request_source::RequestSource, response::GraphqlResponse,
+    state::AppState,
+};
+use crate::error::Code;
 
-/// Maximum length of a request target, in bytes.
-const MAX_TARGET_BYTES: usize = 8 * 1024;
-/// Maximum size of a request's headers, in bytes. The read buffer of `server` has the same size.
-const MAX_HEADER_BYTES: usize = 32 * 1024;
 /// Initial capacity for headers, so that their table does not grow.
 const HEADER_CAPACITY: usize = 16;
 /// When a client may send a request again that the server was too busy for, in seconds.
@@ -56,6 +55,7 @@ pub(super) async fn add_standard_headers(
     mut request: Request,
     next: Next,
 ) -> Response {
+    let is_https = RequestSource::of(&request, &state.app.config.trusted_proxies).is_https();
     let id = request_id(request.headers());
     let value = HeaderValue::from_str(&id);
     request.extensions_mut().insert(RequestId(id));
@@ -73,12 +73,12 @@ pub(super) async fn add_standard_headers(
     if let Ok(value) = value {
         headers.insert(REQUEST_ID, value);
     }
-    add_security_headers(headers, state.app.config.mode == Mode::Production);
+    add_security_headers(headers, is_https);
     response
 }
 
 /// Adds the security headers that a handler has not set.
-fn add_security_headers(headers: &mut HeaderMap, production: bool) {
+fn add_security_headers(headers: &mut HeaderMap, is_https: bool) {
     const POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
     let common = [
         (CONTENT_SECURITY_POLICY, POLICY),
@@ -104,45 +104,10 @@ fn add_security_headers(headers: &mut HeaderMap, production: bool) {
             .entry(name)
             .or_insert(HeaderValue::from_static(value));
     }
-    if production {
-        // Browsers ignore it on unencrypted connections.
+    if is_https {
         let value = HeaderValue::from_static("max-age=63072000; includeSubDomains");
         headers.entry(STRICT_TRANSPORT_SECURITY).or_insert(value);
     }
-}
-
-/// Rejects requests with an oversized target or oversized headers, and unsupported methods.
-pub(super) async fn reject_oversized_requests(request: Request, next: Next) -> Response {
-    const METHODS: [Method; 4] = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS];
-    let length = request
-        .uri()
-        .path_and_query()
-        .map_or(0, |target| target.as_str().len());
-    if length > MAX_TARGET_BYTES {
-        let response = GraphqlResponse::http_error(
-            StatusCode::URI_TOO_LONG,
-            Code::TooComplex,
-            "The URL is longer than 8 KiB: send the document with POST.",
-        );
-        return respond(&response, MediaType::Json);
-    }
-    let headers = request.headers().iter();
-    if headers
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum::<usize>()
-        > MAX_HEADER_BYTES
-    {
-        let response = GraphqlResponse::http_error(
-            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Code::TooComplex,
-            "The request headers are larger than 32 KiB: send fewer or shorter headers.",
-        );
-        return respond(&response, MediaType::Json);
-    }
-    if !METHODS.contains(request.method()) {
-        return method_not_allowed("GET, POST");
-    }
-    next.run(request).await
 }
 
 /// Creates the response to a method that a route does not support.

@@ -15,6 +15,8 @@ use tokio::sync::Mutex;
 use super::{headers, state::AppState};
 use crate::live::installation;
 
+/// The paths of the health checks.
+pub(super) const PATHS: [&str; 2] = ["/healthz", "/readyz"];
 /// Maximum time for the database to respond. After that it counts as unreachable.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(3);
 

@@ -1,17 +1,13 @@
 //! The routes of the server and the middleware around them. The handlers are in the other modules of `http`.
 
 use axum::{
-    Router,
-    extract::Request,
-    http::StatusCode,
-    middleware::{from_fn, from_fn_with_state},
-    response::Response,
+    Router, extract::Request, http::StatusCode, middleware::from_fn_with_state, response::Response,
     routing::any,
 };
 
 use super::{
-    assets, graphql, headers, health, negotiation::MediaType, origin, response::GraphqlResponse,
-    state::AppState, welcome,
+    assets, edge, graphql, headers, health, negotiation::MediaType, origin,
+    response::GraphqlResponse, state::AppState, welcome,
 };
 use crate::{app::App, config::Mode, error::Code};
 
@@ -40,7 +36,7 @@ pub(super) fn routes(state: AppState) -> Router {
     };
     let routes = routes.fallback(not_found).with_state(state.clone());
     origin::allow(routes, &state.origins)
-        .layer(from_fn(headers::reject_oversized_requests))
+        .layer(from_fn_with_state(state.clone(), edge::admit))
         .layer(headers::contain_panics())
         .layer(from_fn_with_state(state, headers::add_standard_headers))
 }

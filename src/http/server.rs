@@ -1,7 +1,5 @@
-//! Accepts TCP connections, serves HTTP/1.1 on them, and ends them on shutdown. The limits per address are in
-//! `connection_limit`.
+//! Accepts TCP connections, serves HTTP/1.1 on them, and ends them on shutdown. Their limits are in `connections`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::{Router, extract::Request};
@@ -10,12 +8,12 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
 use super::{
-    connection_limit::{ConnectionInfo, ConnectionLimit, network},
+    connections::{ConnectionInfo, Connections},
+    request_source::is_proxy,
     router::routes,
     state::AppState,
     write_timeout,
@@ -59,9 +57,8 @@ pub async fn serve(
 /// Accepts connections within the limits and serves each of them in its own task.
 async fn accept(state: &AppState, listener: &TcpListener) {
     let router = routes(state.clone());
-    let total = Arc::new(Semaphore::new(state.app.config.connections));
-    let limit = ConnectionLimit::default();
-    while let Ok(permit) = Arc::clone(&total).acquire_owned().await {
+    let connections = Connections::new(state.app.config.connections);
+    loop {
         let (stream, address) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
@@ -70,17 +67,10 @@ async fn accept(state: &AppState, listener: &TcpListener) {
                 continue;
             }
         };
-        // A trusted proxy forwards the connections of many clients.
-        let is_proxy = state
-            .app
-            .config
-            .trusted_proxies
-            .contains(&address.ip().to_canonical());
-        let network = network(address.ip()).filter(|_| !is_proxy);
-        let Some(permit) = limit.acquire(network, permit) else {
+        let is_forwarding = is_proxy(&state.app.config.trusted_proxies, address.ip());
+        let Some(info) = connections.enter(address, is_forwarding).await else {
             continue;
         };
-        let info = ConnectionInfo::new(address, permit);
         let connection = serve_connection(state.clone(), router.clone(), stream, info);
         state.connections.spawn(connection);
     }
@@ -92,9 +82,10 @@ async fn serve_connection(
     stream: TcpStream,
     info: ConnectionInfo,
 ) {
+    let connection_info = info.clone();
     let service = tower::service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(info.clone());
+        request.extensions_mut().insert(connection_info.clone());
         let router: Router = router.clone();
         async move { ServiceExt::<Request>::oneshot(router, request).await }
     });
@@ -111,6 +102,8 @@ async fn serve_connection(
     // A connection fails when the client disconnects or violates HTTP. Neither is logged.
     tokio::select! {
         _ = connection.as_mut() => {}
+        // Another client needs its place.
+        () = info.evicted() => {}
         () = state.shutdown.cancelled() => {
             connection.as_mut().graceful_shutdown();
             let _ = tokio::time::timeout(DRAIN_TIMEOUT, connection).await;

@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::{
     client,
-    connection_limit::ConnectionInfo,
+    connections::ConnectionInfo,
     operation::{self, FINAL_EVENT_TIMEOUT, Operation},
     response::{GraphqlResponse, Outcome, StreamItem},
     socket::PING_INTERVAL,

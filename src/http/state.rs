@@ -7,6 +7,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     body::BodyBudget,
     guard::{Guard, Limits},
+    hosts::Hosts,
     origin::Origins,
     stream_limit::StreamLimit,
 };
@@ -24,6 +25,7 @@ pub(super) struct Inner {
     pub(super) schema: Schema,
     pub(super) guard: Guard,
     pub(super) origins: Origins,
+    pub(super) hosts: Hosts,
     pub(super) stream_limit: StreamLimit,
     pub(super) bodies: BodyBudget,
     /// Cancelled when the server stops: connections and streams then end.
@@ -57,6 +59,7 @@ impl AppState {
                     .iter()
                     .chain(&app.config.public_url),
             ),
+            hosts: Hosts::new(&app.config),
             app,
             schema,
             guard,

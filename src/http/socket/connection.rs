@@ -6,6 +6,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use futures_util::FutureExt;
 use serde_json::{Map, Value as Json};
 use tokio::task::{AbortHandle, JoinError, JoinSet};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -15,14 +16,15 @@ use super::{
     frame_queue::{Frame, FrameQueue},
     messages,
     operation_task::{self, TaskEnd},
-    protocol::{Close, Machine, Step},
+    protocol::{Access, Close, Machine, Step},
 };
 use crate::{
     error::Code,
     graphql::context::Caller,
     http::{
-        client, operation::FINAL_EVENT_TIMEOUT, request::GraphqlRequest, response::GraphqlResponse,
-        state::AppState, stream_limit::StreamPermit,
+        client, connections::ConnectionInfo, operation::FINAL_EVENT_TIMEOUT,
+        request::GraphqlRequest, response::GraphqlResponse, state::AppState,
+        stream_limit::StreamPermit,
     },
     live::hub::SessionWatch,
 };
@@ -33,13 +35,20 @@ const SESSION_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs a socket until one side closes it.
-pub(super) async fn serve(state: AppState, queue: FrameQueue, caller: Caller, has_protocol: bool) {
+pub(super) async fn serve(
+    state: AppState,
+    queue: FrameQueue,
+    caller: Caller,
+    info: Option<ConnectionInfo>,
+    has_protocol: bool,
+) {
     let mut connection = Connection {
         machine: Machine::new(Instant::now()),
         queue: queue.clone(),
         tasks: JoinSet::new(),
         running: HashMap::new(),
         caller,
+        info,
         token: None,
         session: None,
         session_end_deadline: None,
@@ -59,10 +68,16 @@ pub(super) async fn serve(state: AppState, queue: FrameQueue, caller: Caller, ha
         close = run => close,
         () = sending.as_mut() => None,
     };
-    // Aborts the tasks of the socket.
+    // Aborts the tasks of the socket. The connection counts until the socket is closed.
+    let _info = connection.info.take();
     drop(connection);
     let Some(close) = close else { return };
     queue.push(Frame::Close(close));
+    if close == Close::EVICTED {
+        // Another client waits for its place.
+        let _ = sending.now_or_never();
+        return;
+    }
     if timeout(CLOSE_TIMEOUT, sending).await.is_ok() {
         // Dropping a TCP connection with unread data resets it, and the client could lose the close frame.
         let _ = timeout(CLOSE_TIMEOUT, async {
@@ -80,6 +95,7 @@ struct Connection {
     /// The tasks of running operations by operation id.
     running: HashMap<String, AbortHandle>,
     caller: Caller,
+    info: Option<ConnectionInfo>,
     token: Option<String>,
     session: Option<SessionWatch>,
     /// Set when the session has ended: the time until which its subscriptions may send their final event.
@@ -104,6 +120,7 @@ impl Connection {
             let step = tokio::select! {
                 biased;
                 () = self.state.shutdown.cancelled() => return Some(Close::RESTART),
+                () = evicted(self.info.as_ref()) => return Some(Close::EVICTED),
                 () = self.queue.overflowed() => return Some(Close::TOO_SLOW),
                 Some(ended) = self.tasks.join_next(), if !self.tasks.is_empty() => {
                     self.task_ended(ended)
@@ -210,8 +227,15 @@ impl Connection {
                 Err(_unavailable) => return Some(Close::UNAVAILABLE),
             };
         }
+        if let Some(info) = &self.info {
+            info.set_user(viewer.as_ref().map(|viewer| viewer.user));
+        }
+        let access = match expires {
+            Some(expires) => Access::Until(expires),
+            None => Access::Anonymous,
+        };
         self.caller.viewer = viewer;
-        let step = self.machine.accept(expires);
+        let step = self.machine.accept(now, access);
         if let Step::Reply(text) = step {
             self.queue.push(Frame::Text(text));
         }
@@ -240,7 +264,7 @@ impl Connection {
             Ok(TaskEnd::Interrupted) => Step::Close(Close::TOO_SLOW),
             Ok(TaskEnd::Operation { id, is_reported }) => {
                 self.running.remove(&id);
-                if self.machine.finish(&id) && !is_reported {
+                if self.machine.finish(&id, Instant::now()) && !is_reported {
                     Step::Reply(messages::complete(&id))
                 } else {
                     Step::Nothing
@@ -256,11 +280,19 @@ impl Connection {
                     return Step::Nothing;
                 };
                 self.running.remove(&id);
-                self.machine.finish(&id);
+                self.machine.finish(&id, Instant::now());
                 let masked = GraphqlResponse::internal().with_request_id(&self.caller.request_id);
                 Step::Reply(messages::error(&id, &masked))
             }
         }
+    }
+}
+
+/// Completes when the socket must make room for another connection.
+async fn evicted(info: Option<&ConnectionInfo>) {
+    match info {
+        Some(info) => info.evicted().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -19,6 +19,8 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 pub(in crate::http) const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// Time without any frame from the client after which the socket closes.
 const IDLE_TIMEOUT: Duration = Duration::from_mins(1);
+/// Time without an operation after which a socket without a user closes.
+const UNUSED_TIMEOUT: Duration = Duration::from_mins(1);
 /// Maximum concurrent operations of a socket.
 const MAX_OPERATIONS: usize = 100;
 /// Maximum length of an operation id, in bytes. Every message of the operation repeats it.
@@ -63,6 +65,10 @@ impl Close {
     pub(super) const TOO_SLOW: Self = Self::new(1013, "Reading too slowly");
     /// The user has too many streams.
     pub(super) const TOO_MANY: Self = Self::new(1013, "Too many sockets");
+    /// Another connection needs the place of this one, which has no user.
+    pub(super) const EVICTED: Self = Self::new(1013, "Too many sockets without a user");
+    /// A socket without a user ran no operation for too long.
+    pub(super) const UNUSED: Self = Self::new(1001, "No operation for a minute");
     /// The client violated the WebSocket protocol.
     pub(super) const PROTOCOL_ERROR: Self = Self::new(1002, "Protocol error");
     /// The database cannot be reached.
@@ -129,7 +135,16 @@ enum Incoming {
 enum Phase {
     Opened,
     Authenticating,
-    Ready,
+    Ready(Access),
+}
+
+/// How long the user of a socket has access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// The socket has no user.
+    Anonymous,
+    /// Until the token expires.
+    Until(Instant),
 }
 
 /// The protocol state of one connection.
@@ -140,7 +155,8 @@ pub(super) struct Machine {
     opened: Instant,
     last_received: Instant,
     last_ping: Instant,
-    expires: Option<Instant>,
+    /// When the last operation ended, or when the socket was opened.
+    last_operation: Instant,
 }
 
 impl Machine {
@@ -153,7 +169,7 @@ impl Machine {
             opened: now,
             last_received: now,
             last_ping: now,
-            expires: None,
+            last_operation: now,
         }
     }
 
@@ -183,7 +199,7 @@ impl Machine {
             Ok(Incoming::Pong { .. }) => Step::Nothing,
             Ok(Incoming::Subscribe { id, payload }) => self.subscribe(id, payload),
             Ok(Incoming::Complete { id }) => {
-                if self.operations.remove(&id) {
+                if self.finish(&id, now) {
                     Step::Stop { id }
                 } else {
                     // The operation ended while the message was in transit.
@@ -194,7 +210,7 @@ impl Machine {
     }
 
     fn subscribe(&mut self, id: String, payload: Json) -> Step {
-        if self.phase != Phase::Ready {
+        if !self.is_ready() {
             return Step::Close(Close::UNAUTHORIZED);
         }
         if id.is_empty() || id.len() > MAX_ID_LENGTH {
@@ -216,34 +232,50 @@ impl Machine {
         Step::Start { id, request }
     }
 
-    /// Acknowledges the connection. The socket closes at `expires`, when its token is no longer valid.
-    pub(super) fn accept(&mut self, expires: Option<Instant>) -> Step {
-        self.phase = Phase::Ready;
-        self.expires = expires;
+    /// Acknowledges the connection. The socket closes when its user has no access any more.
+    pub(super) fn accept(&mut self, now: Instant, access: Access) -> Step {
+        self.phase = Phase::Ready(access);
+        self.last_operation = now;
         Step::Reply(json!({"type": "connection_ack"}).to_string())
     }
 
+    fn is_ready(&self) -> bool {
+        matches!(self.phase, Phase::Ready(_))
+    }
+
     /// Removes an operation that ended. False if the client has stopped it: it then receives no more messages for it.
-    pub(super) fn finish(&mut self, id: &str) -> bool {
+    pub(super) fn finish(&mut self, id: &str, now: Instant) -> bool {
+        self.last_operation = now;
         self.operations.remove(id)
     }
 
     /// The time at which [`Machine::tick`] must be called at the latest.
     #[must_use]
     pub(super) fn deadline(&self) -> Instant {
-        let init = (self.phase != Phase::Ready).then(|| self.opened + INIT_TIMEOUT);
-        [init, self.expires].into_iter().flatten().fold(
-            (self.last_ping + PING_INTERVAL).min(self.last_received + IDLE_TIMEOUT),
-            Instant::min,
-        )
+        let next = (self.last_ping + PING_INTERVAL).min(self.last_received + IDLE_TIMEOUT);
+        self.end().map_or(next, |(end, _)| next.min(end))
+    }
+
+    /// When the socket closes for another reason than silence, and that reason.
+    fn end(&self) -> Option<(Instant, Close)> {
+        match self.phase {
+            Phase::Opened | Phase::Authenticating => {
+                Some((self.opened + INIT_TIMEOUT, Close::INIT_TIMEOUT))
+            }
+            Phase::Ready(Access::Until(expires)) => Some((expires, Close::FORBIDDEN)),
+            Phase::Ready(Access::Anonymous) if self.operations.is_empty() => {
+                Some((self.last_operation + UNUSED_TIMEOUT, Close::UNUSED))
+            }
+            Phase::Ready(Access::Anonymous) => None,
+        }
     }
 
     /// Checks the timeouts and the ping interval.
     pub(super) fn tick(&mut self, now: Instant) -> Step {
-        if self.phase != Phase::Ready && now >= self.opened + INIT_TIMEOUT {
-            Step::Close(Close::INIT_TIMEOUT)
-        } else if self.expires.is_some_and(|expires| now >= expires) {
-            Step::Close(Close::FORBIDDEN)
+        if let Some((end, close)) = self.end()
+            && now >= end
+        {
+            Step::Close(close)
         } else if now >= self.last_received + IDLE_TIMEOUT {
             Step::Close(Close::IDLE)
         } else if now >= self.last_ping + PING_INTERVAL {
@@ -273,7 +305,7 @@ mod tests {
             Step::Authenticate(Map::new())
         );
         assert_eq!(
-            machine.accept(None),
+            machine.accept(now, Access::Until(now + Duration::from_hours(1))),
             Step::Reply(r#"{"type":"connection_ack"}"#.to_owned())
         );
         (machine, now)
@@ -366,8 +398,8 @@ mod tests {
             Step::Start { .. }
         ));
         closes(&machine.receive(&subscribe("1"), now), 4409);
-        assert!(machine.finish("1"));
-        assert!(!machine.finish("1"));
+        assert!(machine.finish("1", now));
+        assert!(!machine.finish("1", now));
         assert!(matches!(
             machine.receive(&subscribe("1"), now),
             Step::Start { .. }
@@ -428,10 +460,31 @@ mod tests {
     }
 
     #[test]
+    fn an_unused_socket_without_a_user_is_closed() {
+        let (mut machine, now) = opened();
+        machine.receive(INIT_MESSAGE, now);
+        machine.accept(now, Access::Anonymous);
+        let mut time = now;
+        for _ in 0..3 {
+            time += Duration::from_secs(50);
+            machine.receive(&subscribe("1"), time);
+            // It is not unused while the operation runs.
+            time += UNUSED_TIMEOUT + Duration::from_secs(1);
+            machine.receive(r#"{"type":"pong"}"#, time);
+            assert_eq!(machine.tick(time), Step::Ping);
+            machine.finish("1", time);
+        }
+        machine.receive(r#"{"type":"pong"}"#, time + Duration::from_secs(40));
+        assert_eq!(machine.deadline(), time + PING_INTERVAL);
+        machine.tick(time + Duration::from_secs(59));
+        closes(&machine.tick(time + UNUSED_TIMEOUT), 1001);
+    }
+
+    #[test]
     fn an_expired_token_closes_the_socket() {
         let (mut machine, now) = opened();
         machine.receive(INIT_MESSAGE, now);
-        machine.accept(Some(now + Duration::from_secs(5)));
+        machine.accept(now, Access::Until(now + Duration::from_secs(5)));
         assert_eq!(machine.deadline(), now + Duration::from_secs(5));
         closes(&machine.tick(machine.deadline()), 4403);
     }

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     error::Code,
     http::{
-        client, connection_limit::ConnectionInfo, headers, negotiation::MediaType,
+        client, connections::ConnectionInfo, headers, negotiation::MediaType,
         response::GraphqlResponse, state::AppState,
     },
 };
@@ -57,7 +57,7 @@ pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Respo
         let message = "This origin may not open sockets: add it to the server's allowed origins.";
         return reject(StatusCode::FORBIDDEN, Code::Forbidden, message);
     }
-    let caller = client::anonymous_caller(&parts, &state.app.config.trusted_proxies);
+    let caller = client::anonymous_caller(&parts);
     let info = parts.extensions.get::<ConnectionInfo>().cloned();
     let has_protocol = offers_protocol(&parts.headers);
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
@@ -79,8 +79,10 @@ pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Respo
         };
         let stream = MeteredStream::new(TokioIo::new(upgraded));
         let socket = Socket::from_raw_socket(stream, Role::Server, Some(limits())).await;
-        connection::serve(state, FrameQueue::new(socket), caller, has_protocol).await;
-        drop(info);
+        if let Some(info) = &info {
+            info.begin_anonymous_socket();
+        }
+        connection::serve(state, FrameQueue::new(socket), caller, info, has_protocol).await;
     });
     let mut response = accepted.map(|()| Body::empty());
     if has_protocol {

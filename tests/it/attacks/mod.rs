@@ -8,6 +8,7 @@ mod connections;
 mod dribble;
 mod figures;
 mod frames;
+mod lockout;
 mod profiles;
 mod target;
 mod victims;

@@ -48,6 +48,11 @@ impl Target {
         Self { server, victims }
     }
 
+    /// The URL of the server.
+    pub(super) fn url(&self) -> String {
+        self.server.url().to_owned()
+    }
+
     /// Measures the server without and with an attack, prints the figures, and verifies that the server closes what the
     /// attack leaves open. `attack` receives the URL of the server.
     ///

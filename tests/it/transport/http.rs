@@ -282,10 +282,15 @@ async fn without_configured_origins_no_preflight_succeeds() {
 
 #[tokio::test]
 async fn every_response_has_the_headers() {
-    let app = TestApp::sqlite_with(|config| config.mode = Mode::Production).await;
+    let app = TestApp::sqlite_with(|config| {
+        config.mode = Mode::Production;
+        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    });
+    let app = app.await;
     for path in ["/graphql", "/healthz", "/nowhere"] {
         let response = request(&app, Method::GET, path)
             .header("x-request-id", "abc-1")
+            .header("x-forwarded-proto", "https")
             .send()
             .await
             .unwrap();
@@ -457,11 +462,11 @@ async fn a_server_reports_when_it_is_ready() {
 async fn no_client_delays_the_shutdown_forever() {
     let app = TestApp::sqlite().await;
     let address = app.url("").replace("http://", "");
-    let unfinished_body = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n\
+    let unfinished_body = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
         Content-Length: 9\r\n\r\n{";
     let cases = [
         ("", ""),
-        ("POST /graphql HTTP/1.1\r\nHost: x\r\nX-Slow: ", ""),
+        ("POST /graphql HTTP/1.1\r\nHost: localhost\r\nX-Slow: ", ""),
         (unfinished_body, "HTTP/1.1 408"),
     ];
     // All cases run concurrently, because each takes as long as the server's timeout.

@@ -417,7 +417,7 @@ async fn narrow(app: &TestApp, who: &Person, body: &str) -> (TcpStream, Vec<u8>)
     socket.set_recv_buffer_size(4096).unwrap();
     let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
     let request = format!(
-        "POST /graphql HTTP/1.1\r\nhost: x\r\naccept: text/event-stream\r\n\
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\naccept: text/event-stream\r\n\
          content-type: application/json\r\nauthorization: Bearer {}\r\n\
          content-length: {}\r\n\r\n{body}",
         who.token.as_deref().unwrap(),
