@@ -1,7 +1,7 @@
 //! Rejects settings that contradict each other, and settings that are unsafe in production.
 
 use super::{
-    settings::Config,
+    settings::{self, Config},
     values::{Mode, SignUpPolicy},
 };
 
@@ -12,6 +12,12 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
         let reason = "has no use with SQLite, which supports a single node; \
                       use PostgreSQL for several nodes, or remove this setting";
         found.push(("redis_url", reason.to_owned()));
+    }
+    let example = settings::find("secret_key").map(|setting| setting.example);
+    if config.secret_key.is_some() && config.secret_key.as_deref() == example {
+        let reason = "is the example of the documentation, with which anyone can sign tokens; \
+                      openssl rand -base64 36 generates another";
+        found.push(("secret_key", reason.to_owned()));
     }
     if config.mode != Mode::Production {
         return found;
@@ -28,6 +34,11 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
             "production needs https: with http, passwords and messages are sent unencrypted"
                 .to_owned(),
         )),
+        Some(url) if url.starts_with("https://") && config.trusted_proxies.is_empty() => {
+            let reason = "production with https needs the address of the proxy that decrypts it, \
+                          for example 127.0.0.1; otherwise all users share its limits per address";
+            found.push(("trusted_proxies", reason.to_owned()));
+        }
         Some(_) => {}
     }
     if config.sign_up_policy == SignUpPolicy::Open {

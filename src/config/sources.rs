@@ -2,8 +2,7 @@
 //! The first of these wins. All problems are reported together.
 
 use std::{
-    ffi::OsString,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -49,10 +48,10 @@ impl Sources {
         flags: Vec<(&'static str, String)>,
         file: Option<PathBuf>,
     ) -> Result<Self, SettingProblems> {
-        let environment = variables();
+        let environment = variables()?;
         let named = environment.iter().find(|(name, _)| name == FILE_VARIABLE);
         let file = file.or_else(|| named.map(|(_, path)| PathBuf::from(path)));
-        let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.exists());
+        let default = || Some(PathBuf::from(DEFAULT_FILE)).filter(|path| is_present(path));
         let file = match file.or_else(default) {
             Some(path) => match fs::read_to_string(&path) {
                 Ok(text) => Some((path, text)),
@@ -149,17 +148,36 @@ fn locate(figment: &Figment, key: &str) -> (String, String) {
     clippy::disallowed_methods,
     reason = "this is the one reader of the environment"
 )]
-fn variables() -> Vec<(String, String)> {
-    let text = |text: OsString| text.to_string_lossy().into_owned();
-    std::env::vars_os()
-        .map(|(name, value)| (text(name), text(value)))
-        .filter(|(name, _)| name.starts_with(PREFIX))
-        .collect()
+fn variables() -> Result<Vec<(String, String)>, SettingProblems> {
+    let (mut variables, mut problems) = (vec![], vec![]);
+    for (name, value) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        match value.into_string() {
+            _ if !name.starts_with(PREFIX) => {}
+            Ok(value) => variables.push((name, value)),
+            Err(_value) => {
+                let origin = "environment".to_owned();
+                let message = "its value is not valid UTF-8".to_owned();
+                problems.push(SettingProblem::new(name, origin, message));
+            }
+        }
+    }
+    if problems.is_empty() {
+        Ok(variables)
+    } else {
+        Err(SettingProblems(problems))
+    }
+}
+
+/// Whether there is a file, even if it cannot be read: it must not be ignored.
+fn is_present(path: &Path) -> bool {
+    let metadata = fs::symlink_metadata(path);
+    !metadata.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 fn dot_env() -> Result<Vec<(String, String)>, SettingProblems> {
     let path = Path::new(DOT_ENV);
-    if !path.exists() {
+    if !is_present(path) {
         return Ok(vec![]);
     }
     dotenvy::from_path_iter(path)
@@ -315,12 +333,41 @@ mod tests {
             environment: pairs(&[
                 ("HEDDLE_MODE", "production"),
                 ("HEDDLE_PUBLIC_URL", "https://chat.example.com"),
+                ("HEDDLE_TRUSTED_PROXIES", "127.0.0.1"),
             ]),
             ..Sources::default()
         };
         let config = good.resolve().expect("safe settings").config;
         assert!(!config.public_introspection);
         assert_eq!(config.sign_up_policy, SignUpPolicy::InviteOnly);
+    }
+
+    #[test]
+    fn production_behind_https_needs_its_proxy() {
+        let production = |url: &str| Sources {
+            environment: pairs(&[("HEDDLE_MODE", "production"), ("HEDDLE_PUBLIC_URL", url)]),
+            ..Sources::default()
+        };
+        let message = refused(production("https://chat.example.com"));
+        let reason = "trusted_proxies (default): production with https needs the address";
+        assert!(message.contains(reason), "{message}");
+        // Nothing decrypts it.
+        assert!(production("http://localhost:8000").resolve().is_ok());
+    }
+
+    #[test]
+    fn the_example_of_the_secret_is_refused_in_every_mode() {
+        for setting in SETTINGS
+            .iter()
+            .filter(|setting| setting.key == "secret_key")
+        {
+            let message = refused(Sources {
+                environment: pairs(&[("HEDDLE_SECRET_KEY", setting.example)]),
+                ..Sources::default()
+            });
+            assert!(message.contains("is the example of the documentation"));
+            assert!(!message.contains(setting.example), "{message}");
+        }
     }
 
     #[test]

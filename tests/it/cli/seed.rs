@@ -113,6 +113,8 @@ fn no_demo_user_exists_in_production() {
         "production",
         "--public-url",
         "https://chat.example.com",
+        "--trusted-proxies",
+        "127.0.0.1",
     ];
     let printed = machine.fails(3, &[&["seed", "--demo"][..], &production].concat());
     assert!(printed.contains("not available in production"), "{printed}");

@@ -1,6 +1,11 @@
 //! Settings: which source takes precedence, which values are rejected, and what is printed.
 
-use std::fs;
+use std::{
+    ffi::OsStr,
+    fs,
+    os::unix::{ffi::OsStrExt, fs::symlink},
+    path::Path,
+};
 
 use super::{Machine, err, out};
 
@@ -91,6 +96,66 @@ fn unsafe_settings_are_rejected() {
         returned.contains("--redis-url (flag): has no use with SQLite"),
         "{returned}"
     );
+}
+
+/// The server starts with all of its settings or not at all.
+#[test]
+fn a_damaged_configuration_starts_nothing() {
+    let damages: [(&str, &dyn Fn(&Path), &str); 8] = [
+        (
+            "heddle.toml",
+            &|path| fs::write(path, "mode = 'prod").unwrap(),
+            "line 1",
+        ),
+        (
+            "heddle.toml",
+            &|path| fs::write(path, [0xff, 0xfe, 0x00]).unwrap(),
+            "UTF-8",
+        ),
+        (
+            "heddle.toml",
+            &|path| fs::write(path, "listen = 8000\n[http]\nport = 1").unwrap(),
+            "http",
+        ),
+        (
+            "heddle.toml",
+            &|path| fs::write(path, "message_length = 9\nmessage_length = 9").unwrap(),
+            "duplicate key",
+        ),
+        (
+            "heddle.toml",
+            &|path| fs::create_dir(path).unwrap(),
+            "directory",
+        ),
+        (
+            "heddle.toml",
+            &|path| symlink("/nowhere", path).unwrap(),
+            "No such file",
+        ),
+        (
+            ".env",
+            &|path| fs::write(path, "HEDDLE_LISTEN='127.0.0.1").unwrap(),
+            ".env",
+        ),
+        (".env", &|path| symlink("/nowhere", path).unwrap(), ".env"),
+    ];
+    for (name, damage, part) in damages {
+        let machine = Machine::sqlite();
+        damage(&machine.path(name));
+        let printed = machine.fails(3, &["serve", "--listen", "127.0.0.1:0"]);
+        assert!(printed.contains(part), "{name}: {printed}");
+        assert!(!machine.path("data").exists(), "{name}: {printed}");
+    }
+    let machine = Machine::sqlite();
+    let mut command = machine.heddle(&["serve", "--listen", "127.0.0.1:0"]);
+    let output = command
+        .env("HEDDLE_SERVER_NAME", OsStr::from_bytes(b"Loom\xff"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let printed = err(&output);
+    let problem = "HEDDLE_SERVER_NAME (environment): its value is not valid UTF-8";
+    assert!(printed.contains(problem), "{printed}");
 }
 
 #[test]
