@@ -113,10 +113,17 @@ fn banner(config: &Config, address: SocketAddr) -> String {
         Mode::Development => ("development", format!("\n  GraphiQL   {origin}/graphiql")),
         Mode::Production => ("production", String::new()),
     };
+    // Everyone may register, and may look at the schema.
+    let exposure = if config.mode == Mode::Development && !address.ip().is_loopback() {
+        "\n  Exposed    every device that reaches this address can register and explore the API; \
+         use production mode for others"
+    } else {
+        ""
+    };
     format!(
         "\n  {name} (heddle {version}, {mode} mode)\n\n\
          \x20 App        {origin}/{graphiql}\n\
-         \x20 API        {origin}/graphql\n\
+         \x20 API        {origin}/graphql{exposure}\n\
          \x20 Data       {folder}\n\n",
         name = config.server_name,
         version = version(),
