@@ -98,25 +98,36 @@ async fn status(db: &Db) -> Result<(), CliError> {
     }
 }
 
-/// Returns the names of pending migrations, oldest first. Changes nothing.
+/// Returns the names of pending migrations, oldest first. Changes nothing. Fails if the database belongs to another
+/// application, or to a later version, whose migrations are unknown.
 pub(super) async fn pending(db: &Db) -> Result<Vec<String>, CliError> {
     let known = Migrator::migrations()
         .into_iter()
         .map(|step| step.name().to_owned());
     let table = Migrator::migration_table_name().to_string();
-    let exists = match db.backend() {
-        DbBackend::Postgres => format!("SELECT to_regclass('{table}') IS NOT NULL"),
-        _ => format!("SELECT count(*) > 0 FROM sqlite_master WHERE name = '{table}'"),
+    let tables = match db.backend() {
+        DbBackend::Postgres => format!(
+            "SELECT to_regclass('{table}') IS NOT NULL,
+                EXISTS (SELECT FROM pg_tables WHERE schemaname = current_schema())"
+        ),
+        _ => format!(
+            "SELECT count(*) FILTER (WHERE name = '{table}') > 0, count(*) > 0 FROM sqlite_master"
+        ),
     };
     let row = db
         .read()
-        .query_one_raw(crate::db::sql(db.backend(), &exists, []))
+        .query_one_raw(crate::db::sql(db.backend(), &tables, []))
         .await?;
-    let exists = row
-        .map(|row| row.try_get_by_index::<bool>(0))
-        .transpose()?
-        .unwrap_or(false);
-    if !exists {
+    let (is_ours, has_tables) = match row {
+        Some(row) => (row.try_get_by_index(0)?, row.try_get_by_index(1)?),
+        None => (false, false),
+    };
+    if !is_ours && has_tables {
+        let message =
+            "the database contains tables of another application: choose an empty database";
+        return Err(CliError::new(Exit::Database, message.to_owned()));
+    }
+    if !is_ours {
         return Ok(known.collect());
     }
     let applied = Migrator::get_applied_migrations(db.read()).await?;

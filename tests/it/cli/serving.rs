@@ -6,6 +6,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use sea_orm::{ConnectionTrait, DbBackend};
+
 use super::{Machine, mode, on_both};
 use crate::support::redis::Redis;
 
@@ -63,7 +65,8 @@ impl Server {
 
 on_both!(
     a_bare_start_serves_until_it_is_stopped,
-    tables_go_up_and_down
+    tables_go_up_and_down,
+    the_database_of_another_application_is_left_alone
 );
 
 async fn a_bare_start_serves_until_it_is_stopped(machine: Machine) {
@@ -106,6 +109,70 @@ async fn a_bare_start_serves_until_it_is_stopped(machine: Machine) {
     let again = Server::start(&machine, &["serve", "--listen", "127.0.0.1:0"]);
     assert_eq!(fs::read(data.join("token.key")).unwrap(), key);
     assert_eq!(again.stop(), Some(0));
+}
+
+#[tokio::test]
+async fn a_start_for_all_addresses_states_the_consequence() {
+    let machine = Machine::sqlite();
+    let exposed = Server::start(&machine, &["--listen", "0.0.0.0:0"]);
+    let line = exposed.banner.lines().find(|line| line.contains("Exposed"));
+    assert!(line.unwrap().contains("can register"), "{}", exposed.banner);
+    assert_eq!(exposed.stop(), Some(0));
+    let local = Server::start(&machine, &["--listen", "127.0.0.1:0"]);
+    assert!(!local.banner.contains("Exposed"));
+    assert_eq!(local.stop(), Some(0));
+    let production = ["--mode", "production", "--public-url", "http://localhost"];
+    let production = [&["--listen", "0.0.0.0:0"], &production[..]].concat();
+    let production = Server::start(&machine, &production);
+    assert!(!production.banner.contains("Exposed"));
+    assert_eq!(production.stop(), Some(0));
+}
+
+async fn the_database_of_another_application_is_left_alone(machine: Machine) {
+    let prepare = async |change: &str| {
+        let db = machine.db().await;
+        db.migrate().execute_unprepared(change).await.unwrap();
+        db.close().await.unwrap();
+    };
+    fs::create_dir(machine.path("data")).unwrap();
+    let db = machine.db().await;
+    if db.backend() == DbBackend::Postgres {
+        // The database of a test is migrated.
+        let empty = "DROP SCHEMA public CASCADE; CREATE SCHEMA public";
+        db.migrate().execute_unprepared(empty).await.unwrap();
+    }
+    db.close().await.unwrap();
+    prepare("CREATE TABLE ledger (entry integer)").await;
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["migrate", "up"],
+    ] {
+        let printed = machine.fails(4, arguments);
+        assert!(printed.contains("another application"), "{printed}");
+    }
+    prepare("INSERT INTO ledger VALUES (1)").await;
+    prepare("DROP TABLE ledger").await;
+    machine.runs(&["migrate", "up"]);
+    // A later version has applied a migration that this version does not know.
+    prepare("INSERT INTO seaql_migrations VALUES ('m29990101_000000_later', 0)").await;
+    for arguments in [
+        &["serve", "--listen", "127.0.0.1:0"][..],
+        &["migrate", "up"],
+    ] {
+        let printed = machine.fails(4, arguments);
+        assert!(printed.contains("m29990101_000000_later"), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let machine = Machine::sqlite();
+    fs::create_dir(machine.path("data")).unwrap();
+    let text = "not a database, but the notes of a weaver ".repeat(100);
+    fs::write(machine.path("data/heddle.sqlite"), &text).unwrap();
+    machine.fails(4, &["serve", "--listen", "127.0.0.1:0"]);
+    let left = fs::read_to_string(machine.path("data/heddle.sqlite"));
+    assert_eq!(left.unwrap(), text);
 }
 
 async fn tables_go_up_and_down(machine: Machine) {
