@@ -80,6 +80,25 @@ impl Problem {
             message: message.into(),
         }
     }
+
+    /// Creates a problem with the argument of a field.
+    pub fn argument(name: &str, code: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            path: vec![name.to_owned()],
+            code,
+            message: message.into(),
+        }
+    }
+
+    /// Creates a problem with `input.<field>` unless the field is valid.
+    pub fn unless(
+        is_valid: bool,
+        field: &str,
+        code: &'static str,
+        message: impl Into<String>,
+    ) -> Option<Self> {
+        (!is_valid).then(|| Self::new(field, code, message))
+    }
 }
 
 /// An error with a code, a message for the client and, for internal errors, a cause for the log.

@@ -10,8 +10,6 @@ mod validation;
 
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
 pub use password::change_password;
-pub use profile::{
-    FieldEdit, PreferenceChanges, ProfileChanges, update_preferences, update_profile,
-};
+pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
 pub use register::{Registration, check, create_in, register};
 pub use sign_in::sign_in;

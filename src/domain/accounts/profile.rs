@@ -20,33 +20,21 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// An edit of one field.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum FieldEdit {
-    /// Keeps the value.
-    #[default]
-    Keep,
-    /// Removes the value.
-    Clear,
-    /// Replaces the value.
-    Set(String),
-}
-
-/// Edits of the fields of a profile.
+/// New values of the fields of a profile. A missing value keeps the field, and `Some(None)` clears it.
 #[derive(Clone, Debug, Default)]
 pub struct ProfileChanges {
     /// The unique username; cannot be cleared.
-    pub username: FieldEdit,
+    pub username: Option<Option<String>>,
     /// The name to show; cannot be cleared.
-    pub display_name: FieldEdit,
+    pub display_name: Option<Option<String>>,
     /// The given name.
-    pub first_name: FieldEdit,
+    pub first_name: Option<Option<String>>,
     /// The family name.
-    pub last_name: FieldEdit,
+    pub last_name: Option<Option<String>>,
     /// The telephone number in E.164 form.
-    pub phone_number: FieldEdit,
+    pub phone_number: Option<Option<String>>,
     /// A short text about the user.
-    pub bio: FieldEdit,
+    pub bio: Option<Option<String>>,
 }
 
 /// Updates the viewer's profile.
@@ -57,7 +45,19 @@ pub async fn update_profile(
 ) -> Result<(), Error> {
     let mut problems = vec![];
     let mut row = <user::ActiveModel as Default>::default();
-    if let Some(username) = required("username", changes.username, &mut problems) {
+    for (field, edit) in [
+        ("username", &changes.username),
+        ("displayName", &changes.display_name),
+    ] {
+        let message = "This field is required. Enter a value.";
+        problems.extend(Problem::unless(
+            *edit != Some(None),
+            field,
+            "REQUIRED",
+            message,
+        ));
+    }
+    if let Some(username) = changes.username.flatten() {
         let username = validation::username(&username, &mut problems);
         let own = users::own(core, viewer).await?;
         if users::key(&username) != own.username_key {
@@ -66,24 +66,24 @@ pub async fn update_profile(
         row.username_key = Set(users::key(&username));
         row.username = Set(username);
     }
-    if let Some(name) = required("displayName", changes.display_name, &mut problems) {
+    if let Some(name) = changes.display_name.flatten() {
         let name = validation::display_name(&name, &mut problems);
         row.display_name_key = Set(users::key(&name));
         row.display_name = Set(name);
     }
     let problems_of = &mut problems;
-    if let Some(name) = optional(changes.first_name) {
+    if let Some(name) = changes.first_name {
         row.first_name =
             Set(name.and_then(|name| validation::name("firstName", &name, problems_of)));
     }
-    if let Some(name) = optional(changes.last_name) {
+    if let Some(name) = changes.last_name {
         row.last_name = Set(name.and_then(|name| validation::name("lastName", &name, problems_of)));
     }
-    if let Some(number) = optional(changes.phone_number) {
+    if let Some(number) = changes.phone_number {
         row.phone_number =
             Set(number.and_then(|text| validation::phone_number(&text, problems_of)));
     }
-    if let Some(bio) = optional(changes.bio) {
+    if let Some(bio) = changes.bio {
         row.bio = Set(bio.and_then(|text| validation::bio(&text, problems_of)));
     }
     Error::check(problems)?;
@@ -175,31 +175,4 @@ async fn save_in(
     row.update(tx).await.map_err(taken_error)?;
     let change = Change::UserChanged { user: viewer.user };
     log::append(tx, Stream::User(viewer.user), at, &[change]).await
-}
-
-fn required(field: &str, edit: FieldEdit, problems: &mut Vec<Problem>) -> Option<String> {
-    match edit {
-        FieldEdit::Keep => None,
-        FieldEdit::Clear => {
-            problems.push(Problem::new(
-                field,
-                "REQUIRED",
-                "This field is required. Enter a value.",
-            ));
-            None
-        }
-        FieldEdit::Set(text) => Some(text),
-    }
-}
-
-#[expect(
-    clippy::option_option,
-    reason = "outer: whether to write the column; inner: the value, or NULL"
-)]
-fn optional(edit: FieldEdit) -> Option<Option<String>> {
-    match edit {
-        FieldEdit::Keep => None,
-        FieldEdit::Clear => Some(None),
-        FieldEdit::Set(text) => Some(Some(text)),
-    }
 }

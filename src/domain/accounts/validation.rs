@@ -29,14 +29,9 @@ pub(super) fn username(text: &str, problems: &mut Vec<Problem>) -> String {
         && text.chars().all(is_inner)
         && is_outer(text.chars().next())
         && is_outer(text.chars().next_back());
-    if !is_valid {
-        problems.push(Problem::new(
-            "username",
-            "INVALID",
-            "Use 2 to 32 letters, digits, dots, dashes or underscores, and begin and end with a letter \
-             or digit.",
-        ));
-    }
+    let message = "Use 2 to 32 letters, digits, dots, dashes or underscores, and begin and end with a letter \
+                   or digit.";
+    problems.extend(Problem::unless(is_valid, "username", "INVALID", message));
     text.to_owned()
 }
 
@@ -50,13 +45,8 @@ pub(super) fn email(text: &str, problems: &mut Vec<Problem>) -> String {
                 && domain.contains('.')
                 && domain.split('.').all(is_label)
         });
-    if !is_valid {
-        problems.push(Problem::new(
-            "email",
-            "INVALID",
-            "Enter an email address such as ann@example.org.",
-        ));
-    }
+    let message = "Enter an email address such as ann@example.org.";
+    problems.extend(Problem::unless(is_valid, "email", "INVALID", message));
     text
 }
 
@@ -75,51 +65,48 @@ fn is_label(label: &str) -> bool {
 
 /// Validates a display name and trims it.
 pub(super) fn display_name(text: &str, problems: &mut Vec<Problem>) -> String {
-    let name = line("displayName", NAME, text, problems);
-    name.unwrap_or_else(|| {
-        problems.push(Problem::new("displayName", "TOO_SHORT", "Enter a name."));
-        String::new()
-    })
-}
-
-/// Validates one line of text and trims it. Returns none if it is blank.
-pub(super) fn line(
-    field: &str,
-    max: usize,
-    text: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<String> {
-    let text: String = text.trim().nfc().collect();
-    if text.chars().count() > max {
-        let message = format!("Use at most {max} characters.");
-        problems.push(Problem::new(field, "TOO_LONG", message));
-    }
-    if text.chars().any(is_unprintable) {
-        let message = "Use one line without control characters.";
-        problems.push(Problem::new(field, "INVALID", message));
-    }
-    Some(text).filter(|text| !text.is_empty())
+    let name = name("displayName", text, problems).unwrap_or_default();
+    let (is_valid, message) = (!name.is_empty(), "Enter a name.");
+    problems.extend(Problem::unless(
+        is_valid,
+        "displayName",
+        "TOO_SHORT",
+        message,
+    ));
+    name
 }
 
 /// Validates a given or family name. Returns none if it is blank.
 pub(super) fn name(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
-    line(field, NAME, text, problems)
+    let message = "Use one line without control characters.";
+    self::text(field, NAME, text, problems, |_| false, message)
 }
 
 /// Validates a bio and trims it. Returns none if it is blank.
 pub(super) fn bio(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
+    let message = "Use no control characters except line breaks.";
+    self::text("bio", BIO, text, problems, |char| char == '\n', message)
+}
+
+/// Validates a text without control characters other than the allowed ones, and trims it. Returns none if it is blank.
+fn text(
+    field: &str,
+    max: usize,
+    text: &str,
+    problems: &mut Vec<Problem>,
+    is_allowed: fn(char) -> bool,
+    message: &str,
+) -> Option<String> {
     let text: String = text.trim().nfc().collect();
-    if text.chars().count() > BIO {
-        let message = format!("Use at most {BIO} characters.");
-        problems.push(Problem::new("bio", "TOO_LONG", message));
-    }
-    if text
+    let (is_short, at_most) = (
+        text.chars().count() <= max,
+        format!("Use at most {max} characters."),
+    );
+    problems.extend(Problem::unless(is_short, field, "TOO_LONG", at_most));
+    let is_valid = text
         .chars()
-        .any(|char| is_unprintable(char) && char != '\n')
-    {
-        let message = "Use no control characters except line breaks.";
-        problems.push(Problem::new("bio", "INVALID", message));
-    }
+        .all(|char| is_allowed(char) || !is_unprintable(char));
+    problems.extend(Problem::unless(is_valid, field, "INVALID", message));
     Some(text).filter(|text| !text.is_empty())
 }
 
@@ -132,13 +119,8 @@ pub(super) fn phone_number(text: &str, problems: &mut Vec<Problem>) -> Option<St
                 && digits.bytes().all(|byte| byte.is_ascii_digit())
                 && !digits.starts_with('0')
         });
-    if !is_valid {
-        problems.push(Problem::new(
-            "phoneNumber",
-            "INVALID",
-            "Use the international form, such as +493012345678.",
-        ));
-    }
+    let message = "Use the international form, such as +493012345678.";
+    problems.extend(Problem::unless(is_valid, "phoneNumber", "INVALID", message));
     Some(text.to_owned()).filter(|text| !text.is_empty())
 }
 
@@ -154,10 +136,8 @@ pub(super) fn locale(text: &str, problems: &mut Vec<Problem>) -> String {
             (1..=8).contains(&subtag.len())
                 && subtag.bytes().all(|byte| byte.is_ascii_alphanumeric())
         });
-    if !is_valid {
-        let message = "Use a language tag such as en or pt-BR.";
-        problems.push(Problem::new("locale", "INVALID", message));
-    }
+    let message = "Use a language tag such as en or pt-BR.";
+    problems.extend(Problem::unless(is_valid, "locale", "INVALID", message));
     text.to_owned()
 }
 

@@ -36,17 +36,15 @@ pub async fn set(core: &Core, viewer: &Viewer, new: NewPresence) -> Result<(), E
         text.map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())
     });
-    let new_text = text.iter().flatten().next();
-    if new_text
-        .is_some_and(|text| text.chars().count() > TEXT_MAX || text.chars().any(char::is_control))
-    {
-        let message = "Use at most 100 characters on one line.";
-        problems.push(Problem::new("statusText", "TOO_LONG", message));
-    }
-    if new.expires_at.is_some_and(|at| at <= now) {
-        let message = "This time has passed. Use a time in the future.";
-        problems.push(Problem::new("expiresAt", "INVALID", message));
-    }
+    let is_valid = text
+        .iter()
+        .flatten()
+        .all(|text| text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control));
+    let message = "Use at most 100 characters on one line.";
+    problems.extend(Problem::unless(is_valid, "statusText", "TOO_LONG", message));
+    let is_valid = new.expires_at.is_none_or(|at| at > now);
+    let message = "This time has passed. Use a time in the future.";
+    problems.extend(Problem::unless(is_valid, "expiresAt", "INVALID", message));
     Error::check(problems)?;
     let mut replaced = vec![presence::Column::Status, presence::Column::ExpiresAt];
     if text.is_some() {

@@ -3,7 +3,7 @@
 use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
 
 use crate::{
-    domain::accounts::{FieldEdit, PreferenceChanges, ProfileChanges, Registration},
+    domain::accounts::{PreferenceChanges, ProfileChanges, Registration},
     graphql::{
         accounts::{
             preferences::Visibility,
@@ -96,21 +96,13 @@ pub struct UpdateProfileInput {
 impl From<UpdateProfileInput> for ProfileChanges {
     fn from(input: UpdateProfileInput) -> Self {
         Self {
-            username: edit(input.username),
-            display_name: edit(input.display_name),
-            first_name: edit(input.first_name),
-            last_name: edit(input.last_name),
-            phone_number: edit(input.phone_number),
-            bio: edit(input.bio),
+            username: input.username.into(),
+            display_name: input.display_name.into(),
+            first_name: input.first_name.into(),
+            last_name: input.last_name.into(),
+            phone_number: input.phone_number.into(),
+            bio: input.bio.into(),
         }
-    }
-}
-
-fn edit(field: MaybeUndefined<String>) -> FieldEdit {
-    match field {
-        MaybeUndefined::Undefined => FieldEdit::Keep,
-        MaybeUndefined::Null => FieldEdit::Clear,
-        MaybeUndefined::Value(text) => FieldEdit::Set(text),
     }
 }
 

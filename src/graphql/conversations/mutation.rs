@@ -16,7 +16,6 @@ use crate::{
             types::Conversation,
         },
         errors::{Result, nullable},
-        scalars::DateTime,
     },
 };
 
@@ -113,10 +112,9 @@ impl ConversationMutation {
     ) -> Option<Result<UpdateConversationSettingsPayload>> {
         nullable(async {
             let viewer = viewer(ctx)?;
-            let until: Option<Option<DateTime>> = input.muted_until.into();
             let settings = Settings {
                 notification_level: input.notification_level.map(Into::into),
-                muted_until: until.map(|until| until.map(|until| until.0)),
+                muted_until: input.muted_until.map_value(|until| until.0).into(),
                 is_pinned: input.is_pinned,
                 is_archived: input.is_archived,
             };

@@ -1,6 +1,6 @@
 //! The message mutations.
 
-use async_graphql::{Context, MaybeUndefined, Object};
+use async_graphql::{Context, Object};
 
 use crate::{
     domain::messages::{self, MessageEdit, NewMessage},
@@ -64,11 +64,7 @@ impl MessageMutation {
                 message: input.message_id,
                 body: input.body,
                 reason: input.reason,
-                expected_edited_at: match input.expected_edited_at {
-                    MaybeUndefined::Undefined => None,
-                    MaybeUndefined::Null => Some(None),
-                    MaybeUndefined::Value(time) => Some(Some(time.0)),
-                },
+                expected_edited_at: input.expected_edited_at.map_value(|time| time.0).into(),
             };
             let message = messages::edit(app(ctx), viewer(ctx)?, &edit).await?;
             Ok(Some(EditMessagePayload {

@@ -38,11 +38,7 @@ impl From<SetPresenceInput> for NewPresence {
     fn from(input: SetPresenceInput) -> Self {
         Self {
             status: input.status.into(),
-            text: match input.status_text {
-                MaybeUndefined::Undefined => None,
-                MaybeUndefined::Null => Some(None),
-                MaybeUndefined::Value(text) => Some(Some(text)),
-            },
+            text: input.status_text.into(),
             expires_at: input.expires_at.map(|at| at.0),
         }
     }
