@@ -307,10 +307,6 @@ async fn counts(db: &Db) -> Result<Finding, CliError> {
 }
 
 async fn value<T: sea_orm::TryGetable>(db: &Db, query: &str) -> Result<T, CliError> {
-    let row = db
-        .read()
-        .query_one_raw(db::sql(db.backend(), query, []))
-        .await?;
-    let row = row.ok_or_else(|| CliError::because("the database returned no row"))?;
-    Ok(row.try_get_by_index(0)?)
+    let found = db::fetch_one(db.read(), query, []).await?;
+    found.ok_or_else(|| CliError::because("the database returned no row"))
 }

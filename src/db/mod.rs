@@ -17,8 +17,8 @@ pub use self::{
     reader::{PageSource, Reader, fetch_page},
     row::RowRef,
     statement::{
-        execute, fetch_all, fetch_one, number_placeholders, number_placeholders_after,
-        placeholders, sql,
+        bind, execute, fetch_all, fetch_one, fetch_tuples, number_placeholders,
+        number_placeholders_after, placeholders, sql,
     },
     timeout::{
         note_timeout, spawn_with_stats, with_batch_timeout, with_lookup_timeout, with_timeout,

@@ -1,6 +1,6 @@
 //! SQL text: portable placeholders, and functions that run a statement and decode its rows.
 
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, Value};
+use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, TryGetableMany, Value};
 
 use crate::error::Error;
 
@@ -42,7 +42,14 @@ pub fn placeholders(count: usize) -> String {
     vec!["?"; count].join(", ")
 }
 
-/// Runs SQL written with `?` and decodes every row as a `T`.
+/// Returns the values of a statement that binds one value and then a list.
+pub fn bind<K: Copy + Into<Value>>(first: impl Into<Value>, list: &[K]) -> Vec<Value> {
+    let mut values = vec![first.into()];
+    values.extend(list.iter().map(|&item| item.into()));
+    values
+}
+
+/// Runs SQL written with `?` and decodes every row as a `T`, by the names of the columns.
 pub async fn fetch_all<T, C, I>(db: &C, text: &str, values: I) -> Result<Vec<T>, Error>
 where
     T: FromQueryResult,
@@ -57,17 +64,31 @@ where
         .collect::<Result<_, _>>()?)
 }
 
-/// Runs SQL written with `?` and decodes the first row, if there is one.
+/// Runs SQL written with `?` and collects the rows, each a tuple of its columns, or its only column.
+pub async fn fetch_tuples<T, R, C, I>(db: &C, text: &str, values: I) -> Result<R, Error>
+where
+    T: TryGetableMany,
+    R: FromIterator<T>,
+    C: ConnectionTrait,
+    I: IntoIterator<Item = Value> + Send,
+{
+    let statement = sql(db.get_database_backend(), text, values);
+    let rows = db.query_all_raw(statement).await?;
+    let rows = rows.iter().map(|row| row.try_get_many_by_index());
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Runs SQL written with `?` and returns the first row, if there is one: a tuple of its columns, or its only column.
 pub async fn fetch_one<T, C, I>(db: &C, text: &str, values: I) -> Result<Option<T>, Error>
 where
-    T: FromQueryResult,
+    T: TryGetableMany,
     C: ConnectionTrait,
     I: IntoIterator<Item = Value> + Send,
 {
     let row = db
         .query_one_raw(sql(db.get_database_backend(), text, values))
         .await?;
-    Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
+    Ok(row.map(|row| row.try_get_many_by_index()).transpose()?)
 }
 
 /// Runs SQL written with `?` and returns the number of affected rows.

@@ -182,11 +182,8 @@ fn places(backend: DbBackend) -> String {
 async fn count_all<C: ConnectionTrait>(db: &C, queries: [&str; 5]) -> Result<[i64; 5], Error> {
     let mut counts = [0; 5];
     for (query, count) in queries.into_iter().zip(&mut counts) {
-        let row = db
-            .query_one_raw(db::sql(db.get_database_backend(), query, []))
-            .await?;
-        let row = row.ok_or_else(|| Error::internal("a count without a row"))?;
-        *count = row.try_get_by_index(0)?;
+        let found = db::fetch_one(db, query, []).await?;
+        *count = found.ok_or_else(|| Error::internal("a count without a row"))?;
     }
     Ok(counts)
 }

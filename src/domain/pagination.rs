@@ -1,6 +1,6 @@
 //! Page requests, and statements that read pages of several lists together. Cursors of the API are in `graphql`.
 
-use std::fmt::Write as _;
+use std::{collections::HashMap, fmt::Write as _, hash::Hash};
 
 use sea_orm::{
     ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QuerySelect, QueryTrait, Select,
@@ -87,6 +87,20 @@ impl<K> PageRequest<K> {
             items: rows,
             has_more,
         }
+    }
+
+    /// Divides the rows of several lists into a page of each.
+    pub fn parts<T, L: Eq + Hash>(
+        &self,
+        rows: Vec<T>,
+        list: impl Fn(&T) -> L,
+    ) -> HashMap<L, Slice<T>> {
+        let mut lists: HashMap<L, Vec<T>> = HashMap::new();
+        for row in rows {
+            lists.entry(list(&row)).or_default().push(row);
+        }
+        let lists = lists.into_iter();
+        lists.map(|(list, rows)| (list, self.part(rows))).collect()
     }
 }
 

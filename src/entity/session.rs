@@ -3,23 +3,23 @@
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{SessionId, UserId};
 
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+/// Why a session ended. The event log stores it too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum SessionEndReason {
     /// The user signed out, on this device or from another one.
-    #[sea_orm(string_value = "SIGNED_OUT")]
     SignedOut,
     /// The session was not renewed in time.
-    #[sea_orm(string_value = "EXPIRED")]
     Expired,
     /// The session was ended for security reasons or by an administrator.
-    #[sea_orm(string_value = "REVOKED")]
     Revoked,
     /// The account was deleted.
-    #[sea_orm(string_value = "ACCOUNT_DELETED")]
     AccountDeleted,
 }
 

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+pub use crate::entity::session::SessionEndReason as EndReason;
 use crate::{
     db::{self, Tx, ValuesCte},
-    entity::session::SessionEndReason,
     error::Error,
     id::{ConversationId, MessageId, NotificationId, SessionId, ThreadId, UserId},
 };
@@ -150,31 +150,6 @@ pub enum Change {
     StreamReset,
 }
 
-/// Why a session ended, as stored in the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum EndReason {
-    /// The viewer signed out, here or remotely.
-    SignedOut,
-    /// It was not renewed in time.
-    Expired,
-    /// It was ended for safety or by an administrator.
-    Revoked,
-    /// The account was deleted.
-    AccountDeleted,
-}
-
-impl From<SessionEndReason> for EndReason {
-    fn from(reason: SessionEndReason) -> Self {
-        match reason {
-            SessionEndReason::SignedOut => Self::SignedOut,
-            SessionEndReason::Expired => Self::Expired,
-            SessionEndReason::Revoked => Self::Revoked,
-            SessionEndReason::AccountDeleted => Self::AccountDeleted,
-        }
-    }
-}
-
 impl Change {
     /// The name of this kind of event in the log.
     #[must_use]
@@ -230,15 +205,9 @@ pub async fn append(
     let count = i64::try_from(changes.len()).map_err(Error::internal)?;
     let text =
         format!("UPDATE {table} SET event_seq = event_seq + ? WHERE id = ? RETURNING event_seq");
-    let statement = db::sql(
-        tx.get_database_backend(),
-        &text,
-        [count.into(), stream.id().into()],
-    );
-    let Some(row) = tx.query_one_raw(statement).await? else {
-        return Err(Error::internal("the stream of an event does not exist"));
-    };
-    let last: i64 = row.try_get_by_index(0)?;
+    let last: Option<i64> = db::fetch_one(tx, &text, [count.into(), stream.id().into()]).await?;
+    let missing = || Error::internal("the stream of an event does not exist");
+    let last = last.ok_or_else(missing)?;
     let events: Vec<_> = numbered(stream, last - count, changes.iter().cloned()).collect();
     write(tx, at, &events).await
 }
@@ -359,11 +328,6 @@ pub async fn append_each(
 
 /// Assigns the next sequence number in the stream of each of these users.
 async fn next_seqs(tx: &Tx, changes: &[(UserId, Change)]) -> Result<HashMap<UserId, i64>, Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        id: UserId,
-        event_seq: i64,
-    }
     let lock = match tx.get_database_backend() {
         DbBackend::Postgres => "ORDER BY id FOR NO KEY UPDATE",
         _ => "",
@@ -375,11 +339,7 @@ async fn next_seqs(tx: &Tx, changes: &[(UserId, Change)]) -> Result<HashMap<User
         db::placeholders(changes.len())
     );
     let ids = changes.iter().map(|&(user, _)| Value::from(user));
-    let rows: Vec<Row> = db::fetch_all(tx, &text, ids.collect::<Vec<_>>()).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| (row.id, row.event_seq))
-        .collect())
+    db::fetch_tuples(tx, &text, ids.collect::<Vec<_>>()).await
 }
 
 fn payload(change: &Change) -> Result<String, Error> {

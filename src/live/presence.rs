@@ -8,8 +8,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait, DbBackend, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QuerySelect,
-    Set, Value,
+    ColumnTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect, Set, Value,
     sea_query::{Expr, OnConflict},
 };
 use tokio::{
@@ -246,11 +245,6 @@ impl Presence {
     }
 }
 
-#[derive(FromQueryResult)]
-struct Count {
-    count: i64,
-}
-
 fn ids(users: &[UserId]) -> impl Iterator<Item = Value> {
     users.iter().map(|&user| user.into())
 }
@@ -330,8 +324,8 @@ async fn is_due(db: &Db, now: DateTime<Utc>) -> Result<bool, Error> {
         UNION ALL SELECT 1 FROM presence WHERE lapses_at <= ?
         UNION ALL SELECT 1 FROM typing WHERE expires_at < ?) due";
     let values = [now.into(), now.into(), (now - TYPING_RETENTION).into()];
-    let found: Option<Count> = db::fetch_one(db.read(), text, values).await?;
-    Ok(found.is_some_and(|found| found.count > 0))
+    let count: Option<i64> = db::fetch_one(db.read(), text, values).await?;
+    Ok(count.is_some_and(|count| count > 0))
 }
 
 /// Deletes the nodes whose lease has expired, and announces that their users have left.

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, FromQueryResult, QueryFilter, Value};
+use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, Value};
 
 use crate::{
     db::{self, PageSource, RowRef},
@@ -64,15 +64,8 @@ pub async fn pages<C: PageSource, P: MessageProjection>(
         select(&text, viewer, conversation, span, include_replies)
     });
     let read = |row: &RowRef<'_>| reader.read(row, 0);
-    let mut lists: HashMap<ConversationId, Vec<_>> = HashMap::new();
-    for (key, row) in union_all_with(db, selects.collect(), read).await? {
-        let list = lists.entry(key.conversation_id);
-        list.or_default().push((key, row));
-    }
-    Ok(lists
-        .into_iter()
-        .map(|(conversation, rows)| (conversation, span.part(rows)))
-        .collect())
+    let rows = union_all_with(db, selects.collect(), read).await?;
+    Ok(span.parts(rows, |(key, _)| key.conversation_id))
 }
 
 /// Reads a conversation and a page of its timeline with one statement.
@@ -107,11 +100,6 @@ fn select(
     let reply_filter = reply_filter(include_replies);
     let text = format!("{columns} WHERE m.seq >= {visible_from} {reply_filter} AND {shown}{rest}");
     (text, here.into_iter().chain(more).collect())
-}
-
-#[derive(FromQueryResult)]
-struct Place {
-    seq: Option<i32>,
 }
 
 /// Resolves an anchor to a sequence number; `None` when the timeline has no message there.
@@ -172,8 +160,7 @@ async fn since<C: ConnectionTrait>(
         time.into(),
         conversation.into(),
     ];
-    let found = db::fetch_one::<Place, _, _>(db, text, values).await?;
-    Ok(found.and_then(|place| place.seq).unwrap_or(i32::MAX))
+    Ok(db::fetch_one(db, text, values).await?.unwrap_or(i32::MAX))
 }
 
 async fn first_unread<C: PageSource>(
@@ -193,8 +180,8 @@ async fn first_unread<C: PageSource>(
         unread("m", "p")
     );
     let values: [Value; 2] = [conversation.into(), viewer.user.into()];
-    let unread = db::fetch_one::<Place, _, _>(db, &text, values).await?;
-    if let Some(seq) = unread.and_then(|place| place.seq) {
+    let unread: Option<Option<i32>> = db::fetch_one(db, &text, values).await?;
+    if let Some(Some(seq)) = unread {
         return Ok(Some(seq));
     }
     let newest = PageRequest::end(Direction::Last, 1);

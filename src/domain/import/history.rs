@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, FromQueryResult, Set, Value,
+    EntityTrait, Set, Value,
     sea_query::{Expr, OnConflict},
 };
 
@@ -174,11 +174,8 @@ impl History {
             latest.into(),
             self.conversation.into(),
         ];
-        let row = tx
-            .query_one_raw(db::sql(tx.get_database_backend(), text, values))
-            .await?;
-        let row = row.ok_or_else(|| Error::not_found("conversation"))?;
-        let (last, all): (i32, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let taken: Option<(i32, i32)> = db::fetch_one(tx, text, values).await?;
+        let (last, all) = taken.ok_or_else(|| Error::not_found("conversation"))?;
         Ok((last - count, all - roots))
     }
 
@@ -188,11 +185,6 @@ impl History {
         tx: &Tx,
         messages: &[ImportedMessage],
     ) -> Result<HashMap<UserId, i32>, Error> {
-        #[derive(FromQueryResult)]
-        struct Row {
-            sender: Option<UserId>,
-            sent: Option<i32>,
-        }
         let senders: BTreeSet<_> = messages.iter().map(|message| message.sender).collect();
         let table = ValuesCte::new("v (sender)", senders.into_iter().map(|id| [id.into()]));
         // SQL, because it needs one indexed lookup per sender: for a join, the planner may read all messages.
@@ -202,9 +194,9 @@ impl History {
                  AS sent FROM v",
             table.text
         );
-        let rows: Vec<Row> =
-            db::fetch_all(tx, &text, table.and([self.conversation.into()])).await?;
-        let sent = |row: Row| Some((row.sender?, row.sent?));
+        let values = table.and([self.conversation.into()]);
+        let rows: Vec<(Option<_>, Option<_>)> = db::fetch_tuples(tx, &text, values).await?;
+        let sent = |(sender, sent): (Option<_>, Option<_>)| sender.zip(sent);
         Ok(rows.into_iter().filter_map(sent).collect())
     }
 
@@ -364,18 +356,18 @@ impl History {
             .filter_map(|(number, counts)| Some((self.known.get(*number)?.id, counts)))
             .collect();
         for some in counts.chunks(ROWS) {
+            let row = |&(id, &(replies, descendants)): &(MessageId, &(i32, i32))| -> [Value; 3] {
+                [id.into(), replies.into(), descendants.into()]
+            };
+            let table = ValuesCte::new("added (id, replies, descendants)", some.iter().map(row));
             // SQL, because each row gets another number of replies.
             let text = format!(
-                "WITH added (id, replies, descendants) AS (VALUES {})
-                 UPDATE message SET reply_count = reply_count + added.replies,
+                "WITH {} UPDATE message SET reply_count = reply_count + added.replies,
                      descendant_count = descendant_count + added.descendants
                  FROM added WHERE message.id = added.id",
-                tuples(some.len(), 3)
+                table.text
             );
-            let values = some
-                .iter()
-                .flat_map(|(id, counts)| [(*id).into(), counts.0.into(), counts.1.into()]);
-            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
+            db::execute(tx, &text, table.values).await?;
         }
         Ok(())
     }
@@ -421,27 +413,19 @@ impl History {
         let mut follows: Vec<_> = follows.into_iter().collect();
         follows.sort_unstable();
         for some in follows.chunks(ROWS) {
+            let row = |&(user, root): &(UserId, MessageId)| [user.into(), root.into()];
+            let table = ValuesCte::new("wanted (user_id, thread_id)", some.iter().map(row));
             // SQL, because it inserts only the pairs whose user still takes part.
             let text = format!(
-                "WITH wanted (user_id, thread_id) AS (VALUES {})
-                 INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
+                "WITH {} INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
                  SELECT w.user_id, w.thread_id, p.conversation_id, ?
                  FROM wanted w JOIN participant p ON p.user_id = w.user_id AND p.conversation_id = ?
                  WHERE true ON CONFLICT (user_id, thread_id) DO NOTHING",
-                tuples(some.len(), 2)
+                table.text
             );
-            let pairs = some
-                .iter()
-                .flat_map(|(user, root)| [(*user).into(), (*root).into()]);
-            let values = pairs.chain([true.into(), self.conversation.into()]);
-            db::execute(tx, &text, values.collect::<Vec<Value>>()).await?;
+            let values = table.and([true.into(), self.conversation.into()]);
+            db::execute(tx, &text, values).await?;
         }
         Ok(())
     }
-}
-
-/// Returns `(?, ?), (?, ?)` for this number of rows and columns.
-fn tuples(rows: usize, columns: usize) -> String {
-    let tuple = format!("({})", db::placeholders(columns));
-    vec![tuple.as_str(); rows].join(", ")
 }

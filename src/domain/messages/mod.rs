@@ -56,10 +56,7 @@ pub async fn audience(db: &db::Reader, id: MessageId) -> Result<HashSet<UserId>,
          ON p.conversation_id = m.conversation_id AND {} WHERE m.id = ?",
         predicates::visible_to("m", "p")
     );
-    let statement = db::sql(db.get_database_backend(), &text, [id.into()]);
-    let rows = db.query_all_raw(statement).await?;
-    let ids = rows.iter().map(|row| row.try_get_by_index(0).map(UserId));
-    Ok(ids.collect::<Result<_, _>>()?)
+    db::fetch_tuples(db, &text, [id.into()]).await
 }
 
 /// Finds one message that is visible to the viewer and shown.

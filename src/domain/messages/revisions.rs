@@ -3,8 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, JoinType, QueryFilter, QueryOrder,
-    QuerySelect, RelationTrait, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, JoinType, QueryFilter, QueryOrder, QuerySelect,
+    RelationTrait,
 };
 
 use crate::{
@@ -36,18 +36,10 @@ pub async fn revisions<C: ConnectionTrait>(
         visible("m"),
         db::placeholders(messages.len())
     );
-    let mut values: Vec<Value> = vec![viewer.user.into()];
-    values.extend(messages.iter().map(|&message| Value::from(message)));
+    let mut values = db::bind(viewer.user, messages);
     values.extend([span.after.unwrap_or(i32::MAX).into(), span.limit().into()]);
-    let rows: Vec<message_revision::Model> = db::fetch_all(db, &text, values).await?;
-    let mut lists: HashMap<MessageId, Vec<message_revision::Model>> = HashMap::new();
-    for row in rows {
-        lists.entry(row.message_id).or_default().push(row);
-    }
-    Ok(lists
-        .into_iter()
-        .map(|(message, rows)| (message, span.part(rows)))
-        .collect())
+    let rows = db::fetch_all(db, &text, values).await?;
+    Ok(span.parts(rows, |row: &message_revision::Model| row.message_id))
 }
 
 /// The revisions with these ids, of messages that are visible to the viewer.
@@ -104,12 +96,6 @@ pub async fn mentioning<C: ConnectionTrait>(
     Ok(rows.into_iter().map(|row| row.message_id).collect())
 }
 
-#[derive(FromQueryResult)]
-struct Member {
-    conversation_id: ConversationId,
-    user_id: UserId,
-}
-
 /// The two participants of each of these conversations that is direct and has two.
 pub async fn pairs<C: ConnectionTrait>(
     db: &C,
@@ -125,18 +111,11 @@ pub async fn pairs<C: ConnectionTrait>(
          WHERE c.kind = 'DIRECT' AND c.id IN ({})",
         db::placeholders(conversations.len())
     );
-    let mut values: Vec<Value> = vec![viewer.user.into()];
-    values.extend(
-        conversations
-            .iter()
-            .map(|&conversation| Value::from(conversation)),
-    );
-    let mut people: HashMap<ConversationId, Vec<UserId>> = HashMap::new();
-    for row in db::fetch_all::<Member, _, _>(db, &text, values).await? {
-        people
-            .entry(row.conversation_id)
-            .or_default()
-            .push(row.user_id);
+    let values = db::bind(viewer.user, conversations);
+    let members: Vec<(ConversationId, UserId)> = db::fetch_tuples(db, &text, values).await?;
+    let mut people: HashMap<_, Vec<_>> = HashMap::new();
+    for (conversation, user) in members {
+        people.entry(conversation).or_default().push(user);
     }
     people.retain(|_, people| people.len() == 2);
     Ok(people)

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, Value};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Value};
 
 use crate::{
     db::{self, Tx, ValuesCte},
@@ -69,11 +69,6 @@ async fn follow_in(
     tx: &Tx,
     followers: &BTreeMap<(ThreadId, UserId), &message::Model>,
 ) -> Result<NewFollowers, Error> {
-    #[derive(FromQueryResult)]
-    struct Following {
-        thread_id: ThreadId,
-        user_id: UserId,
-    }
     let row = |(&(thread, user), reply): (&(ThreadId, UserId), &&message::Model)| -> [Value; 3] {
         [thread.into(), user.into(), reply.conversation_id.into()]
     };
@@ -86,11 +81,8 @@ async fn follow_in(
          ON CONFLICT (user_id, thread_id) DO NOTHING RETURNING thread_id, user_id",
         table.text
     );
-    let begun: Vec<Following> = db::fetch_all(tx, &text, table.and([true.into()])).await?;
-    let since = |Following { thread_id, user_id }| {
-        let following = (thread_id, user_id);
-        Some((following, followers.get(&following)?.seq))
-    };
+    let begun: Vec<_> = db::fetch_tuples(tx, &text, table.and([true.into()])).await?;
+    let since = |following| Some((following, followers.get(&following)?.seq));
     Ok(begun.into_iter().filter_map(since).collect())
 }
 

@@ -6,8 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value,
 };
 use uuid::Uuid;
 
@@ -172,12 +171,6 @@ async fn insert_in(
     follows: &str,
     (whom, values): (&str, Vec<Value>),
 ) -> Result<HashMap<MessageId, Notified>, Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        id: NotificationId,
-        message_id: MessageId,
-        user_id: UserId,
-    }
     let (kind, wants) = (kind(follows), wants(follows));
     let id = id::mint_sql(tx.get_database_backend());
     let text = format!(
@@ -193,11 +186,10 @@ async fn insert_in(
     let values = [id::sql_prefix().into(), now.into(), now.into()]
         .into_iter()
         .chain(values);
-    let rows: Vec<Row> = db::fetch_all(tx, &text, sent.and(values)).await?;
+    let rows: Vec<_> = db::fetch_tuples(tx, &text, sent.and(values)).await?;
     let mut notified: HashMap<MessageId, Notified> = HashMap::new();
-    for row in rows {
-        let to = notified.entry(row.message_id).or_default();
-        to.insert(row.user_id, row.id);
+    for (id, message, user) in rows {
+        notified.entry(message).or_default().insert(user, id);
     }
     Ok(notified)
 }
@@ -235,11 +227,6 @@ async fn notify_in(
     conversation: ConversationId,
     people: &[UserId],
 ) -> Result<(), Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        id: NotificationId,
-        user_id: UserId,
-    }
     let now = core.clock.now();
     let id = id::mint_sql(tx.get_database_backend());
     let mut to = Notified::new();
@@ -263,8 +250,8 @@ async fn notify_in(
             now.into(),
         ];
         values.extend(some.iter().map(|&user| Value::from(user)));
-        let rows: Vec<Row> = db::fetch_all(tx, &text, values).await?;
-        to.extend(rows.into_iter().map(|row| (row.user_id, row.id)));
+        let rows: Vec<(NotificationId, UserId)> = db::fetch_tuples(tx, &text, values).await?;
+        to.extend(rows.into_iter().map(|(id, user)| (user, id)));
     }
     added_to_in(tx, now, conversation, to).await
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, FromQueryResult, QueryFilter, QuerySelect, QueryTrait,
-    Value, sea_query::Expr,
+    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait, Value,
+    sea_query::Expr,
 };
 
 use crate::{
@@ -128,11 +128,6 @@ fn changes(ids: &[NotificationId]) -> Vec<Change> {
 }
 
 /// Marks the viewer's notifications of messages in these conversations as read, if the messages are not unread any
-#[derive(FromQueryResult)]
-struct Changed {
-    id: NotificationId,
-}
-
 /// more. Returns the changes for the caller to append. SQL, because it applies the predicate for unread messages.
 pub async fn read_in(
     tx: &Tx,
@@ -154,8 +149,7 @@ pub async fn read_in(
     );
     let mut values: Vec<Value> = vec![core.clock.now().into(), viewer.user.into()];
     values.extend(conversations.iter().map(|&id| Value::from(id)));
-    let rows: Vec<Changed> = db::fetch_all(tx, &text, values).await?;
-    let ids: Vec<_> = rows.into_iter().map(|row| row.id).collect();
+    let ids: Vec<_> = db::fetch_tuples(tx, &text, values).await?;
     Ok(changes(&ids))
 }
 

@@ -26,13 +26,6 @@ pub struct ParticipantCounts {
     pub owners: i64,
 }
 
-#[derive(FromQueryResult)]
-struct CountsRow {
-    conversation_id: ConversationId,
-    people: i64,
-    owners: i64,
-}
-
 /// Counts the participants of each of these conversations.
 pub async fn counts<C: ConnectionTrait>(
     db: &C,
@@ -45,15 +38,9 @@ pub async fn counts<C: ConnectionTrait>(
          FROM participant p WHERE {} GROUP BY p.conversation_id",
         within(conversations)
     );
-    let rows: Vec<CountsRow> =
-        db::fetch_all(db, &text, within_values(viewer, conversations)).await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| {
-            let CountsRow { people, owners, .. } = row;
-            (row.conversation_id, ParticipantCounts { people, owners })
-        })
-        .collect())
+    let rows: Vec<_> = db::fetch_tuples(db, &text, within_values(viewer, conversations)).await?;
+    let counts = |(id, people, owners)| (id, ParticipantCounts { people, owners });
+    Ok(rows.into_iter().map(counts).collect())
 }
 
 /// The names of participants that describe a conversation to the viewer.
@@ -63,14 +50,6 @@ pub struct ParticipantNames {
     pub first: Vec<String>,
     /// How many participants are not named.
     pub more: i64,
-}
-
-#[derive(FromQueryResult)]
-struct NameRow {
-    conversation_id: ConversationId,
-    user_id: UserId,
-    name: String,
-    people: i64,
 }
 
 /// Returns the names that describe each of these conversations.
@@ -96,17 +75,17 @@ pub async fn names<C: ConnectionTrait>(
         .chain(within_values(viewer, conversations))
         .chain([Value::from(NAMES_MAX)])
         .collect::<Vec<_>>();
-    let rows: Vec<NameRow> = db::fetch_all(db, &text, values).await?;
+    let rows: Vec<(_, UserId, _, i64)> = db::fetch_tuples(db, &text, values).await?;
     let mut found: HashMap<ConversationId, ParticipantNames> =
         HashMap::with_capacity(conversations.len());
-    for row in rows {
-        let names = found.entry(row.conversation_id).or_default();
-        if row.user_id == viewer.user && !names.first.is_empty() {
+    for (conversation, user, name, people) in rows {
+        let names = found.entry(conversation).or_default();
+        if user == viewer.user && !names.first.is_empty() {
             continue;
         }
-        names.first.push(row.name);
+        names.first.push(name);
         let count = i64::try_from(names.first.len()).map_err(Error::internal)?;
-        names.more = (row.people - 1 - count).max(0);
+        names.more = (people - 1 - count).max(0);
     }
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! Who is typing: leases that expire by themselves.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{EntityTrait, FromQueryResult, Set, Value, sea_query::OnConflict};
+use sea_orm::{EntityTrait, Set, Value, sea_query::OnConflict};
 
 use crate::{
     core::Core,
@@ -76,11 +76,6 @@ pub async fn of(
     viewer: &Viewer,
     conversations: &[ConversationId],
 ) -> Result<Vec<(ConversationId, UserId)>, Error> {
-    #[derive(FromQueryResult)]
-    struct Row {
-        conversation_id: ConversationId,
-        user_id: UserId,
-    }
     // SQL, because the join has two columns: it excludes users who have left the conversation.
     let text = format!(
         "SELECT t.conversation_id, t.user_id FROM typing t
@@ -91,10 +86,5 @@ pub async fn of(
     );
     let values: [Value; 2] = [core.clock.now().into(), viewer.user.into()];
     let ids = conversations.iter().map(|&id| Value::from(id));
-    let rows: Vec<Row> =
-        db::fetch_all(core.db.read(), &text, values.into_iter().chain(ids)).await?;
-    let found = rows
-        .into_iter()
-        .map(|row| (row.conversation_id, row.user_id));
-    Ok(found.collect())
+    db::fetch_tuples(core.db.read(), &text, values.into_iter().chain(ids)).await
 }

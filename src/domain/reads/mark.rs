@@ -15,7 +15,6 @@ use crate::{
             scope::{
                 ReadScope, ScopedSeq, compact_marks_in, ends_in, except_in, lock_in, raise_in,
             },
-            unread::with,
         },
         sessions::Viewer,
     },
@@ -23,7 +22,7 @@ use crate::{
         conversation,
         message::{self, Column},
     },
-    error::{Error, Problem},
+    error::Error,
     id::{ConversationId, MessageId, ThreadId},
 };
 
@@ -96,7 +95,7 @@ async fn mark_conversations_in(
          WHERE user_id = ? AND conversation_id IN ({})",
         db::placeholders(ids.len())
     );
-    values.extend(with(viewer.user, &ids));
+    values.extend(db::bind(viewer.user, &ids));
     db::execute(tx, &text, values).await?;
     compact_marks_in(tx, viewer, &ids).await?;
     announce_in(tx, core, viewer, &scopes).await?;
@@ -163,13 +162,6 @@ async fn positions_in(
         .collect())
 }
 
-#[derive(FromQueryResult)]
-struct Removed {
-    conversation_id: ConversationId,
-    root_id: Option<MessageId>,
-    count: i64,
-}
-
 /// The number of unread messages up to these sequence numbers, and the scopes that contain them.
 async fn below_in(
     tx: &Tx,
@@ -186,13 +178,14 @@ async fn below_in(
         db::placeholders(ids.len()),
         unread("m", "p")
     );
-    let mut values = with(viewer.user, &ids);
+    let mut values = db::bind(viewer.user, &ids);
     values.extend(up_to);
-    let rows: Vec<Removed> = db::fetch_all(tx, &text, values).await?;
+    let rows: Vec<(_, _, i64)> = db::fetch_tuples(tx, &text, values).await?;
+    let count = rows.iter().map(|(.., count)| count).sum();
     let scopes = rows
-        .iter()
-        .map(|row| ReadScope::of(row.conversation_id, row.root_id));
-    Ok((rows.iter().map(|row| row.count).sum(), scopes.collect()))
+        .into_iter()
+        .map(|(conversation, root, _)| ReadScope::of(conversation, root));
+    Ok((count, scopes.collect()))
 }
 
 /// `WHEN ? THEN ?` for each conversation, the conversations, and the values bound.
@@ -205,11 +198,6 @@ fn cases(positions: &BTreeMap<ConversationId, i32>) -> (String, Vec<Conversation
         positions.keys().copied().collect(),
         values.collect(),
     )
-}
-
-#[derive(FromQueryResult)]
-struct Count {
-    count: i64,
 }
 
 /// Marks a thread as read up to a reply, or completely. A position never moves back. Returns the number of replies that
@@ -259,9 +247,7 @@ async fn mark_thread_in(
         unread("m", "p")
     );
     let values: [Value; 3] = [viewer.user.into(), root.into(), seq.into()];
-    let count = db::fetch_one::<Count, _, _>(tx, &text, values)
-        .await?
-        .map_or(0, |found| found.count);
+    let count = db::fetch_one(tx, &text, values).await?.unwrap_or(0);
     if count > 0 {
         raise_in(tx, viewer, &[ScopedSeq { scope, seq }]).await?;
         compact_marks_in(tx, viewer, &[conversation]).await?;
@@ -345,13 +331,16 @@ async fn unread_in(
         db::placeholders(ids.len()),
         unread("m", "p")
     );
-    db::fetch_all(tx, &text, with(viewer.user, ids)).await
+    db::fetch_all(tx, &text, db::bind(viewer.user, ids)).await
 }
 
 fn at_most(field: &str, count: usize, most: usize) -> Result<(), Error> {
     if count <= most {
         return Ok(());
     }
-    let problem = Problem::new(field, "TOO_MANY", format!("Name at most {most}."));
-    Err(Error::problems(vec![problem]))
+    Err(Error::invalid(
+        field,
+        "TOO_MANY",
+        format!("Name at most {most}."),
+    ))
 }

@@ -3,13 +3,12 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, TryGetable, Value};
+use sea_orm::{ConnectionTrait, TryGetable, Value};
 
 use crate::{
     db,
     domain::{
         predicates::{unread, visible_to},
-        reads::unread::with,
         sessions::Viewer,
     },
     error::Error,
@@ -28,13 +27,6 @@ pub struct Position {
     pub last_read: Option<MessageId>,
     /// The first unread message.
     pub first_unread: Option<MessageId>,
-}
-
-#[derive(FromQueryResult)]
-struct Row<K: TryGetable> {
-    id: K,
-    last_read: Option<MessageId>,
-    first_unread: Option<MessageId>,
 }
 
 /// The viewer's read positions in the timelines of these conversations.
@@ -105,13 +97,13 @@ where
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let rows: Vec<Row<K>> = db::fetch_all(db, text, with(viewer.user, ids)).await?;
-    let position = |row: Row<K>| {
+    let rows: Vec<_> = db::fetch_tuples(db, text, db::bind(viewer.user, ids)).await?;
+    let position = |(id, last_read, first_unread)| {
         let position = Position {
-            last_read: row.last_read,
-            first_unread: row.first_unread,
+            last_read,
+            first_unread,
         };
-        (row.id, position)
+        (id, position)
     };
     Ok(rows.into_iter().map(position).collect())
 }

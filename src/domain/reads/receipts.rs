@@ -3,15 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, Value};
 
 use crate::{
     db,
-    domain::{
-        predicates::visible_to,
-        reads::{position, unread::with},
-        sessions::Viewer,
-    },
+    domain::{predicates::visible_to, reads::position, sessions::Viewer},
     error::Error,
     id::{ConversationId, MessageId, ParticipantId, UserId},
     live::log::SHARED_READ_POSITIONS_MAX,
@@ -32,10 +28,6 @@ pub async fn shared_by<C: ConnectionTrait>(
     user: UserId,
     conversations: &[ConversationId],
 ) -> Result<HashSet<ConversationId>, Error> {
-    #[derive(FromQueryResult)]
-    struct Found {
-        id: ConversationId,
-    }
     if conversations.is_empty() {
         return Ok(HashSet::new());
     }
@@ -45,8 +37,7 @@ pub async fn shared_by<C: ConnectionTrait>(
         db::placeholders(conversations.len()),
         shared()
     );
-    let rows: Vec<Found> = db::fetch_all(db, &text, with(user, conversations)).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    db::fetch_tuples(db, &text, db::bind(user, conversations)).await
 }
 
 /// The users who may receive the read position of this user at this message: the participants who see the message, if
@@ -56,10 +47,6 @@ pub async fn audience<C: ConnectionTrait>(
     user: UserId,
     up_to: MessageId,
 ) -> Result<HashSet<UserId>, Error> {
-    #[derive(FromQueryResult)]
-    struct Found {
-        id: UserId,
-    }
     let text = format!(
         "SELECT other.user_id AS id FROM message m
          JOIN participant p ON p.conversation_id = m.conversation_id AND p.user_id = ?
@@ -70,8 +57,7 @@ pub async fn audience<C: ConnectionTrait>(
         shared()
     );
     let values: [Value; 2] = [user.into(), up_to.into()];
-    let rows: Vec<Found> = db::fetch_all(db, &text, values).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
+    db::fetch_tuples(db, &text, values).await
 }
 
 /// The last root message that each of these participants has read, if they share it and the viewer participates in the
@@ -81,11 +67,6 @@ pub async fn of_participants<C: ConnectionTrait>(
     viewer: &Viewer,
     participants: &[ParticipantId],
 ) -> Result<HashMap<ParticipantId, MessageId>, Error> {
-    #[derive(FromQueryResult)]
-    struct Found {
-        id: ParticipantId,
-        last_read: Option<MessageId>,
-    }
     if participants.is_empty() {
         return Ok(HashMap::new());
     }
@@ -98,9 +79,8 @@ pub async fn of_participants<C: ConnectionTrait>(
         db::placeholders(participants.len()),
         shared()
     );
-    let rows: Vec<Found> = db::fetch_all(db, &text, with(viewer.user, participants)).await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| Some((row.id, row.last_read?)))
-        .collect())
+    let rows: Vec<(_, Option<_>)> =
+        db::fetch_tuples(db, &text, db::bind(viewer.user, participants)).await?;
+    let has_read = |(id, last_read)| Some((id, last_read?));
+    Ok(rows.into_iter().filter_map(has_read).collect())
 }

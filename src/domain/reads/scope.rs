@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect, Set, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set, Value,
     sea_query::{Expr, LockType, OnConflict},
 };
 use uuid::Uuid;
@@ -14,10 +14,7 @@ use crate::{
     db::{self, Tx},
     domain::{
         predicates::unread,
-        reads::{
-            position::{REPLIES, TIMELINE, first_unread},
-            unread::with,
-        },
+        reads::position::{REPLIES, TIMELINE, first_unread},
         sessions::Viewer,
     },
     entity::{
@@ -108,7 +105,7 @@ pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[ScopedSeq]) -> R
              AND k.lane_id = read_exception.lane_id)",
         db::placeholders(scopes.len())
     );
-    db::execute(tx, &text, with(viewer.user, &scopes)).await?;
+    db::execute(tx, &text, db::bind(viewer.user, &scopes)).await?;
     Ok(())
 }
 
@@ -131,12 +128,6 @@ pub(super) async fn except_in(
     Ok(())
 }
 
-#[derive(FromQueryResult)]
-struct End {
-    scope: Uuid,
-    seq: Option<i32>,
-}
-
 /// The last sequence number of each scope that is read without a gap: before its first unread message, or its end.
 pub(super) async fn ends_in(
     tx: &Tx,
@@ -153,11 +144,10 @@ pub(super) async fn ends_in(
          GROUP BY root_id"
     );
     let twice = ids.iter().chain(&ids).map(|&id| Value::from(id));
-    let rows: Vec<End> = db::fetch_all(tx, &text, twice.collect::<Vec<_>>()).await?;
-    let mut ends: HashMap<Uuid, i32> = rows
-        .into_iter()
-        .filter_map(|row| Some((row.scope, row.seq?)))
-        .collect();
+    let twice: Vec<_> = twice.collect();
+    let rows: Vec<(Uuid, Option<i32>)> = db::fetch_tuples(tx, &text, twice).await?;
+    let end = |(scope, seq): (_, Option<_>)| Some((scope, seq?));
+    let mut ends: HashMap<_, _> = rows.into_iter().filter_map(end).collect();
     let text = format!(
         "SELECT p.conversation_id AS scope, {} AS seq FROM participant p
          WHERE p.user_id = ? AND p.conversation_id IN ({marks})
@@ -168,14 +158,11 @@ pub(super) async fn ends_in(
         first_unread("m.seq", TIMELINE),
         first_unread("m.seq", REPLIES),
     );
-    let mut values = with(viewer.user, &ids);
-    values.extend(with(viewer.user, &ids));
-    let rows: Vec<End> = db::fetch_all(tx, &text, values).await?;
-    for row in rows {
-        if let Some(first) = row.seq {
-            ends.insert(row.scope, first - 1);
-        }
-    }
+    let mut values = db::bind(viewer.user, &ids);
+    values.extend(db::bind(viewer.user, &ids));
+    let firsts: Vec<(Uuid, Option<i32>)> = db::fetch_tuples(tx, &text, values).await?;
+    let before = |(scope, first): (_, Option<i32>)| Some((scope, first? - 1));
+    ends.extend(firsts.into_iter().filter_map(before));
     Ok(ends)
 }
 
@@ -195,7 +182,7 @@ pub(super) async fn compact_marks_in(
          WHERE p.user_id = ? AND p.conversation_id IN ({marks})",
         unread("m", "p")
     );
-    db::execute(tx, &text, with(viewer.user, conversations)).await?;
+    db::execute(tx, &text, db::bind(viewer.user, conversations)).await?;
     for table in ["read_mark", "read_exception"] {
         let text = format!(
             "DELETE FROM {table} WHERE user_id = ? AND conversation_id IN ({marks})
@@ -203,7 +190,7 @@ pub(super) async fn compact_marks_in(
                  WHERE p.user_id = {table}.user_id
                      AND p.conversation_id = {table}.conversation_id)"
         );
-        db::execute(tx, &text, with(viewer.user, conversations)).await?;
+        db::execute(tx, &text, db::bind(viewer.user, conversations)).await?;
     }
     Ok(())
 }

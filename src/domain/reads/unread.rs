@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Value};
+use sea_orm::{ConnectionTrait, DbBackend, Value};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -17,7 +17,7 @@ use crate::{
     },
     entity::message,
     error::Error,
-    id::{ConversationId, MessageId, ThreadId, UserId},
+    id::{ConversationId, MessageId, ThreadId},
 };
 
 /// The messages `m` of all conversations of a user, whose id it binds.
@@ -30,7 +30,7 @@ const NAMED: &str = "FROM message m CROSS JOIN participant p
     WHERE p.conversation_id = m.conversation_id AND p.user_id = ?";
 
 /// Totals for badges. Muted conversations do not count.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Unread messages.
     pub messages: i64,
@@ -83,7 +83,15 @@ pub async fn totals<C: ConnectionTrait>(
         [user.clone(), now],
     ];
     let values = each.into_iter().flatten().chain([user]).collect::<Vec<_>>();
-    Ok(db::fetch_one(db, &text, values).await?.unwrap_or_default())
+    let found: Option<_> = db::fetch_one(db, &text, values).await?;
+    let (messages, conversations, mentions, threads, notifications) = found.unwrap_or_default();
+    Ok(Totals {
+        messages,
+        mentions,
+        conversations,
+        threads,
+        notifications,
+    })
 }
 
 /// The conversations in which to count unread messages.
@@ -127,8 +135,8 @@ pub async fn count<C: ConnectionTrait>(
          WHERE p.user_id = ? AND {narrowed} AND c.last_seq > p.read_floor_seq",
         count::all(db.get_database_backend(), "c", "p")
     );
-    let found: Option<Count> = db::fetch_one(db, &text, [viewer.user.into(), value]).await?;
-    Ok(found.map_or(0, |found| found.count))
+    let found = db::fetch_one(db, &text, [viewer.user.into(), value]);
+    Ok(found.await?.unwrap_or(0))
 }
 
 /// The unread messages of all conversations that are not muted, oldest first.
@@ -188,17 +196,6 @@ pub async fn list_in<C: ConnectionTrait>(
     Ok(span.part(db::fetch_all(db, &text, values).await?))
 }
 
-#[derive(FromQueryResult)]
-struct Count {
-    count: i64,
-}
-
-#[derive(FromQueryResult)]
-struct CountOf<K: sea_orm::TryGetable> {
-    id: K,
-    count: i64,
-}
-
 /// The number of unread root messages of each conversation, without those that have none.
 pub async fn of_conversations<C: ConnectionTrait>(
     db: &C,
@@ -214,10 +211,10 @@ pub async fn of_conversations<C: ConnectionTrait>(
         count::timeline(db.get_database_backend(), "c", "p"),
         db::placeholders(conversations.len())
     );
-    let values = with(viewer.user, conversations);
-    let rows: Vec<CountOf<ConversationId>> = db::fetch_all(db, &text, values).await?;
-    let some = rows.into_iter().filter(|row| row.count > 0);
-    Ok(some.map(|row| (row.id, row.count)).collect())
+    let values = db::bind(viewer.user, conversations);
+    let mut counts: HashMap<_, i64> = db::fetch_tuples(db, &text, values).await?;
+    counts.retain(|_, count| *count > 0);
+    Ok(counts)
 }
 
 /// The number of unread messages of each conversation, replies included, that mention the viewer, without conversations
@@ -267,13 +264,7 @@ where
         return Ok(HashMap::new());
     }
     let text = format!("SELECT {key} AS id, COUNT(*) AS count {rest} GROUP BY {key}");
-    let rows: Vec<CountOf<K>> = db::fetch_all(db, &text, with(viewer.user, ids)).await?;
-    Ok(rows.into_iter().map(|row| (row.id, row.count)).collect())
-}
-
-#[derive(FromQueryResult)]
-struct Found {
-    id: MessageId,
+    db::fetch_tuples(db, &text, db::bind(viewer.user, ids)).await
 }
 
 /// The messages among these that are unread.
@@ -290,13 +281,5 @@ pub async fn among<C: ConnectionTrait>(
         db::placeholders(messages.len()),
         unread("m", "p")
     );
-    let rows: Vec<Found> = db::fetch_all(db, &text, with(viewer.user, messages)).await?;
-    Ok(rows.into_iter().map(|row| row.id).collect())
-}
-
-/// The values of a statement that binds a user and then a list of ids.
-pub(super) fn with<K: Copy + Into<Value>>(user: UserId, ids: &[K]) -> Vec<Value> {
-    let mut values = vec![user.into()];
-    values.extend(ids.iter().map(|&id| id.into()));
-    values
+    db::fetch_tuples(db, &text, db::bind(viewer.user, messages)).await
 }

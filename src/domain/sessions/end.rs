@@ -8,7 +8,7 @@ use crate::{
     db::Tx,
     domain::sessions::Viewer,
     entity::session::{self, SessionEndReason},
-    error::{Error, Problem},
+    error::Error,
     id::{SessionId, UserId},
     live::log::{self, Change, Stream},
 };
@@ -55,14 +55,10 @@ pub async fn end_in(
     let mut ended: Vec<_> = rows.into_iter().map(|row| row.id).collect();
     ended.sort_unstable();
     tx.invalidate_sessions_on_commit();
-    let changes: Vec<_> = ended
+    let changes = ended
         .iter()
-        .map(|&session| Change::SessionEnded {
-            session,
-            reason: reason.into(),
-        })
-        .collect();
-    log::append(tx, Stream::User(user), at, &changes).await?;
+        .map(|&session| Change::SessionEnded { session, reason });
+    log::append(tx, Stream::User(user), at, &changes.collect::<Vec<_>>()).await?;
     Ok(ended)
 }
 
@@ -80,8 +76,7 @@ pub async fn revoke(
 ) -> Result<Vec<SessionId>, Error> {
     if sessions.len() > SESSIONS_MAX {
         let message = format!("Use at most {SESSIONS_MAX} sessions.");
-        let problem = Problem::new("sessionIds", "TOO_MANY", message);
-        return Err(Error::problems(vec![problem]));
+        return Err(Error::invalid("sessionIds", "TOO_MANY", message));
     }
     end(core, viewer, SessionFilter::Only(sessions)).await
 }

@@ -50,18 +50,10 @@ pub async fn writers<C: ConnectionTrait>(
          ) AS list WHERE place <= ? ORDER BY last_seq DESC",
         visible("m")
     );
-    let ids = threads.iter().map(|&thread| Value::from(thread));
-    let mut values: Vec<Value> = vec![viewer.user.into()];
-    values.extend(ids.clone().chain(ids));
+    let mut values = db::bind(viewer.user, &[threads, threads].concat());
     values.extend([span.after.unwrap_or(i32::MAX).into(), span.limit().into()]);
-    let mut lists: HashMap<ThreadId, Vec<Writer>> = HashMap::new();
-    for row in db::fetch_all::<Writer, _, _>(db, &text, values).await? {
-        lists.entry(row.thread_id).or_default().push(row);
-    }
-    Ok(lists
-        .into_iter()
-        .map(|(thread, rows)| (thread, span.part(rows)))
-        .collect())
+    let rows = db::fetch_all(db, &text, values).await?;
+    Ok(span.parts(rows, |row: &Writer| row.thread_id))
 }
 
 /// The threads among these that the viewer follows.

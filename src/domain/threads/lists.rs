@@ -39,16 +39,8 @@ pub async fn of_conversations<C: ConnectionTrait>(
         values.extend(more);
         (text, values)
     };
-    let rows: Vec<thread::Model> =
-        union_all(db, conversations.iter().map(select).collect()).await?;
-    let mut lists: HashMap<ConversationId, Vec<thread::Model>> = HashMap::new();
-    for row in rows {
-        lists.entry(row.conversation_id).or_default().push(row);
-    }
-    Ok(lists
-        .into_iter()
-        .map(|(conversation, rows)| (conversation, span.part(rows)))
-        .collect())
+    let rows = union_all(db, conversations.iter().map(select).collect()).await?;
+    Ok(span.parts(rows, |row: &thread::Model| row.conversation_id))
 }
 
 /// A page of the threads that the viewer follows, or only of those with unread replies.

@@ -23,6 +23,7 @@ use heddle::{
         message::MessagePriority,
         notification,
         participant::{self, NotificationLevel, ParticipantRole},
+        read_exception, read_mark,
     },
     id::{ConversationId, MessageId, ParticipantId, ThreadId},
 };
@@ -579,18 +580,25 @@ impl World {
     async fn leave(&mut self, person: usize, index: usize) {
         let (user, conversation) = (self.people[person].user, self.conversations[index]);
         let at = self.app.app.clock.now();
-        let forgetting = self
-            .app
-            .app
-            .db
-            .write(|tx| async move { reads::forget_in(&tx, conversation, &[user], at).await });
-        forgetting.await.unwrap();
-        participant::Entity::delete_many()
-            .filter(participant::Column::UserId.eq(user))
-            .filter(participant::Column::ConversationId.eq(conversation))
-            .exec(self.app.app.db.migrate())
-            .await
-            .unwrap();
+        let leaving = self.app.app.db.write(|tx| async move {
+            read_mark::Entity::delete_many()
+                .filter(read_mark::Column::UserId.eq(user))
+                .filter(read_mark::Column::ConversationId.eq(conversation))
+                .exec(&*tx)
+                .await?;
+            read_exception::Entity::delete_many()
+                .filter(read_exception::Column::UserId.eq(user))
+                .filter(read_exception::Column::ConversationId.eq(conversation))
+                .exec(&*tx)
+                .await?;
+            participant::Entity::delete_many()
+                .filter(participant::Column::UserId.eq(user))
+                .filter(participant::Column::ConversationId.eq(conversation))
+                .exec(&*tx)
+                .await?;
+            notifications::forget_conversation_in(&tx, conversation, &[user], at).await
+        });
+        leaving.await.unwrap();
         self.members.remove(&(person, index));
     }
 }

@@ -9,7 +9,7 @@ use sea_orm::{
 };
 
 use crate::{
-    db::{self, Tx},
+    db::{self, Tx, ValuesCte},
     domain::{messages::path, notifications},
     entity::{
         mention,
@@ -144,13 +144,6 @@ struct Decrease {
     descendants: i32,
 }
 
-/// A message whose counts decreased.
-#[derive(FromQueryResult)]
-struct Decreased {
-    id: MessageId,
-    is_hidden: bool,
-}
-
 /// Decreases the counts of the messages above the deleted ones. Returns the ids of earlier markers that are hidden now,
 /// because they have no descendants left.
 async fn decrease_counts_in(
@@ -179,46 +172,38 @@ async fn decrease_counts_in(
     let mut hidden = vec![];
     let decreases: Vec<_> = decreases.into_iter().collect();
     for some in decreases.chunks(ROWS_PER_UPDATE) {
-        let mut values: Vec<Value> = Vec::with_capacity(some.len() * 3 + 1);
-        for (seq, decrease) in some {
-            values.extend([
-                (*seq).into(),
+        let row = |&(seq, decrease): &(i32, Decrease)| -> [Value; 3] {
+            [
+                seq.into(),
                 decrease.replies.into(),
                 decrease.descendants.into(),
-            ]);
-        }
-        values.push(conversation.into());
+            ]
+        };
+        let table = ValuesCte::new("decrease (seq, replies, descendants)", some.iter().map(row));
         // SQL, because each row decreases by other numbers: one statement reads them from a table of values.
         let text = format!(
-            "WITH decrease (seq, replies, descendants) AS (VALUES {})
-             UPDATE message SET reply_count = reply_count - decrease.replies,
+            "WITH {} UPDATE message SET reply_count = reply_count - decrease.replies,
                  descendant_count = descendant_count - decrease.descendants
              FROM decrease WHERE message.conversation_id = ? AND message.seq = decrease.seq
              RETURNING id, deleted_at IS NOT NULL AND descendant_count = 0 AS is_hidden",
-            rows(some.len(), "(?, ?, ?)")
+            table.text
         );
-        let updated: Vec<Decreased> = db::fetch_all(tx, &text, values).await?;
-        let ids = updated.into_iter().filter(|row| row.is_hidden);
-        hidden.extend(ids.map(|row| row.id).filter(|id| !own.contains(id)));
+        let values = table.and([conversation.into()]);
+        let updated: Vec<(MessageId, bool)> = db::fetch_tuples(tx, &text, values).await?;
+        let hidden_now = updated.into_iter().filter(|&(_, is_hidden)| is_hidden);
+        hidden.extend(hidden_now.map(|(id, _)| id).filter(|id| !own.contains(id)));
     }
-    let threads: Vec<_> = threads.iter().collect();
+    let threads: Vec<_> = threads.into_iter().collect();
     for some in threads.chunks(ROWS_PER_UPDATE) {
-        let mut values: Vec<Value> = Vec::with_capacity(some.len() * 2);
-        for &(&thread, &count) in some {
-            values.extend([thread.into(), count.into()]);
-        }
+        let row = |&(thread, count): &(ThreadId, i32)| [thread.into(), count.into()];
+        let table = ValuesCte::new("decrease (id, replies)", some.iter().map(row));
         // SQL, because each row decreases by another number.
         let text = format!(
-            "WITH decrease (id, replies) AS (VALUES {})
-             UPDATE thread SET reply_count = reply_count - decrease.replies
+            "WITH {} UPDATE thread SET reply_count = reply_count - decrease.replies
              FROM decrease WHERE thread.id = decrease.id",
-            rows(some.len(), "(?, ?)")
+            table.text
         );
-        db::execute(tx, &text, values).await?;
+        db::execute(tx, &text, table.values).await?;
     }
     Ok(hidden)
-}
-
-fn rows(count: usize, row: &str) -> String {
-    vec![row; count].join(", ")
 }

@@ -1,6 +1,6 @@
 //! Counts what the deletion of an account would remove.
 
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::Value;
 
 use super::affected::affected;
 use crate::{
@@ -26,15 +26,6 @@ pub struct DeletionPreview {
     pub owned_groups: i64,
 }
 
-#[derive(FromQueryResult)]
-struct Counts {
-    group_messages: i64,
-    direct_messages: i64,
-    kept_threads: i64,
-    revisions: i64,
-    notifications: i64,
-}
-
 /// Binds the user five times. Deleted messages do not count. SQL, because one statement returns five counts.
 const COUNTS: &str = "SELECT
     (SELECT COUNT(*) FROM message m JOIN conversation c ON c.id = m.conversation_id
@@ -56,9 +47,10 @@ const COUNTS: &str = "SELECT
 pub async fn deletion_preview(core: &Core, viewer: &Viewer) -> Result<DeletionPreview, Error> {
     let user: Value = viewer.user.into();
     let db = core.db.read();
-    let counts: Option<Counts> = db::fetch_one(db, COUNTS, vec![user; 5]).await?;
-    let counts = counts
-        .ok_or_else(|| Error::internal("the counts of a deletion preview returned no row"))?;
+    let counts = db::fetch_one(db, COUNTS, vec![user; 5]).await?;
+    let no_row = || Error::internal("the counts of a deletion preview returned no row");
+    let (group_messages, direct_messages, kept_threads, revisions, notifications) =
+        counts.ok_or_else(no_row)?;
     let affected = affected(db, viewer.user).await?;
     let count = |conversations: usize| i64::try_from(conversations).map_err(Error::internal);
     let direct = affected.iter().filter(|conversation| {
@@ -66,12 +58,12 @@ pub async fn deletion_preview(core: &Core, viewer: &Viewer) -> Result<DeletionPr
     });
     let owned = affected.iter().filter(|group| group.is_only_owner());
     Ok(DeletionPreview {
-        group_messages: counts.group_messages,
+        group_messages,
         direct_conversations: count(direct.count())?,
-        direct_messages: counts.direct_messages,
-        kept_threads: counts.kept_threads,
-        revisions: counts.revisions,
-        notifications: counts.notifications,
+        direct_messages,
+        kept_threads,
+        revisions,
+        notifications,
         owned_groups: count(owned.count())?,
     })
 }
