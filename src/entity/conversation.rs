@@ -6,32 +6,26 @@ use sea_orm::entity::prelude::*;
 use crate::id::{ConversationId, UserId};
 
 /// The kind of a conversation.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ConversationKind {
     /// Has fixed participants and no title.
     #[default]
-    #[sea_orm(string_value = "DIRECT")]
     Direct,
     /// Has a title, and participants with roles who join and leave.
-    #[sea_orm(string_value = "GROUP")]
     Group,
 }
 
 /// Which earlier messages a new participant sees.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum HistoryVisibility {
     /// All messages.
-    #[sea_orm(string_value = "FROM_START")]
     FromStart,
     /// Only messages sent after they joined.
     #[default]
-    #[sea_orm(string_value = "FROM_JOINING")]
     FromJoining,
 }
 

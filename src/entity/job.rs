@@ -6,20 +6,17 @@ use sea_orm::entity::prelude::*;
 use crate::id::JobId;
 
 /// The state of a background job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum JobStatus {
     /// Waits until it is due.
-    #[sea_orm(string_value = "QUEUED")]
     Queued,
     /// Claimed by a worker.
-    #[sea_orm(string_value = "RUNNING")]
     Running,
     /// Finished.
-    #[sea_orm(string_value = "SUCCEEDED")]
     Succeeded,
     /// Failed at its last attempt.
-    #[sea_orm(string_value = "FAILED")]
     Failed,
 }
 

@@ -6,35 +6,28 @@ use sea_orm::entity::prelude::*;
 use crate::id::{ConversationId, MessageId, UserId};
 
 /// Whether a user or the server wrote a message.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MessageKind {
     /// Written by a user.
     #[default]
-    #[sea_orm(string_value = "USER")]
     User,
     /// Written by the server, to record an event.
-    #[sea_orm(string_value = "NOTICE")]
     Notice,
 }
 
 /// The priority that the sender gave a message.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum MessagePriority {
     /// The default.
     #[default]
-    #[sea_orm(string_value = "NORMAL")]
     Normal,
     /// Highlighted.
-    #[sea_orm(string_value = "IMPORTANT")]
     Important,
     /// Highlighted, and notifies also the participants who limited notifications to mentions.
-    #[sea_orm(string_value = "URGENT")]
     Urgent,
 }
 

@@ -6,23 +6,19 @@ use sea_orm::entity::prelude::*;
 use crate::id::{ConversationId, MessageId, NotificationId, UserId};
 
 /// The reason for a notification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NotificationType {
     /// A message in a direct conversation, or in a group set to ALL.
-    #[sea_orm(string_value = "MESSAGE")]
     Message,
     /// A reply in a followed thread.
-    #[sea_orm(string_value = "REPLY")]
     Reply,
     /// A message that mentions the user.
-    #[sea_orm(string_value = "MENTION")]
     Mention,
     /// The user was added to a conversation.
-    #[sea_orm(string_value = "ADDED_TO_CONVERSATION")]
     AddedToConversation,
     /// The role of the user changed.
-    #[sea_orm(string_value = "ROLE_CHANGED")]
     RoleChanged,
 }
 

@@ -10,19 +10,16 @@ use crate::id::{ConversationId, ParticipantId, UserId};
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ParticipantRole {
     /// May only read.
     #[default]
-    #[sea_orm(string_value = "OBSERVER")]
     Observer,
     /// May read and send.
-    #[sea_orm(string_value = "MEMBER")]
     Member,
     /// May also manage participants below OWNER and delete messages.
-    #[sea_orm(string_value = "MODERATOR")]
     Moderator,
     /// May do everything in the conversation.
-    #[sea_orm(string_value = "OWNER")]
     Owner,
 }
 
@@ -35,20 +32,16 @@ impl ParticipantRole {
 }
 
 /// Which messages notify a participant.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum NotificationLevel {
     /// Every message.
     #[default]
-    #[sea_orm(string_value = "ALL")]
     All,
     /// Mentions, and replies in followed threads.
-    #[sea_orm(string_value = "MENTIONS")]
     Mentions,
     /// None.
-    #[sea_orm(string_value = "NONE")]
     None,
 }
 

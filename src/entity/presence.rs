@@ -6,20 +6,17 @@ use sea_orm::entity::prelude::*;
 use crate::id::UserId;
 
 /// Whether a user is available.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum PresenceStatus {
     /// Active now.
-    #[sea_orm(string_value = "ONLINE")]
     Online,
     /// Connected but idle.
-    #[sea_orm(string_value = "AWAY")]
     Away,
     /// Does not want to be disturbed.
-    #[sea_orm(string_value = "BUSY")]
     Busy,
     /// Not connected, or not shared.
-    #[sea_orm(string_value = "OFFLINE")]
     Offline,
 }
 

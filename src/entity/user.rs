@@ -8,37 +8,31 @@ use crate::id::UserId;
 
 /// A role on the whole server, from the least to the most rights.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
 )]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ServerRole {
     /// Has no rights beyond its own account.
     #[default]
-    #[sea_orm(string_value = "MEMBER")]
     Member,
     /// May moderate content.
-    #[sea_orm(string_value = "MODERATOR")]
     Moderator,
     /// May do everything.
-    #[sea_orm(string_value = "ADMIN")]
     Admin,
 }
 
 /// Which users see a part of a profile.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, EnumIter, DeriveActiveEnum,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumIter, DeriveActiveEnum)]
 #[sea_orm(rs_type = "String", db_type = "Text")]
+#[sea_orm(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Visibility {
     /// Every signed-in user.
-    #[sea_orm(string_value = "EVERYONE")]
     Everyone,
     /// Users who share a conversation with the owner.
-    #[sea_orm(string_value = "CONTACTS")]
     Contacts,
     /// Only the owner.
     #[default]
-    #[sea_orm(string_value = "NOBODY")]
     Nobody,
 }
 
