@@ -13,10 +13,11 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     domain::{
-        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
+        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
         messages::path,
         reads::unread::{self, UnreadScope},
         sessions::{self, Viewer},
+        users::NewUser,
     },
     entity::participant::ParticipantRole,
     graphql::{self, context::Caller},
@@ -261,7 +262,7 @@ async fn reader(app: &App) -> Viewer {
 /// Imports a group in which another user has sent all messages.
 async fn fill(app: &App, reader: UserId, id: ConversationId) {
     let at = app.clock.now();
-    let writer = ImportedUser {
+    let writer = NewUser {
         id: UserId::mint(),
         username: "bob".to_owned(),
         display_name: "Bob".to_owned(),

@@ -1,5 +1,6 @@
 //! Users as other users see them: names, search and contacts.
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     sea_query::{ExprTrait, LikeExpr},
@@ -10,9 +11,55 @@ use crate::{
     core::Core,
     db::Db,
     domain::sessions::Viewer,
-    entity::{participant, user},
+    entity::{
+        participant,
+        user::{self, Visibility},
+    },
     error::Error,
+    id::UserId,
 };
+
+/// An account to insert.
+#[derive(Clone, Debug)]
+pub struct NewUser {
+    /// The id.
+    pub id: UserId,
+    /// The unique username.
+    pub username: String,
+    /// The name to show.
+    pub display_name: String,
+    /// The unique email address, if any.
+    pub email: Option<String>,
+    /// The hash of the password. Without one, the user cannot sign in.
+    pub password_hash: Option<String>,
+    /// When the account was created.
+    pub at: DateTime<Utc>,
+}
+
+impl NewUser {
+    /// Returns the row, with the default settings.
+    #[must_use]
+    pub fn row(&self) -> user::Model {
+        user::Model {
+            id: self.id,
+            username: self.username.clone(),
+            username_key: key(&self.username),
+            email: self.email.clone(),
+            email_key: self.email.as_deref().map(key),
+            display_name: self.display_name.clone(),
+            display_name_key: key(&self.display_name),
+            password_hash: self.password_hash.clone(),
+            locale: "en".to_owned(),
+            time_zone: "UTC".to_owned(),
+            is_searchable: true,
+            shares_read_receipts: true,
+            profile_visibility: Visibility::Everyone,
+            created_at: self.at,
+            updated_at: self.at,
+            ..Default::default()
+        }
+    }
+}
 
 /// Normalises a name or an address for comparison and sorting: NFC and lower case.
 #[must_use]

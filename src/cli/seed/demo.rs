@@ -7,7 +7,10 @@ use crate::{
     clock::Clock,
     config::Config,
     db::Db,
-    domain::import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
+    domain::{
+        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
+        users::NewUser,
+    },
     entity::participant::ParticipantRole,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
@@ -90,12 +93,12 @@ const KITCHEN: &[DemoMessage] = &[
 ];
 
 /// Returns the users of the demo. Their ids are the same in every call.
-pub(super) fn users(password_hash: &str) -> Vec<ImportedUser> {
+pub(super) fn users(password_hash: &str) -> Vec<NewUser> {
     let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
     USERS
         .iter()
         .zip(1_u8..)
-        .map(|((username, name), number)| ImportedUser {
+        .map(|((username, name), number)| NewUser {
             id: UserId(id::from_time(at, [number; 10])),
             username: (*username).to_owned(),
             display_name: (*name).to_owned(),
@@ -106,11 +109,7 @@ pub(super) fn users(password_hash: &str) -> Vec<ImportedUser> {
         .collect()
 }
 
-pub(super) async fn write(
-    config: &Config,
-    db: &Db,
-    users: &[ImportedUser],
-) -> Result<(), CliError> {
+pub(super) async fn write(config: &Config, db: &Db, users: &[NewUser]) -> Result<(), CliError> {
     let start = Clock::default().now() - TimeDelta::hours(5);
     let depth = config.thread_depth;
     db.write(|tx| async move {
@@ -143,7 +142,7 @@ pub(super) async fn write(
 }
 
 /// The first user owns the group. The later ones have read fewer messages.
-fn members(users: &[ImportedUser]) -> Vec<ImportedMember> {
+fn members(users: &[NewUser]) -> Vec<ImportedMember> {
     let roles = [
         ParticipantRole::Owner,
         ParticipantRole::Member,
@@ -163,7 +162,7 @@ fn members(users: &[ImportedUser]) -> Vec<ImportedMember> {
 }
 
 fn messages(
-    users: &[ImportedUser],
+    users: &[NewUser],
     lines: &[DemoMessage],
     start: DateTime<Utc>,
 ) -> Vec<ImportedMessage> {

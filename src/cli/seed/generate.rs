@@ -8,7 +8,10 @@ use crate::{
     cli::error::CliError,
     config::Config,
     db::Db,
-    domain::import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
+    domain::{
+        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
+        users::NewUser,
+    },
     entity::participant::ParticipantRole,
     error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
@@ -44,14 +47,14 @@ struct GeneratedConversation {
 }
 
 /// Generates the users. All have the same password.
-pub(super) fn users(scale: Scale, password_hash: &str) -> Vec<ImportedUser> {
+pub(super) fn users(scale: Scale, password_hash: &str) -> Vec<NewUser> {
     let mut rng = rng(scale.seed, 0);
     let at = start();
     (1..=scale.users)
         .map(|number| {
             let (first, last) = lorem::name(&mut rng);
             let username = format!("{}{number}.s{}", first.to_lowercase(), scale.seed);
-            ImportedUser {
+            NewUser {
                 id: UserId(id::from_time(at, rng.random())),
                 email: Some(format!("{username}@example.org")),
                 username,
@@ -68,7 +71,7 @@ pub(super) async fn write(
     config: &Config,
     db: &Db,
     scale: Scale,
-    users: &[ImportedUser],
+    users: &[NewUser],
 ) -> Result<(), CliError> {
     let max_depth = MAX_DEPTH.min(config.thread_depth);
     let mut pending: Vec<GeneratedConversation> = Vec::new();
@@ -150,7 +153,7 @@ fn generate_conversation(
     seed: u32,
     number: usize,
     size: usize,
-    users: &[ImportedUser],
+    users: &[NewUser],
 ) -> GeneratedConversation {
     let mut rng = rng(seed, number + 1);
     let at = start();
@@ -173,7 +176,7 @@ fn members(
     rng: &mut StdRng,
     number: usize,
     size: usize,
-    users: &[ImportedUser],
+    users: &[NewUser],
     at: DateTime<Utc>,
 ) -> Vec<ImportedMember> {
     let count = (users.len() / (number + 1))

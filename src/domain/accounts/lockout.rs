@@ -4,14 +4,20 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set,
-    sea_query::{Expr, OnConflict},
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set,
+    sea_query::{Expr, IntoTableRef, OnConflict, Query, TableRef},
 };
 
 use crate::{
     core::Core,
     db::Tx,
-    entity::{unknown_sign_in, user},
+    entity::{
+        unknown_sign_in,
+        user::{
+            self,
+            Column::{FailedSignIns, SignInBlockedUntil},
+        },
+    },
     error::{Code, Error},
     id::UserId,
 };
@@ -44,6 +50,17 @@ impl LockoutKey {
             None => Self::Unknown(core.keys.blind_index(login)),
         }
     }
+
+    /// Returns the table of the key, and the condition for its row. Both tables have the same columns for the limit.
+    fn row(&self) -> (TableRef, Expr) {
+        match self {
+            Self::Account(user) => (user::Entity.into_table_ref(), user::Column::Id.eq(*user)),
+            Self::Unknown(login) => {
+                let table = unknown_sign_in::Entity.into_table_ref();
+                (table, unknown_sign_in::Column::Login.eq(login.as_slice()))
+            }
+        }
+    }
 }
 
 /// Counts one attempt, or rejects it during a pause.
@@ -70,31 +87,14 @@ async fn count_in(tx: &Tx, key: &LockoutKey, now: DateTime<Utc>) -> Result<(), E
         ));
     }
     let failed = failed + 1;
-    let blocked_until = pause(failed).map(|pause| now + pause);
-    match key {
-        LockoutKey::Account(user) => {
-            user::Entity::update_many()
-                .set(user::ActiveModel {
-                    failed_sign_ins: Set(failed),
-                    sign_in_blocked_until: Set(blocked_until),
-                    ..Default::default()
-                })
-                .filter(user::Column::Id.eq(*user))
-                .exec(tx)
-                .await?
-        }
-        LockoutKey::Unknown(login) => {
-            unknown_sign_in::Entity::update_many()
-                .set(unknown_sign_in::ActiveModel {
-                    failed_sign_ins: Set(failed),
-                    sign_in_blocked_until: Set(blocked_until),
-                    ..Default::default()
-                })
-                .filter(unknown_sign_in::Column::Login.eq(login.as_slice()))
-                .exec(tx)
-                .await?
-        }
-    };
+    let (table, is_key) = key.row();
+    let counted = Query::update()
+        .table(table)
+        .value(FailedSignIns, failed)
+        .value(SignInBlockedUntil, pause(failed).map(|pause| now + pause))
+        .and_where(is_key)
+        .to_owned();
+    ConnectionTrait::execute(tx, &counted).await?;
     Ok(())
 }
 
@@ -104,34 +104,18 @@ async fn load_in(
     key: &LockoutKey,
     now: DateTime<Utc>,
 ) -> Result<Option<(i32, Option<DateTime<Utc>>)>, Error> {
-    let found = match key {
-        LockoutKey::Account(user) => {
-            user::Entity::find_by_id(*user)
-                .select_only()
-                .columns([
-                    user::Column::FailedSignIns,
-                    user::Column::SignInBlockedUntil,
-                ])
-                .lock_exclusive()
-                .into_tuple()
-                .one(tx)
-                .await
-        }
-        LockoutKey::Unknown(login) => {
-            insert_unknown_in(tx, login, now).await?;
-            unknown_sign_in::Entity::find_by_id(login.clone())
-                .select_only()
-                .columns([
-                    unknown_sign_in::Column::FailedSignIns,
-                    unknown_sign_in::Column::SignInBlockedUntil,
-                ])
-                .lock_exclusive()
-                .into_tuple()
-                .one(tx)
-                .await
-        }
-    };
-    Ok(found?)
+    if let LockoutKey::Unknown(login) = key {
+        insert_unknown_in(tx, login, now).await?;
+    }
+    let (table, is_key) = key.row();
+    let select = Query::select()
+        .columns([FailedSignIns, SignInBlockedUntil])
+        .from(table)
+        .and_where(is_key)
+        .lock_exclusive()
+        .to_owned();
+    let found = tx.query_one(&select).await?;
+    Ok(found.map(|row| row.try_get_many_by_index()).transpose()?)
 }
 
 async fn insert_unknown_in(tx: &Tx, login: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
@@ -172,29 +156,15 @@ pub(super) async fn take_back(core: &Core, key: &LockoutKey) -> Result<(), Error
 
 async fn take_back_in(tx: &Tx, key: &LockoutKey) -> Result<(), Error> {
     use sea_orm::ExprTrait;
-
-    match key {
-        LockoutKey::Account(user) => {
-            let failed = user::Column::FailedSignIns;
-            user::Entity::update_many()
-                .col_expr(failed, Expr::col(failed).sub(1))
-                .col_expr(user::Column::SignInBlockedUntil, Expr::null())
-                .filter(user::Column::Id.eq(*user))
-                .filter(failed.gt(0))
-                .exec(tx)
-                .await?
-        }
-        LockoutKey::Unknown(login) => {
-            let failed = unknown_sign_in::Column::FailedSignIns;
-            unknown_sign_in::Entity::update_many()
-                .col_expr(failed, Expr::col(failed).sub(1))
-                .col_expr(unknown_sign_in::Column::SignInBlockedUntil, Expr::null())
-                .filter(unknown_sign_in::Column::Login.eq(login.as_slice()))
-                .filter(failed.gt(0))
-                .exec(tx)
-                .await?
-        }
-    };
+    let (table, is_key) = key.row();
+    let taken_back = Query::update()
+        .table(table)
+        .value(FailedSignIns, Expr::col(FailedSignIns).sub(1))
+        .value(SignInBlockedUntil, Expr::null())
+        .and_where(is_key)
+        .and_where(Expr::col(FailedSignIns).gt(0))
+        .to_owned();
+    ConnectionTrait::execute(tx, &taken_back).await?;
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! Creates accounts, by registration or by an administrator.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, QueryFilter, QuerySelect, Set,
-    SqlErr,
+    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
+    QuerySelect, Set, SqlErr,
 };
 
 use crate::{
@@ -12,12 +12,9 @@ use crate::{
     domain::{
         accounts::validation,
         sessions::{self, Device, SignedIn},
-        users,
+        users::{self, NewUser},
     },
-    entity::{
-        participant::NotificationLevel,
-        user::{self, ServerRole, Visibility},
-    },
+    entity::user,
     error::{Code, Error, Problem},
     id::UserId,
 };
@@ -114,11 +111,8 @@ pub(super) async fn find_taken(
 }
 
 fn username_taken() -> Problem {
-    Problem::new(
-        "username",
-        "TAKEN",
-        "This username is taken. Choose another one.",
-    )
+    let message = "This username is taken. Choose another one.";
+    Problem::new("username", "TAKEN", message)
 }
 
 fn email_taken() -> Problem {
@@ -134,36 +128,16 @@ pub async fn create_in(
     password_hash: Option<&str>,
 ) -> Result<user::Model, Error> {
     let now = core.clock.now();
-    let display_name = new.display_name.as_ref().unwrap_or(&new.username);
-    let user = user::ActiveModel {
-        id: Set(UserId::mint()),
-        username: Set(new.username.clone()),
-        username_key: Set(users::key(&new.username)),
-        email: Set(Some(new.email.clone())),
-        email_key: Set(Some(users::key(&new.email))),
-        display_name: Set(display_name.clone()),
-        display_name_key: Set(users::key(display_name)),
-        first_name: Set(None),
-        last_name: Set(None),
-        phone_number: Set(None),
-        bio: Set(None),
-        password_hash: Set(password_hash.map(str::to_owned)),
-        failed_sign_ins: Set(0),
-        sign_in_blocked_until: Set(None),
-        role: Set(ServerRole::Member),
-        verified_at: Set(None),
-        last_active_at: Set(Some(now)),
-        locale: Set("en".to_owned()),
-        time_zone: Set("UTC".to_owned()),
-        notification_level: Set(NotificationLevel::All),
-        is_searchable: Set(true),
-        shares_read_receipts: Set(true),
-        profile_visibility: Set(Visibility::Everyone),
-        phone_visibility: Set(Visibility::Nobody),
-        event_seq: Set(0),
-        created_at: Set(now),
-        updated_at: Set(now),
+    let user = NewUser {
+        id: UserId::mint(),
+        username: new.username.clone(),
+        display_name: new.display_name.as_ref().unwrap_or(&new.username).clone(),
+        email: Some(new.email.clone()),
+        password_hash: password_hash.map(str::to_owned),
+        at: now,
     };
+    let mut user = user.row().into_active_model();
+    user.last_active_at = Set(Some(now));
     user.insert(tx).await.map_err(taken_error)
 }
 

@@ -1,6 +1,6 @@
 //! Creates groups.
 
-use sea_orm::{ActiveModelTrait, Set};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use crate::{
     core::Core,
@@ -60,18 +60,13 @@ pub async fn create(
     };
     Error::check(problems)?;
     participants::check_limit(core, users.len())?;
-    let group = conversation::ActiveModel {
-        kind: Set(ConversationKind::Group),
-        title_key: Set(title.as_deref().map(users::key)),
-        title: Set(title),
-        topic: Set(topic),
-        direct_key: Set(None),
-        history_visibility: Set(new.history_visibility),
-        created_by: Set(Some(viewer.user)),
-        last_seq: Set(0),
-        last_root_seq: Set(0),
-        root_count: Set(0),
-        event_seq: Set(0),
+    let group = conversation::Model {
+        kind: ConversationKind::Group,
+        title_key: title.as_deref().map(users::key),
+        title,
+        topic,
+        history_visibility: new.history_visibility,
+        created_by: Some(viewer.user),
         ..Default::default()
     };
     let (group, users) = (&group, &users);
@@ -84,15 +79,15 @@ async fn create_in(
     tx: &Tx,
     core: &Core,
     viewer: &Viewer,
-    mut group: conversation::ActiveModel,
+    mut group: conversation::Model,
     users: &[user::Model],
 ) -> Result<conversation::Model, Error> {
     let at = core.clock.now();
     let id = ConversationId::mint();
-    group.id = Set(id);
-    group.created_at = Set(at);
-    group.last_activity_at = Set(at);
-    let title = group.insert(tx).await?.title;
+    group.id = id;
+    group.created_at = at;
+    group.last_activity_at = at;
+    let title = group.into_active_model().insert(tx).await?.title;
     let (owner, others): (Vec<_>, Vec<_>) = users
         .iter()
         .cloned()

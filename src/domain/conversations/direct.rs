@@ -1,6 +1,6 @@
 //! Opens direct conversations: finds the one of these users, or creates it.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, TryInsertResult};
+use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult};
 
 use crate::{
     core::Core,
@@ -14,7 +14,7 @@ use crate::{
         participant::ParticipantRole,
         user,
     },
-    error::{Error, Problem},
+    error::Error,
     id::{ConversationId, UserId},
     live::log::{self, Change},
 };
@@ -48,11 +48,9 @@ pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Res
     let users = participants::load_users(&core.db, viewer, "userIds", others).await?;
     let others = users.iter().filter(|user| user.id != viewer.user).count();
     if !(1..=OTHERS_MAX).contains(&others) {
-        return Err(Error::problems(vec![Problem::new(
-            "userIds",
-            if others == 0 { "TOO_FEW" } else { "TOO_MANY" },
-            format!("Use 1 to {OTHERS_MAX} other users."),
-        )]));
+        let code = if others == 0 { "TOO_FEW" } else { "TOO_MANY" };
+        let message = format!("Use 1 to {OTHERS_MAX} other users.");
+        return Err(Error::invalid("userIds", code, message));
     }
     let ids: Vec<_> = users.iter().map(|user| user.id).collect();
     let key = &direct_key(&ids);
@@ -77,24 +75,18 @@ async fn open_in(
 ) -> Result<Opened, Error> {
     let at = core.clock.now();
     let id = ConversationId::mint();
-    let row = conversation::ActiveModel {
-        id: Set(id),
-        kind: Set(ConversationKind::Direct),
-        title: Set(None),
-        title_key: Set(None),
-        topic: Set(None),
-        direct_key: Set(Some(key.to_owned())),
-        history_visibility: Set(HistoryVisibility::FromStart),
-        created_by: Set(Some(viewer.user)),
-        last_seq: Set(0),
-        last_root_seq: Set(0),
-        root_count: Set(0),
-        event_seq: Set(0),
-        created_at: Set(at),
-        last_activity_at: Set(at),
+    let row = conversation::Model {
+        id,
+        kind: ConversationKind::Direct,
+        direct_key: Some(key.to_owned()),
+        history_visibility: HistoryVisibility::FromStart,
+        created_by: Some(viewer.user),
+        created_at: at,
+        last_activity_at: at,
+        ..Default::default()
     };
     // Waits for a concurrent transaction that inserts the same key, and then inserts nothing.
-    let inserted = conversation::Entity::insert(row)
+    let inserted = conversation::Entity::insert(row.into_active_model())
         .on_conflict_do_nothing_on([conversation::Column::DirectKey])
         .exec_without_returning(tx)
         .await?;

@@ -7,12 +7,14 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{
-    History, ImportedGroup, ImportedMember, ImportedRef, ImportedUser, ROWS, group_in, members_in,
-    users_in,
+    History, ImportedGroup, ImportedMember, ImportedRef, ROWS, group_in, members_in, users_in,
 };
 use crate::{
     db::{self, Db, Tx},
-    domain::{participants, users},
+    domain::{
+        participants,
+        users::{self, NewUser},
+    },
     entity::{conversation, message, participant::ParticipantRole, user},
     error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
@@ -162,7 +164,7 @@ async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Ve
         let id = UserId::mint();
         found.insert(key, id);
         all.push(id);
-        new.push(ImportedUser {
+        new.push(NewUser {
             id,
             display_name: author.name.clone().unwrap_or_else(|| username.clone()),
             username,

@@ -6,7 +6,7 @@ mod history;
 mod rows;
 
 pub use history::{History, ImportedMessage, ImportedRef};
-pub use rows::{ImportedGroup, ImportedMember, ImportedUser, group_in, members_in, users_in};
+pub use rows::{ImportedGroup, ImportedMember, group_in, members_in, users_in};
 
 /// Rows in one statement: SQLite binds at most 32,766 values, and a row of the widest table has 27.
 const ROWS: usize = 500;

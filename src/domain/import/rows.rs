@@ -6,32 +6,15 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 use super::ROWS;
 use crate::{
     db::Tx,
-    domain::users::key,
+    domain::users::{NewUser, key},
     entity::{
         conversation::{self, ConversationKind, HistoryVisibility},
-        participant::{self, NotificationLevel, ParticipantRole},
-        user::{self, ServerRole, Visibility},
+        participant::{self, ParticipantRole},
+        user,
     },
     error::Error,
     id::{ConversationId, ParticipantId, UserId},
 };
-
-/// A user to insert.
-#[derive(Clone, Debug)]
-pub struct ImportedUser {
-    /// The id.
-    pub id: UserId,
-    /// The unique username.
-    pub username: String,
-    /// The name to show.
-    pub display_name: String,
-    /// The unique email address, if any.
-    pub email: Option<String>,
-    /// The hash of the password. Without one, the user cannot sign in.
-    pub password_hash: Option<String>,
-    /// When the account was created.
-    pub at: DateTime<Utc>,
-}
 
 /// A group to insert.
 #[derive(Clone, Debug)]
@@ -60,46 +43,14 @@ pub struct ImportedMember {
 }
 
 /// Inserts users. Fails if a username or an email address is taken.
-pub async fn users_in(tx: &Tx, users: &[ImportedUser]) -> Result<(), Error> {
+pub async fn users_in(tx: &Tx, users: &[NewUser]) -> Result<(), Error> {
     for some in users.chunks(ROWS) {
-        let rows = some.iter().map(|user| row(user).into_active_model());
+        let rows = some.iter().map(|user| user.row().into_active_model());
         user::Entity::insert_many(rows)
             .exec_without_returning(tx)
             .await?;
     }
     Ok(())
-}
-
-fn row(new: &ImportedUser) -> user::Model {
-    user::Model {
-        id: new.id,
-        username: new.username.clone(),
-        username_key: key(&new.username),
-        email: new.email.clone(),
-        email_key: new.email.as_deref().map(key),
-        display_name: new.display_name.clone(),
-        display_name_key: key(&new.display_name),
-        first_name: None,
-        last_name: None,
-        phone_number: None,
-        bio: None,
-        password_hash: new.password_hash.clone(),
-        failed_sign_ins: 0,
-        sign_in_blocked_until: None,
-        role: ServerRole::Member,
-        verified_at: None,
-        last_active_at: None,
-        shares_read_receipts: true,
-        locale: "en".to_owned(),
-        time_zone: "UTC".to_owned(),
-        notification_level: NotificationLevel::All,
-        is_searchable: true,
-        profile_visibility: Visibility::Everyone,
-        phone_visibility: Visibility::Nobody,
-        event_seq: 0,
-        created_at: new.at,
-        updated_at: new.at,
-    }
 }
 
 /// Inserts a group without participants.
@@ -110,15 +61,10 @@ pub async fn group_in(tx: &Tx, group: &ImportedGroup) -> Result<(), Error> {
         title: Some(group.title.clone()),
         title_key: Some(key(&group.title)),
         topic: group.topic.clone(),
-        direct_key: None,
         history_visibility: HistoryVisibility::FromStart,
-        created_by: None,
-        last_seq: 0,
-        last_root_seq: 0,
-        root_count: 0,
-        event_seq: 0,
         created_at: group.at,
         last_activity_at: group.at,
+        ..Default::default()
     };
     conversation::Entity::insert(row.into_active_model())
         .exec_without_returning(tx)
@@ -140,14 +86,9 @@ pub async fn members_in(
                 conversation_id: group,
                 user_id: member.user,
                 role: member.role,
-                added_by: None,
                 joined_at: at,
-                visible_from_seq: 0,
                 read_floor_seq: member.read_floor_seq,
-                notification_level: NotificationLevel::All,
-                muted_until: None,
-                is_pinned: false,
-                archived_seq: None,
+                ..Default::default()
             };
             row.into_active_model()
         });

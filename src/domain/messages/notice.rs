@@ -1,13 +1,16 @@
 //! Notices: messages by which the server records changes of a conversation in its timeline.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, Set};
+use sea_orm::{ActiveModelTrait, IntoActiveModel};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     db::Tx,
-    domain::messages::sequence::{self, Allocation},
-    entity::message::{self, MessageKind, MessagePriority},
+    domain::messages::{
+        path,
+        sequence::{self, Allocation},
+    },
+    entity::message::{self, MessageKind},
     error::Error,
     id::{ConversationId, MessageId, UserId},
     live::log::{self, Change, Stream},
@@ -102,25 +105,19 @@ pub async fn write_in(
         sender_root_count,
         event_before,
     } = next;
-    let row = message::ActiveModel {
-        id: Set(id),
-        conversation_id: Set(conversation),
-        seq: Set(seq),
-        depth: Set(0),
-        path: Set(seq.to_be_bytes().to_vec()),
-        reply_count: Set(0),
-        descendant_count: Set(0),
-        root_count: Set(root_count),
-        sender_root_count: Set(sender_root_count),
-        kind: Set(MessageKind::Notice),
-        priority: Set(MessagePriority::Normal),
-        notice: Set(Some(
-            serde_json::to_string(notice).map_err(Error::internal)?,
-        )),
-        created_at: Set(at),
+    let row = message::Model {
+        id,
+        conversation_id: conversation,
+        seq,
+        path: path::path(&[], seq),
+        root_count,
+        sender_root_count,
+        kind: MessageKind::Notice,
+        notice: Some(serde_json::to_string(notice).map_err(Error::internal)?),
+        created_at: at,
         ..Default::default()
     };
-    row.insert(tx).await?;
+    row.into_active_model().insert(tx).await?;
     let stream = Stream::Conversation(conversation);
     let events: Vec<_> = log::numbered(stream, event_before, changes).collect();
     log::write(tx, at, &events).await

@@ -1,7 +1,7 @@
 //! Inserts the rows of new participants.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{EntityTrait, Set, SqlErr};
+use sea_orm::{EntityTrait, IntoActiveModel, SqlErr};
 
 use crate::{
     core::Core,
@@ -63,24 +63,28 @@ pub async fn insert_in(
     tx: &Tx,
     conversation: ConversationId,
     users: &[user::Model],
-    membership: &NewMembership,
+    &NewMembership {
+        role,
+        added_by,
+        at,
+        visible_from_seq,
+        read_floor_seq,
+    }: &NewMembership,
 ) -> Result<(), Error> {
     for some in users.chunks(ROWS_PER_INSERT) {
-        let rows = some.iter().map(|user| participant::ActiveModel {
-            id: Set(ParticipantId::mint()),
-            conversation_id: Set(conversation),
-            user_id: Set(user.id),
-            role: Set(membership.role),
-            added_by: Set(membership.added_by),
-            joined_at: Set(membership.at),
-            visible_from_seq: Set(membership.visible_from_seq),
-            read_floor_seq: Set(membership.read_floor_seq),
-            notification_level: Set(user.notification_level),
-            muted_until: Set(None),
-            is_pinned: Set(false),
-            archived_seq: Set(None),
+        let rows = some.iter().map(|user| participant::Model {
+            id: ParticipantId::mint(),
+            conversation_id: conversation,
+            user_id: user.id,
+            role,
+            added_by,
+            joined_at: at,
+            visible_from_seq,
+            read_floor_seq,
+            notification_level: user.notification_level,
+            ..Default::default()
         });
-        participant::Entity::insert_many(rows)
+        participant::Entity::insert_many(rows.map(IntoActiveModel::into_active_model))
             .exec_without_returning(tx)
             .await
             .map_err(|error| match error.sql_err() {

@@ -5,8 +5,9 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     domain::{
-        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage, ImportedUser},
+        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
         integrity::{self, Wrong},
+        users::NewUser,
     },
     entity::participant::ParticipantRole,
     id::{ConversationId, MessageId, ParticipantId, UserId},
@@ -22,7 +23,7 @@ type Shape = [(usize, bool)];
 fn verify_counters(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output = ()> {
     let at = app.clock.now();
     let user = UserId::mint();
-    let person = ImportedUser {
+    let person = NewUser {
         id: user,
         username: format!("u{}", user.0.simple()).chars().take(32).collect(),
         display_name: "Ann".to_owned(),

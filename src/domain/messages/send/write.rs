@@ -112,7 +112,7 @@ impl Draft {
             client_message_id: new.client_message_id.clone(),
             content_hash: new.client_message_id.as_ref().map(|_| new.content_hash()),
             created_at: at,
-            ..message::Model::default()
+            ..Default::default()
         };
         Self {
             message,
