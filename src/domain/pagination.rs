@@ -69,10 +69,20 @@ impl<K> PageRequest<K> {
         }
     }
 
+    /// The same page with its keys in another form.
+    pub fn map<L>(self, convert: impl Fn(K) -> L) -> PageRequest<L> {
+        PageRequest {
+            after: self.after.map(&convert),
+            before: self.before.map(&convert),
+            end: self.end,
+            size: self.size,
+        }
+    }
+
     /// The number of rows to select: one more than the page, to learn whether more follow.
     #[must_use]
-    pub fn limit(&self) -> i64 {
-        i64::try_from(self.size).unwrap_or(i64::MAX - 1) + 1
+    pub fn limit(&self) -> u64 {
+        u64::try_from(self.size).unwrap_or(0) + 1
     }
 
     /// Converts the rows of a statement, which are in the direction of the request, to a page in list order.

@@ -126,7 +126,7 @@ impl<'a> LoaderHandle<'a> {
 
     /// Loads the value of one key.
     pub(crate) async fn load_one<K>(
-        &self,
+        self,
         key: K,
     ) -> Result<Option<<Loaders as Loader<K>>::Value>, FieldError>
     where
@@ -137,9 +137,76 @@ impl<'a> LoaderHandle<'a> {
         Ok(found.remove(&key))
     }
 
+    /// Loads the value of one key, or its default.
+    pub(crate) async fn load_or_default<K>(
+        self,
+        key: K,
+    ) -> Result<<Loaders as Loader<K>>::Value, FieldError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Value: Default, Error = FieldError>,
+    {
+        Ok(self.load_one(key).await?.unwrap_or_default())
+    }
+
+    /// Loads the value of one key; NOT_FOUND, with the name of the noun, when there is none.
+    pub(crate) async fn load_existing<K>(
+        self,
+        key: K,
+        noun: &str,
+    ) -> Result<<Loaders as Loader<K>>::Value, FieldError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = FieldError>,
+    {
+        let found = self.load_one(key).await?;
+        found.ok_or_else(|| Error::not_found(noun).into())
+    }
+
+    /// Loads the value of one key, if there is a key.
+    pub(crate) async fn load_if<K>(
+        self,
+        key: Option<K>,
+    ) -> Result<Option<<Loaders as Loader<K>>::Value>, FieldError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = FieldError>,
+    {
+        match key {
+            Some(key) => self.load_one(key).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Resolves a nullable field whose object may be absent.
+    pub(crate) async fn nullable<K>(
+        self,
+        key: Option<K>,
+    ) -> Option<Result<<Loaders as Loader<K>>::Value, FieldError>>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = FieldError>,
+    {
+        self.load_if(key).await.transpose()
+    }
+
+    /// Loads the values of several keys, in the order of the keys, without those that are absent.
+    pub(crate) async fn load_list<K>(
+        self,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Result<Vec<<Loaders as Loader<K>>::Value>, FieldError>
+    where
+        K: Send + Sync + Hash + Eq + Clone + 'static,
+        Loaders: Loader<K, Error = FieldError>,
+    {
+        let keys: Vec<K> = keys.into_iter().collect();
+        let mut found = self.load_many(keys.iter().cloned()).await?;
+        Ok(keys.iter().filter_map(|key| found.remove(key)).collect())
+    }
+
     /// Loads the values of several keys.
     pub(crate) async fn load_many<K>(
-        &self,
+        self,
         keys: impl IntoIterator<Item = K>,
     ) -> Result<HashMap<K, <Loaders as Loader<K>>::Value>, FieldError>
     where
@@ -165,20 +232,6 @@ fn is_in_list<T>(ctx: &ContextBase<'_, T>) -> bool {
     false
 }
 
-/// Maps each row by its key.
-pub(crate) fn by_key<K, R, V>(
-    rows: Vec<R>,
-    key: impl Fn(&R) -> K,
-    value: impl Fn(R) -> V,
-) -> HashMap<K, V>
-where
-    K: Eq + Hash,
-{
-    rows.into_iter()
-        .map(|row| (key(&row), value(row)))
-        .collect()
-}
-
 /// Groups keys that one statement can load, by what they have in common.
 pub(crate) fn group<K, G: Eq + Hash, V>(
     keys: &[K],
@@ -189,38 +242,6 @@ pub(crate) fn group<K, G: Eq + Hash, V>(
         groups.entry(common).or_default().push(value);
     }
     groups
-}
-
-/// Defines a key that is the id of a row, and loads the rows of a select: those that the viewer sees.
-macro_rules! by_id {
-    (
-        $(#[$doc:meta])*
-        $key:ident($id:ty) -> $value:ty = $make:expr,
-        $column:expr, |$loaders:ident| $select:expr $(,)?
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub struct $key(pub $id);
-
-        impl async_graphql::dataloader::Loader<$key> for Loaders {
-            type Value = $value;
-            type Error = $crate::graphql::errors::FieldError;
-
-            async fn load(
-                &self,
-                keys: &[$key],
-            ) -> Result<std::collections::HashMap<$key, $value>, Self::Error> {
-                let $loaders = self;
-                let ids = keys.iter().map(|key| key.0);
-                let select = sea_orm::QueryFilter::filter(
-                    $select,
-                    sea_orm::ColumnTrait::is_in(&$column, ids),
-                );
-                let rows = select.all(self.app().db.read()).await?;
-                Ok($crate::graphql::loaders::by_key(rows, |row| $key(row.id), $make))
-            }
-        }
-    };
 }
 
 /// Defines a key that is an id, and loads pairs of an id and its value from the domain.
@@ -251,39 +272,66 @@ macro_rules! loader {
     };
 }
 
-/// Defines a key that is an id with a page request, and loads the same page of many lists from the domain.
+/// Defines a key that is the id of a row, and loads the rows of a select: those that the viewer sees.
+macro_rules! by_id {
+    (
+        $(#[$doc:meta])*
+        $key:ident($id:ty) -> $value:ty = $make:expr,
+        $column:expr, |$app:ident, $viewer:ident| $select:expr $(,)?
+    ) => {
+        $crate::graphql::loaders::loader!(
+            $(#[$doc])*
+            $key($id) -> $value,
+            |$app, $viewer, ids| {
+                let ids = sea_orm::ColumnTrait::is_in(&$column, ids.iter().copied());
+                let rows = sea_orm::QueryFilter::filter($select, ids).all($app.db.read()).await?;
+                rows.into_iter().map(|row| (row.id, $make(row)))
+            }
+        );
+    };
+}
+
+/// Defines a key that is an id with what identifies a page, and loads the same page of many lists from the domain.
 macro_rules! pages {
     (
         $(#[$doc:meta])*
-        $key:ident { $id:ident: $id_type:ty, span: $span_type:ty } -> $value:ty,
-        |$app:ident, $viewer:ident, $ids:ident, $span:ident| $load:expr $(,)?
+        $key:ident $(<$generic:ident: $bound:ident>)? {
+            $(#[$id_doc:meta])*
+            $id:ident: $id_type:ty,
+            $($(#[$common_doc:meta])* $common:ident: $common_type:ty),+ $(,)?
+        } -> $value:ty,
+        |$app:ident, $viewer:ident, $ids:ident| $load:expr $(,)?
     ) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-        pub struct $key {
-            /// Whose list.
+        pub struct $key $(<$generic>)? {
+            $(#[$id_doc])*
             pub $id: $id_type,
-            /// Which page.
-            pub span: $span_type,
+            $($(#[$common_doc])* pub $common: $common_type,)+
         }
 
-        impl async_graphql::dataloader::Loader<$key> for Loaders {
+        impl $(<$generic: $bound>)? async_graphql::dataloader::Loader<$key $(<$generic>)?> for Loaders {
             type Value = $value;
             type Error = $crate::graphql::errors::FieldError;
 
             async fn load(
                 &self,
-                keys: &[$key],
-            ) -> Result<std::collections::HashMap<$key, $value>, Self::Error> {
+                keys: &[$key $(<$generic>)?],
+            ) -> Result<std::collections::HashMap<$key $(<$generic>)?, $value>, Self::Error> {
+                if let Some(prefetched) = self.take(keys) {
+                    return Ok(std::collections::HashMap::from([prefetched]));
+                }
                 let ($app, $viewer) = (self.app(), self.viewer()?);
                 let mut loaded = std::collections::HashMap::with_capacity(keys.len());
-                let groups = $crate::graphql::loaders::group(keys, |key| (key.span.clone(), key.$id));
-                for (span, ids) in groups {
-                    let ($ids, $span) = (ids.as_slice(), &span);
+                let groups = $crate::graphql::loaders::group(keys, |key| {
+                    (($(Clone::clone(&key.$common),)+), key.$id)
+                });
+                for (common, ids) in groups {
+                    let ($ids, ($($common,)+)) = (ids.as_slice(), &common);
                     let pages = $load;
                     loaded.extend(pages.into_iter().map(|($id, page)| {
-                        let span = span.clone();
-                        ($key { $id, span }, page)
+                        let key = $key { $id, $($common: Clone::clone($common),)+ };
+                        (key, page)
                     }));
                 }
                 Ok(loaded)

@@ -6,7 +6,6 @@
 
 use async_graphql::{Context, ID, Interface, Object};
 use futures_util::future::try_join_all;
-use uuid::Uuid;
 
 use crate::{
     error::{Error, Problem},
@@ -80,22 +79,15 @@ pub struct NodeQuery;
 impl NodeQuery {
     /// Any object by id.
     async fn node(&self, ctx: &Context<'_>, id: ID) -> Option<Result<Node>> {
-        nullable(async {
-            viewer(ctx)?;
-            find(ctx, &id).await
-        })
-        .await
+        nullable(find(ctx, &id)).await
     }
 
     /// Many objects by id, in the order of the ids; null where one is missing. At most 100 ids.
     async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
         viewer(ctx)?;
         if ids.len() > MAX_IDS {
-            let problem = Problem {
-                path: vec!["ids".to_owned()],
-                code: "TOO_MANY",
-                message: format!("At most {MAX_IDS} ids are allowed."),
-            };
+            let message = format!("At most {MAX_IDS} ids are allowed.");
+            let problem = Problem::argument("ids", "TOO_MANY", message);
             return Err(Error::problems(vec![problem]).into());
         }
         try_join_all(ids.iter().map(|id| find(ctx, id))).await
@@ -103,50 +95,45 @@ impl NodeQuery {
 }
 
 async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
-    let loaders = loaders(ctx);
+    let (loaders, viewer) = (loaders(ctx), viewer(ctx)?);
+    let own = viewer.user.0;
     let Some(id) = AnyId::from_text(id) else {
         return Ok(None);
     };
     Ok(match id {
         AnyId::UserId(id) => loaders.load_one(UserKey(id)).await?.map(Node::User),
-        AnyId::ConversationId(id) => loaders
-            .load_one(ConversationKey(id))
-            .await?
-            .map(Node::Conversation),
-        AnyId::ParticipantId(id) => loaders
-            .load_one(ParticipantKey(id))
-            .await?
-            .map(|row| Node::Participant(Participant(row))),
+        AnyId::ConversationId(id) => {
+            let found = loaders.load_one(ConversationKey(id)).await?;
+            found.map(Node::Conversation)
+        }
+        AnyId::ParticipantId(id) => {
+            let found = loaders.load_one(ParticipantKey(id)).await?;
+            found.map(|row| Node::Participant(Participant(row)))
+        }
         AnyId::MembershipId(id) => membership(ctx, ParticipantId(id.0)).await?,
         AnyId::MessageId(id) => loaders.load_one(MessageKey(id)).await?.map(Node::Message),
-        AnyId::RevisionId(id) => loaders
-            .load_one(RevisionKey(id))
-            .await?
-            .map(Node::MessageRevision),
+        AnyId::RevisionId(id) => {
+            let found = loaders.load_one(RevisionKey(id)).await?;
+            found.map(Node::MessageRevision)
+        }
         AnyId::ThreadId(id) => loaders.load_one(ThreadKey(id)).await?.map(Node::Thread),
         AnyId::SessionId(id) => loaders.load_one(SessionKey(id)).await?.map(Node::Session),
-        AnyId::ViewerId(id) => viewer_with(ctx, id.0)?.map(Node::Viewer),
-        AnyId::PreferencesId(id) => match viewer_with(ctx, id.0)? {
-            Some(viewer) => Some(Node::Preferences(viewer.preferences(ctx).await?)),
-            None => None,
-        },
+        AnyId::NotificationId(id) => {
+            let found = loaders.load_one(NotificationKey(id)).await?;
+            found.map(Node::Notification)
+        }
         AnyId::ServerId(ServerId(id)) if id.is_nil() => Some(Node::Server(Server::of(app(ctx)))),
-        AnyId::NotificationId(id) => loaders
-            .load_one(NotificationKey(id))
-            .await?
-            .map(Node::Notification),
-        AnyId::UnreadTotalsId(id) if id.0 == viewer(ctx)?.user.0 => {
-            let totals = UnreadTotals::load(ctx, viewer(ctx)?).await?;
+        AnyId::ViewerId(id) if id.0 == own => Some(Node::Viewer(Viewer(viewer.clone()))),
+        AnyId::PreferencesId(id) if id.0 == own => {
+            let preferences = Viewer(viewer.clone()).preferences(ctx).await?;
+            Some(Node::Preferences(preferences))
+        }
+        AnyId::UnreadTotalsId(id) if id.0 == own => {
+            let totals = UnreadTotals::of(app(ctx), viewer).await?;
             Some(Node::UnreadTotals(totals))
         }
         _ => None,
     })
-}
-
-/// The viewer, when the id is theirs.
-fn viewer_with(ctx: &Context<'_>, id: Uuid) -> Result<Option<Viewer>> {
-    let viewer = viewer(ctx)?;
-    Ok((viewer.user.0 == id).then(|| Viewer(viewer.clone())))
 }
 
 /// The viewer's membership. The participants of other users are no memberships.

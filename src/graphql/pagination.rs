@@ -46,19 +46,9 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Builds a forward page from up to `size + 1` rows; the extra row shows that more follow.
-    pub fn forward<K: Key>(mut rows: Vec<T>, request: &Forward<K>, key: impl Fn(&T) -> K) -> Self {
-        let has_next = rows.len() > request.size;
-        rows.truncate(request.size);
-        let items = rows
-            .into_iter()
-            .map(|row| (Cursor::new(key(&row)), row))
-            .collect();
-        Self {
-            items,
-            has_next,
-            has_previous: request.after.is_some(),
-        }
+    /// Builds the page from up to [`PageRequest::limit`] rows.
+    pub fn new<K: Key, S>(rows: Vec<T>, span: &PageRequest<S>, key: impl Fn(&T) -> K) -> Self {
+        Self::of(span.part(rows), span, key)
     }
 
     /// Builds the page of a slice of a list.
@@ -81,12 +71,15 @@ impl<T> Page<T> {
 
     /// Converts each item.
     pub fn map<U>(self, mut convert: impl FnMut(T) -> U) -> Page<U> {
+        self.filter_map(|item| Some(convert(item)))
+    }
+
+    /// Converts each item, and leaves out those that have no counterpart.
+    pub fn filter_map<U>(self, mut convert: impl FnMut(T) -> Option<U>) -> Page<U> {
+        let items = self.items.into_iter();
+        let items = items.filter_map(|(cursor, item)| Some((cursor, convert(item)?)));
         Page {
-            items: self
-                .items
-                .into_iter()
-                .map(|(cursor, item)| (cursor, convert(item)))
-                .collect(),
+            items: items.collect(),
             has_next: self.has_next,
             has_previous: self.has_previous,
         }
@@ -104,41 +97,18 @@ impl<T> Page<T> {
     }
 }
 
-/// The parsed arguments `first` and `after`.
-#[derive(Clone, Debug)]
-pub struct Forward<K> {
-    /// The number of items.
-    pub size: usize,
-    /// The key of the item before the page.
-    pub after: Option<K>,
-}
-
-impl<K: DeserializeOwned> Forward<K> {
-    /// Parses `first` and `after`; the error contains all problems.
-    pub fn read(first: Option<i32>, default: i32, after: Option<&str>) -> Result<Self> {
-        let mut problems = vec![];
-        let size = size("first", first.unwrap_or(default), &mut problems);
-        let after = after.and_then(|text| key("after", text, &mut problems));
-        Error::check(problems)?;
-        Ok(Self { size, after })
-    }
-
-    /// Converts it to a page request.
-    #[must_use]
-    pub fn span(self) -> PageRequest<K> {
-        PageRequest {
-            after: self.after,
-            before: None,
-            end: Direction::First,
-            size: self.size,
-        }
-    }
-
-    /// The number of rows to select: one more than the page, to find whether more follow.
-    #[must_use]
-    pub fn limit(&self) -> u64 {
-        u64::try_from(self.size).unwrap_or(0) + 1
-    }
+/// Parses the arguments `first` and `after`; the error contains all problems.
+pub fn forward<K: DeserializeOwned>(
+    first: Option<i32>,
+    default: i32,
+    after: Option<String>,
+) -> Result<PageRequest<K>> {
+    let both = Both {
+        first,
+        after,
+        ..Both::default()
+    };
+    both.read(default, Direction::First)
 }
 
 /// The arguments `first`, `after`, `last` and `before`.
@@ -167,22 +137,21 @@ impl Both {
             (None, Some(last)) => (Direction::Last, size("last", last, &mut problems)),
             (None, None) => (default_end, size("first", default, &mut problems)),
             (Some(_), Some(_)) => {
-                problems.push(Problem {
-                    path: vec!["last".to_owned()],
-                    code: "EXCLUSIVE",
-                    message: "Use either first or last, not both.".to_owned(),
-                });
+                let message = "Use either first or last, not both.";
+                problems.push(Problem::argument("last", "EXCLUSIVE", message));
                 (default_end, 1)
             }
         };
-        let after = self
-            .after
-            .as_deref()
-            .and_then(|text| key("after", text, &mut problems));
-        let before = self
-            .before
-            .as_deref()
-            .and_then(|text| key("before", text, &mut problems));
+        let mut key = |argument, text: Option<&str>| {
+            let key = decode(text?).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            if key.is_none() {
+                let message = "This is not a cursor of this list.";
+                problems.push(Problem::argument(argument, "NOT_A_CURSOR", message));
+            }
+            key
+        };
+        let after = key("after", self.after.as_deref());
+        let before = key("before", self.before.as_deref());
         Error::check(problems)?;
         Ok(PageRequest {
             after,
@@ -199,31 +168,10 @@ pub fn size(argument: &str, requested: i32, problems: &mut Vec<Problem>) -> usiz
         Ok(size) if (1..=MAX_PAGE).contains(&requested) => size,
         _ => {
             let message = format!("The page size must be from 1 to {MAX_PAGE}.");
-            problems.push(Problem {
-                path: vec![argument.to_owned()],
-                code: "OUT_OF_RANGE",
-                message,
-            });
+            problems.push(Problem::argument(argument, "OUT_OF_RANGE", message));
             1
         }
     }
-}
-
-/// Decodes the key of a cursor; adds a problem with the argument otherwise.
-pub fn key<K: DeserializeOwned>(
-    argument: &str,
-    text: &str,
-    problems: &mut Vec<Problem>,
-) -> Option<K> {
-    let key = decode(text).and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    if key.is_none() {
-        problems.push(Problem {
-            path: vec![argument.to_owned()],
-            code: "NOT_A_CURSOR",
-            message: "This is not a cursor of this list.".to_owned(),
-        });
-    }
-    key
 }
 
 /// Encodes bytes as the text of a cursor.

@@ -33,6 +33,10 @@ pub fn reply(message: &message::Model, role: ParticipantRole) -> Result<(), Erro
     Ok(())
 }
 
+/// A check of whether the viewer, with this role, may change a message at this time.
+pub type Check =
+    fn(&Config, &Viewer, ParticipantRole, &message::Model, DateTime<Utc>) -> Result<(), Error>;
+
 /// Passes when the viewer may edit this message now.
 pub fn edit(
     config: &Config,

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     db,
-    domain::sessions::Viewer,
+    domain::{
+        pagination::{PageRequest, Slice},
+        sessions::Viewer,
+    },
     entity::participant::{self, ParticipantRole},
     error::Error,
     id::{ConversationId, UserId},
@@ -103,15 +106,14 @@ pub struct ListedParticipant {
     pub cursor: ParticipantCursor,
 }
 
-/// Returns up to `limit` participants of each of these conversations, after this sort key.
+/// Returns a page of the participants of each of these conversations, from the start.
 pub async fn pages<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
     role: Option<ParticipantRole>,
-    after: Option<&ParticipantCursor>,
-    limit: u64,
-) -> Result<HashMap<ConversationId, Vec<ListedParticipant>>, Error> {
+    span: &PageRequest<ParticipantCursor>,
+) -> Result<HashMap<ConversationId, Slice<ListedParticipant>>, Error> {
     const ORDER: &str =
         "CASE WHEN p.role = 'OWNER' THEN 0 ELSE 1 END, lower(u.display_name), p.user_id";
     let mut values = within_values(viewer, conversations);
@@ -120,14 +122,14 @@ pub async fn pages<C: ConnectionTrait>(
         narrowed.push_str(" AND p.role = ?");
         values.push(role.into());
     }
-    if let Some(ParticipantCursor(is_owner, name, user)) = after {
+    if let Some(ParticipantCursor(is_owner, name, user)) = &span.after {
         narrowed.push_str(" AND (");
         narrowed.push_str(ORDER);
         narrowed.push_str(") > (?, lower(?), ?)");
         let rank = i32::from(!is_owner);
         values.extend([rank.into(), name.as_str().into(), (*user).into()]);
     }
-    values.push(i64::try_from(limit).map_err(Error::internal)?.into());
+    values.push(span.limit().into());
     let text = format!(
         r#"SELECT * FROM (
              SELECT p.*, u.display_name AS name,
@@ -135,17 +137,17 @@ pub async fn pages<C: ConnectionTrait>(
              FROM participant p JOIN "user" u ON u.id = p.user_id WHERE {narrowed}) listed
            WHERE position <= ? ORDER BY conversation_id, position"#
     );
-    let mut found: HashMap<ConversationId, Vec<ListedParticipant>> = HashMap::new();
-    for Row { participant, name } in db::fetch_all(db, &text, values).await? {
+    let listed = |Row { participant, name }| {
         let is_owner = participant.role == ParticipantRole::Owner;
-        let cursor = ParticipantCursor(is_owner, name, participant.user_id);
-        let page = found.entry(participant.conversation_id).or_default();
-        page.push(ListedParticipant {
+        ListedParticipant {
+            cursor: ParticipantCursor(is_owner, name, participant.user_id),
             participant,
-            cursor,
-        });
-    }
-    Ok(found)
+        }
+    };
+    let rows = db::fetch_all(db, &text, values).await?.into_iter();
+    Ok(span.parts(rows.map(listed).collect(), |row| {
+        row.participant.conversation_id
+    }))
 }
 
 #[derive(FromQueryResult)]

@@ -17,7 +17,7 @@ use crate::{
         },
         errors::Result,
         notifications::{self, types::NotificationConnection},
-        pagination::Forward,
+        pagination::forward,
         reads::{
             self,
             types::{UnreadMessageConnection, UnreadTotals},
@@ -50,7 +50,7 @@ impl Viewer {
 
     /// Totals for badges.
     async fn unread(&self, ctx: &Context<'_>) -> Result<UnreadTotals> {
-        UnreadTotals::load(ctx, &self.0).await
+        UnreadTotals::of(app(ctx), &self.0).await
     }
 
     /// Every unread message, oldest first: exactly the messages that the counts in UnreadTotals,
@@ -62,7 +62,7 @@ impl Viewer {
         #[graphql(default_with = "Some(50)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<UnreadMessageConnection> {
-        reads::unread_messages(ctx, &self.0, conversation_id, first, after.as_deref()).await
+        reads::unread_messages(ctx, &self.0, conversation_id, first, after).await
     }
 
     /// Notifications, newest first.
@@ -73,7 +73,7 @@ impl Viewer {
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<NotificationConnection> {
-        notifications::notifications(ctx, &self.0, unread_only, first, after.as_deref()).await
+        notifications::notifications(ctx, &self.0, unread_only, first, after).await
     }
 
     /// Threads the viewer follows, most recently active first.
@@ -84,7 +84,7 @@ impl Viewer {
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ThreadConnection> {
-        threads::lists::followed(ctx, unread_only, first, after.as_deref()).await
+        threads::lists::followed(ctx, unread_only, first, after).await
     }
 
     /// Sign-in address.
@@ -119,8 +119,7 @@ impl Viewer {
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<SessionConnection> {
-        let request = Forward::read(first, 20, after.as_deref())?;
-        session_types::page(ctx, &self.0, request).await
+        session_types::page(ctx, &self.0, forward(first, 20, after)?).await
     }
 
     /// What deleting the account would remove, counted now.
@@ -136,7 +135,7 @@ impl Viewer {
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ConversationConnection> {
-        conversations::query::list(ctx, &self.0, filter, first, after.as_deref()).await
+        conversations::query::list(ctx, &self.0, filter, first, after).await
     }
 }
 

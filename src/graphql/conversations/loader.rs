@@ -2,15 +2,12 @@
 
 use std::collections::HashMap;
 
-use async_graphql::dataloader::Loader;
-
 use crate::{
     domain::conversations,
     entity::conversation,
     graphql::{
         conversations::types::Conversation,
-        errors::FieldError,
-        loaders::{Loaders, by_id},
+        loaders::{Loaders, by_id, loader},
     },
     id::{ConversationId, UserId},
 };
@@ -18,33 +15,19 @@ use crate::{
 by_id!(
     /// Loads the conversation with this id.
     ConversationKey(ConversationId) -> Conversation = Conversation,
-    conversation::Column::Id, |loaders| conversations::visible(loaders.viewer()?)
+    conversation::Column::Id, |app, viewer| conversations::visible(viewer)
 );
 
-/// Loads the viewer's direct conversation with this user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DirectWith(pub UserId);
-
-impl Loader<DirectWith> for Loaders {
-    type Value = Conversation;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[DirectWith],
-    ) -> Result<HashMap<DirectWith, Conversation>, FieldError> {
-        let viewer = self.viewer()?;
-        let by_pair: HashMap<_, _> = keys
-            .iter()
-            .map(|&key| (conversations::direct_key(&[viewer.user, key.0]), key))
-            .collect();
-        let found = conversations::direct(viewer, by_pair.keys().cloned())
-            .all(self.app().db.read())
-            .await?;
-        let pairs = found.into_iter().filter_map(|row| {
-            let key = by_pair.get(row.direct_key.as_deref()?)?;
-            Some((*key, Conversation(row)))
-        });
-        Ok(pairs.collect())
+loader!(
+    /// Loads the viewer's direct conversation with this user.
+    DirectWith(UserId) -> Conversation,
+    |app, viewer, ids| {
+        let by_pair = ids.iter().map(|&user| (conversations::direct_key(&[viewer.user, user]), user));
+        let by_pair: HashMap<_, _> = by_pair.collect();
+        let found = conversations::direct(viewer, by_pair.keys().cloned());
+        found.all(app.db.read()).await?.into_iter().filter_map(move |row| {
+            let user = by_pair.get(row.direct_key.as_deref()?)?;
+            Some((*user, Conversation(row)))
+        })
     }
-}
+);

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         conversations::{self, ConversationColumns, ConversationRow},
         messages::projection::{MessageProjection, WholeMessages},
+        pagination::PageRequest,
         sessions,
     },
     entity::{conversation, partial::Columns},
@@ -21,7 +22,7 @@ use crate::{
         list_plan::{ConnectionPlan, KnownValues},
         loaders::Loaders,
         messages::{loader::TimelineOf, timeline},
-        pagination::{Forward, Instant, Page},
+        pagination::{Instant, Page, forward},
         participants::loader::MembershipOf,
         reads::loader::UnreadIn,
     },
@@ -81,9 +82,10 @@ pub async fn list(
     viewer: &sessions::Viewer,
     filter: Option<ConversationFilter>,
     first: Option<i32>,
-    after: Option<&str>,
+    after: Option<String>,
 ) -> Result<ConversationConnection> {
-    let request: Forward<ConversationPosition> = Forward::read(first, PAGE, after)?;
+    let request: PageRequest<ConversationPosition> = forward(first, PAGE, after)?;
+    let after = request.after.map(|(at, id)| (at.0, id));
     let filter = filter.unwrap_or_default();
     let conditions = conversations::ConversationFilter {
         kind: filter.kind.map(Into::into),
@@ -91,14 +93,12 @@ pub async fn list(
         is_archived: filter.is_archived,
         text: filter.text.filter(|text| !text.trim().is_empty()),
     };
-    let after = request.after.map(|(at, id)| (at.0, id));
     let (db, limit) = (app(ctx).db.read(), request.limit());
     let Some(plan) = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx) else {
         let rows = conversations::list(db, viewer, &conditions, after, limit).await?;
         let position = |row: &conversation::Model| (Instant(row.last_activity_at), row.id);
-        return Ok(Page::forward(rows, &request, position)
-            .map(Conversation)
-            .into());
+        let page = Page::new(rows, &request, position);
+        return Ok(page.map(Conversation).into());
     };
     let columns = ConversationColumns {
         conversation: Columns::new(plan.required.conversation.iter().copied()),
@@ -107,7 +107,7 @@ pub async fn list(
     };
     let rows = conversations::list_columns(db, viewer, &conditions, after, limit, &columns);
     let position = |row: &ConversationRow| (Instant(row.key.last_activity_at), row.key.id);
-    let page = Page::forward(rows.await?, &request, position);
+    let page = Page::new(rows.await?, &request, position);
     let (mut memberships, mut counts) = (vec![], vec![]);
     let page = page.map(|row| {
         let id = row.key.id;

@@ -14,9 +14,9 @@ use crate::{
             timeline::{self, TimelineAnchor},
             types::{Message, MessageConnection},
         },
-        pagination::{Both, Cursor, Forward, Instant, Page},
+        pagination::{Both, Cursor, Instant, Page, forward},
         participants::{
-            loader::{CountsOf, MembershipOf, NamesOf, ParticipantPage, ParticipantsOf},
+            loader::{CountsOf, MembershipOf, NamesOf, ParticipantsOf},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
         },
         presence::loader::TypingIn,
@@ -55,14 +55,6 @@ pub struct Conversation(pub conversation::Model);
 /// The position of a conversation in the viewer's list.
 pub type ConversationPosition = (Instant, ConversationId);
 
-impl Conversation {
-    /// Its position in the viewer's list.
-    #[must_use]
-    pub fn position(&self) -> ConversationPosition {
-        (Instant(self.0.last_activity_at), self.0.id)
-    }
-}
-
 /// The display title of an untitled conversation.
 pub(super) fn joined_names(names: &ParticipantNames) -> String {
     let (names, more) = (names.first.join(", "), names.more);
@@ -95,8 +87,8 @@ impl Conversation {
         if let Some(title) = &self.0.title {
             return Ok(title.clone());
         }
-        let names = loaders(ctx).load_one(NamesOf(self.0.id)).await?;
-        Ok(joined_names(&names.unwrap_or_default()))
+        let names = loaders(ctx).load_or_default(NamesOf(self.0.id)).await?;
+        Ok(joined_names(&names))
     }
 
     /// What the group is about.
@@ -111,13 +103,7 @@ impl Conversation {
 
     /// Who created it; null if that account is gone.
     async fn created_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        nullable(async {
-            match self.0.created_by {
-                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx).nullable(self.0.created_by.map(UserKey)).await
     }
 
     /// When it was created.
@@ -132,8 +118,8 @@ impl Conversation {
 
     /// Number of participants.
     async fn participant_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let counts = loaders(ctx).load_one(CountsOf(self.0.id)).await?;
-        Ok(counts.map_or(0, |counts| int(counts.people)))
+        let counts = loaders(ctx).load_or_default(CountsOf(self.0.id)).await?;
+        Ok(int(counts.people))
     }
 
     /// Participants, owners first and then by name.
@@ -144,15 +130,13 @@ impl Conversation {
         #[graphql(default_with = "Some(50)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ParticipantConnection> {
-        let request = Forward::read(first, 50, after.as_deref())?;
-        let page = ParticipantPage {
+        let key = ParticipantsOf {
+            conversation: self.0.id,
             role: role.map(Into::into),
-            after: request.after.clone(),
-            limit: request.limit(),
+            span: forward(first, 50, after)?,
         };
-        let key = ParticipantsOf(self.0.id, page);
-        let rows = loaders(ctx).load_one(key).await?.unwrap_or_default();
-        let page = Page::forward(rows, &request, |row| row.cursor.clone());
+        let part = loaders(ctx).load_or_default(key.clone()).await?;
+        let page = Page::of(part, &key.span, |row| row.cursor.clone());
         Ok(page.map(|row| Participant(row.participant)).into())
     }
 
@@ -191,10 +175,9 @@ impl Conversation {
     /// Newest message in the timeline.
     async fn last_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
-            let newest = loaders(ctx).load_one(TimelineOf::newest(self.0.id)).await?;
-            Ok(newest
-                .and_then(|part| part.items.into_iter().next())
-                .map(|(_, row)| row.into()))
+            let newest = loaders(ctx).load_or_default(TimelineOf::newest(self.0.id));
+            let row = newest.await?.items.into_iter().next();
+            Ok(row.map(|(_, row)| Message::from(row)))
         })
         .await
     }
@@ -206,15 +189,15 @@ impl Conversation {
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ThreadConnection> {
-        threads::lists::of_conversation(ctx, self.0.id, first, after.as_deref()).await
+        threads::lists::of_conversation(ctx, self.0.id, first, after).await
     }
 
     /// The users who are typing now, outside threads and without the viewer.
     async fn typing(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
-        let found = loaders(ctx).load_one(TypingIn(self.0.id)).await?;
-        let keys: Vec<_> = found.unwrap_or_default().into_iter().map(UserKey).collect();
-        let mut people = loaders(ctx).load_many(keys.iter().copied()).await?;
-        Ok(keys.iter().filter_map(|key| people.remove(key)).collect())
+        let typing = loaders(ctx).load_or_default(TypingIn(self.0.id)).await?;
+        loaders(ctx)
+            .load_list(typing.into_iter().map(UserKey))
+            .await
     }
 
     /// The viewer's membership; null for an administrator who is not a participant.
@@ -240,7 +223,7 @@ connection!(
 
 impl From<Conversation> for ConversationEdge {
     fn from(node: Conversation) -> Self {
-        let cursor = Cursor::new(node.position());
+        let cursor = Cursor::new((Instant(node.0.last_activity_at), node.0.id));
         Self { node, cursor }
     }
 }

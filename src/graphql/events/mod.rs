@@ -11,7 +11,6 @@ mod feed_stream;
 pub mod filter;
 pub mod interface;
 mod query;
-mod request;
 pub mod shareable_fields;
 pub mod shared_payload;
 pub mod stream;

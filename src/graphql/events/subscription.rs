@@ -12,16 +12,15 @@ use futures_util::{
 use crate::{
     error::Error,
     graphql::{
-        context::{Resume, app, caller, viewer},
+        context::{Resume, app, caller, extension, viewer},
         errors::Result,
         events::{
             feed::{EventFeed, MessageFeed, SubscriptionFeed},
             feed_stream::FeedStream,
             filter::EventFilter,
             interface::Event,
-            request::{preloaded, resume, share},
             shared_payload::PreloadedEvent,
-            stream::DeliveryStream,
+            stream::{DeliveryStream, Share},
             subscriber_stream::{SubscriberContext, SubscriberStream},
         },
         messages::types::Message,
@@ -50,12 +49,12 @@ impl EventSubscription {
         #[graphql(desc = "Resume after this cursor; omit to start now.")] after: Option<String>,
         #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
     ) -> Result<impl Stream<Item = Result<Event>>> {
-        if let Some(event) = preloaded(ctx).and_then(PreloadedEvent::take) {
+        if let Some(event) = extension::<PreloadedEvent>(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(event))));
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
         let filter = filter.unwrap_or_default();
-        let resume = resume(ctx).cloned();
+        let resume = extension::<Resume>(ctx).cloned();
         let from = resume.as_ref().and_then(Resume::from);
         let since = match from.cloned().or(after) {
             None => Since::Now,
@@ -78,7 +77,7 @@ impl EventSubscription {
         ctx: &Context<'_>,
         conversation_id: ConversationId,
     ) -> Result<impl Stream<Item = Result<Message>>> {
-        if let Some(message) = preloaded(ctx).and_then(PreloadedEvent::take) {
+        if let Some(message) = extension::<PreloadedEvent>(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(message))));
         }
         let feed = MessageFeed(conversation_id);
@@ -105,7 +104,7 @@ async fn open<F: SubscriptionFeed>(
     resume: Option<Resume>,
 ) -> Result<FeedStream<F>> {
     let context = SubscriberContext::new(app(ctx), caller(ctx), viewer(ctx)?);
-    let renderer = share(ctx).map(|share| share.renderer.clone());
+    let renderer = extension::<Share>(ctx).map(|share| share.renderer.clone());
     options.prerender = renderer
         .as_ref()
         .map(|renderer| renderer.prerender(&feed, &context));
@@ -122,7 +121,7 @@ where
     F: SubscriptionFeed,
     DeliveryStream: From<FeedStream<F>>,
 {
-    if let Some(share) = share(ctx) {
+    if let Some(share) = extension::<Share>(ctx) {
         share.slot.put(stream.into());
         return Either::Left(iter(None));
     }

@@ -1,8 +1,5 @@
 //! Loaders of messages and their revisions.
 
-use std::collections::HashMap;
-
-use async_graphql::{Context, dataloader::Loader};
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
@@ -18,92 +15,39 @@ use crate::{
     },
     entity::{message, message_revision},
     graphql::{
-        context::loaders,
-        errors::{self, FieldError},
-        loaders::{Loaders, group, loader, pages},
+        loaders::{Loaders, loader, pages},
         messages::types::{Message, MessageRevision},
     },
     id::{ConversationId, MessageId, RevisionId, UserId},
 };
 
-/// Loads the message with this id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct MessageKey(pub MessageId);
-
-impl Loader<MessageKey> for Loaders {
-    type Value = Message;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[MessageKey]) -> Result<HashMap<MessageKey, Message>, FieldError> {
-        let rows = messages::visible(self.viewer()?)
-            .filter(message::Column::Id.is_in(keys.iter().map(|key| key.0)))
-            .all(self.app().db.read())
-            .await?;
+loader!(
+    /// Loads the message with this id.
+    MessageKey(MessageId) -> Message,
+    |app, viewer, ids| {
+        let ids = message::Column::Id.is_in(ids.iter().copied());
+        let rows = messages::visible(viewer).filter(ids).all(app.db.read()).await?;
         let shown = rows.into_iter().filter(message::Model::is_shown);
-        Ok(shown.map(|row| (MessageKey(row.id), row.into())).collect())
+        shown.map(|row| (row.id, Message::from(row)))
     }
-}
+);
 
-/// Loads the message with an optional id, if the viewer sees it.
-pub(crate) async fn message(
-    ctx: &Context<'_>,
-    id: Option<MessageId>,
-) -> errors::Result<Option<Message>> {
-    match id {
-        Some(id) => loaders(ctx).load_one(MessageKey(id)).await,
-        None => Ok(None),
+pages!(
+    /// Loads a page of the timeline of this conversation.
+    TimelineOf<P: MessageProjection> {
+        /// Whose timeline.
+        conversation: ConversationId,
+        /// Which page.
+        span: PageRequest<i32>,
+        /// Whether the timeline includes replies.
+        include_replies: bool,
+        /// What of each message.
+        projection: P,
+    } -> TimelineSlice<P>,
+    |app, viewer, ids| {
+        timeline::pages(app.db.read(), viewer, ids, span, *include_replies, projection).await?
     }
-}
-
-/// Loads a page of the timeline of this conversation.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TimelineOf<P> {
-    /// Whose timeline.
-    pub conversation: ConversationId,
-    /// Which page.
-    pub span: PageRequest<i32>,
-    /// Whether the timeline includes replies.
-    pub include_replies: bool,
-    /// What of each message.
-    pub projection: P,
-}
-
-impl<P: MessageProjection> Loader<TimelineOf<P>> for Loaders {
-    type Value = TimelineSlice<P>;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[TimelineOf<P>],
-    ) -> Result<HashMap<TimelineOf<P>, Self::Value>, FieldError> {
-        if let Some(prefetched) = self.take(keys) {
-            return Ok(HashMap::from([prefetched]));
-        }
-        let mut found = HashMap::new();
-        let groups = group(keys, |key| {
-            let common = (
-                key.span.clone(),
-                key.include_replies,
-                key.projection.clone(),
-            );
-            (common, key.conversation)
-        });
-        for ((span, include_replies, projection), ids) in groups {
-            let (db, viewer) = (self.app().db.read(), self.viewer()?);
-            let pages = timeline::pages(db, viewer, &ids, &span, include_replies, &projection);
-            found.extend(pages.await?.into_iter().map(|(conversation, part)| {
-                let key = TimelineOf {
-                    conversation,
-                    span: span.clone(),
-                    include_replies,
-                    projection: projection.clone(),
-                };
-                (key, part)
-            }));
-        }
-        Ok(found)
-    }
-}
+);
 
 impl TimelineOf<()> {
     /// The same page, with what to load of each message.
@@ -132,14 +76,24 @@ impl TimelineOf<WholeMessages> {
 
 pages!(
     /// Loads a page of the direct replies to this message.
-    RepliesOf { parent: MessageId, span: PageRequest<i32> } -> Slice<message::Model>,
-    |app, viewer, ids, span| replies::direct(app.db.read(), viewer, ids, span).await?
+    RepliesOf {
+        /// The message.
+        parent: MessageId,
+        /// Which page.
+        span: PageRequest<i32>,
+    } -> Slice<message::Model>,
+    |app, viewer, ids| replies::direct(app.db.read(), viewer, ids, span).await?
 );
 
 pages!(
     /// Loads a page of the earlier texts of this message.
-    RevisionsOf { message: MessageId, span: PageRequest<i32> } -> Slice<message_revision::Model>,
-    |app, viewer, ids, span| revisions::revisions(app.db.read(), viewer, ids, span).await?
+    RevisionsOf {
+        /// The message.
+        message: MessageId,
+        /// Which page.
+        span: PageRequest<i32>,
+    } -> Slice<message_revision::Model>,
+    |app, viewer, ids| revisions::revisions(app.db.read(), viewer, ids, span).await?
 );
 
 loader!(

@@ -6,7 +6,7 @@ use crate::{
     domain::messages::notice,
     graphql::{
         context::loaders,
-        errors::{Result, nullable},
+        errors::Result,
         users::{loader::UserKey, types::User},
     },
 };
@@ -47,20 +47,13 @@ impl Notice {
     /// Who did it; null if that account is deleted, or if no person did it, as when a group gets a new owner
     /// because its owner's account was deleted.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        nullable(async {
-            match self.0.actor {
-                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx).nullable(self.0.actor.map(UserKey)).await
     }
 
     /// The people concerned: at most 100, without deleted accounts.
     async fn subjects(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
         let keys = self.0.subjects.iter().map(|&id| UserKey(id));
-        let mut found = loaders(ctx).load_many(keys.clone()).await?;
-        Ok(keys.filter_map(|key| found.remove(&key)).collect())
+        loaders(ctx).load_list(keys).await
     }
 
     /// The new title, topic or role, when there is one.

@@ -152,8 +152,7 @@ async fn load<P: MessageProjection>(
             span,
             ..key.clone()
         };
-        let slice = unbatched(ctx).load_one(key).await?;
-        Result::Ok(slice.unwrap_or_default())
+        unbatched(ctx).load_or_default(key).await
     };
     let Some((before, from)) = sizes else {
         let slice = load(key.span.clone()).await?;
@@ -192,11 +191,8 @@ fn sizes(both: &Both) -> Result<(usize, usize)> {
     let mut problems = vec![];
     for (argument, cursor) in [("after", &both.after), ("before", &both.before)] {
         if cursor.is_some() {
-            problems.push(Problem {
-                path: vec![argument.to_owned()],
-                code: "EXCLUSIVE",
-                message: "Use either a cursor or around, not both.".to_owned(),
-            });
+            let message = "Use either a cursor or around, not both.";
+            problems.push(Problem::argument(argument, "EXCLUSIVE", message));
         }
     }
     let sides = match (both.last, both.first) {

@@ -7,7 +7,6 @@ use async_graphql::{Context, Enum, Object};
 use crate::{
     domain::{
         messages::{notice, permissions},
-        pagination::PageRequest,
         text,
     },
     entity::{message, message_revision, participant::ParticipantRole},
@@ -21,7 +20,7 @@ use crate::{
             loader::{MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf},
             notice::Notice,
         },
-        pagination::{Forward, Page},
+        pagination::{Page, forward},
         participants::loader::MembershipOf,
         reads::loader::IsUnread,
         scalars::{DateTime, Html},
@@ -73,21 +72,13 @@ impl Message {
 
     /// The conversation it was sent to.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        let found = loaders(ctx)
-            .load_one(ConversationKey(self.0.conversation_id))
-            .await?;
-        Ok(found.ok_or_else(|| crate::error::Error::not_found("conversation"))?)
+        let key = ConversationKey(self.0.conversation_id);
+        loaders(ctx).load_existing(key, "conversation").await
     }
 
     /// Who sent it; null for notices and for erased accounts.
     async fn sender(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        nullable(async {
-            match self.0.sender_id {
-                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx).nullable(self.0.sender_id.map(UserKey)).await
     }
 
     /// The other person in a direct conversation of two; null elsewhere.
@@ -96,14 +87,10 @@ impl Message {
             let Some(sender) = self.0.sender_id else {
                 return Ok(None);
             };
-            let pair = loaders(ctx)
-                .load_one(PairIn(self.0.conversation_id))
-                .await?;
-            let other = pair.and_then(|pair| pair.into_iter().find(|&user| user != sender));
-            match other {
-                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
-                None => Ok(None),
-            }
+            let pair = PairIn(self.0.conversation_id);
+            let mut pair = loaders(ctx).load_or_default(pair).await?.into_iter();
+            let other = pair.find(|&user| user != sender);
+            loaders(ctx).load_if(other.map(UserKey)).await
         })
         .await
     }
@@ -135,17 +122,8 @@ impl Message {
 
     /// People mentioned.
     async fn mentions(&self, ctx: &Context<'_>) -> Result<Vec<User>> {
-        let ids = loaders(ctx)
-            .load_one(MentionsOf(self.0.id))
-            .await?
-            .unwrap_or_default();
-        let mut users = loaders(ctx)
-            .load_many(ids.iter().map(|&id| UserKey(id)))
-            .await?;
-        Ok(ids
-            .into_iter()
-            .filter_map(|id| users.remove(&UserKey(id)))
-            .collect())
+        let ids = loaders(ctx).load_or_default(MentionsOf(self.0.id)).await?;
+        loaders(ctx).load_list(ids.into_iter().map(UserKey)).await
     }
 
     /// The key that the sender's client chose; null for everyone but the sender.
@@ -184,36 +162,26 @@ impl Message {
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<MessageRevisionConnection> {
-        let span = Forward::read(first, 20, after.as_deref())?.span();
         let key = RevisionsOf {
             message: self.0.id,
-            span: span.clone(),
+            span: forward(first, 20, after)?,
         };
-        let part = loaders(ctx).load_one(key).await?.unwrap_or_default();
-        Ok(Page::of(part, &span, |row| row.number)
-            .map(MessageRevision)
-            .into())
+        let part = loaders(ctx).load_or_default(key.clone()).await?;
+        let page = Page::of(part, &key.span, |row| row.number);
+        Ok(page.map(MessageRevision).into())
     }
 
     /// The message that this one replies to; null for a root message.
     async fn parent(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        nullable(async {
-            match self.0.parent_id {
-                Some(id) => loaders(ctx).load_one(MessageKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx)
+            .nullable(self.0.parent_id.map(MessageKey))
+            .await
     }
 
     /// The thread it started or belongs to; null while there is no reply.
     async fn thread(&self, ctx: &Context<'_>) -> Option<Result<Thread>> {
-        nullable(async {
-            loaders(ctx)
-                .load_one(ThreadKey(ThreadId::from(self.0.thread_root())))
-                .await
-        })
-        .await
+        let key = ThreadKey(ThreadId::from(self.0.thread_root()));
+        loaders(ctx).nullable(Some(key)).await
     }
 
     /// Levels below the thread's root; 0 for a root message.
@@ -238,21 +206,15 @@ impl Message {
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<MessageConnection> {
-        let span: PageRequest<i32> = Forward::read(first, 20, after.as_deref())?.span();
-        // A message without replies needs no statement.
-        let part = if self.0.descendant_count == 0 {
-            None
-        } else {
-            loaders(ctx)
-                .load_one(RepliesOf {
-                    parent: self.0.id,
-                    span: span.clone(),
-                })
-                .await?
+        let key = RepliesOf {
+            parent: self.0.id,
+            span: forward(first, 20, after)?,
         };
-        Ok(Page::of(part.unwrap_or_default(), &span, |row| row.seq)
-            .map(Message::from)
-            .into())
+        // A message without replies needs no statement.
+        let has_replies = self.0.descendant_count > 0;
+        let part = loaders(ctx).load_if(has_replies.then(|| key.clone()));
+        let page = Page::of(part.await?.unwrap_or_default(), &key.span, |row| row.seq);
+        Ok(page.map(Message::from).into())
     }
 
     /// Whether the viewer has read it.
@@ -262,50 +224,41 @@ impl Message {
 
     /// Whether it mentions the viewer.
     async fn mentions_viewer(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(loaders(ctx)
-            .load_one(MentionsViewer(self.0.id))
-            .await?
-            .unwrap_or_default())
+        loaders(ctx)
+            .load_or_default(MentionsViewer(self.0.id))
+            .await
     }
 
     /// Whether the viewer may edit it now.
     async fn viewer_can_edit(&self, ctx: &Context<'_>) -> Result<bool> {
-        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-        Ok(permissions::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
+        Ok(self.role_if(ctx, permissions::edit).await?.is_some())
     }
 
     /// Until when the viewer may edit it; null when editing is not allowed or has no limit; see
     /// viewerCanEdit.
     async fn editable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         nullable(async {
-            let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-            let is_allowed =
-                permissions::edit(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
-            Ok(permissions::closes(&self.0, app.config.edit_window)
-                .filter(|_| is_allowed)
-                .map(DateTime))
+            let role = self.role_if(ctx, permissions::edit).await?;
+            let closes = permissions::closes(&self.0, app(ctx).config.edit_window);
+            Ok(closes.filter(|_| role.is_some()).map(DateTime))
         })
         .await
     }
 
     /// Whether the viewer may delete it now.
     async fn viewer_can_delete(&self, ctx: &Context<'_>) -> Result<bool> {
-        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-        Ok(permissions::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok())
+        Ok(self.role_if(ctx, permissions::delete).await?.is_some())
     }
 
     /// Until when the viewer may delete it; null when deleting is not allowed or has no limit; see
     /// viewerCanDelete.
     async fn deletable_until(&self, ctx: &Context<'_>) -> Option<Result<DateTime>> {
         nullable(async {
-            let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
-            let is_allowed =
-                permissions::delete(&app.config, viewer, role, &self.0, app.clock.now()).is_ok();
+            let role = self.role_if(ctx, permissions::delete).await?;
             // Moderators may delete at any time.
-            let is_limited = is_allowed && role < ParticipantRole::Moderator;
-            Ok(permissions::closes(&self.0, app.config.delete_window)
-                .filter(|_| is_limited)
-                .map(DateTime))
+            let is_limited = role.is_some_and(|role| role < ParticipantRole::Moderator);
+            let closes = permissions::closes(&self.0, app(ctx).config.delete_window);
+            Ok(closes.filter(|_| is_limited).map(DateTime))
         })
         .await
     }
@@ -319,10 +272,20 @@ impl Message {
 impl Message {
     /// The viewer's role in the conversation of the message.
     async fn role(&self, ctx: &Context<'_>) -> Result<ParticipantRole> {
-        let membership = loaders(ctx)
-            .load_one(MembershipOf(self.0.conversation_id))
-            .await?;
+        let key = MembershipOf(self.0.conversation_id);
+        let membership = loaders(ctx).load_one(key).await?;
         Ok(membership.map_or(ParticipantRole::Observer, |row| row.role))
+    }
+
+    /// The viewer's role, if this check permits a change of the message now.
+    async fn role_if(
+        &self,
+        ctx: &Context<'_>,
+        check: permissions::Check,
+    ) -> Result<Option<ParticipantRole>> {
+        let (app, viewer, role) = (app(ctx), viewer(ctx)?, self.role(ctx).await?);
+        let checked = check(&app.config, viewer, role, &self.0, app.clock.now());
+        Ok(checked.is_ok().then_some(role))
     }
 }
 
@@ -355,13 +318,7 @@ impl MessageRevision {
 
     /// Who replaced it; null if that account is deleted.
     async fn editor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        nullable(async {
-            match self.0.editor_id {
-                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx).nullable(self.0.editor_id.map(UserKey)).await
     }
 
     /// The reason that the editor gave; null when none was given.

@@ -4,13 +4,13 @@ use async_graphql::Context;
 use sea_orm::QuerySelect;
 
 use crate::{
-    domain::{notifications, sessions},
+    domain::{notifications, pagination::PageRequest, sessions},
     entity::notification,
     graphql::{
         context::app,
         errors::Result,
         notifications::types::{Notification, NotificationConnection},
-        pagination::{Forward, Instant, Page},
+        pagination::{Instant, Page, forward},
     },
     id::NotificationId,
 };
@@ -24,14 +24,14 @@ pub(crate) async fn notifications(
     viewer: &sessions::Viewer,
     unread_only: bool,
     first: Option<i32>,
-    after: Option<&str>,
+    after: Option<String>,
 ) -> Result<NotificationConnection> {
-    let request: Forward<(Instant, NotificationId)> = Forward::read(first, PAGE, after)?;
+    let request: PageRequest<(Instant, NotificationId)> = forward(first, PAGE, after)?;
     let after = request.after.map(|(Instant(at), id)| (at, id));
     let rows = notifications::list(viewer, unread_only, after)
         .limit(request.limit())
         .all(app(ctx).db.read())
         .await?;
     let key = |row: &notification::Model| (Instant(row.created_at), row.id);
-    Ok(Page::forward(rows, &request, key).map(Notification).into())
+    Ok(Page::new(rows, &request, key).map(Notification).into())
 }

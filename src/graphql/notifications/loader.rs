@@ -13,5 +13,5 @@ use crate::{
 by_id!(
     /// Loads the viewer's notification with this id.
     NotificationKey(NotificationId) -> Notification = Notification,
-    notification::Column::Id, |loaders| notifications::visible(loaders.viewer()?)
+    notification::Column::Id, |app, viewer| notifications::visible(viewer)
 );

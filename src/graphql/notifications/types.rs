@@ -9,7 +9,7 @@ use crate::{
         connection::connection,
         context::loaders,
         conversations::{loader::ConversationKey, types::Conversation},
-        errors::{Result, nullable},
+        errors::Result,
         list_plan::PlannedObject,
         messages::{loader::MessageKey, types::Message},
         reads::types::unread_totals,
@@ -55,35 +55,21 @@ impl Notification {
 
     /// Who caused it; null for the server and for erased accounts.
     async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        nullable(async {
-            match self.0.actor_id {
-                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx).nullable(self.0.actor_id.map(UserKey)).await
     }
 
     /// The message it is about, if it still exists.
     async fn message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        nullable(async {
-            match self.0.message_id {
-                Some(id) => loaders(ctx).load_one(MessageKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx)
+            .nullable(self.0.message_id.map(MessageKey))
+            .await
     }
 
     /// The conversation it is about, if the viewer still takes part in it.
     async fn conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
-        nullable(async {
-            match self.0.conversation_id {
-                Some(id) => loaders(ctx).load_one(ConversationKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx)
+            .nullable(self.0.conversation_id.map(ConversationKey))
+            .await
     }
 
     /// When it happened.

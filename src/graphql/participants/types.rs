@@ -8,14 +8,13 @@ use crate::{
         conversation::{self, ConversationKind},
         participant,
     },
-    error::Error,
     graphql::{
         connection::connection,
         context::{app, loaders},
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
         list_plan::PlannedObject,
-        messages::{loader::message, types::Message},
+        messages::{loader::MessageKey, types::Message},
         participants::loader::CountsOf,
         reads::{
             loader::{LastReadBy, MentionsIn, PositionIn, UnreadIn},
@@ -67,15 +66,14 @@ impl Participant {
 
     /// The user.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
-        let found = loaders(ctx).load_one(UserKey(self.0.user_id)).await?;
-        Ok(found.ok_or_else(|| Error::not_found("person"))?)
+        let key = UserKey(self.0.user_id);
+        loaders(ctx).load_existing(key, "person").await
     }
 
     /// The conversation.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
         let key = ConversationKey(self.0.conversation_id);
-        let found = loaders(ctx).load_one(key).await?;
-        Ok(found.ok_or_else(|| Error::not_found("conversation"))?)
+        loaders(ctx).load_existing(key, "conversation").await
     }
 
     /// Their role.
@@ -90,13 +88,7 @@ impl Participant {
 
     /// Who added them; null if they created it or that account is gone.
     async fn added_by(&self, ctx: &Context<'_>) -> Option<Result<User>> {
-        nullable(async {
-            match self.0.added_by {
-                Some(id) => loaders(ctx).load_one(UserKey(id)).await,
-                None => Ok(None),
-            }
-        })
-        .await
+        loaders(ctx).nullable(self.0.added_by.map(UserKey)).await
     }
 
     /// Last root message they have read; null when they do not share it, and in a conversation of more than 100
@@ -104,7 +96,7 @@ impl Participant {
     async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
             let id = loaders(ctx).load_one(LastReadBy(self.0.id)).await?;
-            message(ctx, id).await
+            loaders(ctx).load_if(id.map(MessageKey)).await
         })
         .await
     }
@@ -132,7 +124,7 @@ pub struct Membership {
 impl Membership {
     async fn position(&self, ctx: &Context<'_>) -> Result<Position> {
         let key = PositionIn(self.conversation.id);
-        Ok(loaders(ctx).load_one(key).await?.unwrap_or_default())
+        loaders(ctx).load_or_default(key).await
     }
 
     fn in_group_at_least(&self, role: participant::ParticipantRole) -> bool {
@@ -164,25 +156,23 @@ impl Membership {
 
     /// Unread root messages.
     async fn unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = loaders(ctx)
-            .load_one(UnreadIn(self.conversation.id))
-            .await?;
-        Ok(count.map_or(0, int))
+        let key = UnreadIn(self.conversation.id);
+        Ok(int(loaders(ctx).load_or_default(key).await?))
     }
 
     /// Unread messages, replies included, that mention the viewer.
     async fn mention_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = loaders(ctx)
-            .load_one(MentionsIn(self.conversation.id))
-            .await?;
-        Ok(count.map_or(0, int))
+        let key = MentionsIn(self.conversation.id);
+        Ok(int(loaders(ctx).load_or_default(key).await?))
     }
 
     /// Last root message the viewer has read.
     async fn last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
             let position = self.position(ctx).await?;
-            message(ctx, position.last_read).await
+            loaders(ctx)
+                .load_if(position.last_read.map(MessageKey))
+                .await
         })
         .await
     }
@@ -191,7 +181,9 @@ impl Membership {
     async fn first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
             let position = self.position(ctx).await?;
-            message(ctx, position.first_unread).await
+            loaders(ctx)
+                .load_if(position.first_unread.map(MessageKey))
+                .await
         })
         .await
     }
@@ -257,10 +249,8 @@ impl Membership {
         if !self.in_group_at_least(participant::ParticipantRole::Owner) {
             return Ok(self.conversation.kind == ConversationKind::Group);
         }
-        let counts = loaders(ctx)
-            .load_one(CountsOf(self.conversation.id))
-            .await?;
-        let ParticipantCounts { people, owners } = counts.unwrap_or_default();
+        let key = CountsOf(self.conversation.id);
+        let ParticipantCounts { people, owners } = loaders(ctx).load_or_default(key).await?;
         Ok(owners > 1 || people <= 1)
     }
 }

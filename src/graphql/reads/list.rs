@@ -4,15 +4,15 @@ use async_graphql::Context;
 
 use crate::{
     domain::{
+        pagination::PageRequest,
         reads::unread::{self, UnreadPosition, UnreadScope},
         sessions,
     },
-    entity::message,
     graphql::{
         context::app,
         errors::Result,
         messages::types::{Message, MessageConnection},
-        pagination::{Forward, Instant, Page},
+        pagination::{Instant, Page, forward},
         reads::types::UnreadMessageConnection,
     },
     id::ConversationId,
@@ -27,17 +27,22 @@ pub(crate) async fn unread_messages(
     viewer: &sessions::Viewer,
     conversation: Option<ConversationId>,
     first: Option<i32>,
-    after: Option<&str>,
+    after: Option<String>,
 ) -> Result<UnreadMessageConnection> {
+    let (db, now) = (app(ctx).db.read(), app(ctx).clock.now());
     let (page, scope) = if let Some(id) = conversation {
-        let page = of_one(ctx, viewer, id, first, after).await?;
+        let span: PageRequest<i32> = forward(first, PAGE, after)?;
+        let part = unread::list_in(db, viewer, id, &span).await?;
+        let page = Page::of(part, &span, |row| row.seq);
         (page, UnreadScope::Conversation(id))
     } else {
-        let now = app(ctx).clock.now();
-        (
-            of_all(ctx, viewer, now, first, after).await?,
-            UnreadScope::Audible(now),
-        )
+        let span: PageRequest<(Instant, ConversationId, i32)> = forward(first, PAGE, after)?;
+        let position = |(Instant(at), id, seq)| UnreadPosition(at, id, seq);
+        let rows = unread::list(db, viewer, now, span.after.map(position), span.limit()).await?;
+        let page = Page::new(rows, &span, |row| {
+            (Instant(row.created_at), row.conversation_id, row.seq)
+        });
+        (page, UnreadScope::Audible(now))
     };
     let MessageConnection {
         edges,
@@ -50,34 +55,4 @@ pub(crate) async fn unread_messages(
         page_info,
         scope,
     })
-}
-
-async fn of_one(
-    ctx: &Context<'_>,
-    viewer: &sessions::Viewer,
-    conversation: ConversationId,
-    first: Option<i32>,
-    after: Option<&str>,
-) -> Result<Page<message::Model>> {
-    let span = Forward::<i32>::read(first, PAGE, after)?.span();
-    let part = unread::list_in(app(ctx).db.read(), viewer, conversation, &span).await?;
-    Ok(Page::of(part, &span, |row| row.seq))
-}
-
-async fn of_all(
-    ctx: &Context<'_>,
-    viewer: &sessions::Viewer,
-    now: chrono::DateTime<chrono::Utc>,
-    first: Option<i32>,
-    after: Option<&str>,
-) -> Result<Page<message::Model>> {
-    let request: Forward<(Instant, ConversationId, i32)> = Forward::read(first, PAGE, after)?;
-    let after = request
-        .after
-        .map(|(Instant(at), conversation, seq)| UnreadPosition(at, conversation, seq));
-    let rows = unread::list(app(ctx).db.read(), viewer, now, after, request.limit()).await?;
-    Ok(Page::forward(rows, &request, |row| {
-        let UnreadPosition(at, conversation, seq) = UnreadPosition::from(row);
-        (Instant(at), conversation, seq)
-    }))
 }

@@ -8,7 +8,7 @@ use crate::{
         context::{app, loaders, viewer},
         conversations::loader::ConversationKey,
         errors::{Result, nullable},
-        messages::{loader::MessageKey, types::Message},
+        messages::loader::MessageKey,
         reads::types::{
             MarkConversationsReadInput, MarkConversationsReadPayload, MarkMessagesReadInput,
             MarkMessagesReadPayload, MarkThreadReadInput, MarkThreadReadPayload,
@@ -16,7 +16,6 @@ use crate::{
         },
         threads::loader::ThreadKey,
     },
-    id::MessageId,
 };
 
 /// The read-state mutations.
@@ -42,9 +41,8 @@ impl ReadMutation {
                 .collect();
             let count = reads::mark_conversations(app(ctx), viewer(ctx)?, &to).await?;
             let keys = to.iter().map(|up_to| ConversationKey(up_to.conversation));
-            let mut found = loaders(ctx).load_many(keys.clone()).await?;
             Ok(Some(MarkConversationsReadPayload {
-                conversations: keys.filter_map(|key| found.remove(&key)).collect(),
+                conversations: loaders(ctx).load_list(keys).await?,
                 marked_count: int(count),
             }))
         })
@@ -78,7 +76,9 @@ impl ReadMutation {
             let ids = input.message_ids;
             let count = reads::mark_messages(app(ctx), viewer(ctx)?, &ids).await?;
             Ok(Some(MarkMessagesReadPayload {
-                messages: messages(ctx, &ids).await?,
+                messages: loaders(ctx)
+                    .load_list(ids.into_iter().map(MessageKey))
+                    .await?,
                 marked_count: int(count),
             }))
         })
@@ -99,11 +99,4 @@ impl ReadMutation {
         })
         .await
     }
-}
-
-/// Loads the messages that the viewer sees, each once.
-async fn messages(ctx: &Context<'_>, ids: &[MessageId]) -> Result<Vec<Message>> {
-    let keys = ids.iter().map(|&id| MessageKey(id));
-    let mut found = loaders(ctx).load_many(keys.clone()).await?;
-    Ok(keys.filter_map(|key| found.remove(&key)).collect())
 }

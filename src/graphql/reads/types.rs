@@ -11,7 +11,7 @@ use crate::{
     graphql::{
         context::{app, viewer},
         conversations::types::Conversation,
-        errors::{Result, nullable},
+        errors::Result,
         list_plan::PlannedList,
         messages::types::{Message, MessageEdge},
         pagination::PageInfo,
@@ -34,17 +34,12 @@ pub struct UnreadTotals {
 }
 
 impl UnreadTotals {
-    /// Loads the current totals of the viewer.
-    pub async fn load(ctx: &Context<'_>, viewer: &sessions::Viewer) -> Result<Self> {
-        Self::of(app(ctx), viewer).await
-    }
-
     /// Loads the viewer's totals after a change. An error stays in its field.
     pub async fn afterwards(ctx: &Context<'_>) -> Option<Result<Self>> {
-        nullable(async { Ok(Some(Self::load(ctx, viewer(ctx)?).await?)) }).await
+        Some(async { Self::of(app(ctx), viewer(ctx)?).await }.await)
     }
 
-    /// Loads the current totals of this user outside a request.
+    /// Loads the current totals of this user.
     pub async fn of(app: &App, viewer: &sessions::Viewer) -> Result<Self> {
         let totals = unread::totals(app.db.read(), viewer, app.clock.now()).await?;
         Ok(Self {

@@ -13,6 +13,5 @@ use crate::{
 by_id!(
     /// Loads the viewer's session with this id.
     SessionKey(SessionId) -> Session = Session,
-    session::Column::Id,
-    |loaders| sessions::active(loaders.viewer()?, loaders.app().clock.now())
+    session::Column::Id, |app, viewer| sessions::active(viewer, app.clock.now())
 );

@@ -6,7 +6,10 @@ use sea_orm::{
 };
 
 use crate::{
-    domain::sessions::{self, Viewer},
+    domain::{
+        pagination::PageRequest,
+        sessions::{self, Viewer},
+    },
     entity::session,
     graphql::{
         accounts::types::AuthResult,
@@ -14,7 +17,7 @@ use crate::{
         context::{app, caller},
         errors::Result,
         list_plan::PlannedObject,
-        pagination::{Forward, Page},
+        pagination::Page,
         scalars::DateTime,
     },
     id::SessionId,
@@ -78,7 +81,7 @@ connection!(
 pub(in crate::graphql) async fn page(
     ctx: &Context<'_>,
     viewer: &Viewer,
-    request: Forward<SessionId>,
+    request: PageRequest<SessionId>,
 ) -> Result<SessionConnection> {
     let is_other = session::Column::Id.ne(viewer.session);
     let after = request.after.map(|after| {
@@ -95,9 +98,7 @@ pub(in crate::graphql) async fn page(
         .limit(request.limit())
         .all(app(ctx).db.read())
         .await?;
-    Ok(Page::forward(rows, &request, |row| row.id)
-        .map(Session)
-        .into())
+    Ok(Page::new(rows, &request, |row| row.id).map(Session).into())
 }
 
 /// A session to renew.

@@ -4,14 +4,14 @@ use async_graphql::Context;
 
 use crate::{
     domain::{
-        pagination::{Direction, PageRequest, Slice},
+        pagination::{PageRequest, Slice},
         threads::lists::{self, ThreadPosition},
     },
     entity::thread,
     graphql::{
         context::{app, unbatched, viewer},
         errors::Result,
-        pagination::{Forward, Instant, Page},
+        pagination::{Instant, Page, forward},
         threads::{
             loader::ThreadsOf,
             types::{Thread, ThreadConnection},
@@ -28,17 +28,14 @@ pub(crate) async fn of_conversation(
     ctx: &Context<'_>,
     conversation: ConversationId,
     first: Option<i32>,
-    after: Option<&str>,
+    after: Option<String>,
 ) -> Result<ThreadConnection> {
-    let span = span(first, after)?;
     let key = ThreadsOf {
         conversation,
-        span: span.clone(),
+        span: span(first, after)?,
     };
-    Ok(connection(
-        unbatched(ctx).load_one(key).await?.unwrap_or_default(),
-        &span,
-    ))
+    let part = unbatched(ctx).load_or_default(key.clone()).await?;
+    Ok(connection(part, &key.span))
 }
 
 /// Returns a page of the threads that the viewer follows.
@@ -46,22 +43,16 @@ pub(crate) async fn followed(
     ctx: &Context<'_>,
     unread_only: bool,
     first: Option<i32>,
-    after: Option<&str>,
+    after: Option<String>,
 ) -> Result<ThreadConnection> {
     let span = span(first, after)?;
     let part = lists::followed(app(ctx).db.read(), viewer(ctx)?, unread_only, &span).await?;
     Ok(connection(part, &span))
 }
 
-fn span(first: Option<i32>, after: Option<&str>) -> Result<PageRequest<ThreadPosition>> {
-    let Forward { size, after } = Forward::<(Instant, ThreadId)>::read(first, PAGE, after)?;
-    let after = after.map(|(Instant(time), id)| (time, id));
-    Ok(PageRequest {
-        after,
-        before: None,
-        end: Direction::First,
-        size,
-    })
+fn span(first: Option<i32>, after: Option<String>) -> Result<PageRequest<ThreadPosition>> {
+    let span: PageRequest<(Instant, ThreadId)> = forward(first, PAGE, after)?;
+    Ok(span.map(|(Instant(time), id)| (time, id)))
 }
 
 fn connection(part: Slice<thread::Model>, span: &PageRequest<ThreadPosition>) -> ThreadConnection {

@@ -1,9 +1,5 @@
 //! Loaders of threads.
 
-use std::collections::HashMap;
-
-use async_graphql::dataloader::Loader;
-
 use crate::{
     domain::{
         messages::projection::MessageProjection,
@@ -17,8 +13,7 @@ use crate::{
     },
     entity::thread,
     graphql::{
-        errors::FieldError,
-        loaders::{Loaders, by_id, group, loader, pages},
+        loaders::{Loaders, by_id, loader, pages},
         messages::types::Message,
         threads::types::Thread,
     },
@@ -28,54 +23,25 @@ use crate::{
 by_id!(
     /// Loads the thread with this id.
     ThreadKey(ThreadId) -> Thread = Thread,
-    thread::Column::Id, |loaders| threads::visible(loaders.viewer()?)
+    thread::Column::Id, |app, viewer| threads::visible(viewer)
 );
 
-/// Loads a page of the replies of this thread.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ThreadRepliesOf<P> {
-    /// Which thread.
-    pub thread: ThreadId,
-    /// Which part of the tree.
-    pub scope: ReplyScope,
-    /// The order and the page.
-    pub order: ReplyOrder,
-    /// What of each message.
-    pub projection: P,
-}
-
-impl<P: MessageProjection> Loader<ThreadRepliesOf<P>> for Loaders {
-    type Value = ReplySlice<P>;
-    type Error = FieldError;
-
-    async fn load(
-        &self,
-        keys: &[ThreadRepliesOf<P>],
-    ) -> Result<HashMap<ThreadRepliesOf<P>, Self::Value>, FieldError> {
-        if let Some(prefetched) = self.take(keys) {
-            return Ok(HashMap::from([prefetched]));
-        }
-        let mut found = HashMap::new();
-        let groups = group(keys, |key| {
-            let common = (key.scope.clone(), key.order.clone(), key.projection.clone());
-            (common, key.thread)
-        });
-        for ((scope, order, projection), threads) in groups {
-            let (db, viewer) = (self.app().db.read(), self.viewer()?);
-            let pages = replies::pages(db, viewer, &threads, (&scope, &order), &projection);
-            found.extend(pages.await?.into_iter().map(|(thread, part)| {
-                let key = ThreadRepliesOf {
-                    thread,
-                    scope: scope.clone(),
-                    order: order.clone(),
-                    projection: projection.clone(),
-                };
-                (key, part)
-            }));
-        }
-        Ok(found)
+pages!(
+    /// Loads a page of the replies of this thread.
+    ThreadRepliesOf<P: MessageProjection> {
+        /// Which thread.
+        thread: ThreadId,
+        /// Which part of the tree.
+        scope: ReplyScope,
+        /// The order and the page.
+        order: ReplyOrder,
+        /// What of each message.
+        projection: P,
+    } -> ReplySlice<P>,
+    |app, viewer, ids| {
+        replies::pages(app.db.read(), viewer, ids, (scope, order), projection).await?
     }
-}
+);
 
 impl ThreadRepliesOf<()> {
     /// The same page, with what to load of each message.
@@ -91,15 +57,24 @@ impl ThreadRepliesOf<()> {
 
 pages!(
     /// Loads a page of the threads of this conversation, most recently active first.
-    ThreadsOf { conversation: ConversationId, span: PageRequest<lists::ThreadPosition> }
-        -> Slice<thread::Model>,
-    |app, viewer, ids, span| lists::of_conversations(app.db.read(), viewer, ids, span).await?
+    ThreadsOf {
+        /// The conversation.
+        conversation: ConversationId,
+        /// Which page.
+        span: PageRequest<lists::ThreadPosition>,
+    } -> Slice<thread::Model>,
+    |app, viewer, ids| lists::of_conversations(app.db.read(), viewer, ids, span).await?
 );
 
 pages!(
     /// Loads a page of the users who wrote in this thread, by the sequence of their last reply.
-    WritersOf { thread: ThreadId, span: PageRequest<i32> } -> Slice<Writer>,
-    |app, viewer, ids, span| followers::writers(app.db.read(), viewer, ids, span).await?
+    WritersOf {
+        /// The thread.
+        thread: ThreadId,
+        /// Which page.
+        span: PageRequest<i32>,
+    } -> Slice<Writer>,
+    |app, viewer, ids| followers::writers(app.db.read(), viewer, ids, span).await?
 );
 
 loader!(

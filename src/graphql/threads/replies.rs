@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use async_graphql::Context;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
@@ -57,11 +57,21 @@ pub fn tree_cursor(row: &message::Model) -> Cursor {
 }
 
 /// The position of a reply in TREE order.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 struct TreeKey(Vec<u8>);
 
-impl Serialize for TreeKey {
-    fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
-        to.serialize_str(&encode(&self.0))
+impl TryFrom<String> for TreeKey {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        decode(&text).map(Self).ok_or("the path is not in base64")
+    }
+}
+
+impl From<TreeKey> for String {
+    fn from(TreeKey(path): TreeKey) -> Self {
+        encode(&path)
     }
 }
 
@@ -98,11 +108,8 @@ pub(crate) async fn page(
         max_depth,
     } = arguments;
     if max_depth.is_some_and(|levels| levels < 1) {
-        let problem = Problem {
-            path: vec!["maxDepth".to_owned()],
-            code: "OUT_OF_RANGE",
-            message: "The depth must be at least 1.".to_owned(),
-        };
+        let message = "The depth must be at least 1.";
+        let problem = Problem::argument("maxDepth", "OUT_OF_RANGE", message);
         return Err(Error::problems(vec![problem]).into());
     }
     let scope = replies::scope(app(ctx).db.read(), viewer(ctx)?, thread, under, max_depth).await?;
@@ -149,7 +156,7 @@ async fn load<P: MessageProjection>(
     key: ThreadRepliesOf<P>,
 ) -> Result<Page<(ReplyKey, P::Row)>> {
     let order = key.order.clone();
-    let slice = unbatched(ctx).load_one(key).await?.unwrap_or_default();
+    let slice = unbatched(ctx).load_or_default(key).await?;
     Ok(match &order {
         ReplyOrder::Tree(span) => Page::of(slice, span, |(key, _)| TreeKey(key.path.clone())),
         ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
@@ -178,28 +185,8 @@ fn order_of(both: &Both, order: ThreadOrder) -> Result<ReplyOrder> {
         ThreadOrder::OldestFirst => Ok(ReplyOrder::OldestFirst(both.read(PAGE, Direction::First)?)),
         ThreadOrder::NewestFirst => Ok(ReplyOrder::NewestFirst(both.read(PAGE, Direction::First)?)),
         ThreadOrder::Tree => {
-            let span: PageRequest<String> = both.read(PAGE, Direction::First)?;
-            let mut problems = vec![];
-            let mut path = |argument: &str, text: Option<String>| {
-                let text = text?;
-                let path = decode(&text);
-                if path.is_none() {
-                    problems.push(Problem {
-                        path: vec![argument.to_owned()],
-                        code: "NOT_A_CURSOR",
-                        message: "This is not a cursor of this list.".to_owned(),
-                    });
-                }
-                path
-            };
-            let (after, before) = (path("after", span.after), path("before", span.before));
-            Error::check(problems)?;
-            Ok(ReplyOrder::Tree(PageRequest {
-                after,
-                before,
-                end: span.end,
-                size: span.size,
-            }))
+            let span: PageRequest<TreeKey> = both.read(PAGE, Direction::First)?;
+            Ok(ReplyOrder::Tree(span.map(|TreeKey(path)| path)))
         }
     }
 }

@@ -4,18 +4,14 @@ use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 
 use crate::{
     entity::{message, thread},
-    error::Error,
     graphql::{
         connection::connection,
         context::loaders,
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
         list_plan::PlannedList,
-        messages::{
-            loader::{MessageKey, message},
-            types::Message,
-        },
-        pagination::{Both, Cursor, Forward, Page, PageInfo},
+        messages::{loader::MessageKey, types::Message},
+        pagination::{Both, Cursor, Page, PageInfo, forward},
         reads::{
             loader::{PositionOf, UnreadOf},
             types::int,
@@ -44,16 +40,14 @@ impl Thread {
 
     /// The conversation it is in.
     async fn conversation(&self, ctx: &Context<'_>) -> Result<Conversation> {
-        let found = loaders(ctx)
-            .load_one(ConversationKey(self.0.conversation_id))
-            .await?;
-        Ok(found.ok_or_else(|| Error::not_found("conversation"))?)
+        let key = ConversationKey(self.0.conversation_id);
+        loaders(ctx).load_existing(key, "conversation").await
     }
 
     /// The message it started from.
     async fn root(&self, ctx: &Context<'_>) -> Result<Message> {
-        let found = loaders(ctx).load_one(MessageKey(self.0.id.into())).await?;
-        Ok(found.ok_or_else(|| Error::not_found("message"))?)
+        let key = MessageKey(self.0.id.into());
+        loaders(ctx).load_existing(key, "message").await
     }
 
     /// Replies at any level that still exist.
@@ -68,7 +62,7 @@ impl Thread {
 
     /// Newest reply; null when all were deleted.
     async fn last_reply(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
-        nullable(async { loaders(ctx).load_one(LastReplyOf(self.0.id)).await }).await
+        loaders(ctx).nullable(Some(LastReplyOf(self.0.id))).await
     }
 
     /// People who wrote in it, most recent first.
@@ -78,29 +72,16 @@ impl Thread {
         #[graphql(default_with = "Some(10)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<UserConnection> {
-        let span = Forward::<i32>::read(first, 10, after.as_deref())?.span();
         let key = WritersOf {
             thread: self.0.id,
-            span: span.clone(),
+            span: forward(first, 10, after)?,
         };
-        let part = loaders(ctx).load_one(key).await?.unwrap_or_default();
+        let part = loaders(ctx).load_or_default(key.clone()).await?;
         let ids = part.items.iter().map(|writer| UserKey(writer.user_id));
         let mut users = loaders(ctx).load_many(ids).await?;
-        let page = Page::of(part, &span, |writer| writer.last_seq);
-        let Page {
-            items,
-            has_next,
-            has_previous,
-        } = page;
-        let items = items
-            .into_iter()
-            .filter_map(|(cursor, writer)| Some((cursor, users.remove(&UserKey(writer.user_id))?)));
-        Ok(Page {
-            items: items.collect(),
-            has_next,
-            has_previous,
-        }
-        .into())
+        let page = Page::of(part, &key.span, |writer| writer.last_seq);
+        let page = page.filter_map(|writer| users.remove(&UserKey(writer.user_id)));
+        Ok(page.into())
     }
 
     /// Replies as one flat list with a depth on every edge, so a page can end anywhere in the tree.
@@ -142,15 +123,18 @@ impl Thread {
 
     /// Replies the viewer has not read.
     async fn viewer_unread_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = loaders(ctx).load_one(UnreadOf(self.0.id)).await?;
-        Ok(count.map_or(0, int))
+        Ok(int(loaders(ctx)
+            .load_or_default(UnreadOf(self.0.id))
+            .await?))
     }
 
     /// Last reply the viewer has read.
     async fn viewer_last_read_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
-            let position = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
-            message(ctx, position.and_then(|position| position.last_read)).await
+            let position = loaders(ctx).load_or_default(PositionOf(self.0.id)).await?;
+            loaders(ctx)
+                .load_if(position.last_read.map(MessageKey))
+                .await
         })
         .await
     }
@@ -158,18 +142,17 @@ impl Thread {
     /// First reply the viewer has not read.
     async fn viewer_first_unread_message(&self, ctx: &Context<'_>) -> Option<Result<Message>> {
         nullable(async {
-            let position = loaders(ctx).load_one(PositionOf(self.0.id)).await?;
-            message(ctx, position.and_then(|position| position.first_unread)).await
+            let position = loaders(ctx).load_or_default(PositionOf(self.0.id)).await?;
+            loaders(ctx)
+                .load_if(position.first_unread.map(MessageKey))
+                .await
         })
         .await
     }
 
     /// Whether new replies notify the viewer.
     async fn viewer_is_following(&self, ctx: &Context<'_>) -> Result<bool> {
-        Ok(loaders(ctx)
-            .load_one(IsFollowing(self.0.id))
-            .await?
-            .unwrap_or_default())
+        loaders(ctx).load_or_default(IsFollowing(self.0.id)).await
     }
 }
 

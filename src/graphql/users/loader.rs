@@ -1,16 +1,12 @@
 //! Loaders of users.
 
-use std::collections::HashMap;
-
-use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, QueryFilter, QuerySelect};
 
 use crate::{
     domain::users,
     entity::{participant, user},
     graphql::{
-        errors::FieldError,
-        loaders::{Loaders, by_id, by_key},
+        loaders::{Loaders, by_id, loader},
         users::types::User,
     },
     id::UserId,
@@ -19,27 +15,21 @@ use crate::{
 by_id!(
     /// Loads the user with this id.
     UserKey(UserId) -> User = User::from,
-    user::Column::Id, |loaders| users::visible(loaders.viewer()?)
+    user::Column::Id, |app, viewer| users::visible(viewer)
 );
 
-/// Loads whether this user shares a conversation with the viewer; absent otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct IsContact(pub UserId);
-
-impl Loader<IsContact> for Loaders {
-    type Value = bool;
-    type Error = FieldError;
-
-    async fn load(&self, keys: &[IsContact]) -> Result<HashMap<IsContact, bool>, FieldError> {
-        let ids = keys.iter().map(|key| key.0);
-        let contacts: Vec<UserId> = users::contacts(self.viewer()?)
+loader!(
+    /// Loads whether this user shares a conversation with the viewer; absent otherwise.
+    IsContact(UserId) -> bool,
+    |app, viewer, ids| {
+        let contacts: Vec<UserId> = users::contacts(viewer)
             .select_only()
             .column(participant::Column::UserId)
             .distinct()
-            .filter(participant::Column::UserId.is_in(ids))
+            .filter(participant::Column::UserId.is_in(ids.iter().copied()))
             .into_tuple()
-            .all(self.app().db.read())
+            .all(app.db.read())
             .await?;
-        Ok(by_key(contacts, |id| IsContact(*id), |_| true))
+        contacts.into_iter().map(|user| (user, true))
     }
-}
+);

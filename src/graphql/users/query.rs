@@ -4,12 +4,12 @@ use async_graphql::{Context, Object};
 use sea_orm::{ColumnTrait, Condition, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait};
 
 use crate::{
-    domain::{presence, users},
+    domain::{pagination::PageRequest, presence, users},
     entity::user,
     graphql::{
         context::{app, unbatched, viewer},
         errors::{Result, nullable},
-        pagination::{Forward, Page},
+        pagination::{Page, forward},
         users::{
             loader::UserKey,
             types::{User, UserConnection, UserFilter, UserLookup},
@@ -54,7 +54,7 @@ impl UserQuery {
     ) -> Option<Result<UserConnection>> {
         nullable(async {
             let viewer = viewer(ctx)?;
-            let request = Forward::<(String, UserId)>::read(first, 20, after.as_deref())?;
+            let request: PageRequest<(String, UserId)> = forward(first, 20, after)?;
             let app = app(ctx);
             let (text, online_only) = filter.map_or((None, None), |f| (f.text, f.online_only));
             let online = (online_only == Some(true))
@@ -74,7 +74,7 @@ impl UserQuery {
                 .limit(request.limit())
                 .all(app.db.read())
                 .await?;
-            let page = Page::forward(rows, &request, |row| (row.display_name_key.clone(), row.id));
+            let page = Page::new(rows, &request, |row| (row.display_name_key.clone(), row.id));
             Ok(Some(page.map(User::from).into()))
         })
         .await

@@ -43,10 +43,7 @@ impl User {
         Ok(match with {
             Visibility::Everyone => true,
             Visibility::Nobody => false,
-            Visibility::Contacts => {
-                let found = loaders(ctx).load_one(IsContact(self.0.id)).await?;
-                found.unwrap_or(false)
-            }
+            Visibility::Contacts => loaders(ctx).load_or_default(IsContact(self.0.id)).await?,
         })
     }
 
@@ -171,7 +168,7 @@ impl User {
 
     /// The direct conversation between this user and the viewer, if one exists.
     async fn viewer_conversation(&self, ctx: &Context<'_>) -> Option<Result<Conversation>> {
-        nullable(async { loaders(ctx).load_one(DirectWith(self.0.id)).await }).await
+        loaders(ctx).nullable(Some(DirectWith(self.0.id))).await
     }
 }
 
