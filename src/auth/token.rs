@@ -43,8 +43,8 @@ pub struct Keys {
     refresh: hmac::Key,
     opaque: hmac::Key,
     blind_index: hmac::Key,
-    /// Verified access tokens by digest. The verification of a signature costs more than most requests.
-    verified: Cache<[u8; 32], Access>,
+    /// Authentic access tokens by digest. The verification of a signature costs more than most requests.
+    verified: Cache<[u8; 32], Authentic>,
 }
 
 impl fmt::Debug for Keys {
@@ -64,6 +64,31 @@ struct Claims {
     jti: Uuid,
     iat: i64,
     exp: i64,
+    /// Other issuers of tokens with our key may set it; we do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+}
+
+/// An authentic access token. Whether it is valid depends on the time and on the settings.
+#[derive(Clone, Copy)]
+struct Authentic {
+    access: Access,
+    /// The claims `iat`, `nbf` (or `iat`) and `exp`, in seconds of Unix time.
+    issued_at: i64,
+    not_before: i64,
+    expires_at: i64,
+}
+
+impl Authentic {
+    /// Whether the token is valid at this time, and lives no longer than tokens may.
+    fn is_valid(&self, now: i64, lifetime: Duration) -> bool {
+        let seconds = lifetime.as_secs() + u64::from(lifetime.subsec_nanos() > 0);
+        let lifetime = i64::try_from(seconds).unwrap_or(i64::MAX);
+        let latest = now.saturating_add(LEEWAY_SECONDS);
+        self.issued_at.max(self.not_before) <= latest
+            && self.expires_at.saturating_sub(self.issued_at) <= lifetime
+            && now <= self.expires_at.saturating_add(LEEWAY_SECONDS)
+    }
 }
 
 /// The claims of a valid access token.
@@ -153,6 +178,7 @@ impl Keys {
             jti: crate::id::mint(),
             iat: now.timestamp(),
             exp: expires_at.timestamp(),
+            nbf: None,
         };
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(TYPE.to_owned());
@@ -162,26 +188,33 @@ impl Keys {
         Ok((token, expires_at))
     }
 
-    /// Returns the claims of an access token that is authentic and not expired.
+    /// Returns the claims of an access token that is authentic, neither expired nor issued in the future, and that
+    /// expires at most `lifetime` after it was issued.
     #[must_use]
-    pub fn read_access(&self, token: &str, now: DateTime<Utc>) -> Option<Access> {
+    pub fn read_access(
+        &self,
+        token: &str,
+        now: DateTime<Utc>,
+        lifetime: Duration,
+    ) -> Option<Access> {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
         let digest = digest(&SHA256, token.as_bytes());
         let digest: [u8; 32] = digest.as_ref().try_into().ok()?;
         let cached = self.verified.get(&digest);
-        let access = cached.or_else(|| {
-            let access = self.check_access(token)?;
-            self.verified.insert(digest, access);
-            Some(access)
+        let authentic = cached.or_else(|| {
+            let authentic = self.check_access(token)?;
+            self.verified.insert(digest, authentic);
+            Some(authentic)
         })?;
-        let valid_until = access.expires_at.timestamp().saturating_add(LEEWAY_SECONDS);
-        (now.timestamp() <= valid_until).then_some(access)
+        authentic
+            .is_valid(now.timestamp(), lifetime)
+            .then_some(authentic.access)
     }
 
-    /// Returns the claims of an authentic access token, even if it is expired.
-    fn check_access(&self, token: &str) -> Option<Access> {
+    /// Returns the claims of an authentic access token, whatever its times are.
+    fn check_access(&self, token: &str) -> Option<Authentic> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         let is_ours = header.typ.as_deref() == Some(TYPE)
             && header.kid.as_deref() == Some(self.key_id.as_str())
@@ -196,15 +229,20 @@ impl Keys {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[ISSUER]);
-        // The caller checks the expiry with the server's clock.
+        // The caller checks the times with the server's clock.
         validation.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
             .ok()?
             .claims;
-        Some(Access {
-            user: UserId(claims.sub),
-            session: SessionId(claims.sid),
-            expires_at: DateTime::from_timestamp(claims.exp, 0)?,
+        Some(Authentic {
+            access: Access {
+                user: UserId(claims.sub),
+                session: SessionId(claims.sid),
+                expires_at: DateTime::from_timestamp(claims.exp, 0)?,
+            },
+            issued_at: claims.iat,
+            not_before: claims.nbf.unwrap_or(claims.iat),
+            expires_at: claims.exp,
         })
     }
 
@@ -323,11 +361,14 @@ mod tests {
             session,
             expires_at,
         };
-        assert_eq!(keys.read_access(&token, now()), Some(access));
+        assert_eq!(keys.read_access(&token, now(), LIFETIME), Some(access));
         let leeway = TimeDelta::seconds(LEEWAY_SECONDS);
-        assert_eq!(keys.read_access(&token, expires_at + leeway), Some(access));
+        assert_eq!(
+            keys.read_access(&token, expires_at + leeway, LIFETIME),
+            Some(access)
+        );
         let late = expires_at + leeway + TimeDelta::seconds(1);
-        assert_eq!(keys.read_access(&token, late), None);
+        assert_eq!(keys.read_access(&token, late, LIFETIME), None);
     }
 
     #[test]
@@ -339,10 +380,14 @@ mod tests {
             let mut modified = token.clone();
             modified.replace_range(at..=at, &other.to_string());
             // The last character of a signature has unused bits; strict decoding rejects them.
-            assert_eq!(keys.read_access(&modified, now()), None, "letter {at}");
+            assert_eq!(
+                keys.read_access(&modified, now(), LIFETIME),
+                None,
+                "letter {at}"
+            );
         }
-        assert_eq!(keys.read_access(&"a.".repeat(3000), now()), None);
-        assert_eq!(keys.read_access("", now()), None);
+        assert_eq!(keys.read_access(&"a.".repeat(3000), now(), LIFETIME), None);
+        assert_eq!(keys.read_access("", now(), LIFETIME), None);
     }
 
     #[test]
@@ -350,14 +395,14 @@ mod tests {
         let (keys, secret) = keys();
         let (theirs, their_secret) = self::keys();
         let (token, ..) = token(&theirs);
-        assert_eq!(keys.read_access(&token, now()), None);
+        assert_eq!(keys.read_access(&token, now(), LIFETIME), None);
         let good = signed(&secret, &header(&keys), &claims());
-        assert!(keys.read_access(&good, now()).is_some());
+        assert!(keys.read_access(&good, now(), LIFETIME).is_some());
         // Our key id with their signature, and their key id with ours.
         let forged = signed(&their_secret, &header(&keys), &claims());
-        assert_eq!(keys.read_access(&forged, now()), None);
+        assert_eq!(keys.read_access(&forged, now(), LIFETIME), None);
         let renamed = signed(&secret, &header(&theirs), &claims());
-        assert_eq!(keys.read_access(&renamed, now()), None);
+        assert_eq!(keys.read_access(&renamed, now(), LIFETIME), None);
     }
 
     #[test]
@@ -365,8 +410,8 @@ mod tests {
         let keys = |text: &str| Keys::new(&Keys::from_text(text).unwrap()).unwrap();
         let (one, same, other) = (keys("a secret"), keys("a secret"), keys("a secreu"));
         let (token, ..) = token(&one);
-        assert!(same.read_access(&token, now()).is_some());
-        assert!(other.read_access(&token, now()).is_none());
+        assert!(same.read_access(&token, now(), LIFETIME).is_some());
+        assert!(other.read_access(&token, now(), LIFETIME).is_none());
         assert_eq!(
             (one.id(), one.blind_index("x")),
             (same.id(), same.blind_index("x"))
@@ -398,17 +443,54 @@ mod tests {
             with("x5c", json!(["AAAA"])),
             with("crit", json!(["exp"])),
         ] {
-            assert_eq!(keys.read_access(&token, now()), None, "{token}");
+            assert_eq!(keys.read_access(&token, now(), LIFETIME), None, "{token}");
         }
         let good = signed(&secret, &header(&keys), &claims());
         let unsigned = good.rsplit_once('.').unwrap().0;
-        assert_eq!(keys.read_access(&format!("{unsigned}."), now()), None);
+        assert_eq!(
+            keys.read_access(&format!("{unsigned}."), now(), LIFETIME),
+            None
+        );
         for (key, value) in [("iss", "other"), ("aud", "other"), ("sub", "ann")] {
             let mut claims = claims();
             claims[key] = json!(value);
             let token = signed(&secret, &header(&keys), &claims);
-            assert_eq!(keys.read_access(&token, now()), None, "{key}");
+            assert_eq!(keys.read_access(&token, now(), LIFETIME), None, "{key}");
         }
+    }
+
+    #[test]
+    fn a_token_from_the_future_is_rejected() {
+        let (keys, secret) = keys();
+        let read = |iat: i64, nbf: Option<i64>| {
+            let mut claims = claims();
+            claims["iat"] = json!(now().timestamp() + iat);
+            claims["exp"] = json!(now().timestamp() + iat + 600);
+            claims["nbf"] = json!(nbf.map(|nbf| now().timestamp() + nbf));
+            let token = signed(&secret, &header(&keys), &claims);
+            keys.read_access(&token, now(), LIFETIME)
+        };
+        assert!(read(LEEWAY_SECONDS, None).is_some());
+        assert!(read(-60, Some(LEEWAY_SECONDS)).is_some());
+        assert_eq!(read(LEEWAY_SECONDS + 1, None), None);
+        assert_eq!(read(-60, Some(LEEWAY_SECONDS + 1)), None);
+        assert_eq!(read(LEEWAY_SECONDS + 1, Some(-60)), None);
+        assert_eq!(read(i64::MAX / 2, None), None);
+    }
+
+    #[test]
+    fn a_token_lives_no_longer_than_the_setting_allows() {
+        let (keys, secret) = keys();
+        let read = |seconds: i64, lifetime: Duration| {
+            let mut claims = claims();
+            claims["exp"] = json!(now().timestamp() + seconds);
+            let token = signed(&secret, &header(&keys), &claims);
+            keys.read_access(&token, now(), lifetime)
+        };
+        assert!(read(600, LIFETIME).is_some());
+        assert_eq!(read(601, LIFETIME), None);
+        assert_eq!(read(600, Duration::from_secs(599)), None);
+        assert!(read(600, Duration::from_millis(599_001)).is_some());
     }
 
     #[test]

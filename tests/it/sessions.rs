@@ -32,6 +32,7 @@ both!(
     sessions_are_listed_and_ended_one_by_one,
     changing_the_password_ends_the_other_sessions,
     last_use_is_noted_at_most_once_a_minute,
+    a_token_from_the_future_is_refused,
 );
 
 /// Signs in again.
@@ -307,4 +308,13 @@ async fn last_use_is_noted_at_most_once_a_minute(app: TestApp) {
     sessions::authenticate(&app.app, &token).await.unwrap();
     let noted = used().await;
     assert!(noted >= start + TimeDelta::seconds(65), "{noted} {start}");
+}
+
+async fn a_token_from_the_future_is_refused(app: TestApp) {
+    let ann = app.person("Ann").await;
+    app.app.clock.advance(TimeDelta::seconds(-29));
+    ann.execute(VIEWER, Value::Null).await;
+    app.app.clock.advance(TimeDelta::seconds(-31));
+    let viewer = ann.request(VIEWER, Value::Null).await["data"]["viewer"].take();
+    assert_eq!(viewer, Value::Null);
 }

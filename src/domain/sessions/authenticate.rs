@@ -22,7 +22,8 @@ const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 /// so that revocation takes effect immediately.
 pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
     let now = core.clock.now();
-    let access = core.keys.read_access(token, now);
+    let lifetime = core.config.access_token_lifetime;
+    let access = core.keys.read_access(token, now, lifetime);
     let access = access.ok_or_else(Error::unauthenticated)?;
     // Read before the row, so that a session that ends meanwhile invalidates the cached row.
     let endings = core.db.session_endings();
