@@ -101,6 +101,9 @@ impl Problem {
     }
 }
 
+/// The largest number of problems that clients receive with one error.
+pub const MAX_PROBLEMS: usize = 50;
+
 /// An error with a code, a message for the client and, for internal errors, a cause for the log.
 #[derive(Clone, Debug)]
 pub struct Error {
@@ -145,11 +148,16 @@ impl Error {
         Self::problems(vec![Problem::new(field, code, message)])
     }
 
-    /// Creates the error for all invalid fields of the input.
+    /// Creates the error for all invalid fields of the input. Clients receive [`MAX_PROBLEMS`] of them. One more is
+    /// kept, so that the message is right when the problems of two errors are combined.
     #[must_use]
-    pub fn problems(problems: Vec<Problem>) -> Self {
+    pub fn problems(mut problems: Vec<Problem>) -> Self {
+        problems.truncate(MAX_PROBLEMS + 1);
         let message = match problems.as_slice() {
             [only] => only.message.clone(),
+            many if many.len() > MAX_PROBLEMS => {
+                format!("The input has more than {MAX_PROBLEMS} problems.")
+            }
             many => format!("The input has {} problems.", many.len()),
         };
         Self {
@@ -203,7 +211,7 @@ impl Error {
         &self.message
     }
 
-    /// Returns the problems of the input.
+    /// Returns the problems of the input, at most one more than clients receive.
     #[must_use]
     pub fn field_problems(&self) -> &[Problem] {
         &self.problems

@@ -2,7 +2,7 @@
 
 use async_graphql::{ErrorExtensionValues, Value};
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, MAX_PROBLEMS};
 
 /// An error that a resolver returns. It deliberately does not implement `Display`: async-graphql publishes the text of
 /// every error that does, so that only the conversion below may apply.
@@ -52,7 +52,9 @@ impl From<FieldError> for async_graphql::Error {
             extensions.set("retryAfterMs", millis);
         }
         if error.code() == Code::BadUserInput {
-            let problems = async_graphql::to_value(error.field_problems());
+            let problems = error.field_problems();
+            let problems = problems.get(..MAX_PROBLEMS).unwrap_or(problems);
+            let problems = async_graphql::to_value(problems);
             extensions.set("problems", problems.unwrap_or(Value::Null));
         }
         let mut converted = Self::new(error.message());

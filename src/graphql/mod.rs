@@ -27,6 +27,7 @@ pub mod scalars;
 mod schema;
 pub mod server;
 pub mod sessions;
+mod text_filter;
 pub mod threads;
 pub mod users;
 

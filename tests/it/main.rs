@@ -18,6 +18,7 @@ mod crash;
 mod deletion;
 mod erasure;
 mod failed_commits;
+mod input_limits;
 mod jobs;
 mod lists;
 mod live;

@@ -48,8 +48,7 @@ pub async fn create(
     let title = title.map(|title| validation::title(title, &mut problems));
     let topic = new.topic.as_deref();
     let topic = topic.and_then(|topic| validation::topic(topic, &mut problems));
-    let users =
-        participants::load_users(&core.db, viewer, "participantIds", &new.participants).await;
+    let users = participants::load_users(core, viewer, "participantIds", &new.participants).await;
     let users = match users {
         Ok(users) => users,
         Err(error) if error.field_problems().is_empty() => return Err(error),

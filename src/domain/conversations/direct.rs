@@ -1,5 +1,7 @@
 //! Opens direct conversations: finds the one of these users, or creates it.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult};
 
 use crate::{
@@ -45,13 +47,17 @@ pub fn direct_key(users: &[UserId]) -> String {
 /// Finds or creates the direct conversation of the viewer and these users. Duplicate ids and the viewer's own id are
 /// ignored.
 pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Result<Opened, Error> {
-    let users = participants::load_users(&core.db, viewer, "userIds", others).await?;
-    let others = users.iter().filter(|user| user.id != viewer.user).count();
-    if !(1..=OTHERS_MAX).contains(&others) {
-        let code = if others == 0 { "TOO_FEW" } else { "TOO_MANY" };
+    let distinct: BTreeSet<_> = others.iter().filter(|&&id| id != viewer.user).collect();
+    if !(1..=OTHERS_MAX).contains(&distinct.len()) {
+        let code = if distinct.is_empty() {
+            "TOO_FEW"
+        } else {
+            "TOO_MANY"
+        };
         let message = format!("Use 1 to {OTHERS_MAX} other users.");
         return Err(Error::invalid("userIds", code, message));
     }
+    let users = participants::load_users(core, viewer, "userIds", others).await?;
     let ids: Vec<_> = users.iter().map(|user| user.id).collect();
     let key = &direct_key(&ids);
     if let Some(conversation) = find_by_key(core.db.read(), key).await? {

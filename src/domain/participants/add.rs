@@ -42,7 +42,7 @@ pub async fn add(
     ids: &[UserId],
     role: ParticipantRole,
 ) -> Result<Added, Error> {
-    let users = &participants::load_users(&core.db, viewer, "userIds", ids).await?;
+    let users = &participants::load_users(core, viewer, "userIds", ids).await?;
     core.db
         .write(|tx| async move {
             let membership = access::conversation(&tx, viewer, id).await?;

@@ -25,6 +25,7 @@ use crate::{
         pagination::{Instant, Page, forward},
         participants::loader::MembershipOf,
         reads::loader::UnreadIn,
+        text_filter,
     },
     id::ConversationId,
 };
@@ -91,7 +92,7 @@ pub async fn list(
         kind: filter.kind.map(Into::into),
         unread_only: filter.unread_only == Some(true),
         is_archived: filter.is_archived,
-        text: filter.text.filter(|text| !text.trim().is_empty()),
+        text: text_filter::read(filter.text)?,
     };
     let (db, limit) = (app(ctx).db.read(), request.limit());
     let Some(plan) = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx) else {

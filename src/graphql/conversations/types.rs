@@ -239,7 +239,7 @@ pub struct ConversationFilter {
     /// Only archived ones (true), only others (false), or both (null).
     #[graphql(default_with = "Some(false)")]
     pub is_archived: Option<bool>,
-    /// Title or participant name contains this.
+    /// Title or participant name contains this; at most 200 characters.
     pub text: Option<String>,
 }
 

@@ -5,8 +5,8 @@ use async_graphql::{Enum, SimpleObject, resolver_utils::EnumType};
 use crate::error::Code;
 
 /// Codes that `extensions.code` of a request error carries. Field problems arrive together: a
-/// BAD_USER_INPUT error lists all of them under `extensions.problems`, each with a `path` into `input`, a
-/// `code` and a `message`. New codes may be added; treat an unknown one by its nearest HTTP meaning,
+/// BAD_USER_INPUT error lists all of them, up to 50, under `extensions.problems`, each with a `path` into
+/// `input`, a `code` and a `message`. New codes may be added; treat an unknown one by its nearest HTTP meaning,
 /// shown in the documentation.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "Code")]

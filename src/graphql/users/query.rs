@@ -10,6 +10,7 @@ use crate::{
         context::{app, unbatched, viewer},
         errors::{Result, nullable},
         pagination::{Page, forward},
+        text_filter,
         users::{
             loader::UserKey,
             types::{User, UserConnection, UserFilter, UserLookup},
@@ -57,6 +58,7 @@ impl UserQuery {
             let request: PageRequest<(String, UserId)> = forward(first, 20, after)?;
             let app = app(ctx);
             let (text, online_only) = filter.map_or((None, None), |f| (f.text, f.online_only));
+            let text = text_filter::read(text)?;
             let online = (online_only == Some(true))
                 .then(|| presence::online(app.db.backend(), viewer, app.clock.now()));
             let after = request.after.as_ref().map(|(name, id)| {

@@ -192,7 +192,7 @@ pub enum UserLookup {
 /// Narrows the list of users. All conditions must hold.
 #[derive(InputObject)]
 pub struct UserFilter {
-    /// Name or username contains this.
+    /// Name or username contains this; at most 200 characters.
     pub text: Option<String>,
     /// Only users who are online and share their presence.
     #[graphql(default_with = "Some(false)")]

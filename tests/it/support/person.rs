@@ -160,16 +160,22 @@ impl Person {
     /// Returns the data of an operation that must succeed, and the number of its statements, which the server reports
     /// in `Server-Timing`.
     pub(crate) async fn count_statements(&self, query: &str, variables: Value) -> (Value, u32) {
+        let (mut result, count) = self.counted_request(query, variables).await;
+        assert!(result.get("errors").is_none(), "{result:#}");
+        (result["data"].take(), count)
+    }
+
+    /// Returns the whole response to an operation, and the number of its statements.
+    pub(crate) async fn counted_request(&self, query: &str, variables: Value) -> (Value, u32) {
         let response = self.post(query, variables).await.unwrap();
         let timing = response.headers()["server-timing"]
             .to_str()
             .unwrap()
             .to_owned();
-        let mut result: Value = response.json().await.unwrap();
-        assert!(result.get("errors").is_none(), "{result:#}");
+        let result = response.json().await.unwrap();
         let count = timing.split("statements;desc=").nth(1).unwrap();
         let count = count.trim_matches(|letter: char| !letter.is_ascii_digit());
-        (result["data"].take(), count.parse().unwrap())
+        (result, count.parse().unwrap())
     }
 
     /// Signs in again for a new token.

@@ -1,0 +1,24 @@
+//! The texts by which lists are filtered.
+
+use crate::{
+    error::{Error, Problem},
+    graphql::errors::Result,
+};
+
+/// Maximum length, in characters. The database compares the text with every row that the other conditions select.
+const MAX_LENGTH: usize = 200;
+
+/// The text of a filter, from its argument `filter`; none if it is blank, which selects everything.
+pub(super) fn read(text: Option<String>) -> Result<Option<String>> {
+    let text = text.filter(|text| !text.trim().is_empty());
+    let Some(text) = text else { return Ok(None) };
+    if text.chars().nth(MAX_LENGTH).is_none() {
+        return Ok(Some(text));
+    }
+    let problem = Problem {
+        path: ["filter", "text"].map(str::to_owned).to_vec(),
+        code: "TOO_LONG",
+        message: format!("Use at most {MAX_LENGTH} characters."),
+    };
+    Err(Error::problems(vec![problem]).into())
+}
