@@ -130,7 +130,8 @@ pub(super) async fn pending(db: &Db) -> Result<Vec<String>, CliError> {
     if !is_ours {
         return Ok(known.collect());
     }
-    let applied = Migrator::get_applied_migrations(db.read()).await?;
+    // Not from a reader: it prepares `CREATE TABLE IF NOT EXISTS` from its cached schema, which may be older.
+    let applied = Migrator::get_applied_migrations(db.migrate()).await?;
     let is_applied = |name: &String| applied.iter().any(|step| step.name() == name);
     Ok(known.filter(|name| !is_applied(name)).collect())
 }
