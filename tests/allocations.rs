@@ -33,8 +33,8 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// figure here.
 const WALKS: [(&str, usize); 6] = [
     ("nothing", 96),
-    ("list of 50", 1070),
-    ("thread page", 1428),
+    ("list of 50", 666),
+    ("thread page", 1084),
     ("conversations", 466),
     ("send", 757),
     ("send, received by one", 1340),
