@@ -19,7 +19,7 @@ const PRIVATE_FOLDER: u32 = 0o700;
 const OTHERS: u32 = 0o077;
 
 /// Creates the data folder if it does not exist. From here on, this process creates files that only their owner may
-/// read, whatever the mode of the folder is.
+/// read, even in a folder that others may read.
 pub fn prepare(config: &Config) -> Result<(), CliError> {
     umask(Mode::from_raw_mode(OTHERS));
     let path = &config.data_dir;

@@ -1,6 +1,8 @@
 //! SQL text: portable placeholders, and functions that run a statement and decode its rows.
 
-use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult, Statement, TryGetableMany, Value};
+use sea_orm::{
+    ConnectionTrait, DbBackend, FromQueryResult, QueryResult, Statement, TryGetableMany, Value,
+};
 
 use crate::error::Error;
 
@@ -74,7 +76,7 @@ where
 {
     let statement = sql(db.get_database_backend(), text, values);
     let rows = db.query_all_raw(statement).await?;
-    let rows = rows.iter().map(|row| row.try_get_many_by_index());
+    let rows = rows.iter().map(QueryResult::try_get_many_by_index);
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

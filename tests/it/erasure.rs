@@ -14,7 +14,7 @@ use crate::support::{
 };
 
 /// The time within which deleted texts are gone.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_mins(1);
 
 #[tokio::test]
 async fn deleted_texts_leave_the_files_of_sqlite() {

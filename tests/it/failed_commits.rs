@@ -92,7 +92,7 @@ async fn a_server_with_a_full_disk_is_not_ready() {
         state.contains("the disk of the database is full"),
         "{state}"
     );
-    // Nobody has to write for the server to notice that there is room again.
+    // The server notices by itself that there is room again.
     disk.disarm();
     let state = readiness().await;
     assert!(state.contains("\"ready\""), "{state}");

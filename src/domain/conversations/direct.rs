@@ -49,13 +49,13 @@ pub fn direct_key(users: &[UserId]) -> String {
 pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Result<Opened, Error> {
     let distinct: BTreeSet<_> = others.iter().filter(|&&id| id != viewer.user).collect();
     if !(1..=OTHERS_MAX).contains(&distinct.len()) {
-        let code = if distinct.is_empty() {
+        let problem = if distinct.is_empty() {
             "TOO_FEW"
         } else {
             "TOO_MANY"
         };
         let message = format!("Use 1 to {OTHERS_MAX} other users.");
-        return Err(Error::invalid("userIds", code, message));
+        return Err(Error::invalid("userIds", problem, message));
     }
     let users = participants::load_users(core, viewer, "userIds", others).await?;
     let ids: Vec<_> = users.iter().map(|user| user.id).collect();

@@ -27,10 +27,6 @@ use crate::graphql::{
     ),
     field(name = "occurred_at", ty = "DateTime", desc = "When it happened.")
 )]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "an event is built for one response and never stored in a collection"
-)]
 pub enum Event {
     /// First event on every stream: states whether events were missed.
     StreamOpened(StreamOpenedEvent),

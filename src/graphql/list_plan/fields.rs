@@ -68,7 +68,7 @@ pub(crate) use {columns, field, require};
 
 /// The distinct keys of the items of a list.
 struct Keys<K> {
-    keys: Vec<K>,
+    distinct: Vec<K>,
     /// The first item with each key.
     items: Vec<usize>,
     /// The index of each item's key.
@@ -78,18 +78,18 @@ struct Keys<K> {
 impl<K: ListKey> Keys<K> {
     fn new<T>(items: &[&T], key: fn(&T) -> Option<K>) -> Self {
         let mut known = HashMap::new();
-        let (mut keys, mut first) = (vec![], vec![]);
+        let (mut distinct, mut first) = (vec![], vec![]);
         let indexes = items.iter().enumerate().map(|(index, item)| {
             let key = key(item)?;
             Some(*known.entry(key).or_insert_with_key(|key| {
-                keys.push(key.clone());
+                distinct.push(key.clone());
                 first.push(index);
-                keys.len() - 1
+                distinct.len() - 1
             }))
         });
         let indexes = indexes.collect();
         Self {
-            keys,
+            distinct,
             items: first,
             indexes,
         }
@@ -171,7 +171,7 @@ impl FieldSelection<'_> {
             let plan = Arc::clone(&plan);
             async move {
                 let keys = Keys::new(items, key);
-                let loaded = values.load(&keys.keys).await?;
+                let loaded = values.load(&keys.distinct).await?;
                 let objects = keys.items.iter().zip(&loaded).map(|(&item, value)| {
                     object(items.get(item)?, value.as_ref()?.assume_loaded())
                 });
@@ -221,7 +221,7 @@ impl FieldSelection<'_> {
         Some(FieldPlan::Nested(Box::new(move |items, values| {
             async move {
                 let keys = Keys::new(items, key);
-                let loaded = values.load(&keys.keys).await?;
+                let loaded = values.load(&keys.distinct).await?;
                 let mut column = Column::default();
                 for (item, index) in items.iter().zip(keys.indexes) {
                     let value = index.and_then(|index| loaded.get(index)?.as_deref());

@@ -29,6 +29,7 @@ pub trait PlannedObject: OutputType + Sized + 'static {
     const ANCESTORS_VISIBLE: bool = false;
 
     /// Plans the field of this name with the selection within it; none where it needs the executor.
+    #[must_use]
     fn field(_name: &str, _within: FieldSelection<'_>) -> Option<FieldPlan<Self>> {
         None
     }

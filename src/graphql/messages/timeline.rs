@@ -122,19 +122,16 @@ pub(crate) async fn page(
             (key(span), Some(sizes))
         }
     };
-    Ok(match TimelinePlan::current(ctx) {
-        Some(plan) => {
-            let page = load(ctx, key.select(columns(&plan)), sizes).await?;
-            let mut senders = vec![];
-            let page = page.map(|row| message_of(row, &mut senders));
-            let known = KnownValues::default();
-            known.extend(senders);
-            MessageConnection::planned(page, &plan, known)
-        }
-        None => {
-            let page = load(ctx, key.select(WholeMessages), sizes).await?;
-            page.map(Message::from).into()
-        }
+    Ok(if let Some(plan) = TimelinePlan::current(ctx) {
+        let page = load(ctx, key.select(columns(&plan)), sizes).await?;
+        let mut senders = vec![];
+        let page = page.map(|row| message_of(row, &mut senders));
+        let known = KnownValues::default();
+        known.extend(senders);
+        MessageConnection::planned(page, &plan, known)
+    } else {
+        let page = load(ctx, key.select(WholeMessages), sizes).await?;
+        page.map(Message::from).into()
     })
 }
 

@@ -48,7 +48,7 @@ impl PlannedObject for ThreadReplyEdge {
         match name {
             "node" => within.child(|edge: &Self| &edge.node),
             "cursor" => Some(FieldPlan::Value(|edge, out| {
-                write(out, &edge.cursor.to_string())
+                write(out, &edge.cursor.to_string());
             })),
             "depth" => Some(FieldPlan::Value(|edge, out| write(out, &edge.depth))),
             "hiddenReplyCount" => Some(FieldPlan::Value(|edge, out| {

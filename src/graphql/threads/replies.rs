@@ -121,27 +121,24 @@ pub(crate) async fn page(
         order: order_of(&both, order)?,
         projection: (),
     };
-    let (page_info, (edges, nodes)) = match RepliesPlan::current(ctx) {
-        Some(plan) => {
-            let page = load(ctx, key.select(columns(&plan))).await?;
-            let info = page.info();
-            let mut senders = vec![];
-            let items = page.items.into_iter().map(|(cursor, (key, row))| {
-                message_of(row, &mut senders).map(|node| edge(cursor, &key, node, of_page))
-            });
-            let items: Vec<_> = items.collect();
-            let known = KnownValues::default();
-            known.extend(senders);
-            let lists = PlannedList::planned(items, |edge| &edge.node, &plan, known);
-            (info, lists)
-        }
-        None => {
-            let page = load(ctx, key.select(WholeMessages)).await?;
-            let info = page.info();
-            let items = page.items.into_iter();
-            let items = items.map(|(cursor, (key, row))| edge(cursor, &key, row.into(), of_page));
-            (info, PlannedList::whole(items, |edge| &edge.node))
-        }
+    let (page_info, (edges, nodes)) = if let Some(plan) = RepliesPlan::current(ctx) {
+        let page = load(ctx, key.select(columns(&plan))).await?;
+        let info = page.info();
+        let mut senders = vec![];
+        let items = page.items.into_iter().map(|(cursor, (key, row))| {
+            message_of(row, &mut senders).map(|node| edge(cursor, &key, node, of_page))
+        });
+        let items: Vec<_> = items.collect();
+        let known = KnownValues::default();
+        known.extend(senders);
+        let lists = PlannedList::planned(items, |edge| &edge.node, &plan, known);
+        (info, lists)
+    } else {
+        let page = load(ctx, key.select(WholeMessages)).await?;
+        let info = page.info();
+        let items = page.items.into_iter();
+        let items = items.map(|(cursor, (key, row))| edge(cursor, &key, row.into(), of_page));
+        (info, PlannedList::whole(items, |edge| &edge.node))
     };
     Ok(ThreadReplyConnection {
         edges,

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::{target::long_run, victims::Latencies};
 use crate::support::binary::Binary;
 
@@ -62,6 +64,8 @@ pub(super) struct Figures {
     /// How many processors the server used before the attack, and during it.
     pub(super) idle_load: f64,
     pub(super) attacked_load: f64,
+    /// When the measurement ended.
+    pub(super) ended: Instant,
     /// What the server used before the attack, and at most during it.
     pub(super) before: Usage,
     pub(super) peak: Usage,

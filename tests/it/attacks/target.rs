@@ -90,6 +90,7 @@ impl Target {
             latencies = self.victims.exchange(attack_time) => latencies,
             () = sampling => unreachable!("it never ends"),
         };
+        let ended = tokio::time::Instant::now();
         let after = Usage::of(&self.server);
         let figures = Figures {
             name,
@@ -97,6 +98,7 @@ impl Target {
             attacked,
             idle_load: start.load_until(before, idle_time),
             attacked_load: before.load_until(after, attack_time),
+            ended,
             before,
             peak: peak.max(after),
         };

@@ -11,7 +11,7 @@ use super::{Machine, mode, on_both, serving::Server};
 on_both!(migrations_that_start_together_wait_for_each_other);
 
 #[test]
-fn every_file_is_private_whatever_the_mode_of_the_folder() {
+fn every_file_is_private_in_an_open_folder() {
     let machine = Machine::sqlite();
     let data = machine.path("data");
     fs::create_dir(&data).unwrap();

@@ -101,7 +101,8 @@ fn unsafe_settings_are_rejected() {
 /// The server starts with all of its settings or not at all.
 #[test]
 fn a_damaged_configuration_starts_nothing() {
-    let damages: [(&str, &dyn Fn(&Path), &str); 8] = [
+    type Damage<'a> = &'a dyn Fn(&Path);
+    let damages: [(&str, Damage<'_>, &str); 8] = [
         (
             "heddle.toml",
             &|path| fs::write(path, "mode = 'prod").unwrap(),
