@@ -25,8 +25,8 @@ pub(super) async fn healthz(method: Method) -> Response {
     headers::reject_writes(&method).unwrap_or_else(|| status(StatusCode::OK, "alive"))
 }
 
-/// Returns 200 if the server is not stopping, and the database is reachable, writable and fully migrated. A node without Redis is
-/// ready, because it only delivers events later; the body shows the state of Redis.
+/// Returns 200 if the server is not stopping, and the database is reachable, writable and fully migrated. A node without
+/// Redis is ready, because it only delivers events later; the body shows the state of Redis.
 pub(super) async fn readyz(State(state): State<AppState>, method: Method) -> Response {
     if let Some(rejection) = headers::reject_writes(&method) {
         return rejection;

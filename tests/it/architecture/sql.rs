@@ -7,7 +7,7 @@ use super::sources::{Kind, Token, production, read_production, tokens};
 const MOST_SQL_CALLS: usize = 78;
 
 /// Queries and writes through entities outside `src/db`.
-const LEAST_ENTITY_CALLS: usize = 170;
+const LEAST_ENTITY_CALLS: usize = 176;
 
 #[test]
 fn sql_text_is_the_exception() {
