@@ -1,20 +1,26 @@
 //! The connected database: one writer and several readers on SQLite, one pool on PostgreSQL, and the wake-ups that
 //! follow a commit.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::{Notify, watch};
 
 use super::{
-    options::{Replacement, SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
+    options::{BUSY_TIMEOUT, Replacement, SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
     query_stats::with_stats,
     reader::Reader,
 };
 use crate::error::Error;
+
+/// How long a checkpoint of SQLite waits for readers.
+const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// A connected database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -144,10 +150,15 @@ impl Db {
         if self.backend() != DbBackend::Sqlite {
             return Ok(true);
         }
-        let statement = "PRAGMA wal_checkpoint(TRUNCATE)";
+        // The checkpoint waits for readers, and all writes wait for the checkpoint: only for a moment.
+        let statement = format!(
+            "PRAGMA busy_timeout = {}; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = {}",
+            CHECKPOINT_TIMEOUT.as_millis(),
+            BUSY_TIMEOUT.as_millis()
+        );
         let statement = Statement::from_string(DbBackend::Sqlite, statement);
-        let row = self.writer.query_one_raw(statement).await?;
-        let is_busy = row.map(|row| row.try_get_by_index::<i32>(0)).transpose()?;
+        let rows = self.writer.query_all_raw(statement).await?;
+        let is_busy = rows.iter().find_map(|row| row.try_get("", "busy").ok());
         Ok(is_busy == Some(0))
     }
 

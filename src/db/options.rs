@@ -23,7 +23,7 @@ pub(super) const SQLITE_READERS: u32 = 4;
 /// Page cache of each SQLite connection; a negative number is in KiB.
 pub(super) const SQLITE_CACHE: &str = "-32000";
 /// How long to wait for the write lock of another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rows that the thread of sqlx reads ahead. A page fits, so that neither thread waits for the other.
 const ROW_BUFFER: usize = 512;
 /// Maximum connections to PostgreSQL.

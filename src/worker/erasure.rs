@@ -7,13 +7,10 @@ use crate::app::App;
 /// The time after an erasure, in which more erasures are awaited, and between two attempts.
 const DELAY: Duration = Duration::from_secs(5);
 
-/// Empties the log after erasures, until the server stops. Closing the database then empties it.
+/// Empties the log after the start and after erasures, until the server stops. Closing the database then empties it.
 pub(super) async fn run(app: &App) {
+    // A server that was killed may have left deleted texts behind.
     loop {
-        tokio::select! {
-            () = app.shutdown.cancelled() => return,
-            () = app.db.erasure_wakeup().notified() => {}
-        }
         loop {
             tokio::select! {
                 () = app.shutdown.cancelled() => return,
@@ -24,6 +21,10 @@ pub(super) async fn run(app: &App) {
                 Ok(false) => tracing::debug!("a reader still uses the write-ahead log"),
                 Err(error) => tracing::warn!(%error, "the write-ahead log could not be emptied"),
             }
+        }
+        tokio::select! {
+            () = app.shutdown.cancelled() => return,
+            () = app.db.erasure_wakeup().notified() => {}
         }
     }
 }

@@ -20,9 +20,27 @@ const LIMIT: Duration = Duration::from_mins(1);
 async fn deleted_texts_leave_the_files_of_sqlite() {
     let server = Binary::on_sqlite().await;
     delete_everything(&server).await;
+    texts_are_gone(&server).await;
+}
+
+#[tokio::test]
+async fn deleted_texts_leave_the_files_of_a_server_that_was_killed() {
+    let mut server = Binary::on_sqlite().await;
+    let endpoint = format!("{}/graphql", server.url());
+    let ann = Person::anonymous_at(endpoint).sign_up("Ann").await;
+    let group = ann.creates_group(Some("Wool"), &[]).await;
+    let message = ann.says(&group, "a canary").await;
+    ann.deletes(&message).await;
+    server.kill().await;
+    assert!(file_with_canary(&server).is_some());
+    server.restart().await;
+    texts_are_gone(&server).await;
+}
+
+async fn texts_are_gone(server: &Binary) {
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
     let gone = async {
-        while let Some(file) = file_with_canary(&server) {
+        while let Some(file) = file_with_canary(server) {
             ticks.tick().await;
             drop(file);
         }
@@ -31,7 +49,7 @@ async fn deleted_texts_leave_the_files_of_sqlite() {
     assert!(
         gone.is_ok(),
         "{:?} contains a deleted text",
-        file_with_canary(&server)
+        file_with_canary(server)
     );
 }
 
