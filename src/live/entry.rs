@@ -17,7 +17,8 @@ use crate::id::UserId;
 pub struct Entry {
     /// The id of the conversation or user whose stream it belongs to.
     pub stream: Uuid,
-    /// Its row number in the log; 0 for an ephemeral event, which has no row.
+    /// Its row number in the log. An ephemeral event has no row, but a negative number that no other event of this node
+    /// has.
     pub number: i64,
     /// When it happened.
     pub at: DateTime<Utc>,

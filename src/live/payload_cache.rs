@@ -103,6 +103,15 @@ impl PayloadCache {
         audience
     }
 
+    /// Stores the users who may see an event, when the hub already knows them.
+    pub(super) fn store_audience(&self, entry: &Entry, users: HashSet<UserId>) {
+        let epoch = self.epoch();
+        let cell = Arc::new(OnceCell::new_with(Some(Arc::new(users))));
+        self.audiences
+            .insert((entry.number, epoch), Arc::clone(&cell));
+        entry.cache.store_audience(epoch, &cell);
+    }
+
     /// The payload of the event for this key, rendered once for all subscribers. None when it cannot be rendered; each
     /// subscriber then executes the event separately.
     pub async fn get_or_render<F>(

@@ -3,6 +3,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    ops::RangeInclusive,
     time::Duration,
 };
 
@@ -13,7 +14,7 @@ use sea_orm::{
 };
 use tokio::{
     sync::mpsc,
-    time::{Instant, MissedTickBehavior, interval, sleep_until},
+    time::{Instant, MissedTickBehavior, interval, sleep, sleep_until},
 };
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -34,6 +35,9 @@ const LEASE: TimeDelta = TimeDelta::seconds(15);
 const GRACE: Duration = Duration::from_secs(5);
 /// How long the end of typing stays in the database, so that every node reads it.
 const TYPING_RETENTION: TimeDelta = TimeDelta::minutes(1);
+/// How long signals are collected after the first one, in milliseconds: users who connect together are announced
+/// together. Random, so that the nodes of a cluster do not write at the same time.
+const WINDOW: RangeInclusive<u64> = 50..=200;
 /// Users in one statement.
 const CHUNK: usize = 1000;
 
@@ -85,6 +89,7 @@ impl Presence {
                     if count == 0 {
                         break;
                     }
+                    self.collect(&mut signals).await;
                     with_timeout(self.apply(signals)).await
                 }
                 () = sleep_until(next) => with_timeout(self.remove_due()).await,
@@ -95,6 +100,16 @@ impl Presence {
         let all: Vec<_> = self.connected.drain().collect();
         let outcome = with_timeout(self.remove(&all)).await;
         self.report(&outcome);
+    }
+
+    /// Adds the signals that follow within a short time.
+    async fn collect(&mut self, signals: &mut Vec<PresenceSignal>) {
+        sleep(Duration::from_millis(rand::random_range(WINDOW))).await;
+        while signals.len() < CHUNK
+            && let Ok(signal) = self.signals.try_recv()
+        {
+            signals.push(signal);
+        }
     }
 
     /// Logs the first failure of a series. A later beat stores what was missed.

@@ -111,7 +111,18 @@ impl<F: SubscriptionFeed> FeedStream<F> {
     fn cached(&mut self, entry: &Entry) -> Option<Delivery<Result<F::Item>>> {
         let renderer = self.renderer.as_ref()?;
         let payload = renderer.cached(&self.feed, &self.stream, entry)?;
-        Some(self.shared(payload, EventCursor::after(entry)))
+        let cursor = self.cursor_after(entry);
+        Some(self.shared(payload, cursor))
+    }
+
+    /// The cursor after this event. An ephemeral one does not move it: logged events before it may still be on their
+    /// way.
+    fn cursor_after(&self, entry: &Entry) -> EventCursor {
+        if entry.change.as_ref().is_some_and(Change::is_ephemeral) {
+            self.last.clone()
+        } else {
+            EventCursor::after(entry)
+        }
     }
 
     fn shared(
@@ -128,12 +139,7 @@ impl<F: SubscriptionFeed> FeedStream<F> {
 
     /// Renders the shared payload, or else loads the item for this subscriber. None when they do not receive the event.
     async fn deliver(&mut self, entry: &Entry) -> Option<Delivery<Result<F::Item>>> {
-        let is_ephemeral = entry.change.as_ref().is_some_and(Change::is_ephemeral);
-        let cursor = if is_ephemeral {
-            self.last.clone()
-        } else {
-            EventCursor::after(entry)
-        };
+        let cursor = self.cursor_after(entry);
         if let Some(renderer) = &self.renderer
             && let Some(payload) = renderer.render(&self.feed, &self.stream, entry).await
         {

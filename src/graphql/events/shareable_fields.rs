@@ -14,16 +14,16 @@ use crate::live::entry::ShareKey;
 enum FieldType {
     /// A scalar or an enum.
     Scalar,
-    /// The object type of this name.
+    /// The object of this kind.
     Object(&'static str),
 }
 
 /// Fields by name.
 type Fields = &'static [(&'static str, FieldType)];
 
-/// The fields of each object type whose value is equal for every user who may see the object. All other fields are
-/// assumed to depend on the viewer.
-const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 7] = [
+/// The fields of each kind of object whose value is equal for every user who may see the object. All other fields are
+/// assumed to depend on the viewer. A kind is the name of a type, which may be followed by whose view it is.
+const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 10] = [
     ("MessageSentEvent", EVENT),
     ("MessageEditedEvent", EVENT),
     (
@@ -35,6 +35,25 @@ const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 7] = [
             ("thread", FieldType::Object("Thread")),
             ("user", FieldType::Object("User")),
             ("readUpTo", FieldType::Object("Message")),
+        ],
+    ),
+    (
+        "PresenceChangedEvent",
+        &[
+            ("cursor", FieldType::Scalar),
+            ("occurredAt", FieldType::Scalar),
+            ("user", FieldType::Object("User seen by contacts")),
+        ],
+    ),
+    (
+        "TypingChangedEvent",
+        &[
+            ("cursor", FieldType::Scalar),
+            ("occurredAt", FieldType::Scalar),
+            ("conversation", FieldType::Object("Conversation")),
+            ("thread", FieldType::Object("Thread")),
+            ("user", FieldType::Object("User")),
+            ("expiresAt", FieldType::Scalar),
         ],
     ),
     (
@@ -68,6 +87,19 @@ const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 7] = [
         ],
     ),
     (
+        "User seen by contacts",
+        &[
+            ("id", FieldType::Scalar),
+            ("username", FieldType::Scalar),
+            ("displayName", FieldType::Scalar),
+            ("isVerified", FieldType::Scalar),
+            ("createdAt", FieldType::Scalar),
+            ("presence", FieldType::Scalar),
+            ("statusText", FieldType::Scalar),
+            ("lastActiveAt", FieldType::Scalar),
+        ],
+    ),
+    (
         "Conversation",
         &[
             ("id", FieldType::Scalar),
@@ -85,12 +117,31 @@ const EVENT: Fields = &[
     ("message", FieldType::Object("Message")),
 ];
 
+/// An event whose payload can be shared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ShareableEvent {
+    MessageSent,
+    MessageEdited,
+    ReadPositionChanged,
+    PresenceChanged,
+    TypingChanged,
+}
+
+impl ShareableEvent {
+    /// All of them, with their types.
+    const ALL: [(Self, &str); 5] = [
+        (Self::MessageSent, "MessageSentEvent"),
+        (Self::MessageEdited, "MessageEditedEvent"),
+        (Self::ReadPositionChanged, "ReadPositionChangedEvent"),
+        (Self::PresenceChanged, "PresenceChangedEvent"),
+        (Self::TypingChanged, "TypingChangedEvent"),
+    ];
+}
+
 /// The events of a subscription whose payloads can be shared.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ShareableEvents {
-    pub(super) message_sent: bool,
-    pub(super) message_edited: bool,
-    pub(super) read_position_changed: bool,
+    events: Vec<ShareableEvent>,
     /// The variables on which the payload depends.
     variables: BTreeSet<String>,
 }
@@ -114,23 +165,23 @@ impl ShareableEvents {
             variables: BTreeSet::new(),
         };
         let selection = &root.node.selection_set.node;
-        let (message_sent, message_edited, read_position_changed) =
-            match root.node.name.node.as_str() {
-                "messageSent" => (checker.is_shareable(selection, "Message"), false, false),
-                "events" => (
-                    checker.is_shareable(selection, "MessageSentEvent"),
-                    checker.is_shareable(selection, "MessageEditedEvent"),
-                    checker.is_shareable(selection, "ReadPositionChangedEvent"),
-                ),
-                _ => return None,
-            };
+        let candidates: &[_] = match root.node.name.node.as_str() {
+            "messageSent" => &[(ShareableEvent::MessageSent, "Message")],
+            "events" => &ShareableEvent::ALL,
+            _ => return None,
+        };
+        let mut events = vec![];
+        for (event, kind) in candidates {
+            if checker.is_shareable(selection, kind) {
+                events.push(*event);
+            }
+        }
         let variables = checker.variables;
-        (message_sent || message_edited || read_position_changed).then_some(Self {
-            message_sent,
-            message_edited,
-            read_position_changed,
-            variables,
-        })
+        (!events.is_empty()).then_some(Self { events, variables })
+    }
+
+    pub(super) fn contain(&self, event: ShareableEvent) -> bool {
+        self.events.contains(&event)
     }
 
     /// The key of all subscriptions that send this text with the same values of the variables that matter.
@@ -196,7 +247,8 @@ impl Checker<'_> {
     }
 
     fn applies(&mut self, condition: &str, kind: &str, set: &SelectionSet) -> bool {
-        if condition == kind || (condition == "Event" && kind.ends_with("Event")) {
+        let type_name = kind.split(' ').next();
+        if type_name == Some(condition) || (condition == "Event" && kind.ends_with("Event")) {
             return self.is_shareable(set, kind);
         }
         // A fragment on another event type does not apply. One on any other interface might.
@@ -237,46 +289,55 @@ mod tests {
     #[test]
     fn events_with_viewer_independent_selections_are_shareable() {
         let cases = [
-            ("__typename cursor occurredAt", (true, true, true)),
+            ("__typename cursor occurredAt", vec![]),
             (
                 "... on MessageSentEvent { m: message { id body @skip(if: $x) sender { username } } }",
-                (true, true, true),
+                vec![],
             ),
             (
                 "... on MessageSentEvent { message { viewerHasRead } }",
-                (false, true, true),
+                vec![ShareableEvent::MessageSent],
             ),
             (
                 "... on MessageEditedEvent { message { sender { bio } } }",
-                (true, false, true),
+                vec![ShareableEvent::MessageEdited],
             ),
             (
                 "... on Event { ... on MessageEditedEvent { message { parent { id } } } }",
-                (true, false, true),
+                vec![ShareableEvent::MessageEdited],
             ),
             (
                 "... on ConversationChangedEvent { conversation { displayTitle } }",
-                (true, true, true),
+                vec![],
             ),
             (
                 "... on ReadPositionChangedEvent { user { id } thread { viewerUnreadCount } }",
-                (true, true, false),
+                vec![ShareableEvent::ReadPositionChanged],
+            ),
+            (
+                "... on PresenceChangedEvent { user { presence ... on User { statusText } } }
+                 ... on TypingChangedEvent { user { presence } }",
+                vec![ShareableEvent::TypingChanged],
+            ),
+            (
+                "... on PresenceChangedEvent { user { bio } }",
+                vec![ShareableEvent::PresenceChanged],
             ),
         ];
-        for (selection, expected) in cases {
+        for (selection, personal) in cases {
             let events = shareable(selection).unwrap();
-            let found = (
-                events.message_sent,
-                events.message_edited,
-                events.read_position_changed,
-            );
-            assert_eq!(found, expected, "{selection}");
+            for (event, _) in ShareableEvent::ALL {
+                let expected = !personal.contains(&event);
+                assert_eq!(events.contain(event), expected, "{event:?} {selection}");
+            }
         }
         for selection in [
             "... on Node { id }",
             "... on MessageSentEvent { message { clientMessageId } }
              ... on MessageEditedEvent { message { replies(first: 1) { nodes { id } } } }
-             ... on ReadPositionChangedEvent { user { presence } }",
+             ... on ReadPositionChangedEvent { user { presence } }
+             ... on PresenceChangedEvent { user { isViewer } }
+             ... on TypingChangedEvent { conversation { displayTitle } }",
         ] {
             assert_eq!(shareable(selection), None, "{selection}");
         }
@@ -310,7 +371,8 @@ mod tests {
     fn every_listed_field_exists_in_the_schema() {
         let sdl = crate::graphql::sdl();
         for (kind, fields) in VIEWER_INDEPENDENT_FIELDS {
-            let start = sdl.find(&format!("\ntype {kind} ")).unwrap();
+            let type_name = kind.split(' ').next().unwrap();
+            let start = sdl.find(&format!("\ntype {type_name} ")).unwrap();
             let text = sdl.get(start..).unwrap().split("\n}").next().unwrap();
             for (field, _) in fields {
                 let found = text.contains(&format!("\t{field}: "));

@@ -3,6 +3,7 @@
 
 use std::{
     any::Any,
+    collections::HashSet,
     sync::{Arc, LazyLock, Mutex, PoisonError},
 };
 
@@ -11,11 +12,11 @@ use futures_util::future::BoxFuture;
 
 use super::{
     feed::SubscriptionFeed,
-    shareable_fields::ShareableEvents,
+    shareable_fields::{ShareableEvent, ShareableEvents},
     subscriber_stream::{SubscriberContext, SubscriberStream},
 };
 use crate::{
-    domain::{messages, reads::receipts},
+    domain::{messages, presence, reads::receipts},
     graphql::errors::Result,
     id::{MessageId, UserId},
     live::{
@@ -84,6 +85,9 @@ impl SharedPayload {
 enum AudienceQuery {
     Message(MessageId),
     ReadPosition(UserId, MessageId),
+    /// Ephemeral events: the hub has stored whom it delivers them to.
+    Presence(UserId),
+    Typing,
 }
 
 /// Executes the subscription's document for one event and encodes the response. None when the response has errors.
@@ -164,12 +168,19 @@ impl PayloadRenderer {
                 AudienceQuery::ReadPosition(user, up_to) => {
                     receipts::audience(db, user, up_to).await
                 }
+                // No longer stored. Each subscriber loads the event alone.
+                AudienceQuery::Presence(_) | AudienceQuery::Typing => Ok(HashSet::new()),
             }
         };
         let render = || async {
             let loaders = context.loaders();
             let item = feed.load(&loaders, entry, PLACEHOLDER.clone()).await;
             let body = (self.render)(PreloadedEvent::new(Ok(item.ok()??))).await?;
+            if let AudienceQuery::Presence(user) = query {
+                // To a viewer who has just left the last shared conversation, and to no other, the user is offline.
+                let seen = presence::is_contact(db, &context.viewer, user).await;
+                return seen.is_ok_and(|seen| seen).then(|| pieces(&body));
+            }
             Some(pieces(&body))
         };
         let audience = cache.audience(entry, load_audience).await?;
@@ -186,23 +197,34 @@ impl PayloadRenderer {
         entry: &Entry,
     ) -> Option<AudienceQuery> {
         let change = entry.change.as_ref().filter(|change| feed.wants(change))?;
-        match *change {
-            Change::MessageSent { message } if self.events.message_sent => {
-                Some(AudienceQuery::Message(message))
+        let (event, query) = match *change {
+            Change::MessageSent { message } => {
+                (ShareableEvent::MessageSent, AudienceQuery::Message(message))
             }
-            Change::MessageEdited { message } if self.events.message_edited => {
-                Some(AudienceQuery::Message(message))
-            }
+            Change::MessageEdited { message } => (
+                ShareableEvent::MessageEdited,
+                AudienceQuery::Message(message),
+            ),
             Change::ReadPositionChanged {
                 user,
                 up_to: Some(up_to),
                 is_shared: true,
                 ..
-            } if self.events.read_position_changed => {
-                Some(AudienceQuery::ReadPosition(user, up_to))
+            } => (
+                ShareableEvent::ReadPositionChanged,
+                AudienceQuery::ReadPosition(user, up_to),
+            ),
+            Change::PresenceChanged { user } => (
+                ShareableEvent::PresenceChanged,
+                AudienceQuery::Presence(user),
+            ),
+            // Some members may not see a thread.
+            Change::TypingChanged { thread: None, .. } => {
+                (ShareableEvent::TypingChanged, AudienceQuery::Typing)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        self.events.contain(event).then_some(query)
     }
 }
 

@@ -199,7 +199,8 @@ event! {
 }
 
 event! {
-    /// Someone's presence changed. Ephemeral: never replayed.
+    /// Someone's presence changed. Ephemeral: never replayed. Not delivered about people with whom the viewer shares only
+    /// conversations of more than 200 connected subscribers; query their presence instead.
     PresenceChangedEvent("Resume point; unchanged by this event.", "When it happened.") {
         /// The user, with their presence now.
         user: User,

@@ -58,6 +58,8 @@ pub(super) struct Dispatcher {
     admissions: Admissions,
     audience_lookups: AudienceLookups,
     ephemeral_checks: EphemeralChecks,
+    /// The number of the last ephemeral event.
+    last_ephemeral: i64,
     session_checks: SessionChecks,
     prerenders: Arc<Semaphore>,
     pruned_at: Option<Instant>,
@@ -87,6 +89,7 @@ impl Dispatcher {
             admissions: Admissions::default(),
             audience_lookups: AudienceLookups::default(),
             ephemeral_checks: EphemeralChecks::new(),
+            last_ephemeral: 0,
             session_checks: SessionChecks::new(),
             prerenders: Arc::new(Semaphore::new(MAX_PRERENDERS)),
             pruned_at: None,
@@ -341,18 +344,31 @@ impl Dispatcher {
         });
     }
 
-    /// Dispatches ephemeral events to the current subscribers.
-    fn dispatch_ephemeral(&self, events: Vec<Addressed>) {
-        for (event, streams) in events {
+    /// Dispatches ephemeral events to the current subscribers. These are also the audience of the event, which therefore
+    /// needs no statement.
+    fn dispatch_ephemeral(&mut self, events: Vec<Addressed>) {
+        for (event, mut streams) in events {
+            if let Change::PresenceChanged { user } = event.change {
+                self.subscribers.retain_presence_streams(user, &mut streams);
+            }
+            self.last_ephemeral -= 1;
             let entry = Entry {
                 stream: streams.first().copied().unwrap_or_default(),
-                number: 0,
+                number: self.last_ephemeral,
                 at: event.at,
                 change: Some(event.change),
                 position: self.position.clone(),
                 cache: EntryCache::default(),
             };
             let ids = self.subscribers.recipients(&entry, &streams);
+            let mut users = self.subscribers.users(&ids);
+            if let Some(Change::PresenceChanged { user } | Change::TypingChanged { user, .. }) =
+                &entry.change
+            {
+                // They see themselves even when hidden, and receive no event that they type.
+                users.remove(user);
+            }
+            self.hub.payload_cache.store_audience(&entry, users);
             self.subscribers.deliver_ephemeral(&Arc::new(entry), &ids);
         }
     }

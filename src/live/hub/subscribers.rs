@@ -26,6 +26,10 @@ use crate::{
 /// event sooner when nothing waits for the rendering.
 const PRERENDER_MIN: usize = 16;
 
+/// Subscribers of a conversation above which presence is not delivered on its stream: each of them would receive the
+/// presence of all others.
+const MAX_PRESENCE_SUBSCRIBERS: usize = 200;
+
 /// One subscriber's end of the hub.
 #[derive(Debug)]
 pub(super) struct Subscriber {
@@ -161,6 +165,20 @@ impl Subscribers {
             ids.dedup();
         }
         ids
+    }
+
+    /// Removes the conversations in which this user's presence is not delivered.
+    pub(super) fn retain_presence_streams(&self, user: UserId, streams: &mut Vec<Uuid>) {
+        streams.retain(|stream| {
+            let subscribers = self.by_stream.get(stream).map_or(0, BTreeSet::len);
+            *stream == user.0 || subscribers <= MAX_PRESENCE_SUBSCRIBERS
+        });
+    }
+
+    /// The users of these subscribers.
+    pub(super) fn users(&self, ids: &[u64]) -> HashSet<UserId> {
+        let of = |id| self.all.get(id).map(|subscribed| subscribed.user);
+        ids.iter().filter_map(of).collect()
     }
 
     /// All subscribers that receive profile changes, in ascending order.

@@ -7,6 +7,7 @@ mod delivery;
 mod log;
 mod nodes;
 mod partitions;
+mod presence;
 mod redis;
 mod rows;
 mod session_end;

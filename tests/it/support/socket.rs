@@ -89,10 +89,20 @@ impl Subscription {
         socket
             .send(&json!({ "type": "connection_init", "payload": token }))
             .await?;
-        let payload = json!({ "query": query, "variables": variables });
-        let subscribe = json!({ "id": "1", "type": "subscribe", "payload": payload });
-        socket.send(&subscribe).await?;
+        socket.subscribe("1", query, variables).await?;
         Ok(socket)
+    }
+
+    /// Begins another subscription on the same socket. Frames do not show to which one they belong.
+    pub(crate) async fn subscribe(
+        &mut self,
+        id: &str,
+        query: &str,
+        variables: Value,
+    ) -> Result<(), tungstenite::Error> {
+        let payload = json!({ "query": query, "variables": variables });
+        let subscribe = json!({ "id": id, "type": "subscribe", "payload": payload });
+        self.send(&subscribe).await
     }
 
     async fn send(&mut self, message: &Value) -> Result<(), tungstenite::Error> {
