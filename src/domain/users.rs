@@ -61,10 +61,12 @@ impl NewUser {
     }
 }
 
-/// Normalises a name or an address for comparison and sorting: NFC and lower case.
+/// Normalises a name or an address for comparison and sorting: NFC and lower case. PostgreSQL takes no text with NUL,
+/// so it becomes another character that no name contains.
 #[must_use]
 pub fn key(text: &str) -> String {
-    text.nfc().collect::<String>().to_lowercase()
+    let normal: String = text.nfc().collect();
+    normal.to_lowercase().replace('\0', "\u{fffd}")
 }
 
 /// Finds the account with this username, for the command line.

@@ -143,7 +143,9 @@ impl Both {
             }
         };
         let mut key = |argument, text: Option<&str>| {
-            let key = decode(text?).and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            // PostgreSQL takes no text with NUL, and no item has such a key.
+            let json = decode(text?).filter(|json| !escapes_nul(json));
+            let key = json.and_then(|json| serde_json::from_slice(&json).ok());
             if key.is_none() {
                 let message = "This is not a cursor of this list.";
                 problems.push(Problem::argument(argument, "NOT_A_CURSOR", message));
@@ -184,6 +186,18 @@ pub fn encode(bytes: &[u8]) -> String {
 #[must_use]
 pub fn decode(text: &str) -> Option<Vec<u8>> {
     URL_SAFE_NO_PAD.decode(text).ok()
+}
+
+/// Whether a string in this JSON text contains NUL, which JSON only allows as an escape.
+fn escapes_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    loop {
+        rest = match rest {
+            [b'\\', b'u', b'0', b'0', b'0', b'0', ..] => return true,
+            [b'\\', _, rest @ ..] | [_, rest @ ..] => rest,
+            [] => return false,
+        };
+    }
 }
 
 /// A sort key of a list.

@@ -10,7 +10,10 @@ use crate::{
     db::Tx,
     domain::{
         access,
-        messages::{self, mentions, permissions, send::check_body},
+        messages::{
+            self, mentions, permissions,
+            send::{check_body, nul_problem},
+        },
         notifications,
         sessions::Viewer,
     },
@@ -45,10 +48,11 @@ pub async fn edit(
     let mut problems = vec![];
     check_body(core, &edit.body, &mut problems);
     let reason = edit.reason.as_deref().unwrap_or_default();
-    if reason.chars().count() > REASON_LENGTH || reason.contains('\0') {
+    if reason.chars().count() > REASON_LENGTH {
         let message = format!("Use at most {REASON_LENGTH} characters.");
         problems.push(Problem::new("reason", "TOO_LONG", message));
     }
+    problems.extend(nul_problem("reason", reason));
     Error::check(problems)?;
     core.db
         .write(|tx| async move { edit_in(&tx, core, viewer, edit).await })

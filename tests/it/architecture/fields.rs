@@ -2,9 +2,12 @@
 
 use std::collections::HashMap;
 
-use async_graphql_parser::types::{
-    BaseType, FieldDefinition, InputObjectType, Type, TypeDefinition, TypeKind,
-    TypeSystemDefinition,
+use async_graphql_parser::{
+    Positioned,
+    types::{
+        BaseType, FieldDefinition, InputObjectType, InputValueDefinition, Type, TypeDefinition,
+        TypeKind, TypeSystemDefinition,
+    },
 };
 
 use super::schema::document;
@@ -24,18 +27,108 @@ pub(super) fn types() -> HashMap<String, TypeDefinition> {
 
 /// Returns the shortest valid selection of a field.
 pub(super) fn call(types: &HashMap<String, TypeDefinition>, field: &FieldDefinition) -> String {
-    let arguments: Vec<_> = field
-        .arguments
-        .iter()
-        .filter(|argument| !argument.node.ty.node.nullable && argument.node.default_value.is_none())
-        .map(|argument| {
-            format!(
-                "{}: {}",
-                argument.node.name.node,
-                literal(types, &argument.node.ty.node)
-            )
+    let arguments = required(types, &field.arguments);
+    select(
+        types,
+        field,
+        &arguments.map(|(_, text)| text).collect::<Vec<_>>(),
+    )
+}
+
+/// Returns the shortest valid selections of a field in which one value is given, `value`: a selection for each value
+/// of these named types in the arguments of the field, with the path of the value.
+pub(super) fn calls_with(
+    types: &HashMap<String, TypeDefinition>,
+    field: &FieldDefinition,
+    kinds: &[&str],
+    value: &str,
+) -> Vec<(String, String)> {
+    let given = given_in(types, &field.arguments, false, kinds, value);
+    let call = |(path, arguments): (String, Vec<String>)| (path, select(types, field, &arguments));
+    given.into_iter().map(call).collect()
+}
+
+/// Returns the required values among these, with their names.
+fn required<'a>(
+    types: &'a HashMap<String, TypeDefinition>,
+    values: &'a [Positioned<InputValueDefinition>],
+) -> impl Iterator<Item = (&'a str, String)> {
+    let values = values.iter().map(|value| &value.node);
+    values
+        .filter(|value| !value.ty.node.nullable && value.default_value.is_none())
+        .map(|value| {
+            let name = value.name.node.as_str();
+            (name, format!("{name}: {}", literal(types, &value.ty.node)))
         })
-        .collect();
+}
+
+/// Returns the lists of values in which one of a named type is given, each with the path of that one.
+fn given_in(
+    types: &HashMap<String, TypeDefinition>,
+    values: &[Positioned<InputValueDefinition>],
+    is_one_of: bool,
+    kinds: &[&str],
+    given: &str,
+) -> Vec<(String, Vec<String>)> {
+    let mut found = vec![];
+    for value in values {
+        let name = value.node.name.node.as_str();
+        for (path, literal) in literals(types, &value.node.ty.node, kinds, given) {
+            let others = required(types, values).filter(|(other, _)| !is_one_of && *other != name);
+            let mut all: Vec<_> = others.map(|(_, text)| text).collect();
+            all.push(format!("{name}: {literal}"));
+            let path = if path.is_empty() {
+                name.to_owned()
+            } else {
+                format!("{name}.{path}")
+            };
+            found.push((path, all));
+        }
+    }
+    found
+}
+
+/// Returns the values of a type in which one of a named type is given, each with the path of that one.
+fn literals(
+    types: &HashMap<String, TypeDefinition>,
+    ty: &Type,
+    kinds: &[&str],
+    given: &str,
+) -> Vec<(String, String)> {
+    match &ty.base {
+        BaseType::List(item) => {
+            let items = literals(types, item, kinds, given).into_iter();
+            items
+                .map(|(path, literal)| (path, format!("[{literal}]")))
+                .collect()
+        }
+        BaseType::Named(name) if kinds.contains(&name.as_str()) => {
+            vec![(String::new(), given.to_owned())]
+        }
+        BaseType::Named(name) => match types.get(name.as_str()) {
+            Some(TypeDefinition {
+                kind: TypeKind::InputObject(kind),
+                directives,
+                ..
+            }) => {
+                let is_one_of = directives
+                    .iter()
+                    .any(|directive| directive.node.name.node == "oneOf");
+                let objects = given_in(types, &kind.fields, is_one_of, kinds, given).into_iter();
+                objects
+                    .map(|(path, fields)| (path, format!("{{ {} }}", fields.join(", "))))
+                    .collect()
+            }
+            _ => vec![],
+        },
+    }
+}
+
+fn select(
+    types: &HashMap<String, TypeDefinition>,
+    field: &FieldDefinition,
+    arguments: &[String],
+) -> String {
     let arguments = if arguments.is_empty() {
         String::new()
     } else {

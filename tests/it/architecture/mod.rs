@@ -8,6 +8,7 @@ mod entities;
 mod fields;
 mod layering;
 mod migrations;
+mod nul;
 mod plans;
 mod policy;
 mod schema;

@@ -42,10 +42,11 @@ fn check(core: &Core, new: &NewMessage) -> Result<(), Error> {
     check_body(core, &new.body, &mut problems);
     if let Some(key) = &new.client_message_id {
         let length = key.chars().count();
-        if length == 0 || length > CLIENT_KEY_LENGTH || key.contains('\0') {
+        if length == 0 || length > CLIENT_KEY_LENGTH {
             let message = format!("Use 1 to {CLIENT_KEY_LENGTH} characters.");
             problems.push(Problem::new("clientMessageId", "OUT_OF_RANGE", message));
         }
+        problems.extend(nul_problem("clientMessageId", key));
     }
     Error::check(problems)
 }
@@ -62,11 +63,13 @@ pub(in crate::domain::messages) fn check_body(
     } else if body.chars().count() > longest {
         let message = format!("Use at most {longest} characters.");
         problems.push(Problem::new("body", "TOO_LONG", message));
-    } else if body.contains('\0') {
-        problems.push(Problem::new(
-            "body",
-            "BAD_CHARACTER",
-            "Text cannot hold the NUL character.",
-        ));
+    } else {
+        problems.extend(nul_problem("body", body));
     }
+}
+
+/// The problem of a text with the NUL character, which PostgreSQL cannot store.
+pub(in crate::domain::messages) fn nul_problem(field: &str, text: &str) -> Option<Problem> {
+    let message = "Text cannot hold the NUL character.";
+    Problem::unless(!text.contains('\0'), field, "BAD_CHARACTER", message)
 }
