@@ -82,15 +82,21 @@ impl NodeQuery {
         nullable(find(ctx, &id)).await
     }
 
-    /// Many objects by id, in the order of the ids; null where one is missing. At most 100 ids.
-    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Result<Vec<Option<Node>>> {
-        viewer(ctx)?;
-        if ids.len() > MAX_IDS {
-            let message = format!("At most {MAX_IDS} ids are allowed.");
-            let problem = Problem::argument("ids", "TOO_MANY", message);
-            return Err(Error::problems(vec![problem]).into());
-        }
-        try_join_all(ids.iter().map(|id| find(ctx, id))).await
+    /// Many objects by id, in the order of the ids; null where one is missing. At most 100 ids. Null only when
+    /// the whole field fails.
+    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<ID>) -> Option<Result<Vec<Option<Node>>>> {
+        nullable(async {
+            viewer(ctx)?;
+            if ids.len() > MAX_IDS {
+                let message = format!("At most {MAX_IDS} ids are allowed.");
+                let problem = Problem::argument("ids", "TOO_MANY", message);
+                return Err(Error::problems(vec![problem]).into());
+            }
+            try_join_all(ids.iter().map(|id| find(ctx, id)))
+                .await
+                .map(Some)
+        })
+        .await
     }
 }
 

@@ -16,6 +16,7 @@ both!(
     an_error_lists_at_most_fifty_problems,
     ids_are_counted_before_they_are_looked_up,
     filter_texts_have_a_length,
+    too_many_ids_leave_the_other_fields_in_place,
 );
 
 fn problems(error: &Value) -> &Vec<Value> {
@@ -86,4 +87,18 @@ async fn filter_texts_have_a_length(app: TestApp) {
                 "message": "Use at most 200 characters." })]
         );
     }
+}
+
+async fn too_many_ids_leave_the_other_fields_in_place(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let query = "query($ids: [ID!]!) { nodes(ids: $ids) { id } server { name } }";
+    let seen = ann.execute(query, json!({ "ids": [ann.id] })).await;
+    assert_eq!(seen["nodes"], json!([{ "id": ann.id }]));
+    let response = ann
+        .request(query, json!({ "ids": vec![&ann.id; 101] }))
+        .await;
+    let problem = &problems(&response["errors"][0])[0];
+    assert_eq!(problem["code"], "TOO_MANY", "{response}");
+    let data = json!({ "nodes": null, "server": { "name": "Heddle" } });
+    assert_eq!(response["data"], data);
 }

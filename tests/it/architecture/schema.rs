@@ -19,6 +19,22 @@ fn the_committed_schema_is_current() {
     );
 }
 
+/// The error of one root field leaves the others of the request in place. `server` cannot fail.
+#[test]
+fn every_root_field_is_nullable() {
+    let types = super::fields::types();
+    let mut required = vec![];
+    for root in ["Query", "Mutation"] {
+        let TypeKind::Object(kind) = &types[root].kind else {
+            panic!("{root} is an object")
+        };
+        let fields = kind.fields.iter().map(|field| &field.node);
+        let fields = fields.filter(|field| !field.ty.node.nullable);
+        required.extend(fields.map(|field| format!("{root}.{}", field.name.node)));
+    }
+    assert_eq!(required, ["Query.server"]);
+}
+
 #[test]
 fn every_type_field_and_value_is_described() {
     let mut silent = vec![];
