@@ -12,6 +12,7 @@ use heddle::{
     app::App,
     auth::token::Keys,
     config::Config,
+    db::Db,
     domain::{
         import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
         messages::path,
@@ -36,6 +37,7 @@ use migration::{Migrator, MigratorTrait};
 use serde_json::{Map, Value, json};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
+use uuid::Uuid;
 
 /// The query of a typical client.
 const LIST: &str = "query List($id: ID!) { conversation(id: $id) { messages(last: 50) { nodes {
@@ -97,7 +99,7 @@ fn parse_path(bencher: Bencher<'_, '_>) {
 }
 
 fn cursor() -> (Keys, UserId, EventCursor) {
-    let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
+    let keys = Keys::new(&Keys::generate().unwrap(), Uuid::nil()).unwrap();
     let cursor = EventCursor {
         position: LogPosition::Position(1 << 40),
         at: DateTime::UNIX_EPOCH,
@@ -230,13 +232,14 @@ impl Fixture {
             ..Config::default()
         };
         let secret = Keys::generate().unwrap();
-        let app = runtime.block_on(App::open(config, &secret)).unwrap();
         let group = ConversationId::mint();
-        let viewer = runtime.block_on(async {
-            Migrator::up(app.db.migrate(), None).await.unwrap();
+        let (app, viewer) = runtime.block_on(async {
+            let db = Db::connect(&config.database_url).await.unwrap();
+            Migrator::up(db.migrate(), None).await.unwrap();
+            let app = App::open(db, config, &secret).await.unwrap();
             let viewer = reader(&app).await;
             fill(&app, viewer.user, group).await;
-            viewer
+            (app, viewer)
         });
         Self {
             viewer,

@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use crate::{config::Config, core::Core, domain::messages::SendQueue, error::Error};
+use crate::{config::Config, core::Core, db::Db, domain::messages::SendQueue, error::Error};
 
 /// The running server. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -13,9 +13,9 @@ pub struct App {
 }
 
 impl App {
-    /// Connects to the database and creates the services. Does not run migrations.
-    pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
-        let core = Core::open(config, secret).await?;
+    /// Creates the services on a database whose tables are up to date.
+    pub async fn open(db: Db, config: Config, secret: &[u8]) -> Result<Self, Error> {
+        let core = Core::open(db, config, secret).await?;
         let sends = SendQueue::new(core.db.backend());
         Ok(Self { core, sends })
     }

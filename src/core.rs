@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     db::Db,
     error::Error,
-    live::hub::Hub,
+    live::{hub::Hub, installation},
 };
 
 /// Services that every layer of the server shares. Cheap to clone.
@@ -40,9 +40,9 @@ pub struct Core {
 }
 
 impl Core {
-    /// Connects to the database and creates the services. Does not run migrations.
-    pub async fn open(config: Config, secret: &[u8]) -> Result<Self, Error> {
-        let mut db = Db::connect(&config.database_url).await?;
+    /// Creates the services on a database whose tables are up to date.
+    pub async fn open(mut db: Db, config: Config, secret: &[u8]) -> Result<Self, Error> {
+        let keys = Keys::new(secret, installation::id(&db).await?)?;
         if config.sqlite_inline_reads {
             db = db.with_inline_reads(&config.database_url);
         }
@@ -61,7 +61,7 @@ impl Core {
             config: Arc::new(config),
             clock,
             db,
-            keys: Arc::new(Keys::new(secret)?),
+            keys: Arc::new(keys),
             sessions: SessionCache::default(),
             passwords: Passwords::default(),
             rate_limits: Arc::new(rate_limits),

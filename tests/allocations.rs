@@ -19,7 +19,7 @@ use axum::{
     body::{Body, Bytes},
     http::{Request, header},
 };
-use heddle::{app::App, auth::token::Keys, config::Config, http};
+use heddle::{app::App, auth::token::Keys, config::Config, db::Db, http};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -135,7 +135,9 @@ impl Server {
             data_dir: folder.path().to_owned(),
             ..Config::default()
         };
-        let app = App::open(config, &Keys::generate().unwrap()).await.unwrap();
+        let db = Db::connect(&config.database_url).await.unwrap();
+        let secret = Keys::generate().unwrap();
+        let app = App::open(db, config, &secret).await.unwrap();
         app.hub.start().await.unwrap();
         Self {
             router: http::router(app.clone()),

@@ -20,8 +20,8 @@ use crate::{
     id::{SessionId, UserId},
 };
 
-/// The issuer and the audience of the tokens.
-const ISSUER: &str = "heddle";
+/// The audience of the tokens: the API of their issuer.
+const AUDIENCE: &str = "heddle";
 /// The type of access tokens in RFC 9068.
 const TYPE: &str = "at+jwt";
 /// Maximum difference between the clocks of the nodes.
@@ -37,12 +37,15 @@ const TAG_BYTES: usize = 16;
 
 /// The keys that are derived from one secret.
 pub struct Keys {
+    /// The claim `iss` of the tokens. Installations with the same secret do not accept each other's tokens.
+    issuer: String,
     encoding: EncodingKey,
     decoding: DecodingKey,
     key_id: String,
     refresh: hmac::Key,
     opaque: hmac::Key,
     blind_index: hmac::Key,
+    blind_digest: hmac::Key,
     /// Authentic access tokens by digest. The verification of a signature costs more than most requests.
     verified: Cache<[u8; 32], Authentic>,
 }
@@ -139,8 +142,15 @@ impl Keys {
         &self.key_id
     }
 
-    /// Derives the keys from a secret.
-    pub fn new(pkcs8: &[u8]) -> Result<Self, Error> {
+    /// Returns the [id](Self::id) of the keys that are derived from a secret. Fails if the secret is damaged.
+    pub fn id_of(pkcs8: &[u8]) -> Result<String, Error> {
+        let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|e| Error::internal(e.to_string()))?;
+        let public = pair.public_key().as_ref();
+        Ok(URL_SAFE_NO_PAD.encode(public.get(..6).unwrap_or(public)))
+    }
+
+    /// Derives the keys of an installation from a secret. The issuer is a URI (RFC 9562 defines `urn:uuid:`).
+    pub fn new(pkcs8: &[u8], installation: Uuid) -> Result<Self, Error> {
         let pair = Ed25519KeyPair::from_pkcs8(pkcs8).map_err(|e| Error::internal(e.to_string()))?;
         let public = pair.public_key().as_ref();
         let secret = hmac::Key::new(hmac::HMAC_SHA256, pkcs8);
@@ -148,12 +158,14 @@ impl Keys {
             hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose).as_ref())
         };
         Ok(Self {
+            issuer: installation.urn().to_string(),
             encoding: EncodingKey::from_ed_der(pkcs8),
             decoding: DecodingKey::from_ed_der(public),
-            key_id: URL_SAFE_NO_PAD.encode(public.get(..6).unwrap_or(public)),
+            key_id: Self::id_of(pkcs8)?,
             refresh: derive(b"heddle refresh token 1"),
             opaque: derive(b"heddle sealed text 1"),
             blind_index: derive(b"heddle blind name 1"),
+            blind_digest: derive(b"heddle blind digest 1"),
             verified: Cache::builder()
                 .max_capacity(VERIFIED_TOKENS)
                 .time_to_live(VERIFIED_MAX_AGE)
@@ -171,8 +183,8 @@ impl Keys {
     ) -> Result<(String, DateTime<Utc>), Error> {
         let expires_at = now + lifetime;
         let claims = Claims {
-            iss: ISSUER.to_owned(),
-            aud: ISSUER.to_owned(),
+            iss: self.issuer.clone(),
+            aud: AUDIENCE.to_owned(),
             sub: user.0,
             sid: session.0,
             jti: crate::id::mint(),
@@ -227,8 +239,8 @@ impl Keys {
             return None;
         }
         let mut validation = Validation::new(Algorithm::EdDSA);
-        validation.set_issuer(&[ISSUER]);
-        validation.set_audience(&[ISSUER]);
+        validation.set_issuer(&[&self.issuer]);
+        validation.set_audience(&[AUDIENCE]);
         // The caller checks the times with the server's clock.
         validation.validate_exp = false;
         let claims = jsonwebtoken::decode::<Claims>(token, &self.decoding, &validation)
@@ -263,6 +275,13 @@ impl Keys {
         hmac::sign(&self.blind_index, text.as_bytes())
             .as_ref()
             .to_vec()
+    }
+
+    /// Returns a keyed hash of a digest, with which equal content can be recognised but, unlike with the digest, not be
+    /// guessed from a copy of the database.
+    #[must_use]
+    pub fn blind_digest(&self, digest: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.blind_digest, digest).as_ref().to_vec()
     }
 
     /// Returns the content of an authentic refresh token.

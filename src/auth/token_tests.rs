@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::*;
 
+const INSTALLATION: Uuid = Uuid::from_u128(1);
 const LIFETIME: Duration = Duration::from_mins(10);
 
 fn keys() -> (Keys, Vec<u8>) {
     let secret = Keys::generate().unwrap();
-    (Keys::new(&secret).unwrap(), secret)
+    (Keys::new(&secret, INSTALLATION).unwrap(), secret)
 }
 
 fn now() -> DateTime<Utc> {
@@ -37,7 +38,7 @@ fn header(keys: &Keys) -> Value {
 
 fn claims() -> Value {
     json!({
-        "iss": ISSUER, "aud": ISSUER, "sub": Uuid::max(), "sid": Uuid::max(),
+        "iss": INSTALLATION.urn().to_string(), "aud": AUDIENCE, "sub": Uuid::max(), "sid": Uuid::max(),
         "jti": Uuid::max(), "iat": now().timestamp(), "exp": now().timestamp() + 600,
     })
 }
@@ -97,8 +98,22 @@ fn the_key_id_must_match() {
 }
 
 #[test]
+fn installations_with_one_secret_do_not_accept_each_others_tokens() {
+    let (keys, secret) = keys();
+    let copy = Keys::new(&secret, Uuid::from_u128(2)).unwrap();
+    assert_eq!(copy.id(), keys.id());
+    let (token, ..) = token(&keys);
+    assert!(keys.read_access(&token, now(), LIFETIME).is_some());
+    assert_eq!(copy.read_access(&token, now(), LIFETIME), None);
+    let mut before = claims();
+    before["iss"] = json!("heddle");
+    let before = signed(&secret, &header(&keys), &before);
+    assert_eq!(keys.read_access(&before, now(), LIFETIME), None);
+}
+
+#[test]
 fn the_same_text_gives_the_same_keys() {
-    let keys = |text: &str| Keys::new(&Keys::from_text(text).unwrap()).unwrap();
+    let keys = |text: &str| Keys::new(&Keys::from_text(text).unwrap(), INSTALLATION).unwrap();
     let (one, same, other) = (keys("a secret"), keys("a secret"), keys("a secreu"));
     let (token, ..) = token(&one);
     assert!(same.read_access(&token, now(), LIFETIME).is_some());

@@ -14,6 +14,7 @@ use super::{data_dir, error::CliError, migrate, output};
 use crate::{
     app::App,
     config::Config,
+    db::Db,
     domain::{accounts::Registration, admin},
     entity::user::ServerRole,
 };
@@ -103,8 +104,9 @@ pub(super) async fn run(config: Config, command: AdminCommand) -> Result<(), Cli
         AdminCommand::List { .. } => String::new(),
     };
     let secret = data_dir::secret(&config)?;
-    let app = App::open(config, &secret).await?;
-    migrate::up(&app.db, &app.config).await?;
+    let db = Db::connect(&config.database_url).await?;
+    migrate::up(&db, &config).await?;
+    let app = App::open(db, config, &secret).await?;
     let outcome = execute(&app, command, password).await;
     app.shutdown.cancel();
     app.tasks.close();

@@ -83,7 +83,7 @@ pub fn secret(config: &Config) -> Result<Vec<u8>, CliError> {
                               one (which signs out all users)";
                 return Err(unusable(&path, reason));
             }
-            if Keys::new(&secret).is_err() {
+            if Keys::id_of(&secret).is_err() {
                 let reason = "the key is damaged; restore it from a backup, or remove it to generate a new one \
                               (which signs out all users)";
                 return Err(unusable(&path, reason));

@@ -258,16 +258,14 @@ async fn keys(db: &Db, config: &Config) -> Result<Option<Finding>, CliError> {
     if config.secret_key.is_none() && !data_dir::key_path(config).exists() {
         return Ok(None);
     }
-    let keys = Keys::new(&data_dir::secret(config)?)?;
-    Ok(Some(
-        if installation::has_other_keys(db, keys.id()).await? {
-            let message = "another node signs the tokens of this database with another key; set the same \
+    let key_id = Keys::id_of(&data_dir::secret(config)?)?;
+    Ok(Some(if installation::has_other_keys(db, &key_id).await? {
+        let message = "another node signs the tokens of this database with another key; set the same \
                            secret_key on every node, or copy token.key";
-            Finding::bad(ABOUT, Exit::Configuration, message)
-        } else {
-            Finding::good(ABOUT, "match those of this database")
-        },
-    ))
+        Finding::bad(ABOUT, Exit::Configuration, message)
+    } else {
+        Finding::good(ABOUT, "match those of this database")
+    }))
 }
 
 async fn redis(url: &str) -> Finding {

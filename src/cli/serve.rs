@@ -13,6 +13,7 @@ use super::{args::version, data_dir, error::CliError, migrate, output};
 use crate::{
     app::App,
     config::{Config, Mode},
+    db::Db,
     http,
     live::installation,
     worker,
@@ -32,8 +33,9 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     })?;
     let address = listener.local_addr()?;
     let secret = data_dir::secret(&config)?;
-    let app = App::open(config, &secret).await?;
-    migrate::up(&app.db, &app.config).await?;
+    let db = Db::connect(&config.database_url).await?;
+    migrate::up(&db, &config).await?;
+    let app = App::open(db, config, &secret).await?;
     check_cluster(&app).await?;
     // Install the handlers before the banner: a client that reads it may stop the server immediately.
     stop_on_signal(&app)?;

@@ -63,6 +63,7 @@ mod tests {
     use std::sync::Arc;
 
     use proptest::prelude::*;
+    use uuid::Uuid;
 
     use super::*;
     use crate::live::position::{Snapshot, tests::positions};
@@ -70,13 +71,13 @@ mod tests {
     proptest! {
         #[test]
         fn only_the_owner_can_open_a_cursor(position in positions(), seconds in 0_u32.., other in any::<u128>()) {
-            let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
+            let keys = Keys::new(&Keys::generate().unwrap(), Uuid::nil()).unwrap();
             let owner = UserId::mint();
             let at = DateTime::from_timestamp(seconds.into(), 0).unwrap();
             let cursor = EventCursor { position, at };
             let text = cursor.seal(&keys, owner);
             prop_assert_eq!(EventCursor::open(&keys, owner, &text), Some(cursor));
-            let stranger = UserId(uuid::Uuid::from_u128(other));
+            let stranger = UserId(Uuid::from_u128(other));
             prop_assert_eq!(EventCursor::open(&keys, stranger, &text), None);
         }
     }
@@ -84,7 +85,7 @@ mod tests {
     /// Some clients send it in a header or a URL.
     #[test]
     fn a_cursor_is_short_even_with_many_writers() {
-        let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
+        let keys = Keys::new(&Keys::generate().unwrap(), Uuid::nil()).unwrap();
         // Forty transactions, thousands of transactions after each other, in an old database.
         let first = 1_u64 << 40;
         let running: Vec<_> = (0..40).map(|n| (first + n * 20_000).to_string()).collect();
@@ -102,7 +103,7 @@ mod tests {
 
     #[test]
     fn altered_cursors_do_not_open() {
-        let keys = Keys::new(&Keys::generate().unwrap()).unwrap();
+        let keys = Keys::new(&Keys::generate().unwrap(), Uuid::nil()).unwrap();
         let owner = UserId::mint();
         let at = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
         let position = LogPosition::Position(300);

@@ -96,7 +96,7 @@ impl Harness {
         Arc::new(Self {
             kind,
             clock: Clock::fixed(DateTime::UNIX_EPOCH + TimeDelta::days(20_000)),
-            keys: Keys::new(&Keys::from_text("a simulation").unwrap()).unwrap(),
+            keys: Keys::new(&Keys::from_text("a simulation").unwrap(), Uuid::nil()).unwrap(),
             users,
             conversations,
             tasks: TaskTracker::new(),

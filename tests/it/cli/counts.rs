@@ -12,7 +12,6 @@ use heddle::{
     entity::participant::ParticipantRole,
     id::{ConversationId, MessageId, ParticipantId, UserId},
 };
-use migration::{Migrator, MigratorTrait};
 use proptest::{prelude::*, test_runner::TestRunner};
 
 use crate::cli::Machine;
@@ -85,15 +84,13 @@ fn verify_counters(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output
 
 async fn any_history_is_counted_right(machine: Machine) {
     machine.runs(&["migrate", "up"]);
-    let db = machine.db().await;
-    let url = db_url(&machine);
-    db.close().await.unwrap();
     let config = Config {
-        database_url: url,
+        database_url: db_url(&machine),
         ..Config::default()
     };
-    let app = App::open(config, &Keys::generate().unwrap()).await.unwrap();
-    Migrator::up(app.db.migrate(), None).await.unwrap();
+    let db = machine.db().await;
+    let secret = Keys::generate().unwrap();
+    let app = App::open(db, config, &secret).await.unwrap();
     let shapes = prop::collection::vec((0..12_usize, prop::bool::weighted(0.1)), 0..80);
     let runtime = tokio::runtime::Handle::current();
     let (shapes, app) = ((shapes, 1..9), &app);

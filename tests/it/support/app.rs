@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use heddle::{app::App, auth::token::Keys, config::Config, http, worker};
+use heddle::{app::App, auth::token::Keys, config::Config, db::Db, http, worker};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -55,7 +55,9 @@ impl TestApp {
             ..Config::default()
         };
         settings(&mut config);
-        let app = App::open(config, &Keys::generate().unwrap()).await.unwrap();
+        let db = Db::connect(&config.database_url).await.unwrap();
+        let secret = Keys::generate().unwrap();
+        let app = App::open(db, config, &secret).await.unwrap();
         worker::start(&app);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
