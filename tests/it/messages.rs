@@ -1,14 +1,19 @@
 //! Messages: send, edit and delete them, and read them in the timeline.
 
+use aws_lc_rs::digest;
 use chrono::TimeDelta;
+use heddle::db;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, both, dump::dump, messaging::Messaging};
+use crate::support::{
+    app::TestApp, both, dump::dump, groups::Groups, messaging::Messaging, person::PASSWORD,
+};
 
 both!(
     bob_reads_what_ann_sent,
     sending_twice_sends_once,
+    a_key_keeps_its_content_after_the_deletion,
     editing_keeps_history_and_never_overwrites_unseen_edits,
     deleting_erases_the_text_and_keeps_the_tree,
     a_timeline_opens_anywhere_and_pages_both_ways,
@@ -90,6 +95,47 @@ async fn sending_twice_sends_once(app: TestApp) {
         )
         .await;
     assert_eq!(seen["message"]["clientMessageId"], Value::Null);
+}
+
+async fn a_key_keeps_its_content_after_the_deletion(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let conversation = bob.creates_group(None, &[&ann]).await;
+    let send = "mutation($input: SendMessageInput!) { sendMessage(input: $input) {
+        message { id body } wasDuplicate } }";
+    let input = |body: &str, parent: Option<&str>| {
+        json!({ "input": { "conversationId": conversation, "body": body, "parentId": parent,
+            "clientMessageId": "k1" } })
+    };
+    let first = ann.execute(send, input("once", None)).await;
+    let id = first["sendMessage"]["message"]["id"].as_str().unwrap();
+    let reply = bob.replies(&conversation, id, "a reply").await;
+    ann.deletes(id).await;
+    let again = ann.execute(send, input("once", None)).await;
+    assert_eq!(
+        again["sendMessage"],
+        json!({ "message": { "id": id, "body": null }, "wasDuplicate": true })
+    );
+    for other in [input("other", None), input("once", Some(&reply))] {
+        ann.expect_error("CONFLICT", send, other).await;
+    }
+    // The hash of the deleted text, which a copy of the database would allow to guess, is gone.
+    let hash = "SELECT COUNT(*) FROM message WHERE deleted_at IS NOT NULL AND content_hash = ?";
+    let mut plain = digest::Context::new(&digest::SHA256);
+    for part in [&[0; 16][..], b"N", b"once"] {
+        plain.update(part);
+    }
+    let plain = plain.finish().as_ref().to_vec();
+    let found: Option<i64> = db::fetch_one(app.app.db.read(), hash, [plain.into()])
+        .await
+        .unwrap();
+    assert_eq!(found, Some(0));
+    let kept = "message WHERE deleted_at IS NOT NULL AND content_hash IS NOT NULL";
+    assert_eq!(app.db_count(kept).await, 1);
+    let delete = "mutation($input: DeleteAccountInput!) {
+        deleteAccount(input: $input) { deletedUserId } }";
+    let input = json!({ "confirmUsername": "ann", "password": PASSWORD, "messages": "ANONYMIZE" });
+    ann.execute(delete, json!({ "input": input })).await;
+    assert_eq!(app.db_count(kept).await, 0);
 }
 
 async fn editing_keeps_history_and_never_overwrites_unseen_edits(app: TestApp) {

@@ -43,7 +43,7 @@ async fn delete_in(tx: &Tx, core: &Core, viewer: &Viewer, id: MessageId) -> Resu
     let message = messages::find(tx, viewer, id).await?;
     let now = core.clock.now();
     permissions::delete(&core.config, viewer, membership.role(), &message, now)?;
-    let marker = erase_in(tx, message, now).await?;
+    let marker = erase_in(tx, core, message, now).await?;
     Ok(Deleted {
         id,
         marker: Some(marker).filter(message::Model::is_shown),
@@ -54,6 +54,7 @@ async fn delete_in(tx: &Tx, core: &Core, viewer: &Viewer, id: MessageId) -> Resu
 /// part in the counts of its ancestors.
 pub async fn erase_in(
     tx: &Tx,
+    core: &Core,
     message: message::Model,
     at: DateTime<Utc>,
 ) -> Result<message::Model, Error> {
@@ -82,9 +83,12 @@ pub async fn erase_in(
             thread: ThreadId::from(message.thread_root()),
         });
     }
+    // The hash of what was sent recognises a repeated request. Without the key, it would confirm a guessed text.
+    let hash = message.content_hash.as_deref();
+    let hash = hash.map(|hash| core.keys.blind_digest(hash));
     let mut erased = message.into_active_model();
     erased.body = Set(None);
-    erased.content_hash = Set(None);
+    erased.content_hash = Set(hash);
     erased.deleted_at = Set(Some(at));
     let erased = erased.update(tx).await?;
     log::append(tx, Stream::Conversation(conversation), at, &changes).await?;

@@ -90,6 +90,7 @@ fn sent_by(user: UserId, conversation: ConversationId) -> Condition {
 }
 
 /// Removes the ids that the client chose: they may contain personal data, and no client will send these messages again.
+/// The hashes by which such a request would be recognised are not needed either.
 async fn clear_client_ids_in(
     tx: &Tx,
     user: UserId,
@@ -97,6 +98,7 @@ async fn clear_client_ids_in(
 ) -> Result<(), Error> {
     message::Entity::update_many()
         .col_expr(message::Column::ClientMessageId, Expr::null())
+        .col_expr(message::Column::ContentHash, Expr::null())
         .filter(sent_by(user, conversation))
         .exec(tx)
         .await?;

@@ -3,6 +3,7 @@
 use aws_lc_rs::digest;
 
 use crate::{
+    core::Core,
     domain::sessions::Viewer,
     entity::message::{self, MessagePriority},
     error::Error,
@@ -53,11 +54,19 @@ impl SendRequest {
         Some((conversation, sender, key))
     }
 
-    /// Returns the message that was sent with the same key, if its content is the same.
-    pub(super) fn same(&self, message: &message::Model) -> Result<message::Model, Error> {
-        // A deleted message keeps its key and nothing else.
+    /// Returns the message that was sent with the same key, if its content is the same. Messages that were imported,
+    /// or deleted before they kept a hash, have none.
+    pub(super) fn same(
+        &self,
+        core: &Core,
+        message: &message::Model,
+    ) -> Result<message::Model, Error> {
+        let own = || match message.deleted_at {
+            Some(_) => core.keys.blind_digest(&self.new.content_hash()),
+            None => self.new.content_hash(),
+        };
         let hash = message.content_hash.as_ref();
-        if hash.is_none_or(|hash| *hash == self.new.content_hash()) {
+        if hash.is_none_or(|hash| *hash == own()) {
             return Ok(message.clone());
         }
         Err(Error::conflict(
