@@ -166,6 +166,11 @@ settings! {
     "public_introspection" public_introspection: bool = true;
     [] values::boolean; "false"
 
+    "Whether responses have the header Server-Timing, whose times and numbers of statements can reveal what a response \
+     hides (default in production: false)"
+    "server_timing" server_timing: bool = true;
+    [] values::boolean; "false"
+
     "Who may register: open or invite-only (default in production: invite-only)"
     "sign_up_policy" sign_up_policy: SignUpPolicy = SignUpPolicy::Open;
     [] values::choice; "invite-only"

@@ -120,6 +120,9 @@ fn apply(figment: &Figment, problems: &mut Vec<SettingProblem>) -> Config {
         if !figment.contains("public_introspection") {
             config.public_introspection = false;
         }
+        if !figment.contains("server_timing") {
+            config.server_timing = false;
+        }
         if !figment.contains("sign_up_policy") {
             config.sign_up_policy = SignUpPolicy::InviteOnly;
         }
@@ -339,6 +342,7 @@ mod tests {
         };
         let config = good.resolve().expect("safe settings").config;
         assert!(!config.public_introspection);
+        assert!(!config.server_timing);
         assert_eq!(config.sign_up_policy, SignUpPolicy::InviteOnly);
     }
 

@@ -139,7 +139,9 @@ async fn execute(
 async fn run(state: &AppState, operation: Operation, media: MediaType) -> Response {
     let (response, record) = state.run(operation).await;
     let mut response = headers::respond(&response, media);
-    if let Ok(value) = HeaderValue::from_str(&record.server_timing()) {
+    if state.app.config.server_timing
+        && let Ok(value) = HeaderValue::from_str(&record.server_timing())
+    {
         response
             .headers_mut()
             .insert(HeaderName::from_static("server-timing"), value);

@@ -338,6 +338,16 @@ async fn the_time_and_the_statements_are_reported() {
 }
 
 #[tokio::test]
+async fn a_setting_hides_the_time_and_the_statements() {
+    let app = TestApp::sqlite_with(|config| config.server_timing = false).await;
+    let request = request(&app, Method::POST, "/graphql").header("content-type", JSON);
+    let response = request.body(query("{ server { name } }")).send().await;
+    let response = response.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.headers().contains_key("server-timing"));
+}
+
+#[tokio::test]
 async fn errors_are_few_short_and_coded() {
     let app = TestApp::sqlite().await;
     let unknown: Vec<_> = (0..100)
