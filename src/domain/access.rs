@@ -73,18 +73,31 @@ impl InConversation {
     }
 }
 
-/// Proves that the viewer participates, and locks the conversation until the commit.
+/// Proves that the viewer participates, and locks the conversation until the commit. Without participation, no row is
+/// locked.
 pub async fn conversation(
     tx: &Tx,
     viewer: &Viewer,
     id: ConversationId,
 ) -> Result<InConversation, Error> {
+    let hidden = || Error::not_found("conversation");
     let locked = conversation::Entity::find_by_id(id)
+        .filter(predicates::participates(viewer.user))
         .lock_exclusive()
         .one(tx)
         .await?;
-    let conversation = locked.ok_or_else(|| Error::not_found("conversation"))?;
-    participation(tx, viewer, conversation).await
+    let conversation = locked.ok_or_else(hidden)?;
+    // On PostgreSQL, only a later statement sees what was committed during the wait for the lock.
+    let found = participant::Entity::find()
+        .filter(participant::Column::ConversationId.eq(id))
+        .filter(participant::Column::UserId.eq(viewer.user))
+        .one(tx)
+        .await?;
+    let participant = found.ok_or_else(hidden)?;
+    Ok(InConversation {
+        conversation,
+        participant,
+    })
 }
 
 /// The result of the check for one of several conversations.
@@ -101,7 +114,7 @@ pub enum AccessCheck {
     },
     /// The user does not participate, or the conversation does not exist.
     Hidden,
-    /// Another transaction holds the lock, or the conversation does not exist: only [`LockWait::Block`] distinguishes the two.
+    /// The user participates, and another transaction holds the lock.
     Busy,
 }
 
@@ -118,7 +131,7 @@ pub enum LockWait {
 pub const LARGE_CONVERSATION: u64 = 200;
 
 /// Checks for each pair that the user participates in the conversation, and locks those conversations until the commit.
-/// Returns one result per pair, in order.
+/// A conversation without such a user is not locked. Returns one result per pair, in order.
 pub async fn conversations(
     tx: &Tx,
     memberships: &[(ConversationId, UserId)],
@@ -131,10 +144,8 @@ pub async fn conversations(
         is_large: bool,
         sent: Option<i32>,
     }
-    let (locked, absent) = lock_in(tx, memberships, lock).await?;
-    let pairs: BTreeSet<_> = memberships.iter().copied().collect();
-    let pairs = pairs.into_iter().map(|(id, user)| [id.into(), user.into()]);
-    let table = ValuesCte::new("v (conversation_id, user_id)", pairs);
+    let (locked, unlocked) = lock_in(tx, memberships, lock).await?;
+    let table = pairs(memberships);
     // SQL for its values CTE. Separate from the locking statement, because on PostgreSQL only a later statement sees
     // what was committed during the wait for the lock.
     let text = format!(
@@ -158,35 +169,46 @@ pub async fn conversations(
             is_large: found.is_large,
             sent: found.sent.unwrap_or_default(),
         },
-        (Some(_), None) => AccessCheck::Hidden,
-        (None, _) => absent.clone(),
+        (_, None) => AccessCheck::Hidden,
+        (None, Some(_)) => unlocked.clone(),
     };
     Ok(memberships.iter().map(check).collect())
 }
 
-/// Locks these conversations. Returns their rows, and the result for those that were not found.
+/// The pairs as a values CTE, each once.
+fn pairs(memberships: &[(ConversationId, UserId)]) -> ValuesCte {
+    let pairs: BTreeSet<_> = memberships.iter().copied().collect();
+    let rows = pairs.into_iter().map(|(id, user)| [id.into(), user.into()]);
+    ValuesCte::new("v (conversation_id, user_id)", rows)
+}
+
+/// Locks those of these conversations in which one of the users participates. Returns their rows, and the result for a
+/// user who participates in a conversation that was not locked.
 async fn lock_in(
     tx: &Tx,
     memberships: &[(ConversationId, UserId)],
     lock: LockWait,
 ) -> Result<(HashMap<ConversationId, conversation::Model>, AccessCheck), Error> {
-    let ids: BTreeSet<_> = memberships.iter().map(|&(id, _)| id).collect();
     // The weaker lock does not block inserts that only refer to a conversation. SQLite has one writer and no row locks.
-    let (lock, absent) = match (tx.get_database_backend(), lock) {
+    let (lock, unlocked) = match (tx.get_database_backend(), lock) {
         (DbBackend::Postgres, LockWait::SkipLocked) => {
             ("FOR NO KEY UPDATE OF c SKIP LOCKED", AccessCheck::Busy)
         }
+        // They have joined since this statement.
         (DbBackend::Postgres, LockWait::Block) => ("FOR NO KEY UPDATE OF c", AccessCheck::Hidden),
         _ => ("", AccessCheck::Hidden),
     };
     // SQL for its values CTE and `SKIP LOCKED`.
-    let table = ValuesCte::new("v (id)", ids.into_iter().map(|id| [id.into()]));
+    let table = pairs(memberships);
     let text = format!(
-        "WITH {} SELECT c.* FROM v CROSS JOIN conversation c WHERE c.id = v.id {lock}",
+        "WITH {} SELECT c.* FROM v CROSS JOIN conversation c WHERE c.id = v.conversation_id
+             AND EXISTS (SELECT 1 FROM participant p
+                 WHERE p.conversation_id = v.conversation_id AND p.user_id = v.user_id) {lock}",
         table.text
     );
     let rows: Vec<conversation::Model> = db::fetch_all(tx, &text, table.values).await?;
-    Ok((rows.into_iter().map(|row| (row.id, row)).collect(), absent))
+    let locked = rows.into_iter().map(|row| (row.id, row)).collect();
+    Ok((locked, unlocked))
 }
 
 /// Proves that the viewer participates, without a lock: for reads.
@@ -195,27 +217,18 @@ pub async fn conversation_read<C: ConnectionTrait>(
     viewer: &Viewer,
     id: ConversationId,
 ) -> Result<InConversation, Error> {
-    let found = conversation::Entity::find_by_id(id).one(db).await?;
-    let conversation = found.ok_or_else(|| Error::not_found("conversation"))?;
-    participation(db, viewer, conversation).await
-}
-
-async fn participation<C: ConnectionTrait>(
-    db: &C,
-    viewer: &Viewer,
-    conversation: conversation::Model,
-) -> Result<InConversation, Error> {
     let found = participant::Entity::find()
-        .filter(participant::Column::ConversationId.eq(conversation.id))
+        .find_also_related(conversation::Entity)
+        .filter(participant::Column::ConversationId.eq(id))
         .filter(participant::Column::UserId.eq(viewer.user))
         .one(db)
         .await?;
     match found {
-        Some(participant) => Ok(InConversation {
+        Some((participant, Some(conversation))) => Ok(InConversation {
             conversation,
             participant,
         }),
-        None => Err(Error::not_found("conversation")),
+        _ => Err(Error::not_found("conversation")),
     }
 }
 

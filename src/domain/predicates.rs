@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
-    entity::{message, participant},
+    entity::{conversation, message, participant},
     id::UserId,
 };
 
@@ -68,6 +68,22 @@ pub fn is_visible(user: UserId) -> Expr {
         .and_where(participant(participant::Column::UserId).eq(user))
         .to_owned();
     message(message::Column::Seq).gte(Expr::from(SubQueryStatement::from(visible_from)))
+}
+
+/// Whether a user participates in a conversation, for entity queries over the conversation table.
+#[must_use]
+pub fn participates(user: UserId) -> Expr {
+    let participant = |column| Expr::col((participant::Entity, column));
+    let participation = Query::select()
+        .expr(Expr::val(1))
+        .from(participant::Entity)
+        .and_where(
+            participant(participant::Column::ConversationId)
+                .equals((conversation::Entity, conversation::Column::Id)),
+        )
+        .and_where(participant(participant::Column::UserId).eq(user))
+        .to_owned();
+    Expr::exists(participation)
 }
 
 /// Whether lists show message `m`: [`message::Model::is_shown`] in SQL.

@@ -71,7 +71,7 @@ pub(super) async fn check_sends(
                 parent: None,
             };
             existing
-                .admission(request, accepted)
+                .admission(core, request, accepted)
                 .unwrap_or_else(Admission::Rejected)
         }
         AccessCheck::Hidden => Admission::Rejected(Error::not_found("conversation")),
@@ -89,11 +89,12 @@ struct ExistingState {
 impl ExistingState {
     fn admission(
         &self,
+        core: &Core,
         request: &SendRequest,
         mut accepted: AcceptedSend,
     ) -> Result<Admission, Error> {
         if let Some(message) = request.key().and_then(|key| self.sent.get(&key)) {
-            let message = request.same(message)?;
+            let message = request.same(core, message)?;
             let was_duplicate = true;
             return Ok(Admission::Duplicate(Box::new(Sent {
                 message,
@@ -145,17 +146,17 @@ struct Parents {
 
 impl Parents {
     async fn read_in(tx: &Tx, core: &Core, requests: &[SendRequest]) -> Result<Self, Error> {
-        let ids: BTreeSet<_> = requests
-            .iter()
-            .filter_map(|request| request.new.parent)
-            .collect();
+        // Of the same conversation: another one may be hidden from the sender.
+        let wanted = |request: &SendRequest| Some((request.new.conversation, request.new.parent?));
+        let ids: BTreeSet<_> = requests.iter().filter_map(wanted).collect();
         let mut parents = Self {
             requested: HashMap::new(),
             ancestors: HashMap::new(),
             depth: core.config.thread_depth,
         };
-        let rows = ids.into_iter().map(|id| [id.into()]);
-        let found = messages_in(tx, "v (id)", rows, "m.id = v.id").await?;
+        let rows = ids.into_iter().map(|(place, id)| [place.into(), id.into()]);
+        let is_one = "m.id = v.id AND m.conversation_id = v.place";
+        let found = messages_in(tx, "v (place, id)", rows, is_one).await?;
         parents.requested = found.into_iter().map(|found| (found.id, found)).collect();
         let key = |requested| parents.ancestor(requested);
         let ancestors: BTreeSet<_> = parents.requested.values().filter_map(key).collect();
