@@ -169,7 +169,7 @@ const CANARIES: [(&str, Who); 13] = [
 
 /// The callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Caller {
+pub(super) enum Caller {
     Anonymous,
     Garbage,
     Expired,
@@ -193,17 +193,17 @@ impl Caller {
 }
 
 /// A group in which every object belongs to one member.
-struct World {
-    callers: Vec<(Caller, Person)>,
+pub(super) struct World {
+    pub(super) callers: Vec<(Caller, Person)>,
     /// For each type, the id of an object of the member, and an id that does not exist.
-    ids: HashMap<&'static str, [String; 2]>,
+    pub(super) ids: HashMap<&'static str, [String; 2]>,
     /// The cursor of the removed participant's stream, from before the removal.
     cursor: Value,
     group: String,
 }
 
 impl World {
-    async fn new(app: &TestApp) -> Self {
+    pub(super) async fn new(app: &TestApp) -> Self {
         let names = ["Zoe", "Rae", "Mem", "Moe", "Ann"];
         let mut people = vec![];
         for name in names {

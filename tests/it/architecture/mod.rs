@@ -12,6 +12,7 @@ mod nul;
 mod plans;
 mod policy;
 mod schema;
+mod side_channels;
 mod sources;
 mod sql;
 mod statements;

@@ -112,7 +112,12 @@ impl Person {
         format!("{status}\n{}", response.text().await.unwrap())
     }
 
-    async fn post(&self, query: &str, variables: Value) -> reqwest::Result<reqwest::Response> {
+    /// Sends an operation and returns the response of the server.
+    pub(crate) async fn post(
+        &self,
+        query: &str,
+        variables: Value,
+    ) -> reqwest::Result<reqwest::Response> {
         let mut request = self
             .client
             .post(&self.endpoint)
