@@ -4,3 +4,4 @@ pub mod password;
 pub mod rate_limit;
 pub mod session_cache;
 pub mod token;
+mod turns;
