@@ -25,6 +25,7 @@ mod m0015_root_counts;
 mod m0016_lean_notifications;
 mod m0017_no_statistics;
 mod m0018_profile_events;
+mod m0019_sign_in_attempts;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0016_lean_notifications::Step),
             Box::new(m0017_no_statistics::Step),
             Box::new(m0018_profile_events::Step),
+            Box::new(m0019_sign_in_attempts::Step),
         ]
     }
 }

@@ -1,6 +1,13 @@
-//! Password strength and hashing with Argon2id. Hashing runs on blocking threads, behind a bounded queue.
+//! Password strength and hashing with Argon2id. Hashing runs on blocking threads, behind a bounded queue in which each
+//! account, login and network address has one place.
 
-use std::sync::{Arc, LazyLock, atomic::AtomicUsize, atomic::Ordering};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use argon2::{
     Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version,
@@ -10,7 +17,14 @@ use tokio::sync::Semaphore;
 use unicode_normalization::UnicodeNormalization;
 use zxcvbn::{Score, zxcvbn};
 
-use crate::error::{Code, Error, Problem};
+use super::{
+    rate_limit::network,
+    turns::{Turn, Turns},
+};
+use crate::{
+    error::{Code, Error, Problem},
+    id::UserId,
+};
 
 /// Minimum length of a password, in characters.
 const MIN_CHARS: usize = 10;
@@ -33,6 +47,7 @@ const QUEUE_LENGTH: usize = 32;
 pub struct Passwords {
     slots: Arc<Semaphore>,
     waiting: Arc<AtomicUsize>,
+    turns: Turns<HashOwner>,
 }
 
 impl Default for Passwords {
@@ -40,11 +55,57 @@ impl Default for Passwords {
         Self {
             slots: Arc::new(Semaphore::new(CONCURRENCY)),
             waiting: Arc::default(),
+            turns: Turns::default(),
         }
     }
 }
 
+/// Who is charged for hashing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum HashOwner {
+    /// The client of a sign-in or a registration.
+    Address(IpAddr),
+    /// The login of a sign-in, as a keyed hash.
+    Login(Vec<u8>),
+    /// A signed-in user.
+    Account(UserId),
+}
+
+impl HashOwner {
+    /// The owner of what is done for a client without an account. A call without an address is internal and has none.
+    #[must_use]
+    pub fn client(address: Option<IpAddr>) -> Option<Self> {
+        address.map(network).map(Self::Address)
+    }
+}
+
 impl Passwords {
+    /// Waits until the owners, in this order, have no other work in progress. Each of them can use one of the slots at
+    /// most, and the checks of their requests follow each other. Fails with `RATE_LIMITED` if an owner has too many
+    /// waiting requests.
+    pub async fn turn(
+        &self,
+        owners: impl IntoIterator<Item = HashOwner>,
+    ) -> Result<PasswordTurn, Error> {
+        let mut turns = vec![];
+        for owner in owners {
+            turns.push(self.turns.take(owner).await?);
+        }
+        Ok(PasswordTurn {
+            passwords: self.clone(),
+            _turns: turns,
+        })
+    }
+}
+
+/// The right to hash passwords, until it is dropped.
+#[derive(Debug)]
+pub struct PasswordTurn {
+    passwords: Passwords,
+    _turns: Vec<Turn<HashOwner>>,
+}
+
+impl PasswordTurn {
     /// Returns the problems of a new password in `input.<field>`. `words` are guesses that an attacker would try first:
     /// the names of the user and of the server.
     pub async fn problems(
@@ -64,7 +125,7 @@ impl Passwords {
             return Ok(vec![Problem::new(field, "TOO_LONG", message)]);
         }
         let words: Vec<String> = words.iter().map(|&word| word.to_owned()).collect();
-        let score = self.queue(move || {
+        let score = self.passwords.queue(move || {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             zxcvbn(&password, &words).score()
         });
@@ -78,7 +139,7 @@ impl Passwords {
     /// Returns the hash to store, as a PHC string.
     pub async fn hash(&self, password: &str) -> Result<String, Error> {
         let password = normalize(password);
-        self.queue(move || hash(&password)).await?
+        self.passwords.queue(move || hash(&password)).await?
     }
 
     /// Whether the password matches the stored hash. Without a hash, because no user has the name, the check takes as
@@ -86,13 +147,15 @@ impl Passwords {
     pub async fn verify(&self, password: &str, stored: Option<&str>) -> Result<bool, Error> {
         let password = normalize(password);
         let stored = stored.map(str::to_owned);
-        self.queue(move || match stored {
+        let work = move || match stored {
             Some(stored) => verify(&password, &stored),
             None => verify(&password, &DUMMY_HASH).map(|_| false),
-        })
-        .await?
+        };
+        self.passwords.queue(work).await?
     }
+}
 
+impl Passwords {
     async fn queue<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -179,7 +242,7 @@ mod tests {
 
     #[tokio::test]
     async fn weak_passwords_are_rejected() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::default().turn([]).await.unwrap();
         for (password, expected) in [
             ("a loom has many heddles", vec![]),
             ("short", vec!["TOO_SHORT"]),
@@ -200,7 +263,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_umlaut_matches_in_both_encodings() {
-        let passwords = Passwords::default();
+        let passwords = Passwords::default().turn([]).await.unwrap();
         let hash = passwords
             .hash("gru\u{308}ne Kettfa\u{308}den")
             .await
@@ -209,6 +272,25 @@ mod tests {
         assert!(is_right.await.unwrap());
         let is_right = passwords.verify("grune Kettfaden", Some(&hash));
         assert!(!is_right.await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn the_requests_of_one_owner_leave_the_queue_to_others() {
+        let passwords = Passwords::default();
+        let hash = |owner: u8| {
+            let passwords = passwords.clone();
+            async move {
+                let turn = passwords.turn([HashOwner::Login(vec![owner])]).await?;
+                turn.hash("a loom has many heddles").await
+            }
+        };
+        // More than the queue holds.
+        let many = futures_util::future::join_all((0..40).map(|_| hash(0)));
+        let others = futures_util::future::join_all((1..=10).map(hash));
+        let (many, others) = tokio::join!(many, others);
+        for result in many.into_iter().chain(others) {
+            assert!(result.is_ok(), "{result:?}");
+        }
     }
 
     #[test]

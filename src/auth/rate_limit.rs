@@ -101,7 +101,7 @@ impl RateLimit {
 }
 
 /// Returns the network that counts as one address, because an IPv6 host may use a whole /64 network.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => {
             let prefix = u128::from(v6) >> HOST_BITS << HOST_BITS;

@@ -25,8 +25,9 @@ pub async fn create(
     new: Registration,
     role: ServerRole,
 ) -> Result<user::Model, Error> {
-    let new = &accounts::check(core, new).await?;
-    let hash = &core.passwords.hash(&new.password).await?;
+    let turn = core.passwords.turn([]).await?;
+    let new = &accounts::check(core, &turn, new).await?;
+    let hash = &turn.hash(&new.password).await?;
     core.db
         .write(|tx| async move {
             let user = accounts::create_in(&tx, core, new, Some(hash)).await?;
@@ -53,12 +54,9 @@ pub async fn reset_password(core: &Core, username: &str, password: &str) -> Resu
     let found = users::by_username(&core.db, username).await?;
     let user = &found.ok_or_else(|| Error::not_found("account"))?;
     let words = [user.username.as_str(), &user.display_name];
-    Error::check(
-        core.passwords
-            .problems("password", password, &words)
-            .await?,
-    )?;
-    let hash = &core.passwords.hash(password).await?;
+    let turn = core.passwords.turn([]).await?;
+    Error::check(turn.problems("password", password, &words).await?)?;
+    let hash = &turn.hash(password).await?;
     core.db
         .write(|tx| async move {
             let now = core.clock.now();
@@ -68,6 +66,7 @@ pub async fn reset_password(core: &Core, username: &str, password: &str) -> Resu
             row.sign_in_blocked_until = Set(None);
             row.updated_at = Set(now);
             row.update(&*tx).await?;
+            accounts::reset_logins_in(&tx, core, user).await?;
             let reason = SessionEndReason::Revoked;
             let ended = sessions::end_in(&tx, user.id, SessionFilter::All, reason, now).await?;
             Ok(ended.len())

@@ -17,6 +17,7 @@ use crate::{
     config::{Config, Mode},
     db::Db,
     domain::{import, users},
+    error::Error,
 };
 
 /// The password of every generated user. Because it is public, production rejects the command.
@@ -69,7 +70,7 @@ pub(in crate::cli) async fn run(config: &Config, args: &Args) -> Result<(), CliE
 }
 
 async fn show_demo(config: &Config, db: &Db) -> Result<(), CliError> {
-    let generated = demo::users(&Passwords::default().hash(PASSWORD).await?);
+    let generated = demo::users(&hash_password().await?);
     let mut missing = Vec::new();
     for user in &generated {
         match users::by_username(db, &user.username).await? {
@@ -97,7 +98,7 @@ async fn show_demo(config: &Config, db: &Db) -> Result<(), CliError> {
 }
 
 async fn benchmark(config: &Config, db: &Db, scale: Scale) -> Result<(), CliError> {
-    let hash = Passwords::default().hash(PASSWORD).await?;
+    let hash = hash_password().await?;
     let generated = generate::users(scale, &hash);
     if let Some(first) = generated.first()
         && users::by_username(db, &first.username).await?.is_some()
@@ -125,4 +126,10 @@ async fn benchmark(config: &Config, db: &Db, scale: Scale) -> Result<(), CliErro
         output::line(format!("Sign in as {first} … {last}, password {PASSWORD}"));
     }
     Ok(())
+}
+
+/// The hash of the password of all generated users.
+async fn hash_password() -> Result<String, Error> {
+    let turn = Passwords::default().turn([]).await?;
+    turn.hash(PASSWORD).await
 }

@@ -1,6 +1,9 @@
-//! Limits failed sign-ins per login. An attempt is counted before its password is verified, so that concurrent attempts
-//! gain nothing; a successful one resets the count. Logins that no account has are counted too: otherwise the limit
-//! would reveal which accounts exist.
+//! Limits wrong passwords: at sign-in per login, and of signed-in users per account, so that a stranger who fails to sign
+//! in does not keep the owner from changing the password. An attempt is counted before its password is verified, so that
+//! attempts on several nodes gain nothing; a successful one resets the count.
+//!
+//! A login is a username or an email address, whether an account has it or not: the limit reveals neither which accounts
+//! exist nor which name belongs to which address.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{
@@ -9,10 +12,12 @@ use sea_orm::{
 };
 
 use crate::{
+    auth::password::HashOwner,
     core::Core,
     db::Tx,
+    domain::users,
     entity::{
-        unknown_sign_in,
+        sign_in_attempt,
         user::{
             self,
             Column::{FailedSignIns, SignInBlockedUntil},
@@ -28,26 +33,29 @@ const FAILURES_WITHOUT_PAUSE: i32 = 5;
 const PAUSE_MIN: TimeDelta = TimeDelta::seconds(20);
 /// The longest pause.
 const PAUSE_MAX: TimeDelta = TimeDelta::minutes(15);
-/// Consecutive failures after which the account is locked until its password is reset.
+/// Consecutive failures after which the login is locked until the password of the account is changed.
 const FAILURES_MAX: i32 = 100;
-/// The time without attempts after which an unknown login is deleted.
-const UNKNOWN_RETENTION: TimeDelta = TimeDelta::days(30);
 
 /// The subject of the limit.
 #[derive(Clone, Debug)]
 pub(super) enum LockoutKey {
-    /// An existing account.
+    /// Sign-ins with a login, as a keyed hash.
+    Login(Vec<u8>),
+    /// A signed-in user, who types the password again.
     Account(UserId),
-    /// A login that no account has, as a keyed hash.
-    Unknown(Vec<u8>),
 }
 
 impl LockoutKey {
-    /// Returns the key for a login and the account found for it.
-    pub(super) fn new(core: &Core, account: Option<&user::Model>, login: &str) -> Self {
-        match account {
-            Some(user) => Self::Account(user.id),
-            None => Self::Unknown(core.keys.blind_index(login)),
+    /// Returns the key for sign-ins with a normalised login.
+    pub(super) fn login(core: &Core, login: &str) -> Self {
+        Self::Login(core.keys.blind_index(login))
+    }
+
+    /// Who is charged for the hashing of an attempt.
+    pub(super) fn owner(&self) -> HashOwner {
+        match self {
+            Self::Login(login) => HashOwner::Login(login.clone()),
+            Self::Account(user) => HashOwner::Account(*user),
         }
     }
 
@@ -55,9 +63,9 @@ impl LockoutKey {
     fn row(&self) -> (TableRef, Expr) {
         match self {
             Self::Account(user) => (user::Entity.into_table_ref(), user::Column::Id.eq(*user)),
-            Self::Unknown(login) => {
-                let table = unknown_sign_in::Entity.into_table_ref();
-                (table, unknown_sign_in::Column::Login.eq(login.as_slice()))
+            Self::Login(login) => {
+                let table = sign_in_attempt::Entity.into_table_ref();
+                (table, sign_in_attempt::Column::Login.eq(login.as_slice()))
             }
         }
     }
@@ -104,8 +112,9 @@ async fn load_in(
     key: &LockoutKey,
     now: DateTime<Utc>,
 ) -> Result<Option<(i32, Option<DateTime<Utc>>)>, Error> {
-    if let LockoutKey::Unknown(login) = key {
-        insert_unknown_in(tx, login, now).await?;
+    if let LockoutKey::Login(login) = key {
+        let row = try_login_in(tx, login, now).await?;
+        return Ok(Some((row.failed_sign_ins, row.sign_in_blocked_until)));
     }
     let (table, is_key) = key.row();
     let select = Query::select()
@@ -118,24 +127,60 @@ async fn load_in(
     Ok(found.map(|row| row.try_get_many_by_index()).transpose()?)
 }
 
-async fn insert_unknown_in(tx: &Tx, login: &[u8], now: DateTime<Utc>) -> Result<(), Error> {
-    unknown_sign_in::Entity::delete_many()
-        .filter(unknown_sign_in::Column::TriedAt.lt(now - UNKNOWN_RETENTION))
-        .exec(tx)
-        .await?;
-    let row = unknown_sign_in::ActiveModel {
+/// Locks the row of a login, which is inserted if it is missing, and updates the time of its last attempt.
+async fn try_login_in(
+    tx: &Tx,
+    login: &[u8],
+    now: DateTime<Utc>,
+) -> Result<sign_in_attempt::Model, Error> {
+    let row = sign_in_attempt::ActiveModel {
         login: Set(login.to_vec()),
         failed_sign_ins: Set(0),
         sign_in_blocked_until: Set(None),
         tried_at: Set(now),
     };
-    unknown_sign_in::Entity::insert(row)
-        .on_conflict(
-            OnConflict::column(unknown_sign_in::Column::Login)
-                .update_column(unknown_sign_in::Column::TriedAt)
-                .to_owned(),
-        )
-        .exec_without_returning(tx)
+    let tried = OnConflict::column(sign_in_attempt::Column::Login)
+        .update_column(sign_in_attempt::Column::TriedAt)
+        .to_owned();
+    let row = sign_in_attempt::Entity::insert(row).on_conflict(tried);
+    Ok(row.exec_with_returning(tx).await?)
+}
+
+/// Resets the count, in the transaction that acts on the correct password.
+pub(super) async fn reset_in(tx: &Tx, key: &LockoutKey) -> Result<(), Error> {
+    match key {
+        LockoutKey::Login(login) => {
+            sign_in_attempt::Entity::delete_by_id(login.clone())
+                .exec(tx)
+                .await?;
+        }
+        LockoutKey::Account(user) => {
+            user::Entity::update_many()
+                .set(user::ActiveModel {
+                    failed_sign_ins: Set(0),
+                    sign_in_blocked_until: Set(None),
+                    ..Default::default()
+                })
+                .filter(user::Column::Id.eq(*user))
+                .exec(tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// Resets the counts of both logins of an account, whose password is changed.
+pub(in crate::domain) async fn reset_logins_in(
+    tx: &Tx,
+    core: &Core,
+    user: &user::Model,
+) -> Result<(), Error> {
+    let logins = [Some(&user.username), user.email.as_ref()];
+    let logins = logins.into_iter().flatten();
+    let logins = logins.map(|login| core.keys.blind_index(&users::key(login)));
+    sign_in_attempt::Entity::delete_many()
+        .filter(sign_in_attempt::Column::Login.is_in(logins))
+        .exec(tx)
         .await?;
     Ok(())
 }

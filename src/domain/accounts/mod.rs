@@ -9,6 +9,7 @@ mod sign_in;
 mod validation;
 
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
+pub(super) use lockout::reset_logins_in;
 pub use password::change_password;
 pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
 pub use register::{Registration, check, create_in, register};

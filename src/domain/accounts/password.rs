@@ -1,6 +1,10 @@
 //! Changes the viewer's password.
 
-use super::{register::guessable_words, sign_in};
+use super::{
+    lockout::{self, LockoutKey},
+    register::guessable_words,
+    sign_in,
+};
 use crate::{
     core::Core,
     domain::{
@@ -26,20 +30,23 @@ pub async fn change_password(
         user.display_name.as_str(),
     ];
     let words = guessable_words(core, &names);
-    let mut problems = core.passwords.problems("newPassword", new, &words).await?;
+    let key = &LockoutKey::Account(user.id);
+    let turn = core.passwords.turn([key.owner()]).await?;
+    let mut problems = turn.problems("newPassword", new, &words).await?;
     if user.password_hash.is_some() && current.is_none() {
         let message = "Enter your current password.";
         problems.push(Problem::new("currentPassword", "REQUIRED", message));
     }
     Error::check(problems)?;
     if let Some(current) = current.filter(|_| user.password_hash.is_some()) {
-        sign_in::verify_password(core, &user, current).await?;
+        sign_in::verify_password(core, &turn, &user, current).await?;
     }
-    let hash = core.passwords.hash(new).await?;
+    let hash = turn.hash(new).await?;
     let (user, hash) = (&user, hash.as_str());
     core.db
         .write(|tx| async move {
-            sign_in::confirm_in(&tx, user, Some(hash)).await?;
+            sign_in::confirm_in(&tx, user, key, Some(hash)).await?;
+            lockout::reset_logins_in(&tx, core, user).await?;
             let others = SessionFilter::AllExcept(viewer.session);
             let reason = SessionEndReason::Revoked;
             sessions::end_in(&tx, user.id, others, reason, core.clock.now()).await

@@ -61,7 +61,7 @@ pub async fn update_profile(
         let username = validation::username(&username, &mut problems);
         let own = users::own(core, viewer).await?;
         if users::key(&username) != own.username_key {
-            problems.extend(find_taken(core, &username, None).await?);
+            problems.extend(find_taken(core, &username).await?);
         }
         row.username_key = Set(users::key(&username));
         row.username = Set(username);

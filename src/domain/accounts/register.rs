@@ -1,11 +1,12 @@
 //! Creates accounts, by registration or by an administrator.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DbErr, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, Set, SqlErr,
+    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+    Set, SqlErr,
 };
 
 use crate::{
+    auth::password::{HashOwner, PasswordTurn},
     config::SignUpPolicy,
     core::Core,
     db::Tx,
@@ -41,8 +42,10 @@ pub async fn register(core: &Core, new: Registration, device: &Device) -> Result
         ));
     }
     core.rate_limits.registrations.consume(device.ip_address)?;
-    let new = check(core, new).await?;
-    let hash = core.passwords.hash(&new.password).await?;
+    let owner = HashOwner::client(device.ip_address);
+    let turn = core.passwords.turn(owner).await?;
+    let new = check(core, &turn, new).await?;
+    let hash = turn.hash(&new.password).await?;
     let (new, hash) = (&new, &hash);
     core.db
         .write(|tx| async move {
@@ -52,18 +55,24 @@ pub async fn register(core: &Core, new: Registration, device: &Device) -> Result
         .await
 }
 
-/// Validates a registration and returns it in the form in which it is stored. An error lists all problems together.
-pub async fn check(core: &Core, new: Registration) -> Result<Registration, Error> {
+/// Validates a registration and returns it in the form in which it is stored. An error lists all problems together,
+/// except that another account has the email address: usernames are public, addresses are not. Only the insertion of
+/// the account finds that, after the same work, so that no one can look for addresses without creating accounts.
+pub async fn check(
+    core: &Core,
+    turn: &PasswordTurn,
+    new: Registration,
+) -> Result<Registration, Error> {
     let mut problems = vec![];
     let username = validation::username(&new.username, &mut problems);
     let email = validation::email(&new.email, &mut problems);
     let display_name = new
         .display_name
         .map(|name| validation::display_name(&name, &mut problems));
-    problems.extend(find_taken(core, &username, Some(&email)).await?);
+    problems.extend(find_taken(core, &username).await?);
     let name = display_name.as_deref().unwrap_or_default();
     let words = guessable_words(core, &[&username, &email, name]);
-    let password = core.passwords.problems("password", &new.password, &words);
+    let password = turn.problems("password", &new.password, &words);
     problems.extend(password.await?);
     Error::check(problems)?;
     Ok(Registration {
@@ -82,32 +91,16 @@ pub(super) fn guessable_words<'a>(core: &'a Core, names: &[&'a str]) -> Vec<&'a 
     parts.filter(|word| !word.is_empty()).collect()
 }
 
-/// Returns a problem for the username and for the email address if another account has it.
-pub(super) async fn find_taken(
-    core: &Core,
-    username: &str,
-    email: Option<&str>,
-) -> Result<Vec<Problem>, Error> {
-    let (username, email) = (users::key(username), email.map(users::key));
-    let found: Vec<(String, Option<String>)> = user::Entity::find()
+/// Returns a problem if another account has the username.
+pub(super) async fn find_taken(core: &Core, username: &str) -> Result<Option<Problem>, Error> {
+    let found: Option<UserId> = user::Entity::find()
         .select_only()
-        .columns([user::Column::UsernameKey, user::Column::EmailKey])
-        .filter(
-            Condition::any()
-                .add(user::Column::UsernameKey.eq(&username))
-                .add_option(email.as_ref().map(|email| user::Column::EmailKey.eq(email))),
-        )
+        .column(user::Column::Id)
+        .filter(user::Column::UsernameKey.eq(users::key(username)))
         .into_tuple()
-        .all(core.db.read())
+        .one(core.db.read())
         .await?;
-    let mut problems = vec![];
-    if found.iter().any(|(name, _)| *name == username) {
-        problems.push(username_taken());
-    }
-    if email.is_some() && found.iter().any(|(_, address)| *address == email) {
-        problems.push(email_taken());
-    }
-    Ok(problems)
+    Ok(found.map(|_| username_taken()))
 }
 
 fn username_taken() -> Problem {
@@ -141,7 +134,8 @@ pub async fn create_in(
     user.insert(tx).await.map_err(taken_error)
 }
 
-/// Converts a violated unique constraint into a problem: another request took the name after [`find_taken`].
+/// Converts a violated unique constraint into a problem: another account has the address, or another request took the
+/// name after [`find_taken`].
 pub(super) fn taken_error(error: DbErr) -> Error {
     match error.sql_err() {
         Some(SqlErr::UniqueConstraintViolation(what)) if what.contains("email") => {

@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
 use super::lockout::{self, LockoutKey};
 use crate::{
-    auth::password,
+    auth::password::{self, HashOwner, PasswordTurn},
     core::Core,
     db::Tx,
     domain::{
@@ -16,18 +16,22 @@ use crate::{
     error::{Code, Error},
 };
 
-/// Signs in with a username or an email address.
+/// Signs in with a username or an email address. The attempts of one client, and those with one login, follow each
+/// other, so that correct ones do not exceed the limit of wrong ones.
 pub async fn sign_in(
     core: &Core,
     login: &str,
     password: &str,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    core.rate_limits.failed_sign_ins.check(device.ip_address)?;
     let login = users::key(login.trim());
+    let key = &LockoutKey::login(core, &login);
+    let client = HashOwner::client(device.ip_address);
+    let owners = client.into_iter().chain([key.owner()]);
+    let turn = &core.passwords.turn(owners).await?;
+    core.rate_limits.failed_sign_ins.check(device.ip_address)?;
     let found = by_login(core, &login).await?;
-    let key = LockoutKey::new(core, found.as_ref(), &login);
-    let is_correct = try_password(core, &key, found.as_ref(), password).await?;
+    let is_correct = try_password(core, turn, key, found.as_ref(), password).await?;
     let Some(user) = found.filter(|_| is_correct) else {
         // The limit applies from the next attempt on.
         let _ = core.rate_limits.failed_sign_ins.consume(device.ip_address);
@@ -36,13 +40,13 @@ pub async fn sign_in(
         ));
     };
     let rehashed = match user.password_hash.as_deref() {
-        Some(hash) if password::is_outdated(hash) => Some(core.passwords.hash(password).await?),
+        Some(hash) if password::is_outdated(hash) => Some(turn.hash(password).await?),
         _ => None,
     };
     let (user, rehashed) = (&user, rehashed.as_deref());
     core.db
         .write(|tx| async move {
-            confirm_in(&tx, user, rehashed).await?;
+            confirm_in(&tx, user, key, rehashed).await?;
             sessions::start_in(&tx, core, user, device).await
         })
         .await
@@ -62,15 +66,16 @@ async fn by_login(core: &Core, login: &str) -> Result<Option<user::Model>, Error
     Ok(found)
 }
 
-/// Verifies the user's current password. A wrong one counts as a failed sign-in, so that a stolen session cannot guess
-/// without limit.
+/// Verifies the current password of the signed-in user. A wrong one counts, so that a stolen session cannot guess without
+/// limit.
 pub(super) async fn verify_password(
     core: &Core,
+    turn: &PasswordTurn,
     user: &user::Model,
     password: &str,
 ) -> Result<(), Error> {
     let key = LockoutKey::Account(user.id);
-    if try_password(core, &key, Some(user), password).await? {
+    if try_password(core, turn, &key, Some(user), password).await? {
         Ok(())
     } else {
         Err(wrong_credentials(
@@ -81,13 +86,14 @@ pub(super) async fn verify_password(
 
 async fn try_password(
     core: &Core,
+    turn: &PasswordTurn,
     key: &LockoutKey,
     user: Option<&user::Model>,
     password: &str,
 ) -> Result<bool, Error> {
     lockout::count(core, key).await?;
     let stored = user.and_then(|user| user.password_hash.as_deref());
-    let verified = core.passwords.verify(password, stored).await;
+    let verified = turn.verify(password, stored).await;
     if verified.is_err() {
         lockout::take_back(core, key).await?;
     }
@@ -99,6 +105,7 @@ async fn try_password(
 pub(super) async fn confirm_in(
     tx: &Tx,
     user: &user::Model,
+    key: &LockoutKey,
     new_hash: Option<&str>,
 ) -> Result<(), Error> {
     let stored = user.password_hash.as_deref();
@@ -108,8 +115,6 @@ pub(super) async fn confirm_in(
     };
     let updated = user::Entity::update_many()
         .set(user::ActiveModel {
-            failed_sign_ins: Set(0),
-            sign_in_blocked_until: Set(None),
             password_hash: Set(new_hash.or(stored).map(str::to_owned)),
             ..Default::default()
         })
@@ -122,7 +127,7 @@ pub(super) async fn confirm_in(
             "The password was just changed. Sign in with the new one.",
         ));
     }
-    Ok(())
+    lockout::reset_in(tx, key).await
 }
 
 fn wrong_credentials(message: &str) -> Error {

@@ -77,7 +77,7 @@ fn entities() -> BTreeMap<String, Table> {
         thread,
         thread_follow,
         typing,
-        unknown_sign_in,
+        sign_in_attempt,
         user,
     ]
 }

@@ -12,7 +12,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        accounts::sign_in,
+        accounts::{lockout::LockoutKey, sign_in},
         conversations,
         sessions::{self, SessionFilter, Viewer},
         users,
@@ -47,8 +47,10 @@ pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) ->
         problems.push(Problem::new("password", "REQUIRED", message));
     }
     Error::check(problems)?;
+    let key = LockoutKey::Account(user.id);
     if let Some(password) = password.filter(|_| user.password_hash.is_some()) {
-        sign_in::verify_password(core, &user, password).await?;
+        let turn = core.passwords.turn([key.owner()]).await?;
+        sign_in::verify_password(core, &turn, &user, password).await?;
     }
     let (user, messages) = (&user, deletion.messages);
     core.db
@@ -66,7 +68,7 @@ async fn delete_in(
     tx.extend_timeout().await?;
     tx.erase_on_commit();
     let affected = lock_affected_in(tx, user.id).await?;
-    sign_in::confirm_in(tx, user, None).await?;
+    sign_in::confirm_in(tx, user, &LockoutKey::Account(user.id), None).await?;
     let (deleted, kept): (Vec<_>, Vec<_>) = affected
         .into_iter()
         .partition(AffectedConversation::is_deleted);

@@ -1,11 +1,11 @@
-//! Table `unknown_sign_in`: failed sign-ins with logins that no account has.
+//! Table `sign_in_attempt`: failed sign-ins by login, whether an account has the login or not.
 
 use chrono::{DateTime, Utc};
 use sea_orm::entity::prelude::*;
 
 #[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "unknown_sign_in")]
+#[sea_orm(table_name = "sign_in_attempt")]
 pub struct Model {
     /// A keyed hash of the login, which does not reveal it.
     #[sea_orm(primary_key, auto_increment = false)]
