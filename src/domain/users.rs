@@ -99,9 +99,9 @@ pub fn name_matches(text: &str) -> Condition {
 /// Returns the LIKE pattern of a [`key`] that contains this text. Wildcards in the text are escaped.
 #[must_use]
 pub fn like_pattern(text: &str) -> LikeExpr {
+    let text: String = text.chars().filter(|char| !char.is_control()).collect();
     let text: String = key(text.trim())
         .chars()
-        .filter(|char| !char.is_control())
         .flat_map(|char| match char {
             '%' | '_' | '\\' => vec!['\\', char],
             _ => vec![char],
