@@ -6,7 +6,10 @@ use std::sync::Arc;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    auth::{password::Passwords, rate_limit::RateLimits, session_cache::SessionCache, token::Keys},
+    auth::{
+        action_limits::ActionLimits, password::Passwords, rate_limit::RateLimits,
+        session_cache::SessionCache, token::Keys,
+    },
     clock::Clock,
     config::Config,
     db::Db,
@@ -31,6 +34,8 @@ pub struct Core {
     pub passwords: Passwords,
     /// The rate limits of sign-ins and registrations for each network address.
     pub rate_limits: Arc<RateLimits>,
+    /// The rate limits of each user's actions.
+    pub action_limits: Arc<ActionLimits>,
     /// The hub that delivers events to the subscribers of this node.
     pub hub: Hub,
     /// Background tasks, which shutdown waits for.
@@ -49,6 +54,7 @@ impl Core {
         let (clock, tasks) = (Clock::default(), TaskTracker::new());
         let shutdown = CancellationToken::new();
         let rate_limits = RateLimits::new(&clock, config.mode);
+        let action_limits = ActionLimits::new(&config, &clock)?;
         Ok(Self {
             hub: Hub::new(
                 &db,
@@ -65,6 +71,7 @@ impl Core {
             sessions: SessionCache::default(),
             passwords: Passwords::default(),
             rate_limits: Arc::new(rate_limits),
+            action_limits: Arc::new(action_limits),
             tasks,
             shutdown,
         })

@@ -1,5 +1,6 @@
 //! Passwords, tokens, rate limits and the session cache. Identifies users and sessions only by id.
 
+pub mod action_limits;
 pub mod password;
 pub mod rate_limit;
 pub mod session_cache;

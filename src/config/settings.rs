@@ -175,6 +175,14 @@ settings! {
     "sign_up_policy" sign_up_policy: SignUpPolicy = SignUpPolicy::Open;
     [] values::choice; "invite-only"
 
+    "Whether the rate of each user's actions is limited (default in production: true)"
+    "rate_limits" rate_limits: bool = false;
+    [] values::boolean; "true"
+
+    "Messages that a user may send per minute if rate_limits is true; after a pause, as many in a burst"
+    "messages_per_minute" messages_per_minute: u32 = 60;
+    [] |text| values::number(text, 1..=1_000_000); "600"
+
     "Lifetime of an access token, in minutes"
     "access_token_minutes" access_token_lifetime: Duration = Duration::from_mins(10);
     [] |text| values::number(text, 1..=60).map(Duration::from_mins)

@@ -123,6 +123,9 @@ fn apply(figment: &Figment, problems: &mut Vec<SettingProblem>) -> Config {
         if !figment.contains("server_timing") {
             config.server_timing = false;
         }
+        if !figment.contains("rate_limits") {
+            config.rate_limits = true;
+        }
         if !figment.contains("sign_up_policy") {
             config.sign_up_policy = SignUpPolicy::InviteOnly;
         }

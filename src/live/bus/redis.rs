@@ -178,7 +178,8 @@ impl Link {
     }
 }
 
-/// Connects to this URL and returns the name and version of the server. Fails when publishing is not permitted.
+/// Connects to this URL and returns the name and version of the server. Fails when publishing or scripts are not
+/// permitted.
 pub async fn probe(url: &str) -> Result<String, Error> {
     let failed = |error: RedisError| Error::internal(error.to_string());
     let client = client(url)?;
@@ -194,6 +195,10 @@ pub async fn probe(url: &str) -> Result<String, Error> {
         .arg(format!("{CHANNEL_PREFIX}doctor"))
         .arg("");
     publish.exec_async(&mut connection).await.map_err(failed)?;
+    // As the rate limits do.
+    let mut evaluate = Cmd::new();
+    evaluate.arg("EVAL").arg("return redis.call('TIME')").arg(0);
+    evaluate.exec_async(&mut connection).await.map_err(failed)?;
     let value = |name: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));
         lines.find_map(|(key, value)| (key == name).then_some(value))

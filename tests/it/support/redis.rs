@@ -123,6 +123,7 @@ impl Redis {
             _ => command
                 .args(["--user", "heddle", "on", &format!(">{PASSWORD}")])
                 .args(["&heddle:*", "-@all", "+@connection", "+@pubsub", "+info"])
+                .args(["~heddle:*", "+eval", "+get", "+set", "+time"])
                 .args((self.execute == Requires::AccountWithoutPublish).then_some("-publish"))
                 .args(["--user", "default", "off"]),
         };
