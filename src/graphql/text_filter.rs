@@ -1,6 +1,9 @@
 //! The texts by which lists are filtered.
 
 use crate::{
+    app::App,
+    auth::action_limits::Action,
+    domain::sessions::Viewer,
     error::{Error, Problem},
     graphql::errors::Result,
 };
@@ -8,11 +11,19 @@ use crate::{
 /// Maximum length, in characters. The database compares the text with every row that the other conditions select.
 const MAX_LENGTH: usize = 200;
 
-/// The text of a filter, from its argument `filter`; none if it is blank, which selects everything.
-pub(super) fn read(text: Option<String>) -> Result<Option<String>> {
+/// The text of a filter, from its argument `filter`; none if it is blank, which selects everything. Counts as a search
+/// of the viewer.
+pub(super) async fn read(
+    app: &App,
+    viewer: &Viewer,
+    text: Option<String>,
+) -> Result<Option<String>> {
     let text = text.filter(|text| !text.trim().is_empty());
     let Some(text) = text else { return Ok(None) };
     if text.chars().nth(MAX_LENGTH).is_none() {
+        app.action_limits
+            .consume(viewer.user.0, Action::Search)
+            .await?;
         return Ok(Some(text));
     }
     let problem = Problem {

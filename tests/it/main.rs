@@ -28,6 +28,7 @@ mod notifications;
 mod participants;
 mod presence;
 mod properties;
+mod rate_limits;
 mod readme;
 mod reads;
 mod receipts;

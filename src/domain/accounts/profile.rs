@@ -9,6 +9,7 @@ use super::{
     validation,
 };
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db::Tx,
     domain::{presence, sessions::Viewer, users},
@@ -43,6 +44,9 @@ pub async fn update_profile(
     viewer: &Viewer,
     changes: ProfileChanges,
 ) -> Result<(), Error> {
+    core.action_limits
+        .consume(viewer.user.0, Action::ChangeProfile)
+        .await?;
     let mut problems = vec![];
     let mut row = <user::ActiveModel as Default>::default();
     for (field, edit) in [

@@ -3,6 +3,7 @@
 use sea_orm::{ActiveModelTrait, IntoActiveModel};
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db::Tx,
     domain::{
@@ -59,6 +60,12 @@ pub async fn create(
     };
     Error::check(problems)?;
     participants::check_limit(core, users.len())?;
+    core.action_limits
+        .consume(viewer.user.0, Action::CreateGroup)
+        .await?;
+    core.action_limits
+        .consume_many(viewer.user.0, Action::AddParticipant, users.len())
+        .await?;
     let group = conversation::Model {
         kind: ConversationKind::Group,
         title_key: title.as_deref().map(users::key),

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use sea_orm::{ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, TryInsertResult};
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db::Tx,
     domain::{
+        access,
         participants::{self, NewMembership},
         sessions::Viewer,
     },
@@ -65,6 +67,13 @@ pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Res
             conversation,
             was_created: false,
         });
+    }
+    for user in &distinct {
+        if !access::is_contact(core.db.read(), viewer, **user).await? {
+            core.action_limits
+                .consume(viewer.user.0, Action::MessageStranger)
+                .await?;
+        }
     }
     let users = &users;
     core.db

@@ -6,6 +6,7 @@ use sea_orm::{
 };
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db::Tx,
     domain::{
@@ -31,6 +32,9 @@ pub struct Deleted {
 
 /// Deletes a message.
 pub async fn delete(core: &Core, viewer: &Viewer, id: MessageId) -> Result<Deleted, Error> {
+    core.action_limits
+        .consume(viewer.user.0, Action::ChangeMessage)
+        .await?;
     core.db
         .write(|tx| async move { delete_in(&tx, core, viewer, id).await })
         .await

@@ -6,6 +6,7 @@ use sea_orm::{
 };
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db::Tx,
     domain::{
@@ -54,6 +55,9 @@ pub async fn edit(
     }
     problems.extend(nul_problem("reason", reason));
     Error::check(problems)?;
+    core.action_limits
+        .consume(viewer.user.0, Action::ChangeMessage)
+        .await?;
     core.db
         .write(|tx| async move { edit_in(&tx, core, viewer, edit).await })
         .await

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db::Tx,
     domain::{
@@ -42,6 +43,9 @@ pub async fn add(
     ids: &[UserId],
     role: ParticipantRole,
 ) -> Result<Added, Error> {
+    core.action_limits
+        .consume_many(viewer.user.0, Action::AddParticipant, ids.len())
+        .await?;
     let users = &participants::load_users(core, viewer, "userIds", ids).await?;
     core.db
         .write(|tx| async move {

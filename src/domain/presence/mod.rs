@@ -4,6 +4,6 @@ mod status;
 pub mod typing;
 mod update;
 
-pub use status::{Presence, is_contact, online, seen};
+pub use status::{Presence, online, seen};
 pub(in crate::domain) use update::share_in;
 pub use update::{NewPresence, set};

@@ -2,18 +2,11 @@
 //! share a conversation.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ColumnTrait, Condition, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
-    QueryTrait, Value, sea_query::Expr,
-};
+use sea_orm::{Condition, DbBackend, FromQueryResult, Value, sea_query::Expr};
 
 use crate::{
-    core::Core,
-    db,
-    domain::sessions::Viewer,
-    entity::{participant, presence::PresenceStatus},
-    error::Error,
-    id::{ConversationId, UserId},
+    core::Core, db, domain::sessions::Viewer, entity::presence::PresenceStatus, error::Error,
+    id::UserId,
 };
 
 /// The presence of a user, as a viewer sees it.
@@ -94,23 +87,6 @@ pub async fn seen(
         .into_iter()
         .map(|row| (row.id, row.seen_by(viewer, now)));
     Ok(seen.collect())
-}
-
-/// Whether the viewer shares a conversation with this user.
-pub async fn is_contact(db: &db::Reader, viewer: &Viewer, user: UserId) -> Result<bool, Error> {
-    let shared = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(viewer.user));
-    let found: Option<ConversationId> = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(user))
-        .filter(participant::Column::ConversationId.in_subquery(shared.into_query()))
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(found.is_some())
 }
 
 /// Returns the condition on `user` for users whom the viewer sees online. SQL text, because it joins four tables in a

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{EntityTrait, Set, Value, sea_query::OnConflict};
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db,
     domain::{access, sessions::Viewer, threads},
@@ -27,6 +28,9 @@ pub async fn set(
 ) -> Result<Option<DateTime<Utc>>, Error> {
     let db = core.db.read();
     access::conversation_read(db, viewer, conversation).await?;
+    core.action_limits
+        .consume(viewer.user.0, Action::ReportPresence)
+        .await?;
     if let Some(id) = thread
         && threads::find(db, viewer, id).await?.conversation_id != conversation
     {

@@ -7,6 +7,7 @@ use sea_orm::{
 };
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     db::Tx,
     domain::sessions::Viewer,
@@ -32,6 +33,9 @@ pub struct NewPresence {
 pub async fn set(core: &Core, viewer: &Viewer, new: NewPresence) -> Result<(), Error> {
     let now = core.clock.now();
     let mut problems = vec![];
+    core.action_limits
+        .consume(viewer.user.0, Action::ReportPresence)
+        .await?;
     let text = new.text.map(|text| {
         text.map(|text| text.trim().to_owned())
             .filter(|text| !text.is_empty())

@@ -4,6 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, QuerySelect, Set};
 
 use crate::{
+    auth::action_limits::Action,
     auth::token::Refresh,
     core::Core,
     db::Tx,
@@ -25,6 +26,9 @@ const GRACE: TimeDelta = TimeDelta::seconds(10);
 /// have used its copy; the owner has to sign in again.
 pub async fn refresh(core: &Core, token: &str, device: &Device) -> Result<SignedIn, Error> {
     let refresh = core.keys.read_refresh(token).ok_or_else(invalid_token)?;
+    core.action_limits
+        .consume(refresh.session.0, Action::Refresh)
+        .await?;
     let renewed = core
         .db
         .write(|tx| async move { refresh_in(&tx, core, refresh, device).await })

@@ -92,7 +92,7 @@ pub async fn list(
         kind: filter.kind.map(Into::into),
         unread_only: filter.unread_only == Some(true),
         is_archived: filter.is_archived,
-        text: text_filter::read(filter.text)?,
+        text: text_filter::read(app(ctx), viewer, filter.text).await?,
     };
     let (db, limit) = (app(ctx).db.read(), request.limit());
     let Some(plan) = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx) else {

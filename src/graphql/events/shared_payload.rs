@@ -16,7 +16,7 @@ use super::{
     subscriber_stream::{SubscriberContext, SubscriberStream},
 };
 use crate::{
-    domain::{messages, presence, reads::receipts},
+    domain::{access, messages, reads::receipts},
     graphql::errors::Result,
     id::{MessageId, UserId},
     live::{
@@ -178,7 +178,7 @@ impl PayloadRenderer {
             let body = (self.render)(PreloadedEvent::new(Ok(item.ok()??))).await?;
             if let AudienceQuery::Presence(user) = query {
                 // To a viewer who has just left the last shared conversation, and to no other, the user is offline.
-                let seen = presence::is_contact(db, &context.viewer, user).await;
+                let seen = access::is_contact(db, &context.viewer, user).await;
                 return seen.is_ok_and(|seen| seen).then(|| pieces(&body));
             }
             Some(pieces(&body))

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{
     app::App,
+    auth::action_limits::Action,
     db::with_timeout,
     domain::sessions::Viewer,
     error::Error,
@@ -86,6 +87,9 @@ impl SubscriberStream {
         options: SubscribeOptions,
     ) -> std::result::Result<Self, Error> {
         let SubscriberContext { app, viewer, .. } = &**context;
+        app.action_limits
+            .consume(viewer.user.0, Action::Subscribe)
+            .await?;
         let session = app.hub.watch(viewer.session).await?;
         let events = app.hub.follow_with(viewer.user, since, options).await?;
         let time_left = viewer.token_expires_at - app.clock.now();

@@ -58,7 +58,7 @@ impl UserQuery {
             let request: PageRequest<(String, UserId)> = forward(first, 20, after)?;
             let app = app(ctx);
             let (text, online_only) = filter.map_or((None, None), |f| (f.text, f.online_only));
-            let text = text_filter::read(text)?;
+            let text = text_filter::read(app, viewer, text).await?;
             let online = (online_only == Some(true))
                 .then(|| presence::online(app.db.backend(), viewer, app.clock.now()));
             let after = request.after.as_ref().map(|(name, id)| {

@@ -6,6 +6,7 @@ mod types;
 mod write;
 
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     domain::sessions::Viewer,
     error::{Error, Problem},
@@ -29,6 +30,9 @@ pub async fn send(
     new: &NewMessage,
 ) -> Result<Sent, Error> {
     check(core, new)?;
+    core.action_limits
+        .consume(viewer.user.0, Action::Send)
+        .await?;
     let request = SendRequest {
         viewer: viewer.clone(),
         new: new.clone(),
