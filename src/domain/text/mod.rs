@@ -1,10 +1,11 @@
 //! Markdown bodies: rendering to safe HTML, and mentions. Pure functions without a database.
 
+mod html_cache;
 mod mention;
 mod render;
 
+pub use html_cache::html;
 pub use mention::mentions;
-pub use render::html;
 
 use pulldown_cmark::Options;
 

@@ -65,7 +65,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
 /// Renders Markdown to a small set of HTML elements. HTML in the source is shown as text, images become links, and line
 /// breaks are kept.
 #[must_use]
-pub fn html(source: &str) -> String {
+pub(super) fn html(source: &str) -> String {
     let mut raw = String::with_capacity(source.len() + source.len() / 2);
     if source.len() > MAX_SOURCE_BYTES {
         let verbatim = [

@@ -1,12 +1,16 @@
 //! The fields of `Message` that list plans serialise.
 
 use async_graphql::{ScalarType, Value, resolver_utils::enum_value};
+use futures_util::FutureExt;
 
 use crate::{
     domain::text,
     entity::message,
     graphql::{
-        list_plan::{FieldPlan, FieldSelection, Part, PlannedObject, field, require},
+        errors::FieldError,
+        list_plan::{
+            Column, FieldPlan, FieldSelection, Part, PlannedObject, field, require, write,
+        },
         messages::{
             loader::{MentionsViewer, MessageKey},
             types::{Message, MessageKind, MessagePriority},
@@ -29,6 +33,18 @@ fn time(at: Option<chrono::DateTime<chrono::Utc>>) -> Option<Value> {
     at.map(|at| DateTime(at).to_value())
 }
 
+async fn bodies_as_html(messages: &[&Message]) -> Result<Column, FieldError> {
+    let mut column = Column::default();
+    for message in messages {
+        let html = match &message.0.body {
+            Some(body) => Some(text::html(body).await),
+            None => None,
+        };
+        column.push(|out| write(out, &html.as_deref()));
+    }
+    Ok(column)
+}
+
 impl Message {
     /// A message of which only the id is used.
     fn with_id(id: MessageId) -> Self {
@@ -48,7 +64,12 @@ impl PlannedObject for Message {
                 within, message { priority } => enum_value(MessagePriority::from(*priority))
             ),
             "body" => field!(within, message { body } => body),
-            "bodyHtml" => field!(within, message { body } => body.as_deref().map(text::html)),
+            "bodyHtml" => {
+                require!(within, message { body });
+                Some(FieldPlan::Nested(Box::new(|items, _| {
+                    bodies_as_html(items).boxed()
+                })))
+            }
             "sequence" => field!(within, message { seq } => seq),
             "createdAt" => {
                 field!(within, message { created_at } => DateTime(*created_at).to_value())

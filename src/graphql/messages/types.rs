@@ -112,7 +112,8 @@ impl Message {
 
     /// The body rendered and sanitised; null whenever body is.
     async fn body_html(&self) -> Option<Html> {
-        self.0.body.as_deref().map(|body| Html(text::html(body)))
+        let body = self.0.body.as_deref()?;
+        Some(Html(text::html(body).await.to_string()))
     }
 
     /// The recorded event, when kind is NOTICE; null otherwise.
@@ -308,7 +309,7 @@ impl MessageRevision {
 
     /// That text rendered and sanitised.
     async fn body_html(&self) -> Html {
-        Html(text::html(&self.0.body))
+        Html(text::html(&self.0.body).await.to_string())
     }
 
     /// When it was replaced.

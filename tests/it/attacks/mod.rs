@@ -10,5 +10,6 @@ mod figures;
 mod frames;
 mod lockout;
 mod profiles;
+mod rendering;
 mod target;
 mod victims;
