@@ -1,10 +1,9 @@
 //! A lexer that counts tokens, directives and open brackets. It reads each byte once and never recurses, so that it can
 //! reject documents that would exhaust the stack of the parser.
 
-use async_graphql::Pos;
-
 use super::error::{GuardError, Stage};
 use super::limits::Limits;
+use super::position::Lines;
 
 /// The counts of one document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -191,31 +190,14 @@ impl Lexer<'_> {
     }
 
     fn syntax(&self, message: &str) -> GuardError {
-        GuardError::syntax(message, Some(position(self.text, self.at)))
+        GuardError::syntax(message, Some(Lines::of(self.text).position(self.at)))
     }
-}
-
-/// Returns the line and the column of a byte in `text`, both counted from 1.
-fn position(text: &str, at: usize) -> Pos {
-    let mut pos = Pos { line: 1, column: 1 };
-    for (index, character) in text.char_indices() {
-        if index >= at {
-            break;
-        }
-        if character == '\n' {
-            pos = Pos {
-                line: pos.line + 1,
-                column: 1,
-            };
-        } else {
-            pos.column += 1;
-        }
-    }
-    pos
 }
 
 #[cfg(test)]
 mod tests {
+    use async_graphql::Pos;
+
     use super::*;
     use crate::error::Code;
 

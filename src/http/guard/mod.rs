@@ -7,6 +7,7 @@ mod document;
 mod error;
 mod lexer;
 mod limits;
+mod position;
 mod prune;
 mod root_fields;
 #[cfg(test)]
