@@ -3,12 +3,23 @@
 use std::collections::HashSet;
 
 use async_graphql::{
-    Name,
-    parser::types::{ExecutableDocument, Selection, SelectionSet},
+    Name, Positioned,
+    parser::types::{ExecutableDocument, Field, Selection, SelectionSet},
 };
 
 /// Fields that are compared before a document counts as one with mergeable fields.
 const MAX_COMPARED_FIELDS: usize = 2000;
+
+/// Identifies a field of a document. It is the address of the field, which does not move while its document is
+/// executed. Its position is not unique: the guard repeats the fields of a fragment wherever it is spread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct FieldAddress(usize);
+
+impl FieldAddress {
+    pub(crate) fn of(field: &Positioned<Field>) -> Self {
+        Self(std::ptr::from_ref(field).addr())
+    }
+}
 
 /// How the fields of a document may repeat.
 #[derive(Clone, Copy, Debug, Default)]

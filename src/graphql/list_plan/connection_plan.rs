@@ -8,12 +8,15 @@ use std::{
 };
 
 use async_graphql::{
-    Context, Pos, Positioned,
+    Context, Positioned,
     parser::types::{Field, Selection},
 };
 
 use super::{FieldSelection, Plan, PlannedObject, RequiredColumns};
-use crate::graphql::context::{app, extension};
+use crate::graphql::{
+    context::{app, extension},
+    document::FieldAddress,
+};
 
 /// The plans of the lists of a connection, and the columns that they read.
 pub struct ConnectionPlan<E, N> {
@@ -38,7 +41,7 @@ impl<E: PlannedObject, N: PlannedObject> ConnectionPlan<E, N> {
         }
         let build = || Self::new(ctx, &field.node);
         match extension::<PlanCache>(ctx) {
-            Some(cache) => cache.get_or_insert(field.pos, build),
+            Some(cache) => cache.get_or_insert(FieldAddress::of(field), build),
             None => build().map(Arc::new),
         }
     }
@@ -94,18 +97,18 @@ fn plan_lists<E: PlannedObject, N: PlannedObject>(
 /// A plan, or that there is none.
 type CachedPlan = Option<Arc<dyn Any + Send + Sync>>;
 
-/// The connection plans of a request, by the position of the field and the type of the plan.
+/// The connection plans of a request, by the address of the field and the type of the plan.
 #[derive(Default)]
-pub struct PlanCache(Mutex<HashMap<(Pos, TypeId), CachedPlan>>);
+pub struct PlanCache(Mutex<HashMap<(FieldAddress, TypeId), CachedPlan>>);
 
 impl PlanCache {
     fn get_or_insert<P: Any + Send + Sync>(
         &self,
-        pos: Pos,
+        field: FieldAddress,
         build: impl FnOnce() -> Option<P>,
     ) -> Option<Arc<P>> {
         let mut plans = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let plan = plans.entry((pos, TypeId::of::<P>())).or_insert_with(|| {
+        let plan = plans.entry((field, TypeId::of::<P>())).or_insert_with(|| {
             build().map(|plan| -> Arc<dyn Any + Send + Sync> { Arc::new(plan) })
         });
         Arc::downcast(Arc::clone(plan.as_ref()?)).ok()
