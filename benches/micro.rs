@@ -22,7 +22,7 @@ use heddle::{
     },
     entity::participant::ParticipantRole,
     graphql::{self, context::Caller},
-    http::guard::{Document, Guard, Limits},
+    http::guard::{CompiledSchema, Document, Guard, Limits},
     id::{ConversationId, MessageId, ParticipantId, UserId},
     live::{
         cursor::EventCursor,
@@ -60,7 +60,8 @@ fn guard() -> Guard {
 #[divan::bench]
 fn parse_new_document(bencher: Bencher<'_, '_>) {
     let limits = Limits::default();
-    bencher.bench(|| Document::read(black_box(LIST), &limits).is_ok());
+    let schema = CompiledSchema::parse(&graphql::sdl()).unwrap();
+    bencher.bench(|| Document::read(black_box(LIST), &schema, &limits).is_ok());
 }
 
 #[divan::bench]

@@ -1,6 +1,6 @@
 //! The executable schema, its text, and the preparation of a request for it.
 
-use async_graphql::{Request, SDLExportOptions, dataloader::DataLoader};
+use async_graphql::{Request, SDLExportOptions, ValidationMode, dataloader::DataLoader};
 
 use crate::{
     app::App,
@@ -54,5 +54,6 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
         Mutation::default(),
         Subscription::default(),
     )
-    .disable_suggestions()
+    // The guard validates documents. This mode has the fewest rules.
+    .validation_mode(ValidationMode::Fast)
 }

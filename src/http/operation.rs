@@ -95,14 +95,14 @@ impl AppState {
         let parsed = self
             .guard
             .read(&received.query)
-            .map_err(|error| GraphqlResponse::from_guard(vec![error]))?;
+            .map_err(GraphqlResponse::from_guard)?;
         let operation_name = received.operation_name.as_deref();
         let admitted = self
             .guard
             .admit(&parsed, operation_name, &received.variables)
             .map_err(GraphqlResponse::from_guard)?;
-        if admitted.introspects && caller.viewer.is_none() && !self.app.config.public_introspection
-        {
+        let is_public = caller.viewer.is_some() || self.app.config.public_introspection;
+        if admitted.introspects && !is_public {
             return Err(GraphqlResponse::request_error(
                 StatusCode::FORBIDDEN,
                 Code::Disabled,
@@ -114,12 +114,11 @@ impl AppState {
             variables,
             name,
             kind,
+            conditions,
             ..
         } = admitted;
         let log = OperationLog {
-            name: name
-                .as_ref()
-                .map(|name| name.chars().take(NAME_LENGTH).collect()),
+            name: name.map(|name| name.chars().take(NAME_LENGTH).collect()),
             kind,
             request_id: caller.request_id.clone(),
             started: Instant::now(),
@@ -127,8 +126,7 @@ impl AppState {
         };
         // The executor receives the admitted document and never its text.
         let mut request = Request::new("").variables(variables);
-        request.operation_name = name;
-        let share = self.share(received, &caller, &parsed, &document);
+        let share = self.share(received, &caller, &parsed, &document, &conditions);
         request.set_parsed_query(document);
         let mut request = graphql::prepare(&self.app, caller, request);
         let mut sharing = None;
@@ -178,6 +176,7 @@ impl AppState {
         caller: &Caller,
         parsed: &Arc<Document>,
         document: &ExecutableDocument,
+        conditions: &[bool],
     ) -> Option<(Share, Arc<SubscriptionCall>)> {
         if !self.app.config.share_subscription_payloads {
             return None;
@@ -205,7 +204,7 @@ impl AppState {
             response.boxed()
         };
         let renderer = PayloadRenderer {
-            key: events.key(query, operation_name.as_deref(), variables),
+            key: ShareableEvents::key(query, operation_name.as_deref(), conditions),
             events: Arc::new(events),
             render: Arc::new(render),
         };
@@ -250,11 +249,9 @@ impl SubscriptionCall {
         let Admitted {
             document,
             variables,
-            name,
             ..
         } = admitted.ok()?;
         let mut request = Request::new("").variables(variables);
-        request.operation_name = name;
         request.set_parsed_query(document);
         let request = graphql::prepare(&self.state.app, self.caller.clone(), request);
         let mut responses = self.state.schema.execute_stream(request.data(event));

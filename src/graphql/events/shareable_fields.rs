@@ -1,10 +1,7 @@
 //! Decides from the document alone which events of a subscription have a payload that is equal for every user who may
 //! see the event.
 
-use std::collections::BTreeSet;
-
-use async_graphql::parser::types::{Directive, ExecutableDocument, Selection, SelectionSet};
-use async_graphql_value::Value;
+use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use aws_lc_rs::digest::{SHA256, digest};
 
 use crate::live::entry::ShareKey;
@@ -142,8 +139,6 @@ impl ShareableEvent {
 #[derive(Debug, PartialEq, Eq)]
 pub struct ShareableEvents {
     events: Vec<ShareableEvent>,
-    /// The variables on which the payload depends.
-    variables: BTreeSet<String>,
 }
 
 impl ShareableEvents {
@@ -160,108 +155,62 @@ impl ShareableEvents {
         if !root.node.directives.is_empty() {
             return None;
         }
-        let mut checker = Checker {
-            document,
-            variables: BTreeSet::new(),
-        };
         let selection = &root.node.selection_set.node;
         let candidates: &[_] = match root.node.name.node.as_str() {
             "messageSent" => &[(ShareableEvent::MessageSent, "Message")],
             "events" => &ShareableEvent::ALL,
             _ => return None,
         };
-        let mut events = vec![];
-        for (event, kind) in candidates {
-            if checker.is_shareable(selection, kind) {
-                events.push(*event);
-            }
-        }
-        let variables = checker.variables;
-        (!events.is_empty()).then_some(Self { events, variables })
+        let candidates = candidates.iter();
+        let events = candidates.filter(|(_, kind)| is_shareable(selection, kind));
+        let events: Vec<_> = events.map(|(event, _)| *event).collect();
+        (!events.is_empty()).then_some(Self { events })
     }
 
     pub(super) fn contain(&self, event: ShareableEvent) -> bool {
         self.events.contains(&event)
     }
 
-    /// The key of all subscriptions that send this text with the same values of the variables that matter.
+    /// The key of all subscriptions that send this text with the same values of the variables in its `@skip` and
+    /// `@include`. No other variable changes a payload that can be shared.
     #[must_use]
-    pub fn key(
-        &self,
-        text: &str,
-        operation: Option<&str>,
-        variables: &serde_json::Map<String, serde_json::Value>,
-    ) -> ShareKey {
-        let values: Vec<_> = self
-            .variables
-            .iter()
-            .map(|name| variables.get(name))
-            .collect();
-        let request = serde_json::json!([text, operation, values]).to_string();
+    pub fn key(text: &str, operation: Option<&str>, conditions: &[bool]) -> ShareKey {
+        let request = serde_json::json!([text, operation, conditions]).to_string();
         let digest = digest(&SHA256, request.as_bytes());
         digest.as_ref().first_chunk().copied().unwrap_or_default()
     }
 }
 
-struct Checker<'a> {
-    document: &'a ExecutableDocument,
-    variables: BTreeSet<String>,
-}
-
-impl Checker<'_> {
-    /// Whether the selection is viewer-independent on an object of this type. Collects the variables it depends on.
-    fn is_shareable(&mut self, set: &SelectionSet, kind: &str) -> bool {
-        set.items.iter().all(|item| match &item.node {
-            Selection::Field(field) => {
-                let field = &field.node;
-                self.collect_variables(field.directives.iter().map(|directive| &directive.node));
-                let name = field.name.node.as_str();
-                let has_arguments = !field.arguments.is_empty();
-                match viewer_independent(kind, name) {
-                    _ if name == "__typename" => true,
-                    Some(FieldType::Scalar) => !has_arguments,
-                    Some(FieldType::Object(object)) if !has_arguments => {
-                        self.is_shareable(&field.selection_set.node, object)
-                    }
-                    _ => false,
+/// Whether the selection is viewer-independent on an object of this type.
+fn is_shareable(set: &SelectionSet, kind: &str) -> bool {
+    set.items.iter().all(|item| match &item.node {
+        Selection::Field(field) => {
+            let field = &field.node;
+            let name = field.name.node.as_str();
+            let has_arguments = !field.arguments.is_empty();
+            match viewer_independent(kind, name) {
+                _ if name == "__typename" => true,
+                Some(FieldType::Scalar) => !has_arguments,
+                Some(FieldType::Object(object)) if !has_arguments => {
+                    is_shareable(&field.selection_set.node, object)
                 }
-            }
-            Selection::InlineFragment(inline) => {
-                let inline = &inline.node;
-                self.collect_variables(inline.directives.iter().map(|directive| &directive.node));
-                let condition = inline.type_condition.as_ref();
-                let condition = condition.map(|condition| condition.node.on.node.as_str());
-                self.applies(condition.unwrap_or(kind), kind, &inline.selection_set.node)
-            }
-            Selection::FragmentSpread(spread) => {
-                let spread = &spread.node;
-                self.collect_variables(spread.directives.iter().map(|directive| &directive.node));
-                let found = self.document.fragments.get(&spread.fragment_name.node);
-                found.is_some_and(|fragment| {
-                    let fragment = &fragment.node;
-                    let condition = fragment.type_condition.node.on.node.as_str();
-                    self.applies(condition, kind, &fragment.selection_set.node)
-                })
-            }
-        })
-    }
-
-    fn applies(&mut self, condition: &str, kind: &str, set: &SelectionSet) -> bool {
-        let type_name = kind.split(' ').next();
-        if type_name == Some(condition) || (condition == "Event" && kind.ends_with("Event")) {
-            return self.is_shareable(set, kind);
-        }
-        // A fragment on another event type does not apply. One on any other interface might.
-        condition != "Event" && condition.ends_with("Event")
-    }
-
-    fn collect_variables<'d>(&mut self, directives: impl Iterator<Item = &'d Directive>) {
-        for (_, value) in directives.flat_map(|directive| &directive.arguments) {
-            if let Value::Variable(name) = &value.node {
-                self.variables.insert(name.to_string());
+                _ => false,
             }
         }
-    }
+        Selection::InlineFragment(inline) => {
+            let inline = &inline.node;
+            let condition = inline.type_condition.as_ref();
+            let type_name = kind.split(' ').next().unwrap_or(kind);
+            let condition = condition.map_or(type_name, |one| one.node.on.node.as_str());
+            if condition == type_name || (condition == "Event" && kind.ends_with("Event")) {
+                return is_shareable(&inline.selection_set.node, kind);
+            }
+            // A fragment on another event type does not apply. One on any other interface might.
+            condition != "Event" && condition.ends_with("Event")
+        }
+        // The guard has replaced them by their fields.
+        Selection::FragmentSpread(_) => false,
+    })
 }
 
 /// The type of a viewer-independent field; none for any other field.
@@ -355,16 +304,13 @@ mod tests {
     }
 
     #[test]
-    fn only_variables_that_the_payload_depends_on_change_the_key() {
-        let events = shareable("cursor @skip(if: $x)").unwrap();
-        let key =
-            |variables: serde_json::Value| events.key("text", None, variables.as_object().unwrap());
-        let first = key(serde_json::json!({ "a": "one" }));
-        assert_eq!(first, key(serde_json::json!({ "a": "another" })));
-        assert_ne!(first, key(serde_json::json!({ "x": true })));
-        let variables = serde_json::Map::new();
-        assert_ne!(first, events.key("other text", None, &variables));
-        assert_ne!(first, events.key("text", Some("Name"), &variables));
+    fn only_conditions_change_the_key() {
+        let key = ShareableEvents::key;
+        let first = key("text", None, &[false]);
+        assert_eq!(first, key("text", None, &[false]));
+        assert_ne!(first, key("text", None, &[true]));
+        assert_ne!(first, key("other text", None, &[false]));
+        assert_ne!(first, key("text", Some("Name"), &[false]));
     }
 
     #[test]

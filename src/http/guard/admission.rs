@@ -1,40 +1,48 @@
-//! The guard itself: caches parsed documents, and admits an operation when all checks pass.
+//! The guard itself: caches documents, and admits an operation when all checks pass.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{Variables, parser};
+use async_graphql::{Value, Variables};
 use moka::sync::Cache;
 use serde_json::{Map, Value as Json};
 
 use super::{
     cost::measure,
-    document::Document,
+    document::{Document, Selected},
     error::{GuardError, Stage},
     limits::Limits,
-    prune::prune,
+    merge::{Circumstances, merge},
+    merged_operation::{MergedOperation, RootField},
     root_fields,
-    variables::VariableTypes,
+    schema::{CompiledSchema, InvalidSchema},
+    variables::{Coerced, coerce},
 };
 
 /// Approximate memory for cached documents, in bytes.
-const CACHE_BYTES: u64 = 16 * 1024 * 1024;
-
-/// Approximate memory of a parsed document per byte of its text.
-const BYTES_PER_CHARACTER: u32 = 24;
+const DOCUMENT_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Approximate memory for cached operations, in bytes.
+const OPERATION_CACHE_BYTES: u64 = 16 * 1024 * 1024;
+/// Approximate memory of an operation per field or value of an argument.
+const BYTES_PER_NODE: u32 = 500;
 
 /// Checks the documents of one schema.
 #[derive(Debug)]
 pub struct Guard {
     limits: Limits,
-    types: VariableTypes,
-    documents: Cache<String, Arc<Document>>,
+    schema: CompiledSchema,
+    documents: Cache<Arc<str>, Arc<Document>>,
+    operations: Cache<OperationKey, Arc<MergedOperation>>,
 }
+
+/// Identifies a merged operation: the document, the operation, the values of its conditions, and which of its optional
+/// variables have a value.
+type OperationKey = (u64, usize, Box<[bool]>);
 
 /// An operation that may run.
 #[derive(Debug)]
 pub struct Admitted {
-    /// The operation and its fragments, for the executor.
+    /// The operation, for the executor.
     pub document: ExecutableDocument,
     /// The coerced variables.
     pub variables: Variables,
@@ -44,33 +52,39 @@ pub struct Admitted {
     pub kind: OperationType,
     /// Whether it selects `__schema` or `__type`.
     pub introspects: bool,
+    /// The values of the variables that decide which fields are selected, in the order of their names.
+    pub conditions: Vec<bool>,
 }
 
 impl Guard {
     /// Creates a guard for the schema that `sdl` describes.
-    pub fn new(sdl: &str, limits: Limits) -> Result<Self, parser::Error> {
+    pub fn new(sdl: &str, limits: Limits) -> Result<Self, InvalidSchema> {
         Ok(Self {
             limits,
-            types: VariableTypes::read(sdl)?,
+            schema: CompiledSchema::parse(sdl)?,
             documents: Cache::builder()
-                .weigher(|text: &String, _| {
-                    u32::try_from(text.len())
+                .weigher(|_, document: &Arc<Document>| document.memory())
+                .max_capacity(DOCUMENT_CACHE_BYTES)
+                .build(),
+            operations: Cache::builder()
+                .weigher(|_, operation: &Arc<MergedOperation>| {
+                    u32::try_from(operation.size)
                         .unwrap_or(u32::MAX)
-                        .saturating_mul(BYTES_PER_CHARACTER)
+                        .saturating_add(1)
+                        .saturating_mul(BYTES_PER_NODE)
                 })
-                .max_capacity(CACHE_BYTES)
+                .max_capacity(OPERATION_CACHE_BYTES)
                 .build(),
         })
     }
 
-    /// Parses a document, or returns it from the cache.
-    pub fn read(&self, text: &str) -> Result<Arc<Document>, GuardError> {
+    /// Parses and validates a document, or returns it from the cache.
+    pub fn read(&self, text: &str) -> Result<Arc<Document>, Vec<GuardError>> {
         if let Some(cached) = self.documents.get(text) {
             return Ok(cached);
         }
-        let document = Arc::new(Document::read(text, &self.limits)?);
-        self.documents
-            .insert(text.to_owned(), Arc::clone(&document));
+        let document = Arc::new(Document::read(text, &self.schema, &self.limits)?);
+        self.documents.insert(text.into(), Arc::clone(&document));
         Ok(document)
     }
 
@@ -83,21 +97,50 @@ impl Guard {
     ) -> Result<Admitted, Vec<GuardError>> {
         let selected = document.select(operation_name)?;
         self.check_variable_depth(variables)?;
-        let coerced = self
-            .types
-            .coerce(&selected.operation.node.variable_definitions, variables)?;
-        measure(document, &selected, &coerced.values, &self.types).check(&self.limits)?;
-        let roots = document.roots(&selected);
-        root_fields::check(&roots, document, &selected)?;
+        let declared = &selected.operation.variables;
+        let coerced = coerce(&self.schema, &document.lines, declared, variables)?;
+        let conditions = conditions(&selected, &coerced.values)?;
+        measure(document, &selected, &coerced.values).check(&self.limits)?;
+        let merged = self.merged(document, &selected, &conditions, &coerced)?;
         Ok(Admitted {
-            document: prune(document, &selected, &coerced.omitted),
-            name: selected.name.map(ToString::to_string),
+            document: merged.document.clone(),
+            name: selected.operation.name.as_ref().map(ToString::to_string),
             kind: selected.kind(),
-            introspects: roots
-                .iter()
-                .any(|field| ["__schema", "__type"].contains(&field.node.name.node.as_str())),
+            introspects: merged.roots.iter().any(RootField::is_introspection),
             variables: coerced.values,
+            conditions,
         })
+    }
+
+    /// Merges the fields of the selected operation, or returns it from the cache.
+    fn merged(
+        &self,
+        document: &Document,
+        selected: &Selected<'_>,
+        conditions: &[bool],
+        coerced: &Coerced,
+    ) -> Result<Arc<MergedOperation>, GuardError> {
+        let facts = selected.facts;
+        let optional = facts.optional.iter();
+        let present = optional.map(|name| !coerced.omitted.contains(name.as_str()));
+        let variant = conditions.iter().copied().chain(present).collect();
+        let key = (document.id, facts.index, variant);
+        if let Some(cached) = self.operations.get(&key) {
+            return Ok(cached);
+        }
+        let names = facts.conditions.iter().zip(conditions);
+        let true_ones = names.filter_map(|(name, value)| value.then_some(name.as_str()));
+        let circumstances = Circumstances {
+            schema: &self.schema,
+            limits: &self.limits,
+            conditions: Some(&true_ones.collect::<HashSet<_>>()),
+            omitted: &coerced.omitted,
+        };
+        let merged = merge(document, selected, &circumstances)?;
+        root_fields::check(document, selected, &merged, &self.limits)?;
+        let merged = Arc::new(merged);
+        self.operations.insert(key, Arc::clone(&merged));
+        Ok(merged)
     }
 
     /// Limits the depth of the variables, without recursion.
@@ -122,4 +165,19 @@ impl Guard {
         }
         Ok(())
     }
+}
+
+/// The values of the variables in `@skip` and `@include`.
+fn conditions(selected: &Selected<'_>, variables: &Variables) -> Result<Vec<bool>, GuardError> {
+    let conditions = selected.facts.conditions.iter();
+    conditions
+        .map(|name| match variables.get(name.as_str()) {
+            Some(Value::Boolean(value)) => Ok(*value),
+            // The type of such a variable is Boolean, and null replaces its default.
+            _ => Err(GuardError::invalid(
+                format!("Variable `${name}`: expected Boolean!, found null."),
+                None,
+            )),
+        })
+        .collect()
 }

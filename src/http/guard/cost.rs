@@ -2,183 +2,142 @@
 
 use std::collections::HashMap;
 
-use async_graphql::parser::types::{Field, Selection, SelectionSet};
-use async_graphql::{Name, Variables};
-use async_graphql_value::Value;
+use apollo_compiler::{
+    ExecutableDocument, Name,
+    ast::Value,
+    executable::{Field, Operation, Selection, SelectionSet},
+};
+use async_graphql::Variables;
 
+use super::complexity::Complexity;
 use super::document::{Document, Selected};
-use super::error::{GuardError, Stage};
-use super::limits::Limits;
-use super::variables::VariableTypes;
-
-/// The measurements of a selection set or of an operation. Arithmetic on them saturates.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Complexity {
-    /// Fields after fragments are spread.
-    pub fields: u64,
-    /// Nested fields.
-    pub depth: u64,
-    /// Nested selection sets, including those of fragments.
-    pub nesting: u64,
-    /// Aliases in the text: those of a fragment count once.
-    pub aliases: u64,
-    /// Fields in the response: each counts once for every item of the lists around it.
-    pub cost: u64,
-    /// Selections that were visited, which is linear in the length of the text.
-    pub steps: u64,
-}
-
-impl Complexity {
-    /// Fails with the first limit that is exceeded.
-    pub fn check(&self, limits: &Limits) -> Result<(), GuardError> {
-        let measurements = [
-            ("aliases", limits.aliases, self.aliases),
-            ("fields", limits.fields, self.fields),
-            ("depth", limits.depth, self.depth),
-            ("nesting", limits.nesting, self.nesting),
-            ("cost", limits.cost, self.cost),
-        ];
-        match measurements
-            .into_iter()
-            .find(|(_, maximum, found)| found > maximum)
-        {
-            None => Ok(()),
-            Some((limit, maximum, found)) => Err(GuardError::limit_exceeded(
-                Stage::Validation,
-                limit,
-                maximum,
-                found,
-            )),
-        }
-    }
-
-    fn plus(self, other: Self) -> Self {
-        Self {
-            fields: self.fields.saturating_add(other.fields),
-            depth: self.depth.max(other.depth),
-            nesting: self.nesting.max(other.nesting),
-            aliases: self.aliases.saturating_add(other.aliases),
-            cost: self.cost.saturating_add(other.cost),
-            steps: self.steps.saturating_add(other.steps),
-        }
-    }
-
-    fn in_field(self, alias: bool, items: u64) -> Self {
-        Self {
-            fields: self.fields.saturating_add(1),
-            depth: self.depth.saturating_add(1),
-            nesting: self.nesting.saturating_add(1),
-            aliases: self.aliases.saturating_add(u64::from(alias)),
-            cost: self.cost.saturating_mul(items).saturating_add(1),
-            steps: self.steps.saturating_add(1),
-        }
-    }
-
-    fn in_fragment(self) -> Self {
-        Self {
-            nesting: self.nesting.saturating_add(1),
-            steps: self.steps.saturating_add(1),
-            ..self
-        }
-    }
-
-    /// The cost of spreading a fragment. Its aliases and steps are counted once, where the fragment is defined.
-    fn spread(self) -> Self {
-        Self {
-            aliases: 0,
-            steps: 0,
-            ..self
-        }
-        .in_fragment()
-    }
-}
 
 /// Measures the selected operation with these variables.
 #[must_use]
-pub fn measure(
-    document: &Document,
-    selected: &Selected<'_>,
-    variables: &Variables,
-    types: &VariableTypes,
-) -> Complexity {
-    let mut measurer = Measurer {
-        variables,
-        types,
-        fragments: HashMap::new(),
-    };
-    let mut definitions = Complexity::default();
-    for name in &selected.fragments {
-        if let Some(fragment) = document.parsed.fragments.get(*name) {
-            let fragment_cost = measurer.selection_set(&fragment.node.selection_set.node);
-            definitions.aliases = definitions.aliases.saturating_add(fragment_cost.aliases);
-            definitions.steps = definitions.steps.saturating_add(fragment_cost.steps);
-            measurer.fragments.insert(name, fragment_cost);
-        }
+pub fn measure(document: &Document, selected: &Selected<'_>, variables: &Variables) -> Complexity {
+    if selected.facts.sized_by_variables {
+        let mut measurer = Measurer::new(&document.valid, variables);
+        measurer.operation(selected.operation)
+    } else {
+        selected.facts.complexity
     }
-    measurer
-        .selection_set(&selected.operation.node.selection_set.node)
-        .plus(definitions)
+}
+
+/// Measures an operation without its variables. Returns whether its cost depends on them.
+pub(super) fn measure_operation(
+    document: &ExecutableDocument,
+    operation: &Operation,
+) -> (Complexity, bool) {
+    let variables = Variables::default();
+    let mut measurer = Measurer::new(document, &variables);
+    let complexity = measurer.operation(operation);
+    (complexity, measurer.needs_variables)
 }
 
 struct Measurer<'a> {
+    document: &'a ExecutableDocument,
     variables: &'a Variables,
-    types: &'a VariableTypes,
-    /// The fragments measured so far. Topological order guarantees that a spread finds its fragment, if that exists.
+    /// The fragments measured so far.
     fragments: HashMap<&'a str, Complexity>,
+    /// The aliases and steps of these fragments, which count once.
+    definitions: Complexity,
+    /// Whether a page size is a variable.
+    needs_variables: bool,
 }
 
-impl Measurer<'_> {
-    /// Recurses on nested selection sets, whose depth the lexer limits, and never through a spread.
-    fn selection_set(&self, set: &SelectionSet) -> Complexity {
-        set.items
-            .iter()
-            .map(|selection| match &selection.node {
-                Selection::Field(field) => {
-                    let field = &field.node;
-                    self.selection_set(&field.selection_set.node)
-                        .in_field(field.alias.is_some(), self.items(field))
+impl<'a> Measurer<'a> {
+    fn new(document: &'a ExecutableDocument, variables: &'a Variables) -> Self {
+        Self {
+            document,
+            variables,
+            fragments: HashMap::new(),
+            definitions: Complexity::default(),
+            needs_variables: false,
+        }
+    }
+
+    fn operation(&mut self, operation: &'a Operation) -> Complexity {
+        let cost = self.selection_set(&operation.selection_set);
+        cost.plus(self.definitions)
+    }
+
+    /// Recurses on nested selection sets, whose depth the lexer limits, and once through each fragment.
+    fn selection_set(&mut self, set: &'a SelectionSet) -> Complexity {
+        let mut total = Complexity::default();
+        for selection in &set.selections {
+            total = total.plus(match selection {
+                Selection::Field(field) => self
+                    .selection_set(&field.selection_set)
+                    .in_field(field.alias.is_some(), self.items(field)),
+                Selection::InlineFragment(inline) => {
+                    self.selection_set(&inline.selection_set).in_fragment()
                 }
-                Selection::InlineFragment(inline) => self
-                    .selection_set(&inline.node.selection_set.node)
-                    .in_fragment(),
-                Selection::FragmentSpread(spread) => self
-                    .fragments
-                    .get(spread.node.fragment_name.node.as_str())
-                    .copied()
-                    .unwrap_or_default()
-                    .spread(),
-            })
-            .fold(Complexity::default(), Complexity::plus)
+                Selection::FragmentSpread(spread) => self.fragment(&spread.fragment_name).spread(),
+            });
+        }
+        total
+    }
+
+    fn fragment(&mut self, name: &'a Name) -> Complexity {
+        if let Some(known) = self.fragments.get(name.as_str()) {
+            return *known;
+        }
+        let Some(fragment) = self.document.fragments.get(name) else {
+            return Complexity::default();
+        };
+        // A fragment of an invalid document may spread itself.
+        self.fragments.insert(name, Complexity::default());
+        let cost = self.selection_set(&fragment.selection_set);
+        self.fragments.insert(name, cost);
+        let Complexity { aliases, steps, .. } = cost;
+        self.definitions.aliases = self.definitions.aliases.saturating_add(aliases);
+        self.definitions.steps = self.definitions.steps.saturating_add(steps);
+        cost
     }
 
     /// The maximum number of items that the field returns: the arguments `first` and `last`, one for each of its `ids`,
     /// or the default page size of the field.
-    fn items(&self, field: &Field) -> u64 {
+    fn items(&mut self, field: &Field) -> u64 {
         let mut requested: Option<u64> = None;
         for name in ["first", "last", "ids"] {
-            if let Some(value) = field.get_argument(name)
-                && let Some(number) = self.size(&value.node)
+            if let Some(value) = field.specified_argument_by_name(name)
+                && let Some(number) = self.size(value)
             {
                 requested = Some(number.saturating_add(requested.unwrap_or(0)));
             }
         }
         requested
-            .or_else(|| self.types.page_size(field.name.node.as_str()))
+            .or_else(|| default_page_size(field))
             .unwrap_or(1)
             .max(1)
     }
 
     /// Returns the value of a number or the length of a list. Negative numbers do not count: the resolver rejects them.
-    fn size(&self, value: &Value) -> Option<u64> {
+    fn size(&mut self, value: &Value) -> Option<u64> {
         match value {
-            Value::Number(number) => number.as_u64(),
+            Value::Int(number) => number.as_str().parse().ok(),
             Value::List(list) => u64::try_from(list.len()).ok(),
-            Value::Variable(name) => match self.variables.get(&Name::new(name))? {
-                async_graphql::Value::Number(number) => number.as_u64(),
-                async_graphql::Value::List(list) => u64::try_from(list.len()).ok(),
-                _ => None,
-            },
+            Value::Variable(name) => {
+                self.needs_variables = true;
+                match self.variables.get(name.as_str())? {
+                    async_graphql::Value::Number(number) => number.as_u64(),
+                    async_graphql::Value::List(list) => u64::try_from(list.len()).ok(),
+                    _ => None,
+                }
+            }
             _ => None,
         }
     }
+}
+
+/// The number of items that the field returns if the document does not request a number.
+fn default_page_size(field: &Field) -> Option<u64> {
+    let sizes = ["first", "last"].iter().filter_map(|name| {
+        let argument = field.definition.argument_by_name(name)?;
+        match &**argument.default_value.as_ref()? {
+            Value::Int(size) => size.as_str().parse().ok(),
+            _ => None,
+        }
+    });
+    sizes.max()
 }

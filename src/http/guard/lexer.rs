@@ -6,7 +6,7 @@ use super::limits::Limits;
 use super::position::Lines;
 
 /// The counts of one document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lexed {
     /// The number of lexical tokens.
     pub tokens: u64,
@@ -14,6 +14,10 @@ pub struct Lexed {
     pub directives: u64,
     /// The maximum number of brackets that are open at the same position.
     pub nesting: u64,
+    /// Where each token starts, in bytes.
+    pub starts: Vec<usize>,
+    /// The positions of the commas between tokens, in bytes.
+    pub commas: Vec<usize>,
     /// The number of steps of the lexer, which is linear in the length of the text.
     pub steps: u64,
 }
@@ -45,6 +49,20 @@ pub fn lex(text: &str, limits: &Limits) -> Result<Lexed, GuardError> {
     }
 }
 
+impl Lexed {
+    /// Replaces the commas of the text by spaces. GraphQL ignores both, but the parser rejects a comma after an alias.
+    pub(super) fn without_commas(&self, text: &str) -> String {
+        let (mut replaced, mut start) = (String::with_capacity(text.len()), 0);
+        for &comma in &self.commas {
+            replaced.push_str(text.get(start..comma).unwrap_or_default());
+            replaced.push(' ');
+            start = comma + 1;
+        }
+        replaced.push_str(text.get(start..).unwrap_or_default());
+        replaced
+    }
+}
+
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
@@ -57,7 +75,11 @@ struct Lexer<'a> {
 impl Lexer<'_> {
     fn step(&mut self, byte: u8) -> Result<(), GuardError> {
         match byte {
-            b' ' | b'\t' | b'\n' | b'\r' | b',' => self.advance(1),
+            b' ' | b'\t' | b'\n' | b'\r' => self.advance(1),
+            b',' => {
+                self.found.commas.push(self.at);
+                self.advance(1);
+            }
             b'#' => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
             0xEF if self.starts_with("\u{feff}") => self.advance(3),
             b'"' => return self.string(),
@@ -155,6 +177,7 @@ impl Lexer<'_> {
 
     fn token(&mut self, length: usize) -> Result<(), GuardError> {
         self.found.tokens += 1;
+        self.found.starts.push(self.at);
         self.advance(length);
         if self.found.tokens > self.limits.tokens {
             return Err(GuardError::limit_exceeded(
@@ -215,6 +238,13 @@ mod tests {
         assert_eq!(found.tokens, 21);
         assert_eq!(found.directives, 1);
         assert_eq!(found.nesting, 2);
+    }
+
+    #[test]
+    fn commas_between_tokens_become_spaces() {
+        let text = "{ a,: b(c: \",\", d: [1,2]),, # ,\n }";
+        let replaced = lexed(text).unwrap().without_commas(text);
+        assert_eq!(replaced, "{ a : b(c: \",\"  d: [1 2])   # ,\n }");
     }
 
     #[test]

@@ -16,7 +16,8 @@ pub struct Limits {
     pub operations: u64,
     /// Fragments in the document.
     pub fragments: u64,
-    /// Aliases in the selected operation and the fragments that it reaches, including those of `__typename`.
+    /// Aliases in the selected operation and the fragments that it reaches, including those of `__typename`. Also the
+    /// executions of root fields.
     pub aliases: u64,
     /// Fields of the selected operation after fragments are spread.
     pub fields: u64,

@@ -53,6 +53,11 @@ impl Lines {
         let blocks = self.blocks.get(block).copied();
         blocks.unwrap_or(0) + rest.map_or(0, characters)
     }
+
+    /// The length of the text, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.text.len()
+    }
 }
 
 /// The characters that start in these bytes of UTF-8.

@@ -1,12 +1,17 @@
-//! The rules about root fields: sensitive mutations are the only field of their operation, and a subscription has
-//! exactly one field.
+//! The rules about root fields: their number, sensitive mutations, and subscriptions.
 
-use async_graphql::Positioned;
-use async_graphql::parser::types::{Field, OperationType};
+use apollo_compiler::{
+    ExecutableDocument, Name, Node,
+    executable::{Operation, Selection},
+};
+use async_graphql::{Pos, parser::types::OperationType};
 
 use super::{
     document::{Document, Selected},
-    error::GuardError,
+    error::{GuardError, Stage},
+    limits::Limits,
+    merged_operation::{MergedOperation, RootField},
+    position::Lines,
 };
 
 /// Mutations that verify a secret or end access. An operation with one of them has no other field, so that a request
@@ -31,31 +36,68 @@ const SENSITIVE_MUTATIONS: [&str; 17] = [
     "verifyEmail",
 ];
 
-/// Checks the root fields of the selected operation.
+/// Checks the root fields of a merged operation.
 pub(super) fn check(
-    roots: &[&Positioned<Field>],
     document: &Document,
     selected: &Selected<'_>,
+    merged: &MergedOperation,
+    limits: &Limits,
 ) -> Result<(), GuardError> {
-    let error = |message| Err(GuardError::invalid(message, Some(selected.operation.pos)));
-    let name = |field: &&Positioned<Field>| field.node.name.node.clone();
-    match selected.kind() {
-        OperationType::Query => Ok(()),
-        OperationType::Mutation => {
-            let is_sensitive = |field| SENSITIVE_MUTATIONS.contains(&name(field).as_str());
-            if roots.len() > 1 && roots.iter().any(is_sensitive) {
-                return error("A mutation about accounts and secrets must be the only field.");
+    let roots = &merged.roots;
+    // Each is executed, as if it had an alias.
+    let found = u64::try_from(roots.len()).unwrap_or(u64::MAX);
+    if found > limits.aliases {
+        return Err(GuardError::limit_exceeded(
+            Stage::Validation,
+            "rootFields",
+            limits.aliases,
+            found,
+        ));
+    }
+    let is_sensitive = |root: &RootField| SENSITIVE_MUTATIONS.contains(&root.name.as_str());
+    if selected.kind() == OperationType::Mutation
+        && merged.root_selections > 1
+        && roots.iter().any(is_sensitive)
+    {
+        let message = "A mutation about accounts and secrets must be the only field.";
+        let at = position(selected.operation, &document.lines);
+        return Err(GuardError::invalid(message, at));
+    }
+    Ok(())
+}
+
+/// Checks that a subscription has one root field. Its conditions do not matter: they are not allowed there.
+/// <https://spec.graphql.org/September2025/#sec-Single-Root-Field>
+pub(super) fn check_subscription(
+    document: &ExecutableDocument,
+    operation: &Node<Operation>,
+    lines: &Lines,
+) -> Result<(), GuardError> {
+    let (mut keys, mut spread): (Vec<&Name>, Vec<&Name>) = (vec![], vec![]);
+    let mut pending = vec![&operation.selection_set];
+    while let Some(set) = pending.pop() {
+        for selection in &set.selections {
+            match selection {
+                Selection::Field(field) => keys.push(field.response_key()),
+                Selection::InlineFragment(inline) => pending.push(&inline.selection_set),
+                Selection::FragmentSpread(one) if !spread.contains(&&one.fragment_name) => {
+                    spread.push(&one.fragment_name);
+                    let fragment = document.fragments.get(&one.fragment_name);
+                    pending.extend(fragment.map(|fragment| &fragment.selection_set));
+                }
+                Selection::FragmentSpread(_) => {}
             }
-            Ok(())
-        }
-        OperationType::Subscription => {
-            if roots.len() != 1 || roots.iter().any(|root| name(root).starts_with("__")) {
-                return error("A subscription must have exactly one root field.");
-            }
-            if document.root_has_directives(selected) {
-                return error("A subscription's root field cannot be skipped or included.");
-            }
-            Ok(())
         }
     }
+    keys.dedup();
+    if operation.is_subscription() && keys.len() != 1 {
+        let message = "A subscription must have exactly one root field.";
+        return Err(GuardError::invalid(message, position(operation, lines)));
+    }
+    Ok(())
+}
+
+fn position(operation: &Node<Operation>, lines: &Lines) -> Option<Pos> {
+    let at = operation.location()?;
+    Some(lines.position(at.offset()))
 }

@@ -1,266 +1,167 @@
-//! The input types of the schema, and the coercion of variables to them. The executor would report an invalid variable
+//! The coercion of variables to the types that the operation declares. The executor would report an invalid variable
 //! only when a resolver uses it, and would read an omitted nullable variable as null. The guard handles both before
-//! execution.
+//! execution. <https://spec.graphql.org/September2025/#sec-Coercing-Variable-Values>
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
-use async_graphql::parser::parse_schema;
-use async_graphql::parser::types::{
-    BaseType, FieldDefinition, InputValueDefinition, Type, TypeKind, TypeSystemDefinition,
-    VariableDefinition,
+use apollo_compiler::{
+    Node,
+    ast::{self, Type, VariableDefinition},
+    schema::{ExtendedType, InputObjectType},
 };
-use async_graphql::{Name, Positioned, Value, Variables, parser};
+use async_graphql::{Name, Value, Variables, indexmap::IndexMap};
 use serde_json::{Map, Value as Json};
 
+use super::convert;
 use super::error::{GuardError, MAX_ERRORS};
-
-/// The input types and the default page sizes of a schema.
-#[derive(Debug)]
-pub struct VariableTypes {
-    types: HashMap<String, InputShape>,
-    /// The number of items that a field returns by default, by the field's name.
-    page_sizes: HashMap<String, u64>,
-}
-
-#[derive(Debug)]
-enum InputShape {
-    Int,
-    Float,
-    String,
-    Boolean,
-    Id,
-    /// A custom scalar. Its own parser validates it.
-    Custom,
-    Enum(HashSet<String>),
-    Object {
-        fields: Vec<InputField>,
-        one_of: bool,
-    },
-}
-
-#[derive(Debug)]
-struct InputField {
-    name: String,
-    ty: Type,
-    has_default: bool,
-}
+use super::position::Lines;
+use super::schema::{CompiledSchema, is_one_of};
 
 /// The variables of a request, for the executor.
 #[derive(Debug, Default)]
-pub struct Coerced {
+pub(super) struct Coerced {
     /// The variables with a value or a default.
     pub values: Variables,
     /// The variables with neither. An argument or field that uses one of them counts as omitted too.
     pub omitted: HashSet<Name>,
 }
 
-impl VariableTypes {
-    /// Parses the SDL of a schema.
-    pub fn read(sdl: &str) -> Result<Self, parser::Error> {
-        let mut types = Self {
-            types: [
-                ("Int", InputShape::Int),
-                ("Float", InputShape::Float),
-                ("String", InputShape::String),
-                ("Boolean", InputShape::Boolean),
-                ("ID", InputShape::Id),
-            ]
-            .into_iter()
-            .map(|(name, shape)| (name.to_owned(), shape))
-            .collect(),
-            page_sizes: HashMap::new(),
+/// Converts JSON values to the declared types. Returns all errors, up to [`MAX_ERRORS`].
+pub(super) fn coerce(
+    schema: &CompiledSchema,
+    lines: &Lines,
+    declared: &[Node<VariableDefinition>],
+    provided: &Map<String, Json>,
+) -> Result<Coerced, Vec<GuardError>> {
+    let mut coerced = Coerced::default();
+    let mut errors = Vec::new();
+    for definition in declared {
+        let (name, ty) = (Name::new(&definition.name), &definition.ty);
+        let result = match (provided.get(name.as_str()), &definition.default_value) {
+            (Some(value), _) => json(schema, ty, value).map_err(InvalidValue::into_message),
+            (None, Some(default)) => Ok(literal(schema, ty, default)),
+            (None, None) if ty.is_non_null() => Err(format!("A value of type {ty} is required.")),
+            (None, None) => {
+                coerced.omitted.insert(name);
+                continue;
+            }
         };
-        for definition in parse_schema(sdl)?.definitions {
-            if let TypeSystemDefinition::Type(definition) = definition {
-                let one_of = definition
-                    .node
-                    .directives
-                    .iter()
-                    .any(|directive| directive.node.name.node == "oneOf");
-                types.add_type(
-                    definition.node.name.node.as_str(),
-                    definition.node.kind,
-                    one_of,
-                );
+        match result {
+            Ok(value) => {
+                coerced.values.insert(name, value);
             }
-        }
-        Ok(types)
-    }
-
-    fn add_type(&mut self, name: &str, kind: TypeKind, one_of: bool) {
-        let shape = match kind {
-            TypeKind::Scalar => InputShape::Custom,
-            TypeKind::Enum(values) => InputShape::Enum(
-                values
-                    .values
-                    .into_iter()
-                    .map(|value| value.node.value.node.to_string())
-                    .collect(),
-            ),
-            TypeKind::InputObject(object) => InputShape::Object {
-                fields: object.fields.into_iter().map(input_field).collect(),
-                one_of,
-            },
-            TypeKind::Object(object) => return self.add_page_sizes(&object.fields),
-            TypeKind::Interface(interface) => return self.add_page_sizes(&interface.fields),
-            TypeKind::Union(_) => return,
-        };
-        self.types.insert(name.to_owned(), shape);
-    }
-
-    fn add_page_sizes(&mut self, fields: &[Positioned<FieldDefinition>]) {
-        for field in fields {
-            for argument in &field.node.arguments {
-                let is_page_size = ["first", "last"].contains(&argument.node.name.node.as_str());
-                if let Some(Value::Number(size)) = argument
-                    .node
-                    .default_value
-                    .as_ref()
-                    .map(|value| &value.node)
-                    && is_page_size
-                    && let Some(size) = size.as_u64()
-                {
-                    let largest = self
-                        .page_sizes
-                        .entry(field.node.name.node.to_string())
-                        .or_default();
-                    *largest = size.max(*largest);
-                }
-            }
-        }
-    }
-
-    /// Returns the default page size of the fields with this name, if the schema declares one.
-    #[must_use]
-    pub fn page_size(&self, field: &str) -> Option<u64> {
-        self.page_sizes.get(field).copied()
-    }
-
-    /// Converts JSON values to the declared types. Returns all errors, up to [`MAX_ERRORS`].
-    pub fn coerce(
-        &self,
-        declared: &[Positioned<VariableDefinition>],
-        provided: &Map<String, Json>,
-    ) -> Result<Coerced, Vec<GuardError>> {
-        let mut coerced = Coerced::default();
-        let mut errors = Vec::new();
-        for definition in declared {
-            if errors.len() >= MAX_ERRORS {
-                break;
-            }
-            let name = &definition.node.name.node;
-            let ty = &definition.node.var_type.node;
-            let default = definition.node.default_value.as_ref();
-            let result = match provided.get(name.as_str()) {
-                _ if !self.types.contains_key(named_type(ty)) => {
-                    Err("Its type is not an input type of this schema.".to_owned())
-                }
-                None if default.is_some() || ty.nullable => {
-                    match default {
-                        Some(value) => {
-                            coerced.values.insert(name.clone(), value.node.clone());
-                        }
-                        None => {
-                            coerced.omitted.insert(name.clone());
-                        }
-                    }
-                    continue;
-                }
-                None => Err(format!("A value of type {ty} is required.")),
-                Some(value) => self.value(ty, value).map_err(InvalidValue::into_message),
-            };
-            match result {
-                Ok(value) => {
-                    coerced.values.insert(name.clone(), value);
-                }
-                Err(reason) => errors.push(GuardError::invalid(
+            Err(reason) => {
+                let at = definition.location();
+                let at = at.map(|location| lines.position(location.offset()));
+                errors.push(GuardError::invalid(
                     format!("Variable `${name}`: {reason}"),
-                    Some(definition.pos),
-                )),
+                    at,
+                ));
+                if errors.len() >= MAX_ERRORS {
+                    break;
+                }
             }
         }
-        if errors.is_empty() {
-            Ok(coerced)
+    }
+    if errors.is_empty() {
+        Ok(coerced)
+    } else {
+        Err(errors)
+    }
+}
+
+/// Coerces a value of the request. Recurses on it; the guard has checked its depth.
+fn json(schema: &CompiledSchema, ty: &Type, value: &Json) -> Result<Value, InvalidValue> {
+    if value.is_null() {
+        return if ty.is_non_null() {
+            Err(InvalidValue::new(format!("expected {ty}, found null")))
         } else {
-            Err(errors)
-        }
-    }
-
-    /// Recurses on the value, whose depth the guard has checked.
-    fn value(&self, ty: &Type, value: &Json) -> Result<Value, InvalidValue> {
-        if value.is_null() {
-            return if ty.nullable {
-                Ok(Value::Null)
-            } else {
-                Err(InvalidValue::new(format!("expected {ty}, found null")))
-            };
-        }
-        match (&ty.base, value) {
-            (BaseType::List(inner), Json::Array(items)) => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| {
-                    self.value(inner, item)
-                        .map_err(|error| error.at(&index.to_string()))
-                })
-                .collect::<Result<_, _>>()
-                .map(Value::List),
-            (BaseType::List(inner), single) => self
-                .value(inner, single)
-                .map(|value| Value::List(vec![value])),
-            (BaseType::Named(name), value) => match self.types.get(name.as_str()) {
-                Some(InputShape::Object { fields, one_of }) => {
-                    self.object(name, fields, *one_of, value)
-                }
-                Some(shape) => coerce_leaf(name, shape, value),
-                None => Err(InvalidValue::new(format!("{name} is not an input type"))),
-            },
-        }
-    }
-
-    fn object(
-        &self,
-        name: &Name,
-        fields: &[InputField],
-        one_of: bool,
-        value: &Json,
-    ) -> Result<Value, InvalidValue> {
-        let Json::Object(provided) = value else {
-            return Err(InvalidValue::new(format!(
-                "expected an object of type {name}"
-            )));
+            Ok(Value::Null)
         };
-        if let Some(unknown) = provided
-            .keys()
-            .find(|key| !fields.iter().any(|field| field.name == **key))
-        {
-            return Err(InvalidValue::new(format!("{name} has no such field")).at(unknown));
+    }
+    let name = match (ty, value) {
+        (Type::List(inner) | Type::NonNullList(inner), Json::Array(items)) => {
+            let items = items.iter().enumerate().map(|(index, item)| {
+                json(schema, inner, item).map_err(|error| error.at(&index.to_string()))
+            });
+            return items.collect::<Result<_, _>>().map(Value::List);
         }
-        if one_of && (provided.len() != 1 || provided.values().any(Json::is_null)) {
-            return Err(InvalidValue::new(format!(
-                "{name} requires exactly one of its fields, and not null"
-            )));
+        (Type::List(inner) | Type::NonNullList(inner), single) => {
+            return json(schema, inner, single).map(|value| Value::List(vec![value]));
         }
-        let mut object = async_graphql::indexmap::IndexMap::new();
-        for field in fields {
-            match provided.get(&field.name) {
-                Some(value) => {
-                    let value = self
-                        .value(&field.ty, value)
-                        .map_err(|error| error.at(&field.name))?;
-                    object.insert(Name::new(&field.name), value);
-                }
-                None if field.ty.nullable || field.has_default => {}
-                None => {
-                    return Err(InvalidValue::new(format!(
-                        "expected {}, found no value",
-                        field.ty
-                    ))
-                    .at(&field.name));
-                }
+        (Type::Named(name) | Type::NonNullNamed(name), _) => name,
+    };
+    match schema.schema.types.get(name) {
+        Some(ExtendedType::InputObject(definition)) => {
+            let Json::Object(fields) = value else {
+                return Err(InvalidValue::new(format!(
+                    "expected an object of type {name}"
+                )));
+            };
+            object(schema, definition, fields)
+        }
+        Some(definition) => leaf(definition, value),
+        None => Err(InvalidValue::new(format!("{name} is not an input type"))),
+    }
+}
+
+fn object(
+    schema: &CompiledSchema,
+    definition: &InputObjectType,
+    provided: &Map<String, Json>,
+) -> Result<Value, InvalidValue> {
+    let (name, fields) = (&definition.name, &definition.fields);
+    let mut keys = provided.keys();
+    if let Some(unknown) = keys.find(|key| !fields.contains_key(key.as_str())) {
+        return Err(InvalidValue::new(format!("{name} has no such field")).at(unknown));
+    }
+    if is_one_of(definition) && (provided.len() != 1 || provided.values().any(Json::is_null)) {
+        return Err(InvalidValue::new(format!(
+            "{name} requires exactly one of its fields, and not null"
+        )));
+    }
+    let mut object = IndexMap::new();
+    for (field, definition) in fields {
+        let ty = &definition.ty;
+        let value = match (provided.get(field.as_str()), &definition.default_value) {
+            (Some(value), _) => json(schema, ty, value),
+            (None, Some(default)) => Ok(literal(schema, ty, default)),
+            (None, None) if ty.is_non_null() => {
+                Err(InvalidValue::new(format!("expected {ty}, found no value")))
             }
+            (None, None) => continue,
+        };
+        object.insert(Name::new(field), value.map_err(|error| error.at(field))?);
+    }
+    Ok(Value::Object(object))
+}
+
+/// Coerces a default value, which is valid.
+fn literal(schema: &CompiledSchema, ty: &Type, value: &ast::Value) -> Value {
+    match (ty, value) {
+        (_, ast::Value::Null) => Value::Null,
+        (Type::List(inner) | Type::NonNullList(inner), ast::Value::List(items)) => {
+            let items = items.iter().map(|item| literal(schema, inner, item));
+            Value::List(items.collect())
         }
-        Ok(Value::Object(object))
+        (Type::List(inner) | Type::NonNullList(inner), single) => {
+            Value::List(vec![literal(schema, inner, single)])
+        }
+        (_, ast::Value::Object(provided)) => match schema.input_object(ty) {
+            Some(definition) => {
+                let fields = definition.fields.iter().filter_map(|(name, field)| {
+                    let mut provided = provided.iter();
+                    let provided = provided.find(|(key, _)| key == name);
+                    let value = provided.map(|(_, value)| value);
+                    let value = value.or(field.default_value.as_ref())?;
+                    Some((Name::new(name), literal(schema, &field.ty, value)))
+                });
+                Value::Object(fields.collect())
+            }
+            // A custom scalar.
+            None => convert::literal(value),
+        },
+        _ => convert::literal(value),
     }
 }
 
@@ -296,21 +197,29 @@ impl InvalidValue {
     }
 }
 
-fn coerce_leaf(name: &Name, shape: &InputShape, value: &Json) -> Result<Value, InvalidValue> {
-    let is_valid = match shape {
-        InputShape::Int => integer(value).is_some_and(|number| i32::try_from(number).is_ok()),
-        InputShape::Float => value.is_number(),
-        InputShape::String => value.is_string(),
-        InputShape::Boolean => value.is_boolean(),
-        InputShape::Id => value.is_string() || value.is_i64() || value.is_u64(),
-        InputShape::Enum(values) => value.as_str().is_some_and(|value| values.contains(value)),
-        InputShape::Custom => true,
-        InputShape::Object { .. } => false,
+fn leaf(definition: &ExtendedType, value: &Json) -> Result<Value, InvalidValue> {
+    let name = definition.name();
+    let is_valid = match definition {
+        ExtendedType::Scalar(_) => match name.as_str() {
+            "Int" => integer(value).is_some_and(|number| i32::try_from(number).is_ok()),
+            "Float" => value.is_number(),
+            "String" => value.is_string(),
+            "Boolean" => value.is_boolean(),
+            "ID" => value.is_string() || value.is_u64() || integer(value).is_some(),
+            // The parser of a custom scalar validates its values.
+            _ => true,
+        },
+        ExtendedType::Enum(definition) => value
+            .as_str()
+            .is_some_and(|value| definition.values.contains_key(value)),
+        _ => false,
     };
     if !is_valid {
         return Err(InvalidValue::new(format!("expected {name}")));
     }
-    if let (InputShape::Int, Some(number)) = (shape, integer(value)) {
+    if ["Int", "ID"].contains(&name.as_str())
+        && let Some(number) = integer(value)
+    {
         return Ok(Value::from(number));
     }
     Value::from_json(value.clone()).map_err(|_error| InvalidValue::new(format!("expected {name}")))
@@ -323,21 +232,4 @@ fn integer(value: &Json) -> Option<i64> {
         let text = format!("{number:.0}");
         (number.fract() == 0.0).then(|| text.parse().ok()).flatten()
     })
-}
-
-fn named_type(mut ty: &Type) -> &str {
-    loop {
-        match &ty.base {
-            BaseType::Named(name) => return name.as_str(),
-            BaseType::List(inner) => ty = inner,
-        }
-    }
-}
-
-fn input_field(field: Positioned<InputValueDefinition>) -> InputField {
-    InputField {
-        name: field.node.name.node.to_string(),
-        has_default: field.node.default_value.is_some(),
-        ty: field.node.ty.node,
-    }
 }
