@@ -3,7 +3,7 @@
 
 use async_graphql::{MergedObject, MergedSubscription};
 
-pub use schema::{Schema, prepare, schema, sdl};
+pub use schema::{Schema, declared_sdl, prepare, schema, sdl};
 
 pub mod accounts;
 pub mod caller;

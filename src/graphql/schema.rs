@@ -30,6 +30,12 @@ pub fn sdl() -> String {
     builder().finish().sdl_with_options(options)
 }
 
+/// The schema as text, in the order of its declarations, in which introspection presents it.
+#[must_use]
+pub fn declared_sdl(schema: &Schema) -> String {
+    schema.sdl_with_options(SDLExportOptions::new().include_specified_by())
+}
+
 /// Attaches the data that resolvers need to a request: the caller, new loaders and the shape of the document.
 pub fn prepare(app: &App, caller: Caller, mut request: Request) -> Request {
     // A document that cannot be parsed is not executed.
@@ -54,6 +60,7 @@ fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
         Mutation::default(),
         Subscription::default(),
     )
-    // The guard validates documents. This mode has the fewest rules.
+    // The guard validates documents and executes introspection. This mode has the fewest rules.
     .validation_mode(ValidationMode::Fast)
+    .disable_introspection()
 }

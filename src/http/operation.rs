@@ -17,7 +17,7 @@ use futures_util::{
 use serde_json::{Map, Value as Json};
 
 use super::{
-    guard::{Admitted, Document},
+    guard::{Admitted, Document, Introspection},
     request::GraphqlRequest,
     response::{GraphqlResponse, Outcome},
     state::AppState,
@@ -51,6 +51,8 @@ const NAME_LENGTH: usize = 64;
 /// An operation that the guard has admitted.
 pub(super) struct Operation {
     request: Request,
+    /// What the executor does not run.
+    introspection: Option<Introspection>,
     log: OperationLog,
     sharing: Option<Sharing>,
 }
@@ -102,7 +104,7 @@ impl AppState {
             .admit(&parsed, operation_name, &received.variables)
             .map_err(GraphqlResponse::from_guard)?;
         let is_public = caller.viewer.is_some() || self.app.config.public_introspection;
-        if admitted.introspects && !is_public {
+        if admitted.introspection.is_some() && !is_public {
             return Err(GraphqlResponse::request_error(
                 StatusCode::FORBIDDEN,
                 Code::Disabled,
@@ -114,6 +116,7 @@ impl AppState {
             variables,
             name,
             kind,
+            introspection,
             conditions,
             ..
         } = admitted;
@@ -136,6 +139,7 @@ impl AppState {
         }
         Ok(Operation {
             request,
+            introspection,
             log,
             sharing,
         })
@@ -143,11 +147,22 @@ impl AppState {
 
     /// Executes a query or a mutation.
     pub(super) async fn run(&self, operation: Operation) -> (GraphqlResponse, OperationLog) {
-        let Operation { request, log, .. } = operation;
+        let Operation {
+            request,
+            introspection,
+            log,
+            ..
+        } = operation;
         let schema = self.schema.clone();
         let stats = Arc::clone(&log.stats);
         // Boxed, so that the futures around it stay small.
-        let work = Box::pin(async move { schema.execute(request).await });
+        let work = Box::pin(async move {
+            let response = schema.execute(request).await;
+            match introspection {
+                None => Some(response),
+                Some(introspection) => add_introspection(introspection, response).await,
+            }
+        });
         let work = AssertUnwindSafe(stats.measure(work)).catch_unwind();
         let work = tokio::time::timeout(TIME, work);
         let result = if log.kind == OperationType::Mutation {
@@ -157,12 +172,12 @@ impl AppState {
             Ok(work.await)
         };
         let response = match result {
-            Ok(Ok(Ok(response))) => GraphqlResponse::executed(response),
+            Ok(Ok(Ok(Some(response)))) => GraphqlResponse::executed(response),
             Ok(Err(_elapsed)) => {
                 db::note_timeout();
                 too_slow()
             }
-            Ok(Ok(Err(_))) | Err(_) => GraphqlResponse::internal(),
+            Ok(Ok(Ok(None) | Err(_))) | Err(_) => GraphqlResponse::internal(),
         };
         let response = response.with_request_id(&log.request_id);
         log.write(response.code());
@@ -221,6 +236,7 @@ impl AppState {
             request,
             log,
             sharing,
+            ..
         } = operation;
         let responses = self.schema.execute_stream(request);
         RunningSubscription {
@@ -257,6 +273,16 @@ impl SubscriptionCall {
         let mut responses = self.state.schema.execute_stream(request.data(event));
         responses.next().await.map(GraphqlResponse::executed)
     }
+}
+
+/// Adds the result of introspection fields to a response. None if there is no result.
+async fn add_introspection(introspection: Introspection, response: Response) -> Option<Response> {
+    if introspection.is_ready() {
+        return introspection.add_to(response);
+    }
+    // The first execution of a document takes milliseconds.
+    let execute = move || introspection.add_to(response);
+    tokio::task::spawn_blocking(execute).await.ok()?
 }
 
 /// A subscription.

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     app::App,
-    graphql::{Schema, schema},
+    graphql::{Schema, declared_sdl, schema},
 };
 
 /// The shared state. Cheap to clone.
@@ -49,8 +49,8 @@ impl AppState {
             clippy::expect_used,
             reason = "the schema is compiled in; a test parses it"
         )]
-        let guard =
-            Guard::new(&schema.sdl(), Limits::default()).expect("the schema's SDL can be parsed");
+        let guard = Guard::new(&declared_sdl(&schema), Limits::default())
+            .expect("the schema's SDL can be parsed");
         Self(Arc::new(Inner {
             // Behind a proxy that rewrites `Host`, browsers know this server by its public URL.
             origins: Origins::new(

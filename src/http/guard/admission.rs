@@ -11,9 +11,10 @@ use super::{
     cost::measure,
     document::{Document, Selected},
     error::{GuardError, Stage},
+    introspection::{Introspection, ResultCache, result_cache},
     limits::Limits,
     merge::{Circumstances, merge},
-    merged_operation::{MergedOperation, RootField},
+    merged_operation::MergedOperation,
     root_fields,
     schema::{CompiledSchema, InvalidSchema},
     variables::{Coerced, coerce},
@@ -30,9 +31,10 @@ const BYTES_PER_NODE: u32 = 500;
 #[derive(Debug)]
 pub struct Guard {
     limits: Limits,
-    schema: CompiledSchema,
+    schema: Arc<CompiledSchema>,
     documents: Cache<Arc<str>, Arc<Document>>,
     operations: Cache<OperationKey, Arc<MergedOperation>>,
+    results: ResultCache,
 }
 
 /// Identifies a merged operation: the document, the operation, the values of its conditions, and which of its optional
@@ -50,8 +52,10 @@ pub struct Admitted {
     pub name: Option<String>,
     /// The type of the operation.
     pub kind: OperationType,
-    /// Whether it selects `__schema` or `__type`.
-    pub introspects: bool,
+    /// The cost of the operation, in fields of the response.
+    pub cost: u64,
+    /// The fields `__schema` and `__type`, which the executor does not run.
+    pub introspection: Option<Introspection>,
     /// The values of the variables that decide which fields are selected, in the order of their names.
     pub conditions: Vec<bool>,
 }
@@ -61,7 +65,7 @@ impl Guard {
     pub fn new(sdl: &str, limits: Limits) -> Result<Self, InvalidSchema> {
         Ok(Self {
             limits,
-            schema: CompiledSchema::parse(sdl)?,
+            schema: Arc::new(CompiledSchema::parse(sdl)?),
             documents: Cache::builder()
                 .weigher(|_, document: &Arc<Document>| document.memory())
                 .max_capacity(DOCUMENT_CACHE_BYTES)
@@ -75,6 +79,7 @@ impl Guard {
                 })
                 .max_capacity(OPERATION_CACHE_BYTES)
                 .build(),
+            results: result_cache(),
         })
     }
 
@@ -91,7 +96,7 @@ impl Guard {
     /// Selects the operation to run, checks its cost with these variables, and prepares it for the executor.
     pub fn admit(
         &self,
-        document: &Document,
+        document: &Arc<Document>,
         operation_name: Option<&str>,
         variables: &Map<String, Json>,
     ) -> Result<Admitted, Vec<GuardError>> {
@@ -100,13 +105,26 @@ impl Guard {
         let declared = &selected.operation.variables;
         let coerced = coerce(&self.schema, &document.lines, declared, variables)?;
         let conditions = conditions(&selected, &coerced.values)?;
-        measure(document, &selected, &coerced.values).check(&self.limits)?;
+        let mut complexity = measure(document, &selected, &coerced.values);
+        complexity.check(&self.limits)?;
         let merged = self.merged(document, &selected, &conditions, &coerced)?;
+        let introspection = Introspection::admit(
+            &self.schema,
+            document,
+            &selected,
+            &merged,
+            &coerced.values,
+            (&self.results, self.limits.cost),
+        )?;
+        let of_schema = introspection.as_ref().map_or(0, Introspection::cost);
+        complexity.cost = complexity.cost.saturating_add(of_schema);
+        complexity.check(&self.limits)?;
         Ok(Admitted {
             document: merged.document.clone(),
             name: selected.operation.name.as_ref().map(ToString::to_string),
             kind: selected.kind(),
-            introspects: merged.roots.iter().any(RootField::is_introspection),
+            cost: complexity.cost,
+            introspection,
             variables: coerced.values,
             conditions,
         })

@@ -90,8 +90,9 @@ pub(super) fn merge(
     };
     let root = &operation.selection_set;
     let root_selections = merger.collect_all(&root.ty, &[root]).len();
-    let items = merger.selections(&root.ty, &[root])?;
+    let mut items = merger.selections(&root.ty, &[root])?;
     let roots: Vec<_> = items.iter().filter_map(RootField::of).collect();
+    items.retain(|item| !RootField::of(item).is_some_and(|root| root.is_introspection()));
     let pos = merger.position(operation.location());
     let definitions = operation.variables.iter();
     let definitions = definitions

@@ -5,9 +5,9 @@ use async_graphql::{Name, Positioned, parser::types};
 /// An operation that the executor can run.
 #[derive(Debug)]
 pub(super) struct MergedOperation {
-    /// The operation.
+    /// The operation, without the fields `__schema` and `__type` of the root.
     pub(super) document: types::ExecutableDocument,
-    /// The fields of the root.
+    /// The fields of the root, including `__schema` and `__type`.
     pub(super) roots: Vec<RootField>,
     /// The fields of the root before merging.
     pub(super) root_selections: usize,
@@ -18,6 +18,7 @@ pub(super) struct MergedOperation {
 /// A field of the root.
 #[derive(Debug)]
 pub(super) struct RootField {
+    pub(super) key: Name,
     pub(super) name: Name,
 }
 
@@ -31,6 +32,7 @@ impl RootField {
             return None;
         };
         Some(Self {
+            key: field.node.response_key().node.clone(),
             name: field.node.name.node.clone(),
         })
     }

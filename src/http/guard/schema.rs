@@ -7,7 +7,7 @@ use apollo_compiler::{
     ast::Type,
     collections::HashMap,
     name,
-    schema::{Component, ExtendedType, FieldDefinition, InputObjectType},
+    schema::{Component, ExtendedType, FieldDefinition, Implementers, InputObjectType},
     ty,
     validation::Valid,
 };
@@ -16,6 +16,8 @@ use apollo_compiler::{
 #[derive(Debug)]
 pub struct CompiledSchema {
     pub(super) schema: Valid<Schema>,
+    /// The implementations of each interface.
+    pub(super) implementers: HashMap<Name, Implementers>,
     /// The object types that a value of each composite type can have.
     possible_types: HashMap<Name, Arc<[Name]>>,
 }
@@ -63,6 +65,7 @@ impl CompiledSchema {
             .collect();
         Ok(Self {
             schema,
+            implementers,
             possible_types,
         })
     }
