@@ -70,12 +70,6 @@ pub fn extension<'a, T: Send + Sync + 'static>(ctx: &Context<'a>) -> Option<&'a 
     ctx.data_opt::<T>()
 }
 
-/// Whether separately resolved fields of this request may merge into one response field.
-#[must_use]
-pub(crate) fn has_mergeable_fields<T>(ctx: &ContextBase<'_, T>) -> bool {
-    ctx.data_unchecked::<DocumentShape>().has_mergeable_fields
-}
-
 /// The running server.
 #[must_use]
 pub fn app<'a, T>(ctx: &ContextBase<'a, T>) -> &'a App {

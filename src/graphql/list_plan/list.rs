@@ -11,7 +11,7 @@ use super::{ConnectionPlan, FieldSelection, KnownValues, ListValues, Plan, Plann
 use crate::{
     entity::partial::Partial,
     graphql::{
-        context::{app, has_mergeable_fields, unbatched},
+        context::{app, unbatched},
         errors::FieldError,
     },
 };
@@ -136,7 +136,7 @@ fn plan<T: PlannedObject, U: PlannedObject>(ctx: &ContextSelectionSet<'_>) -> Op
     })
 }
 
-/// Serialises a list. The executor cannot merge JSON with another value: where that may be necessary, it is parsed.
+/// Serialises a list as JSON, which the executor could not merge with another value.
 async fn write<U: PlannedObject>(
     ctx: &ContextSelectionSet<'_>,
     plan: &Plan<U>,
@@ -146,9 +146,5 @@ async fn write<U: PlannedObject>(
     let loaders = unbatched(ctx);
     let values = ListValues { known, loaders };
     let json = plan.write(items, &values).await?.into_list();
-    Ok(if has_mergeable_fields(ctx) {
-        serde_json::from_slice(&json).unwrap_or_default()
-    } else {
-        Value::Binary(json.into())
-    })
+    Ok(Value::Binary(json.into()))
 }
