@@ -16,6 +16,7 @@ mod clients;
 mod conversations;
 mod crash;
 mod deletion;
+mod documents;
 mod erasure;
 mod failed_commits;
 mod input_limits;
