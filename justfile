@@ -43,3 +43,7 @@ soak SECONDS="3600":
 # Attack the server in an optimised build, SECONDS long each; prints latencies, memory, descriptors and processor time.
 attacks SECONDS="60":
     HEDDLE_TEST_ATTACK={{SECONDS}} cargo test --profile profiling --locked --test it -- attacks:: --nocapture --test-threads 1
+
+# Compare COUNT random documents with graphql-js. A difference prints its seed.
+documents COUNT="100000":
+    HEDDLE_TEST_DOCUMENTS={{COUNT}} cargo test --profile profiling --locked --test it -- documents::differential --nocapture
