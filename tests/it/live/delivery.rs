@@ -34,7 +34,7 @@ const EVENTS: &str = "subscription($after: String, $filter: EventFilter) {
         ... on StreamOpenedEvent { outcome }
         ... on MessageSentEvent { message { id body sender { username } } }
         ... on MessageEditedEvent { message { id body } }
-        ... on MessageDeletedEvent { messageId message { id } conversation { id } }
+        ... on MessageDeletedEvent { messageId marker: message { id } conversation { id } }
         ... on ThreadChangedEvent { thread { id replyCount } }
         ... on ConversationJoinedEvent { conversation { id } }
         ... on ConversationLeftEvent { conversationId }
@@ -126,7 +126,7 @@ async fn bob_receives_what_ann_does(app: TestApp) {
     ann.deletes(&reply).await;
     let deleted = events.receive("MessageDeletedEvent").await;
     assert_eq!(deleted["messageId"], json!(reply));
-    assert_eq!(deleted["message"], Value::Null);
+    assert_eq!(deleted["marker"], Value::Null);
     assert_eq!(deleted["conversation"]["id"], json!(conversation));
 }
 
@@ -174,16 +174,16 @@ async fn markers_that_vanish_are_announced(app: TestApp) {
     let (mut events, _) = Events::open(&app, &bob, Value::Null).await;
     ann.deletes(&root).await;
     let deleted = events.receive("MessageDeletedEvent").await;
-    assert_eq!(deleted["message"], json!({ "id": root }));
+    assert_eq!(deleted["marker"], json!({ "id": root }));
     ann.deletes(&middle).await;
     let deleted = events.receive("MessageDeletedEvent").await;
-    assert_eq!(deleted["message"], json!({ "id": middle }));
+    assert_eq!(deleted["marker"], json!({ "id": middle }));
     events.receive("ThreadChangedEvent").await;
     ann.deletes(&leaf).await;
     for gone in [leaf, middle, root] {
         let deleted = events.receive("MessageDeletedEvent").await;
         assert_eq!(deleted["messageId"], json!(gone));
-        assert_eq!(deleted["message"], Value::Null);
+        assert_eq!(deleted["marker"], Value::Null);
     }
 }
 
@@ -460,7 +460,7 @@ async fn state_loaded_with_a_cursor_and_events_is_fresh_state(app: TestApp) {
             }
             "MessageDeletedEvent" => {
                 if let Some(index) = place(&event["messageId"]) {
-                    if event["message"] == Value::Null {
+                    if event["marker"] == Value::Null {
                         messages.remove(index);
                     } else {
                         messages[index]["body"] = Value::Null;

@@ -175,7 +175,7 @@ pub(super) async fn events(app: &TestApp, who: &Person, cursor: &Value, last: &s
             ... on ConversationLeftEvent {{ conversationId }}
             ... on ParticipantChangedEvent {{ conversation {{ id }} user {{ id }}
                 participant {{ role }} }}
-            ... on ReadPositionChangedEvent {{ conversation {{ id }} thread {{ id }} user {{ id }}
+            ... on ReadPositionChangedEvent {{ conversation {{ id }} scope: thread {{ id }} user {{ id }}
                 readUpTo {{ id body }} }}
             ... on NotificationAddedEvent {{ notification {{ id message {{ id body }} }} }}
             ... on NotificationsChangedEvent {{ notificationIds }}
@@ -254,7 +254,7 @@ impl Named {
             "ReadPositionChangedEvent" => {
                 let place = id(&event["conversation"]);
                 if id(&event["user"]) == viewer.id {
-                    let thread = event["thread"]["id"].as_str().map(str::to_owned);
+                    let thread = event["scope"]["id"].as_str().map(str::to_owned);
                     self.scopes.insert(thread.unwrap_or_else(|| place.clone()));
                 }
                 self.ids.insert(place);
