@@ -1,9 +1,14 @@
 //! A lexer that counts tokens, directives and open brackets. It reads each byte once and never recurses, so that it can
 //! reject documents that would exhaust the stack of the parser.
 
+use std::ops::Range;
+
 use super::error::{GuardError, Stage};
 use super::limits::Limits;
 use super::position::Lines;
+
+/// The keywords of definitions that may have a description.
+const DESCRIBED: [&str; 4] = ["query", "mutation", "subscription", "fragment"];
 
 /// The counts of one document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +21,9 @@ pub struct Lexed {
     pub nesting: u64,
     /// Where each token starts, in bytes.
     pub starts: Vec<usize>,
-    /// The positions of the commas between tokens, in bytes.
-    pub commas: Vec<usize>,
+    /// What the parser does not accept although it has no meaning: commas, and the descriptions of operations, fragments
+    /// and variables. In bytes.
+    pub ignored: Vec<Range<usize>>,
     /// The number of steps of the lexer, which is linear in the length of the text.
     pub steps: u64,
 }
@@ -37,6 +43,7 @@ pub fn lex(text: &str, limits: &Limits) -> Result<Lexed, GuardError> {
         text,
         at: 0,
         open: Vec::new(),
+        string_end: 0,
         found: Lexed::default(),
         limits,
     };
@@ -50,13 +57,15 @@ pub fn lex(text: &str, limits: &Limits) -> Result<Lexed, GuardError> {
 }
 
 impl Lexed {
-    /// Replaces the commas of the text by spaces. GraphQL ignores both, but the parser rejects a comma after an alias.
-    pub(super) fn without_commas(&self, text: &str) -> String {
+    /// Replaces what the parser does not accept by spaces.
+    pub(super) fn without_ignored(&self, text: &str) -> String {
+        let mut ignored: Vec<_> = self.ignored.iter().collect();
+        ignored.sort_unstable_by_key(|range| range.start);
         let (mut replaced, mut start) = (String::with_capacity(text.len()), 0);
-        for &comma in &self.commas {
-            replaced.push_str(text.get(start..comma).unwrap_or_default());
-            replaced.push(' ');
-            start = comma + 1;
+        for range in ignored {
+            replaced.push_str(text.get(start..range.start).unwrap_or_default());
+            replaced.extend(range.clone().map(|_| ' '));
+            start = range.end;
         }
         replaced.push_str(text.get(start..).unwrap_or_default());
         replaced
@@ -68,6 +77,8 @@ struct Lexer<'a> {
     at: usize,
     /// The closing brackets of the open ones, innermost last.
     open: Vec<u8>,
+    /// The end of the last string.
+    string_end: usize,
     found: Lexed,
     limits: &'a Limits,
 }
@@ -77,7 +88,7 @@ impl Lexer<'_> {
         match byte {
             b' ' | b'\t' | b'\n' | b'\r' => self.advance(1),
             b',' => {
-                self.found.commas.push(self.at);
+                self.found.ignored.push(self.at..self.at + 1);
                 self.advance(1);
             }
             b'#' => self.skip_while(|byte| byte != b'\n' && byte != b'\r'),
@@ -151,6 +162,7 @@ impl Lexer<'_> {
                 match byte {
                     b'"' if self.starts_with("\"\"\"") => {
                         self.advance(3);
+                        self.string_end = self.at;
                         return Ok(());
                     }
                     b'\\' if self.starts_with("\\\"\"\"") => self.advance(4),
@@ -163,6 +175,7 @@ impl Lexer<'_> {
                 match byte {
                     b'"' => {
                         self.advance(1);
+                        self.string_end = self.at;
                         return Ok(());
                     }
                     b'\n' | b'\r' => break,
@@ -176,6 +189,7 @@ impl Lexer<'_> {
     }
 
     fn token(&mut self, length: usize) -> Result<(), GuardError> {
+        self.ignore_description();
         self.found.tokens += 1;
         self.found.starts.push(self.at);
         self.advance(length);
@@ -188,6 +202,25 @@ impl Lexer<'_> {
             ));
         }
         Ok(())
+    }
+
+    /// Ignores the last string if it is the description of what starts here.
+    /// <https://spec.graphql.org/September2025/#sec-Descriptions>
+    fn ignore_description(&mut self) {
+        let byte = |at: &usize| self.text.as_bytes().get(*at).copied();
+        let Some((&string, before)) = self.found.starts.split_last() else {
+            return;
+        };
+        let is_description = match self.open.len() {
+            0 => DESCRIBED.iter().any(|keyword| self.starts_with(keyword)),
+            // A string may also be the default of the variable before.
+            1 => self.peek(0) == Some(b'$') && before.last().and_then(byte) != Some(b'='),
+            _ => false,
+        };
+        if is_description && byte(&string) == Some(b'"') {
+            self.found.starts.pop();
+            self.found.ignored.push(string..self.string_end);
+        }
     }
 
     fn skip_while(&mut self, predicate: impl Fn(u8) -> bool) {
@@ -243,8 +276,26 @@ mod tests {
     #[test]
     fn commas_between_tokens_become_spaces() {
         let text = "{ a,: b(c: \",\", d: [1,2]),, # ,\n }";
-        let replaced = lexed(text).unwrap().without_commas(text);
+        let replaced = lexed(text).unwrap().without_ignored(text);
         assert_eq!(replaced, "{ a : b(c: \",\"  d: [1 2])   # ,\n }");
+    }
+
+    #[test]
+    fn descriptions_become_spaces() {
+        let text = "\"a\", query(\"\"\"b\nü\"\"\" $c: Int = 1 \"d\" $e: String = \"f\" $g: Int) { h(i: \"j\" k: $c) }";
+        let found = lexed(text).unwrap();
+        let expected = text
+            .replace("\"a\",", "    ")
+            .replace("\"\"\"b\nü\"\"\"", &" ".repeat(10))
+            .replace("\"d\"", "   ");
+        assert_eq!(found.without_ignored(text), expected);
+        assert_eq!(
+            found.starts.len() + 3,
+            usize::try_from(found.tokens).unwrap()
+        );
+        for text in ["\"a\" { b }", "{ a(b: \"c\" $d) }", "\"a\" \"b\""] {
+            assert_eq!(lexed(text).unwrap().without_ignored(text), text);
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Document {
         let lexed = lex(text, limits)?;
         let lines = Lines::of(text);
         let ast = Parser::new()
-            .parse_ast(lexed.without_commas(text), "document")
+            .parse_ast(lexed.without_ignored(text), "document")
             .map_err(|failed| diagnostics::syntax(&failed.errors, &lines))?;
         check_tokens(&ast, text, &lexed, &lines)?;
         check_definitions(&ast, limits)?;

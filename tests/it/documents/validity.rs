@@ -88,6 +88,11 @@ async fn valid_documents_are_executed(app: TestApp) {
             &node,
         ),
         ("query($x:ID!,){,node(id:$x,){id,},}", &node),
+        (
+            r#""a description" query("""of a variable""" $x: ID!) { ...F }
+            "and of a fragment" fragment F on Query { node(id: $x) { id } }"#,
+            &node,
+        ),
     ];
     for (text, expected) in cases {
         let data = ann.execute(text, id.clone()).await;

@@ -64,6 +64,13 @@ impl<'s> Generator<'s> {
         } else {
             format!("{kind}{name}{}", self.declarations())
         };
+        // A shorthand query cannot have a description.
+        let describes = self.chance(if head.is_empty() { 1 } else { 5 });
+        let head = if describes {
+            format!("\"about\" {head}")
+        } else {
+            head
+        };
         let directive = if self.chance(1) { "@unknown" } else { "" };
         let mut text = format!("{head} {directive} {body}");
         if is_named && self.chance(10) {
@@ -337,7 +344,12 @@ impl<'s> Generator<'s> {
             } else {
                 ty.to_string()
             };
-            declared.push(format!("${name}: {spaced}{default}"));
+            let description = if self.chance(3) {
+                "\"\"\"its\nvalue\"\"\" "
+            } else {
+                ""
+            };
+            declared.push(format!("{description}${name}: {spaced}{default}"));
         }
         if declared.is_empty() {
             String::new()
