@@ -1,5 +1,6 @@
 //! Database access: connections, transactions, SQL helpers and statement counts. Contains no business rules.
 
+mod batches;
 mod connection;
 mod options;
 mod query_stats;
@@ -12,6 +13,7 @@ mod transaction;
 mod values_cte;
 
 pub use self::{
+    batches::BATCH_PAUSE,
     connection::Db,
     query_stats::QueryStats,
     reader::{PageSource, Reader, fetch_page},
