@@ -51,7 +51,7 @@ pub(super) trait HubBackend: Log {
     /// Invalidates the session cache: sessions have ended, here or on another node.
     fn note_session_endings(&self);
 
-    /// Deletes events that are too old to be replayed, and returns their number.
+    /// Deletes events that are too old to be replayed, or whose stream is too long, and returns their number.
     async fn prune(&self, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error>;
 }
 
@@ -104,6 +104,7 @@ impl HubBackend for Db {
     }
 
     async fn prune(&self, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
-        retention::prune(self, retention, now).await
+        let old = retention::prune(self, retention, now).await?;
+        Ok(old + retention::trim(self, retention::EVENTS_PER_STREAM, now).await?)
     }
 }

@@ -144,9 +144,8 @@ pub enum Change {
         /// When to assume that they stopped; none when they did.
         expires_at: Option<DateTime<Utc>>,
     },
-    /// It could not be determined who receives an event, so the event was skipped: the subscriber loads its state
-    /// again. Takes the place of the event and is never in the log.
-    #[serde(skip)]
+    /// Events are missing, so the subscriber loads its state again. Takes the place of an event whose recipients could
+    /// not be determined; in the log, of the oldest events of a stream that has grown too long.
     StreamReset,
 }
 
@@ -342,6 +341,7 @@ async fn next_seqs(tx: &Tx, changes: &[(UserId, Change)]) -> Result<HashMap<User
     db::fetch_tuples(tx, &text, ids.collect::<Vec<_>>()).await
 }
 
-fn payload(change: &Change) -> Result<String, Error> {
+/// The text of an event in the log.
+pub(super) fn payload(change: &Change) -> Result<String, Error> {
     serde_json::to_string(change).map_err(Error::internal)
 }

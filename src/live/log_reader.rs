@@ -23,7 +23,7 @@ pub(super) enum Scope {
     /// The user's own stream, the streams of the conversations of which they are a member now, the shared read positions
     /// of the members of these, and all profile changes.
     Subscribed(UserId),
-    /// The events of the user joining and leaving conversations.
+    /// The events of the user joining and leaving conversations, and what takes the place of missing ones.
     Memberships(UserId),
 }
 

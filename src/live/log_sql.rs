@@ -176,7 +176,7 @@ fn condition(scope: Scope) -> (Cow<'static, str>, Vec<Value>) {
         }
         Scope::Memberships(user) => (
             Cow::Borrowed(
-                "AND stream_id = ? AND kind IN ('ConversationJoined', 'ConversationLeft')",
+                "AND stream_id = ? AND kind IN ('ConversationJoined', 'ConversationLeft', 'UserChanged')",
             ),
             vec![user.0.into()],
         ),

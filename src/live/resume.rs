@@ -7,6 +7,8 @@ use std::{
     sync::Arc,
 };
 
+use uuid::Uuid;
+
 use super::{
     cursor::EventCursor,
     entry::Entry,
@@ -120,9 +122,11 @@ impl Hub {
                 if !cursor.is_older_than(self.retention(), now)
                     && !cursor.position.is_beyond(&stream.start.position) =>
             {
-                let until = mem::replace(&mut stream.start, cursor);
-                stream.opening = Opening::Resumed;
-                stream.replay(self.log(), until, only).await?;
+                stream.opening = if stream.replay(self.log(), cursor, only).await? {
+                    Opening::Resumed
+                } else {
+                    Opening::Reset
+                };
             }
             Since::Cursor(_) | Since::Unknown => stream.opening = Opening::Reset,
         }
@@ -168,16 +172,21 @@ impl ResumedStream {
         next
     }
 
+    /// Begins after this cursor instead. Returns false, and changes nothing, if events of the user's own stream are
+    /// missing, so that it is unknown of which conversations they were a member.
     async fn replay(
         &mut self,
         log: Arc<dyn Log>,
-        until: EventCursor,
+        cursor: EventCursor,
         only: Option<HashSet<ConversationId>>,
-    ) -> Result<(), Error> {
-        let from = self.start.position.clone();
+    ) -> Result<bool, Error> {
+        let (from, until) = (cursor.position.clone(), &self.start.position);
+        let Some(changed) = changed_memberships(&*log, self.user, &from, until).await? else {
+            return Ok(false);
+        };
+        let until = mem::replace(&mut self.start, cursor);
         let final_conversations = self.subscription.conversations.clone();
         let mut conversations = final_conversations.clone();
-        let changed = changed_memberships(&*log, self.user, &from, &until.position).await?;
         for (conversation, was_member) in changed {
             if !was_member {
                 conversations.remove(&conversation);
@@ -195,7 +204,7 @@ impl ResumedStream {
             only,
             contacts: HashMap::new(),
         }));
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -205,15 +214,40 @@ impl Replay {
         only.is_none_or(|only| only.contains(&conversation))
     }
 
+    /// Whether the user receives events of this stream: their own, that of a conversation, or that of another user who
+    /// shares one. Also if it is unknown.
+    fn is_received(&self, stream: Uuid) -> bool {
+        let conversation = ConversationId(stream);
+        stream == self.user.0
+            || self.final_conversations.contains(&conversation) && self.wants(conversation)
+            || self.contacts.get(&UserId(stream)) != Some(&false)
+    }
+
+    /// Ends the replay: what follows is part of the state that the client loads again.
+    fn end_with_reset(&mut self, missing: &Entry) -> Entry {
+        self.buffer.clear();
+        self.is_read = true;
+        Entry {
+            at: self.until.at,
+            position: self.until.position.clone(),
+            ..missing.reset()
+        }
+    }
+
     async fn next(&mut self) -> Result<Option<Entry>, Error> {
         loop {
             while let Some(entry) = self.buffer.pop_front() {
+                if entry.change == Some(Change::StreamReset) {
+                    if self.is_received(entry.stream) {
+                        return Ok(Some(self.end_with_reset(&entry)));
+                    }
+                    continue;
+                }
                 if entry.stream == self.user.0 {
                     apply_membership(&mut self.conversations, &entry);
                     return Ok(Some(entry));
                 }
                 let (conversation, is_wanted) = match &entry.change {
-                    Some(Change::StreamReset) => return Ok(Some(entry)),
                     Some(Change::UserChanged { user }) => match self.contacts.get(user) {
                         Some(true) => return Ok(Some(entry)),
                         _ => continue,
@@ -264,17 +298,13 @@ impl Replay {
         }
     }
 
-    /// Loads which of the users whose profiles changed share a conversation with the user.
+    /// Loads which of the users whose profiles changed, or whose events are missing, share a conversation with the user.
     async fn load_contacts(&mut self, entries: &[Entry]) -> Result<(), Error> {
         if self.contacts.len() > MAX_CONTACTS {
             self.contacts.clear();
         }
-        let changed = |entry: &Entry| match entry.change {
-            Some(Change::UserChanged { user }) if user != self.user => Some(user),
-            _ => None,
-        };
-        let mut users: Vec<_> = entries.iter().filter_map(changed).collect();
-        users.retain(|user| !self.contacts.contains_key(user));
+        let mut users: Vec<_> = entries.iter().filter_map(concerned).collect();
+        users.retain(|user| *user != self.user && !self.contacts.contains_key(user));
         users.sort_unstable();
         users.dedup();
         if users.is_empty() {
@@ -288,14 +318,11 @@ impl Replay {
         Ok(())
     }
 
-    /// Ends the replay at the first profile change of which it is unknown whether the user receives it: what follows is
-    /// part of the state that the client loads again.
+    /// Ends the replay at the first event of which it is unknown whether the user receives it.
     fn reset(&mut self, error: &Error) {
-        let is_unknown = |entry: &Entry| match entry.change {
-            Some(Change::UserChanged { user }) => {
-                user != self.user && !self.contacts.contains_key(&user)
-            }
-            _ => false,
+        let is_unknown = |entry: &Entry| {
+            let user = concerned(entry).filter(|user| *user != self.user);
+            user.is_some_and(|user| !self.contacts.contains_key(&user))
         };
         let Some(first) = self.buffer.iter().position(is_unknown) else {
             return;
@@ -303,24 +330,30 @@ impl Replay {
         let unknown = self.buffer.drain(first..).next();
         if let Some(unknown) = unknown {
             tracing::warn!(%error, "it is unknown whether a subscriber missed an event; it loads its state again");
-            self.buffer.push_back(Entry {
-                at: self.until.at,
-                position: self.until.position.clone(),
-                ..unknown.reset()
-            });
+            self.buffer.push_back(unknown.reset());
             self.is_read = true;
         }
     }
 }
 
+/// The user whose profile changed, or whose events are missing. The stream of missing events may also be that of a
+/// conversation, whose id no user has.
+fn concerned(entry: &Entry) -> Option<UserId> {
+    match entry.change {
+        Some(Change::UserChanged { user }) => Some(user),
+        Some(Change::StreamReset) => Some(UserId(entry.stream)),
+        _ => None,
+    }
+}
+
 /// For each conversation that the user joined or left between the two positions, whether they were a member at the
-/// first position.
+/// first position. `None` if events are missing.
 async fn changed_memberships(
     log: &dyn Log,
     user: UserId,
     from: &LogPosition,
     until: &LogPosition,
-) -> Result<HashMap<ConversationId, bool>, Error> {
+) -> Result<Option<HashMap<ConversationId, bool>>, Error> {
     let mut found = HashMap::new();
     let mut position = from.clone();
     loop {
@@ -331,12 +364,13 @@ async fn changed_memberships(
             let (conversation, was_member) = match entry.change {
                 Some(Change::ConversationJoined { conversation }) => (conversation, false),
                 Some(Change::ConversationLeft { conversation }) => (conversation, true),
+                Some(Change::StreamReset) => return Ok(None),
                 _ => continue,
             };
             found.entry(conversation).or_insert(was_member);
         }
         if batch.is_last {
-            return Ok(found);
+            return Ok(Some(found));
         }
         position = batch.position;
     }

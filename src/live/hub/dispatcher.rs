@@ -2,10 +2,11 @@
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
+use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, join_all};
 use tokio::{
     sync::{Semaphore, mpsc},
-    time::{Instant, MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval, timeout},
 };
 use uuid::Uuid;
 
@@ -62,7 +63,7 @@ pub(super) struct Dispatcher {
     last_ephemeral: i64,
     session_checks: SessionChecks,
     prerenders: Arc<Semaphore>,
-    pruned_at: Option<Instant>,
+    pruned_at: Option<DateTime<Utc>>,
     is_failing: bool,
 }
 
@@ -397,19 +398,22 @@ impl Dispatcher {
 
     /// Deletes old events from time to time, in a separate task.
     fn prune(&mut self) {
+        let now = self.hub.clock.now();
         if self
             .pruned_at
-            .is_some_and(|at| at.elapsed() < retention::INTERVAL)
+            .is_some_and(|at| now - at < retention::INTERVAL)
         {
             return;
         }
-        self.pruned_at = Some(Instant::now());
+        self.pruned_at = Some(now);
         let hub = Arc::clone(&self.hub);
         self.hub.tasks.spawn(async move {
-            let now = hub.clock.now();
             match hub.backend.prune(hub.retention, now).await {
                 Ok(0) => {}
-                Ok(events) => tracing::info!(events, "deleted events that are too old to replay"),
+                Ok(events) => tracing::info!(
+                    events,
+                    "deleted events that are too old, or whose stream is too long, to replay"
+                ),
                 Err(error) => tracing::warn!(%error, "old events could not be deleted"),
             }
         });

@@ -28,7 +28,8 @@ both!(
     joining_and_leaving_bound_what_is_received,
     a_subscriber_that_falls_too_far_behind_resumes,
     cursors_of_another_database_start_again,
-    old_events_are_deleted
+    old_events_are_deleted,
+    the_oldest_events_of_a_long_stream_are_deleted
 );
 
 async fn readers_who_come_and_go_get_every_event_once(app: TestApp) {
@@ -256,6 +257,74 @@ async fn old_events_are_deleted(app: TestApp) {
     assert_eq!(again.opening(), Opening::Reset);
     rows::event(&app, Stream::User(ann), Change::UserChanged { user: ann }).await;
     assert_eq!(kinds(&mut again, 1).await, ["Other"]);
+}
+
+async fn the_oldest_events_of_a_long_stream_are_deleted(app: TestApp) {
+    let app = app.app.clone();
+    let mut users = vec![];
+    for _ in 0..3 {
+        users.push(rows::user(&app).await);
+    }
+    let (ann, bob, cem) = (users[0], users[1], users[2]);
+    let ours = rows::conversation(&app, &[ann, bob]).await;
+    let other = rows::conversation(&app, &[ann]).await;
+    let end = async |user| {
+        let live = app.hub.follow(user, Since::Now, None).await.unwrap();
+        live.start().clone()
+    };
+    let resume = async |user, cursor: &EventCursor, only: Option<ConversationId>| {
+        let (since, only) = (Since::Cursor(cursor.clone()), only.map(|id| [id].into()));
+        app.hub.follow(user, since, only).await.unwrap()
+    };
+    let trim = async || {
+        let now = app.clock.now();
+        retention::trim(&app.db, 10, now).await.unwrap()
+    };
+    let start = end(ann).await;
+    for _ in 0..20 {
+        rows::event(&app, Stream::Conversation(ours), sent()).await;
+    }
+    let middle = end(ann).await;
+    for _ in 0..5 {
+        rows::event(&app, Stream::Conversation(ours), sent()).await;
+    }
+    // Transactions that have not committed yet may hold events with the time of these.
+    assert_eq!(trim().await, 0);
+    app.clock.advance(chrono::TimeDelta::hours(2));
+    assert_eq!(trim().await, 14);
+    assert_eq!(trim().await, 0);
+    let mut old = resume(ann, &start, None).await;
+    assert_eq!(old.opening(), Opening::Resumed);
+    assert_eq!(next(&mut old).await.change, Some(Change::StreamReset));
+    let mut later = resume(ann, &middle, None).await;
+    // Other streams are complete.
+    let mut elsewhere = resume(ann, &start, Some(other)).await;
+    let mut stranger = resume(cem, &start, None).await;
+    for stream in [
+        Stream::Conversation(ours),
+        Stream::Conversation(other),
+        Stream::User(cem),
+    ] {
+        rows::event(&app, stream, sent()).await;
+    }
+    assert_eq!(kinds(&mut old, 2).await, ["Sent"; 2]);
+    assert_eq!(kinds(&mut later, 7).await, ["Sent"; 7]);
+    assert_eq!(kinds(&mut elsewhere, 1).await, ["Sent"]);
+    assert_eq!(kinds(&mut stranger, 1).await, ["Sent"]);
+    // The stream of a user concerns all who receive their profile changes.
+    let (of_ann, of_bob, of_cem) = (end(ann).await, end(bob).await, end(cem).await);
+    for _ in 0..20 {
+        rows::event(&app, Stream::User(bob), Change::UserChanged { user: bob }).await;
+    }
+    app.clock.advance(chrono::TimeDelta::hours(2));
+    assert!(trim().await > 0);
+    assert_eq!(resume(bob, &of_bob, None).await.opening(), Opening::Reset);
+    let mut contact = resume(ann, &of_ann, None).await;
+    assert_eq!(contact.opening(), Opening::Resumed);
+    assert_eq!(next(&mut contact).await.change, Some(Change::StreamReset));
+    let mut stranger = resume(cem, &of_cem, None).await;
+    rows::event(&app, Stream::User(cem), sent()).await;
+    assert_eq!(kinds(&mut stranger, 1).await, ["Sent"]);
 }
 
 /// Two transactions commit in another order than their events are numbered. On SQLite this cannot occur, because the
