@@ -1,19 +1,21 @@
 //! Starts sessions, and issues their tokens.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, Select, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
+};
 
-use super::{Device, SignedIn, Viewer, label};
+use super::{Device, SessionFilter, SignedIn, Viewer, end_in, label};
 use crate::{
     auth::token::Refresh,
     core::Core,
     db::Tx,
     entity::{
-        session,
+        session::{self, SessionEndReason},
         user::{self, ServerRole},
     },
     error::Error,
-    id::SessionId,
+    id::{SessionId, UserId},
 };
 
 /// A session expires this long after it was last refreshed.
@@ -21,11 +23,14 @@ pub const IDLE_LIFETIME: TimeDelta = TimeDelta::days(14);
 /// A session expires this long after its start, even if it is refreshed.
 pub const ABSOLUTE_LIFETIME: TimeDelta = TimeDelta::days(30);
 
-/// Selects the viewer's sessions that have neither ended nor expired.
+/// Maximum active sessions of an account. A further sign-in ends the one that was used least recently.
+const ACTIVE_MAX: u64 = 100;
+
+/// Selects the user's sessions that have neither ended nor expired.
 #[must_use]
-pub fn active(viewer: &Viewer, now: DateTime<Utc>) -> Select<session::Entity> {
+pub fn active(user: UserId, now: DateTime<Utc>) -> Select<session::Entity> {
     session::Entity::find()
-        .filter(session::Column::UserId.eq(viewer.user))
+        .filter(session::Column::UserId.eq(user))
         .filter(session::Column::EndedAt.is_null())
         .filter(session::Column::ExpiresAt.gt(now))
         .filter(session::Column::RefreshedAt.gt(now - IDLE_LIFETIME))
@@ -39,6 +44,7 @@ pub async fn start_in(
     device: &Device,
 ) -> Result<SignedIn, Error> {
     let now = core.clock.now();
+    make_room_in(tx, user.id, now).await?;
     let session = session::ActiveModel {
         id: Set(SessionId::mint()),
         user_id: Set(user.id),
@@ -54,6 +60,25 @@ pub async fn start_in(
     };
     let session = session.insert(tx).await?;
     tokens(core, user.role, &session)
+}
+
+/// Ends the sessions that one more session would be too many for, those that were used least recently.
+async fn make_room_in(tx: &Tx, user: UserId, now: DateTime<Utc>) -> Result<(), Error> {
+    let excess: Vec<SessionId> = active(user, now)
+        .select_only()
+        .column(session::Column::Id)
+        .order_by_desc(session::Column::LastUsedAt)
+        .order_by_desc(session::Column::Id)
+        .offset(ACTIVE_MAX - 1)
+        .limit(ACTIVE_MAX)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    if !excess.is_empty() {
+        let filter = SessionFilter::Only(&excess);
+        end_in(tx, user, filter, SessionEndReason::Revoked, now).await?;
+    }
+    Ok(())
 }
 
 /// Returns when a session expires if it is not refreshed.

@@ -13,5 +13,5 @@ use crate::{
 by_id!(
     /// Loads the viewer's session with this id.
     SessionKey(SessionId) -> Session = Session,
-    session::Column::Id, |app, viewer| sessions::active(viewer, app.clock.now())
+    session::Column::Id, |app, viewer| sessions::active(viewer.user, app.clock.now())
 );

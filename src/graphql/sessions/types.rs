@@ -88,7 +88,7 @@ pub(in crate::graphql) async fn page(
         let older = (after != viewer.session).then(|| session::Column::Id.lt(after));
         Condition::all().add(is_other).add_option(older)
     });
-    let rows = sessions::active(viewer, app(ctx).clock.now())
+    let rows = sessions::active(viewer.user, app(ctx).clock.now())
         .filter(Condition::all().add_option(after))
         .order_by(
             session::Column::Id.into_expr().eq(viewer.session),
