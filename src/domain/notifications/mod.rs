@@ -1,6 +1,7 @@
 //! Notifications: events that need a user's attention, the reason, and whether the user has read them.
 
 mod create;
+mod retention;
 mod update;
 
 use chrono::{DateTime, Utc};
@@ -14,6 +15,7 @@ pub use create::{
     added_in, message_edited_in, messages_sent_in, messages_sent_to_large_in, notify_of_message,
     role_changed_in,
 };
+pub use retention::delete_old;
 pub use update::{
     Selection, dismiss, forget_conversation_in, forget_deleted_in, forget_message_in,
     forget_sender_in, mark_read, read_in,

@@ -159,7 +159,8 @@ pub async fn forget_message_in(
     message: MessageId,
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    forget_in(tx, Column::MessageId.eq(message), at).await
+    forget_in(tx, Column::MessageId.eq(message), at).await?;
+    Ok(())
 }
 
 /// Removes the notifications of all messages that a user has sent to a conversation.
@@ -175,7 +176,8 @@ pub async fn forget_sender_in(
         .filter(message::Column::SenderId.eq(sender))
         .filter(message::Column::ConversationId.eq(conversation))
         .into_query();
-    forget_in(tx, Column::MessageId.in_subquery(sent), at).await
+    forget_in(tx, Column::MessageId.in_subquery(sent), at).await?;
+    Ok(())
 }
 
 /// Removes the notifications of a conversation from users who have left it.
@@ -191,7 +193,8 @@ pub async fn forget_conversation_in(
     let condition = Column::ConversationId
         .eq(conversation)
         .and(Column::UserId.is_in(users.iter().copied()));
-    forget_in(tx, condition, at).await
+    forget_in(tx, condition, at).await?;
+    Ok(())
 }
 
 /// Removes the notifications of a conversation without participants and without messages.
@@ -204,11 +207,13 @@ pub async fn forget_deleted_in(tx: &Tx, conversation: ConversationId) -> Result<
     Ok(())
 }
 
-async fn forget_in(tx: &Tx, condition: Expr, at: DateTime<Utc>) -> Result<(), Error> {
+/// Removes the notifications that match a condition, and returns their number.
+pub(super) async fn forget_in(tx: &Tx, condition: Expr, at: DateTime<Utc>) -> Result<u64, Error> {
     let rows = notification::Entity::delete_many()
         .filter(condition)
         .exec_with_returning(tx)
         .await?;
+    let count = u64::try_from(rows.len()).map_err(Error::internal)?;
     let mut removed: BTreeMap<UserId, Vec<NotificationId>> = BTreeMap::new();
     for row in rows {
         removed.entry(row.user_id).or_default().push(row.id);
@@ -217,5 +222,6 @@ async fn forget_in(tx: &Tx, condition: Expr, at: DateTime<Utc>) -> Result<(), Er
         let notifications = Some(ids);
         (user, Change::NotificationsChanged { notifications })
     });
-    log::append_each(tx, at, changes.collect()).await
+    log::append_each(tx, at, changes.collect()).await?;
+    Ok(count)
 }
