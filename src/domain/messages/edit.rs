@@ -19,13 +19,15 @@ use crate::{
         sessions::Viewer,
     },
     entity::{message, message_revision},
-    error::{Error, Problem},
+    error::{Code, Error, Problem},
     id::{MessageId, RevisionId},
     live::log::{self, Change, Stream},
 };
 
 /// Maximum length of a reason, in characters.
 const REASON_LENGTH: usize = 200;
+/// Maximum revisions of a message. Older ones are not deleted instead, because they are the evidence of earlier texts.
+const REVISIONS_MAX: u64 = 500;
 
 /// A new text for a message.
 #[derive(Clone, Debug)]
@@ -117,6 +119,10 @@ async fn revise_in(
         .filter(message_revision::Column::MessageId.eq(message.id))
         .count(tx)
         .await?;
+    if earlier >= REVISIONS_MAX {
+        let message = format!("A message can be edited {REVISIONS_MAX} times.");
+        return Err(Error::new(Code::LimitReached, message));
+    }
     let revision = message_revision::ActiveModel {
         id: Set(RevisionId::mint()),
         message_id: Set(message.id),
