@@ -1,4 +1,5 @@
-//! `heddle admin`: creates and lists accounts and resets passwords. Works before the first start of the server.
+//! `heddle admin`: creates and lists accounts, resets passwords, and lists and repeats failed jobs. Works before the first
+//! start of the server, and while it runs.
 
 use std::{
     fs,
@@ -17,6 +18,8 @@ use crate::{
     db::Db,
     domain::{accounts::Registration, admin},
     entity::user::ServerRole,
+    id::JobId,
+    jobs::queue,
 };
 
 /// Exceeds the length of every valid password.
@@ -55,6 +58,17 @@ pub(super) enum AdminCommand {
         username: String,
         #[command(flatten)]
         password: PasswordSource,
+    },
+    /// List the background jobs that failed at their last attempt
+    Jobs,
+    /// Repeat failed background jobs
+    RetryJobs {
+        /// Ids of the jobs, as `heddle admin jobs` lists them
+        #[arg(value_name = "ID", required_unless_present = "all")]
+        ids: Vec<String>,
+        /// Repeat all failed jobs
+        #[arg(long, conflicts_with = "ids")]
+        all: bool,
     },
 }
 
@@ -101,7 +115,7 @@ pub(super) async fn run(config: Config, command: AdminCommand) -> Result<(), Cli
         AdminCommand::Create { password, .. } | AdminCommand::ResetPassword { password, .. } => {
             password.read()?
         }
-        AdminCommand::List { .. } => String::new(),
+        _ => String::new(),
     };
     let secret = data_dir::secret(&config)?;
     let db = Db::connect(&config.database_url).await?;
@@ -152,6 +166,27 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
                 let email = user.email.unwrap_or_default();
                 output::line(format!("{role:9}  {:32}  {email}", user.username));
             }
+        }
+        AdminCommand::Jobs => {
+            for job in queue::failed().all(app.db.read()).await? {
+                let error = job.last_error.unwrap_or_default().replace('\n', " ");
+                let at = job.run_at.format("%Y-%m-%d %H:%M");
+                output::line(format!("{}  {at}  {:17}  {error}", job.id, job.kind));
+            }
+        }
+        AdminCommand::RetryJobs { ids, all } => {
+            let ids: Vec<_> = ids.iter().map(|id| JobId::from_text(id)).collect();
+            let only = (!all).then_some(ids.as_slice());
+            let queued = queue::retry(&app.db, only, app.clock.now()).await?;
+            if queued.len() < ids.len() {
+                let reason = format!(
+                    "{} of {} jobs were queued; the others have not failed",
+                    queued.len(),
+                    ids.len()
+                );
+                return Err(CliError::because(reason));
+            }
+            output::line(format!("{} jobs were queued", queued.len()));
         }
         AdminCommand::ResetPassword { username, .. } => {
             let ended = admin::reset_password(app, &username, &password).await?;

@@ -33,7 +33,7 @@ pub(super) enum Command {
     /// Apply or revert database migrations
     #[command(subcommand)]
     Migrate(MigrateCommand),
-    /// Create accounts, list them and reset passwords
+    /// Create accounts, list them, reset passwords, and repeat failed jobs
     #[command(subcommand)]
     Admin(AdminCommand),
     /// Generate users and conversations for a demo or a benchmark (development only)

@@ -2,7 +2,7 @@
 
 use std::{io, time::Instant};
 
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, QueryOrder, QuerySelect};
 use serde::Serialize;
 
 use super::{
@@ -16,7 +16,9 @@ use crate::{
     config::Config,
     db::{self, Db},
     domain::integrity,
+    entity::job,
     error::Error,
+    jobs::queue,
     live::{bus, installation},
 };
 
@@ -167,6 +169,7 @@ async fn database(
     }
     findings.push(Finding::good("tables", "up to date"));
     findings.extend(keys(db, config).await?);
+    findings.push(jobs(db).await?);
     if args.repair {
         integrity::repair(db).await?;
     }
@@ -266,6 +269,29 @@ async fn keys(db: &Db, config: &Config) -> Result<Option<Finding>, CliError> {
     } else {
         Finding::good(ABOUT, "match those of this database")
     }))
+}
+
+/// Reports the jobs that failed at their last attempt, by kind.
+async fn jobs(db: &Db) -> Result<Finding, CliError> {
+    const ABOUT: &str = "jobs";
+    let failed: Vec<(String, i64)> = queue::failed()
+        .select_only()
+        .column(job::Column::Kind)
+        .column_as(job::Column::Id.count(), "count")
+        .group_by(job::Column::Kind)
+        .order_by_asc(job::Column::Kind)
+        .into_tuple()
+        .all(db.read())
+        .await?;
+    if failed.is_empty() {
+        return Ok(Finding::good(ABOUT, "none has failed"));
+    }
+    let kinds = failed.iter().map(|(kind, count)| format!("{count} {kind}"));
+    let message = format!(
+        "failed: {}; heddle admin jobs lists them, heddle admin retry-jobs repeats them",
+        kinds.collect::<Vec<_>>().join(", ")
+    );
+    Ok(Finding::bad(ABOUT, Exit::Failure, message))
 }
 
 async fn redis(url: &str) -> Finding {

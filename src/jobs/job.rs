@@ -25,9 +25,27 @@ pub enum Job {
         /// The conversation.
         conversation: ConversationId,
     },
-    /// Deletes old rows; runs again every day.
+    /// Deletes the rows of a table that are no longer needed; runs again every hour.
     #[serde(alias = "KeepHouse")]
-    Cleanup,
+    Cleanup {
+        /// The table.
+        #[serde(default)]
+        table: CleanupTable,
+    },
+}
+
+/// A table whose rows are deleted after a time. The event log has its own cleanup.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CleanupTable {
+    /// The sessions of users.
+    #[default]
+    Sessions,
+    /// The notifications of users.
+    Notifications,
+    /// Failed sign-ins.
+    SignInAttempts,
+    /// Finished and failed jobs.
+    Jobs,
 }
 
 impl Job {
@@ -37,7 +55,7 @@ impl Job {
         match self {
             Self::NotifyOfMessage { .. } => "NotifyOfMessage",
             Self::EraseConversation { .. } => "EraseConversation",
-            Self::Cleanup => "Cleanup",
+            Self::Cleanup { .. } => "Cleanup",
         }
     }
 }

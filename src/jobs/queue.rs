@@ -10,6 +10,7 @@ use sea_orm::{
 
 use crate::{
     core::Core,
+    db::Db,
     entity::job::{self, JobStatus},
     error::Error,
     id::JobId,
@@ -134,6 +135,37 @@ pub async fn fail(core: &Core, job: &job::Model, error: &str) -> Result<bool, Er
         failed.run_at = Set(core.clock.now() + pause(job.attempts));
     }
     change(core, job, failed).await
+}
+
+/// Selects the jobs that failed at their last attempt.
+#[must_use]
+pub fn failed() -> Select<job::Entity> {
+    job::Entity::find().filter(job::Column::Status.eq(JobStatus::Failed))
+}
+
+/// Enqueues failed jobs again: all of them, or only these. Returns their ids.
+pub async fn retry(
+    db: &Db,
+    only: Option<&[JobId]>,
+    now: DateTime<Utc>,
+) -> Result<Vec<JobId>, Error> {
+    let mut update = job::Entity::update_many()
+        .set(job::ActiveModel {
+            status: Set(JobStatus::Queued),
+            attempts: Set(0),
+            run_at: Set(now),
+            ..Default::default()
+        })
+        .filter(job::Column::Status.eq(JobStatus::Failed));
+    if let Some(ids) = only {
+        update = update.filter(job::Column::Id.is_in(ids.iter().copied()));
+    }
+    let update = &update;
+    db.write(|tx| async move {
+        let queued = update.clone().exec_with_returning(&*tx).await?;
+        Ok(queued.into_iter().map(|job| job.id).collect())
+    })
+    .await
 }
 
 /// Returns the pause after this number of failures.

@@ -1,42 +1,44 @@
-//! Deletes rows that are no longer needed, in small transactions that do not block other writers for long.
+//! Deletes rows that are no longer needed. Each table has its own recurring job, so that the failure of one does not affect
+//! the others.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{
-    ColumnTrait, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait,
-    sea_query::{Expr, OnConflict},
-};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, sea_query::OnConflict};
 use uuid::Uuid;
 
 use crate::{
     app::App,
+    domain::{notifications, sessions},
     entity::{
-        event,
         job::{self, JobStatus},
-        session,
+        sign_in_attempt,
     },
     error::Error,
     id::JobId,
-    jobs::{Job, row},
+    jobs::{CleanupTable, Job, row},
 };
 
-/// The id of the only recurring job. It is fixed, so that two processes do not enqueue the job twice.
-const ID: JobId = JobId(Uuid::from_u128(1));
-/// The time between two runs.
-const INTERVAL: TimeDelta = TimeDelta::days(1);
-/// The time between the first start and the first run.
-const FIRST_DELAY: TimeDelta = TimeDelta::hours(1);
-/// How long ended sessions are kept.
-const SESSION_RETENTION: TimeDelta = TimeDelta::days(30);
-/// How long succeeded jobs are kept. Failed ones are not deleted.
-const JOB_RETENTION: TimeDelta = TimeDelta::days(1);
-/// Rows that one statement deletes.
-const BATCH_SIZE: u64 = 1000;
+/// The tables, each with the id of its job. It is fixed, so that two processes do not enqueue the job twice.
+const TABLES: [(CleanupTable, JobId); 4] = [
+    (CleanupTable::Sessions, JobId(Uuid::from_u128(1))),
+    (CleanupTable::Notifications, JobId(Uuid::from_u128(2))),
+    (CleanupTable::SignInAttempts, JobId(Uuid::from_u128(3))),
+    (CleanupTable::Jobs, JobId(Uuid::from_u128(4))),
+];
+/// The time between two runs, and between the first start and the first run.
+const INTERVAL: TimeDelta = TimeDelta::hours(1);
+/// How long failed sign-ins are counted after the last one.
+const SIGN_IN_RETENTION: TimeDelta = TimeDelta::days(30);
+/// How long succeeded jobs are kept.
+const SUCCEEDED_RETENTION: TimeDelta = TimeDelta::days(1);
+/// How long failed jobs can be repeated.
+const FAILED_RETENTION: TimeDelta = TimeDelta::days(90);
 
-/// Enqueues the first run, unless the job is enqueued already. Enqueues it again if it has failed.
+/// Enqueues the first run of each table, unless it is enqueued already. Enqueues it again if it has failed.
 pub(super) async fn ensure(app: &App) -> Result<(), Error> {
     let now = app.clock.now();
-    let row = &row(ID, &Job::Cleanup, now, now + FIRST_DELAY)?;
-    let if_failed = &OnConflict::column(job::Column::Id)
+    let rows = TABLES.map(|(table, id)| row(id, &Job::Cleanup { table }, now, now + INTERVAL));
+    let rows = rows.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let if_failed = OnConflict::column(job::Column::Id)
         .update_columns([
             job::Column::Status,
             job::Column::Attempts,
@@ -44,9 +46,10 @@ pub(super) async fn ensure(app: &App) -> Result<(), Error> {
         ])
         .action_and_where(job::Column::Status.eq(JobStatus::Failed))
         .to_owned();
+    let (rows, if_failed) = (&rows, &if_failed);
     app.db
         .write(|tx| async move {
-            job::Entity::insert(row.clone())
+            job::Entity::insert_many(rows.clone())
                 .on_conflict(if_failed.clone())
                 .exec_without_returning(&*tx)
                 .await?;
@@ -55,42 +58,40 @@ pub(super) async fn ensure(app: &App) -> Result<(), Error> {
         .await
 }
 
-/// Deletes old rows. Returns when the next run is due.
-pub(super) async fn run(app: &App) -> Result<DateTime<Utc>, Error> {
+/// Deletes the rows of a table that are no longer needed. Returns when the next run is due.
+pub(super) async fn run(app: &App, table: CleanupTable) -> Result<DateTime<Utc>, Error> {
     let now = app.clock.now();
-    let replay = TimeDelta::from_std(app.config.event_replay).map_err(Error::internal)?;
-    let old = event::Column::CreatedAt.lt(now - replay);
-    delete_batches(app, event::Entity, event::Column::Position, old).await?;
-    let ended = session::Column::EndedAt.lt(now - SESSION_RETENTION);
-    delete_batches(app, session::Entity, session::Column::Id, ended).await?;
-    let expired = session::Column::ExpiresAt.lt(now - SESSION_RETENTION);
-    delete_batches(app, session::Entity, session::Column::Id, expired).await?;
-    let succeeded = job::Column::Status.eq(JobStatus::Succeeded);
-    let finished = succeeded.and(job::Column::RunAt.lt(now - JOB_RETENTION));
-    delete_batches(app, job::Entity, job::Column::Id, finished).await?;
-    Ok(now + INTERVAL)
-}
-
-/// Deletes the rows that match a condition, a thousand in each transaction.
-async fn delete_batches<E: EntityTrait>(
-    app: &App,
-    _: E,
-    key: E::Column,
-    condition: Expr,
-) -> Result<(), Error> {
-    let rows = E::find()
-        .select_only()
-        .column(key)
-        .filter(condition)
-        .limit(BATCH_SIZE);
-    let delete = &E::delete_many().filter(key.in_subquery(rows.into_query()));
-    loop {
-        let deleted = app
-            .db
-            .write(|tx| async move { Ok(delete.clone().exec(&*tx).await?.rows_affected) })
-            .await?;
-        if deleted < BATCH_SIZE {
-            return Ok(());
+    match table {
+        CleanupTable::Sessions => {
+            sessions::delete_old(&app.db, now).await?;
+        }
+        CleanupTable::Notifications => {
+            notifications::delete_old(&app.db, now).await?;
+        }
+        CleanupTable::SignInAttempts => {
+            let old = sign_in_attempt::Column::TriedAt.lt(now - SIGN_IN_RETENTION);
+            app.db
+                .delete_batches::<sign_in_attempt::Entity>(sign_in_attempt::Column::Login, old)
+                .await?;
+        }
+        CleanupTable::Jobs => {
+            let ended = |status, retention| {
+                let old = job::Column::RunAt.lt(now - retention);
+                job::Column::Status.eq(status).and(old)
+            };
+            let succeeded = ended(JobStatus::Succeeded, SUCCEEDED_RETENTION);
+            app.db
+                .delete_batches::<job::Entity>(job::Column::Id, succeeded)
+                .await?;
+            let failed = ended(JobStatus::Failed, FAILED_RETENTION);
+            let lost = app
+                .db
+                .delete_batches::<job::Entity>(job::Column::Id, failed)
+                .await?;
+            if lost > 0 {
+                tracing::warn!(jobs = lost, "deleted old jobs that had failed");
+            }
         }
     }
+    Ok(now + INTERVAL)
 }

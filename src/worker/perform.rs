@@ -22,6 +22,6 @@ pub(super) async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTi
             conversations::erase(app, conversation).await?;
             Ok(None)
         }
-        Job::Cleanup => cleanup::run(app).await.map(Some),
+        Job::Cleanup { table } => cleanup::run(app, table).await.map(Some),
     }
 }

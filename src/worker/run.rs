@@ -25,7 +25,7 @@ pub fn start(app: &App) {
     let app = app.clone();
     app.tasks.clone().spawn(async move {
         if let Err(error) = cleanup::ensure(&app).await {
-            tracing::error!(%error, "the cleanup job could not be enqueued");
+            tracing::error!(%error, "the cleanup jobs could not be enqueued");
         }
     });
 }
@@ -74,7 +74,14 @@ async fn store(app: &App, job: &job::Model, outcome: Outcome) -> Result<bool, Er
         Outcome::Succeeded => queue::finish(app, job).await?,
         Outcome::Repeat(at) => queue::repeat(app, job, at).await?,
         Outcome::Failed(error) => {
-            tracing::warn!(job.id = %job.id, job.kind, job.attempts, %error, "a job failed");
+            if job.attempts < queue::ATTEMPTS_MAX {
+                tracing::warn!(job.id = %job.id, job.kind, job.attempts, %error, "a job failed and is repeated");
+            } else {
+                tracing::error!(
+                    job.id = %job.id, job.kind, job.attempts, %error,
+                    "a job failed for the last time; `heddle admin retry-jobs` repeats it"
+                );
+            }
             queue::fail(app, job, &error.to_string()).await?
         }
         Outcome::Interrupted => queue::release(app, job).await?,

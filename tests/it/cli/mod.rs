@@ -4,6 +4,7 @@ mod accounts;
 mod archive;
 mod counts;
 mod data_dir;
+mod jobs;
 mod seed;
 mod serving;
 mod settings;
