@@ -33,6 +33,7 @@ mod rate_limits;
 mod readme;
 mod reads;
 mod receipts;
+mod retention;
 mod send_batching;
 mod sessions;
 mod support;
