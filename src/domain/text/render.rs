@@ -13,7 +13,7 @@ use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd, html::
 use super::SYNTAX;
 
 /// The maximum length of rendered Markdown, in bytes. Longer text, such as an imported mail, is shown verbatim.
-const MAX_SOURCE_BYTES: usize = 256 * 1024;
+pub const MAX_SOURCE_BYTES: usize = 256 * 1024;
 
 /// The maximum depth of nested elements. Deeper markup is removed and its text kept, so that a line of ten thousand `>`
 /// does not create a tree of ten thousand levels.
