@@ -1,10 +1,19 @@
 //! Splits an mbox file into mails, one at a time. Does not parse the mails.
 
-use std::io::{self, BufRead, Read};
+use std::{
+    collections::VecDeque,
+    io::{self, BufRead, Read, Seek, SeekFrom},
+};
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Utc};
 
-/// Maximum size of a mail. A larger one is skipped, so that an invalid file cannot exhaust the memory.
+use super::{
+    mail::fields::{self, Fields, MAX_LINES_AHEAD},
+    separator::{self, Separator},
+};
+
+/// Maximum size of a mail. The end of a larger one, which is an attachment, is skipped, so that a file cannot exhaust the
+/// memory.
 const MAX_MAIL_BYTES: usize = 32 * 1024 * 1024;
 
 /// Maximum bytes of one read. A longer line is read in pieces.
@@ -21,29 +30,62 @@ pub struct MboxEntry {
     pub delivered_at: Option<DateTime<Utc>>,
     /// The bytes of the mail, or the reason why they are missing.
     pub content: Result<Vec<u8>, &'static str>,
+    /// Whether the end of the mail was skipped, because it is larger than 32 MiB.
+    pub is_cut: bool,
 }
 
-/// Iterates over the mails of a file. Supports both conventions for quoting `From ` at the start of a line: `>` is added
-/// to all such lines, or only to unquoted ones.
+/// Iterates over the mails of a file: of an mbox in any of its forms, or of one mail without a `From ` line. Supports
+/// both conventions for quoting `From ` at the start of a line: `>` is added to all such lines, or only to unquoted ones.
 #[derive(Debug)]
 pub struct Mbox<R> {
     reader: R,
     line: Vec<u8>,
+    /// Lines that were read to recognise a header.
+    ahead: VecDeque<Vec<u8>>,
     /// Position after `line`.
     position: u64,
     ordinal: u64,
-    /// The `From ` line that ended the previous mail: its position and time.
+    /// The line that ended the previous mail: its position and time.
     opened: Option<(u64, Option<DateTime<Utc>>)>,
     at_line_start: bool,
     after_blank: bool,
 }
 
-impl<R: BufRead> Mbox<R> {
-    /// Reads from the start of a file, or from the `From ` line at `position`.
+/// The bytes of a mail while it is read.
+#[derive(Default)]
+struct Mail {
+    bytes: Vec<u8>,
+    is_cut: bool,
+    /// The field Content-Length, until the header ends.
+    length: Option<u64>,
+    /// Where the mail ends according to that field.
+    end: Option<u64>,
+    in_body: bool,
+    /// Whether lines of the text that start with `From ` have no mark, because the length ends the mail.
+    is_unmarked: bool,
+    part: Part,
+}
+
+/// Where in the parts of a mail the current line is.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Part {
+    #[default]
+    Text,
+    /// In the header of a part.
+    Header,
+    /// In the header of a part that is a mail.
+    MailHeader,
+    /// At the start of a mail in a part, which may have a `From ` line of its own.
+    MailStart,
+}
+
+impl<R: BufRead + Seek> Mbox<R> {
+    /// Reads from the start of a file, or from the `From ` line at `position`, where the reader is.
     pub const fn new(reader: R, position: u64) -> Self {
         Self {
             reader,
             line: Vec::new(),
+            ahead: VecDeque::new(),
             position,
             ordinal: 0,
             opened: None,
@@ -59,267 +101,245 @@ impl<R: BufRead> Mbox<R> {
 
     /// Reads up to the end of the line. False at the end of the file.
     fn read_line(&mut self) -> io::Result<bool> {
-        self.line.clear();
-        let read = self
-            .reader
-            .by_ref()
-            .take(MAX_LINE_BYTES)
-            .read_until(b'\n', &mut self.line)?;
-        self.position = self
-            .position
-            .saturating_add(u64::try_from(read).unwrap_or(u64::MAX));
-        Ok(read > 0)
+        if let Some(line) = self.ahead.pop_front() {
+            self.line = line;
+        } else {
+            self.line.clear();
+            self.reader
+                .by_ref()
+                .take(MAX_LINE_BYTES)
+                .read_until(b'\n', &mut self.line)?;
+        }
+        self.position = self.position.saturating_add(bytes(self.line.len()));
+        Ok(!self.line.is_empty())
     }
 
-    /// Reads a mail up to the next `From ` line, which starts the next mail.
-    fn read_mail(&mut self) -> io::Result<Result<Vec<u8>, &'static str>> {
-        let mut mail = Vec::new();
-        let mut too_large = false;
-        while self.read_line()? {
-            let whole_line = self.at_line_start;
-            self.at_line_start = self.line.ends_with(b"\n");
-            if whole_line && self.after_blank && is_separator(&self.line) {
-                let length = u64::try_from(self.line.len()).unwrap_or(u64::MAX);
-                self.opened = Some((self.position - length, delivery_time(&self.line)));
+    /// Reads the lines up to the next blank one, without consuming them.
+    fn lines_ahead(&mut self) -> io::Result<Vec<u8>> {
+        let mut lines = Vec::new();
+        for at in 0..MAX_LINES_AHEAD {
+            if at == self.ahead.len() {
+                let mut line = Vec::new();
+                self.reader
+                    .by_ref()
+                    .take(MAX_LINE_BYTES)
+                    .read_until(b'\n', &mut line)?;
+                if line.is_empty() {
+                    break;
+                }
+                self.ahead.push_back(line);
+            }
+            let Some(line) = self.ahead.get(at) else {
+                break;
+            };
+            lines.extend_from_slice(line);
+            if line.trim_ascii().is_empty() || at == 0 && !separator::may_begin_header(line) {
                 break;
             }
-            self.after_blank = whole_line && matches!(self.line.as_slice(), b"\n" | b"\r\n");
-            let text = if whole_line {
-                unquoted(&self.line)
-            } else {
-                &self.line
-            };
-            too_large = too_large || mail.len() + text.len() > MAX_MAIL_BYTES;
-            if !too_large {
-                mail.extend_from_slice(text);
-            }
         }
-        trim_blank_line(&mut mail);
-        Ok(if too_large {
-            Err("larger than 32 MiB")
-        } else {
-            Ok(mail)
-        })
+        Ok(lines)
+    }
+
+    /// Whether the current line ends the mail and starts another one.
+    fn is_separator(&mut self) -> io::Result<bool> {
+        let Some(separator) = Separator::read(&self.line) else {
+            return Ok(false);
+        };
+        if !self.after_blank && !separator.may_follow_text() {
+            return Ok(false);
+        }
+        let ahead = self.lines_ahead()?;
+        Ok(separator.starts_mail(&ahead, self.after_blank))
+    }
+
+    /// Whether the mail ends at this position: the file ends there, or a `From ` line follows.
+    fn ends_at(&mut self, end: u64) -> io::Result<bool> {
+        let current = self.reader.stream_position()?;
+        let length = self.reader.seek(SeekFrom::End(0))?;
+        let mut next = Vec::new();
+        if end < length {
+            self.reader.seek(SeekFrom::Start(end))?;
+            self.reader.by_ref().take(16).read_to_end(&mut next)?;
+        }
+        self.reader.seek(SeekFrom::Start(current))?;
+        let follows = next.trim_ascii_start();
+        Ok(end == length || end < length && (follows.is_empty() || follows.starts_with(b"From ")))
+    }
+
+    /// If another mail starts in the middle of the line, because a file without a final line end was joined with the next
+    /// one, leaves that part for the next line.
+    fn split_line(&mut self) -> io::Result<bool> {
+        let Some(at) = separator::inside_line(&self.line) else {
+            return Ok(false);
+        };
+        let ahead = self.lines_ahead()?;
+        if !fields::begins_header(&ahead) {
+            return Ok(false);
+        }
+        let rest = self.line.split_off(at);
+        self.position -= bytes(rest.len());
+        self.ahead.push_front(rest);
+        Ok(true)
+    }
+
+    /// Reads a mail up to the line that starts the next mail. `is_open` is whether a line started this one.
+    fn read_mail(&mut self, is_open: bool) -> io::Result<Mail> {
+        let mut mail = Mail::default();
+        while self.read_line()? {
+            let whole_line = self.at_line_start;
+            let start = self.position - bytes(self.line.len());
+            self.at_line_start = self.line.ends_with(b"\n");
+            // Some mailboxes have two such lines above each mail.
+            let is_second = is_open && mail.bytes.is_empty() && !separator::is_mmdf(&self.line);
+            let is_inner = mail.part == Part::MailStart;
+            if whole_line && !is_second && !is_inner && self.is_separator()? {
+                let is_inside = mail.end.is_some_and(|end| start < end);
+                if !(is_inside && self.ends_at(mail.end.unwrap_or_default())?) {
+                    self.opened = Some((start, separator::time(&self.line)));
+                    self.after_blank = false;
+                    break;
+                }
+                mail.is_unmarked = true;
+            } else if whole_line && separator::is_mmdf(&self.line) && self.is_mmdf_end()? {
+                continue;
+            } else if whole_line && self.split_line()? {
+                self.at_line_start = true;
+            }
+            self.after_blank = whole_line && matches!(self.line.as_slice(), b"\n" | b"\r\n");
+            mail.push(&self.line, self.after_blank, self.position);
+        }
+        Ok(mail)
+    }
+
+    /// Whether a line of MMDF ends a mail without starting the next one.
+    fn is_mmdf_end(&mut self) -> io::Result<bool> {
+        let ahead = self.lines_ahead()?;
+        Ok(ahead.is_empty()
+            || separator::is_mmdf(
+                ahead
+                    .split(|byte| *byte == b'\n')
+                    .next()
+                    .unwrap_or_default(),
+            ))
     }
 }
 
-impl<R: BufRead> Iterator for Mbox<R> {
+impl Mail {
+    fn push(&mut self, line: &[u8], is_blank: bool, position: u64) {
+        if !self.in_body {
+            if is_blank && !self.bytes.is_empty() {
+                self.in_body = true;
+                self.end = self.length.and_then(|length| position.checked_add(length));
+            } else if let Some((name, value)) = fields::field(line)
+                && name == "content-length"
+            {
+                let value = std::str::from_utf8(value.trim_ascii()).ok();
+                self.length = value.and_then(|value| value.parse().ok());
+            }
+        }
+        self.part = match self.part {
+            _ if line.starts_with(b"--") => Part::Header,
+            Part::Header if is_blank => Part::Text,
+            Part::MailHeader if is_blank => Part::MailStart,
+            Part::Header => match fields::field(line) {
+                Some((name, value)) if name == "content-type" && is_mail(value) => Part::MailHeader,
+                _ => Part::Header,
+            },
+            Part::MailHeader => Part::MailHeader,
+            Part::Text | Part::MailStart => Part::Text,
+        };
+        self.is_cut = self.is_cut || self.bytes.len() + line.len() > MAX_MAIL_BYTES;
+        if !self.is_cut {
+            self.bytes.extend_from_slice(line);
+        }
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        let mut mail = if self.is_unmarked {
+            self.bytes
+        } else {
+            unmarked(self.bytes)
+        };
+        // The blank line before a `From ` line belongs to the format, not to the mail.
+        for end in [b"\n\r\n".as_slice(), b"\n\n"] {
+            if mail.ends_with(end) {
+                mail.truncate(mail.len() - end.len() + 1);
+                break;
+            }
+        }
+        mail
+    }
+}
+
+impl<R: BufRead + Seek> Iterator for Mbox<R> {
     type Item = io::Result<MboxEntry>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let opened = self.opened.take();
         let (offset, delivered_at) = opened.unwrap_or((self.position, None));
-        let content = match self.read_mail() {
-            Ok(content) => content,
+        let mail = match self.read_mail(opened.is_some()) {
+            Ok(mail) => mail,
             Err(error) => return Some(Err(error)),
         };
-        if opened.is_some() {
-            self.ordinal += 1;
-            return Some(Ok(MboxEntry {
-                ordinal: self.ordinal,
-                offset,
-                delivered_at,
-                content,
-            }));
+        let is_cut = mail.is_cut;
+        let mut text = mail.into_bytes();
+        if text.starts_with(separator::BYTE_ORDER_MARK) {
+            text.drain(..separator::BYTE_ORDER_MARK.len());
         }
-        // Before the first `From ` line.
-        let has_text = content
-            .as_deref()
-            .map_or(true, |text| !text.trim_ascii().is_empty());
-        if has_text {
-            let content = Err("text before the first mail");
-            return Some(Ok(MboxEntry {
-                ordinal: 0,
-                offset,
-                delivered_at,
-                content,
-            }));
+        let is_blank = text.trim_ascii().is_empty();
+        if opened.is_none() && is_blank && !is_cut {
+            // Nothing before the first mail.
+            return if self.opened.is_some() {
+                self.next()
+            } else {
+                None
+            };
         }
-        if self.opened.is_some() {
-            self.next()
-        } else {
-            None
-        }
+        // A file may contain one mail without a `From ` line, or begin with such a mail.
+        let is_mail = opened.is_some() || Fields::read_mail(&text).0.has_common();
+        self.ordinal += u64::from(is_mail);
+        Some(Ok(MboxEntry {
+            ordinal: if is_mail { self.ordinal } else { 0 },
+            offset,
+            delivered_at,
+            content: if is_mail {
+                Ok(text)
+            } else {
+                Err("text before the first mail")
+            },
+            is_cut,
+        }))
     }
 }
 
-/// Whether a line after a blank one starts a mail. A time and a year must follow, because texts may also contain
-/// unquoted lines that start with `From `.
-fn is_separator(line: &[u8]) -> bool {
-    let Some(rest) = line.strip_prefix(b"From ") else {
-        return false;
-    };
-    let digits = |word: &[u8]| !word.is_empty() && word.iter().all(u8::is_ascii_digit);
-    let mut words = rest.split(u8::is_ascii_whitespace);
-    let has_time = words.clone().any(|word| {
-        let parts: Vec<&[u8]> = word.split(|byte| *byte == b':').collect();
-        (2..=3).contains(&parts.len()) && parts.iter().all(|part| part.len() <= 2 && digits(part))
-    });
-    has_time && words.any(|word| word.len() == 4 && digits(word))
+fn is_mail(content_type: &[u8]) -> bool {
+    content_type
+        .trim_ascii_start()
+        .to_ascii_lowercase()
+        .starts_with(b"message/")
 }
 
-fn unquoted(line: &[u8]) -> &[u8] {
-    let marks = line.iter().take_while(|byte| **byte == b'>').count();
-    if line.split_at(marks).1.starts_with(b"From ") {
-        line.strip_prefix(b">").unwrap_or(line)
-    } else {
-        line
+/// Removes one mark from each line that starts with marks and `From `.
+fn unmarked(mail: Vec<u8>) -> Vec<u8> {
+    if !mail
+        .windows(7)
+        .any(|part| part == b"\n>From " || part.starts_with(b"\n>>"))
+    {
+        return mail;
     }
+    let mut unmarked = Vec::with_capacity(mail.len());
+    for line in mail.split_inclusive(|byte| *byte == b'\n') {
+        let marks = line.iter().take_while(|byte| **byte == b'>').count();
+        let is_marked = marks > 0 && line.split_at(marks).1.starts_with(b"From ");
+        unmarked.extend_from_slice(line.split_at(usize::from(is_marked)).1);
+    }
+    unmarked
 }
 
-/// The blank line before a `From ` line belongs to the format, not to the mail.
-fn trim_blank_line(mail: &mut Vec<u8>) {
-    for end in [b"\n\r\n".as_slice(), b"\n\n"] {
-        if mail.ends_with(end) {
-            mail.truncate(mail.len() - end.len() + 1);
-            return;
-        }
-    }
-}
-
-fn delivery_time(line: &[u8]) -> Option<DateTime<Utc>> {
-    let line = String::from_utf8_lossy(line);
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let day = |word: &&str| matches!(*word, "Mon" | "Tue" | "Wed" | "Thu" | "Fri" | "Sat" | "Sun");
-    let start = words.iter().rposition(day)?;
-    let text = words.get(start + 1..)?.join(" ");
-    for format in ["%b %d %H:%M:%S %Y", "%b %d %H:%M %Y"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(&text, format) {
-            return Some(time.and_utc());
-        }
-    }
-    for format in ["%b %d %H:%M:%S %z %Y", "%b %d %H:%M:%S %Y %z"] {
-        if let Ok(time) = DateTime::parse_from_str(&text, format) {
-            return Some(time.to_utc());
-        }
-    }
-    None
+fn bytes(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn read(text: &str) -> Vec<(u64, u64, Result<String, &'static str>)> {
-        Mbox::new(text.as_bytes(), 0)
-            .map(|entry| entry.expect("reading from memory"))
-            .map(|entry| {
-                let content = entry
-                    .content
-                    .map(|mail| String::from_utf8_lossy(&mail).into_owned());
-                (entry.ordinal, entry.offset, content)
-            })
-            .collect()
-    }
-
-    const FROM: &str = "From a@example.com Fri Nov 20 22:28:40 2026\n";
-
-    #[test]
-    fn mails_are_split_at_from_lines_after_a_blank_line() {
-        let text = format!("{FROM}A: 1\n\nhello\nFrom here on 12:30 in 2026\n\n{FROM}B: 2\n\n");
-        assert_eq!(
-            read(&text),
-            [
-                (
-                    1,
-                    0,
-                    Ok("A: 1\n\nhello\nFrom here on 12:30 in 2026\n".to_owned())
-                ),
-                (2, 84, Ok("B: 2\n".to_owned())),
-            ]
-        );
-    }
-
-    #[test]
-    fn an_unquoted_from_in_the_text_does_not_split() {
-        let text = format!("{FROM}A: 1\n\nhello\n\nFrom my point of view, no.\n");
-        assert_eq!(read(&text).len(), 1);
-    }
-
-    #[test]
-    fn quoted_from_lines_lose_one_mark() {
-        let text = format!("{FROM}A: 1\n\n>From me\n>>From you\n> From them\n>Fromage\n");
-        assert_eq!(
-            read(&text),
-            [(
-                1,
-                0,
-                Ok("A: 1\n\nFrom me\n>From you\n> From them\n>Fromage\n".to_owned())
-            )]
-        );
-    }
-
-    #[test]
-    fn windows_line_ends_split_too() {
-        let text = "From a Fri Nov 20 22:28:40 2026\r\nA: 1\r\n\r\nx\r\n\r\nFrom b Fri Nov 20 22:28:40 2026\r\nB: 2\r\n\r\n";
-        let mails = read(text);
-        assert_eq!(mails.len(), 2);
-        assert_eq!(mails[0].2, Ok("A: 1\r\n\r\nx\r\n".to_owned()));
-    }
-
-    #[test]
-    fn text_before_the_first_mail_is_reported_and_skipped() {
-        let mails = read(&format!("no mail\n\n{FROM}A: 1\n\n"));
-        assert_eq!(mails[0], (0, 0, Err("text before the first mail")));
-        assert_eq!(mails[1].0, 1);
-        assert_eq!(read(&format!("\n\n{FROM}A: 1\n\n")).len(), 1);
-        assert_eq!(read(""), []);
-        assert_eq!(read("\n\n"), []);
-    }
-
-    #[test]
-    fn a_huge_mail_is_skipped() {
-        let line = "x".repeat(200_000);
-        let text = format!("{FROM}A: 1\n\n{}\n\n{FROM}B: 2\n\n", line.repeat(170));
-        let mails = read(&text);
-        assert_eq!(mails[0].2, Err("larger than 32 MiB"));
-        assert_eq!(mails[1].2, Ok("B: 2\n".to_owned()));
-    }
-
-    #[test]
-    fn reading_can_start_at_any_mail() {
-        let text = format!("{FROM}A: 1\n\nx\n\n{FROM}B: 2\n\n");
-        let offset = read(&text)[1].1;
-        let tail = &text[usize::try_from(offset).unwrap()..];
-        let entry = Mbox::new(tail.as_bytes(), offset).next().unwrap().unwrap();
-        assert_eq!(
-            (entry.offset, entry.content),
-            (offset, Ok(b"B: 2\n".to_vec()))
-        );
-    }
-
-    #[test]
-    fn delivery_times_are_read_in_the_usual_forms() {
-        for line in [
-            "From a@example.com Fri Nov 20 22:28:40 2026",
-            "From a at example.com  Fri Nov 20 22:28:40 2026",
-            "From 17@xxx Fri Nov 20 23:28:40 +0100 2026",
-            "From a Fri Nov 20 17:28:40 2026 -0500",
-        ] {
-            let time = delivery_time(line.as_bytes()).map(|time| time.to_rfc3339());
-            assert_eq!(time.as_deref(), Some("2026-11-20T22:28:40+00:00"), "{line}");
-        }
-        assert_eq!(delivery_time(b"From a nowhere"), None);
-        assert_eq!(delivery_time(b"From a Fri Nov 31 22:28:40 2026"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_read_to_the_end(pieces in prop::collection::vec(
-            prop_oneof![Just(FROM.as_bytes().to_vec()), Just(b"\n".to_vec()), prop::collection::vec(any::<u8>(), 0..20)],
-            0..30,
-        )) {
-            let bytes = pieces.concat();
-            let mut mbox = Mbox::new(bytes.as_slice(), 0);
-            let mut last = 0;
-            for entry in mbox.by_ref() {
-                let entry = entry.unwrap();
-                prop_assert!(entry.offset >= last);
-                last = entry.offset;
-            }
-            prop_assert_eq!(mbox.position(), u64::try_from(bytes.len()).unwrap());
-        }
-    }
-}
+#[path = "mbox_tests.rs"]
+mod tests;

@@ -7,16 +7,19 @@ use clap::Subcommand;
 use super::error::CliError;
 use crate::config::Config;
 
+pub mod mail;
 pub mod mbox;
-pub mod message;
 mod run;
+mod scan;
+pub mod separator;
+pub mod source;
 pub mod threading;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ImportCommand {
     /// Import the archive of a mailing list: threads, authors and times; a repeated import adds only new messages
     Mbox {
-        /// The mbox file
+        /// The mbox file, also compressed with gzip, or a single mail; `-` reads standard input
         file: PathBuf,
         /// Title of the group conversation for the archive
         #[arg(long, value_name = "TITLE")]
@@ -33,5 +36,5 @@ pub(super) async fn run(config: &Config, command: ImportCommand) -> Result<(), C
         conversation,
         owner,
     } = command;
-    run::run(config, &file, conversation.trim(), &owner).await
+    run::run(config, &file, &conversation, &owner).await
 }

@@ -1,20 +1,20 @@
-//! `heddle import mbox`: reads the file once to build the threads and again for the texts, so that an archive may exceed
-//! the memory.
+//! `heddle import mbox`: reads the archive once to build the threads and again for the texts, so that it may exceed the
+//! memory.
 
 use std::{
     collections::HashMap,
-    fs::File,
-    io::{self, BufReader, Seek, SeekFrom},
+    io::{BufReader, Seek, SeekFrom},
     ops::RangeInclusive,
     path::Path,
 };
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
-    mbox::{Mbox, MboxEntry},
-    message::{self, ImportedMail},
+    mbox::Mbox,
+    scan::{self, Scan, ScannedMail},
+    source::MailSource,
     threading::{self, MailHeader, ThreadedMail},
 };
 use crate::{
@@ -25,28 +25,16 @@ use crate::{
     domain::{
         import::{
             ImportedMessage,
-            archive::{self, Archive, Author},
+            archive::{self, Archive},
         },
         users,
     },
     id::{MessageId, UserId},
 };
 
-/// Messages in one transaction.
+/// The maximum number of messages in one transaction, and of their bytes.
 const BATCH_SIZE: usize = 1000;
-/// Maximum length of a stored text, in bytes.
-const MAX_TEXT_BYTES: usize = 256 * 1024;
-
-/// The result of the first pass over the file.
-#[derive(Default)]
-struct Scan {
-    headers: Vec<MailHeader>,
-    /// For each header, the byte offset of the mail and the index of its author.
-    mails: Vec<(u64, usize)>,
-    authors: Vec<Author>,
-    unreadable: Vec<String>,
-    attachments: usize,
-}
+const BATCH_BYTES: usize = 16 * 1024 * 1024;
 
 pub(super) async fn run(
     config: &Config,
@@ -54,97 +42,45 @@ pub(super) async fn run(
     title: &str,
     owners: &[String],
 ) -> Result<(), CliError> {
-    if title.is_empty() || title.chars().count() > 100 {
-        return Err(CliError::because(
-            "--conversation needs a title of 1 to 100 characters",
-        ));
-    }
+    let title = archive::title(title)?;
     let now = Clock::default().now();
-    let plausible = DateTime::UNIX_EPOCH + TimeDelta::days(1)..=now + TimeDelta::days(1);
-    let scan = scan_file(file, &plausible)?;
+    let first = NaiveDate::from_ymd_opt(1900, 1, 1).unwrap_or_default();
+    let plausible = first.and_time(chrono::NaiveTime::MIN).and_utc()..=now + TimeDelta::days(1);
+    let mut source = MailSource::open(file)?;
+    let scan = Scan::read(&mut source, &plausible)
+        .map_err(|error| CliError::because(format!("{}: {error}", file.display())))?;
     if scan.headers.is_empty() {
-        return Err(CliError::because(format!(
-            "{}: no mails found; is it an mbox file?",
-            file.display()
-        )));
+        print_positions(&scan);
+        return Err(source.no_mails(file));
     }
     let threaded = threading::thread(&scan.headers);
     let db = migrate::ready(config).await?;
     let outcome = store(
-        config, &db, file, &plausible, &scan, &threaded, title, owners,
+        config,
+        &db,
+        &mut source,
+        &plausible,
+        &scan,
+        &threaded,
+        &title,
+        owners,
     )
     .await;
     db.close().await?;
     let stored = outcome?;
-    for mail in &scan.unreadable {
-        output::line(format!("unreadable: {mail}"));
-    }
+    print_positions(&scan);
     output::line(report(&scan, &threaded, stored));
     Ok(())
 }
 
-/// Reads the headers that threading needs.
-fn scan_file(path: &Path, plausible: &RangeInclusive<DateTime<Utc>>) -> Result<Scan, CliError> {
-    let io_error = |error: io::Error| CliError::because(format!("{}: {error}", path.display()));
-    let file = File::open(path).map_err(io_error)?;
-    let bar = bar(
-        file.metadata().map_err(io_error)?.len(),
-        "reading",
-        "{bytes}/{total_bytes}",
-    );
-    let mut scan = Scan::default();
-    let mut authors: HashMap<String, usize> = HashMap::new();
-    let mut last = None;
-    let mut mbox = Mbox::new(BufReader::new(file), 0);
-    while let Some(entry) = mbox.next() {
-        let entry = entry.map_err(io_error)?;
-        bar.set_position(mbox.position());
-        match parse(&entry, plausible, last) {
-            Err(reason) => {
-                let MboxEntry {
-                    ordinal, offset, ..
-                } = entry;
-                scan.unreadable
-                    .push(format!("mail {ordinal} at byte {offset}: {reason}"));
-            }
-            Ok((mail, written_at)) => {
-                last = Some(written_at);
-                let author = *authors
-                    .entry(mail.sender.address.clone())
-                    .or_insert_with(|| {
-                        let message::Sender { name, address } = mail.sender;
-                        scan.authors.push(Author { name, address });
-                        scan.authors.len() - 1
-                    });
-                scan.attachments += mail.attachments;
-                scan.mails.push((entry.offset, author));
-                scan.headers.push(MailHeader {
-                    message_id: mail.message_id,
-                    references: mail.references,
-                    written_at,
-                });
-            }
-        }
+/// Prints each mail that is left out, and each that is changed.
+fn print_positions(scan: &Scan) {
+    for mail in &scan.left_out {
+        output::line(format!("left out: {mail}"));
     }
-    bar.finish_and_clear();
-    Ok(scan)
-}
-
-/// Parses a mail and determines its time: that of the mail, of its delivery, or else of the previous mail.
-fn parse(
-    entry: &MboxEntry,
-    plausible: &RangeInclusive<DateTime<Utc>>,
-    last: Option<DateTime<Utc>>,
-) -> Result<(ImportedMail, DateTime<Utc>), &'static str> {
-    let raw = entry.content.as_ref().map_err(|reason| *reason)?;
-    let mail = message::read(raw, plausible)?;
-    let delivered = entry.delivered_at.filter(|time| plausible.contains(time));
-    let time = mail
-        .written_at
-        .or(delivered)
-        .or(last)
-        .ok_or("no plausible time")?;
-    Ok((mail, time))
+    for mail in &scan.changed {
+        output::line(format!("changed: {mail}"));
+    }
 }
 
 /// The number of imported messages, and of those that an earlier import stored.
@@ -161,7 +97,7 @@ struct Stored {
 async fn store(
     config: &Config,
     db: &Db,
-    file: &Path,
+    source: &mut MailSource,
     plausible: &RangeInclusive<DateTime<Utc>>,
     scan: &Scan,
     threaded: &[ThreadedMail],
@@ -185,20 +121,25 @@ async fn store(
         "storing",
         "{pos}/{len}",
     );
-    let mut reader = File::open(file)?;
-    for batch in pending.chunks(BATCH_SIZE) {
-        let mut messages = Vec::with_capacity(batch.len());
-        for mail in batch {
-            messages.push(read_message(&mut reader, plausible, &archive, mail)?);
+    let mut pending = pending.into_iter().peekable();
+    while pending.peek().is_some() {
+        let mut messages = Vec::new();
+        let mut bytes = 0;
+        while let Some(mail) =
+            pending.next_if(|_| messages.len() < BATCH_SIZE && bytes < BATCH_BYTES)
+        {
+            let message = read_message(source, plausible, &archive, &mail)?;
+            bytes += message.body.len();
+            messages.push(message);
         }
-        let (history, messages) = (&archive.history, &messages);
+        let (history, batch) = (&archive.history, &messages);
         let known = db
-            .write(|tx| async move { history.append_in(&tx, messages).await })
+            .write(|tx| async move { history.append_in(&tx, batch).await })
             .await?;
         for known in known {
             archive.history.remember(known);
         }
-        bar.inc(u64::try_from(batch.len()).unwrap_or(0));
+        bar.inc(u64::try_from(messages.len()).unwrap_or(0));
     }
     if is_first {
         archive::mark_read(db, &archive, &owners).await?;
@@ -210,8 +151,7 @@ async fn store(
 /// A mail to store.
 struct PendingMail<'a> {
     header: &'a MailHeader,
-    offset: u64,
-    author: usize,
+    mail: &'a ScannedMail,
     parent: Option<usize>,
 }
 
@@ -221,32 +161,36 @@ fn assign_indexes<'a>(
     scan: &'a Scan,
     threaded: &[ThreadedMail],
 ) -> (Vec<PendingMail<'a>>, Stored) {
+    // Earlier versions stored only the first mail of each id, and its key without a fingerprint.
+    let mut first_of_id: HashMap<&str, usize> = HashMap::with_capacity(scan.headers.len());
+    for (index, header) in scan.headers.iter().enumerate() {
+        first_of_id.entry(&header.message_id).or_insert(index);
+    }
     let mut indexes = Vec::with_capacity(threaded.len());
     let mut pending = Vec::new();
     let mut stored = Stored::default();
-    for mail in threaded {
-        let Some((header, (offset, author))) = scan
+    for place in threaded {
+        let Some((header, mail)) = scan
             .headers
-            .get(mail.header)
-            .zip(scan.mails.get(mail.header).copied())
+            .get(place.header)
+            .zip(scan.mails.get(place.header))
         else {
             continue;
         };
-        let index = archive
-            .numbers
-            .get(&archive::key(&header.message_id))
-            .copied();
+        let is_first = first_of_id.get(header.message_id.as_str()) == Some(&place.header);
+        let earlier = is_first.then(|| archive::key_of_id(&header.message_id));
+        let index = archive.numbers.get(&mail.key);
+        let index = index.or_else(|| archive.numbers.get(&earlier?)).copied();
         indexes.push(index.unwrap_or(archive.history.len() + pending.len()));
         if index.is_some() {
             stored.existing += 1;
             continue;
         }
         stored.new += 1;
-        let parent = mail.parent.and_then(|parent| indexes.get(parent).copied());
+        let parent = place.parent.and_then(|parent| indexes.get(parent).copied());
         pending.push(PendingMail {
             header,
-            offset,
-            author,
+            mail,
             parent,
         });
     }
@@ -254,20 +198,24 @@ fn assign_indexes<'a>(
 }
 
 fn read_message(
-    file: &mut File,
+    source: &mut MailSource,
     plausible: &RangeInclusive<DateTime<Utc>>,
     archive: &Archive,
-    mail: &PendingMail<'_>,
+    pending: &PendingMail<'_>,
 ) -> Result<ImportedMessage, CliError> {
     let changed = || CliError::because("the file changed during the import; run the command again");
-    file.seek(SeekFrom::Start(mail.offset))?;
-    let entry = Mbox::new(BufReader::new(file), mail.offset)
+    let PendingMail {
+        header,
+        mail,
+        parent,
+    } = pending;
+    source.file.seek(SeekFrom::Start(mail.offset))?;
+    let entry = Mbox::new(BufReader::new(&mut source.file), mail.offset)
         .next()
         .ok_or_else(changed)??;
-    let content = entry
-        .content
+    let content = scan::parse(&entry, plausible)
         .ok()
-        .and_then(|raw| message::read(&raw, plausible).ok())
+        .filter(|content| archive::key(&content.message_id, &content.fingerprint) == mail.key)
         .ok_or_else(changed)?;
     Ok(ImportedMessage {
         id: MessageId::mint(),
@@ -276,19 +224,11 @@ fn read_message(
             .get(mail.author)
             .copied()
             .ok_or_else(changed)?,
-        parent: mail.parent,
-        at: mail.header.written_at,
-        body: truncate(content.body(mail.parent.is_none())),
-        key: Some(archive::key(&mail.header.message_id)),
+        parent: *parent,
+        at: header.written_at,
+        body: content.body(parent.is_none()),
+        key: Some(mail.key.clone()),
     })
-}
-
-fn truncate(mut text: String) -> String {
-    if text.len() > MAX_TEXT_BYTES {
-        text.truncate(text.floor_char_boundary(MAX_TEXT_BYTES));
-        text.push_str("\n\n(the rest was left out)");
-    }
-    text
 }
 
 async fn owner_ids(db: &Db, names: &[String]) -> Result<Vec<UserId>, CliError> {
@@ -308,14 +248,15 @@ fn report(scan: &Scan, threaded: &[ThreadedMail], stored: Stored) -> String {
         depths.push(parent.map_or(0, |depth| depth + 1));
     }
     let threads = threaded.iter().filter(|mail| mail.parent.is_none()).count();
+    let left_out = scan.doubles + scan.unreadable;
     format!(
-        "{} mails read: {} imported, {} already imported, {} duplicates in the file, {} unreadable; {} attachments \
-         skipped.\nTotal: {threads} threads, the deepest with {} levels of replies, by {} authors.",
-        scan.headers.len() + scan.unreadable.len(),
+        "{} mails found: {} imported, {} here before, {left_out} left out ({} doubles, {} unreadable); {} attachments \
+         left out.\nTotal: {threads} threads, the deepest with {} levels of replies, by {} authors.",
+        scan.headers.len() + left_out,
         stored.new,
         stored.existing,
-        scan.headers.len() - threaded.len(),
-        scan.unreadable.len(),
+        scan.doubles,
+        scan.unreadable,
         scan.attachments,
         depths.iter().max().unwrap_or(&0),
         scan.authors.len(),
@@ -323,7 +264,7 @@ fn report(scan: &Scan, threaded: &[ThreadedMail], stored: Stored) -> String {
 }
 
 /// A progress bar, which is visible only on a terminal.
-fn bar(length: u64, verb: &'static str, figures: &str) -> ProgressBar {
+pub(super) fn bar(length: u64, verb: &'static str, figures: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(&format!("{{msg}} {{wide_bar}} {figures} {{eta}}"));
     let bar = ProgressBar::new(length).with_message(verb);
     match style {

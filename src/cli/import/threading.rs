@@ -27,8 +27,8 @@ pub struct ThreadedMail {
     pub parent: Option<usize>,
 }
 
-/// Orders the mails by time, with every mail after its parent. Of mails with the same Message-ID only the first is
-/// kept. A mail starts a new thread if all its references are missing or would create a cycle.
+/// Orders the mails by time, with every mail after its parent. Replies to a Message-ID that several mails have belong to
+/// the first of them. A mail starts a new thread if all its references are missing or would create a cycle.
 #[must_use]
 pub fn thread(headers: &[MailHeader]) -> Vec<ThreadedMail> {
     let mut by_id: HashMap<&str, usize> = HashMap::with_capacity(headers.len());
@@ -39,9 +39,6 @@ pub fn thread(headers: &[MailHeader]) -> Vec<ThreadedMail> {
     let mut children: HashMap<usize, Vec<usize>> = HashMap::new();
     let mut ready = BinaryHeap::new();
     for (index, header) in headers.iter().enumerate() {
-        if by_id.get(header.message_id.as_str()) != Some(&index) {
-            continue;
-        }
         let references = header
             .references
             .iter()
@@ -54,7 +51,7 @@ pub fn thread(headers: &[MailHeader]) -> Vec<ThreadedMail> {
             None => ready.push(Reverse((header.written_at, index, None))),
         }
     }
-    let mut threaded = Vec::with_capacity(by_id.len());
+    let mut threaded = Vec::with_capacity(headers.len());
     while let Some(Reverse((_, header, parent))) = ready.pop() {
         let position = threaded.len();
         threaded.push(ThreadedMail { header, parent });
@@ -175,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn cycles_are_cut_and_duplicates_are_dropped() {
+    fn cycles_are_cut_and_all_mails_of_one_id_are_kept() {
         let headers = [
             header("a", &["c"], 1),
             header("b", &["a"], 2),
@@ -189,7 +186,8 @@ mod tests {
                 ("c", None),
                 ("a", Some("c")),
                 ("b", Some("a")),
-                ("self", None)
+                ("self", None),
+                ("a", Some("b"))
             ]
         );
     }
@@ -208,10 +206,9 @@ mod tests {
                 })
                 .collect();
             let threaded = thread(&headers);
-            let mut ids: Vec<&String> = headers.iter().map(|header| &header.message_id).collect();
-            ids.sort();
-            ids.dedup();
-            prop_assert_eq!(threaded.len(), ids.len());
+            let mut placed: Vec<usize> = threaded.iter().map(|mail| mail.header).collect();
+            placed.sort_unstable();
+            prop_assert_eq!(placed, (0..headers.len()).collect::<Vec<_>>());
             for (position, mail) in threaded.iter().enumerate() {
                 prop_assert!(mail.parent.is_none_or(|parent| parent < position));
                 if let Some(parent) = mail.parent {

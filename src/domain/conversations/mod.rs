@@ -17,6 +17,7 @@ pub use leave::{leave, promote_successor_in};
 pub use list::{ConversationColumns, ConversationFilter, ConversationRow, list, list_columns};
 pub use settings::{Settings, update_settings};
 pub use update::{Edits, update};
+pub(in crate::domain) use validation::title;
 
 use sea_orm::{
     ColumnTrait, EntityTrait, JoinType, QueryFilter, QuerySelect, RelationTrait, Select,

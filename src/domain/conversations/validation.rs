@@ -8,7 +8,7 @@ const TITLE_MAX: usize = 120;
 const TOPIC_MAX: usize = 500;
 
 /// Validates a title and trims it.
-pub(super) fn title(text: &str, problems: &mut Vec<Problem>) -> String {
+pub(in crate::domain) fn title(text: &str, problems: &mut Vec<Problem>) -> String {
     let text = text.trim();
     let is_valid = (1..=TITLE_MAX).contains(&text.chars().count());
     let code = if text.is_empty() {

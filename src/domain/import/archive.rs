@@ -12,7 +12,7 @@ use super::{
 use crate::{
     db::{self, Db, Tx},
     domain::{
-        participants,
+        conversations, participants,
         users::{self, NewUser},
     },
     entity::{conversation, message, participant::ParticipantRole, user},
@@ -25,13 +25,33 @@ const USERNAME_MAX: usize = 32;
 /// The prefix of the client ids of imported messages. The rest is a digest of the name in the archive.
 const KEY_PREFIX: &str = "mail:";
 
+/// The name of authors who have neither a name nor an address.
+const UNKNOWN_SENDER: &str = "Unknown sender";
+
+/// The part of a fingerprint that a key contains, in characters.
+const FINGERPRINT_CHARS: usize = 16;
+
 /// An author in the archive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Author {
     /// The name, if there is one.
     pub name: Option<String>,
-    /// The email address, which identifies the author.
-    pub address: String,
+    /// The email address, if there is one.
+    pub address: Option<String>,
+}
+
+impl Author {
+    /// Returns what identifies the author: the address, or else the name, but only in this group, because many people
+    /// have the same name. RFC 2606 reserves `.invalid` for addresses that do not exist.
+    fn identity(&self, group: ConversationId) -> String {
+        match &self.address {
+            Some(address) => address.clone(),
+            None => format!(
+                "{}@{group}.invalid",
+                self.name.as_deref().unwrap_or(UNKNOWN_SENDER)
+            ),
+        }
+    }
 }
 
 /// The group of an imported archive.
@@ -47,10 +67,25 @@ pub struct Archive {
     pub numbers: HashMap<String, usize>,
 }
 
-/// Returns the key of a message with this name in the archive.
+/// Validates the title of the group and trims it.
+pub fn title(text: &str) -> Result<String, Error> {
+    let mut problems = vec![];
+    let title = conversations::title(text, &mut problems);
+    Error::check(problems)?;
+    Ok(title)
+}
+
+/// Returns the key of a mail. Two mails with the same id and different content have different keys.
 #[must_use]
-pub fn key(name: &str) -> String {
-    let digest = digest::digest(&digest::SHA256, name.as_bytes());
+pub fn key(id: &str, fingerprint: &str) -> String {
+    let fingerprint: String = fingerprint.chars().take(FINGERPRINT_CHARS).collect();
+    format!("{}:{fingerprint}", key_of_id(id))
+}
+
+/// Returns the key of a mail as earlier versions stored it.
+#[must_use]
+pub fn key_of_id(id: &str) -> String {
+    let digest = digest::digest(&digest::SHA256, id.as_bytes());
     let hex: Vec<String> = digest
         .as_ref()
         .iter()
@@ -85,7 +120,7 @@ pub async fn open(
     let group = &group;
     let users = db
         .write(|tx| async move {
-            let users = authors_in(&tx, authors, at).await?;
+            let users = authors_in(&tx, group.id, authors, at).await?;
             join_in(&tx, group, &users, owners).await?;
             Ok(users)
         })
@@ -121,13 +156,19 @@ pub async fn mark_read(db: &Db, archive: &Archive, owners: &[UserId]) -> Result<
 }
 
 /// Finds the accounts with the authors' addresses, and creates the missing ones.
-async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Vec<UserId>, Error> {
+async fn authors_in(
+    tx: &Tx,
+    group: ConversationId,
+    authors: &[Author],
+    at: DateTime<Utc>,
+) -> Result<Vec<UserId>, Error> {
+    let identities: Vec<String> = authors
+        .iter()
+        .map(|author| author.identity(group))
+        .collect();
     let mut found = HashMap::new();
-    for some in authors.chunks(ROWS) {
-        let keys: Vec<String> = some
-            .iter()
-            .map(|author| users::key(&author.address))
-            .collect();
+    for some in identities.chunks(ROWS) {
+        let keys: Vec<String> = some.iter().map(|identity| users::key(identity)).collect();
         let rows = user::Entity::find()
             .filter(user::Column::EmailKey.is_in(keys))
             .all(tx)
@@ -138,8 +179,8 @@ async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Ve
         );
     }
     let mut taken = HashSet::new();
-    for some in authors.chunks(ROWS) {
-        let names = some.iter().flat_map(|author| usernames(&author.address));
+    for some in identities.chunks(ROWS) {
+        let names = some.iter().flat_map(|identity| usernames(identity));
         let rows = user::Entity::find()
             .filter(user::Column::UsernameKey.is_in(names))
             .all(tx)
@@ -148,13 +189,13 @@ async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Ve
     }
     let mut all = Vec::with_capacity(authors.len());
     let mut new = Vec::new();
-    for author in authors {
-        let key = users::key(&author.address);
+    for (author, identity) in authors.iter().zip(identities) {
+        let key = users::key(&identity);
         if let Some(id) = found.get(&key) {
             all.push(*id);
             continue;
         }
-        let names = usernames(&author.address).into_iter();
+        let names = usernames(&identity).into_iter();
         let username = names.into_iter().find(|name| taken.insert(name.clone()));
         let username = username.ok_or_else(|| {
             Error::conflict(
@@ -164,11 +205,15 @@ async fn authors_in(tx: &Tx, authors: &[Author], at: DateTime<Utc>) -> Result<Ve
         let id = UserId::mint();
         found.insert(key, id);
         all.push(id);
+        let unknown = || match author.address {
+            Some(_) => username.clone(),
+            None => UNKNOWN_SENDER.to_owned(),
+        };
         new.push(NewUser {
             id,
-            display_name: author.name.clone().unwrap_or_else(|| username.clone()),
+            display_name: author.name.clone().unwrap_or_else(unknown),
             username,
-            email: Some(author.address.clone()),
+            email: Some(identity),
             password_hash: None,
             at,
         });

@@ -267,7 +267,8 @@ fn patch_lines(lines: &[&str]) -> usize {
         let rest = lines.get(end..).unwrap_or_default();
         let blank = count(rest, |line| line.trim().is_empty());
         let next = lines.get(end + blank).copied().unwrap_or_default();
-        if !is_patch(line) && !(blank > 0 && blank < 3 && is_patch(next)) {
+        let is_between = (1..3).contains(&blank) && is_patch(next);
+        if !(is_patch(line) || is_between) {
             break;
         }
         end += blank.max(1);
@@ -281,7 +282,7 @@ mod tests {
     use regex_lite::Regex;
 
     use super::*;
-    use crate::domain::text::html;
+    use crate::domain::text::render::html;
 
     /// Returns the text that a reader sees, with the lines of the source.
     fn shown(markdown: &str) -> String {

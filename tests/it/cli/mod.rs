@@ -5,6 +5,7 @@ mod archive;
 mod counts;
 mod data_dir;
 mod jobs;
+mod mails;
 mod seed;
 mod serving;
 mod settings;

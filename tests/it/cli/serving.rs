@@ -15,7 +15,7 @@ use crate::support::redis::Redis;
 pub(super) struct Server {
     child: Child,
     banner: String,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Server {
