@@ -26,6 +26,7 @@ mod m0016_lean_notifications;
 mod m0017_no_statistics;
 mod m0018_profile_events;
 mod m0019_sign_in_attempts;
+mod m0020_import_keys;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -54,6 +55,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0017_no_statistics::Step),
             Box::new(m0018_profile_events::Step),
             Box::new(m0019_sign_in_attempts::Step),
+            Box::new(m0020_import_keys::Step),
         ]
     }
 }

@@ -57,6 +57,8 @@ pub struct Model {
     pub notice: Option<String>,
     pub client_message_id: Option<String>,
     pub content_hash: Option<Vec<u8>>,
+    /// What identifies an imported message in its archive.
+    pub import_key: Option<String>,
     pub created_at: DateTime<Utc>,
     pub edited_at: Option<DateTime<Utc>>,
     pub deleted_at: Option<DateTime<Utc>>,

@@ -66,6 +66,8 @@ pub struct Model {
     pub profile_visibility: Visibility,
     pub phone_visibility: Visibility,
     pub event_seq: i64,
+    /// The address or the name of the author of an archive for whom an import created this user, normalised.
+    pub import_key: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     #[sea_orm(has_many)]

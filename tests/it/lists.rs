@@ -88,20 +88,21 @@ async fn rows_of<T: PartialEq + Debug>(
 }
 
 /// Fields of a message that the fast path supports.
-const PLAIN: [&str; 18] = [
+const PLAIN: [&str; 19] = [
     "id",
     "kind",
     "priority",
     "body",
     "bodyHtml",
     "sequence",
+    "isImported",
     "createdAt",
     "editedAt",
     "deletedAt",
     "depth",
     "replyCount",
     "descendantCount",
-    "sender { id username displayName isVerified createdAt __typename }",
+    "sender { id username displayName isVerified isImported createdAt __typename }",
     "parent { id body sender { id } parent { viewerHasRead parent { sequence sender { displayName } } } }",
     "viewerHasRead",
     "mentionsViewer",

@@ -9,6 +9,7 @@ use crate::config::Config;
 
 pub mod mail;
 pub mod mbox;
+mod progress;
 mod run;
 mod scan;
 pub mod separator;
@@ -27,6 +28,10 @@ pub(super) enum ImportCommand {
         /// Username of an owner of the group (repeatable)
         #[arg(long, value_name = "USERNAME")]
         owner: Vec<String>,
+        /// Attribute mails, also those of earlier imports, to the accounts that have verified the address of the sender.
+        /// Anyone can write any address into a mail: use this only for archives whose senders were checked
+        #[arg(long)]
+        match_verified: bool,
     },
 }
 
@@ -35,6 +40,7 @@ pub(super) async fn run(config: &Config, command: ImportCommand) -> Result<(), C
         file,
         conversation,
         owner,
+        match_verified,
     } = command;
-    run::run(config, &file, &conversation, &owner).await
+    run::run(config, &file, &conversation, &owner, match_verified).await
 }

@@ -9,10 +9,10 @@ use std::{
 };
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{
     mbox::Mbox,
+    progress::bar,
     scan::{self, Scan, ScannedMail},
     source::MailSource,
     threading::{self, MailHeader, ThreadedMail},
@@ -41,6 +41,7 @@ pub(super) async fn run(
     file: &Path,
     title: &str,
     owners: &[String],
+    matches_verified: bool,
 ) -> Result<(), CliError> {
     let title = archive::title(title)?;
     let now = Clock::default().now();
@@ -64,6 +65,7 @@ pub(super) async fn run(
         &threaded,
         &title,
         owners,
+        matches_verified,
     )
     .await;
     db.close().await?;
@@ -103,6 +105,7 @@ async fn store(
     threaded: &[ThreadedMail],
     title: &str,
     owners: &[String],
+    matches_verified: bool,
 ) -> Result<Stored, CliError> {
     let owners = owner_ids(db, owners).await?;
     let headers = threaded
@@ -113,7 +116,16 @@ async fn store(
         .min()
         .unwrap_or_default();
     let depth = config.thread_depth;
-    let mut archive = archive::open(db, title, &scan.authors, &owners, depth, start).await?;
+    let mut archive = archive::open(
+        db,
+        title,
+        &scan.authors,
+        &owners,
+        depth,
+        start,
+        matches_verified,
+    )
+    .await?;
     let is_first = archive.history.is_empty();
     let (pending, stored) = assign_indexes(&mut archive, scan, threaded);
     let bar = bar(
@@ -153,6 +165,8 @@ struct PendingMail<'a> {
     header: &'a MailHeader,
     mail: &'a ScannedMail,
     parent: Option<usize>,
+    /// Whether its topic differs from that of its thread, or it starts one.
+    with_subject: bool,
 }
 
 /// Assigns each mail its index in the history. Mails of an earlier import keep theirs.
@@ -167,6 +181,7 @@ fn assign_indexes<'a>(
         first_of_id.entry(&header.message_id).or_insert(index);
     }
     let mut indexes = Vec::with_capacity(threaded.len());
+    let mut topics: Vec<u64> = Vec::with_capacity(threaded.len());
     let mut pending = Vec::new();
     let mut stored = Stored::default();
     for place in threaded {
@@ -177,6 +192,9 @@ fn assign_indexes<'a>(
         else {
             continue;
         };
+        let topic = place.parent.and_then(|parent| topics.get(parent));
+        let with_subject = topic.is_none_or(|topic| *topic != mail.topic);
+        topics.push(topic.copied().unwrap_or(mail.topic));
         let is_first = first_of_id.get(header.message_id.as_str()) == Some(&place.header);
         let earlier = is_first.then(|| archive::key_of_id(&header.message_id));
         let index = archive.numbers.get(&mail.key);
@@ -192,6 +210,7 @@ fn assign_indexes<'a>(
             header,
             mail,
             parent,
+            with_subject,
         });
     }
     (pending, stored)
@@ -208,6 +227,7 @@ fn read_message(
         header,
         mail,
         parent,
+        with_subject,
     } = pending;
     source.file.seek(SeekFrom::Start(mail.offset))?;
     let entry = Mbox::new(BufReader::new(&mut source.file), mail.offset)
@@ -226,7 +246,7 @@ fn read_message(
             .ok_or_else(changed)?,
         parent: *parent,
         at: header.written_at,
-        body: content.body(parent.is_none()),
+        body: content.body(*with_subject),
         key: Some(mail.key.clone()),
     })
 }
@@ -261,14 +281,4 @@ fn report(scan: &Scan, threaded: &[ThreadedMail], stored: Stored) -> String {
         depths.iter().max().unwrap_or(&0),
         scan.authors.len(),
     )
-}
-
-/// A progress bar, which is visible only on a terminal.
-pub(super) fn bar(length: u64, verb: &'static str, figures: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template(&format!("{{msg}} {{wide_bar}} {figures} {{eta}}"));
-    let bar = ProgressBar::new(length).with_message(verb);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }

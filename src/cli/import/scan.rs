@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
     io::{self, BufReader},
     ops::RangeInclusive,
 };
@@ -11,7 +12,7 @@ use chrono::{DateTime, Utc};
 use super::{
     mail::{self, ImportedMail},
     mbox::{Mbox, MboxEntry},
-    run,
+    progress::bar,
     source::MailSource,
     threading::MailHeader,
 };
@@ -35,12 +36,14 @@ pub(super) struct Scan {
     pub(super) attachments: usize,
 }
 
-/// Where a mail is, who wrote it, and its key.
+/// Where a mail is, who wrote it, its key and its topic.
 pub(super) struct ScannedMail {
     pub(super) ordinal: u64,
     pub(super) offset: u64,
     pub(super) author: usize,
     pub(super) key: String,
+    /// A hash of the topic, to compare it with that of the thread.
+    pub(super) topic: u64,
 }
 
 impl Scan {
@@ -49,7 +52,7 @@ impl Scan {
         source: &mut MailSource,
         plausible: &RangeInclusive<DateTime<Utc>>,
     ) -> io::Result<Self> {
-        let bar = run::bar(source.length, "reading", "{bytes}/{total_bytes}");
+        let progress = bar(source.length, "reading", "{bytes}/{total_bytes}");
         let mut scan = Self::default();
         let mut authors: HashMap<mail::Sender, usize> = HashMap::new();
         let mut ordinals: HashMap<String, u64> = HashMap::new();
@@ -57,7 +60,7 @@ impl Scan {
         let mut mbox = Mbox::new(BufReader::new(&mut source.file), 0);
         while let Some(entry) = mbox.next() {
             let entry = entry?;
-            bar.set_position(mbox.position());
+            progress.set_position(mbox.position());
             let mail = match parse(&entry, plausible) {
                 Ok(mail) => mail,
                 Err(reason) => {
@@ -85,7 +88,7 @@ impl Scan {
         }
         let fallback = source.modified_at.filter(|time| plausible.contains(time));
         scan.place(&times, fallback.unwrap_or(*plausible.end()));
-        bar.finish_and_clear();
+        progress.finish_and_clear();
         Ok(scan)
     }
 
@@ -109,7 +112,10 @@ impl Scan {
             self.authors.len() - 1
         });
         self.attachments += mail.attachments;
+        let mut topic = DefaultHasher::new();
+        mail.topic().hash(&mut topic);
         self.mails.push(ScannedMail {
+            topic: topic.finish(),
             ordinal: entry.ordinal,
             offset: entry.offset,
             author,

@@ -4,25 +4,33 @@ use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
+};
 
 use super::{
-    History, ImportedGroup, ImportedMember, ImportedRef, ROWS, group_in, members_in, users_in,
+    History, ImportedGroup, ImportedMember, ImportedRef, ROWS, claim, claim_in, group_in,
+    members_in, people_in,
 };
 use crate::{
-    db::{self, Db, Tx},
+    db::{Db, Tx},
     domain::{
         conversations, participants,
         users::{self, NewUser},
     },
-    entity::{conversation, message, participant::ParticipantRole, user},
+    entity::{
+        conversation, message,
+        participant::{self, ParticipantRole},
+        user,
+    },
     error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
 
 /// The maximum length of a username.
 const USERNAME_MAX: usize = 32;
-/// The prefix of the client ids of imported messages. The rest is a digest of the name in the archive.
+/// The prefix of the keys of imported messages. The rest is a digest of the name in the archive.
 const KEY_PREFIX: &str = "mail:";
 
 /// The name of authors who have neither a name nor an address.
@@ -95,8 +103,9 @@ pub fn key_of_id(id: &str) -> String {
     format!("{KEY_PREFIX}{}", hex.concat())
 }
 
-/// Finds or creates the group with this title, its authors and its owners. Authors get accounts without a password,
-/// unless an account has their address.
+/// Finds or creates the group with this title, its authors and its owners. Each author becomes a user without a password
+/// and without an email address, because the address in a mail is not proof of identity. With `matches_verified`, the
+/// authors whose address an account has verified are that account, also in earlier imports.
 pub async fn open(
     db: &Db,
     title: &str,
@@ -104,6 +113,7 @@ pub async fn open(
     owners: &[UserId],
     max_depth: i32,
     at: DateTime<Utc>,
+    matches_verified: bool,
 ) -> Result<Archive, Error> {
     let digest = digest::digest(&digest::SHA256, format!("archive {title}").as_bytes());
     let name = digest
@@ -120,7 +130,7 @@ pub async fn open(
     let group = &group;
     let users = db
         .write(|tx| async move {
-            let users = authors_in(&tx, group.id, authors, at).await?;
+            let users = authors_in(&tx, group, authors, matches_verified).await?;
             join_in(&tx, group, &users, owners).await?;
             Ok(users)
         })
@@ -139,45 +149,63 @@ pub async fn mark_read(db: &Db, archive: &Archive, owners: &[UserId]) -> Result<
     if owners.is_empty() {
         return Ok(());
     }
-    // SQL, because the new value is a subquery that depends on the row.
-    let text = &format!(
-        "UPDATE participant SET read_floor_seq =
-             (SELECT last_seq FROM conversation WHERE id = participant.conversation_id)
-         WHERE conversation_id = ? AND user_id IN ({})",
-        db::placeholders(owners.len())
-    );
     db.write(|tx| async move {
-        let ids = owners.iter().map(|id| (*id).into());
-        let values: Vec<_> = std::iter::once(archive.id.into()).chain(ids).collect();
-        db::execute(&*tx, text, values).await
+        let last_seq: Option<i32> = conversation::Entity::find_by_id(archive.id)
+            .select_only()
+            .column(conversation::Column::LastSeq)
+            .into_tuple()
+            .one(&*tx)
+            .await?;
+        participant::Entity::update_many()
+            .col_expr(
+                participant::Column::ReadFloorSeq,
+                Expr::value(last_seq.unwrap_or_default()),
+            )
+            .filter(participant::Column::ConversationId.eq(archive.id))
+            .filter(participant::Column::UserId.is_in(owners.iter().copied()))
+            .exec(&*tx)
+            .await?;
+        Ok(())
     })
-    .await?;
-    Ok(())
+    .await
 }
 
-/// Finds the accounts with the authors' addresses, and creates the missing ones.
+/// Finds the users of the authors, and creates the missing ones.
 async fn authors_in(
     tx: &Tx,
-    group: ConversationId,
+    group: &ImportedGroup,
     authors: &[Author],
-    at: DateTime<Utc>,
+    matches_verified: bool,
 ) -> Result<Vec<UserId>, Error> {
     let identities: Vec<String> = authors
         .iter()
-        .map(|author| author.identity(group))
+        .map(|author| author.identity(group.id))
         .collect();
     let mut found = HashMap::new();
+    let verified = if matches_verified {
+        let keys: Vec<String> = identities
+            .iter()
+            .map(|identity| users::key(identity))
+            .collect();
+        claim::verified_in(tx, &keys).await?
+    } else {
+        HashMap::new()
+    };
+    for account in verified.values() {
+        claim_in(tx, *account).await?;
+    }
     for some in identities.chunks(ROWS) {
         let keys: Vec<String> = some.iter().map(|identity| users::key(identity)).collect();
         let rows = user::Entity::find()
-            .filter(user::Column::EmailKey.is_in(keys))
+            .filter(user::Column::ImportKey.is_in(keys))
             .all(tx)
             .await?;
         found.extend(
             rows.into_iter()
-                .filter_map(|row| Some((row.email_key?, row.id))),
+                .filter_map(|row| Some((row.import_key?, row.id))),
         );
     }
+    found.extend(verified);
     let mut taken = HashSet::new();
     for some in identities.chunks(ROWS) {
         let names = some.iter().flat_map(|identity| usernames(identity));
@@ -203,22 +231,23 @@ async fn authors_in(
             )
         })?;
         let id = UserId::mint();
-        found.insert(key, id);
+        found.insert(key.clone(), id);
         all.push(id);
         let unknown = || match author.address {
             Some(_) => username.clone(),
             None => UNKNOWN_SENDER.to_owned(),
         };
-        new.push(NewUser {
+        let user = NewUser {
             id,
             display_name: author.name.clone().unwrap_or_else(unknown),
             username,
-            email: Some(identity),
+            email: None,
             password_hash: None,
-            at,
-        });
+            at: group.at,
+        };
+        new.push((user, key));
     }
-    users_in(tx, &new).await?;
+    people_in(tx, &new).await?;
     Ok(all)
 }
 
@@ -291,7 +320,7 @@ struct Found {
     root_id: Option<MessageId>,
     depth: i32,
     path: Vec<u8>,
-    client_message_id: String,
+    import_key: String,
 }
 
 /// Loads the messages of earlier imports. Messages that users sent are not included, because no mail replies to them.
@@ -309,10 +338,10 @@ async fn messages(
             message::Column::RootId,
             message::Column::Depth,
             message::Column::Path,
-            message::Column::ClientMessageId,
+            message::Column::ImportKey,
         ])
         .filter(message::Column::ConversationId.eq(id))
-        .filter(message::Column::ClientMessageId.starts_with(KEY_PREFIX))
+        .filter(message::Column::ImportKey.is_not_null())
         .order_by_asc(message::Column::Seq)
         .into_model()
         .all(db.read())
@@ -322,7 +351,7 @@ async fn messages(
     let mut numbers = HashMap::with_capacity(rows.len());
     for row in rows {
         by_id.insert(row.id, history.len());
-        numbers.insert(row.client_message_id, history.len());
+        numbers.insert(row.import_key, history.len());
         history.remember(ImportedRef {
             id: row.id,
             sender: row.sender_id,

@@ -34,7 +34,7 @@ pub struct ImportedMessage {
     pub at: DateTime<Utc>,
     /// The body.
     pub body: String,
-    /// The client id, which is unique for the sender in the conversation.
+    /// What identifies the message in its archive, for a later import.
     pub key: Option<String>,
 }
 
@@ -331,7 +331,7 @@ impl History {
                     kind: Set(MessageKind::User),
                     priority: Set(MessagePriority::Normal),
                     body: Set(Some(message.body.clone())),
-                    client_message_id: Set(message.key.clone()),
+                    import_key: Set(message.key.clone()),
                     created_at: Set(message.at),
                     ..Default::default()
                 }

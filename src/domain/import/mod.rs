@@ -2,10 +2,13 @@
 //! but appends no events and creates no notifications. Users send messages through `messages::send`.
 
 pub mod archive;
+mod claim;
 mod history;
 mod rows;
 
+pub use claim::claim_in;
 pub use history::{History, ImportedMessage, ImportedRef};
+use rows::people_in;
 pub use rows::{ImportedGroup, ImportedMember, group_in, members_in, users_in};
 
 /// Rows in one statement: SQLite binds at most 32,766 values, and a row of the widest table has 27.

@@ -53,6 +53,23 @@ pub async fn users_in(tx: &Tx, users: &[NewUser]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Inserts the people of an archive, with their keys.
+pub(super) async fn people_in(tx: &Tx, people: &[(NewUser, String)]) -> Result<(), Error> {
+    for some in people.chunks(ROWS) {
+        let rows = some.iter().map(|(person, key)| {
+            let row = user::Model {
+                import_key: Some(key.clone()),
+                ..person.row()
+            };
+            row.into_active_model()
+        });
+        user::Entity::insert_many(rows)
+            .exec_without_returning(tx)
+            .await?;
+    }
+    Ok(())
+}
+
 /// Inserts a group without participants.
 pub async fn group_in(tx: &Tx, group: &ImportedGroup) -> Result<(), Error> {
     let row = conversation::Model {

@@ -70,6 +70,7 @@ impl PlannedObject for Message {
                     bodies_as_html(items).boxed()
                 })))
             }
+            "isImported" => field!(within, message { import_key } => import_key.is_some()),
             "sequence" => field!(within, message { seq } => seq),
             "createdAt" => {
                 field!(within, message { created_at } => DateTime(*created_at).to_value())

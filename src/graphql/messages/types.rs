@@ -127,6 +127,11 @@ impl Message {
         loaders(ctx).load_list(ids.into_iter().map(UserKey)).await
     }
 
+    /// Whether it came from an import. Its sender is who the source named, which this server has not verified.
+    async fn is_imported(&self) -> bool {
+        self.0.import_key.is_some()
+    }
+
     /// The key that the sender's client chose; null for everyone but the sender.
     async fn client_message_id(&self, ctx: &Context<'_>) -> Option<&str> {
         let viewer = caller(ctx).viewer()?;

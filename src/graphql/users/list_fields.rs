@@ -24,6 +24,7 @@ impl PlannedObject for User {
             "username" => field!(within, user { username } => username),
             "displayName" => field!(within, user { display_name } => display_name),
             "isVerified" => field!(within, user { verified_at } => verified_at.is_some()),
+            "isImported" => field!(within, user { import_key } => import_key.is_some()),
             "createdAt" => field!(within, user { created_at } => DateTime(*created_at).to_value()),
             _ => None,
         }

@@ -121,6 +121,11 @@ impl User {
         self.0.verified_at.is_some()
     }
 
+    /// Whether an import created this user for an author who has no account here. No one can sign in as them.
+    async fn is_imported(&self) -> bool {
+        self.0.import_key.is_some()
+    }
+
     /// Their presence; OFFLINE when they do not share it.
     async fn presence(&self, ctx: &Context<'_>) -> Result<PresenceStatus> {
         let seen = loaders(ctx).load_one(PresenceOf(self.0.id)).await?;

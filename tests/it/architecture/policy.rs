@@ -41,7 +41,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("ServerLimits", Who::Public, "deleteWindowSeconds editWindowSeconds eventReplaySeconds
         messageLength participantsPerConversation threadDepth"),
     ("ErrorCodeInfo", Who::Public, "code isRetryable meaning"),
-    ("User", Who::SignedIn, "createdAt displayName id isVerified isViewer presence username viewerCanMessage
+    ("User", Who::SignedIn, "createdAt displayName id isImported isVerified isViewer presence username viewerCanMessage
         viewerConversation"),
     ("User", Who::Contacts, "bio firstName lastActiveAt lastName statusText"),
     ("User", Who::Owner, "phoneNumber"),
@@ -50,7 +50,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         viewerMembership"),
     ("Participant", Who::Inside, "addedBy conversation id joinedAt lastReadMessage role user"),
     ("Message", Who::Inside, "body bodyHtml conversation createdAt deletableUntil deletedAt depth
-        descendantCount editableUntil editedAt id kind mentions mentionsViewer notice parent priority
+        descendantCount editableUntil editedAt id isImported kind mentions mentionsViewer notice parent priority
         receiver replies replyCount revisions sender sequence thread viewerCanDelete viewerCanEdit
         viewerCanReply viewerHasRead"),
     ("Message", Who::Owner, "clientMessageId"),

@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use super::{Machine, on_both};
+use migration::{Migrator, MigratorTrait};
+use sea_orm::ConnectionTrait;
+
+use super::{Machine, err, on_both};
 
 const ARCHIVE: &str = "\
 From MAILER-DAEMON Fri Nov 20 22:28:40 2009
@@ -65,6 +68,8 @@ Too late.
 
 on_both!(
     an_archive_becomes_a_group_with_its_threads,
+    a_verified_address_claims_its_mails,
+    imports_of_earlier_versions_keep_their_keys,
     only_mails_can_be_imported
 );
 
@@ -82,8 +87,8 @@ async fn an_archive_becomes_a_group_with_its_threads(machine: Machine) {
     ];
     let printed = machine.runs(&import);
     for line in [
-        "changed: mail 3 at byte 546: no sender",
-        "left out: mail 5 at byte 812: the same mail as mail 1",
+        "changed: mail 3 at byte 545: no sender",
+        "left out: mail 5 at byte 797: the same mail as mail 1",
         "5 mails found: 4 imported, 0 here before, 1 left out (1 doubles, 0 unreadable); 0 attachments left out.",
         "Total: 2 threads, the deepest with 2 levels of replies, by 3 authors.",
     ] {
@@ -126,6 +131,102 @@ async fn an_archive_becomes_a_group_with_its_threads(machine: Machine) {
         1
     );
     machine.runs(&["doctor", "--recount"]);
+}
+
+async fn a_verified_address_claims_its_mails(machine: Machine) {
+    fs::write(machine.path("list.mbox"), ARCHIVE).unwrap();
+    let import = ["import", "mbox", "list.mbox", "--conversation", "Reeds"];
+    let again = [
+        "import",
+        "mbox",
+        "list.mbox",
+        "--conversation",
+        "More reeds",
+    ];
+    machine.runs(&import);
+    // An administrator vouches for the address of an account.
+    let create = [
+        "admin",
+        "create",
+        "--username",
+        "lee",
+        "--email",
+        "Ann@example.org",
+        "--password-stdin",
+    ];
+    let created = machine.run_with_input(&create, "a loom has many heddles");
+    assert!(created.status.success(), "{}", err(&created));
+    machine.runs(&import);
+    let by = |who: &str| {
+        format!(r#"SELECT count(*) FROM message m JOIN "user" u ON u.id = m.sender_id WHERE {who}"#)
+    };
+    let (lee, ann) = (
+        by("u.username = 'lee'"),
+        by("u.import_key = 'ann@example.org' AND u.email IS NULL"),
+    );
+    assert_eq!(
+        (machine.db_number(&lee).await, machine.db_number(&ann).await),
+        (0, 2)
+    );
+    let printed = machine.runs(&[&import[..], &["--match-verified"]].concat());
+    assert!(printed.contains(" 0 imported, 4 here before"), "{printed}");
+    machine.runs(&[&again[..], &["--match-verified"]].concat());
+    assert_eq!(
+        (machine.db_number(&lee).await, machine.db_number(&ann).await),
+        (4, 0)
+    );
+    let people = r#"SELECT count(*) FROM "user" WHERE import_key = 'ann@example.org'"#;
+    assert_eq!(machine.db_number(people).await, 0);
+    let places = r#"SELECT count(*) FROM participant p JOIN "user" u ON u.id = p.user_id WHERE u.username = 'lee'"#;
+    assert_eq!(machine.db_number(places).await, 2);
+    // Both identities have sent messages to one conversation: the counts of the account are those of both.
+    let (forged, import_again) = (
+        ARCHIVE.replace("ann@example.org", "ann@other.example"),
+        ["import", "mbox", "forged.mbox", "--conversation", "Reeds"],
+    );
+    fs::write(
+        machine.path("forged.mbox"),
+        forged
+            .replace("Which", "What")
+            .replace("@example.org>\nSubject", "@example.com>\nSubject"),
+    )
+    .unwrap();
+    machine.runs(&import_again);
+    let rename = r#"UPDATE "user" SET email = 'ann@other.example', email_key = 'ann@other.example' WHERE username = 'lee'"#;
+    let db = machine.db().await;
+    db.migrate().execute_unprepared(rename).await.unwrap();
+    db.close().await.unwrap();
+    machine.runs(&[&import_again[..], &["--match-verified"]].concat());
+    assert!(machine.db_number(&lee).await > 4);
+    machine.runs(&["doctor", "--recount"]);
+}
+
+async fn imports_of_earlier_versions_keep_their_keys(machine: Machine) {
+    fs::write(machine.path("list.mbox"), ARCHIVE).unwrap();
+    let import = ["import", "mbox", "list.mbox", "--conversation", "Reeds"];
+    machine.runs(&import);
+    let all = Migrator::migrations();
+    let keys = all
+        .iter()
+        .position(|step| step.name() == "m0020_import_keys");
+    let steps = u32::try_from(all.len() - keys.unwrap()).unwrap();
+    let db = machine.db().await;
+    Migrator::down(db.migrate(), Some(steps)).await.unwrap();
+    // Earlier versions stored no fingerprint.
+    let shorten = "UPDATE message SET client_message_id = substr(client_message_id, 1, 45)";
+    db.migrate().execute_unprepared(shorten).await.unwrap();
+    db.close().await.unwrap();
+    let accounts = r#"SELECT count(*) FROM "user" WHERE email LIKE 'ann@example.%'"#;
+    assert_eq!(machine.db_number(accounts).await, 2);
+
+    let printed = machine.runs(&import);
+    assert!(printed.contains(" 0 imported, 4 here before"), "{printed}");
+    assert_eq!(machine.db_number(accounts).await, 0);
+    let people = r#"SELECT count(*) FROM "user" WHERE import_key LIKE 'ann@example.%'"#;
+    assert_eq!(machine.db_number(people).await, 2);
+    let left =
+        "SELECT count(*) FROM message WHERE client_message_id IS NOT NULL OR import_key IS NULL";
+    assert_eq!(machine.db_number(left).await, 0);
 }
 
 async fn only_mails_can_be_imported(machine: Machine) {

@@ -91,6 +91,7 @@ on_both!(
     no_mail_is_lost_and_no_character_changed,
     plain_text_is_shown_as_it_is,
     what_accounts_may_not_have_is_changed_and_reported,
+    an_address_in_a_mail_is_no_proof_of_identity,
 );
 
 async fn no_mail_is_lost_and_no_character_changed(machine: Machine) {
@@ -108,7 +109,7 @@ async fn no_mail_is_lost_and_no_character_changed(machine: Machine) {
             [mail(&format!("{head}Message-ID: <1@x>\n"), "one"), mail(&format!("{head}Message-ID: <1@x>\n"), "two")].concat().into(),
             &["one", "two"]),
         ("a type without a subtype", mail(&format!("{head}Content-Type: text\n"), "one").into(), &["one"]),
-        ("a text of an unknown subtype", mail(&format!("{head}Content-Type: text/x-patch\n"), "+one").into(), &["\\+one"]),
+        ("a text of an unknown subtype", mail(&format!("{head}Content-Type: text/x-patch\n"), "+one").into(), &["+one"]),
         ("a blank plain part",
             mail(&format!("{head}Content-Type: multipart/alternative; boundary=b\n"),
                 "--b\n\n \n--b\nContent-Type: text/html\n\n<p>one</p>\n--b--").into(),
@@ -149,6 +150,27 @@ async fn no_mail_is_lost_and_no_character_changed(machine: Machine) {
             mails[0].body.as_str()
         ),
         ("Jürgen", "1998-02-11T17:51:00.000Z", "€ 5\n\nx")
+    );
+    // A reply shows its subject if that is not the one of the thread.
+    let thread = [
+        mail(
+            "From: a@x.example\nMessage-ID: <1@x>\nSubject: Reeds\n",
+            "one",
+        ),
+        mail(
+            "From: a@x.example\nIn-Reply-To: <1@x>\nSubject: Re: [list] reeds\n",
+            "two",
+        ),
+        mail(
+            "From: a@x.example\nIn-Reply-To: <1@x>\nSubject: Heddles (was: Reeds)\n",
+            "three",
+        ),
+    ];
+    let (_, mails) = archives.import(thread.concat()).await;
+    let bodies: Vec<&str> = mails.iter().map(|mail| mail.body.as_str()).collect();
+    assert_eq!(
+        bodies,
+        ["Reeds\n\none", "two", "Heddles (was: Reeds)\n\nthree"]
     );
     for (from, name) in [
         ("John Doe", "John Doe"),
@@ -205,11 +227,64 @@ async fn what_accounts_may_not_have_is_changed_and_reported(machine: Machine) {
         printed.contains("changed: mail 1 at byte 0: NUL characters are replaced"),
         "{printed}"
     );
-    for title in ["a\nb", "a\u{7}b", " ", &"a".repeat(101)] {
+    for title in ["a\nb", "a\u{7}b", " ", &"a".repeat(1000)] {
         archives
             .machine
             .fails(1, &["import", "mbox", "list.mbox", "--conversation", title]);
     }
+    archives.server.stop();
+}
+
+async fn an_address_in_a_mail_is_no_proof_of_identity(machine: Machine) {
+    let mut archives = Archives::start(machine).await;
+    let endpoint = archives.owner.endpoint().to_owned();
+    let bob = Person::anonymous_at(endpoint.clone()).sign_up("Bob").await;
+    let data = [
+        mail("From: Bob <bob@example.org>\n", "forged"),
+        mail("From: Ann <ann@example.org>\n", "before she joins"),
+    ];
+    archives.import(data.concat()).await;
+    // Bob has not verified his address.
+    archives.machine.runs(&[
+        "import",
+        "mbox",
+        "list.mbox",
+        "--conversation",
+        "archive 1",
+        "--match-verified",
+    ]);
+    // Ann can sign up with the address of her mails, but not with the username of the person in the archive.
+    let register = "mutation($input: RegisterInput!) { register(input: $input) { auth { viewer { user { id } } } } }";
+    let input = |username: &str| {
+        json!({ "input": {
+            "username": username, "email": "ann@example.org", "password": "a loom has many heddles",
+        } })
+    };
+    let visitor = Person::anonymous_at(endpoint);
+    let taken = visitor.request(register, input("ann")).await;
+    let problem = &taken["errors"][0]["extensions"]["problems"][0];
+    assert_eq!(
+        (&problem["path"], &problem["code"]),
+        (&json!(["input", "username"]), &json!("TAKEN"))
+    );
+    let registered = visitor.execute(register, input("annlee")).await;
+    let ann = &registered["register"]["auth"]["viewer"]["user"]["id"];
+    let list = "{ viewer { conversations(first: 1) { nodes { messages(first: 10) { nodes {
+        body isImported clientMessageId sender { id displayName isImported isVerified } } } } } } }";
+    let data = archives.owner.execute(list, json!({})).await;
+    let nodes = &data["viewer"]["conversations"]["nodes"][0]["messages"]["nodes"];
+    for (node, name, account) in [(&nodes[0], "Bob", &json!(bob.id)), (&nodes[1], "Ann", ann)] {
+        assert_eq!(node["isImported"], true);
+        assert_eq!(node["clientMessageId"], json!(null));
+        assert_eq!(node["sender"]["displayName"], name);
+        assert_eq!(node["sender"]["isImported"], true);
+        assert_ne!(&node["sender"]["id"], account);
+    }
+    let viewer = archives
+        .owner
+        .execute("{ viewer { user { isImported } } }", json!({}))
+        .await;
+    assert_eq!(viewer["viewer"]["user"]["isImported"], false);
     archives.server.stop();
 }
 
