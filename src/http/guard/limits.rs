@@ -24,7 +24,7 @@ pub struct Limits {
     /// Nested fields. The depth of the standard introspection query is 15.
     pub depth: u64,
     /// Fields in the response: each counts once for every item of the lists around it. Four fields of `__schema` and
-    /// `__type` count as one. The cost of the standard introspection query is 2,300.
+    /// `__type` count as one. The cost of the standard introspection query is 2,500.
     pub cost: u64,
     /// Nested lists and objects in the variables.
     pub variables: u64,
