@@ -39,59 +39,40 @@ impl<E: PlannedObject, N: PlannedObject> ConnectionPlan<E, N> {
         if !app(ctx).config.list_fast_path {
             return None;
         }
-        let build = || Self::new(ctx, &field.node);
+        let build = || Self::new(&field.node);
         match extension::<PlanCache>(ctx) {
             Some(cache) => cache.get_or_insert(FieldAddress::of(field), build),
             None => build().map(Arc::new),
         }
     }
 
-    fn new(ctx: &Context<'_>, field: &Field) -> Option<Self> {
+    fn new(field: &Field) -> Option<Self> {
         let required = RefCell::default();
         let set = FieldSelection {
             fields: &field.selection_set.node,
-            fragments: &ctx.query_env.fragments,
             required: &required,
             ancestors_visible: E::ANCESTORS_VISIBLE,
         };
         let (mut edges, mut nodes) = (None, None);
-        plan_lists(set, &mut edges, &mut nodes)?;
+        for selection in &set.fields.items {
+            let Selection::Field(field) = &selection.node else {
+                return None;
+            };
+            let within = set.within(&field.node);
+            let is_first = match field.node.name.node.as_str() {
+                "edges" => edges.replace(Plan::new(within)?).is_none(),
+                "nodes" => nodes.replace(Plan::new(within)?).is_none(),
+                _ => true,
+            };
+            // Under two response keys a list may have two selections.
+            is_first.then_some(())?;
+        }
         Some(Self {
             edges: Arc::new(edges.unwrap_or_default()),
             nodes: Arc::new(nodes.unwrap_or_default()),
             required: required.into_inner(),
         })
     }
-}
-
-/// Plans the lists of a connection, unless one is selected twice. Fragments count whether or not they apply: at worst
-/// too many columns are read.
-fn plan_lists<E: PlannedObject, N: PlannedObject>(
-    set: FieldSelection<'_>,
-    edges: &mut Option<Plan<E>>,
-    nodes: &mut Option<Plan<N>>,
-) -> Option<()> {
-    for selection in &set.fields.items {
-        match &selection.node {
-            Selection::Field(field) => {
-                let within = set.within(&field.node);
-                let is_first = match field.node.name.node.as_str() {
-                    "edges" => edges.replace(Plan::new(within)?).is_none(),
-                    "nodes" => nodes.replace(Plan::new(within)?).is_none(),
-                    _ => true,
-                };
-                is_first.then_some(())?;
-            }
-            Selection::InlineFragment(inline) => {
-                plan_lists(set.replace(&inline.node.selection_set.node), edges, nodes)?;
-            }
-            Selection::FragmentSpread(spread) => {
-                let fragment = set.fragments.get(&spread.node.fragment_name.node)?;
-                plan_lists(set.replace(&fragment.node.selection_set.node), edges, nodes)?;
-            }
-        }
-    }
-    Some(())
 }
 
 /// A plan, or that there is none.

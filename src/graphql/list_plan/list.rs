@@ -130,7 +130,6 @@ fn plan<T: PlannedObject, U: PlannedObject>(ctx: &ContextSelectionSet<'_>) -> Op
     }
     Plan::new(FieldSelection {
         fields: &ctx.item.node,
-        fragments: &ctx.query_env.fragments,
         required: &RefCell::default(),
         ancestors_visible: T::ANCESTORS_VISIBLE,
     })

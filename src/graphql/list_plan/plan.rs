@@ -118,37 +118,18 @@ impl<T: PlannedObject> Plan<T> {
 
     fn add(&mut self, set: FieldSelection<'_>) -> Option<()> {
         for selection in &set.fields.items {
-            let (condition, directives, fields) = match &selection.node {
-                Selection::Field(field) => {
-                    self.add_field(&field.node, set)?;
-                    continue;
-                }
-                Selection::FragmentSpread(spread) => {
-                    let fragment = &set.fragments.get(&spread.node.fragment_name.node)?.node;
-                    let condition = Some(&fragment.type_condition);
-                    (condition, &spread.node.directives, &fragment.selection_set)
-                }
-                Selection::InlineFragment(inline) => {
-                    let inline = &inline.node;
-                    let condition = inline.type_condition.as_ref();
-                    (condition, &inline.directives, &inline.selection_set)
-                }
-            };
-            let applies =
-                condition.is_none_or(|condition| *condition.node.on.node == *T::type_name());
-            if !applies || !directives.is_empty() {
+            // The guard leaves a fragment only where it may not apply.
+            let Selection::Field(field) = &selection.node else {
                 return None;
-            }
-            self.add(set.replace(&fields.node))?;
+            };
+            self.add_field(&field.node, set)?;
         }
         Some(())
     }
 
     fn add_field(&mut self, field: &Field, set: FieldSelection<'_>) -> Option<()> {
         let key = &field.response_key().node;
-        // The executor merges a field that is selected twice.
-        let is_new = self.fields.iter().all(|(known, ..)| known != key);
-        if !(is_new && field.directives.is_empty() && field.arguments.is_empty()) {
+        if !field.arguments.is_empty() {
             return None;
         }
         let plan = match field.name.node.as_str() {
@@ -215,12 +196,10 @@ mod tests {
     use crate::graphql::messages::types::Message;
 
     fn has_plan(fields: &str) -> bool {
-        let text = format!("{{ {fields} }} fragment Known on Message {{ id }}");
-        let document = parse_query(text).unwrap();
+        let document = parse_query(format!("{{ {fields} }}")).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
         let set = FieldSelection {
             fields: &operation.node.selection_set.node,
-            fragments: &document.fragments,
             required: &RefCell::default(),
             ancestors_visible: false,
         };
@@ -234,7 +213,6 @@ mod tests {
             "viewerHasRead mentionsViewer parent { sender { id } }",
             "thread { id replyCount lastReply { body sender { username } } viewerUnreadCount }",
             "mine: id __typename other: body",
-            "...Known ... on Message { body } ... { depth }",
         ] {
             assert!(has_plan(fields), "{fields}");
         }
@@ -244,13 +222,10 @@ mod tests {
     fn everything_else_needs_the_executor() {
         for fields in [
             "viewerCanEdit",
-            "id id",
-            "body @include(if: true)",
             "sender { bio }",
             "parent { sender { bio } }",
             "replies(first: 1) { nodes { id } }",
             "... on Node { id }",
-            "... @include(if: true) { id }",
         ] {
             assert!(!has_plan(fields), "{fields}");
         }

@@ -1,10 +1,10 @@
 //! The selection that a plan is built from, and the columns that the plan reads.
 
-use std::{cell::RefCell, collections::HashMap};
+use std::cell::RefCell;
 
 use async_graphql::{
-    Name, Positioned,
-    parser::types::{Field, FragmentDefinition, Selection, SelectionSet},
+    Positioned,
+    parser::types::{Field, Selection, SelectionSet},
 };
 
 use crate::entity::{conversation, message, participant, thread, user};
@@ -30,7 +30,6 @@ pub struct RequiredColumns {
 #[derive(Clone, Copy)]
 pub struct FieldSelection<'a> {
     pub(super) fields: &'a SelectionSet,
-    pub(super) fragments: &'a HashMap<Name, Positioned<FragmentDefinition>>,
     /// Collects the columns that the plans of the whole selection read.
     pub(super) required: &'a RefCell<RequiredColumns>,
     /// Whether the messages are in the list of a thread. Then their parents, up to the root, are visible and not
@@ -42,12 +41,10 @@ pub struct FieldSelection<'a> {
 impl<'a> FieldSelection<'a> {
     /// The selection within one of its fields.
     pub(super) fn within(self, field: &'a Field) -> Self {
-        self.replace(&field.selection_set.node)
-    }
-
-    /// Another selection set of the same query.
-    pub(super) fn replace(self, fields: &'a SelectionSet) -> Self {
-        Self { fields, ..self }
+        Self {
+            fields: &field.selection_set.node,
+            ..self
+        }
     }
 
     /// This selection of an object that is not in the list.
