@@ -307,7 +307,7 @@ fn inputs_are_read_or_named() {
         ("text", b"notes\n", "no mails found; an mbox file has"),
         (
             "cut",
-            packed.get(..packed.len() - 12).unwrap(),
+            &packed[..packed.len() - 12],
             "the gzip data is damaged or incomplete",
         ),
     ];
