@@ -2,6 +2,7 @@
 
 use std::any::Any;
 
+use async_graphql::Value;
 use axum::{
     body::Body,
     extract::{Request, State},
@@ -46,7 +47,20 @@ pub(super) fn respond(graphql: &GraphqlResponse, media: MediaType) -> Response {
     response
         .headers_mut()
         .insert(VARY, HeaderValue::from_static("accept, origin"));
+    if response.status() == StatusCode::TOO_MANY_REQUESTS
+        && let Some(seconds) = retry_after_seconds(graphql)
+    {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
     response
+}
+
+/// The time after which a retry may succeed, in whole seconds.
+fn retry_after_seconds(graphql: &GraphqlResponse) -> Option<u64> {
+    match graphql.errors.first()?.extensions.get("retryAfterMs")? {
+        Value::Number(millis) => millis.as_u64().map(|millis| millis.div_ceil(1000)),
+        _ => None,
+    }
 }
 
 /// Adds the request id to the request, and the request id and the security headers to the response.

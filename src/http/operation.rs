@@ -23,6 +23,7 @@ use super::{
     state::AppState,
 };
 use crate::{
+    auth::action_limits::{ActionLimits, Payer},
     db::{self, QueryStats},
     error::{Code, Error},
     graphql::{
@@ -53,8 +54,23 @@ pub(super) struct Operation {
     request: Request,
     /// What the executor does not run.
     introspection: Option<Introspection>,
+    bill: Bill,
     log: OperationLog,
     sharing: Option<Sharing>,
+}
+
+/// Who pays for an operation, and how much.
+struct Bill {
+    payer: Payer,
+    limits: Arc<ActionLimits>,
+    /// The cost of the operation, or of one event of a subscription.
+    cost: u64,
+}
+
+impl Bill {
+    fn pay(&self, cost: u64) -> Result<(), Error> {
+        self.limits.pay(self.payer, cost)
+    }
 }
 
 /// The values of an operation that are logged and sent as `Server-Timing`.
@@ -116,10 +132,18 @@ impl AppState {
             variables,
             name,
             kind,
+            cost,
             introspection,
             conditions,
-            ..
         } = admitted;
+        let viewer = caller.viewer.as_ref();
+        let bill = Bill {
+            payer: Payer::new(viewer.map(|viewer| viewer.user), caller.client_addr),
+            limits: Arc::clone(&self.app.action_limits),
+            cost,
+        };
+        bill.pay(cost)
+            .map_err(|error| GraphqlResponse::rate_limited(&error))?;
         let log = OperationLog {
             name: name.map(|name| name.chars().take(NAME_LENGTH).collect()),
             kind,
@@ -140,6 +164,7 @@ impl AppState {
         Ok(Operation {
             request,
             introspection,
+            bill,
             log,
             sharing,
         })
@@ -234,6 +259,7 @@ impl AppState {
     pub(super) fn begin(&self, operation: Operation) -> RunningSubscription {
         let Operation {
             request,
+            bill,
             log,
             sharing,
             ..
@@ -241,6 +267,8 @@ impl AppState {
         let responses = self.schema.execute_stream(request);
         RunningSubscription {
             source: Source::Executor(responses, sharing),
+            bill,
+            unpaid: None,
             log,
         }
     }
@@ -288,6 +316,10 @@ async fn add_introspection(introspection: Introspection, response: Response) -> 
 /// A subscription.
 pub(super) struct RunningSubscription {
     source: Source,
+    bill: Bill,
+    /// Set when the budget did not suffice for the last event. The stream then ends; its client resumes after that
+    /// event.
+    unpaid: Option<Error>,
     log: OperationLog,
 }
 
@@ -305,11 +337,22 @@ impl RunningSubscription {
     /// The next delivery; none when the stream ends. A panic becomes an INTERNAL response. Not cancel-safe: dropping
     /// the future may lose an event.
     pub(super) async fn next(&mut self) -> Option<Delivery<GraphqlResponse>> {
+        if let Some(error) = self.unpaid.take() {
+            let response = GraphqlResponse::rate_limited(&error);
+            self.log.write(response.code());
+            return Some(Delivery::Execute(response));
+        }
         let stats = Arc::clone(&self.log.stats);
         let next = AssertUnwindSafe(stats.measure(self.source.next())).catch_unwind();
         let response = match next.await {
-            Ok(Some(Delivery::Execute(response))) => response,
-            Ok(Some(shared)) => return Some(shared),
+            Ok(Some(Delivery::Execute(response))) => {
+                self.unpaid = self.bill.pay(self.bill.cost).err();
+                response
+            }
+            Ok(Some(shared)) => {
+                self.unpaid = self.bill.pay(1).err();
+                return Some(shared);
+            }
             Ok(None) => {
                 self.log.write(None);
                 return None;

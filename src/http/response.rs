@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::guard::{GuardError, MAX_ERRORS, Stage};
 use super::negotiation::MediaType;
-use crate::error::Code;
+use crate::error::{Code, Error};
 
 /// Maximum length of an error message, in characters.
 const MAX_MESSAGE_LENGTH: usize = 200;
@@ -160,6 +160,17 @@ impl GraphqlResponse {
             outcome: Outcome::RequestError(status),
             ..Self::http_error(status, code, message)
         }
+    }
+
+    /// Creates the response to an operation for which no budget is left.
+    pub(super) fn rate_limited(error: &Error) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let mut response = Self::request_error(status, error.code(), error.message());
+        let wait = error.retry_after().unwrap_or_default();
+        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        let errors = response.errors.iter_mut();
+        errors.for_each(|error| error.extensions.set("retryAfterMs", millis));
+        response
     }
 
     /// Creates the response to a document that the guard rejects.

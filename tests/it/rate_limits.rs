@@ -45,6 +45,7 @@ limited!(
     strangers_are_limited_but_contacts_are_not,
     added_people_count_one_by_one,
     subscriptions_typing_profiles_searches_and_renewals_are_limited,
+    operations_of_a_user_and_events_share_a_budget,
 );
 
 fn limits(config: &mut Config) {
@@ -169,7 +170,7 @@ async fn subscriptions_typing_profiles_searches_and_renewals_are_limited(app: Te
             "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
                 viewer { id } } }",
             json!({ "displayName": "Ada L." }),
-            20,
+            10,
         ),
         (
             "query($input: UserFilter) { users(filter: $input) { nodes { id } } }",
@@ -261,4 +262,58 @@ async fn nodes_count_together_and_separately_without_redis() {
         assert!((1..=3).contains(&sent), "{sent}");
         assert_eq!(error["extensions"]["code"], LIMITED);
     }
+}
+
+async fn operations_of_a_user_and_events_share_a_budget(app: TestApp) {
+    const LIST: &str = "{ viewer { conversations(first: 50) { nodes { lastMessage { id body kind
+        sender { id } conversation { id } } messages(first: 8) { nodes { id body } } } } } }";
+    let (ada, ben) = (app.person("Ada").await, app.person("Ben").await);
+    let conversation = ada.direct(&ben).await;
+    let mut events = ada
+        .subscribe(
+            "subscription { events(filter: { categories: [MESSAGES] }) { __typename
+                ... on MessageSentEvent { message { body
+                conversation { participants(first: 100) { nodes { user { bio } } } } } } } }",
+            Value::Null,
+        )
+        .await;
+    events.next().await;
+    let (runs, error) = repeat(&ada, LIST, |_| Value::Null).await;
+    assert!((20..200).contains(&runs), "{runs}");
+    assert_eq!(error["extensions"]["code"], LIMITED);
+    assert_eq!(error.get("path"), None);
+    let wait = error["extensions"]["retryAfterMs"].as_i64().unwrap();
+    assert!((1..=10_000).contains(&wait), "{wait}");
+    // The next event is delivered, and the stream ends after it.
+    ben.says(&conversation, "hello").await;
+    let event = events.next().await["events"].take();
+    assert_eq!(event["message"]["body"], "hello");
+    match events.next_frame().await {
+        Frame::Error(errors) => assert_eq!(errors[0]["extensions"]["code"], LIMITED),
+        other => panic!("{other:?}"),
+    }
+    // The status is for clients that know the media type. The request was refused as a whole.
+    let client = reqwest::Client::new();
+    let response = client
+        .post(app.url("/graphql"))
+        .header("accept", "application/graphql-response+json")
+        .bearer_auth(ada.token.as_ref().unwrap())
+        .json(&json!({ "query": LIST }))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(response.status(), 429);
+    let seconds: u64 = response.headers()["retry-after"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=10).contains(&seconds), "{seconds}");
+    // Others have budgets of their own, and an anonymous caller has a smaller one.
+    ben.execute(LIST, Value::Null).await;
+    let anonymous = app.anonymous();
+    let schema = "{ __schema { types { name fields { name args { name } } } } }";
+    let (runs, error) = repeat(&anonymous, schema, |_| Value::Null).await;
+    assert!(runs > 2, "{runs}");
+    assert_eq!(error["extensions"]["code"], LIMITED);
 }

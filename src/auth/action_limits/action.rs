@@ -25,6 +25,10 @@ pub enum Action {
     ChangeProfile,
     /// Searches by a text.
     Search,
+    /// Runs operations and receives events. The unit is the cost of a document.
+    Run,
+    /// The same without a user: the quota of a network.
+    RunAnonymously,
 }
 
 /// How often an action is allowed.
@@ -57,6 +61,7 @@ impl Action {
             Self::ReportPresence => "presence",
             Self::ChangeProfile => "profile",
             Self::Search => "search",
+            Self::Run | Self::RunAnonymously => "run",
         }
     }
 
@@ -69,11 +74,12 @@ impl Action {
             Self::MessageStranger => (10, 18),
             // Every page of a user opens its streams again when the server restarts.
             Self::Subscribe => (300, 120),
-            Self::Refresh => (30, 30),
-            Self::ReportPresence => (60, 60),
-            Self::ChangeProfile => (20, 6),
             // Clients search while the user types.
-            Self::Search => (30, 30),
+            Self::Refresh | Self::Search => (30, 30),
+            Self::ReportPresence => (60, 60),
+            Self::ChangeProfile => (10, 6),
+            Self::Run => (100_000, 100_000),
+            Self::RunAnonymously => (20_000, 20_000),
         };
         Quota { burst, per_minute }
     }
@@ -100,6 +106,11 @@ mod tests {
             ("Report typing, set the presence", Action::ReportPresence),
             ("Change the profile", Action::ChangeProfile),
             ("Search by a text", Action::Search),
+            ("Cost of a user's operations and events", Action::Run),
+            (
+                "Cost of the operations of a network without a user",
+                Action::RunAnonymously,
+            ),
         ];
         for (text, action) in rows {
             let Quota { burst, per_minute } = action.quota(60);

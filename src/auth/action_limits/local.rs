@@ -75,7 +75,7 @@ mod tests {
             burst: 3,
             per_minute: 6,
         };
-        let (ada, ben) = (Uuid::now_v7(), Uuid::now_v7());
+        let (ada, ben) = (crate::id::mint(), crate::id::mint());
         let consume = |who, count| limits.consume(who, Action::Send, quota, count);
         consume(ada, 2).unwrap();
         // All or none.

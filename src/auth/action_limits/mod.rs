@@ -3,11 +3,12 @@
 
 mod action;
 mod local;
+mod payer;
 mod shared;
 
 use uuid::Uuid;
 
-pub use self::action::Action;
+pub use self::{action::Action, payer::Payer};
 use self::{local::LocalLimits, shared::SharedLimits};
 use crate::{clock::Clock, config::Config, error::Error};
 
@@ -35,6 +36,17 @@ impl ActionLimits {
     /// Counts one action of this user, or of this session to renew it. Fails with `RATE_LIMITED` if it is one too many.
     pub async fn consume(&self, subject: Uuid, action: Action) -> Result<(), Error> {
         self.consume_many(subject, action, 1).await
+    }
+
+    /// Pays the cost of an operation or of an event. Fails with `RATE_LIMITED` if the budget is used up. A budget is that
+    /// of one node, because no operation waits for Redis before it runs.
+    pub fn pay(&self, payer: Payer, cost: u64) -> Result<(), Error> {
+        let Some((subject, action)) = payer.0.filter(|_| self.is_enabled) else {
+            return Ok(());
+        };
+        let quota = action.quota(self.messages_per_minute);
+        let cost = u32::try_from(cost).unwrap_or(u32::MAX).min(quota.burst);
+        self.local.consume(subject, action, quota, cost)
     }
 
     /// Counts several actions together, all or none. More than the burst count as the burst.
