@@ -18,7 +18,7 @@ const TIMEOUT: Duration = Duration::from_millis(250);
 /// How long Redis is not used after a failure.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The generic cell rate algorithm, in microseconds of the clock of Redis: KEYS[1] is the time at which the quota is
+/// The generic cell rate algorithm, in microseconds of the clock of Redis: `KEYS[1]` is the time at which the quota is
 /// full again; the arguments are the interval, the burst and the count. Returns how long to wait; 0 if the action is
 /// allowed.
 const SCRIPT: &str = "
