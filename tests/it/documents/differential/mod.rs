@@ -151,6 +151,11 @@ fn compare(
             (Outcome::Admitted(_), _) => unreachable!(),
         };
     };
+    if matches!(theirs, Expectation::Invalid(theirs) if theirs.starts_with("Maximum introspection"))
+    {
+        // graphql-js also counts lists that a condition leaves out.
+        return Ok("not here");
+    }
     let Expectation::Run {
         coerced,
         calls: their_calls,
