@@ -273,7 +273,13 @@ async fn operations_of_a_user_and_events_share_a_budget(app: TestApp) {
         .subscribe(
             "subscription { events(filter: { categories: [MESSAGES] }) { __typename
                 ... on MessageSentEvent { message { body
-                conversation { participants(first: 100) { nodes { user { bio } } } } } } } }",
+                conversation {
+                    a: participants(first: 100) { nodes { role user { id username bio firstName lastName
+                        presence statusText lastActiveAt phoneNumber isViewer displayName } } }
+                    b: participants(first: 100) { nodes { role user { id username bio firstName lastName
+                        presence statusText lastActiveAt phoneNumber isViewer displayName } } }
+                    c: participants(first: 100) { nodes { role user { id username bio firstName lastName
+                        presence statusText lastActiveAt phoneNumber isViewer displayName } } } } } } } }",
             Value::Null,
         )
         .await;

@@ -33,6 +33,8 @@ async fn rendering_delays_no_one() {
             let text = unit.repeat(LENGTH / unit.len() - 4);
             who.says(&group, &format!("{text} {message}")).await;
         }
+        // Each text is rendered once. Only repetitions are the attack.
+        who.execute(LIST, json!({ "id": group })).await;
         attackers.push((who, group));
     }
     let figures = target.withstands("rendered texts", |_| async move {
