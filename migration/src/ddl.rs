@@ -39,18 +39,10 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, statements: &[&str]) -> Res
     Ok(())
 }
 
-/// Drops the tables in this order.
-pub(crate) async fn drop(manager: &SchemaManager<'_>, tables: &[&str]) -> Result<(), DbErr> {
-    for table in tables {
-        let sql = format!("DROP TABLE \"{table}\"");
-        manager.get_connection().execute_unprepared(&sql).await?;
-    }
-    Ok(())
-}
-
-/// Defines a migration from the tables that it creates and the statements that create them.
+/// Defines a migration from the statements of both directions, or from the tables that it creates and the statements
+/// that create them.
 macro_rules! step {
-    (creates: [$($table:literal),*], $($statement:literal),* $(,)?) => {
+    (up: $up:expr, down: $down:expr $(,)?) => {
         #[derive(sea_orm_migration::prelude::DeriveMigrationName)]
         pub(crate) struct Step;
 
@@ -60,20 +52,26 @@ macro_rules! step {
                 &self,
                 manager: &sea_orm_migration::prelude::SchemaManager,
             ) -> Result<(), sea_orm_migration::prelude::DbErr> {
-                crate::ddl::run(manager, &[$($statement),*]).await
+                crate::ddl::run(manager, $up).await
             }
 
             async fn down(
                 &self,
                 manager: &sea_orm_migration::prelude::SchemaManager,
             ) -> Result<(), sea_orm_migration::prelude::DbErr> {
-                crate::ddl::drop(manager, &[$($table),*]).await
+                crate::ddl::run(manager, $down).await
             }
 
             /// SQLite uses no transaction by default, so a failed migration would leave its tables.
             fn use_transaction(&self) -> Option<bool> {
                 Some(true)
             }
+        }
+    };
+    (creates: [$($table:literal),*], $($statement:literal),* $(,)?) => {
+        crate::ddl::step! {
+            up: &[$($statement),*],
+            down: &[$(concat!("DROP TABLE \"", $table, "\"")),*],
         }
     };
 }

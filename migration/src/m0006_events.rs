@@ -44,7 +44,7 @@ impl MigrationTrait for Step {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::drop(manager, &["event"]).await
+        crate::ddl::run(manager, &[r#"DROP TABLE "event""#]).await
     }
 
     /// SQLite uses no transaction by default, so a failed migration would leave its tables.

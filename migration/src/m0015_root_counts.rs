@@ -1,8 +1,6 @@
 //! The number of root messages of a conversation up to each message, in total and of its sender, so that an unread
 //! count is a difference. Notices are not counted, and deleted messages are. Both counts have their own index.
 
-use sea_orm_migration::prelude::*;
-
 const UP: &[&str] = &[
     "ALTER TABLE conversation ADD COLUMN root_count INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE message ADD COLUMN root_count INTEGER NOT NULL DEFAULT 0",
@@ -41,20 +39,7 @@ const DOWN: &[&str] = &[
     "ALTER TABLE conversation DROP COLUMN root_count",
 ];
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Step;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::run(manager, UP).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::run(manager, DOWN).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+crate::ddl::step! {
+    up: UP,
+    down: DOWN,
 }

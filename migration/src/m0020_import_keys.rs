@@ -1,11 +1,6 @@
 //! Keys of imported messages and people, in columns of their own. A key of a client or the address of an account is no
 //! proof that a row was imported, and an imported address is no proof of identity.
 
-use sea_orm_migration::prelude::*;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Step;
-
 /// Earlier imports stored the key of a mail as the key of a client, but without a hash of the content.
 const UP: &[&str] = &[
     "ALTER TABLE message ADD COLUMN import_key TEXT",
@@ -33,17 +28,7 @@ const DOWN: &[&str] = &[
     "ALTER TABLE message DROP COLUMN import_key",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::run(manager, UP).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::run(manager, DOWN).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+crate::ddl::step! {
+    up: UP,
+    down: DOWN,
 }
