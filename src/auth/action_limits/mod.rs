@@ -9,7 +9,7 @@ mod shared;
 use uuid::Uuid;
 
 pub use self::{action::Action, payer::Payer};
-use self::{local::LocalLimits, shared::SharedLimits};
+use self::{action::Quota, local::LocalLimits, shared::SharedLimits};
 use crate::{clock::Clock, config::Config, error::Error};
 
 /// The limits of one node.
@@ -44,9 +44,7 @@ impl ActionLimits {
         let Some((subject, action)) = payer.0.filter(|_| self.is_enabled) else {
             return Ok(());
         };
-        let quota = action.quota(self.messages_per_minute);
-        let cost = u32::try_from(cost).unwrap_or(u32::MAX).min(quota.burst);
-        self.local.consume(subject, action, quota, cost)
+        self.count(subject, action, cost).map(drop)
     }
 
     /// Counts several actions together, all or none. More than the burst count as the burst.
@@ -59,13 +57,19 @@ impl ActionLimits {
         if !self.is_enabled || count == 0 {
             return Ok(());
         }
-        let quota = action.quota(self.messages_per_minute);
-        let count = u32::try_from(count).unwrap_or(u32::MAX).min(quota.burst);
         // First, because it is cheap, and so that it is up to date when Redis becomes unavailable.
-        self.local.consume(subject, action, quota, count)?;
+        let (quota, count) =
+            self.count(subject, action, u64::try_from(count).unwrap_or(u64::MAX))?;
         match &self.shared {
             Some(shared) => shared.consume(subject, action, quota, count).await,
             None => Ok(()),
         }
+    }
+    /// Counts on this node. Returns the quota, and how many count: at most the burst.
+    fn count(&self, subject: Uuid, action: Action, count: u64) -> Result<(Quota, u32), Error> {
+        let quota = action.quota(self.messages_per_minute);
+        let count = u32::try_from(count).unwrap_or(u32::MAX).min(quota.burst);
+        self.local.consume(subject, action, quota, count)?;
+        Ok((quota, count))
     }
 }
