@@ -5,7 +5,6 @@ use std::collections::HashMap;
 
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Value,
-    sea_query::SelectStatement,
 };
 
 use super::ROWS;
@@ -136,37 +135,41 @@ async fn recount_in(tx: &Tx, sender: UserId, conversation: ConversationId) -> Re
 
 /// Moves the rows that a user has once per object, except where the account has one already.
 async fn move_rows_in(tx: &Tx, person: UserId, account: UserId) -> Result<(), Error> {
-    let of_account: SelectStatement = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(account))
-        .into_query();
-    participant::Entity::update_many()
-        .col_expr(participant::Column::UserId, Value::from(account).into())
-        .filter(participant::Column::UserId.eq(person))
-        .filter(participant::Column::ConversationId.not_in_subquery(of_account))
-        .exec(tx)
-        .await?;
-    let of_account = thread_follow::Entity::find()
-        .select_only()
-        .column(thread_follow::Column::ThreadId)
-        .filter(thread_follow::Column::UserId.eq(account))
-        .into_query();
-    thread_follow::Entity::update_many()
-        .col_expr(thread_follow::Column::UserId, Value::from(account).into())
-        .filter(thread_follow::Column::UserId.eq(person))
-        .filter(thread_follow::Column::ThreadId.not_in_subquery(of_account))
-        .exec(tx)
-        .await?;
-    let of_account = mention::Entity::find()
-        .select_only()
-        .column(mention::Column::MessageId)
-        .filter(mention::Column::UserId.eq(account))
-        .into_query();
-    mention::Entity::update_many()
-        .col_expr(mention::Column::UserId, Value::from(account).into())
-        .filter(mention::Column::UserId.eq(person))
-        .filter(mention::Column::MessageId.not_in_subquery(of_account))
+    let users = (person, account);
+    move_table_in::<participant::Entity>(
+        tx,
+        participant::Column::UserId,
+        participant::Column::ConversationId,
+        users,
+    )
+    .await?;
+    move_table_in::<thread_follow::Entity>(
+        tx,
+        thread_follow::Column::UserId,
+        thread_follow::Column::ThreadId,
+        users,
+    )
+    .await?;
+    move_table_in::<mention::Entity>(
+        tx,
+        mention::Column::UserId,
+        mention::Column::MessageId,
+        users,
+    )
+    .await
+}
+
+async fn move_table_in<E: EntityTrait>(
+    tx: &Tx,
+    user: E::Column,
+    object: E::Column,
+    (from, to): (UserId, UserId),
+) -> Result<(), Error> {
+    let existing = E::find().select_only().column(object).filter(user.eq(to));
+    E::update_many()
+        .col_expr(user, Value::from(to).into())
+        .filter(user.eq(from))
+        .filter(object.not_in_subquery(existing.into_query()))
         .exec(tx)
         .await?;
     Ok(())
