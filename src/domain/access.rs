@@ -4,8 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    QuerySelect, QueryTrait,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
 };
 
 use crate::{
@@ -237,21 +236,4 @@ pub async fn conversation_read<C: ConnectionTrait>(
 pub(super) async fn reload(tx: &Tx, id: ConversationId) -> Result<conversation::Model, Error> {
     let found = conversation::Entity::find_by_id(id).one(tx).await?;
     found.ok_or_else(|| Error::not_found("conversation"))
-}
-
-/// Whether the viewer shares a conversation with this user.
-pub async fn is_contact(db: &db::Reader, viewer: &Viewer, user: UserId) -> Result<bool, Error> {
-    let shared = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(viewer.user));
-    let found: Option<ConversationId> = participant::Entity::find()
-        .select_only()
-        .column(participant::Column::ConversationId)
-        .filter(participant::Column::UserId.eq(user))
-        .filter(participant::Column::ConversationId.in_subquery(shared.into_query()))
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(found.is_some())
 }

@@ -5,12 +5,13 @@ use std::{borrow::Cow, collections::HashSet, sync::Arc};
 use async_trait::async_trait;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QueryResult, QuerySelect, QueryTrait, Value,
+    QueryResult, QuerySelect, Value,
 };
 
 use super::{
     log::SHARED_READ_POSITIONS_MAX,
     log_reader::{Log, Row, Scope},
+    memberships,
     position::{LogPosition, Snapshot},
 };
 use crate::{
@@ -60,20 +61,7 @@ impl Log for Db {
         user: UserId,
         others: &[UserId],
     ) -> Result<HashSet<UserId>, Error> {
-        let own = participant::Entity::find()
-            .select_only()
-            .column(participant::Column::ConversationId)
-            .filter(participant::Column::UserId.eq(user));
-        let found: Vec<UserId> = participant::Entity::find()
-            .select_only()
-            .column(participant::Column::UserId)
-            .distinct()
-            .filter(participant::Column::UserId.is_in(others.iter().copied()))
-            .filter(participant::Column::ConversationId.in_subquery(own.into_query()))
-            .into_tuple()
-            .all(self.read())
-            .await?;
-        Ok(found.into_iter().collect())
+        memberships::contacts_among(self.read(), user, others).await
     }
 
     async fn between(

@@ -1,9 +1,14 @@
-//! Loads the conversations of users, in statements of bounded size.
+//! Loads the conversations of users, in statements of bounded size, and who shares one with whom.
 
+use std::collections::HashSet;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use uuid::Uuid;
 
 use super::log_reader::Log;
 use crate::{
+    db,
+    entity::participant,
     error::Error,
     id::{ConversationId, UserId},
 };
@@ -37,4 +42,26 @@ pub(super) async fn of(
         found.extend(rows);
     }
     Ok(found)
+}
+
+/// Those of the other users who share a conversation with this user.
+pub async fn contacts_among(
+    db: &db::Reader,
+    user: UserId,
+    others: &[UserId],
+) -> Result<HashSet<UserId>, Error> {
+    let own = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .filter(participant::Column::UserId.eq(user));
+    let found: Vec<UserId> = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .distinct()
+        .filter(participant::Column::UserId.is_in(others.iter().copied()))
+        .filter(participant::Column::ConversationId.in_subquery(own.into_query()))
+        .into_tuple()
+        .all(db)
+        .await?;
+    Ok(found.into_iter().collect())
 }

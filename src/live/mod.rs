@@ -11,7 +11,7 @@ pub mod installation;
 pub mod log;
 pub mod log_reader;
 mod log_sql;
-mod memberships;
+pub mod memberships;
 pub mod payload_cache;
 pub mod position;
 mod presence;

@@ -9,7 +9,6 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        access,
         participants::{self, NewMembership},
         sessions::Viewer,
     },
@@ -20,7 +19,10 @@ use crate::{
     },
     error::Error,
     id::{ConversationId, UserId},
-    live::log::{self, Change},
+    live::{
+        log::{self, Change},
+        memberships,
+    },
 };
 
 /// The maximum number of participants in addition to the viewer.
@@ -68,13 +70,11 @@ pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Res
             was_created: false,
         });
     }
-    for user in &distinct {
-        if !access::is_contact(core.db.read(), viewer, **user).await? {
-            core.action_limits
-                .consume(viewer.user.0, Action::MessageStranger)
-                .await?;
-        }
-    }
+    let contacts = memberships::contacts_among(core.db.read(), viewer.user, &ids).await?;
+    let strangers = distinct.iter().filter(|id| !contacts.contains(id)).count();
+    core.action_limits
+        .consume_many(viewer.user.0, Action::MessageStranger, strangers)
+        .await?;
     let users = &users;
     core.db
         .write(|tx| async move { open_in(&tx, core, viewer, key, users).await })

@@ -16,13 +16,14 @@ use super::{
     subscriber_stream::{SubscriberContext, SubscriberStream},
 };
 use crate::{
-    domain::{access, messages, reads::receipts},
+    domain::{messages, reads::receipts},
     graphql::errors::Result,
     id::{MessageId, UserId},
     live::{
         entry::{Entry, RenderedPayload, ShareKey},
         hub::Prerender,
         log::Change,
+        memberships,
     },
 };
 
@@ -178,8 +179,11 @@ impl PayloadRenderer {
             let body = (self.render)(PreloadedEvent::new(Ok(item.ok()??))).await?;
             if let AudienceQuery::Presence(user) = query {
                 // To a viewer who has just left the last shared conversation, and to no other, the user is offline.
-                let seen = access::is_contact(db, &context.viewer, user).await;
-                return seen.is_ok_and(|seen| seen).then(|| pieces(&body));
+                let viewer = context.viewer.user;
+                let contacts = memberships::contacts_among(db, viewer, &[user])
+                    .await
+                    .ok()?;
+                return contacts.contains(&user).then(|| pieces(&body));
             }
             Some(pieces(&body))
         };
