@@ -23,6 +23,7 @@ pub mod pagination;
 pub mod participants;
 pub mod presence;
 pub mod reads;
+pub mod response_size;
 pub mod scalars;
 mod schema;
 pub mod server;

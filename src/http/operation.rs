@@ -35,6 +35,7 @@ use crate::{
             shared_payload::{PayloadRenderer, PreloadedEvent},
             stream::{DeliveryStream, Share, StreamSlot},
         },
+        response_size::ResponseSize,
     },
 };
 
@@ -180,6 +181,7 @@ impl AppState {
         } = operation;
         let schema = self.schema.clone();
         let stats = Arc::clone(&log.stats);
+        let request = request.data(ResponseSize::default());
         // Boxed, so that the futures around it stay small.
         let work = Box::pin(async move {
             let response = schema.execute(request).await;

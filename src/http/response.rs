@@ -10,13 +10,13 @@ use serde::Serialize;
 
 use super::guard::{GuardError, MAX_ERRORS, Stage};
 use super::negotiation::MediaType;
-use crate::error::{Code, Error};
+use crate::{
+    error::{Code, Error},
+    graphql::response_size::{MAX_BYTES, TOO_LARGE},
+};
 
 /// Maximum length of an error message, in characters.
 const MAX_MESSAGE_LENGTH: usize = 200;
-
-/// Maximum size of a response, in bytes.
-const MAX_BYTES: usize = 5 * 1024 * 1024;
 
 /// Whether the operation of a request ran.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,10 +166,11 @@ impl GraphqlResponse {
     pub(super) fn rate_limited(error: &Error) -> Self {
         let status = StatusCode::TOO_MANY_REQUESTS;
         let mut response = Self::request_error(status, error.code(), error.message());
-        let wait = error.retry_after().unwrap_or_default();
-        let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-        let errors = response.errors.iter_mut();
-        errors.for_each(|error| error.extensions.set("retryAfterMs", millis));
+        if let Some(wait) = error.retry_after() {
+            let millis = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            let errors = response.errors.iter_mut();
+            errors.for_each(|error| error.extensions.set("retryAfterMs", millis));
+        }
         response
     }
 
@@ -284,10 +285,7 @@ impl GraphqlResponse {
         if write_body(&mut out, &self.errors, self.data.as_ref()).is_ok() {
             return out.bytes.into();
         }
-        let mut error = ResponseError::new(
-            Code::TooComplex,
-            "The response is larger than 5 MiB: request fewer items or fields.",
-        );
+        let mut error = ResponseError::new(Code::TooComplex, TOO_LARGE);
         error.extensions.set("limit", "answerBytes");
         error.extensions.set("maximum", max_bytes);
         let mut out = Vec::new();

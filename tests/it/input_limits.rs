@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, both, groups::Groups};
+use crate::support::{app::TestApp, both, groups::Groups, messaging::Messaging};
 
 const CREATE: &str =
     "mutation($input: CreateConversationInput!) { createConversation(input: $input) {
@@ -17,6 +17,7 @@ both!(
     ids_are_counted_before_they_are_looked_up,
     filter_texts_have_a_length,
     too_many_ids_leave_the_other_fields_in_place,
+    a_response_that_grows_too_large_is_an_error_of_its_field,
 );
 
 fn problems(error: &Value) -> &Vec<Value> {
@@ -101,4 +102,33 @@ async fn too_many_ids_leave_the_other_fields_in_place(app: TestApp) {
     assert_eq!(problem["code"], "TOO_MANY", "{response}");
     let data = json!({ "nodes": null, "server": { "name": "Heddle" } });
     assert_eq!(response["data"], data);
+}
+
+async fn a_response_that_grows_too_large_is_an_error_of_its_field(app: TestApp) {
+    let (ann, ben) = (app.person("Ann").await, app.person("Ben").await);
+    let conversation = ann.direct(&ben).await;
+    // Each takes 40 kB as text, and five times as much as HTML.
+    for _ in 0..30 {
+        ann.says(&conversation, &"&".repeat(9_990)).await;
+    }
+    // The first list is serialised without the executor, and the second by it.
+    for fields in ["bodyHtml", "bodyHtml viewerCanEdit"] {
+        let two = format!(
+            "query($id: ID!) {{ conversation(id: $id) {{ id
+                messages(last: 2) {{ nodes {{ {fields} }} }} }} }}"
+        );
+        ann.execute(&two, json!({ "id": conversation })).await;
+        let query = format!(
+            "query($id: ID!) {{ conversation(id: $id) {{ id
+                a: messages(last: 30) {{ nodes {{ {fields} }} }}
+                b: messages(last: 30) {{ nodes {{ {fields} }} }}
+                c: messages(last: 30) {{ nodes {{ {fields} }} }}
+                d: messages(last: 30) {{ nodes {{ {fields} }} }} }} }}"
+        );
+        let response = ann.request(&query, json!({ "id": conversation })).await;
+        let error = &response["errors"][0];
+        assert_eq!(error["extensions"]["code"], "TOO_COMPLEX", "{error}");
+        assert_eq!(error["path"][0], "conversation", "{error}");
+        assert_eq!(error["path"][2], "nodes", "{error}");
+    }
 }

@@ -13,6 +13,7 @@ use crate::{
     graphql::{
         context::{app, unbatched},
         errors::FieldError,
+        response_size,
     },
 };
 
@@ -143,7 +144,15 @@ async fn write<U: PlannedObject>(
     known: &KnownValues,
 ) -> Result<Value, FieldError> {
     let loaders = unbatched(ctx);
-    let values = ListValues { known, loaders };
+    let size = response_size::of(ctx);
+    let values = ListValues {
+        known,
+        loaders,
+        size,
+    };
     let json = plan.write(items, &values).await?.into_list();
+    if let Some(size) = size {
+        size.add(json.len())?;
+    }
     Ok(Value::Binary(json.into()))
 }

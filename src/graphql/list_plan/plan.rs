@@ -90,6 +90,11 @@ impl Column {
         self.json
     }
 
+    /// The size of the values so far, in bytes.
+    pub(super) fn size(&self) -> usize {
+        self.json.len()
+    }
+
     pub(super) fn values(&self) -> impl Iterator<Item = &[u8]> {
         let value = |range: &Range<usize>| self.json.get(range.clone()).unwrap_or_default();
         self.values.iter().map(value)
@@ -181,6 +186,7 @@ impl<T: PlannedObject> Plan<T> {
                 }
                 out.push(b'}');
             });
+            values.check_size(&out)?;
         }
         Ok(out)
     }

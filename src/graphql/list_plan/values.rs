@@ -15,8 +15,11 @@ use crate::{
     graphql::{
         errors::FieldError,
         loaders::{LoaderHandle, Loaders},
+        response_size::ResponseSize,
     },
 };
+
+use super::plan::Column;
 
 /// A key that lists load values by.
 pub trait ListKey: Eq + Hash + Clone + Send + Sync + Sized + 'static {
@@ -77,9 +80,15 @@ impl KnownValues {
 pub struct ListValues<'a> {
     pub(super) known: &'a KnownValues,
     pub(super) loaders: LoaderHandle<'a>,
+    pub(super) size: Option<&'a ResponseSize>,
 }
 
 impl ListValues<'_> {
+    /// Fails with `TOO_COMPLEX` if these values make the response too large.
+    pub fn check_size(&self, column: &Column) -> Result<(), FieldError> {
+        self.size.map_or(Ok(()), |size| size.check(column.size()))
+    }
+
     /// The values of these keys. Those that are not known are loaded with one statement.
     pub(super) async fn load<K: ListKey>(&self, keys: &[K]) -> Result<Vec<Loaded<K>>, FieldError> {
         let missing: Vec<K> = self.known.with(|known: &mut HashMap<K, _>| {

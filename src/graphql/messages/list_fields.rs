@@ -9,7 +9,8 @@ use crate::{
     graphql::{
         errors::FieldError,
         list_plan::{
-            Column, FieldPlan, FieldSelection, Part, PlannedObject, field, require, write,
+            Column, FieldPlan, FieldSelection, ListValues, Part, PlannedObject, field, require,
+            write,
         },
         messages::{
             loader::{MentionsViewer, MessageKey},
@@ -33,7 +34,10 @@ fn time(at: Option<chrono::DateTime<chrono::Utc>>) -> Option<Value> {
     at.map(|at| DateTime(at).to_value())
 }
 
-async fn bodies_as_html(messages: &[&Message]) -> Result<Column, FieldError> {
+async fn bodies_as_html(
+    messages: &[&Message],
+    values: &ListValues<'_>,
+) -> Result<Column, FieldError> {
     let mut column = Column::default();
     for message in messages {
         let html = match &message.0.body {
@@ -41,6 +45,7 @@ async fn bodies_as_html(messages: &[&Message]) -> Result<Column, FieldError> {
             None => None,
         };
         column.push(|out| write(out, &html.as_deref()));
+        values.check_size(&column)?;
     }
     Ok(column)
 }
@@ -66,8 +71,8 @@ impl PlannedObject for Message {
             "body" => field!(within, message { body } => body),
             "bodyHtml" => {
                 require!(within, message { body });
-                Some(FieldPlan::Nested(Box::new(|items, _| {
-                    bodies_as_html(items).boxed()
+                Some(FieldPlan::Nested(Box::new(|items, values| {
+                    bodies_as_html(items, values).boxed()
                 })))
             }
             "isImported" => field!(within, message { import_key } => import_key.is_some()),

@@ -23,6 +23,7 @@ use crate::{
         pagination::{Page, forward},
         participants::loader::MembershipOf,
         reads::loader::IsUnread,
+        response_size::sized,
         scalars::{DateTime, Html},
         threads::{loader::ThreadKey, types::Thread},
         users::{loader::UserKey, types::User},
@@ -106,14 +107,15 @@ impl Message {
     }
 
     /// Markdown source; null once deleted, and for notices.
-    async fn body(&self) -> Option<&str> {
-        self.0.body.as_deref()
+    async fn body(&self, ctx: &Context<'_>) -> Option<Result<&str>> {
+        self.0.body.as_deref().map(|body| sized(ctx, body))
     }
 
     /// The body rendered and sanitised; null whenever body is.
-    async fn body_html(&self) -> Option<Html> {
+    async fn body_html(&self, ctx: &Context<'_>) -> Option<Result<Html>> {
         let body = self.0.body.as_deref()?;
-        Some(Html(text::html(body).await.to_string()))
+        let html = text::html(body).await;
+        Some(sized(ctx, html).map(|html| Html(html.to_string())))
     }
 
     /// The recorded event, when kind is NOTICE; null otherwise.
@@ -308,13 +310,15 @@ impl MessageRevision {
     }
 
     /// The text before the edit.
-    async fn body(&self) -> &str {
-        &self.0.body
+    #[expect(clippy::unused_async, reason = "every resolver is async")]
+    async fn body(&self, ctx: &Context<'_>) -> Result<&str> {
+        sized(ctx, &self.0.body)
     }
 
     /// That text rendered and sanitised.
-    async fn body_html(&self) -> Html {
-        Html(text::html(&self.0.body).await.to_string())
+    async fn body_html(&self, ctx: &Context<'_>) -> Result<Html> {
+        let html = text::html(&self.0.body).await;
+        sized(ctx, html).map(|html| Html(html.to_string()))
     }
 
     /// When it was replaced.
