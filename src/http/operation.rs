@@ -23,7 +23,7 @@ use super::{
     state::AppState,
 };
 use crate::{
-    auth::action_limits::{ActionLimits, Payer},
+    auth::action_limits::{ActionLimits, LiveCost, Payer},
     db::{self, QueryStats},
     error::{Code, Error},
     graphql::{
@@ -56,6 +56,8 @@ pub(super) struct Operation {
     /// What the executor does not run.
     introspection: Option<Introspection>,
     bill: Bill,
+    /// What an open subscription reserves.
+    live_cost: Option<LiveCost>,
     log: OperationLog,
     sharing: Option<Sharing>,
 }
@@ -143,8 +145,14 @@ impl AppState {
             limits: Arc::clone(&self.app.action_limits),
             cost,
         };
-        bill.pay(cost)
-            .map_err(|error| GraphqlResponse::rate_limited(&error))?;
+        let limited = |error| GraphqlResponse::rate_limited(&error);
+        bill.pay(cost).map_err(limited)?;
+        let live_cost = match kind {
+            OperationType::Subscription => {
+                bill.limits.reserve(bill.payer, cost).map_err(limited)?
+            }
+            OperationType::Query | OperationType::Mutation => None,
+        };
         let log = OperationLog {
             name: name.map(|name| name.chars().take(NAME_LENGTH).collect()),
             kind,
@@ -166,6 +174,7 @@ impl AppState {
             request,
             introspection,
             bill,
+            live_cost,
             log,
             sharing,
         })
@@ -262,6 +271,7 @@ impl AppState {
         let Operation {
             request,
             bill,
+            live_cost,
             log,
             sharing,
             ..
@@ -270,6 +280,7 @@ impl AppState {
         RunningSubscription {
             source: Source::Executor(responses, sharing),
             bill,
+            _live_cost: live_cost,
             unpaid: None,
             log,
         }
@@ -319,6 +330,7 @@ async fn add_introspection(introspection: Introspection, response: Response) -> 
 pub(super) struct RunningSubscription {
     source: Source,
     bill: Bill,
+    _live_cost: Option<LiveCost>,
     /// Set when the budget did not suffice for the last event. The stream then ends; its client resumes after that
     /// event.
     unpaid: Option<Error>,

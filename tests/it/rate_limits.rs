@@ -20,6 +20,17 @@ const TWO: &str = "mutation($one: SendMessageInput!, $other: SendMessageInput!) 
     other: sendMessage(input: $other) { message { id } } }";
 const LIMITED: &str = "RATE_LIMITED";
 
+/// Each of its events may cost more than 3,000.
+const EXPENSIVE: &str = "subscription { events(filter: { categories: [MESSAGES] }) { __typename
+    ... on MessageSentEvent { message { body
+    conversation {
+        a: participants(first: 100) { nodes { role user { id username bio firstName lastName
+            presence statusText lastActiveAt phoneNumber isViewer displayName } } }
+        b: participants(first: 100) { nodes { role user { id username bio firstName lastName
+            presence statusText lastActiveAt phoneNumber isViewer displayName } } }
+        c: participants(first: 100) { nodes { role user { id username bio firstName lastName
+            presence statusText lastActiveAt phoneNumber isViewer displayName } } } } } } } }";
+
 /// Runs each test on both databases, with the limits turned on.
 macro_rules! limited {
     ($($story:ident),+ $(,)?) => {$(
@@ -46,6 +57,7 @@ limited!(
     added_people_count_one_by_one,
     subscriptions_typing_profiles_searches_and_renewals_are_limited,
     operations_of_a_user_and_events_share_a_budget,
+    the_open_subscriptions_of_a_user_have_a_total_cost,
 );
 
 fn limits(config: &mut Config) {
@@ -269,20 +281,7 @@ async fn operations_of_a_user_and_events_share_a_budget(app: TestApp) {
         sender { id } conversation { id } } messages(first: 8) { nodes { id body } } } } } }";
     let (ada, ben) = (app.person("Ada").await, app.person("Ben").await);
     let conversation = ada.direct(&ben).await;
-    let mut events = ada
-        .subscribe(
-            "subscription { events(filter: { categories: [MESSAGES] }) { __typename
-                ... on MessageSentEvent { message { body
-                conversation {
-                    a: participants(first: 100) { nodes { role user { id username bio firstName lastName
-                        presence statusText lastActiveAt phoneNumber isViewer displayName } } }
-                    b: participants(first: 100) { nodes { role user { id username bio firstName lastName
-                        presence statusText lastActiveAt phoneNumber isViewer displayName } } }
-                    c: participants(first: 100) { nodes { role user { id username bio firstName lastName
-                        presence statusText lastActiveAt phoneNumber isViewer displayName } } } } } } } }",
-            Value::Null,
-        )
-        .await;
+    let mut events = ada.subscribe(EXPENSIVE, Value::Null).await;
     events.next().await;
     let (runs, error) = repeat(&ada, LIST, |_| Value::Null).await;
     assert!((20..200).contains(&runs), "{runs}");
@@ -322,4 +321,34 @@ async fn operations_of_a_user_and_events_share_a_budget(app: TestApp) {
     let (runs, error) = repeat(&anonymous, schema, |_| Value::Null).await;
     assert!(runs > 2, "{runs}");
     assert_eq!(error["extensions"]["code"], LIMITED);
+}
+
+async fn the_open_subscriptions_of_a_user_have_a_total_cost(app: TestApp) {
+    let (ada, ben) = (app.person("Ada").await, app.person("Ben").await);
+    let mut open = vec![];
+    let mut socket = ada.subscribe(EXPENSIVE, Value::Null).await;
+    let refused = loop {
+        match socket.next_frame().await {
+            Frame::Next(_) => open.push(open.len()),
+            Frame::Error(errors) => break errors,
+            other => panic!("{other:?}"),
+        }
+        let id = format!("more {}", open.len());
+        socket.subscribe(&id, EXPENSIVE, Value::Null).await.unwrap();
+    };
+    assert_eq!(refused[0]["extensions"]["code"], LIMITED, "{refused}");
+    assert_eq!(refused[0]["extensions"].get("retryAfterMs"), None);
+    assert!((10..17).contains(&open.len()), "{}", open.len());
+    // Cheap ones are still possible, and so are those of others.
+    let cheap = "subscription { events { __typename } }";
+    ada.subscribe(cheap, Value::Null).await.next().await;
+    ben.subscribe(EXPENSIVE, Value::Null).await.next().await;
+    // The share of a subscription ends with it.
+    drop(socket);
+    loop {
+        let mut again = ada.subscribe(EXPENSIVE, Value::Null).await;
+        if let Frame::Next(_) = again.next_frame().await {
+            break;
+        }
+    }
 }

@@ -2,14 +2,15 @@
 //! per node otherwise and while Redis is unavailable.
 
 mod action;
+mod live_cost;
 mod local;
 mod payer;
 mod shared;
 
 use uuid::Uuid;
 
-pub use self::{action::Action, payer::Payer};
-use self::{action::Quota, local::LocalLimits, shared::SharedLimits};
+pub use self::{action::Action, live_cost::LiveCost, payer::Payer};
+use self::{action::Quota, live_cost::LiveCosts, local::LocalLimits, shared::SharedLimits};
 use crate::{clock::Clock, config::Config, error::Error};
 
 /// The limits of one node.
@@ -18,6 +19,7 @@ pub struct ActionLimits {
     is_enabled: bool,
     messages_per_minute: u32,
     local: LocalLimits,
+    live_costs: LiveCosts,
     shared: Option<SharedLimits>,
 }
 
@@ -29,6 +31,7 @@ impl ActionLimits {
             is_enabled: config.rate_limits,
             messages_per_minute: config.messages_per_minute,
             local: LocalLimits::new(clock),
+            live_costs: LiveCosts::default(),
             shared: shared.transpose()?,
         })
     }
@@ -45,6 +48,15 @@ impl ActionLimits {
             return Ok(());
         };
         self.count(subject, action, cost).map(drop)
+    }
+
+    /// Reserves the cost of one event of a subscription while it is open. Fails with `RATE_LIMITED` if the open
+    /// subscriptions of this payer cost too much together.
+    pub fn reserve(&self, payer: Payer, cost: u64) -> Result<Option<LiveCost>, Error> {
+        let payer = payer.id().filter(|_| self.is_enabled);
+        payer
+            .map(|payer| self.live_costs.add(payer, cost))
+            .transpose()
     }
 
     /// Counts several actions together, all or none. More than the burst count as the burst.

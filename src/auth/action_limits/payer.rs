@@ -27,4 +27,10 @@ impl Payer {
         };
         Self(user.map(|user| (user.0, Action::Run)).or_else(anonymous))
     }
+
+    /// Identifies the payer among those of this node.
+    #[must_use]
+    pub fn id(self) -> Option<Uuid> {
+        self.0.map(|(id, _)| id)
+    }
 }
