@@ -296,9 +296,9 @@ fn temporary_failure(cause: &sea_orm::DbErr) -> Option<(Code, &'static str)> {
             Some(code) if code.len() == 5 && (code.starts_with("53") || code == "58030") => {
                 Some(FULL)
             }
-            // PostgreSQL cancelled a statement after its timeout, or another process writes to the SQLite file
-            // (SQLITE_BUSY).
-            Some("57014" | "5") => Some(BUSY),
+            // PostgreSQL cancelled a statement after its timeout. Another process writes to the SQLite file (SQLITE_BUSY),
+            // or a statement passed its deadline (SQLITE_INTERRUPT).
+            Some("57014" | "5" | "9") => Some(BUSY),
             // SQLITE_FULL, and SQLITE_IOERR, whose extended codes contain it in their lowest byte.
             Some(code) => match code.parse::<u32>().map(|code| code & 0xff) {
                 Ok(10 | 13) if code.len() < 5 => Some(FULL),

@@ -331,6 +331,6 @@ async fn counts(db: &Db) -> Result<Finding, CliError> {
 }
 
 async fn value<T: sea_orm::TryGetable>(db: &Db, query: &str) -> Result<T, CliError> {
-    let found = db::fetch_one(db.read(), query, []).await?;
+    let found = db::fetch_one(&db.read().without_limit(), query, []).await?;
     found.ok_or_else(|| CliError::because("the database returned no row"))
 }

@@ -11,11 +11,18 @@ use std::{
 
 use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
 use tokio::sync::{Notify, watch};
+use uuid::Uuid;
 
 use super::{
-    options::{BUSY_TIMEOUT, Replacement, SQLITE_READERS, assert_sqlite_version, postgres, sqlite},
+    deadline::Deadline,
+    options::{
+        BUSY_TIMEOUT, LOG_CONNECTIONS, POSTGRES_CONNECTIONS, Replacement, SQLITE_READERS,
+        assert_sqlite_version, postgres, sqlite_writer,
+    },
     query_stats::with_stats,
     reader::Reader,
+    shares::{Share, Shares},
+    sqlite_readers::SqliteReaders,
 };
 use crate::error::Error;
 
@@ -26,7 +33,12 @@ const CHECKPOINT_TIMEOUT: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub struct Db {
     pub(super) writer: DatabaseConnection,
+    /// The deadline of the writer's statements on SQLite.
+    pub(super) deadline: Deadline,
     reader: Reader,
+    /// Used by the reader of the event log only, so that it never waits for other work.
+    log_reader: Reader,
+    shares: Shares,
     pub(super) replacement: Replacement,
     /// Counts commits of this process that wrote events.
     wakeups: Arc<watch::Sender<u64>>,
@@ -57,22 +69,36 @@ impl Db {
     /// Connects to `sqlite:PATH` or `postgres://…`. Creates a missing SQLite file.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         let replacement = Replacement::default();
-        let (writer, reader) = if url.starts_with("sqlite:") {
-            let writer = Database::connect(sqlite(url, 1, false, &replacement)).await?;
-            let reader = sqlite(url, SQLITE_READERS, true, &replacement);
-            let reader = Database::connect(reader).await?;
+        let deadline = Deadline::default();
+        let (writer, reader, log_reader) = if url.starts_with("sqlite:") {
+            let writer = sqlite_writer(url, &replacement, &deadline);
+            let writer = Database::connect(writer).await?;
             assert_sqlite_version(&writer).await?;
-            (with_stats(writer), with_stats(reader))
+            let readers = SqliteReaders::connect(url, SQLITE_READERS, &replacement).await?;
+            let log_reader = SqliteReaders::connect(url, LOG_CONNECTIONS, &replacement).await?;
+            let (reader, log_reader) = (Reader::sqlite(readers), Reader::sqlite(log_reader));
+            (with_stats(writer), reader, log_reader)
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            let pool = with_stats(Database::connect(postgres(url, &replacement)).await?);
-            (pool.clone(), pool)
+            let connect = async |connections| {
+                let options = postgres(url, connections, &replacement);
+                Ok::<_, Error>(with_stats(Database::connect(options).await?))
+            };
+            let pool = connect(POSTGRES_CONNECTIONS).await?;
+            let log_reader = Reader::postgres(connect(LOG_CONNECTIONS).await?);
+            (pool.clone(), Reader::postgres(pool), log_reader)
         } else {
             let message = "The database URL begins with neither `sqlite:` nor `postgres:`.";
             return Err(Error::internal(message));
         };
         Ok(Self {
+            shares: Shares::of(match writer.get_database_backend() {
+                DbBackend::Sqlite => SQLITE_READERS,
+                _ => POSTGRES_CONNECTIONS,
+            }),
             writer,
-            reader: Reader::new(reader),
+            deadline,
+            reader,
+            log_reader,
             replacement,
             wakeups: Arc::new(watch::Sender::new(0)),
             ephemeral_wakeups: Arc::new(watch::Sender::new(0)),
@@ -100,6 +126,18 @@ impl Db {
     #[must_use]
     pub fn read(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The connection of the reader of the event log.
+    #[must_use]
+    pub fn log_reader(&self) -> &Reader {
+        &self.log_reader
+    }
+
+    /// What an owner of operations may use of the database at a time.
+    #[must_use]
+    pub fn share(&self, owner: Uuid) -> Arc<Share> {
+        self.shares.get(owner)
     }
 
     /// The connection for migrations.
@@ -187,6 +225,7 @@ impl Db {
     /// Closes every connection. SQLite then merges the write-ahead log into the database file.
     pub async fn close(self) -> Result<(), Error> {
         self.reader.close().await?;
+        self.log_reader.close().await?;
         self.writer.close().await?;
         Ok(())
     }

@@ -2,10 +2,13 @@
 
 mod batches;
 mod connection;
+mod deadline;
 mod options;
 mod query_stats;
 mod reader;
 mod row;
+mod shares;
+mod sqlite_readers;
 mod sqlite_reads;
 mod statement;
 mod timeout;

@@ -13,7 +13,7 @@ use sqlx::{
 };
 use tokio::time::{Instant, timeout};
 
-use super::timeout::timed_out_recently;
+use super::{deadline::Deadline, timeout::timed_out_recently};
 use crate::error::Error;
 
 /// Earlier versions of SQLite can corrupt a write-ahead log that two connections reset at the same time.
@@ -26,10 +26,14 @@ pub(super) const SQLITE_CACHE: &str = "-32000";
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Rows that the thread of sqlx reads ahead. A page fits, so that neither thread waits for the other.
 const ROW_BUFFER: usize = 512;
-/// Maximum connections to PostgreSQL.
-const POSTGRES_CONNECTIONS: u32 = 20;
+/// Maximum connections to PostgreSQL, without those of the log reader.
+pub(super) const POSTGRES_CONNECTIONS: u32 = 20;
+/// Connections to either database that only the reader of the event log uses.
+pub(super) const LOG_CONNECTIONS: u32 = 1;
 /// Prepared statements per connection. Statements with a list of values are cached once per length.
 pub(super) const STATEMENT_CACHE: usize = 512;
+/// How long SQLite executes a statement before it is interrupted.
+pub(super) const STATEMENT_LIMIT: Duration = Duration::from_secs(5);
 /// How long PostgreSQL executes a statement before it cancels it.
 const STATEMENT_TIMEOUT: &str = "5s";
 /// How long a request waits for a connection.
@@ -55,16 +59,35 @@ impl Replacement {
     }
 }
 
-pub(super) fn sqlite(
+/// The only connection of SQLite that writes.
+pub(super) fn sqlite_writer(
     url: &str,
-    connections: u32,
+    replacement: &Replacement,
+    deadline: &Deadline,
+) -> ConnectOptions {
+    sqlite(url, false, replacement, deadline)
+}
+
+/// A connection of SQLite that reads. The time of a statement starts when the connection is acquired.
+pub(super) fn sqlite_reader(
+    url: &str,
+    replacement: &Replacement,
+    deadline: &Deadline,
+) -> ConnectOptions {
+    sqlite(url, true, replacement, deadline)
+}
+
+fn sqlite(
+    url: &str,
     read_only: bool,
     replacement: &Replacement,
+    deadline: &Deadline,
 ) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
-    let replacement = replacement.clone();
+    let (replacement, checked) = (replacement.clone(), deadline.clone());
+    let started = read_only.then(|| deadline.clone());
     options
-        .max_connections(connections)
+        .max_connections(1)
         .min_connections(1)
         .acquire_timeout(ACQUIRE_TIMEOUT)
         .test_before_acquire(false)
@@ -91,19 +114,23 @@ pub(super) fn sqlite(
                 sqlite
             }
         })
+        .map_sqlx_sqlite_pool_opts(move |pool| checked.check_on(pool))
         // sqlx still counts a transaction as open when SQLite has rolled it back by itself.
         .map_sqlx_sqlite_before_acquire(move |connection, metadata| {
             let usable = !connection.is_in_transaction() && !replacement.includes(&metadata);
+            if let Some(deadline) = &started {
+                deadline.start();
+            }
             Box::pin(async move { Ok(usable) })
         });
     options
 }
 
-pub(super) fn postgres(url: &str, replacement: &Replacement) -> ConnectOptions {
+pub(super) fn postgres(url: &str, connections: u32, replacement: &Replacement) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     let replacement = replacement.clone();
     options
-        .max_connections(POSTGRES_CONNECTIONS)
+        .max_connections(connections)
         .min_connections(1)
         .connect_timeout(ACQUIRE_TIMEOUT)
         .acquire_timeout(ACQUIRE_TIMEOUT)

@@ -11,6 +11,8 @@ use std::{
 
 use sea_orm::DatabaseConnection;
 
+use super::shares::Share;
+
 /// The log target of statements.
 const LOG_TARGET: &str = "heddle::sql";
 
@@ -23,9 +25,19 @@ tokio::task_local! {
 pub struct QueryStats {
     statements: AtomicU32,
     micros: AtomicU64,
+    share: Option<Arc<Share>>,
 }
 
 impl QueryStats {
+    /// Statistics of an operation that uses no more of the database than this share.
+    #[must_use]
+    pub fn within(share: Option<Arc<Share>>) -> Self {
+        Self {
+            share,
+            ..Self::default()
+        }
+    }
+
     /// Statements run so far.
     pub fn statements(&self) -> u32 {
         self.statements.load(Ordering::Relaxed)
@@ -59,6 +71,11 @@ impl QueryStats {
     /// Runs `work` and counts its statements.
     pub fn measure<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
         QUERY_STATS.scope(self, work)
+    }
+
+    /// Returns what the owner of the current operation may use of the database, if it is limited.
+    pub(super) fn share_of_owner() -> Option<Arc<Share>> {
+        QUERY_STATS.try_with(|stats| stats.share.clone()).ok()?
     }
 
     /// Returns the statistics of the operation that this task belongs to.

@@ -1,32 +1,54 @@
 //! The connections for reading, and the reads of list pages.
 
+use std::{sync::Arc, time::Duration};
+
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DbBackend, DbErr, ExecResult, QueryResult, Statement,
 };
 
-use super::{row::RowRef, sqlite_reads::SqliteReads};
+use super::{
+    options::STATEMENT_LIMIT, query_stats::QueryStats, row::RowRef, sqlite_readers::SqliteReaders,
+    sqlite_reads::SqliteReads,
+};
 use crate::error::Error;
 
-/// The connections for reading.
+/// The connections for reading. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Reader {
-    inner: DatabaseConnection,
+    connections: Connections,
     inline_reads: Option<SqliteReads>,
+    /// How long SQLite may execute a statement. PostgreSQL has its own limit.
+    limit: Option<Duration>,
+}
+
+#[derive(Clone, Debug)]
+enum Connections {
+    Sqlite(Arc<SqliteReaders>),
+    Postgres(DatabaseConnection),
 }
 
 impl Reader {
-    pub(super) fn new(inner: DatabaseConnection) -> Self {
+    pub(super) fn sqlite(readers: SqliteReaders) -> Self {
+        Self::new(Connections::Sqlite(Arc::new(readers)))
+    }
+
+    pub(super) fn postgres(pool: DatabaseConnection) -> Self {
+        Self::new(Connections::Postgres(pool))
+    }
+
+    fn new(connections: Connections) -> Self {
         Self {
-            inner,
+            connections,
             inline_reads: None,
+            limit: Some(STATEMENT_LIMIT),
         }
     }
 
     /// Reads pages on the calling thread if the database is SQLite.
     pub(super) fn inline_reads(self, url: &str) -> Self {
-        let inline_reads = match self.get_database_backend() {
-            DbBackend::Sqlite => SqliteReads::new(url),
-            _ => None,
+        let inline_reads = match self.connections {
+            Connections::Sqlite(_) => SqliteReads::new(url),
+            Connections::Postgres(_) => None,
         };
         Self {
             inline_reads,
@@ -34,17 +56,52 @@ impl Reader {
         }
     }
 
-    /// The connection pool, for statements that are not pages of a list.
+    /// Lets SQLite execute statements for any time. For commands of an operator.
     #[must_use]
-    pub fn pool(&self) -> &DatabaseConnection {
-        &self.inner
+    pub fn without_limit(&self) -> Self {
+        Self {
+            limit: None,
+            ..self.clone()
+        }
+    }
+
+    /// The connection pools, for statements that are not pages of a list. PostgreSQL has one, and SQLite one for each
+    /// connection.
+    #[must_use]
+    pub fn pools(&self) -> Vec<&DatabaseConnection> {
+        match &self.connections {
+            Connections::Sqlite(readers) => readers.pools().collect(),
+            Connections::Postgres(pool) => vec![pool],
+        }
+    }
+
+    /// Runs a statement within the share of the owner of the current operation.
+    async fn run<T>(
+        &self,
+        statement: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, DbErr>,
+    ) -> Result<T, DbErr> {
+        let share = QueryStats::share_of_owner();
+        let _permit = match &share {
+            Some(share) => share.read().await,
+            None => None,
+        };
+        match &self.connections {
+            Connections::Sqlite(readers) => {
+                let reader = readers.borrow(self.limit).await?;
+                statement(reader.pool()).await
+            }
+            Connections::Postgres(pool) => statement(pool).await,
+        }
     }
 
     pub(super) async fn close(self) -> Result<(), DbErr> {
-        if let Some(inline_reads) = self.inline_reads {
+        if let Some(inline_reads) = &self.inline_reads {
             inline_reads.close();
         }
-        self.inner.close().await
+        for pool in self.pools() {
+            pool.clone().close().await?;
+        }
+        Ok(())
     }
 }
 
@@ -74,23 +131,30 @@ pub async fn fetch_page<T, C: PageSource>(
 #[async_trait::async_trait]
 impl ConnectionTrait for Reader {
     fn get_database_backend(&self) -> DbBackend {
-        self.inner.get_database_backend()
+        match self.connections {
+            Connections::Sqlite(_) => DbBackend::Sqlite,
+            Connections::Postgres(_) => DbBackend::Postgres,
+        }
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.inner.execute_raw(statement).await
+        self.run(async |pool| pool.execute_raw(statement).await)
+            .await
     }
 
     async fn execute_unprepared(&self, text: &str) -> Result<ExecResult, DbErr> {
-        self.inner.execute_unprepared(text).await
+        self.run(async |pool| pool.execute_unprepared(text).await)
+            .await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.inner.query_one_raw(statement).await
+        self.run(async |pool| pool.query_one_raw(statement).await)
+            .await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.inner.query_all_raw(statement).await
+        self.run(async |pool| pool.query_all_raw(statement).await)
+            .await
     }
 }
 

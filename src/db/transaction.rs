@@ -7,6 +7,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use sea_orm::{
@@ -16,10 +17,15 @@ use sea_orm::{
 
 use super::{
     connection::{Db, Wakeup},
+    deadline::Deadline,
+    options::STATEMENT_LIMIT,
+    query_stats::QueryStats,
     reader::PageSource,
 };
 use crate::error::Error;
 
+/// How long a statement may take in a transaction that changes many rows.
+const EXTENDED_TIMEOUT: Duration = Duration::from_mins(5);
 /// How often a transaction is retried after a serialisation failure or a deadlock.
 const RETRIES: u32 = 5;
 
@@ -27,6 +33,8 @@ const RETRIES: u32 = 5;
 #[derive(Debug)]
 pub struct Tx {
     inner: DatabaseTransaction,
+    /// When SQLite interrupts a statement.
+    deadline: Deadline,
     /// Whether a statement has failed or was cancelled. The transaction then executes nothing more and cannot be
     /// committed.
     failed: AtomicBool,
@@ -61,9 +69,20 @@ impl Tx {
 
     /// Raises the time limit of this transaction's statements from that of a request to five minutes.
     pub async fn extend_timeout(&self) -> Result<(), Error> {
+        self.set_timeout(Some(EXTENDED_TIMEOUT)).await
+    }
+
+    /// Removes the time limit of this transaction's statements. For commands of an operator.
+    pub async fn lift_timeout(&self) -> Result<(), Error> {
+        self.set_timeout(None).await
+    }
+
+    async fn set_timeout(&self, limit: Option<Duration>) -> Result<(), Error> {
+        self.deadline.limit(limit);
         if self.get_database_backend() == DbBackend::Postgres {
-            let text = "SET LOCAL statement_timeout = '5min'";
-            self.execute_unprepared(text).await?;
+            let millis = limit.map_or(0, |limit| limit.as_millis());
+            let text = format!("SET LOCAL statement_timeout = {millis}");
+            self.execute_unprepared(&text).await?;
         }
         Ok(())
     }
@@ -80,7 +99,9 @@ impl Tx {
             return Err(DbErr::Custom(message.to_owned()));
         }
         let unfinished = OnDrop(|| self.failed.store(true, Ordering::Release));
+        self.deadline.start();
         let result = statement.await;
+        self.deadline.clear();
         if result.is_ok() {
             mem::forget(unfinished);
         }
@@ -137,9 +158,16 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
+        let share = QueryStats::share_of_owner();
+        let _permit = match &share {
+            Some(share) => share.transaction().await,
+            None => None,
+        };
         let inner = self.begin(options).await?;
+        self.deadline.limit(Some(STATEMENT_LIMIT));
         let tx = Arc::new(Tx {
             inner,
+            deadline: self.deadline.clone(),
             failed: AtomicBool::new(false),
             wakeups: Mutex::default(),
         });

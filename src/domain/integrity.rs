@@ -4,7 +4,7 @@
 use sea_orm::{ConnectionTrait, DbBackend};
 
 use crate::{
-    db::{self, Db, Tx},
+    db::{self, Db},
     error::Error,
 };
 
@@ -105,12 +105,12 @@ pub async fn prove(db: &Db) -> Result<Wrong, Error> {
     let [counts, roots, places, threads, conversations] = match db.backend() {
         DbBackend::Postgres => {
             db.write(|tx| async move {
-                lift_timeout_in(&tx).await?;
+                tx.lift_timeout().await?;
                 count_all(&*tx, queries).await
             })
             .await?
         }
-        _ => count_all(db.read(), queries).await?,
+        _ => count_all(&db.read().without_limit(), queries).await?,
     };
     Ok(Wrong {
         counts,
@@ -150,22 +150,13 @@ pub async fn repair(db: &Db) -> Result<(), Error> {
          WHERE root_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM thread WHERE thread.id = m.root_id)
          GROUP BY root_id, conversation_id";
     db.write(|tx| async move {
-        lift_timeout_in(&tx).await?;
+        tx.lift_timeout().await?;
         for text in [counts, roots, sent, held, threads, missing] {
             db::execute(&*tx, text, []).await?;
         }
         Ok(())
     })
     .await
-}
-
-/// Lets a statement take longer than those of requests.
-async fn lift_timeout_in(tx: &Tx) -> Result<(), Error> {
-    if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared("SET LOCAL statement_timeout = 0")
-            .await?;
-    }
-    Ok(())
 }
 
 fn places(backend: DbBackend) -> String {

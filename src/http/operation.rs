@@ -158,7 +158,9 @@ impl AppState {
             kind,
             request_id: caller.request_id.clone(),
             started: Instant::now(),
-            stats: Arc::new(QueryStats::default()),
+            stats: Arc::new(QueryStats::within(
+                bill.payer.id().map(|payer| self.app.db.share(payer)),
+            )),
         };
         // The executor receives the admitted document and never its text.
         let mut request = Request::new("").variables(variables);

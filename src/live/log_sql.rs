@@ -21,12 +21,21 @@ use crate::{
     id::{ConversationId, UserId},
 };
 
+/// The connections for a read of the log. The hub reads everything with its own connection, so that no other work delays
+/// the delivery of events.
+fn reader(db: &Db, scope: Scope) -> &db::Reader {
+    match scope {
+        Scope::Everything => db.log_reader(),
+        Scope::Subscribed(_) | Scope::Memberships(_) => db.read(),
+    }
+}
+
 #[async_trait]
 impl Log for Db {
     async fn end(&self) -> Result<LogPosition, Error> {
         let text = format!("SELECT {}", end_of_log(self.backend()));
         let row = self
-            .read()
+            .log_reader()
             .query_one_raw(db::sql(self.backend(), &text, []))
             .await?
             .ok_or_else(no_end)?;
@@ -80,7 +89,7 @@ impl Log for Db {
         let mut values: Vec<Value> = vec![from.into(), until.into()];
         values.extend(ids);
         values.push(count(limit)?.into());
-        db::fetch_all(self.read(), &text, values).await
+        db::fetch_all(reader(self, scope), &text, values).await
     }
 
     async fn unseen(
@@ -120,8 +129,7 @@ impl Log for Db {
         ];
         values.extend(ids);
         values.push(count(limit)?.into());
-        let rows = self
-            .read()
+        let rows = reader(self, scope)
             .query_all_raw(db::sql(DbBackend::Postgres, &text, values))
             .await?;
         let next = match until {

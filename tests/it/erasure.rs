@@ -58,7 +58,10 @@ async fn deleted_texts_leave_the_tables_of_postgres() {
     let server = Binary::on_postgres().await;
     delete_everything(&server).await;
     let db = server.db().await;
-    db.read().pool().execute_unprepared("VACUUM").await.unwrap();
+    db.read().pools()[0]
+        .execute_unprepared("VACUUM")
+        .await
+        .unwrap();
     assert!(!dump(&db).await.contains("canary"));
 }
 

@@ -79,7 +79,7 @@ async fn rows_of<T: PartialEq + Debug>(
         columns.join(", ")
     );
     let statement = db::sql(reader.get_database_backend(), &text, []);
-    let ordinary = db::fetch_page(reader.pool(), statement.clone(), &read).await;
+    let ordinary = db::fetch_page(reader.pools()[0], statement.clone(), &read).await;
     // Without the fallback, so that it does not hide an error.
     let in_place =
         db::PageSource::inline_reads(reader).and_then(|in_place| in_place.read(&statement, &read));

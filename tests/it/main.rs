@@ -15,6 +15,7 @@ mod cli;
 mod clients;
 mod conversations;
 mod crash;
+mod database_shares;
 mod deletion;
 mod documents;
 mod erasure;

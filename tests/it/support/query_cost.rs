@@ -23,28 +23,25 @@ impl QueryCost {
 
     /// Counts reads of another table.
     pub(crate) async fn watch_reads(db: &Db, table: &'static str) -> Self {
-        Self::on(db, db.read().pool(), table).await
+        Self::on(db, &db.read().pools(), table).await
     }
 
     /// Starts to count the cost of writes; on PostgreSQL, the rows of this table that they read.
     pub(crate) async fn watch_writes(db: &Db, table: &'static str) -> Self {
-        Self::on(db, db.migrate(), table).await
+        Self::on(db, &[db.migrate()], table).await
     }
 
-    async fn on(db: &Db, connections: &DatabaseConnection, table: &'static str) -> Self {
+    async fn on(db: &Db, connections: &[&DatabaseConnection], table: &'static str) -> Self {
         let steps = Arc::new(AtomicI64::new(0));
         if db.backend() == DbBackend::Sqlite {
-            let pool = connections.get_sqlite_connection_pool();
-            // All connections are acquired together, so that none is left out.
-            let mut taken = vec![];
-            for _ in 0..pool.options().get_max_connections() {
+            for connections in connections {
+                let pool = connections.get_sqlite_connection_pool();
+                assert_eq!(pool.options().get_max_connections(), 1);
                 let mut connection = pool.acquire().await.unwrap();
                 let steps = Arc::clone(&steps);
                 let count = move || steps.fetch_add(1, Ordering::Relaxed) >= 0;
                 let mut handle = connection.lock_handle().await.unwrap();
                 handle.set_progress_handler(1, count);
-                drop(handle);
-                taken.push(connection);
             }
         } else {
             // Plans depend on statistics, which the server collects in the background.
@@ -81,7 +78,7 @@ impl QueryCost {
         if self.db.backend() == DbBackend::Sqlite {
             return self.steps.load(Ordering::Relaxed);
         }
-        let pool = self.db.read().pool().get_postgres_connection_pool();
+        let pool = self.db.read().pools()[0].get_postgres_connection_pool();
         let mut taken = vec![];
         for _ in 0..pool.options().get_max_connections() {
             let mut connection = pool.acquire().await.unwrap();

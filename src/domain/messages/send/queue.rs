@@ -188,7 +188,7 @@ fn wait_for(
             .queue(index)
             .is_some_and(|mut queue| queue.release(conversation));
         if is_unserved {
-            serve(core, sends, index).await;
+            Box::pin(serve(core, sends, index)).await;
         }
     }
     .boxed();

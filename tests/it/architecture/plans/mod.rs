@@ -310,7 +310,7 @@ async fn sqlite_plan(db: &Db, statement: &str) -> String {
 
 /// Returns the parameter types of prepared statements, as far as the pool still has them.
 async fn types(db: &Db) -> BTreeMap<String, String> {
-    let pool = db.read().pool().get_postgres_connection_pool();
+    let pool = db.read().pools()[0].get_postgres_connection_pool();
     let (mut taken, mut types) = (vec![], BTreeMap::new());
     for _ in 0..pool.options().get_max_connections() {
         let mut connection = pool.acquire().await.unwrap();

@@ -1,0 +1,92 @@
+//! How much of the database one owner of operations may occupy at a time, so that the others find a free connection.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError, Weak},
+};
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use uuid::Uuid;
+
+/// Write transactions of one owner that run or wait for their turn at the same time.
+const TRANSACTIONS: usize = 5;
+
+/// What one owner may occupy at a time: half of the connections for reading, and a few transactions.
+#[derive(Debug)]
+pub struct Share {
+    reads: Semaphore,
+    transactions: Semaphore,
+}
+
+impl Share {
+    /// Waits until the owner may run one more statement that reads.
+    pub(super) async fn read(&self) -> Option<SemaphorePermit<'_>> {
+        // The semaphores are never closed.
+        self.reads.acquire().await.ok()
+    }
+
+    /// Waits until the owner may run one more transaction.
+    pub(super) async fn transaction(&self) -> Option<SemaphorePermit<'_>> {
+        self.transactions.acquire().await.ok()
+    }
+}
+
+/// The shares of the owners whose operations run. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Shares {
+    shares: Arc<Mutex<HashMap<Uuid, Weak<Share>>>>,
+    reads: usize,
+}
+
+impl Shares {
+    /// Shares of this number of connections.
+    pub(super) fn of(connections: u32) -> Self {
+        Self {
+            shares: Arc::default(),
+            reads: usize::try_from(connections / 2)
+                .unwrap_or(usize::MAX)
+                .max(1),
+        }
+    }
+
+    /// The share of this owner, which exists while it is in use.
+    pub(super) fn get(&self, owner: Uuid) -> Arc<Share> {
+        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(share) = shares.get(&owner).and_then(Weak::upgrade) {
+            return share;
+        }
+        if shares.len() == shares.capacity() {
+            shares.retain(|_, share| share.strong_count() > 0);
+            // At least half of the room is free now, so that the next cleanup is as far away as this one was expensive.
+            let remaining = shares.len();
+            shares.reserve(remaining);
+        }
+        let share = Arc::new(Share {
+            reads: Semaphore::new(self.reads),
+            transactions: Semaphore::new(TRANSACTIONS),
+        });
+        shares.insert(owner, Arc::downgrade(&share));
+        share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_owner_has_one_share_while_its_operations_run() {
+        let shares = Shares::of(4);
+        let (ada, ben) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let first = shares.get(ada);
+        let both = (first.read().await, first.read().await);
+        assert!(shares.get(ada).reads.try_acquire().is_err());
+        assert!(shares.get(ben).reads.try_acquire().is_ok());
+        drop(both);
+        drop(first);
+        for owner in 0..10_000 {
+            shares.get(Uuid::from_u128(owner));
+        }
+        assert!(shares.shares.lock().unwrap().len() < 100);
+    }
+}
