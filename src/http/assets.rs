@@ -22,7 +22,7 @@ use axum::{
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use rust_embed::RustEmbed;
 
-use super::{headers, negotiation::MediaType, response::GraphqlResponse};
+use super::{field_list::members, headers, negotiation::MediaType, response::GraphqlResponse};
 use crate::error::Code;
 
 /// The policy allows only resources and scripts of this server. Inline style sheets are allowed, because the editor
@@ -51,13 +51,9 @@ pub(super) async fn client(method: Method, request: HeaderMap) -> Response {
         return rejection;
     }
     let (client, tag) = &*CLIENT;
-    let mut cached = request
-        .get_all(IF_NONE_MATCH)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','));
+    let mut cached = members(&request, IF_NONE_MATCH).map(|member| member.name);
     let mut response = Response::new(Body::empty());
-    if cached.any(|tag_in_cache| tag_in_cache.trim().trim_start_matches("W/") == tag) {
+    if cached.any(|cached| cached == "*" || cached.trim_start_matches("W/") == tag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
     } else {
         *response.body_mut() = Body::from(*client);
@@ -145,17 +141,13 @@ fn unreadable(error: &io::Error) -> Response {
 }
 
 fn accepts_brotli(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(ACCEPT_ENCODING)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|text| text.split(','))
-        .find_map(|coding| {
-            let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-            let is_excluded = quality.trim().trim_start_matches("q=").parse() == Ok(0.0_f32);
-            ["br", "*"].contains(&name.trim()).then_some(!is_excluded)
-        })
-        .unwrap_or(false)
+    let quality = |name| {
+        let mut codings = members(headers, ACCEPT_ENCODING).filter(|coding| coding.is(name));
+        codings.next().map(|coding| coding.quality())
+    };
+    quality("br")
+        .or_else(|| quality("*"))
+        .is_some_and(|quality| quality > 0)
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -204,7 +196,12 @@ mod tests {
             ("gzip, deflate, br, zstd", true),
             ("*", true),
             ("br;q=0.5", true),
+            ("BR; Q=.5", true),
+            ("*;q=0, br", true),
+            ("br;q=0, *", false),
             ("br;q=0, gzip", false),
+            ("br;q=.0", false),
+            ("br;q=0.000", false),
             ("gzip", false),
             ("", false),
         ] {

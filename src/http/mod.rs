@@ -6,6 +6,7 @@ mod body;
 mod client;
 mod connections;
 mod edge;
+mod field_list;
 mod graphql;
 pub mod guard;
 mod headers;

@@ -1,8 +1,11 @@
 //! Content negotiation: the media type of a response, whether it is an event stream, and whether a request body is
 //! JSON. Pure.
 
+use encoding_rs::{Encoding, UTF_8};
 use http::HeaderMap;
-use http::header::{ACCEPT, CONTENT_TYPE};
+use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
+
+use super::field_list::{Member, members};
 
 /// The media types of a GraphQL response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,19 +28,20 @@ impl MediaType {
 
     /// Returns the type that the client prefers by its `Accept` headers; `None` if it accepts neither.
     ///
-    /// Without the header, and for wildcards, that is `application/json`: clients that support the newer type name it.
+    /// Without the header or with an empty one, and for wildcards, that is `application/json`: clients that support the
+    /// newer type name it.
     #[must_use]
     pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
-        if !headers.contains_key(ACCEPT) {
+        let ranges = ranges(headers);
+        if ranges.is_empty() {
             return Some(Self::Json);
         }
-        let ranges = ranges(headers);
         let response = best_match(&ranges, "application/graphql-response+json");
         let json = best_match(&ranges, "application/json");
         match (response, json) {
             (None, None) => None,
             (Some((precedence, quality)), Some((_, json))) => {
-                let is_preferred = quality > json || (quality == json && precedence == EXACT);
+                let is_preferred = quality > json || (quality == json && precedence.0 == EXACT);
                 Some(if is_preferred {
                     Self::GraphqlResponse
                 } else {
@@ -67,8 +71,8 @@ impl Streaming {
         let ranges = ranges(headers);
         let streams = ranges
             .iter()
-            .filter(|range| range.name.eq_ignore_ascii_case("text/event-stream"));
-        let Some(stream) = streams.map(|range| range.quality).max() else {
+            .filter(|range| range.is("text/event-stream") && is_utf8(range));
+        let Some(stream) = streams.map(Member::quality).max() else {
             return Self::Never;
         };
         let json = ["application/json", "application/graphql-response+json"]
@@ -88,91 +92,43 @@ impl Streaming {
 /// send plain text or a form without a preflight request, but not JSON.
 #[must_use]
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
-    let Some(text) = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-    else {
-        return false;
-    };
-    let mut parts = text.split(';').map(str::trim);
-    parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"))
-        && parts.all(is_utf8_if_charset)
+    let mut types = members(headers, CONTENT_TYPE).peekable();
+    types.peek().is_some() && types.all(|found| found.is("application/json") && is_utf8(&found))
 }
 
-fn is_utf8_if_charset(parameter: &str) -> bool {
-    match parameter.split_once('=') {
-        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
-            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
-        }
-        _ => true,
-    }
+/// Whether the body is not encoded, for example not compressed.
+#[must_use]
+pub(super) fn is_identity(headers: &HeaderMap) -> bool {
+    members(headers, CONTENT_ENCODING).all(|coding| coding.is("identity"))
 }
 
-/// One media range of an `Accept` header.
-struct Range<'a> {
-    name: &'a str,
-    /// The quality in thousandths.
-    quality: u16,
+/// Whether the charset, if there is one, is UTF-8 under one of its names
+/// ([WHATWG Encoding](https://encoding.spec.whatwg.org/#names-and-labels)): many clients write `utf8`.
+fn is_utf8(found: &Member<'_>) -> bool {
+    let mut charsets = found.parameters("charset");
+    charsets.all(|label| Encoding::for_label(label.as_bytes()) == Some(UTF_8))
 }
 
-impl<'a> Range<'a> {
-    fn parse(text: &'a str) -> Option<Self> {
-        let mut parts = text.split(';').map(str::trim);
-        let name = parts.next()?;
-        let mut quality = 1000;
-        for parameter in parts {
-            if !is_utf8_if_charset(parameter) {
-                return None;
-            }
-            if let Some((name, value)) = parameter.split_once('=')
-                && name.trim().eq_ignore_ascii_case("q")
-            {
-                quality = thousandths(value.trim())?;
-            }
-        }
-        Some(Self { name, quality })
-    }
+fn ranges(headers: &HeaderMap) -> Vec<Member<'_>> {
+    members(headers, ACCEPT).collect()
 }
 
-/// Parses a quality: `0.875` is 875. `None` if it is invalid; the range is then ignored.
-fn thousandths(text: &str) -> Option<u16> {
-    let (integer, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    let fraction: u16 = format!("{fraction:0<3}").parse().ok()?;
-    match integer {
-        "0" => Some(fraction),
-        "1" if fraction == 0 => Some(1000),
-        _ => None,
-    }
-}
-
-fn ranges(headers: &HeaderMap) -> Vec<Range<'_>> {
-    headers
-        .get_all(ACCEPT)
-        .iter()
-        .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-        .filter_map(Range::parse)
-        .collect()
-}
-
-/// The precedence of an exact name in [`best_match`].
+/// The first part of the precedence of an exact name in [`best_match`].
 const EXACT: usize = 2;
 
 /// Returns the precedence and the quality of the range that applies to an `application` type: an exact name takes
-/// precedence over `application/*`, and that over `*/*`. `None` if the type is not accepted.
-fn best_match(ranges: &[Range<'_>], name: &str) -> Option<(usize, u16)> {
-    let by_precedence = ["*/*", "application/*", name];
+/// precedence over `application/*`, and that over `*/*`; of two equal names, the one with a charset (RFC 9110, section
+/// 12.5.1). `None` if the type is not accepted. Java's HTTP client sends `*` for `*/*`.
+fn best_match(ranges: &[Member<'_>], name: &str) -> Option<((usize, bool), u16)> {
+    let by_precedence: [&[&str]; 3] = [&["*/*", "*"], &["application/*"], &[name]];
     ranges
         .iter()
+        .filter(|range| is_utf8(range))
         .filter_map(|range| {
-            let precedence = by_precedence
-                .iter()
-                .position(|name| range.name.eq_ignore_ascii_case(name))?;
-            Some((precedence, range.quality))
+            let is_it = |names: &&[&str]| names.iter().any(|name| range.is(name));
+            let precedence = by_precedence.iter().position(is_it)?;
+            let has_charset = range.parameters("charset").next().is_some();
+            Some(((precedence, has_charset), range.quality()))
         })
         .max()
         .filter(|(_, quality)| *quality > 0)
@@ -225,8 +181,31 @@ mod tests {
             ("text/event-stream", None),
             ("application/json;q=0", None),
             ("application/json; charset=latin1", None),
-            ("application/json;q=2", None),
+            ("application/json;q=2", Some(MediaType::Json)),
             ("nonsense", None),
+            // Java's default.
+            (
+                "text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2",
+                Some(MediaType::Json),
+            ),
+            ("text/html, */*; q=.2", Some(MediaType::Json)),
+            ("", Some(MediaType::Json)),
+            (" , ", Some(MediaType::Json)),
+            ("*", Some(MediaType::Json)),
+            ("application/json; charset=utf8", Some(MediaType::Json)),
+            (
+                "application/json; profile=\"a, b;q=0\"",
+                Some(MediaType::Json),
+            ),
+            ("text/html, application/xhtml+xml", None),
+            ("*/*;q=0", None),
+            ("*;q=.0", None),
+            // The more specific range applies.
+            (
+                "application/json;q=0, application/json;charset=utf-8",
+                Some(MediaType::Json),
+            ),
+            ("application/*;q=0, */*", None),
         ];
         for (text, expected) in cases {
             assert_eq!(accepted(text), expected, "{text}");
@@ -255,6 +234,9 @@ mod tests {
                 Streaming::Subscriptions,
             ),
             ("text/event-stream, */*", Streaming::Subscriptions),
+            ("text/event-stream; charset=utf8", Streaming::Always),
+            ("text/event-stream; charset=utf-16", Streaming::Never),
+            ("text/event-stream;q=.5", Streaming::Always),
             ("text/event-stream;q=0", Streaming::Never),
             ("text/*", Streaming::Never),
             ("*/*", Streaming::Never),
@@ -269,12 +251,54 @@ mod tests {
     }
 
     #[test]
+    fn several_lines_are_one_list() {
+        let mut headers = HeaderMap::new();
+        for line in ["text/html", "application/json;q=.4", "*/*;q=0"] {
+            headers.append(ACCEPT, HeaderValue::from_static(line));
+        }
+        assert_eq!(MediaType::accepted(&headers), Some(MediaType::Json));
+    }
+
+    #[test]
+    fn only_bodies_without_a_coding_are_read() {
+        let cases = [
+            ("", true),
+            ("identity", true),
+            ("Identity, identity", true),
+            ("gzip", false),
+            ("identity, br", false),
+            ("unknown", false),
+        ];
+        for (text, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static(text));
+            assert_eq!(is_identity(&headers), expected, "{text}");
+        }
+        assert!(is_identity(&HeaderMap::new()));
+    }
+
+    #[test]
     fn only_json_in_utf8_is_accepted() {
         let cases = [
             ("application/json", true),
             ("application/json; charset=utf-8", true),
             ("application/JSON;charset=\"UTF-8\"", true),
+            ("application/json; charset=utf8", true),
+            ("application/json;charset=UTF8", true),
+            ("application/json; charset=\"utf8\"", true),
+            ("application/json; charset=unicode-1-1-utf-8", true),
+            ("application/json;", true),
+            ("APPLICATION/JSON ; Charset = utf-8 ;", true),
+            ("application/json; note=\"; charset=latin1\"", true),
+            ("application/json, application/json", true),
+            ("application/json, text/plain", false),
+            ("text/plain; x=\", application/json\"", false),
             ("application/json; charset=utf-16", false),
+            ("application/json; charset=iso-8859-1", false),
+            ("application/json; charset=us-ascii", false),
+            ("application/json; charset=", false),
+            ("application/json; charset=utf-8; charset=utf-16", false),
+            ("", false),
             ("application/jsonp", false),
             ("text/plain", false),
             ("application/x-www-form-urlencoded", false),
