@@ -28,6 +28,8 @@ pub enum Code {
     TooComplex,
     /// The feature is disabled on this server.
     Disabled,
+    /// The request names a stored document by its hash, and the server stores none.
+    PersistedQueryNotSupported,
     /// The operation took longer than allowed and was stopped.
     Timeout,
     /// A service that the server depends on is unavailable.
@@ -52,6 +54,7 @@ impl Code {
             Self::LimitReached => "LIMIT_REACHED",
             Self::TooComplex => "TOO_COMPLEX",
             Self::Disabled => "DISABLED",
+            Self::PersistedQueryNotSupported => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::Timeout => "TIMEOUT",
             Self::Unavailable => "UNAVAILABLE",
             Self::Internal => "INTERNAL",

@@ -4,8 +4,8 @@
 use axum::{
     extract::{Request, State},
     http::{
-        Method, StatusCode, Version,
-        header::{HOST, LOCATION},
+        HeaderValue, Method, StatusCode, Version,
+        header::{HOST, LOCATION, TRANSFER_ENCODING},
         uri::Authority,
     },
     middleware::Next,
@@ -14,6 +14,7 @@ use axum::{
 
 use super::{
     connections::ConnectionInfo,
+    field_list::members,
     headers::{method_not_allowed, respond},
     health,
     hosts::Hosts,
@@ -38,7 +39,7 @@ pub(super) async fn admit(
 ) -> Response {
     let source = RequestSource::of(&request, &state.app.config.trusted_proxies);
     request.extensions_mut().insert(source);
-    if let Some(rejection) = check_size(&request) {
+    if let Some(rejection) = check_size(&request).or_else(|| check_framing(&request)) {
         return rejection;
     }
     // Load balancers check the health of a node by its address.
@@ -89,24 +90,57 @@ fn check_size(request: &Request) -> Option<Response> {
             "The request headers are larger than 32 KiB: send fewer or shorter headers.",
         ));
     }
-    (!METHODS.contains(request.method())).then(|| method_not_allowed("GET, POST"))
+    (!METHODS.contains(request.method())).then(|| {
+        let is_api = request.uri().path() == "/graphql";
+        method_not_allowed(if is_api {
+            "GET, HEAD, POST"
+        } else {
+            "GET, HEAD"
+        })
+    })
+}
+
+/// Rejects a request without exactly one valid `Host`, whose host a proxy could read differently (RFC 9112, section
+/// 3.2), and one with an unknown transfer coding (RFC 9112, section 6.1).
+fn check_framing(request: &Request) -> Option<Response> {
+    let mut fields = request.headers().get_all(HOST).iter();
+    let is_valid = match (fields.next(), fields.next()) {
+        (Some(host), None) => host_of(host).is_some(),
+        (None, _) => request.version() != Version::HTTP_11,
+        (Some(_), Some(_)) => false,
+    };
+    if !is_valid {
+        return Some(reject(
+            StatusCode::BAD_REQUEST,
+            Code::BadUserInput,
+            "A request must have one valid `Host` header.",
+        ));
+    }
+    let mut codings = members(request.headers(), TRANSFER_ENCODING);
+    codings.any(|coding| !coding.is("chunked")).then(|| {
+        reject(
+            StatusCode::NOT_IMPLEMENTED,
+            Code::BadUserInput,
+            "This transfer coding is not supported: send the body as it is.",
+        )
+    })
+}
+
+/// The host of a `Host` header: a name or an address, and optionally a port.
+fn host_of(field: &HeaderValue) -> Option<Authority> {
+    let authority = Authority::try_from(field.as_bytes()).ok()?;
+    let port = authority.as_str().strip_prefix(authority.host())?;
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let is_valid = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+    (is_valid && !authority.host().is_empty()).then_some(authority)
 }
 
 /// Rejects a request for another host (RFC 9110, sections 7.2 and 15.5.20).
 fn check_host(hosts: &Hosts, request: &Request, source: RequestSource) -> Option<Response> {
-    let mut fields = request.headers().get_all(HOST).iter();
-    let field = fields.next();
-    if fields.next().is_some() || field.is_none() && request.version() == Version::HTTP_11 {
-        return Some(reject(
-            StatusCode::BAD_REQUEST,
-            Code::BadUserInput,
-            "A request must have one `Host` header.",
-        ));
-    }
-    // An absolute target takes precedence (RFC 9112, section 3.2.2).
+    // An absolute target takes precedence (RFC 9112, section 3.2.2). HTTP/2 has only that.
     let authority = match request.uri().authority() {
         Some(authority) => Some(authority.clone()),
-        None => field.and_then(|field| Authority::try_from(field.as_bytes()).ok()),
+        None => request.headers().get(HOST).and_then(host_of),
     };
     let is_allowed = authority.is_some_and(|host| hosts.allow(host.host(), source));
     (!is_allowed).then(|| {

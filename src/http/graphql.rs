@@ -1,4 +1,4 @@
-//! `/graphql` over HTTP: POST, and GET for queries. WebSocket handshakes and event streams are forwarded to `socket`
+//! `/graphql` over HTTP: POST, and GET and HEAD for queries. WebSocket handshakes and event streams are forwarded to `socket`
 //! and `sse`.
 
 use async_graphql::parser::types::OperationType;
@@ -7,7 +7,7 @@ use axum::{
     extract::{Request, State},
     http::{
         HeaderValue, Method, StatusCode,
-        header::{ALLOW, HeaderName},
+        header::{ACCEPT, ACCEPT_ENCODING, ALLOW, HeaderName},
         request::Parts,
     },
     response::Response,
@@ -17,10 +17,10 @@ use super::{
     client,
     connections::ConnectionInfo,
     headers,
-    negotiation::{MediaType, Streaming, is_json},
+    negotiation::{MediaType, Streaming, is_identity, is_json},
     operation::{self, Operation},
     origin,
-    request::GraphqlRequest,
+    request::{GraphqlRequest, RequestFault},
     response::GraphqlResponse,
     socket, sse,
     state::AppState,
@@ -48,12 +48,12 @@ pub(super) async fn handle(State(state): State<AppState>, request: Request) -> R
     };
     match result {
         Ok(response) => response,
-        Err(HttpFailure { response, allow }) => {
+        Err(HttpFailure { response, accepted }) => {
             let mut response = headers::respond(&response, media);
-            if let Some(allow) = allow {
+            if let Some((name, value)) = accepted {
                 response
                     .headers_mut()
-                    .insert(ALLOW, HeaderValue::from_static(allow));
+                    .insert(name, HeaderValue::from_static(value));
             }
             response
         }
@@ -63,15 +63,15 @@ pub(super) async fn handle(State(state): State<AppState>, request: Request) -> R
 /// The response to a request whose operation did not run.
 struct HttpFailure {
     response: GraphqlResponse,
-    /// The `Allow` header.
-    allow: Option<&'static str>,
+    /// A header that describes what the server accepts.
+    accepted: Option<(HeaderName, &'static str)>,
 }
 
 impl From<GraphqlResponse> for HttpFailure {
     fn from(response: GraphqlResponse) -> Self {
         Self {
             response,
-            allow: None,
+            accepted: None,
         }
     }
 }
@@ -91,12 +91,14 @@ async fn execute(
         .into());
     }
     let request = match parts.method {
-        Method::GET => GraphqlRequest::from_query_string(parts.uri.query().unwrap_or_default())
-            .map_err(bad_request)?,
+        Method::GET | Method::HEAD => {
+            GraphqlRequest::from_query_string(parts.uri.query().unwrap_or_default())
+                .map_err(RequestFault::response)?
+        }
         Method::POST => post(state, parts, body).await?,
         _ => {
             return Err(not_allowed(
-                "GET, POST",
+                "GET, HEAD, POST",
                 "This method is not supported: use POST, or GET for queries.",
             ));
         }
@@ -114,7 +116,7 @@ async fn execute(
     };
     let operation = state.prepare(&request, caller);
     let kind = operation.as_ref().ok().map(Operation::kind);
-    if kind == Some(OperationType::Mutation) && parts.method == Method::GET {
+    if kind == Some(OperationType::Mutation) && parts.method != Method::POST {
         return Err(not_allowed(
             "POST",
             "A mutation cannot be sent with GET: use POST.",
@@ -150,19 +152,32 @@ async fn run(state: &AppState, operation: Operation, media: MediaType) -> Respon
 }
 
 async fn post(state: &AppState, parts: &Parts, body: Body) -> Result<GraphqlRequest, HttpFailure> {
-    if !is_json(&parts.headers) {
-        return Err(GraphqlResponse::http_error(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Code::BadUserInput,
-            "The body is not declared as JSON: send JSON with the header `Content-Type: application/json`.",
-        )
-        .into());
+    if !is_identity(&parts.headers) {
+        return Err(unsupported(
+            (ACCEPT_ENCODING, "identity"),
+            "The body is compressed or encoded: send it without `Content-Encoding`.",
+        ));
     }
-    GraphqlRequest::from_body(&state.bodies.read(body).await?).map_err(bad_request)
+    if !is_json(&parts.headers) {
+        return Err(unsupported(
+            (ACCEPT, "application/json"),
+            "The body is not declared as JSON in UTF-8: send the header `Content-Type: application/json`.",
+        ));
+    }
+    let body = state.bodies.read(body).await?;
+    Ok(GraphqlRequest::from_body(&body).map_err(RequestFault::response)?)
 }
 
-fn bad_request(reason: &'static str) -> HttpFailure {
-    GraphqlResponse::http_error(StatusCode::BAD_REQUEST, Code::BadUserInput, reason).into()
+/// The response to a body that the server cannot read, with what it accepts (RFC 9110, section 15.5.16).
+fn unsupported(accepted: (HeaderName, &'static str), message: &str) -> HttpFailure {
+    HttpFailure {
+        response: GraphqlResponse::http_error(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Code::BadUserInput,
+            message,
+        ),
+        accepted: Some(accepted),
+    }
 }
 
 fn not_allowed(allow: &'static str, message: &str) -> HttpFailure {
@@ -172,6 +187,6 @@ fn not_allowed(allow: &'static str, message: &str) -> HttpFailure {
             Code::BadUserInput,
             message,
         ),
-        allow: Some(allow),
+        accepted: Some((ALLOW, allow)),
     }
 }

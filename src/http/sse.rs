@@ -11,7 +11,7 @@ use async_graphql::parser::types::OperationType;
 use axum::{
     body::Body,
     http::{
-        HeaderMap, HeaderName, HeaderValue, StatusCode,
+        HeaderMap, HeaderName, HeaderValue, Method, StatusCode,
         header::{CONTENT_TYPE, VARY},
         request::Parts,
     },
@@ -50,6 +50,14 @@ pub(super) async fn respond(
     operation: Result<Operation, GraphqlResponse>,
 ) -> Result<Response, GraphqlResponse> {
     let response = match operation {
+        // The headers of a stream are known without opening it.
+        Ok(operation)
+            if operation.kind() == OperationType::Subscription && parts.method == Method::HEAD =>
+        {
+            // Of unknown length, like the stream.
+            let empty = futures_util::stream::empty::<Result<Bytes, Infallible>>();
+            return Ok(stream_response(Body::from_stream(empty)));
+        }
         Ok(operation) if operation.kind() == OperationType::Subscription => {
             let events = EventStream::open(state, parts, viewer, operation).await?;
             return Ok(stream_response(Body::from_stream(events.chunks())));

@@ -33,6 +33,8 @@ pub enum ErrorCode {
     TooComplex,
     /// This server has the feature turned off.
     Disabled,
+    /// The request contains the hash of a document, and this server stores no documents.
+    PersistedQueryNotSupported,
     /// The operation took longer than allowed and was stopped.
     Timeout,
     /// A part that the server needs is down; try again.
@@ -100,6 +102,11 @@ fn describe(code: ErrorCode) -> ErrorCodeInfo {
             false,
         ),
         ErrorCode::Disabled => ("This server has the feature turned off.", false),
+        ErrorCode::PersistedQueryNotSupported => (
+            "The request contains the hash of a document, and this server stores no documents. Send the \
+             text of the document.",
+            false,
+        ),
         ErrorCode::Timeout => (
             "The operation took longer than allowed and was stopped. Select less, or try again.",
             true,

@@ -34,14 +34,28 @@ const SESSION_CHECK_INTERVAL: Duration = Duration::from_secs(30);
 /// Maximum time to send the close frame, and then for the client to acknowledge it.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// The client of a socket, as its handshake describes it.
+pub(super) struct SocketClient {
+    /// The caller, without its user.
+    pub(super) caller: Caller,
+    /// The token of the handshake.
+    pub(super) token: Option<String>,
+    /// Whether the client supports the subprotocol.
+    pub(super) has_protocol: bool,
+}
+
 /// Runs a socket until one side closes it.
 pub(super) async fn serve(
     state: AppState,
     queue: FrameQueue,
-    caller: Caller,
+    client: SocketClient,
     info: Option<ConnectionInfo>,
-    has_protocol: bool,
 ) {
+    let SocketClient {
+        caller,
+        token,
+        has_protocol,
+    } = client;
     let mut connection = Connection {
         machine: Machine::new(Instant::now()),
         queue: queue.clone(),
@@ -49,7 +63,7 @@ pub(super) async fn serve(
         running: HashMap::new(),
         caller,
         info,
-        token: None,
+        token,
         session: None,
         session_end_deadline: None,
         next_session_check: None,
@@ -181,17 +195,16 @@ impl Connection {
             // Boxed, so that the connection does not carry the size of a future that runs once.
             Step::Authenticate(payload) => return Box::pin(self.authenticate(&payload)).await,
             Step::Start { id, request } => self.start(id, request),
+            Step::Refuse { id, fault } => {
+                self.refuse(&id, &fault.response());
+            }
             Step::TooMany { id, maximum } => {
                 let message = format!(
                     "This socket already runs {maximum} operations, the maximum: stop one first."
                 );
-                let rejection = GraphqlResponse::request_error(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    Code::LimitReached,
-                    message,
-                );
-                self.queue
-                    .push(Frame::Text(messages::error(&id, &rejection)));
+                let status = StatusCode::TOO_MANY_REQUESTS;
+                let rejection = GraphqlResponse::request_error(status, Code::LimitReached, message);
+                self.refuse(&id, &rejection);
             }
             Step::Stop { id } => {
                 if let Some(task) = self.running.remove(&id) {
@@ -203,9 +216,17 @@ impl Connection {
         None
     }
 
-    /// Authenticates the client by the payload of `connection_init`, and acknowledges the connection.
+    /// Sends the response to an operation that does not run.
+    fn refuse(&self, id: &str, rejection: &GraphqlResponse) {
+        self.queue.push(Frame::Text(messages::error(id, rejection)));
+    }
+
+    /// Authenticates the client by the payload of `connection_init`, or else by its handshake, and acknowledges the
+    /// connection.
     async fn authenticate(&mut self, payload: &Map<String, Json>) -> Option<Close> {
-        self.token = token(payload);
+        if let Some(token) = token(payload) {
+            self.token = Some(token);
+        }
         let viewer = match self.state.authenticate(self.token.as_deref()).await {
             Ok(None) if self.token.is_some() => return Some(Close::FORBIDDEN),
             Ok(viewer) => viewer,
@@ -296,13 +317,22 @@ async fn evicted(info: Option<&ConnectionInfo>) {
     }
 }
 
-/// Returns the token of `{"authorization": "Bearer …"}` or `{"token": "…"}`.
+/// Returns the token of a `connection_init` in one of the forms that clients send: `{"authorization": "Bearer …"}`,
+/// `{"headers": {"Authorization": "Bearer …"}}` or `{"token": "…"}`. The names have any case.
 fn token(payload: &Map<String, Json>) -> Option<String> {
-    let text = |name: &str| payload.get(name).and_then(Json::as_str);
-    text("authorization")
-        .or_else(|| text("Authorization"))
-        .map(|text| client::parse_bearer(text).unwrap_or(text))
-        .or_else(|| text("token"))
+    fn find<'a>(object: &'a Map<String, Json>, name: &str) -> Option<&'a Json> {
+        let mut fields = object.iter();
+        let found = fields.find(|(found, _)| found.eq_ignore_ascii_case(name))?;
+        Some(found.1)
+    }
+    let authorization = |object| {
+        let text = find(object, "authorization")?.as_str()?;
+        Some(client::parse_bearer(text).unwrap_or(text))
+    };
+    let in_headers = || authorization(find(payload, "headers")?.as_object()?);
+    let found = authorization(payload).or_else(in_headers);
+    found
+        .or_else(|| find(payload, "token")?.as_str())
         .map(str::to_owned)
 }
 

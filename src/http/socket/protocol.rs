@@ -4,11 +4,11 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::{Map, Value as Json, json};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value as Json, json, value::RawValue};
 use tokio::time::Instant;
 
-use crate::http::request::GraphqlRequest;
+use crate::http::request::{GraphqlRequest, RequestFault};
 
 /// The only supported subprotocol.
 pub(super) const NAME: &str = "graphql-transport-ws";
@@ -94,6 +94,11 @@ pub(super) enum Step {
         id: String,
         request: GraphqlRequest,
     },
+    /// Reject this operation, whose request cannot be executed.
+    Refuse {
+        id: String,
+        fault: RequestFault,
+    },
     /// Reject this operation, because the maximum is running.
     TooMany {
         id: String,
@@ -107,28 +112,50 @@ pub(super) enum Step {
     Close(Close),
 }
 
+/// A message of the client. Its parts are decoded separately: an operation with a value that cannot be represented does
+/// not make the message invalid, which would end all operations of the socket.
 #[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Incoming {
-    ConnectionInit {
-        #[serde(default)]
-        payload: Option<Map<String, Json>>,
-    },
-    Ping {
-        #[serde(default)]
-        payload: Option<Map<String, Json>>,
-    },
-    Pong {
-        #[serde(default, rename = "payload")]
-        _payload: Option<Map<String, Json>>,
-    },
-    Subscribe {
-        id: String,
-        payload: Json,
-    },
-    Complete {
-        id: String,
-    },
+struct Incoming<'a> {
+    #[serde(rename = "type")]
+    kind: Kind,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Kind {
+    ConnectionInit,
+    Ping,
+    Pong,
+    Subscribe,
+    Complete,
+}
+
+impl<'a> Incoming<'a> {
+    /// Parses a message. A byte order mark before it is ignored, as before other JSON.
+    fn parse(text: &'a str) -> Option<Self> {
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let is_object = text.trim_start().starts_with('{');
+        serde_json::from_str(text).ok().filter(|_| is_object)
+    }
+
+    /// The payload of messages whose payload is an optional object.
+    fn object(&self) -> Result<Option<&'a RawValue>, Close> {
+        let is_object = |payload: &&RawValue| payload.get().starts_with('{');
+        match self.payload {
+            Some(payload) if !is_object(&payload) => Err(Close::INVALID),
+            payload => Ok(payload),
+        }
+    }
+}
+
+/// Decodes a part of a message.
+fn decode<T: DeserializeOwned>(part: Option<&RawValue>) -> Result<T, Close> {
+    let part = part.ok_or(Close::INVALID)?;
+    serde_json::from_str(part.get()).map_err(|_invalid| Close::INVALID)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,24 +208,38 @@ impl Machine {
     /// Handles a text message.
     pub(super) fn receive(&mut self, text: &str, now: Instant) -> Step {
         self.note_activity(now);
-        match serde_json::from_str(text) {
-            Err(_invalid) => Step::Close(Close::INVALID),
-            Ok(Incoming::ConnectionInit { payload }) => {
+        let Some(message) = Incoming::parse(text) else {
+            return Step::Close(Close::INVALID);
+        };
+        self.handle(&message, now).unwrap_or_else(Step::Close)
+    }
+
+    fn handle(&mut self, message: &Incoming<'_>, now: Instant) -> Result<Step, Close> {
+        Ok(match message.kind {
+            Kind::ConnectionInit => {
+                let payload = message.object()?;
+                let payload = payload.map_or_else(|| Ok(Map::new()), |object| decode(Some(object)));
                 if self.phase != Phase::Opened {
-                    return Step::Close(Close::REPEATED_INIT);
+                    return Err(Close::REPEATED_INIT);
                 }
+                let payload = payload?;
                 self.phase = Phase::Authenticating;
-                Step::Authenticate(payload.unwrap_or_default())
+                Step::Authenticate(payload)
             }
-            Ok(Incoming::Ping { payload: None }) => {
-                Step::Reply(json!({"type": "pong"}).to_string())
+            Kind::Ping => Step::Reply(match message.object()? {
+                None => json!({"type": "pong"}).to_string(),
+                Some(payload) => format!(r#"{{"type":"pong","payload":{payload}}}"#),
+            }),
+            Kind::Pong => {
+                message.object()?;
+                Step::Nothing
             }
-            Ok(Incoming::Ping { payload }) => {
-                Step::Reply(json!({"type": "pong", "payload": payload}).to_string())
+            Kind::Subscribe => {
+                let payload = message.payload.ok_or(Close::INVALID)?;
+                self.subscribe(decode(message.id)?, payload)?
             }
-            Ok(Incoming::Pong { .. }) => Step::Nothing,
-            Ok(Incoming::Subscribe { id, payload }) => self.subscribe(id, payload),
-            Ok(Incoming::Complete { id }) => {
+            Kind::Complete => {
+                let id: String = decode(message.id)?;
                 if self.finish(&id, now) {
                     Step::Stop { id }
                 } else {
@@ -206,30 +247,33 @@ impl Machine {
                     Step::Nothing
                 }
             }
-        }
+        })
     }
 
-    fn subscribe(&mut self, id: String, payload: Json) -> Step {
+    fn subscribe(&mut self, id: String, payload: &RawValue) -> Result<Step, Close> {
         if !self.is_ready() {
-            return Step::Close(Close::UNAUTHORIZED);
+            return Err(Close::UNAUTHORIZED);
         }
         if id.is_empty() || id.len() > MAX_ID_LENGTH {
-            return Step::Close(Close::INVALID);
+            return Err(Close::INVALID);
         }
         if self.operations.contains(&id) {
-            return Step::Close(Close::DUPLICATE);
+            return Err(Close::DUPLICATE);
         }
-        let Ok(request) = GraphqlRequest::from_json(payload) else {
-            return Step::Close(Close::INVALID);
+        let request = match GraphqlRequest::from_payload(payload) {
+            Ok(request) => request,
+            // The protocol defines the fields of the payload and their types.
+            Err(RequestFault::Shape(_)) => return Err(Close::INVALID),
+            Err(fault) => return Ok(Step::Refuse { id, fault }),
         };
         if self.operations.len() >= MAX_OPERATIONS {
-            return Step::TooMany {
+            return Ok(Step::TooMany {
                 id,
                 maximum: MAX_OPERATIONS,
-            };
+            });
         }
         self.operations.insert(id.clone());
-        Step::Start { id, request }
+        Ok(Step::Start { id, request })
     }
 
     /// Acknowledges the connection. The socket closes when its user has no access any more.
@@ -288,204 +332,5 @@ impl Machine {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const INIT_MESSAGE: &str = r#"{"type":"connection_init"}"#;
-
-    fn opened() -> (Machine, Instant) {
-        let now = Instant::now();
-        (Machine::new(now), now)
-    }
-
-    fn ready() -> (Machine, Instant) {
-        let (mut machine, now) = opened();
-        assert_eq!(
-            machine.receive(INIT_MESSAGE, now),
-            Step::Authenticate(Map::new())
-        );
-        assert_eq!(
-            machine.accept(now, Access::Until(now + Duration::from_hours(1))),
-            Step::Reply(r#"{"type":"connection_ack"}"#.to_owned())
-        );
-        (machine, now)
-    }
-
-    fn subscribe(id: &str) -> String {
-        json!({"id": id, "type": "subscribe", "payload": {"query": "{ a }"}}).to_string()
-    }
-
-    #[track_caller]
-    fn closes(step: &Step, code: u16) {
-        let Step::Close(close) = step else {
-            panic!("{step:?}")
-        };
-        assert_eq!(close.code, code);
-        assert!(close.reason.len() <= 123);
-    }
-
-    #[test]
-    fn nothing_runs_before_the_connection_is_acknowledged() {
-        let (mut machine, now) = opened();
-        closes(&machine.receive(&subscribe("1"), now), 4401);
-        let (mut machine, now) = opened();
-        machine.receive(INIT_MESSAGE, now);
-        closes(&machine.receive(&subscribe("1"), now), 4401);
-    }
-
-    #[test]
-    fn connection_init_authenticates_with_its_payload() {
-        let (mut machine, now) = opened();
-        let step = machine.receive(r#"{"type":"connection_init","payload":{"token":"t"}}"#, now);
-        let Step::Authenticate(payload) = step else {
-            panic!("{step:?}")
-        };
-        assert_eq!(payload.get("token"), Some(&json!("t")));
-    }
-
-    #[test]
-    fn a_second_connection_init_closes_the_socket() {
-        let (mut machine, now) = opened();
-        machine.receive(INIT_MESSAGE, now);
-        closes(&machine.receive(INIT_MESSAGE, now), 4429);
-        let (mut machine, now) = ready();
-        closes(&machine.receive(INIT_MESSAGE, now), 4429);
-    }
-
-    #[test]
-    fn a_missing_connection_init_closes_the_socket() {
-        let (mut machine, now) = opened();
-        assert_eq!(machine.deadline(), now + Duration::from_secs(10));
-        assert_eq!(
-            machine.tick(now + Duration::from_millis(9_999)),
-            Step::Nothing
-        );
-        closes(&machine.tick(machine.deadline()), 4408);
-    }
-
-    #[test]
-    fn invalid_messages_close_the_socket() {
-        let messages = [
-            "",
-            "{",
-            "[]",
-            "1",
-            "{}",
-            r#"{"type":"start","id":"1"}"#,
-            r#"{"type":"subscribe"}"#,
-            r#"{"type":"subscribe","id":"1"}"#,
-            r#"{"type":"subscribe","id":1,"payload":{"query":""}}"#,
-            r#"{"type":"subscribe","id":"","payload":{"query":"{ a }"}}"#,
-            r#"{"type":"subscribe","id":"1","payload":{}}"#,
-            r#"{"type":"subscribe","id":"1","payload":[{"query":"{ a }"}]}"#,
-            r#"{"type":"subscribe","id":"1","payload":{"query":"{ a }","variables":1}}"#,
-            r#"{"type":"complete"}"#,
-            r#"{"type":"ping","payload":1}"#,
-        ];
-        for message in messages {
-            let (mut machine, now) = ready();
-            closes(&machine.receive(message, now), 4400);
-        }
-        let (mut machine, now) = ready();
-        closes(&machine.receive(&subscribe(&"x".repeat(129)), now), 4400);
-    }
-
-    #[test]
-    fn an_id_can_be_reused_after_its_operation_ends() {
-        let (mut machine, now) = ready();
-        assert!(matches!(
-            machine.receive(&subscribe("1"), now),
-            Step::Start { .. }
-        ));
-        closes(&machine.receive(&subscribe("1"), now), 4409);
-        assert!(machine.finish("1", now));
-        assert!(!machine.finish("1", now));
-        assert!(matches!(
-            machine.receive(&subscribe("1"), now),
-            Step::Start { .. }
-        ));
-        let stop = machine.receive(r#"{"id":"1","type":"complete"}"#, now);
-        assert_eq!(stop, Step::Stop { id: "1".to_owned() });
-        assert_eq!(
-            machine.receive(r#"{"id":"1","type":"complete"}"#, now),
-            Step::Nothing
-        );
-        assert!(matches!(
-            machine.receive(&subscribe("1"), now),
-            Step::Start { .. }
-        ));
-    }
-
-    #[test]
-    fn too_many_operations_do_not_close_the_socket() {
-        let (mut machine, now) = ready();
-        for id in 0..100 {
-            assert!(matches!(
-                machine.receive(&subscribe(&id.to_string()), now),
-                Step::Start { .. }
-            ));
-        }
-        let step = machine.receive(&subscribe("x"), now);
-        assert_eq!(
-            step,
-            Step::TooMany {
-                id: "x".to_owned(),
-                maximum: 100
-            }
-        );
-    }
-
-    #[test]
-    fn pings_are_acknowledged_and_idle_sockets_are_closed() {
-        let (mut machine, now) = ready();
-        let step = machine.receive(r#"{"type":"ping","payload":{"a":1}}"#, now);
-        assert_eq!(
-            step,
-            Step::Reply(r#"{"payload":{"a":1},"type":"pong"}"#.to_owned())
-        );
-        assert_eq!(machine.receive(r#"{"type":"pong"}"#, now), Step::Nothing);
-        let mut time = now;
-        for _ in 0..2 {
-            time += PING_INTERVAL;
-            assert_eq!(machine.deadline(), time);
-            assert_eq!(machine.tick(time), Step::Ping);
-        }
-        assert_eq!(machine.deadline(), now + IDLE_TIMEOUT);
-        closes(&machine.tick(now + IDLE_TIMEOUT), 1001);
-        machine.note_activity(now + IDLE_TIMEOUT);
-        assert_eq!(
-            machine.tick(now + IDLE_TIMEOUT + Duration::from_secs(14)),
-            Step::Nothing
-        );
-    }
-
-    #[test]
-    fn an_unused_socket_without_a_user_is_closed() {
-        let (mut machine, now) = opened();
-        machine.receive(INIT_MESSAGE, now);
-        machine.accept(now, Access::Anonymous);
-        let mut time = now;
-        for _ in 0..3 {
-            time += Duration::from_secs(50);
-            machine.receive(&subscribe("1"), time);
-            // It is not unused while the operation runs.
-            time += UNUSED_TIMEOUT + Duration::from_secs(1);
-            machine.receive(r#"{"type":"pong"}"#, time);
-            assert_eq!(machine.tick(time), Step::Ping);
-            machine.finish("1", time);
-        }
-        machine.receive(r#"{"type":"pong"}"#, time + Duration::from_secs(40));
-        assert_eq!(machine.deadline(), time + PING_INTERVAL);
-        machine.tick(time + Duration::from_secs(59));
-        closes(&machine.tick(time + UNUSED_TIMEOUT), 1001);
-    }
-
-    #[test]
-    fn an_expired_token_closes_the_socket() {
-        let (mut machine, now) = opened();
-        machine.receive(INIT_MESSAGE, now);
-        machine.accept(now, Access::Until(now + Duration::from_secs(5)));
-        assert_eq!(machine.deadline(), now + Duration::from_secs(5));
-        closes(&machine.tick(machine.deadline()), 4403);
-    }
-}
+#[path = "protocol_tests.rs"]
+mod tests;

@@ -4,7 +4,7 @@ use axum::{
     body::Body,
     http::{
         HeaderMap, HeaderValue, Method, Request, StatusCode,
-        header::{SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
+        header::{ORIGIN, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
         request::Parts,
     },
     response::Response,
@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
-    connection,
+    connection::{self, SocketClient},
     frame_queue::{FRAGMENT_BYTES, FrameQueue},
     metered_stream::{MeteredStream, Socket},
     protocol,
@@ -57,9 +57,13 @@ pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Respo
         let message = "This origin may not open sockets: add it to the server's allowed origins.";
         return reject(StatusCode::FORBIDDEN, Code::Forbidden, message);
     }
-    let caller = client::anonymous_caller(&parts);
-    let info = parts.extensions.get::<ConnectionInfo>().cloned();
     let has_protocol = offers_protocol(&parts.headers);
+    let client = SocketClient {
+        caller: client::anonymous_caller(&parts),
+        token: handshake_token(&parts.headers),
+        has_protocol,
+    };
+    let info = parts.extensions.get::<ConnectionInfo>().cloned();
     let on_upgrade = parts.extensions.remove::<OnUpgrade>();
     let accepted = create_response(&Request::from_parts(parts, ()));
     let (Ok(accepted), Some(on_upgrade)) = (accepted, on_upgrade) else {
@@ -82,7 +86,7 @@ pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Respo
         if let Some(info) = &info {
             info.begin_anonymous_socket();
         }
-        connection::serve(state, FrameQueue::new(socket), caller, info, has_protocol).await;
+        connection::serve(state, FrameQueue::new(socket), client, info).await;
     });
     let mut response = accepted.map(|()| Body::empty());
     if has_protocol {
@@ -92,6 +96,14 @@ pub(in crate::http) async fn upgrade(state: AppState, mut parts: Parts) -> Respo
             .insert(SEC_WEBSOCKET_PROTOCOL, protocol);
     }
     response
+}
+
+/// The token of the handshake's `Authorization`. A page cannot set this header, so that of a browser, which sends an
+/// origin, is not a decision of the page and is ignored.
+fn handshake_token(headers: &HeaderMap) -> Option<String> {
+    let is_browser = headers.contains_key(ORIGIN);
+    let token = client::bearer_token(headers).filter(|_| !is_browser);
+    token.map(str::to_owned)
 }
 
 /// The limits of the WebSocket library.
