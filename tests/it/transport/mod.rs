@@ -5,6 +5,7 @@ mod edge;
 mod executor;
 mod hostile_documents;
 mod http;
+mod interop;
 mod oplog;
 mod socket;
 mod sse;

@@ -36,6 +36,15 @@ impl Socket {
         protocol: Option<&'static str>,
         origin: Option<&str>,
     ) -> Result<Self, tungstenite::Error> {
+        Self::open_as(app, protocol, origin, None).await
+    }
+
+    async fn open_as(
+        app: &TestApp,
+        protocol: Option<&'static str>,
+        origin: Option<&str>,
+        authorization: Option<&str>,
+    ) -> Result<Self, tungstenite::Error> {
         let url = app.url("/graphql").replace("http", "ws");
         let mut request = url.into_client_request().unwrap();
         if let Some(protocol) = protocol {
@@ -44,10 +53,11 @@ impl Socket {
                 .headers_mut()
                 .insert("sec-websocket-protocol", value);
         }
-        if let Some(origin) = origin {
-            request
-                .headers_mut()
-                .insert("origin", HeaderValue::from_str(origin).unwrap());
+        for (name, value) in [("origin", origin), ("authorization", authorization)] {
+            if let Some(value) = value {
+                let value = HeaderValue::from_str(value).unwrap();
+                request.headers_mut().insert(name, value);
+            }
         }
         Ok(Self(connect_async(request).await?.0))
     }
@@ -124,13 +134,19 @@ async fn a_query_returns_its_result_and_completes() {
 }
 
 #[tokio::test]
-async fn the_token_may_have_either_name_or_be_absent() {
+async fn the_token_may_have_several_names_or_be_absent() {
     let app = TestApp::sqlite().await;
     let ann = app.person("Ann").await;
     let token = ann.token.as_deref().unwrap();
+    let bearer = format!("Bearer {token}");
     for payload in [
         json!({"token": token}),
-        json!({"Authorization": format!("Bearer {token}")}),
+        json!({"authorization": bearer}),
+        json!({"Authorization": bearer}),
+        json!({"Authorization": token}),
+        json!({"headers": {"Authorization": bearer}}),
+        json!({"headers": {"authorization": bearer, "x": 1}}),
+        json!({"headers": [], "token": token}),
     ] {
         let mut socket = Socket::open(&app).await;
         socket
@@ -146,6 +162,70 @@ async fn the_token_may_have_either_name_or_be_absent() {
         anonymous.receive().await["payload"],
         json!({"data": {"viewer": null}})
     );
+}
+
+#[tokio::test]
+async fn a_client_that_is_no_browser_signs_in_with_its_handshake() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let ben = app.person("Ben").await;
+    let bearer = format!("Bearer {}", ann.token.as_deref().unwrap());
+    let own = app.url("");
+    let protocol = Some("graphql-transport-ws");
+    let open = async |origin, authorization: &str, payload: Value| {
+        let socket = Socket::open_as(&app, protocol, origin, Some(authorization)).await;
+        let mut socket = socket.unwrap();
+        let init = json!({"type": "connection_init", "payload": payload});
+        socket.send(&init).await;
+        socket
+    };
+    let viewer = async |mut socket: Socket| {
+        assert_eq!(socket.receive().await["type"], "connection_ack");
+        socket
+            .execute("1", "{ viewer { user { username } } }")
+            .await;
+        socket.receive().await["payload"]["data"]["viewer"]["user"]["username"].take()
+    };
+    for payload in [json!(null), json!({}), json!({"client": "a script"})] {
+        assert_eq!(viewer(open(None, &bearer, payload).await).await, "ann");
+    }
+    // The payload takes precedence, and a page cannot set a header.
+    let token = json!({"token": ben.token});
+    assert_eq!(viewer(open(None, &bearer, token).await).await, "ben");
+    let page = open(Some(own.as_str()), &bearer, json!({})).await;
+    assert_eq!(viewer(page).await, Value::Null);
+    let basic = open(None, "Basic YTpi", json!({})).await;
+    assert_eq!(viewer(basic).await, Value::Null);
+    let mut stranger = open(None, "Bearer x", json!({})).await;
+    assert_eq!(stranger.is_closed().await, 4403);
+}
+
+#[tokio::test]
+async fn half_of_a_surrogate_pair_ends_only_its_operation() {
+    let app = TestApp::sqlite().await;
+    let ann = app.person("Ann").await;
+    let mut socket = Socket::ready(&app, Some(&ann)).await;
+    socket
+        .execute("1", "subscription { events { __typename } }")
+        .await;
+    assert_eq!(socket.receive().await["id"], "1");
+    for payload in [
+        r#"{"query":"query($a: Int) { __typename }","variables":{"a":"cut \ud83e"}}"#,
+        r#"{"query":"{ __typename } # \udde6"}"#,
+        r#"{"query":"{ __typename }","operationName":"\ud83e"}"#,
+        r#"{"query":"{ __typename }","variables":{"a":1e999}}"#,
+    ] {
+        let message = format!(r#"{{"id":"2","type":"subscribe","payload":{payload}}}"#);
+        socket.0.send(Message::text(message)).await.unwrap();
+        let error = socket.receive().await;
+        let (id, kind) = (&error["id"], &error["type"]);
+        assert_eq!((id, kind), (&json!("2"), &json!("error")), "{error}");
+        let code = &error["payload"][0]["extensions"]["code"];
+        assert_eq!(code, "BAD_USER_INPUT");
+    }
+    // The other operation still receives its events.
+    ann.creates_group(None, &[]).await;
+    assert_eq!(socket.receive().await["id"], "1");
 }
 
 #[tokio::test]
