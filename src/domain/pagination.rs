@@ -69,6 +69,32 @@ impl<K> PageRequest<K> {
         }
     }
 
+    /// The request for the first item of the list, if a cursor separates this page from it.
+    #[must_use]
+    pub fn list_start(&self) -> Option<Self>
+    where
+        K: Clone,
+    {
+        self.after.as_ref()?;
+        Some(Self {
+            before: self.before.clone(),
+            ..Self::end(Direction::First, 1)
+        })
+    }
+
+    /// The request for the last item of the list, if a cursor separates this page from it.
+    #[must_use]
+    pub fn list_end(&self) -> Option<Self>
+    where
+        K: Clone,
+    {
+        self.before.as_ref()?;
+        Some(Self {
+            after: self.after.clone(),
+            ..Self::end(Direction::Last, 1)
+        })
+    }
+
     /// The same page with its keys in another form.
     pub fn map<L>(self, convert: impl Fn(K) -> L) -> PageRequest<L> {
         PageRequest {

@@ -3,17 +3,18 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
 use async_graphql::{
-    ContextSelectionSet, OutputType, Positioned, ServerResult, SimpleObject, Value,
+    Context, ContextSelectionSet, OutputType, Positioned, ServerResult, SimpleObject, Value,
     parser::types::Field, registry::Registry,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::Datelike;
+use futures_util::future::OptionFuture;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     domain::pagination::{Direction, PageRequest, Slice},
     error::{Error, Problem},
-    graphql::errors::Result,
+    graphql::errors::{FieldError, Result},
 };
 
 /// The largest page.
@@ -46,27 +47,50 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Builds the page from up to [`PageRequest::limit`] rows.
-    pub fn new<K: Key, S>(rows: Vec<T>, span: &PageRequest<S>, key: impl Fn(&T) -> K) -> Self {
-        Self::of(span.part(rows), span, key)
-    }
-
-    /// Builds the page of a slice of a list.
-    pub fn of<K: Key, S>(slice: Slice<T>, span: &PageRequest<S>, key: impl Fn(&T) -> K) -> Self {
-        let (has_next, has_previous) = match span.end {
-            Direction::First => (slice.has_more, span.after.is_some()),
-            Direction::Last => (span.before.is_some(), slice.has_more),
+    /// Reads the page of the field that is being resolved. `load` reads a slice of its list.
+    ///
+    /// Beyond a cursor of the request there may be no item left: the item of the cursor and all others may have been
+    /// deleted. If the client selects it, the item at that end of the list is read too.
+    pub async fn read<S, K, F>(
+        ctx: &Context<'_>,
+        request: &PageRequest<S>,
+        key: impl Fn(&T) -> K,
+        load: impl Fn(PageRequest<S>) -> F,
+    ) -> Result<Self>
+    where
+        S: Clone,
+        K: Key + PartialEq,
+        F: Future<Output = Result<Slice<T>>>,
+    {
+        let selected = ctx.look_ahead().field("pageInfo");
+        let is_selected = |name| selected.field(name).exists();
+        let start = request
+            .list_start()
+            .filter(|_| is_selected("hasPreviousPage"));
+        let end = request.list_end().filter(|_| is_selected("hasNextPage"));
+        let end_of_list = |request: Option<PageRequest<S>>| OptionFuture::from(request.map(&load));
+        let (slice, start, end) =
+            tokio::join!(load(request.clone()), end_of_list(start), end_of_list(end));
+        let slice = slice?;
+        // The item at an end of the list belongs to this page, or there are items between the two.
+        let is_beyond = |found: Option<Result<Slice<T>>>, own: Option<&T>| {
+            let found = found
+                .transpose()?
+                .and_then(|slice| slice.items.into_iter().next());
+            Ok::<_, FieldError>(found.is_some_and(|found| Some(key(&found)) != own.map(&key)))
         };
-        let items = slice
-            .items
-            .into_iter()
-            .map(|item| (Cursor::new(key(&item)), item))
-            .collect();
-        Self {
-            items,
-            has_next,
-            has_previous,
-        }
+        let precedes = is_beyond(start, slice.items.first())?;
+        let follows = is_beyond(end, slice.items.last())?;
+        let has_more = |end| slice.has_more && request.end == end;
+        Ok(Self {
+            has_next: follows || has_more(Direction::First),
+            has_previous: precedes || has_more(Direction::Last),
+            items: slice
+                .items
+                .into_iter()
+                .map(|item| (Cursor::new(key(&item)), item))
+                .collect(),
+        })
     }
 
     /// Converts each item.

@@ -27,6 +27,7 @@ mod live;
 mod long_thread;
 mod messages;
 mod notifications;
+mod page_info;
 mod participants;
 mod presence;
 mod properties;

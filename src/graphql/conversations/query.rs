@@ -86,7 +86,6 @@ pub async fn list(
     after: Option<String>,
 ) -> Result<ConversationConnection> {
     let request: PageRequest<ConversationPosition> = forward(first, PAGE, after)?;
-    let after = request.after.map(|(at, id)| (at.0, id));
     let filter = filter.unwrap_or_default();
     let conditions = conversations::ConversationFilter {
         kind: filter.kind.map(Into::into),
@@ -94,11 +93,19 @@ pub async fn list(
         is_archived: filter.is_archived,
         text: text_filter::read(app(ctx), viewer, filter.text).await?,
     };
-    let (db, limit) = (app(ctx).db.read(), request.limit());
+    let (db, conditions) = (app(ctx).db.read(), &conditions);
+    let after = |request: &PageRequest<ConversationPosition>| {
+        let after = request.after.as_ref();
+        after.map(|(at, id)| (at.0, *id))
+    };
     let Some(plan) = ConnectionPlan::<ConversationEdge, Conversation>::current(ctx) else {
-        let rows = conversations::list(db, viewer, &conditions, after, limit).await?;
-        let position = |row: &conversation::Model| (Instant(row.last_activity_at), row.id);
-        let page = Page::new(rows, &request, position);
+        let key = |row: &conversation::Model| (Instant(row.last_activity_at), row.id);
+        let load = |request: PageRequest<_>| async move {
+            let (after, limit) = (after(&request), request.limit());
+            let rows = conversations::list(db, viewer, conditions, after, limit).await?;
+            Ok(request.part(rows))
+        };
+        let page = Page::read(ctx, &request, key, load).await?;
         return Ok(page.map(Conversation).into());
     };
     let columns = ConversationColumns {
@@ -106,9 +113,14 @@ pub async fn list(
         participant: Columns::new(plan.required.participant.iter().copied()),
         unread: plan.required.unread,
     };
-    let rows = conversations::list_columns(db, viewer, &conditions, after, limit, &columns);
-    let position = |row: &ConversationRow| (Instant(row.key.last_activity_at), row.key.id);
-    let page = Page::new(rows.await?, &request, position);
+    let columns = &columns;
+    let key = |row: &ConversationRow| (Instant(row.key.last_activity_at), row.key.id);
+    let load = |request: PageRequest<_>| async move {
+        let (after, limit) = (after(&request), request.limit());
+        let rows = conversations::list_columns(db, viewer, conditions, after, limit, columns);
+        Ok(request.part(rows.await?))
+    };
+    let page = Page::read(ctx, &request, key, load).await?;
     let (mut memberships, mut counts) = (vec![], vec![]);
     let page = page.map(|row| {
         let id = row.key.id;

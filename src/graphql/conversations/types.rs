@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, InputObject, Object};
 
 use crate::{
-    domain::participants::ParticipantNames,
+    domain::participants::{ListedParticipant, ParticipantNames},
     entity::conversation,
     graphql::{
         connection::connection,
@@ -130,13 +130,16 @@ impl Conversation {
         #[graphql(default_with = "Some(50)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ParticipantConnection> {
-        let key = ParticipantsOf {
-            conversation: self.0.id,
-            role: role.map(Into::into),
-            span: forward(first, 50, after)?,
+        let span = forward(first, 50, after)?;
+        let load = |span| {
+            loaders(ctx).load_or_default(ParticipantsOf {
+                conversation: self.0.id,
+                role: role.map(Into::into),
+                span,
+            })
         };
-        let part = loaders(ctx).load_or_default(key.clone()).await?;
-        let page = Page::of(part, &key.span, |row| row.cursor.clone());
+        let key = |row: &ListedParticipant| row.cursor.clone();
+        let page = Page::read(ctx, &span, key, load).await?;
         Ok(page.map(|row| Participant(row.participant)).into())
     }
 

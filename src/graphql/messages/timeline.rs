@@ -6,9 +6,9 @@ use async_graphql::{Context, Enum, OneofObject};
 
 use crate::{
     domain::{
-        conversations::timeline::{self, Anchor},
+        conversations::timeline::{self, Anchor, TimelineKey},
         messages::projection::{MessageColumns, MessageProjection, MessageRow, WholeMessages},
-        pagination::{Direction, PageRequest, Slice},
+        pagination::{Direction, PageRequest},
     },
     entity::{message, partial::Partial},
     error::{Error, Problem},
@@ -141,19 +141,17 @@ async fn load<P: MessageProjection>(
     key: TimelineOf<P>,
     sizes: Option<(usize, usize)>,
 ) -> Result<Page<P::Row>> {
-    let load = async |span: PageRequest<i32>| {
-        if span.size == 0 {
-            return Ok(Slice::default());
-        }
+    let loaders = unbatched(ctx);
+    let load = |span| {
         let key = TimelineOf {
             span,
             ..key.clone()
         };
-        unbatched(ctx).load_or_default(key).await
+        loaders.load_or_default(key)
     };
     let Some((before, from)) = sizes else {
-        let slice = load(key.span.clone()).await?;
-        let page = Page::of(slice, &key.span, |(key, _)| key.seq);
+        let seq = |(key, _): &(TimelineKey, P::Row)| key.seq;
+        let page = Page::read(ctx, &key.span, seq, load).await?;
         return Ok(page.map(|(_, row)| row));
     };
     let earlier = PageRequest {
@@ -164,6 +162,7 @@ async fn load<P: MessageProjection>(
         after: key.span.before.map(|place| place.saturating_sub(1)),
         ..PageRequest::end(Direction::First, from)
     };
+    // Of a side without messages, only whether it has any.
     let (earlier, later) = (load(earlier).await?, load(later).await?);
     let items = earlier.items.into_iter().chain(later.items);
     let items = items.map(|(key, row)| (Cursor::new(key.seq), row));

@@ -170,12 +170,15 @@ impl Message {
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<MessageRevisionConnection> {
-        let key = RevisionsOf {
-            message: self.0.id,
-            span: forward(first, 20, after)?,
+        let span = forward(first, 20, after)?;
+        let load = |span| {
+            loaders(ctx).load_or_default(RevisionsOf {
+                message: self.0.id,
+                span,
+            })
         };
-        let part = loaders(ctx).load_or_default(key.clone()).await?;
-        let page = Page::of(part, &key.span, |row| row.number);
+        let key = |row: &message_revision::Model| row.number;
+        let page = Page::read(ctx, &span, key, load).await?;
         Ok(page.map(MessageRevision).into())
     }
 
@@ -214,14 +217,15 @@ impl Message {
         #[graphql(default_with = "Some(20)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<MessageConnection> {
-        let key = RepliesOf {
-            parent: self.0.id,
-            span: forward(first, 20, after)?,
-        };
+        let span = forward(first, 20, after)?;
         // A message without replies needs no statement.
         let has_replies = self.0.descendant_count > 0;
-        let part = loaders(ctx).load_if(has_replies.then(|| key.clone()));
-        let page = Page::of(part.await?.unwrap_or_default(), &key.span, |row| row.seq);
+        let load = |span| {
+            let parent = self.0.id;
+            let key = has_replies.then_some(RepliesOf { parent, span });
+            async move { Ok(loaders(ctx).load_if(key).await?.unwrap_or_default()) }
+        };
+        let page = Page::read(ctx, &span, |row: &message::Model| row.seq, load).await?;
         Ok(page.map(Message::from).into())
     }
 

@@ -27,11 +27,13 @@ pub(crate) async fn notifications(
     after: Option<String>,
 ) -> Result<NotificationConnection> {
     let request: PageRequest<(Instant, NotificationId)> = forward(first, PAGE, after)?;
-    let after = request.after.map(|(Instant(at), id)| (at, id));
-    let rows = notifications::list(viewer, unread_only, after)
-        .limit(request.limit())
-        .all(app(ctx).db.read())
-        .await?;
+    let db = app(ctx).db.read();
     let key = |row: &notification::Model| (Instant(row.created_at), row.id);
-    Ok(Page::new(rows, &request, key).map(Notification).into())
+    let load = |request: PageRequest<(Instant, NotificationId)>| async move {
+        let after = request.after.map(|(Instant(at), id)| (at, id));
+        let select = notifications::list(viewer, unread_only, after).limit(request.limit());
+        Ok(request.part(select.all(db).await?))
+    };
+    let page = Page::read(ctx, &request, key, load).await?;
+    Ok(page.map(Notification).into())
 }

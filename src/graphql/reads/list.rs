@@ -8,6 +8,7 @@ use crate::{
         reads::unread::{self, UnreadPosition, UnreadScope},
         sessions,
     },
+    entity::message,
     graphql::{
         context::app,
         errors::Result,
@@ -32,16 +33,21 @@ pub(crate) async fn unread_messages(
     let (db, now) = (app(ctx).db.read(), app(ctx).clock.now());
     let (page, scope) = if let Some(id) = conversation {
         let span: PageRequest<i32> = forward(first, PAGE, after)?;
-        let part = unread::list_in(db, viewer, id, &span).await?;
-        let page = Page::of(part, &span, |row| row.seq);
+        let load = |span: PageRequest<i32>| async move {
+            Ok(unread::list_in(db, viewer, id, &span).await?)
+        };
+        let page = Page::read(ctx, &span, |row| row.seq, load).await?;
         (page, UnreadScope::Conversation(id))
     } else {
         let span: PageRequest<(Instant, ConversationId, i32)> = forward(first, PAGE, after)?;
         let position = |(Instant(at), id, seq)| UnreadPosition(at, id, seq);
-        let rows = unread::list(db, viewer, now, span.after.map(position), span.limit()).await?;
-        let page = Page::new(rows, &span, |row| {
-            (Instant(row.created_at), row.conversation_id, row.seq)
-        });
+        let key = |row: &message::Model| (Instant(row.created_at), row.conversation_id, row.seq);
+        let load = |span: PageRequest<_>| async move {
+            let after = span.after.map(position);
+            let rows = unread::list(db, viewer, now, after, span.limit()).await?;
+            Ok(span.part(rows))
+        };
+        let page = Page::read(ctx, &span, key, load).await?;
         (page, UnreadScope::Audible(now))
     };
     let MessageConnection {

@@ -83,22 +83,23 @@ pub(in crate::graphql) async fn page(
     viewer: &Viewer,
     request: PageRequest<SessionId>,
 ) -> Result<SessionConnection> {
-    let is_other = session::Column::Id.ne(viewer.session);
-    let after = request.after.map(|after| {
-        let older = (after != viewer.session).then(|| session::Column::Id.lt(after));
-        Condition::all().add(is_other).add_option(older)
-    });
-    let rows = sessions::active(viewer.user, app(ctx).clock.now())
-        .filter(Condition::all().add_option(after))
-        .order_by(
-            session::Column::Id.into_expr().eq(viewer.session),
-            Order::Desc,
-        )
-        .order_by_desc(session::Column::Id)
-        .limit(request.limit())
-        .all(app(ctx).db.read())
-        .await?;
-    Ok(Page::new(rows, &request, |row| row.id).map(Session).into())
+    let (db, now) = (app(ctx).db.read(), app(ctx).clock.now());
+    let load = |request: PageRequest<SessionId>| async move {
+        let is_other = session::Column::Id.ne(viewer.session);
+        let after = request.after.map(|after| {
+            let older = (after != viewer.session).then(|| session::Column::Id.lt(after));
+            Condition::all().add(is_other).add_option(older)
+        });
+        let is_current = session::Column::Id.into_expr().eq(viewer.session);
+        let rows = sessions::active(viewer.user, now)
+            .filter(Condition::all().add_option(after))
+            .order_by(is_current, Order::Desc)
+            .order_by_desc(session::Column::Id)
+            .limit(request.limit());
+        Ok(request.part(rows.all(db).await?))
+    };
+    let page = Page::read(ctx, &request, |row: &session::Model| row.id, load).await?;
+    Ok(page.map(Session).into())
 }
 
 /// A session to renew.

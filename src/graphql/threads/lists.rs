@@ -30,12 +30,12 @@ pub(crate) async fn of_conversation(
     first: Option<i32>,
     after: Option<String>,
 ) -> Result<ThreadConnection> {
-    let key = ThreadsOf {
-        conversation,
-        span: span(first, after)?,
+    let loaders = unbatched(ctx);
+    let load = |span| {
+        let key = ThreadsOf { conversation, span };
+        loaders.load_or_default(key)
     };
-    let part = unbatched(ctx).load_or_default(key.clone()).await?;
-    Ok(connection(part, &key.span))
+    connection(ctx, &span(first, after)?, load).await
 }
 
 /// Returns a page of the threads that the viewer follows.
@@ -45,9 +45,11 @@ pub(crate) async fn followed(
     first: Option<i32>,
     after: Option<String>,
 ) -> Result<ThreadConnection> {
-    let span = span(first, after)?;
-    let part = lists::followed(app(ctx).db.read(), viewer(ctx)?, unread_only, &span).await?;
-    Ok(connection(part, &span))
+    let (db, viewer) = (app(ctx).db.read(), viewer(ctx)?);
+    let load = |span: PageRequest<ThreadPosition>| async move {
+        Ok(lists::followed(db, viewer, unread_only, &span).await?)
+    };
+    connection(ctx, &span(first, after)?, load).await
 }
 
 fn span(first: Option<i32>, after: Option<String>) -> Result<PageRequest<ThreadPosition>> {
@@ -55,7 +57,11 @@ fn span(first: Option<i32>, after: Option<String>) -> Result<PageRequest<ThreadP
     Ok(span.map(|(Instant(time), id)| (time, id)))
 }
 
-fn connection(part: Slice<thread::Model>, span: &PageRequest<ThreadPosition>) -> ThreadConnection {
+async fn connection<F: Future<Output = Result<Slice<thread::Model>>>>(
+    ctx: &Context<'_>,
+    span: &PageRequest<ThreadPosition>,
+    load: impl Fn(PageRequest<ThreadPosition>) -> F,
+) -> Result<ThreadConnection> {
     let key = |row: &thread::Model| (Instant(row.last_activity_at), row.id);
-    Page::of(part, span, key).map(Thread).into()
+    Ok(Page::read(ctx, span, key, load).await?.map(Thread).into())
 }

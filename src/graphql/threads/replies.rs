@@ -57,7 +57,7 @@ pub fn tree_cursor(row: &message::Model) -> Cursor {
 }
 
 /// The position of a reply in TREE order.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 struct TreeKey(Vec<u8>);
 
@@ -152,14 +152,27 @@ async fn load<P: MessageProjection>(
     ctx: &Context<'_>,
     key: ThreadRepliesOf<P>,
 ) -> Result<Page<(ReplyKey, P::Row)>> {
-    let order = key.order.clone();
-    let slice = unbatched(ctx).load_or_default(key).await?;
-    Ok(match &order {
-        ReplyOrder::Tree(span) => Page::of(slice, span, |(key, _)| TreeKey(key.path.clone())),
-        ReplyOrder::OldestFirst(span) | ReplyOrder::NewestFirst(span) => {
-            Page::of(slice, span, |(key, _)| key.seq)
+    let loaders = unbatched(ctx);
+    let load = |order| {
+        let key = ThreadRepliesOf {
+            order,
+            ..key.clone()
+        };
+        loaders.load_or_default(key)
+    };
+    let seq = |(key, _): &(ReplyKey, P::Row)| key.seq;
+    match &key.order {
+        ReplyOrder::Tree(span) => {
+            let path = |(key, _): &(ReplyKey, P::Row)| TreeKey(key.path.clone());
+            Page::read(ctx, span, path, |span| load(ReplyOrder::Tree(span))).await
         }
-    })
+        ReplyOrder::OldestFirst(span) => {
+            Page::read(ctx, span, seq, |span| load(ReplyOrder::OldestFirst(span))).await
+        }
+        ReplyOrder::NewestFirst(span) => {
+            Page::read(ctx, span, seq, |span| load(ReplyOrder::NewestFirst(span))).await
+        }
+    }
 }
 
 fn edge(

@@ -3,6 +3,7 @@
 use async_graphql::{Context, Enum, InputObject, Object, SimpleObject};
 
 use crate::{
+    domain::threads::followers::Writer,
     entity::{message, thread},
     graphql::{
         connection::connection,
@@ -72,14 +73,17 @@ impl Thread {
         #[graphql(default_with = "Some(10)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<UserConnection> {
-        let key = WritersOf {
-            thread: self.0.id,
-            span: forward(first, 10, after)?,
+        let span = forward(first, 10, after)?;
+        let load = |span| {
+            loaders(ctx).load_or_default(WritersOf {
+                thread: self.0.id,
+                span,
+            })
         };
-        let part = loaders(ctx).load_or_default(key.clone()).await?;
-        let ids = part.items.iter().map(|writer| UserKey(writer.user_id));
+        let page = Page::read(ctx, &span, |writer: &Writer| writer.last_seq, load).await?;
+        let ids = page.items.iter();
+        let ids = ids.map(|(_, writer)| UserKey(writer.user_id));
         let mut users = loaders(ctx).load_many(ids).await?;
-        let page = Page::of(part, &key.span, |writer| writer.last_seq);
         let page = page.filter_map(|writer| users.remove(&UserKey(writer.user_id)));
         Ok(page.into())
     }

@@ -61,22 +61,26 @@ impl UserQuery {
             let text = text_filter::read(app, viewer, text).await?;
             let online = (online_only == Some(true))
                 .then(|| presence::online(app.db.backend(), viewer, app.clock.now()));
-            let after = request.after.as_ref().map(|(name, id)| {
-                let same_name = user::Column::DisplayNameKey.eq(name);
-                Condition::any()
-                    .add(user::Column::DisplayNameKey.gt(name))
-                    .add(same_name.and(user::Column::Id.gt(*id)))
-            });
-            let rows = users::searchable(viewer)
+            let matching = users::searchable(viewer)
                 .filter(Condition::all().add_option(text.map(|text| users::name_matches(&text))))
-                .filter(Condition::all().add_option(online))
-                .filter(Condition::all().add_option(after))
-                .order_by_asc(user::Column::DisplayNameKey)
-                .order_by_asc(user::Column::Id)
-                .limit(request.limit())
-                .all(app.db.read())
-                .await?;
-            let page = Page::new(rows, &request, |row| (row.display_name_key.clone(), row.id));
+                .filter(Condition::all().add_option(online));
+            let key = |row: &user::Model| (row.display_name_key.clone(), row.id);
+            let load = |request: PageRequest<(String, UserId)>| {
+                let after = request.after.as_ref().map(|(name, id)| {
+                    let same_name = user::Column::DisplayNameKey.eq(name);
+                    Condition::any()
+                        .add(user::Column::DisplayNameKey.gt(name))
+                        .add(same_name.and(user::Column::Id.gt(*id)))
+                });
+                let select = matching
+                    .clone()
+                    .filter(Condition::all().add_option(after))
+                    .order_by_asc(user::Column::DisplayNameKey)
+                    .order_by_asc(user::Column::Id)
+                    .limit(request.limit());
+                async move { Ok(request.part(select.all(app.db.read()).await?)) }
+            };
+            let page = Page::read(ctx, &request, key, load).await?;
             Ok(Some(page.map(User::from).into()))
         })
         .await
