@@ -27,6 +27,7 @@ use heddle::{
     live::{
         cursor::EventCursor,
         entry::{Entry, EntryCache},
+        epoch::LogEpoch,
         log::{self, Change, Stream},
         payload_cache::PayloadCache,
         position::LogPosition,
@@ -102,6 +103,7 @@ fn parse_path(bencher: Bencher<'_, '_>) {
 fn cursor() -> (Keys, UserId, EventCursor) {
     let keys = Keys::new(&Keys::generate().unwrap(), Uuid::nil()).unwrap();
     let cursor = EventCursor {
+        epoch: LogEpoch::default(),
         position: LogPosition::Position(1 << 40),
         at: DateTime::UNIX_EPOCH,
     };

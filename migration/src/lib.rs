@@ -27,6 +27,7 @@ mod m0017_no_statistics;
 mod m0018_profile_events;
 mod m0019_sign_in_attempts;
 mod m0020_import_keys;
+mod m0021_log_epoch;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0018_profile_events::Step),
             Box::new(m0019_sign_in_attempts::Step),
             Box::new(m0020_import_keys::Step),
+            Box::new(m0021_log_epoch::Step),
         ]
     }
 }

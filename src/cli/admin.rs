@@ -1,5 +1,5 @@
-//! `heddle admin`: creates and lists accounts, resets passwords, and lists and repeats failed jobs. Works before the first
-//! start of the server, and while it runs.
+//! `heddle admin`: creates and lists accounts, resets passwords, lists and repeats failed jobs, and begins a new epoch of
+//! the event log. Works before the first start of the server, and while it runs.
 
 use std::{
     fs,
@@ -20,6 +20,7 @@ use crate::{
     entity::user::ServerRole,
     id::JobId,
     jobs::queue,
+    live::epoch::{self, LogEpoch},
 };
 
 /// Exceeds the length of every valid password.
@@ -59,6 +60,8 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Make every client load its state again, after a database was restored in a way that the server cannot find
+    NewEpoch,
     /// List the background jobs that failed at their last attempt
     Jobs,
     /// Repeat failed background jobs
@@ -166,6 +169,12 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
                 let email = user.email.unwrap_or_default();
                 output::line(format!("{role:9}  {:32}  {email}", user.username));
             }
+        }
+        AdminCommand::NewEpoch => {
+            epoch::begin_after(&app.db, LogEpoch::default()).await?;
+            output::line(
+                "a new epoch has begun: clients load their state again when they reconnect",
+            );
         }
         AdminCommand::Jobs => {
             for job in queue::failed().all(app.db.read()).await? {

@@ -15,7 +15,7 @@ use crate::{
     config::{Config, Mode},
     db::Db,
     http,
-    live::installation,
+    live::{installation, log_mark::LogMark},
     worker,
 };
 
@@ -36,6 +36,8 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let db = Db::connect(&config.database_url).await?;
     migrate::up(&db, &config).await?;
     let app = App::open(db, config, &secret).await?;
+    let mark = LogMark::open(&app.db, &app.clock, &app.config.data_dir).await?;
+    app.hub.keep_mark(mark);
     check_cluster(&app).await?;
     // Install the handlers before the banner: a client that reads it may stop the server immediately.
     stop_on_signal(&app)?;

@@ -12,6 +12,10 @@ pub struct Model {
     pub id: Uuid,
     /// The fingerprint of the secret that the nodes sign tokens with.
     pub key_id: Option<String>,
+    /// The epoch of the event log.
+    pub epoch: i64,
+    /// What identified the event log when its epoch began, on PostgreSQL.
+    pub log_identity: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

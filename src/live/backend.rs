@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 use super::{
     bus::{Bus, Link},
     ephemeral::{Ephemeral, SeenEphemeral},
+    epoch::{self, LogEpoch},
     installation,
     log_reader::Log,
     presence::{Presence, PresenceSignal},
@@ -30,6 +31,12 @@ pub(super) trait HubBackend: Log {
         &self,
         redis: Option<(&str, &Arc<AtomicBool>)>,
     ) -> Result<(Bus, Option<Link>), Error>;
+
+    /// The current epoch of the log. Begins a new one if the log was replaced.
+    async fn epoch(&self) -> Result<LogEpoch, Error>;
+
+    /// Begins a new epoch: the log ends before a position that was read.
+    async fn begin_epoch(&self, read: LogEpoch) -> Result<LogEpoch, Error>;
 
     /// The task that stores the presence signals; none when presence is not stored.
     fn presence(
@@ -73,6 +80,14 @@ impl HubBackend for Db {
             None => None,
         };
         Ok((Bus::new(self, link.as_ref().map(Link::subscribe)), link))
+    }
+
+    async fn epoch(&self) -> Result<LogEpoch, Error> {
+        epoch::current(self).await
+    }
+
+    async fn begin_epoch(&self, read: LogEpoch) -> Result<LogEpoch, Error> {
+        epoch::begin_after(self, read).await
     }
 
     fn presence(

@@ -93,27 +93,41 @@ impl LogPosition {
         }
     }
 
+    /// A number that only grows: that of the row on SQLite, that of the next transaction on PostgreSQL.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        match self {
+            Self::Position(number) => u64::try_from(*number).unwrap_or_default(),
+            Self::Snapshot(seen) | Self::Inside { next: seen, .. } => seen.xmax,
+        }
+    }
+
     /// The compact encoding that cursors contain.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut to = Vec::with_capacity(32);
+        self.write_to(&mut to);
+        to
+    }
+
+    /// Appends [`LogPosition::to_bytes`].
+    pub(super) fn write_to(&self, to: &mut Vec<u8>) {
         match self {
             Self::Position(number) => {
                 to.push(b'p');
-                write_number(&mut to, number.cast_unsigned());
+                write_number(to, number.cast_unsigned());
             }
             Self::Snapshot(seen) => {
                 to.push(b's');
-                write_snapshot(&mut to, seen);
+                write_snapshot(to, seen);
             }
             Self::Inside { seen, next, number } => {
                 to.push(b'i');
-                write_snapshot(&mut to, seen);
-                write_snapshot(&mut to, next);
-                write_number(&mut to, number.cast_unsigned());
+                write_snapshot(to, seen);
+                write_snapshot(to, next);
+                write_number(to, number.cast_unsigned());
             }
         }
-        to
     }
 
     /// Decodes [`LogPosition::to_bytes`] and advances `from` past it.

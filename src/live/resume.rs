@@ -102,10 +102,14 @@ impl Hub {
         options: SubscribeOptions,
     ) -> Result<ResumedStream, Error> {
         let only = options.only.clone();
+        if matches!(since, Since::Cursor(_)) {
+            self.check_epoch().await?;
+        }
         // Subscribe before the replay, so that events during the replay wait in its queue.
         let subscription = self.subscribe(user, options).await?;
         let now = self.now();
         let start = EventCursor {
+            epoch: subscription.epoch,
             position: subscription.position.clone(),
             at: now,
         };
@@ -119,7 +123,8 @@ impl Hub {
         match since {
             Since::Now => {}
             Since::Cursor(cursor)
-                if !cursor.is_older_than(self.retention(), now)
+                if cursor.epoch == stream.start.epoch
+                    && !cursor.is_older_than(self.retention(), now)
                     && !cursor.position.is_beyond(&stream.start.position) =>
             {
                 stream.opening = if stream.replay(self.log(), cursor, only).await? {

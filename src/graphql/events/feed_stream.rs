@@ -82,7 +82,7 @@ impl<F: SubscriptionFeed> FeedStream<F> {
         while let Stage::Open = self.stage {
             match self.stream.next().await {
                 Incoming::Entry(entry) if matches!(entry.change, Some(Change::StreamReset)) => {
-                    self.last = EventCursor::after(&entry);
+                    self.last = self.last.advanced_to(&entry);
                     if let Some(item) = self.opened(Opening::Reset) {
                         return Some(Delivery::Execute(Ok(item)));
                     }
@@ -121,7 +121,7 @@ impl<F: SubscriptionFeed> FeedStream<F> {
         if entry.change.as_ref().is_some_and(Change::is_ephemeral) {
             self.last.clone()
         } else {
-            EventCursor::after(entry)
+            self.last.advanced_to(entry)
         }
     }
 

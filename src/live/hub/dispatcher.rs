@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use chrono::{DateTime, Utc};
 use futures_util::future::{BoxFuture, join_all};
 use tokio::{
-    sync::{Semaphore, mpsc},
+    sync::{Semaphore, mpsc, oneshot},
     time::{MissedTickBehavior, interval, timeout},
 };
 use uuid::Uuid;
@@ -28,6 +28,7 @@ use crate::{
         bus::{Bus, Wakeup},
         cursor::EventCursor,
         entry::{Entry, EntryCache},
+        epoch::LogEpoch,
         log::Change,
         log_reader::{self, Batch, Scope},
         position::LogPosition,
@@ -50,7 +51,10 @@ pub(super) struct Dispatcher {
     hub: Arc<HubState>,
     inbox: mpsc::UnboundedReceiver<Request>,
     bus: Bus,
+    epoch: LogEpoch,
     position: LogPosition,
+    /// Who waits for a restart.
+    restarts: Vec<oneshot::Sender<()>>,
     /// Whether the log may have grown since it was read.
     reads_log: bool,
     subscribers: Subscribers,
@@ -73,6 +77,7 @@ impl Dispatcher {
         // Listen before the read, so that a commit during the next statement causes another read.
         let redis = hub.redis_url.as_deref().map(|url| (url, &hub.is_linked));
         let (bus, link) = hub.backend.listen(redis).await?;
+        let epoch = hub.backend.epoch().await?;
         let position = hub.backend.end().await?;
         let Some(inbox) = hub.take_inbox() else {
             return Err(Error::internal("the log is already being read"));
@@ -83,7 +88,9 @@ impl Dispatcher {
             hub: Arc::clone(hub),
             inbox,
             bus,
+            epoch,
             position,
+            restarts: vec![],
             reads_log: false,
             subscribers: Subscribers::new(signals),
             profile_recipients: None,
@@ -123,7 +130,7 @@ impl Dispatcher {
             while let Ok(request) = self.inbox.try_recv() {
                 self.receive(request);
             }
-            if self.reads_log || self.admissions.are_loaded() {
+            if self.reads_log || !self.restarts.is_empty() || self.admissions.are_loaded() {
                 tokio::select! {
                     biased;
                     () = shutdown.cancelled() => return,
@@ -154,6 +161,7 @@ impl Dispatcher {
         match request {
             Request::Join(subscriber, reply) => self.admissions.add((subscriber, reply)),
             Request::Leave(id) => self.subscribers.remove(id),
+            Request::Restart(reply) => self.restarts.push(reply),
             Request::CheckSessions => self.session_checks.request(),
             Request::SessionsChecked(result) => self.session_checks.end(result),
             Request::Release(ids) => self.subscribers.release(&ids),
@@ -192,6 +200,9 @@ impl Dispatcher {
 
     async fn turn(&mut self) -> Result<(), Error> {
         self.reads_log = false;
+        if self.is_failing || !self.restarts.is_empty() {
+            self.check_epoch().await?;
+        }
         let loaded = self.admissions.loaded_numbers();
         self.advance().await?;
         for number in loaded {
@@ -202,12 +213,46 @@ impl Dispatcher {
         Ok(())
     }
 
+    /// Starts again at the end of the log if it was replaced. While a database is restored, its connections fail. Clients
+    /// resume, and find that their cursors belong to another epoch.
+    async fn check_epoch(&mut self) -> Result<(), Error> {
+        let backend = &self.hub.backend;
+        let mut epoch = with_timeout(backend.epoch()).await?;
+        let mut end = with_timeout(backend.end()).await?;
+        if epoch == self.epoch && self.position.is_beyond(&end) {
+            epoch = with_timeout(backend.begin_epoch(epoch)).await?;
+            end = with_timeout(backend.end()).await?;
+        }
+        if epoch != self.epoch {
+            tracing::warn!("the database was restored or replaced: clients load their state again");
+            (self.epoch, self.position) = (epoch, end);
+            self.mark();
+            self.hub.payload_cache.bump_access_epoch();
+            self.subscribers.interrupt_all();
+        }
+        for reply in self.restarts.drain(..) {
+            // The subscriber may be gone.
+            let _ = reply.send(());
+        }
+        Ok(())
+    }
+
+    fn mark(&self) {
+        if let Some(mark) = self.hub.mark.get() {
+            mark.write(self.epoch, &self.position);
+        }
+    }
+
     /// Reads and dispatches the events up to the end of the log.
     async fn advance(&mut self) -> Result<(), Error> {
         loop {
             let batch = self.read().await?;
             // Nothing below can fail: every event that was read is dispatched.
+            let has_moved = self.position != batch.position;
             self.position = batch.position;
+            if has_moved {
+                self.mark();
+            }
             for entry in batch.entries {
                 self.dispatch(entry);
             }
@@ -386,6 +431,7 @@ impl Dispatcher {
                 .add(*subscriber, conversations.iter().copied());
             let joined = Joined {
                 id,
+                epoch: self.epoch,
                 position: self.position.clone(),
                 conversations,
             };
@@ -421,10 +467,12 @@ impl Dispatcher {
 
     fn publish(&self) {
         let at = self.hub.clock.now();
-        let position = self.position.clone();
-        self.hub
-            .reached
-            .send_replace(Some(EventCursor { position, at }));
+        let reached = EventCursor {
+            epoch: self.epoch,
+            position: self.position.clone(),
+            at,
+        };
+        self.hub.reached.send_replace(Some(reached));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -25,11 +25,12 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    db::Db,
+    db::{Db, with_timeout},
     error::{Code, Error},
     id::{SessionId, UserId},
     live::{
-        backend::HubBackend, cursor::EventCursor, log_reader::Log, payload_cache::PayloadCache,
+        backend::HubBackend, cursor::EventCursor, log_mark::LogMark, log_reader::Log,
+        payload_cache::PayloadCache,
     },
 };
 
@@ -80,10 +81,17 @@ impl Hub {
             started: OnceCell::new(),
             requests,
             inbox: Mutex::new(Some(inbox)),
+            mark: OnceLock::new(),
             reached: watch::Sender::new(None),
             sessions: Sessions::default(),
             payload_cache: PayloadCache::default(),
         }))
+    }
+
+    /// Records in this file how far the log was read. Called before [`Hub::start`].
+    pub fn keep_mark(&self, mark: LogMark) {
+        // A second mark of the same folder would contain the same.
+        let _ = self.0.mark.set(mark);
     }
 
     /// Starts the dispatcher, unless it runs. Called before the server accepts requests, so that [`Hub::reached`]
@@ -124,6 +132,23 @@ impl Hub {
         // The session may have ended before it was watched. Fails only when the dispatcher has ended.
         let _ = self.0.requests.send(Request::CheckSessions);
         Ok(watch)
+    }
+
+    /// Makes sure that this node reads the log of the current epoch: the log may have been replaced since it was opened.
+    pub(in crate::live) async fn check_epoch(&self) -> Result<(), Error> {
+        self.start().await?;
+        let current = with_timeout(self.0.backend.epoch()).await?;
+        if self
+            .reached()
+            .is_some_and(|reached| reached.epoch == current)
+        {
+            return Ok(());
+        }
+        let (reply, restarted) = oneshot::channel();
+        // Both fail only when the dispatcher has ended.
+        let _ = self.0.requests.send(Request::Restart(reply));
+        let _ = restarted.await;
+        Ok(())
     }
 
     pub(in crate::live) fn log(&self) -> Arc<dyn Log> {

@@ -80,6 +80,12 @@ impl Outlet {
         }
     }
 
+    /// Marks the subscriber as one that fell behind: after the events in its queue, its stream ends, and its client
+    /// resumes.
+    pub(super) fn interrupt(&self) {
+        self.is_behind.store(true, Ordering::Release);
+    }
+
     /// Delivers an event after all earlier ones.
     pub(super) fn push(&mut self, entry: &Arc<Entry>) -> Result<(), Closed> {
         if self.held.is_empty() {

@@ -11,6 +11,7 @@ use crate::{
     id::{ConversationId, UserId},
     live::{
         ephemeral::{Ephemeral, SeenEphemeral},
+        epoch::LogEpoch,
         position::LogPosition,
     },
 };
@@ -26,6 +27,8 @@ pub(super) enum Request {
     Join(Box<Subscriber>, JoinReply),
     /// Remove a subscriber.
     Leave(u64),
+    /// The log was replaced: start again at its end.
+    Restart(oneshot::Sender<()>),
     /// Check sessions that are watched but were never looked up.
     CheckSessions,
     /// A check of sessions has ended.
@@ -62,6 +65,7 @@ pub(super) struct ProfileChange {
 /// Where a subscription begins.
 pub(super) struct Joined {
     pub(super) id: u64,
+    pub(super) epoch: LogEpoch,
     pub(super) position: LogPosition,
     pub(super) conversations: HashSet<ConversationId>,
 }

@@ -2,7 +2,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    sync::{Arc, Mutex, PoisonError, atomic::AtomicBool},
+    sync::{Arc, Mutex, OnceLock, PoisonError, atomic::AtomicBool},
 };
 
 use chrono::TimeDelta;
@@ -14,7 +14,9 @@ use super::{request::Request, sessions::Sessions};
 use crate::{
     clock::Clock,
     error::Error,
-    live::{backend::HubBackend, cursor::EventCursor, payload_cache::PayloadCache},
+    live::{
+        backend::HubBackend, cursor::EventCursor, log_mark::LogMark, payload_cache::PayloadCache,
+    },
 };
 
 pub(super) struct HubState {
@@ -30,6 +32,8 @@ pub(super) struct HubState {
     pub(super) requests: mpsc::UnboundedSender<Request>,
     /// The other end of `requests`, until the dispatcher takes it.
     pub(super) inbox: Mutex<Option<mpsc::UnboundedReceiver<Request>>>,
+    /// Records how far the log was read; none where it does not outlive the process.
+    pub(super) mark: OnceLock<LogMark>,
     pub(super) reached: watch::Sender<Option<EventCursor>>,
     pub(super) sessions: Sessions,
     pub(super) payload_cache: PayloadCache,

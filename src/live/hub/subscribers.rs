@@ -139,6 +139,16 @@ impl Subscribers {
         }
     }
 
+    /// Removes all subscribers. Their clients resume.
+    pub(super) fn interrupt_all(&mut self) {
+        for id in self.all.keys().copied().collect::<Vec<_>>() {
+            if let Some(subscribed) = self.all.get(&id) {
+                subscribed.outlet.interrupt();
+            }
+            self.remove(id);
+        }
+    }
+
     fn signal_presence(&self, user: UserId, is_connected: bool) {
         // Fails only when the server stops.
         let _ = self.presence.send((user, is_connected));

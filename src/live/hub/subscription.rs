@@ -14,12 +14,14 @@ use super::request::{Joined, Request};
 use crate::{
     error::{Code, Error},
     id::ConversationId,
-    live::{entry::Entry, position::LogPosition},
+    live::{entry::Entry, epoch::LogEpoch, position::LogPosition},
 };
 
 /// A subscription to the hub. Dropping it removes the subscriber.
 #[derive(Debug)]
 pub(in crate::live) struct Subscription {
+    /// The epoch of the log.
+    pub(in crate::live) epoch: LogEpoch,
     /// Events up to this position happened before; all later ones come through [`Subscription::next`].
     pub(in crate::live) position: LogPosition,
     /// The conversations of which the user was a member at that position.
@@ -38,6 +40,7 @@ impl Subscription {
         requests: mpsc::UnboundedSender<Request>,
     ) -> Self {
         Self {
+            epoch: joined.epoch,
             position: joined.position,
             conversations: joined.conversations,
             id: joined.id,

@@ -318,13 +318,14 @@ impl Client {
             match &mut state.clients[self.number].progress {
                 Some(progress) if entry.change == Some(Change::StreamReset) => {
                     let checked = state.oracle.check_reset(entry, state.lookup_failed_at);
-                    progress.reset(EventCursor::after(entry));
+                    progress.reset(progress.cursor().advanced_to(entry));
                     *state.counts.entry("streams reset by a lookup").or_default() += 1;
                     checked
                 }
                 Some(progress) => {
                     let undo = state.oracle.receive(&mut progress.received, entry);
-                    undo.map(|undo| progress.store(EventCursor::after(entry), undo))
+                    let cursor = progress.cursor().advanced_to(entry);
+                    undo.map(|undo| progress.store(cursor, undo))
                 }
                 None => Err("precedes the opening of the stream".to_owned()),
             }

@@ -25,6 +25,7 @@ use crate::{
         backend::HubBackend,
         bus::{Bus, Link, WakeupSource},
         ephemeral::{Ephemeral, SeenEphemeral},
+        epoch::LogEpoch,
         hub::Hub,
         log_reader::{Log, Row, Scope},
         position::{LogPosition, Snapshot},
@@ -281,6 +282,14 @@ impl HubBackend for Connection {
         };
         let bus = Bus::merge(source(&self.wakeups.local), source(&self.wakeups.remote));
         Ok((bus, None))
+    }
+
+    async fn epoch(&self) -> Result<LogEpoch, Error> {
+        Ok(LogEpoch::default())
+    }
+
+    async fn begin_epoch(&self, read: LogEpoch) -> Result<LogEpoch, Error> {
+        Err(Error::internal(format!("no log was lost in {read:?}")))
     }
 
     fn presence(&self, _: &Clock, _: mpsc::UnboundedReceiver<PresenceSignal>) -> Option<Presence> {

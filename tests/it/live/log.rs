@@ -133,7 +133,7 @@ async fn reads(app: App, user: UserId, start: EventCursor) -> Vec<Entry> {
         assert_eq!(following.opening(), Opening::Resumed);
         for _ in 0..random.random_range(1..12) {
             let entry = next(&mut following).await;
-            cursor = EventCursor::after(&entry);
+            cursor = cursor.advanced_to(&entry);
             let is_last = matches!(entry.change, Some(Change::NotificationsChanged { .. }));
             received.push(entry);
             if is_last {
@@ -191,7 +191,7 @@ async fn a_subscriber_that_falls_too_far_behind_resumes(app: TestApp) {
     }
     let mut count = 0;
     while let Ok(entry) = slow.next().await.unwrap() {
-        cursor = EventCursor::after(&entry);
+        cursor = cursor.advanced_to(&entry);
         count += usize::from(matches!(entry.change, Some(Change::MessageSent { .. })));
     }
     assert!(count < 400, "it was never let go");
@@ -367,7 +367,7 @@ async fn an_open_transaction_hides_nothing() {
         rows::event(&app, Stream::Conversation(busy), sent()).await;
         let entry = next(&mut live).await;
         assert_eq!(entry.stream, busy.0);
-        cursors.push(EventCursor::after(&entry));
+        cursors.push(live.start().advanced_to(&entry));
     }
     may_commit.send(()).unwrap();
     long.await.unwrap();

@@ -1,6 +1,7 @@
 //! The event stream: it loses nothing, repeats nothing, keeps the order, and ends with the subscriber's access.
 
 mod audiences;
+mod backups;
 mod chaos;
 mod cursors;
 mod delivery;

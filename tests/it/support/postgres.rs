@@ -33,6 +33,19 @@ pub(crate) async fn fresh_database() -> String {
     named(server, &name)
 }
 
+/// Returns the URL of a copy of this database, which is not in use.
+pub(crate) async fn copy_of(url: &str) -> String {
+    let server = server();
+    let original = url::Url::parse(url).unwrap();
+    let original = original.path().trim_start_matches('/');
+    let mut admin = PgConnection::connect(server).await.unwrap();
+    let name = format!("test_{:032x}", rand::random::<u128>());
+    let copy = format!("CREATE DATABASE {name} TEMPLATE {original}");
+    run(&mut admin, copy).await;
+    admin.close().await.unwrap();
+    named(server, &name)
+}
+
 async fn ensure_template(admin: &mut PgConnection, server: &str) {
     run(admin, format!("SELECT pg_advisory_lock({TEMPLATE_LOCK})")).await;
     let found = sqlx::query("SELECT 1 FROM pg_database WHERE datname = $1")
