@@ -146,8 +146,9 @@ fn serialise_page_of_50(bencher: Bencher<'_, '_>) {
     };
     let variables = Variables::from_json(json!({ "id": fixture.group }));
     let request = async_graphql::Request::new(LIST).variables(variables);
-    let request = graphql::prepare(&fixture.app, caller, request);
-    let response = fixture.runtime.block_on(schema.execute(request));
+    let (request, batches) = graphql::prepare(&fixture.app, caller, request);
+    let executing = batches.run(schema.execute(request));
+    let response = fixture.runtime.block_on(executing);
     assert!(response.is_ok(), "{:?}", response.errors);
     bencher.bench_local(|| serde_json::to_vec(black_box(&response.data)).unwrap());
 }
@@ -257,8 +258,9 @@ impl Fixture {
 async fn reader(app: &App) -> Viewer {
     const REGISTER: &str = "mutation { register(input: { username: \"ann\", displayName: \"Ann\",
         email: \"ann@example.org\", password: \"a loom has many heddles\" }) { auth { accessToken } } }";
-    let request = graphql::prepare(app, Caller::default(), REGISTER.into());
-    let response = graphql::schema(app).execute(request).await;
+    let (request, batches) = graphql::prepare(app, Caller::default(), REGISTER.into());
+    let schema = graphql::schema(app);
+    let response = batches.run(schema.execute(request)).await;
     let data = response.data.into_json().unwrap();
     let token = data.pointer("/register/auth/accessToken");
     let token = token.and_then(Value::as_str).unwrap();

@@ -200,9 +200,9 @@ settings! {
     "message_length" message_length: usize = 10_000;
     [] |text| values::number(text, 1..=100_000); "4000"
 
-    "Maximum depth of replies; a deeper reply is attached at this depth"
+    "Maximum depth to which the tree order of a thread nests replies, up to 500; deeper replies follow in order of time"
     "thread_depth" thread_depth: i32 = 50;
-    [] |text| values::number(text, 1..=50); "8"
+    [] |text| values::number(text, 1..=500); "8"
 
     "Maximum participants in one conversation"
     "participants_per_conversation" participants_per_conversation: usize = 10_000;
@@ -228,11 +228,6 @@ settings! {
     "Maximum queued messages committed in one transaction; 1 disables batching"
     "send_batch_size" send_batch_size: usize = 64;
     [] |text| values::number(text, 1..=64); "1"
-
-    "How long data loaders collect keys before they query the database, in microseconds"
-    "loader_delay_microseconds" loader_delay: Duration = Duration::from_micros(200);
-    [] |text| values::number(text, 0..=50_000).map(Duration::from_micros)
-        => |delay: &Duration| delay.as_micros().to_string(); "1000"
 
     "Log format: text, json, or auto (text on a terminal, JSON elsewhere)"
     "log_format" log_format: LogFormat = LogFormat::Auto;

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::{Context, ContextBase, dataloader::DataLoader};
+use async_graphql::{Context, ContextBase};
 
 pub use crate::graphql::caller::Caller;
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
     graphql::{
         document::DocumentShape,
         errors::FieldError,
-        loaders::{LoaderHandle, Loaders},
+        loaders::{LoaderHandle, RequestBatches},
     },
     live::cursor::EventCursor,
 };
@@ -91,7 +91,7 @@ pub fn viewer<'a>(ctx: &Context<'a>) -> Result<&'a Viewer, FieldError> {
 /// The loaders of this request, with batching.
 #[must_use]
 pub(crate) fn loaders<'a, T>(ctx: &ContextBase<'a, T>) -> LoaderHandle<'a> {
-    LoaderHandle::shared(ctx.data_unchecked::<DataLoader<Loaders>>())
+    LoaderHandle::shared(ctx.data_unchecked::<Arc<RequestBatches>>())
 }
 
 /// The loaders of this request, for keys that no other field loads. They do not wait for a batch where this field
@@ -99,6 +99,6 @@ pub(crate) fn loaders<'a, T>(ctx: &ContextBase<'a, T>) -> LoaderHandle<'a> {
 #[must_use]
 pub(crate) fn unbatched<'a, T>(ctx: &ContextBase<'a, T>) -> LoaderHandle<'a> {
     let shape = ctx.data_unchecked::<DocumentShape>();
-    let loader = ctx.data_unchecked::<DataLoader<Loaders>>();
-    LoaderHandle::unbatched(ctx, loader, shape.may_repeat_fields)
+    let batches = ctx.data_unchecked::<Arc<RequestBatches>>();
+    LoaderHandle::unbatched(ctx, batches, shape.may_repeat_fields)
 }

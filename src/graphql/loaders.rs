@@ -9,17 +9,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use async_graphql::{
-    ContextBase, QueryPathSegment,
-    dataloader::{DataLoader, Loader},
-};
+use async_graphql::{ContextBase, QueryPathSegment, dataloader::Loader};
 
 use crate::{
     app::App,
     db::with_timeout,
     domain::sessions::Viewer,
     error::Error,
-    graphql::{caller::Caller, errors::FieldError},
+    graphql::{batches::Batches, caller::Caller, errors::FieldError},
 };
 
 /// Loads values for one request, with one statement per kind of key.
@@ -89,39 +86,42 @@ impl Loaders {
     }
 }
 
+/// The batches of a request.
+pub type RequestBatches = Batches<Loaders>;
+
 /// The loaders of a request, for one field. A database that does not respond in time is reported as UNAVAILABLE.
 #[derive(Clone, Copy)]
 pub struct LoaderHandle<'a> {
-    loader: &'a DataLoader<Loaders>,
+    batches: &'a RequestBatches,
     is_unbatched: bool,
 }
 
 impl<'a> LoaderHandle<'a> {
     /// For a field whose keys are batched with those of other fields.
-    pub(crate) fn shared(loader: &'a DataLoader<Loaders>) -> Self {
+    pub(crate) fn shared(batches: &'a RequestBatches) -> Self {
         Self {
-            loader,
+            batches,
             is_unbatched: false,
         }
     }
 
     /// For a field that no other field can share a statement with when it is executed once: it then loads
-    /// immediately, without the batching delay. `may_repeat_fields` as in `DocumentShape`.
+    /// immediately. `may_repeat_fields` as in `DocumentShape`.
     pub(crate) fn unbatched<T>(
         ctx: &ContextBase<'a, T>,
-        loader: &'a DataLoader<Loaders>,
+        batches: &'a RequestBatches,
         may_repeat_fields: bool,
     ) -> Self {
         let is_unbatched = !may_repeat_fields && !is_in_list(ctx);
         Self {
-            loader,
+            batches,
             is_unbatched,
         }
     }
 
     /// The loader itself, if this field loads without batching.
     pub(crate) fn direct(&self) -> Option<&'a Loaders> {
-        self.is_unbatched.then(|| self.loader.loader())
+        self.is_unbatched.then(|| self.batches.loaders())
     }
 
     /// Loads the value of one key.
@@ -214,10 +214,10 @@ impl<'a> LoaderHandle<'a> {
         Loaders: Loader<K, Error = FieldError>,
     {
         if !self.is_unbatched {
-            return with_timeout(self.loader.load_many(keys)).await;
+            return with_timeout(self.batches.load(keys)).await;
         }
         let keys: Vec<K> = keys.into_iter().collect();
-        with_timeout(self.loader.loader().load(&keys)).await
+        with_timeout(self.batches.load_directly(&keys)).await
     }
 }
 

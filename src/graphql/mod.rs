@@ -6,6 +6,7 @@ use async_graphql::{MergedObject, MergedSubscription};
 pub use schema::{Schema, declared_sdl, prepare, schema, sdl};
 
 pub mod accounts;
+pub mod batches;
 pub mod caller;
 mod connection;
 pub mod context;

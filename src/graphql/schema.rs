@@ -1,12 +1,19 @@
 //! The executable schema, its text, and the preparation of a request for it.
 
-use async_graphql::{Request, SDLExportOptions, ValidationMode, dataloader::DataLoader};
+use std::sync::Arc;
+
+use async_graphql::{Request, SDLExportOptions, ValidationMode};
 
 use crate::{
     app::App,
     graphql::{
-        Mutation, Query, Subscription, caller::Caller, context::ReadWatermark,
-        document::DocumentShape, list_plan::PlanCache, loaders::Loaders,
+        Mutation, Query, Subscription,
+        batches::Batches,
+        caller::Caller,
+        context::ReadWatermark,
+        document::DocumentShape,
+        list_plan::PlanCache,
+        loaders::{Loaders, RequestBatches},
     },
 };
 
@@ -36,22 +43,23 @@ pub fn declared_sdl(schema: &Schema) -> String {
     schema.sdl_with_options(SDLExportOptions::new().include_specified_by())
 }
 
-/// Attaches the data that resolvers need to a request: the caller, new loaders and the shape of the document.
-pub fn prepare(app: &App, caller: Caller, mut request: Request) -> Request {
+/// Attaches the data that resolvers need to a request: the caller, new loaders and the shape of the document. The request
+/// is executed within [`Batches::run`].
+pub fn prepare(app: &App, caller: Caller, mut request: Request) -> (Request, Arc<RequestBatches>) {
     // A document that cannot be parsed is not executed.
     let document = request.parsed_query().ok();
     let shape = document.map(DocumentShape::of).unwrap_or_default();
     let loaders = Loaders::new(app, caller.clone());
-    let loader =
-        DataLoader::new(loaders, crate::db::spawn_with_stats).delay(app.config.loader_delay);
+    let batches = Arc::new(Batches::new(loaders));
     // This is read before anything is loaded, so that the loaded data is at least as new.
     let watermark = ReadWatermark(app.hub.reached());
-    request
+    let request = request
         .data(caller)
-        .data(loader)
+        .data(Arc::clone(&batches))
         .data(watermark)
         .data(shape)
-        .data(PlanCache::default())
+        .data(PlanCache::default());
+    (request, batches)
 }
 
 fn builder() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {

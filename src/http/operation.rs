@@ -35,6 +35,7 @@ use crate::{
             shared_payload::{PayloadRenderer, PreloadedEvent},
             stream::{DeliveryStream, Share, StreamSlot},
         },
+        loaders::RequestBatches,
         response_size::ResponseSize,
     },
 };
@@ -53,6 +54,7 @@ const NAME_LENGTH: usize = 64;
 /// An operation that the guard has admitted.
 pub(super) struct Operation {
     request: Request,
+    batches: Arc<RequestBatches>,
     /// What the executor does not run.
     introspection: Option<Introspection>,
     bill: Bill,
@@ -166,7 +168,7 @@ impl AppState {
         let mut request = Request::new("").variables(variables);
         let share = self.share(received, &caller, &parsed, &document, &conditions);
         request.set_parsed_query(document);
-        let mut request = graphql::prepare(&self.app, caller, request);
+        let (mut request, batches) = graphql::prepare(&self.app, caller, request);
         let mut sharing = None;
         if let Some((share, call)) = share {
             sharing = Some((share.slot.clone(), call));
@@ -174,6 +176,7 @@ impl AppState {
         }
         Ok(Operation {
             request,
+            batches,
             introspection,
             bill,
             live_cost,
@@ -186,6 +189,7 @@ impl AppState {
     pub(super) async fn run(&self, operation: Operation) -> (GraphqlResponse, OperationLog) {
         let Operation {
             request,
+            batches,
             introspection,
             log,
             ..
@@ -195,7 +199,7 @@ impl AppState {
         let request = request.data(ResponseSize::default());
         // Boxed, so that the futures around it stay small.
         let work = Box::pin(async move {
-            let response = schema.execute(request).await;
+            let response = batches.run(schema.execute(request)).await;
             match introspection {
                 None => Some(response),
                 Some(introspection) => add_introspection(introspection, response).await,
@@ -272,6 +276,7 @@ impl AppState {
     pub(super) fn begin(&self, operation: Operation) -> RunningSubscription {
         let Operation {
             request,
+            batches,
             bill,
             live_cost,
             log,
@@ -280,7 +285,7 @@ impl AppState {
         } = operation;
         let responses = self.schema.execute_stream(request);
         RunningSubscription {
-            source: Source::Executor(responses, sharing),
+            source: Source::Executor(responses, batches, sharing),
             bill,
             _live_cost: live_cost,
             unpaid: None,
@@ -312,9 +317,10 @@ impl SubscriptionCall {
         } = admitted.ok()?;
         let mut request = Request::new("").variables(variables);
         request.set_parsed_query(document);
-        let request = graphql::prepare(&self.state.app, self.caller.clone(), request);
+        let (request, batches) = graphql::prepare(&self.state.app, self.caller.clone(), request);
         let mut responses = self.state.schema.execute_stream(request.data(event));
-        responses.next().await.map(GraphqlResponse::executed)
+        let response = batches.run(responses.next()).await;
+        response.map(GraphqlResponse::executed)
     }
 }
 
@@ -341,7 +347,11 @@ pub(super) struct RunningSubscription {
 
 enum Source {
     /// The executor, which opens the stream. When the subscription shares payloads, the executor then ends.
-    Executor(BoxStream<'static, Response>, Option<Sharing>),
+    Executor(
+        BoxStream<'static, Response>,
+        Arc<RequestBatches>,
+        Option<Sharing>,
+    ),
     /// The stream that the executor has opened.
     Stream(DeliveryStream, Arc<SubscriptionCall>),
 }
@@ -393,8 +403,8 @@ impl RunningSubscription {
 
 impl Source {
     async fn next(&mut self) -> Option<Delivery<GraphqlResponse>> {
-        if let Self::Executor(responses, sharing) = self {
-            if let Some(response) = responses.next().await {
+        if let Self::Executor(responses, batches, sharing) = self {
+            if let Some(response) = Arc::clone(batches).run(responses.next()).await {
                 return Some(Delivery::Execute(GraphqlResponse::executed(response)));
             }
             let (slot, call) = sharing.take()?;

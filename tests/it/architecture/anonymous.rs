@@ -56,7 +56,8 @@ async fn anonymous_callers_are_rejected(app: TestApp) {
 
 async fn first_event(app: &TestApp, document: &str) -> Value {
     let schema = graphql::schema(&app.app);
-    let request = graphql::prepare(&app.app, Caller::default(), document.into());
-    let response = schema.execute_stream(request).next().await.unwrap();
+    let (request, batches) = graphql::prepare(&app.app, Caller::default(), document.into());
+    let mut responses = schema.execute_stream(request);
+    let response = batches.run(responses.next()).await.unwrap();
     serde_json::to_value(response).unwrap()
 }

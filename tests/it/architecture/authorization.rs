@@ -1,15 +1,12 @@
 //! Every caller requests every field of every type: those who may see it do, and the others cannot distinguish an
 //! object of another user from one that does not exist.
 
-use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use async_graphql_parser::types::{FieldDefinition, TypeDefinition, TypeKind};
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
-use heddle::{config::Config, id};
+use heddle::id;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -27,16 +24,12 @@ use crate::support::{
 
 #[tokio::test]
 async fn each_viewer_sees_what_the_policy_allows_on_sqlite() {
-    each_viewer_sees_what_the_policy_allows(TestApp::sqlite_with(hasty).await).await;
+    each_viewer_sees_what_the_policy_allows(TestApp::sqlite().await).await;
 }
 
 #[tokio::test]
 async fn each_viewer_sees_what_the_policy_allows_on_postgres() {
-    each_viewer_sees_what_the_policy_allows(TestApp::postgres_with(hasty).await).await;
-}
-
-fn hasty(config: &mut Config) {
-    config.loader_delay = Duration::from_millis(1);
+    each_viewer_sees_what_the_policy_allows(TestApp::postgres().await).await;
 }
 
 async fn each_viewer_sees_what_the_policy_allows(app: TestApp) {

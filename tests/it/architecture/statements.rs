@@ -1,13 +1,11 @@
 //! A list costs the same number of statements at any length, which proves that loaders batch every relation.
 
-use std::time::Duration;
-
 use futures_util::future::join_all;
-use heddle::config::Config;
 use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
+    both,
     groups::Groups,
     messaging::Messaging,
     person::{Person, text},
@@ -17,41 +15,17 @@ use crate::support::{
 /// sequence number, its row, its notifications and its events.
 const ALONE: u32 = 7;
 
-/// Makes the loaders wait so long that they gather every key of one level, even on a busy machine. The tests count
-/// statements, not time.
-pub(super) fn patient(config: &mut Config) {
-    config.loader_delay = Duration::from_millis(60);
-}
-
-macro_rules! counted {
-    ($($story:ident),+ $(,)?) => {$(
-        mod $story {
-            use crate::support::app::TestApp;
-
-            #[tokio::test]
-            async fn sqlite() {
-                super::$story(TestApp::sqlite_with(super::patient).await).await;
-            }
-
-            #[tokio::test]
-            async fn postgres() {
-                super::$story(TestApp::postgres_with(super::patient).await).await;
-            }
-        }
-    )+};
-}
-
-counted!(
+both!(
     a_timeline_costs_the_same_at_any_length,
     a_thread_costs_the_same_at_any_length,
     unread_messages_cost_the_same_at_any_length,
     aliases_share_a_statement,
     conversations_cost_the_same_at_any_number,
-    messages_sent_together_share_statements
+    messages_sent_together_share_statements,
+    many_relations_cost_the_same_under_load
 );
 
-/// Selections of a message with one relation each. Two relations that need the same loader at nearly the same time may
-/// or may not share a statement.
+/// Selections of a message with one relation each.
 pub(super) const MESSAGE: [&str; 14] = [
     "id body sender { displayName firstName }",
     "receiver { id }",
@@ -110,6 +84,40 @@ async fn holds<F: AsyncFnMut()>(
         costs.iter().all(|cost| *cost == costs[0]),
         "1, 11 and 51 items cost {costs:?}: {queries:#?}"
     );
+}
+
+/// Many relations of each message, some of which need the same loader at different levels.
+const RELATIONS: &str = "query($id: ID!, $last: Int) { conversation(id: $id) {
+    messages(last: $last, includeReplies: true) { nodes {
+        viewerHasRead sender { presence } parent { id } mentions { username }
+        thread { replyCount viewerUnreadCount }
+        revisions(first: 1) { nodes { body editor { username presence } } } } } } }";
+
+/// The requests that run at the same time.
+const LOAD: usize = 24;
+
+async fn many_relations_cost_the_same_under_load(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let group = ann.creates_group(Some("Relations"), &[&bob]).await;
+    let root = ann.says(&group, "root").await;
+    for number in 0..100 {
+        let writer = if number % 2 == 0 { &ann } else { &bob };
+        let reply = writer.replies(&group, &root, "hello @bob").await;
+        writer.edits(&reply, "hello @bob and @ann").await;
+    }
+    let mut costs = vec![];
+    for last in [1, 11, 51, 100] {
+        let variables = json!({ "id": group, "last": last });
+        let requests = (0..LOAD).map(|_| ann.count_statements(RELATIONS, variables.clone()));
+        for (data, cost) in join_all(requests).await {
+            let nodes = data["conversation"]["messages"]["nodes"].as_array();
+            assert_eq!(nodes.unwrap().len(), last);
+            costs.push(cost);
+        }
+    }
+    let first = costs[0];
+    assert!(first > 0);
+    assert!(costs.iter().all(|cost| *cost == first), "{costs:?}");
 }
 
 async fn a_timeline_costs_the_same_at_any_length(app: TestApp) {

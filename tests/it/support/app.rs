@@ -1,6 +1,6 @@
 //! The real server, started inside the test and used through HTTP.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
 use heddle::{app::App, auth::token::Keys, config::Config, db::Db, http, worker};
 use tempfile::TempDir;
@@ -50,8 +50,6 @@ impl TestApp {
         let mut config = Config {
             database_url,
             data_dir: folder.path().to_owned(),
-            // Long enough that a debug build gathers every key of one level.
-            loader_delay: Duration::from_millis(20),
             ..Config::default()
         };
         settings(&mut config);

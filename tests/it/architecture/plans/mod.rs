@@ -13,7 +13,6 @@ use regex_lite::Regex;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement, TransactionTrait};
 use serde_json::{Map, Value};
 
-use super::statements::patient;
 use crate::support::app::TestApp;
 
 /// A table, index or subquery that may be scanned, a text of the statements that may do so, and the reason.
@@ -149,7 +148,7 @@ async fn postgres_plans_without_values() {
 
 #[tokio::test]
 async fn sqlite() {
-    let app = TestApp::sqlite_with(patient).await;
+    let app = TestApp::sqlite().await;
     let (mut plans, mut scans) = (String::new(), Scans::allowed(&SQLITE_SCANS));
     for (text, statement) in distinct(day::statements(&app).await) {
         // It has no plan.
@@ -173,7 +172,7 @@ async fn sqlite() {
 
 #[tokio::test]
 async fn postgres() {
-    let app = TestApp::postgres_with(patient).await;
+    let app = TestApp::postgres().await;
     let statements = distinct(day::statements(&app).await);
     let db = &app.app.db;
     let types = types(db).await;
@@ -200,7 +199,7 @@ async fn postgres() {
 /// PostgreSQL's statistics say that lists are short on average.
 #[tokio::test]
 async fn postgres_sorts_no_list_for_a_page_of_it() {
-    let app = TestApp::postgres_with(patient).await;
+    let app = TestApp::postgres().await;
     let statements = distinct(day::statements(&app).await);
     let db = &app.app.db;
     let types = types(db).await;
