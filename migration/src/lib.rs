@@ -28,6 +28,7 @@ mod m0018_profile_events;
 mod m0019_sign_in_attempts;
 mod m0020_import_keys;
 mod m0021_log_epoch;
+mod m0022_deep_replies;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -58,6 +59,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_sign_in_attempts::Step),
             Box::new(m0020_import_keys::Step),
             Box::new(m0021_log_epoch::Step),
+            Box::new(m0022_deep_replies::Step),
         ]
     }
 }

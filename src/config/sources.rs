@@ -301,7 +301,7 @@ mod tests {
         let message = refused(Sources {
             flags: vec![("listen", "here".to_owned())],
             environment: pairs(&[("HEDDLE_DATABASE_URL", "mysql://ann:hunter2@db/x")]),
-            file: Some(toml("thread_depth = 51\nmode = 1.5")),
+            file: Some(toml("thread_depth = 501\nmode = 1.5")),
             ..Sources::default()
         });
         insta::assert_snapshot!(message, @r"
@@ -309,7 +309,7 @@ mod tests {
           mode (heddle.toml): must be text, a whole number, true, false or a list of texts
           HEDDLE_DATABASE_URL (environment): its value must begin with sqlite: or postgres://, for example postgres://heddle:secret@localhost/heddle
           --listen (flag): `here` must be an address and a port, for example 0.0.0.0:8000
-          thread_depth (heddle.toml): `51` must be a whole number from 1 to 50, for example 8
+          thread_depth (heddle.toml): `501` must be a whole number from 1 to 500, for example 8
         ");
         assert!(
             refused(Sources {

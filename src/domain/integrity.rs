@@ -23,7 +23,8 @@ pub struct Wrong {
     pub conversations: i64,
 }
 
-/// The descendants and the direct replies of each message; deleted messages do not count.
+/// The descendants and the direct replies of each message; deleted messages do not count. Deep replies store their direct
+/// replies that are shown instead of their descendants (`domain/messages/deep_replies`).
 const TREE: &str = "WITH RECURSIVE up (ancestor) AS (
          SELECT parent_id FROM message WHERE parent_id IS NOT NULL AND deleted_at IS NULL
          UNION ALL
@@ -33,21 +34,35 @@ const TREE: &str = "WITH RECURSIVE up (ancestor) AS (
      ), direct AS (
          SELECT parent_id AS id, count(*) AS n FROM message
          WHERE parent_id IS NOT NULL AND deleted_at IS NULL GROUP BY parent_id
-     ), truth AS (
-         SELECT m.id, COALESCE(a.n, 0) AS replies, COALESCE(b.n, 0) AS descendants
+     ), shown AS (
+         SELECT m.parent_id AS id, count(*) AS n FROM message m LEFT JOIN below b ON b.id = m.id
+         WHERE m.parent_id IS NOT NULL AND (m.deleted_at IS NULL OR b.n > 0) GROUP BY m.parent_id
+     ), counted AS (
+         SELECT m.id, m.reply_count, m.descendant_count, COALESCE(a.n, 0) AS replies,
+             COALESCE(CASE WHEN m.branch_seq IS NULL THEN b.n ELSE s.n END, 0) AS descendants
          FROM message m LEFT JOIN direct a ON a.id = m.id LEFT JOIN below b ON b.id = m.id
-         WHERE m.reply_count <> COALESCE(a.n, 0) OR m.descendant_count <> COALESCE(b.n, 0)
+             LEFT JOIN shown s ON s.id = m.id
+     ), truth AS (
+         SELECT id, replies, descendants FROM counted
+         WHERE reply_count <> replies OR descendant_count <> descendants
      )";
 
 /// Every message, reached from its root. Paths are compared in hexadecimal, which both databases can concatenate.
-const PLACES: &str = "WITH RECURSIVE reached (id, root, depth, path) AS (
-         SELECT id, id, 0, {step} FROM message WHERE parent_id IS NULL
+///
+/// The path of a deep reply ends with its own step in place of that of its branch.
+const PLACES: &str = "WITH RECURSIVE reached (id, seq, root, depth, path, branch) AS (
+         SELECT id, seq, id, 0, {step}, CAST(NULL AS INTEGER) FROM message WHERE parent_id IS NULL
          UNION ALL
-         SELECT m.id, reached.root, reached.depth + 1, reached.path || {m_step}
+         SELECT m.id, m.seq, reached.root, reached.depth + 1,
+             CASE WHEN m.branch_seq IS NULL THEN reached.path
+                 ELSE substr(reached.path, 1, length(reached.path) - 8) END || {m_step},
+             CASE WHEN m.branch_seq IS NULL AND reached.branch IS NULL THEN NULL
+                 ELSE COALESCE(reached.branch, reached.seq) END
          FROM reached JOIN message m ON m.parent_id = reached.id
      )
      SELECT count(*) FROM message m LEFT JOIN reached w ON w.id = m.id
      WHERE w.id IS NULL OR m.depth <> w.depth OR {hex} <> w.path
+         OR COALESCE(m.branch_seq, -1) <> COALESCE(w.branch, -1)
          OR COALESCE(m.root_id, m.id) <> w.root OR (m.root_id IS NULL) <> (m.parent_id IS NULL)";
 
 /// The number of root messages up to each message, and the number of those by its sender. Deleted messages stay

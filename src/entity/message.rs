@@ -43,8 +43,13 @@ pub struct Model {
     pub parent_id: Option<MessageId>,
     pub root_id: Option<MessageId>,
     pub depth: i32,
+    /// The position in tree order.
     pub path: Vec<u8>,
+    /// Of a reply below the level to which tree order nests: the sequence number of its ancestor at that level.
+    pub branch_seq: Option<i32>,
     pub reply_count: i32,
+    /// The number of descendants that are not deleted; of a message with `branch_seq`, only whether lists show it after
+    /// its deletion: the number of its direct replies that are shown.
     pub descendant_count: i32,
     /// The number of root messages in the conversation up to and including this one: deleted ones count, notices do
     /// not.

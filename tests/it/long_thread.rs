@@ -24,6 +24,10 @@ const REPLIES: usize = 10_000;
 const DEEPEST: usize = 50;
 const PAGE: usize = 100;
 
+/// A thread that is often deeper than tree order nests.
+const DEEP_REPLIES: usize = 1_500;
+const LOW: i32 = 4;
+
 /// Disables inline reads, because the work is counted on the connections of the pool. The statements are the same.
 fn ordinary(config: &mut Config) {
     config.sqlite_inline_reads = false;
@@ -39,9 +43,66 @@ async fn a_thread_of_ten_thousand_is_read_from_end_to_end_on_postgres() {
     read_from_end_to_end(TestApp::postgres().await).await;
 }
 
+fn low(config: &mut Config) {
+    ordinary(config);
+    config.thread_depth = LOW;
+}
+
+#[tokio::test]
+async fn a_thread_below_the_deepest_level_is_read_completely_on_sqlite() {
+    read_below_the_deepest_level(TestApp::sqlite_with(low).await).await;
+}
+
+#[tokio::test]
+async fn a_thread_below_the_deepest_level_is_read_completely_on_postgres() {
+    read_below_the_deepest_level(TestApp::postgres_with(low).await).await;
+}
+
+async fn read_below_the_deepest_level(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let tree = Tree::grown(&app, &ann, DEEP_REPLIES, usize::MAX).await;
+    let proved = integrity::prove(&app.app.db).await.unwrap();
+    assert_eq!(proved, Wrong::default());
+    let work = QueryCost::watch(&app.app.db).await;
+    let reading = Reading {
+        tree: &tree,
+        ann: &ann,
+        work: &work,
+    };
+    let size = |reply: &usize| tree.below(*reply, usize::MAX).len();
+    let largest = |depth: usize| {
+        let replies = (1..=DEEP_REPLIES).filter(|&reply| tree.depth[reply] == depth);
+        replies.max_by_key(size).unwrap()
+    };
+    let limit = usize::try_from(LOW).unwrap();
+    let mut parts = vec![(0, json!({}))];
+    for depth in limit - 1..limit + 3 {
+        let reply = largest(depth);
+        parts.push((reply, json!({ "under": tree.ids[reply] })));
+    }
+    for (under, part) in parts {
+        for levels in [1, 2, limit, limit + 2, 1000] {
+            let mut part = part.clone();
+            part["maxDepth"] = json!(levels);
+            let below = tree.below(under, levels);
+            let mut by_time = below.clone();
+            by_time.sort_unstable();
+            for end in ["first", "last"] {
+                reading.walk(end, part.clone(), &below).await;
+                part["order"] = json!("OLDEST_FIRST");
+                reading.walk(end, part.clone(), &by_time).await;
+                let newest: Vec<usize> = by_time.iter().rev().copied().collect();
+                part["order"] = json!("NEWEST_FIRST");
+                reading.walk(end, part.clone(), &newest).await;
+                part["order"] = Value::Null;
+            }
+        }
+    }
+}
+
 async fn read_from_end_to_end(app: TestApp) {
     let ann = app.person("Ann").await;
-    let tree = Tree::grown(&app, &ann).await;
+    let tree = Tree::grown(&app, &ann, REPLIES, DEEPEST).await;
     assert_eq!(
         integrity::prove(&app.app.db).await.unwrap(),
         Wrong::default()
@@ -88,34 +149,57 @@ struct Tree {
     parents: Vec<usize>,
     depth: Vec<usize>,
     children: Vec<Vec<usize>>,
+    /// The position of each message in tree order.
+    order: Vec<usize>,
 }
 
 impl Tree {
     /// Builds a random tree: half of the replies have the message before them as parent, so that it is deep, and half
     /// have any parent, so that it is wide.
-    async fn grown(app: &TestApp, ann: &Person) -> Self {
+    async fn grown(app: &TestApp, ann: &Person, replies: usize, deepest: usize) -> Self {
         let mut random = SmallRng::seed_from_u64(seed());
         let mut tree = Self {
             thread: String::new(),
             ids: vec![],
             parents: vec![0],
             depth: vec![0],
-            children: vec![vec![]; REPLIES + 1],
+            children: vec![vec![]; replies + 1],
+            order: vec![],
         };
-        for reply in 1..=REPLIES {
+        for reply in 1..=replies {
             let mut parent = reply - 1;
-            if random.random_bool(0.3) || tree.depth[parent] == DEEPEST {
+            if random.random_bool(0.3) || tree.depth[parent] == deepest {
                 parent = random.random_range(0..reply);
             }
-            if tree.depth[parent] == DEEPEST {
+            if tree.depth[parent] == deepest {
                 parent = 0;
             }
             tree.parents.push(parent);
             tree.depth.push(tree.depth[parent] + 1);
             tree.children[parent].push(reply);
         }
+        tree.order = tree.tree_order(usize::try_from(app.app.config.thread_depth).unwrap());
         tree.is_written(app, ann).await;
         tree
+    }
+
+    /// The position of each message when replies to messages at or below this depth follow the message at this depth.
+    fn tree_order(&self, limit: usize) -> Vec<usize> {
+        let mut followed = self.parents.clone();
+        let mut children = vec![vec![]; self.parents.len()];
+        for (reply, &parent) in self.parents.iter().enumerate().skip(1) {
+            if self.depth[parent] >= limit {
+                followed[reply] = followed[parent];
+            }
+            children[followed[reply]].push(reply);
+        }
+        let (mut order, mut open, mut next) = (vec![0; self.parents.len()], vec![0], 0);
+        while let Some(reply) = open.pop() {
+            order[reply] = next;
+            next += 1;
+            open.extend(children[reply].iter().rev());
+        }
+        order
     }
 
     async fn is_written(&mut self, app: &TestApp, ann: &Person) {
@@ -159,11 +243,12 @@ impl Tree {
         self.ids = past.iter().map(|past| past.id.to_string()).collect();
         let thread = "query($id: ID!) { message(id: $id) { thread { id replyCount } } }";
         let data = ann.execute(thread, json!({ "id": self.ids[0] })).await;
-        assert_eq!(data["message"]["thread"]["replyCount"], REPLIES);
+        let replies = self.parents.len() - 1;
+        assert_eq!(data["message"]["thread"]["replyCount"], replies);
         self.thread = text(&data["message"]["thread"]["id"]);
     }
 
-    /// The replies below a message, up to this depth, in depth-first order.
+    /// The replies below a message, up to this depth, in tree order.
     fn below(&self, reply: usize, levels: usize) -> Vec<usize> {
         let mut list = vec![];
         let mut open: Vec<usize> = self.children[reply].iter().rev().copied().collect();
@@ -174,6 +259,7 @@ impl Tree {
                 open.extend(self.children[next].iter().rev());
             }
         }
+        list.sort_unstable_by_key(|&reply| self.order[reply]);
         list
     }
 }
@@ -200,6 +286,10 @@ impl Reading<'_> {
         let first = pages.remove(0);
         let about = format!("{end} {part}: {first:?}, {pages:?}");
         assert!(pages.len() > 5, "{about}");
+        // Behind a cursor, one more reads whether anything precedes or follows.
+        let count = first.statements + 1;
+        let same = |page: &Cost| page.statements == count;
+        assert!(pages.iter().all(same), "{about}");
         let least = pages.iter().map(|page| page.work).min().unwrap();
         let most = pages.iter().map(|page| page.work).max().unwrap();
         assert!(least > 0, "{about}");
@@ -256,8 +346,6 @@ impl Reading<'_> {
             self.is(page, &variables, &replies["edges"]);
             if replies["pageInfo"][next] == false {
                 assert!(left.is_empty(), "{} were left out", left.len());
-                let same = |cost: &Cost| cost.statements == costs[0].statements;
-                assert!(costs.iter().all(same), "{end} {variables}: {costs:?}");
                 return costs;
             }
             variables[far] = replies["pageInfo"][cursor].clone();

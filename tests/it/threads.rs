@@ -1,5 +1,6 @@
 //! Threads: users reply to replies and read the tree.
 
+use heddle::domain::integrity::{self, Wrong};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -15,7 +16,7 @@ both!(
     a_tree_reads_in_three_orders,
     a_page_can_end_anywhere_in_the_tree,
     max_depth_counts_what_it_hides,
-    the_deepest_level_takes_deeper_replies,
+    replies_nest_to_any_depth,
     nested_replies_come_level_by_level,
     writing_a_reply_follows_the_thread,
     counts_survive_deletion,
@@ -154,28 +155,85 @@ async fn max_depth_counts_what_it_hides(app: TestApp) {
     ann.expect_error("BAD_USER_INPUT", REPLIES, none).await;
 }
 
-async fn the_deepest_level_takes_deeper_replies(app: TestApp) {
+async fn replies_nest_to_any_depth(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let conversation = ann.direct(&bob).await;
-    let mut parent = ann.says(&conversation, "0").await;
-    let root = parent.clone();
-    let mut above = root.clone();
-    for level in 1..=50 {
-        above = parent;
-        parent = bob.replies(&conversation, &above, &level.to_string()).await;
+    let mut chain = vec![ann.says(&conversation, "0").await];
+    for level in 1..=53 {
+        let parent = chain.last().unwrap().clone();
+        chain.push(
+            bob.replies(&conversation, &parent, &level.to_string())
+                .await,
+        );
     }
-    let deeper = ann.replies(&conversation, &parent, "51").await;
-    let read = "query($id: ID!) { message(id: $id) { depth parent { id } } }";
-    let seen = ann.execute(read, json!({ "id": deeper })).await;
-    assert_eq!(
-        seen["message"],
-        json!({ "depth": 50, "parent": { "id": above } })
-    );
-    let read =
-        "query($id: ID!) { message(id: $id) { replyCount descendantCount thread { replyCount } } }";
-    let seen = ann.execute(read, json!({ "id": root })).await;
-    let counts = json!({ "replyCount": 1, "descendantCount": 51, "thread": { "replyCount": 51 } });
-    assert_eq!(seen["message"], counts);
+    let read = "query($id: ID!) { message(id: $id) { depth replyCount descendantCount
+        parent { id } receiver { id } replies { nodes { id } } thread { replyCount } } }";
+    for (level, id) in chain.iter().enumerate() {
+        let seen = ann.execute(read, json!({ "id": id })).await;
+        let parent = level
+            .checked_sub(1)
+            .map(|above| json!({ "id": chain[above] }));
+        let replies: Vec<_> = chain[level + 1..].iter().take(1).collect();
+        let receiver = if level == 0 { &bob } else { &ann };
+        let expected = json!({
+            "depth": level,
+            "replyCount": replies.len(),
+            "descendantCount": 53 - level,
+            "parent": parent,
+            "receiver": { "id": receiver.id },
+            "replies": { "nodes": replies.iter().map(|id| json!({ "id": id })).collect::<Vec<_>>() },
+            "thread": { "replyCount": 53 },
+        });
+        assert_eq!(seen["message"], expected, "level {level}");
+    }
+    let thread = chain[0].replace("msg_", "thr_");
+    for (under, levels) in [
+        (0, 49),
+        (0, 50),
+        (0, 51),
+        (48, 3),
+        (50, 1),
+        (50, 9),
+        (51, 1),
+        (52, 2),
+    ] {
+        let variables = json!({ "id": thread, "under": chain[under], "maxDepth": levels });
+        let list = "query($id: ID!, $under: ID, $maxDepth: Int) { thread(id: $id) {
+            replies(first: 100, under: $under, maxDepth: $maxDepth) {
+                edges { depth hiddenReplyCount node { id } } } } }";
+        let seen = ann.execute(list, variables).await;
+        let last = (under + levels).min(53);
+        let edges = (under + 1..=last).map(|level| {
+            let hidden = if level == under + levels { 53 - level } else { 0 };
+            json!({ "depth": level - under, "hiddenReplyCount": hidden, "node": { "id": chain[level] } })
+        });
+        let edges: Vec<_> = edges.collect();
+        assert_eq!(
+            seen["thread"]["replies"]["edges"],
+            json!(edges),
+            "{under} {levels}"
+        );
+    }
+    // A marker stays while a reply at any level below it exists.
+    for deleted in [51, 50, 52] {
+        bob.deletes(&chain[deleted]).await;
+        let seen = ann.execute(read, json!({ "id": chain[51] })).await;
+        assert_eq!(
+            seen["message"]["descendantCount"],
+            if deleted == 52 { 1 } else { 2 }
+        );
+    }
+    let seen = ann.execute(read, json!({ "id": chain[51] })).await;
+    assert_eq!(seen["message"]["replyCount"], 0);
+    bob.deletes(&chain[53]).await;
+    for hidden in 50..=53 {
+        let seen = ann.execute(read, json!({ "id": chain[hidden] })).await;
+        assert_eq!(seen["message"], Value::Null);
+    }
+    let seen = ann.execute(read, json!({ "id": chain[49] })).await;
+    assert_eq!(seen["message"]["descendantCount"], 0);
+    let wrong = integrity::prove(&app.app.db).await.unwrap();
+    assert_eq!(wrong, Wrong::default());
 }
 
 async fn nested_replies_come_level_by_level(app: TestApp) {

@@ -73,7 +73,7 @@ pub(super) async fn write(
     scale: Scale,
     users: &[NewUser],
 ) -> Result<(), CliError> {
-    let max_depth = MAX_DEPTH.min(config.thread_depth);
+    let max_depth = config.thread_depth;
     let mut pending: Vec<GeneratedConversation> = Vec::new();
     let mut count = 0;
     for (number, size) in shares(scale.messages, scale.conversations)
@@ -210,15 +210,24 @@ fn messages(rng: &mut StdRng, size: usize, members: &[ImportedMember]) -> Vec<Im
     let steps = i64::try_from(size).unwrap_or(i64::MAX).max(1);
     let step = (TimeDelta::days(DAYS).num_milliseconds() / steps).max(1);
     let mut at = start();
+    // The parent of each message, and its depth.
+    let mut places: Vec<(Option<usize>, i32)> = Vec::with_capacity(size);
     (0..size)
         .filter_map(|number| {
             at += TimeDelta::milliseconds(rng.random_range(0..step));
             let sender = members.get(lorem::skewed(rng, members.len()))?;
             let is_reply = number > 0 && rng.random();
+            let mut parent = is_reply.then(|| parent(rng, number));
+            let place = |number: Option<usize>| places.get(number?).copied();
+            while let Some((above, MAX_DEPTH)) = place(parent) {
+                parent = above;
+            }
+            let depth = place(parent).map_or(0, |(_, depth)| depth + 1);
+            places.push((parent, depth));
             Some(ImportedMessage {
                 id: MessageId(id::from_time(at, rng.random())),
                 sender: sender.user,
-                parent: is_reply.then(|| parent(rng, number)),
+                parent,
                 at,
                 body: lorem::sentence(rng),
                 key: None,

@@ -320,6 +320,7 @@ struct Found {
     root_id: Option<MessageId>,
     depth: i32,
     path: Vec<u8>,
+    branch_seq: Option<i32>,
     import_key: String,
 }
 
@@ -338,6 +339,7 @@ async fn messages(
             message::Column::RootId,
             message::Column::Depth,
             message::Column::Path,
+            message::Column::BranchSeq,
             message::Column::ImportKey,
         ])
         .filter(message::Column::ConversationId.eq(id))
@@ -359,6 +361,7 @@ async fn messages(
             root: row.root_id.unwrap_or(row.id),
             depth: row.depth,
             path: row.path,
+            branch_seq: row.branch_seq,
         });
     }
     Ok((history, numbers))

@@ -12,7 +12,10 @@ use sea_orm::{
 use super::ROWS;
 use crate::{
     db::{self, Tx, ValuesCte},
-    domain::messages::path,
+    domain::messages::{
+        deep_replies::{self, Branch},
+        path,
+    },
     entity::{
         message::{self, MessageKind, MessagePriority},
         thread,
@@ -53,6 +56,8 @@ pub struct ImportedRef {
     pub depth: i32,
     /// The path in the tree.
     pub path: Vec<u8>,
+    /// The sequence number of its branch, if it is a deep reply.
+    pub branch_seq: Option<i32>,
 }
 
 /// The messages of one conversation that the appended ones may reply to.
@@ -88,11 +93,12 @@ struct Batch {
     counts: BTreeMap<usize, (i32, i32)>,
     threads: BTreeMap<MessageId, Growth>,
     follows: HashSet<(UserId, MessageId)>,
+    /// The branches of deep replies.
+    branches: BTreeSet<Branch>,
 }
 
 impl History {
-    /// Returns the history of a conversation without messages. Replies below `max_depth` attach to an ancestor, as they do
-    /// when users send them.
+    /// Returns the history of a conversation without messages. Tree order nests replies up to `max_depth`.
     #[must_use]
     pub const fn new(conversation: ConversationId, max_depth: i32) -> Self {
         Self {
@@ -144,6 +150,7 @@ impl History {
         let batch = self.plan(before, sent, messages)?;
         self.insert(tx, &batch.rows, messages).await?;
         self.count(tx, &batch.counts).await?;
+        deep_replies::recount_in(tx, &batch.branches).await?;
         self.grow_threads(tx, &batch.threads).await?;
         self.follow(tx, batch.follows).await?;
         Ok(batch.rows.into_iter().map(|row| row.known).collect())
@@ -212,7 +219,7 @@ impl History {
         batch.rows.reserve(messages.len());
         for (message, seq) in messages.iter().zip(last + 1..) {
             let parent = match message.parent {
-                Some(parent) => Some(self.attach(&batch, parent)?),
+                Some(parent) => Some((parent, self.existing(&batch, parent)?)),
                 None => None,
             };
             let known = match &parent {
@@ -223,16 +230,24 @@ impl History {
                     root: message.id,
                     depth: 0,
                     path: path::path(&[], seq),
+                    branch_seq: None,
                 },
-                Some((number, above)) => ImportedRef {
-                    id: message.id,
-                    sender: Some(message.sender),
-                    parent: Some(*number),
-                    root: above.root,
-                    depth: above.depth + 1,
-                    path: path::path(&above.path, seq),
-                },
+                Some((number, above)) => {
+                    let place = (above.path.as_slice(), above.branch_seq);
+                    let (path, branch_seq) = path::reply(place, seq, self.max_depth);
+                    ImportedRef {
+                        id: message.id,
+                        sender: Some(message.sender),
+                        parent: Some(*number),
+                        root: above.root,
+                        depth: above.depth + 1,
+                        path,
+                        branch_seq,
+                    }
+                }
             };
+            let branch = known.branch_seq.map(|seq| (self.conversation, seq));
+            batch.branches.extend(branch);
             if let Some((number, above)) = parent {
                 let author = above.sender.filter(|_| above.parent.is_none());
                 for follower in [Some(message.sender), author].into_iter().flatten() {
@@ -256,17 +271,9 @@ impl History {
         Ok(batch)
     }
 
-    /// Returns the message that a reply attaches to: its parent, or the nearest ancestor above the maximum depth.
-    fn attach(&self, batch: &Batch, mut number: usize) -> Result<(usize, ImportedRef), Error> {
-        loop {
-            let known = self.find(batch, number);
-            let known = known
-                .ok_or_else(|| Error::internal("an imported message replies to a later one"))?;
-            match known.parent {
-                Some(above) if known.depth >= self.max_depth => number = above,
-                _ => return Ok((number, known.clone())),
-            }
-        }
+    fn existing(&self, batch: &Batch, number: usize) -> Result<ImportedRef, Error> {
+        let known = self.find(batch, number).cloned();
+        known.ok_or_else(|| Error::internal("an imported message replies to a later one"))
     }
 
     fn find<'a>(&'a self, batch: &'a Batch, number: usize) -> Option<&'a ImportedRef> {
@@ -276,7 +283,7 @@ impl History {
         }
     }
 
-    /// Adds a reply to the counts of all messages above it.
+    /// Adds a reply to the counts of all messages above it, except those of deep replies, which are counted later.
     fn add(&self, batch: &mut Batch, parent: usize, seq: i32, root: MessageId, at: DateTime<Utc>) {
         let growth = batch.threads.entry(root).or_insert(Growth {
             replies: 0,
@@ -286,22 +293,28 @@ impl History {
         growth.replies += 1;
         growth.last_seq = seq;
         growth.last_at = growth.last_at.max(at);
-        let mut replies = 1;
         let mut above = Some(parent);
         while let Some(number) = above {
-            above = match number.checked_sub(self.known.len()) {
+            let Some(known) = self.find(batch, number) else {
+                return;
+            };
+            above = known.parent;
+            if known.branch_seq.is_some() {
+                continue;
+            }
+            let replies = i32::from(number == parent);
+            match number.checked_sub(self.known.len()) {
                 None => {
                     let counts = batch.counts.entry(number).or_default();
                     *counts = (counts.0 + replies, counts.1 + 1);
-                    self.known.get(number).and_then(|known| known.parent)
                 }
-                Some(number) => batch.rows.get_mut(number).and_then(|row| {
-                    row.replies += replies;
-                    row.descendants += 1;
-                    row.known.parent
-                }),
-            };
-            replies = 0;
+                Some(number) => {
+                    if let Some(row) = batch.rows.get_mut(number) {
+                        row.replies += replies;
+                        row.descendants += 1;
+                    }
+                }
+            }
         }
     }
 
@@ -324,6 +337,7 @@ impl History {
                     root_id: Set(parent.map(|_| row.known.root)),
                     depth: Set(row.known.depth),
                     path: Set(row.known.path.clone()),
+                    branch_seq: Set(row.known.branch_seq),
                     reply_count: Set(row.replies),
                     descendant_count: Set(row.descendants),
                     root_count: Set(row.root_count),

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, Set,
 };
 
 use crate::{
@@ -11,7 +12,7 @@ use crate::{
     db::Tx,
     domain::{
         access,
-        messages::{self, mentions, path, permissions, reply_counts, thread_state},
+        messages::{self, deep_replies, mentions, path, permissions, reply_counts, thread_state},
         notifications,
         sessions::Viewer,
     },
@@ -74,18 +75,13 @@ pub async fn erase_in(
         message: message.id,
         conversation,
     }];
-    if let Some(parent) = message.parent_id {
-        let parent = message::Entity::find()
-            .filter(message::Column::Id.eq(parent))
-            .one(tx)
-            .await?
-            .ok_or_else(|| Error::internal("a reply whose parent is gone"))?;
-        reply_counts::add_in(tx, [&parent], -1).await?;
+    let mut parent = None;
+    if let Some(id) = message.parent_id {
+        let found = message::Entity::find_by_id(id).one(tx).await?;
+        let found = found.ok_or_else(|| Error::internal("a reply whose parent is gone"))?;
+        reply_counts::add_in(tx, [&found], -1).await?;
         thread_state::reply_deleted_in(tx, &message).await?;
-        changes.extend(vanished_in(tx, &parent).await?);
-        changes.push(Change::ThreadChanged {
-            thread: ThreadId::from(message.thread_root()),
-        });
+        parent = Some(found);
     }
     // The hash of what was sent recognises a repeated request. Without the key, it would confirm a guessed text.
     let hash = message.content_hash.as_deref();
@@ -95,26 +91,43 @@ pub async fn erase_in(
     erased.content_hash = Set(hash);
     erased.deleted_at = Set(Some(at));
     let erased = erased.update(tx).await?;
+    if let Some(parent) = parent {
+        let vanished = vanished_in(tx, &parent, &erased).await?.into_iter();
+        changes.extend(vanished.map(|message| Change::MessageDeleted {
+            message,
+            conversation,
+        }));
+        changes.push(Change::ThreadChanged {
+            thread: ThreadId::from(erased.thread_root()),
+        });
+    }
     log::append(tx, Stream::Conversation(conversation), at, &changes).await?;
     Ok(erased)
 }
 
-/// The events of markers that have lost their last reply: lists do not show them any more.
-async fn vanished_in(tx: &Tx, parent: &message::Model) -> Result<Vec<Change>, Error> {
+/// The markers that have lost their last reply with this one, the deepest first: lists do not show them any more.
+async fn vanished_in(
+    tx: &Tx,
+    parent: &message::Model,
+    erased: &message::Model,
+) -> Result<Vec<MessageId>, Error> {
+    let branch = deep_replies::branch(erased).into_iter().collect();
+    let mut vanished = deep_replies::recount_in(tx, &branch).await?;
     if parent.deleted_at.is_none() {
-        return Ok(vec![]);
+        return Ok(vanished);
     }
-    let gone = message::Entity::find()
+    let counted = path::counted(&parent.path, parent.branch_seq);
+    let above: Vec<MessageId> = message::Entity::find()
+        .select_only()
+        .column(message::Column::Id)
         .filter(message::Column::ConversationId.eq(parent.conversation_id))
-        .filter(message::Column::Seq.is_in(path::places(&parent.path)))
+        .filter(message::Column::Seq.is_in(counted))
         .filter(message::Column::DeletedAt.is_not_null())
         .filter(message::Column::DescendantCount.eq(0))
         .order_by_desc(message::Column::Depth)
+        .into_tuple()
         .all(tx)
         .await?;
-    let deleted = |message: message::Model| Change::MessageDeleted {
-        message: message.id,
-        conversation: message.conversation_id,
-    };
-    Ok(gone.into_iter().map(deleted).collect())
+    vanished.extend(above);
+    Ok(vanished)
 }

@@ -13,7 +13,8 @@ use crate::{
 };
 
 /// Adds `step` for each of these parents, once per reply: to the direct replies of the parent and to the descendants
-/// of the parent and all its ancestors.
+/// of the parent and all its ancestors, as far as these are stored. After a deletion, the caller corrects the counts of
+/// [deep replies](super::deep_replies).
 pub(super) async fn add_in(
     tx: &Tx,
     parents: impl IntoIterator<Item = &message::Model>,
@@ -21,7 +22,9 @@ pub(super) async fn add_in(
 ) -> Result<(), Error> {
     let mut steps: HashMap<(ConversationId, i32), [i32; 2]> = HashMap::new();
     for parent in parents {
-        for seq in path::places(&parent.path) {
+        let counted = path::counted(&parent.path, parent.branch_seq).into_iter();
+        let deep = parent.branch_seq.filter(|_| step > 0).map(|_| parent.seq);
+        for seq in counted.chain(deep) {
             let [direct, below] = steps.entry((parent.conversation_id, seq)).or_default();
             *below += step;
             *direct += if seq == parent.seq { step } else { 0 };

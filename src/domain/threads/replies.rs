@@ -9,7 +9,7 @@ use crate::{
     db::{PageSource, RowRef},
     domain::{
         messages::{
-            self, path,
+            self, deep_replies, path,
             projection::{MessageProjection, MessageReader},
         },
         pagination::{PageRequest, Slice, fetch_with_parent, union_all, union_all_with},
@@ -19,7 +19,7 @@ use crate::{
     },
     entity::{message, partial, thread},
     error::Error,
-    id::{MessageId, ThreadId},
+    id::{ConversationId, MessageId, ThreadId},
 };
 
 /// The order of the replies of a thread, with the page that is requested.
@@ -45,6 +45,10 @@ impl ReplyOrder {
 partial::row_key!(
     /// The place of a reply in its thread.
     ReplyKey of message {
+        /// The reply.
+        id: MessageId,
+        /// Its conversation.
+        conversation_id: ConversationId,
         /// The root of the thread; every reply has one.
         root_id: Option<MessageId>,
         /// The position in tree order.
@@ -53,19 +57,30 @@ partial::row_key!(
         seq: i32,
         /// Levels below the root.
         depth: i32,
-        /// Replies below it.
+        /// Replies below it, if it is not a deep reply.
         descendant_count: i32,
+        /// Its branch, if it is one.
+        branch_seq: Option<i32>,
     }
 );
 
 /// A slice of the replies of a thread, each with its place.
 pub type ReplySlice<P> = Slice<(ReplyKey, <P as MessageProjection>::Row)>;
 
+/// A message whose descendants are listed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subtree {
+    id: MessageId,
+    path: Vec<u8>,
+    /// Whether some of the descendants are deep replies that follow the message instead of being below it in tree order.
+    has_deep_replies: bool,
+}
+
 /// The part of a thread to list.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReplyScope {
-    /// The path of the message whose descendants are listed; the root's when absent.
-    pub under: Option<Vec<u8>>,
+    /// The descendants of this message; the whole thread when absent.
+    pub under: Option<Subtree>,
     /// The depth of that message; 0 for the root.
     pub level: i32,
     /// The maximum number of levels below that message.
@@ -91,9 +106,15 @@ pub async fn scope<C: ConnectionTrait>(
     if ThreadId::from(message.thread_root()) != thread {
         return Err(Error::not_found("message"));
     }
+    let has_deep_replies =
+        message.branch_seq.is_some() || deep_replies::has_any(db, &message).await?;
     Ok(ReplyScope {
-        under: Some(message.path),
         level: message.depth,
+        under: Some(Subtree {
+            id: message.id,
+            path: message.path,
+            has_deep_replies,
+        }),
         max_depth,
     })
 }
@@ -157,7 +178,12 @@ fn select(
     let list = ("m.root_id", thread.into());
     let (rest, more) = match (&scope.under, listing) {
         (None, ReplyOrder::Tree(span)) => span.sql(list, "m.path", false),
-        (Some(under), ReplyOrder::Tree(span)) => below(under, span).sql(list, "m.path", false),
+        (Some(under), ReplyOrder::Tree(span)) if under.has_deep_replies => {
+            collected(thread, under, span.sorted("m.path", false))
+        }
+        (Some(under), ReplyOrder::Tree(span)) => {
+            below(&under.path, span).sql(list, "m.path", false)
+        }
         (None, ReplyOrder::OldestFirst(span)) => span.sql(list, "m.seq", false),
         (None, ReplyOrder::NewestFirst(span)) => span.sql(list, "m.seq", true),
         (Some(under), ReplyOrder::OldestFirst(span)) => sorted(thread, under, span, false),
@@ -183,17 +209,36 @@ fn below(under: &[u8], span: &PageRequest<Vec<u8>>) -> PageRequest<Vec<u8>> {
 /// A page of a subtree by time. No index has this order, so the subtree is read and sorted.
 fn sorted(
     thread: ThreadId,
-    under: &[u8],
+    under: &Subtree,
     span: &PageRequest<i32>,
     descending: bool,
 ) -> (String, Vec<Value>) {
     let (rest, more) = span.sorted("m.seq", descending);
+    if under.has_deep_replies {
+        return collected(thread, under, (rest, more));
+    }
     let text = format!(" AND m.root_id = ? AND m.path > ? AND m.path < ?{rest}");
-    let mut values: Vec<Value> = vec![
-        thread.into(),
-        under.to_vec().into(),
-        path::end(under).into(),
-    ];
+    let (start, end) = (under.path.clone(), path::end(&under.path));
+    let mut values: Vec<Value> = vec![thread.into(), start.into(), end.into()];
+    values.extend(more);
+    (text, values)
+}
+
+/// A page of a subtree that is no range of paths. It is collected from parent to child, and sorted.
+fn collected(
+    thread: ThreadId,
+    under: &Subtree,
+    (rest, more): (String, Vec<Value>),
+) -> (String, Vec<Value>) {
+    let text = format!(
+        " AND m.root_id = ? AND m.id IN (
+             WITH RECURSIVE below (id) AS (
+                 SELECT id FROM message WHERE parent_id = ?
+                 UNION ALL
+                 SELECT r.id FROM below JOIN message r ON r.parent_id = below.id
+             ) SELECT id FROM below){rest}"
+    );
+    let mut values: Vec<Value> = vec![thread.into(), under.id.into()];
     values.extend(more);
     (text, values)
 }

@@ -13,7 +13,7 @@ use crate::{
             write,
         },
         messages::{
-            loader::{MentionsViewer, MessageKey},
+            loader::{DescendantsOf, MentionsViewer, MessageKey},
             types::{Message, MessageKind, MessagePriority},
         },
         reads::loader::IsUnread,
@@ -84,7 +84,12 @@ impl PlannedObject for Message {
             "deletedAt" => field!(within, message { deleted_at } => time(*deleted_at)),
             "depth" => field!(within, message { depth } => depth),
             "replyCount" => field!(within, message { reply_count } => reply_count),
-            "descendantCount" => field!(within, message { descendant_count } => descendant_count),
+            "descendantCount" => field!(
+                within,
+                message { id, conversation_id, branch_seq, descendant_count }
+                    => load DescendantsOf::of(*id, *conversation_id, *branch_seq, *descendant_count),
+                |found| found.unwrap_or(descendant_count)
+            ),
             "sender" => field!(within, message { sender_id } => load sender_id.map(UserKey)),
             "parent" if within.selects_only_parent_id() => {
                 require!(within, message { parent_id });

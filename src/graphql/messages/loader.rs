@@ -1,5 +1,8 @@
 //! Loaders of messages and their revisions.
 
+use std::collections::HashMap;
+
+use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
@@ -7,6 +10,7 @@ use crate::{
         conversations::timeline::{self, TimelineSlice},
         messages::{
             self,
+            deep_replies::{self, Branch},
             projection::{MessageProjection, WholeMessages},
             revisions,
         },
@@ -15,6 +19,7 @@ use crate::{
     },
     entity::{message, message_revision},
     graphql::{
+        errors::FieldError,
         loaders::{Loaders, loader, pages},
         messages::types::{Message, MessageRevision},
     },
@@ -104,6 +109,42 @@ loader!(
         rows.into_iter().map(|row| (row.id, MessageRevision(row)))
     }
 );
+
+/// Loads the number of descendants of a deep reply; absent if it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DescendantsOf {
+    id: MessageId,
+    branch: Branch,
+}
+
+impl DescendantsOf {
+    /// The key of this message; none if its row contains the number.
+    #[must_use]
+    pub fn of(
+        id: MessageId,
+        conversation: ConversationId,
+        branch_seq: Option<i32>,
+        stored: i32,
+    ) -> Option<Self> {
+        let branch = (conversation, branch_seq.filter(|_| stored > 0)?);
+        Some(Self { id, branch })
+    }
+}
+
+impl Loader<DescendantsOf> for Loaders {
+    type Value = i32;
+    type Error = FieldError;
+
+    async fn load(
+        &self,
+        keys: &[DescendantsOf],
+    ) -> Result<HashMap<DescendantsOf, i32>, FieldError> {
+        let branches = keys.iter().map(|key| key.branch).collect();
+        let found = deep_replies::descendants(self.app().db.read(), &branches).await?;
+        let count = |key: &DescendantsOf| Some((*key, *found.get(&key.id)?));
+        Ok(keys.iter().filter_map(count).collect())
+    }
+}
 
 loader!(
     /// Loads the users that this message mentions.

@@ -17,7 +17,10 @@ use crate::{
         errors::{Result, nullable},
         list_plan::PlannedObject,
         messages::{
-            loader::{MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf, RevisionsOf},
+            loader::{
+                DescendantsOf, MentionsOf, MentionsViewer, MessageKey, PairIn, RepliesOf,
+                RevisionsOf,
+            },
             notice::Notice,
         },
         pagination::{Page, forward},
@@ -206,8 +209,13 @@ impl Message {
     }
 
     /// Replies at any level below this message that still exist.
-    async fn descendant_count(&self) -> i32 {
-        self.0.descendant_count
+    async fn descendant_count(&self, ctx: &Context<'_>) -> Result<i32> {
+        let message = &self.0;
+        let (of, stored) = (message.conversation_id, message.descendant_count);
+        match DescendantsOf::of(message.id, of, message.branch_seq, stored) {
+            Some(key) => loaders(ctx).load_or_default(key).await,
+            None => Ok(stored),
+        }
     }
 
     /// Direct replies, oldest first. To show a whole thread use thread.replies, which is one flat list.

@@ -92,7 +92,7 @@ pub struct ServerLimits {
     message_length: i32,
     /// Most people in one conversation.
     participants_per_conversation: i32,
-    /// Deepest reply level; a deeper reply attaches at this level.
+    /// Deepest level to which TREE order nests replies; deeper replies follow there by time. They keep their parents.
     thread_depth: i32,
     /// Seconds after sending within which a message may be edited; null means always.
     edit_window_seconds: Option<i32>,

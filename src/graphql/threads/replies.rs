@@ -1,6 +1,6 @@
 //! The list `Thread.replies`, in three orders.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use async_graphql::Context;
 use serde::{Deserialize, Serialize};
@@ -17,8 +17,10 @@ use crate::{
         context::{app, unbatched, viewer},
         errors::Result,
         list_plan::{ConnectionPlan, KnownValues, PlannedList},
+        loaders::LoaderHandle,
         lookahead,
         messages::{
+            loader::DescendantsOf,
             timeline::{columns, message_of},
             types::Message,
         },
@@ -114,19 +116,21 @@ pub(crate) async fn page(
     }
     let scope = replies::scope(app(ctx).db.read(), viewer(ctx)?, thread, under, max_depth).await?;
     let deepest = max_depth.map(|levels| scope.level.saturating_add(levels));
-    let of_page = (scope.level, deepest);
+    let level = scope.level;
     let key = ThreadRepliesOf {
         thread,
         scope,
         order: order_of(&both, order)?,
         projection: (),
     };
+    let loaders = unbatched(ctx);
     let (page_info, (edges, nodes)) = if let Some(plan) = RepliesPlan::current(ctx) {
         let page = load(ctx, key.select(columns(&plan))).await?;
         let info = page.info();
+        let hidden = hidden(loaders, &page, deepest).await?;
         let mut senders = vec![];
         let items = page.items.into_iter().map(|(cursor, (key, row))| {
-            message_of(row, &mut senders).map(|node| edge(cursor, &key, node, of_page))
+            message_of(row, &mut senders).map(|node| edge(cursor, &key, node, (level, &hidden)))
         });
         let items: Vec<_> = items.collect();
         let known = KnownValues::default();
@@ -136,8 +140,10 @@ pub(crate) async fn page(
     } else {
         let page = load(ctx, key.select(WholeMessages)).await?;
         let info = page.info();
+        let hidden = hidden(loaders, &page, deepest).await?;
         let items = page.items.into_iter();
-        let items = items.map(|(cursor, (key, row))| edge(cursor, &key, row.into(), of_page));
+        let items =
+            items.map(|(cursor, (key, row))| edge(cursor, &key, row.into(), (level, &hidden)));
         (info, PlannedList::whole(items, |edge| &edge.node))
     };
     Ok(ThreadReplyConnection {
@@ -175,17 +181,41 @@ async fn load<P: MessageProjection>(
     }
 }
 
+/// The number of replies below each reply at the deepest level of a page, by sequence number.
+async fn hidden<T>(
+    loaders: LoaderHandle<'_>,
+    page: &Page<(ReplyKey, T)>,
+    deepest: Option<i32>,
+) -> Result<HashMap<i32, i32>> {
+    let keys = page.items.iter().map(|(_, (key, _))| key);
+    let at_deepest: Vec<&ReplyKey> = keys.filter(|key| Some(key.depth) == deepest).collect();
+    let of = |key: &ReplyKey| {
+        DescendantsOf::of(
+            key.id,
+            key.conversation_id,
+            key.branch_seq,
+            key.descendant_count,
+        )
+    };
+    let deep = loaders.load_many(at_deepest.iter().filter_map(|key| of(key)));
+    let deep = deep.await?;
+    let count = |key: &&ReplyKey| match of(key) {
+        Some(deep_key) => deep.get(&deep_key).copied().unwrap_or_default(),
+        None => key.descendant_count,
+    };
+    Ok(at_deepest.iter().map(|key| (key.seq, count(key))).collect())
+}
+
 fn edge(
     cursor: Cursor,
     key: &ReplyKey,
     node: Message,
-    (level, deepest): (i32, Option<i32>),
+    (level, hidden): (i32, &HashMap<i32, i32>),
 ) -> ThreadReplyEdge {
-    let hidden = deepest.filter(|&deepest| deepest == key.depth);
     ThreadReplyEdge {
         cursor,
         depth: key.depth - level,
-        hidden_reply_count: hidden.map_or(0, |_| key.descendant_count),
+        hidden_reply_count: hidden.get(&key.seq).copied().unwrap_or_default(),
         node,
     }
 }

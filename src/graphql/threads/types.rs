@@ -88,7 +88,8 @@ impl Thread {
         Ok(page.into())
     }
 
-    /// Replies as one flat list with a depth on every edge, so a page can end anywhere in the tree.
+    /// Replies as one flat list with a depth on every edge, so a page can end anywhere in the tree. Below the
+    /// level `threadDepth` of ServerLimits, TREE order continues by time.
     /// Deleted replies that still have replies below them are included as markers.
     #[expect(
         clippy::too_many_arguments,

@@ -7,6 +7,7 @@ use heddle::{
     domain::{
         import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
         integrity::{self, Wrong},
+        messages::path,
         users::NewUser,
     },
     entity::participant::ParticipantRole,
@@ -75,7 +76,8 @@ fn verify_counters(app: &App, shape: &Shape, deepest: i32) -> impl Future<Output
                 .write(|tx| async move { before.append_in(&tx, portion).await })
                 .await;
             for known in written.unwrap() {
-                assert!(known.depth <= deepest);
+                let steps = known.path.len() / path::STEP;
+                assert!(steps <= usize::try_from(deepest).unwrap() + 1);
                 history.remember(known);
             }
         }

@@ -10,7 +10,10 @@ use sea_orm::{
 
 use crate::{
     db::{self, Tx, ValuesCte},
-    domain::{messages::path, notifications},
+    domain::{
+        messages::{deep_replies, path},
+        notifications,
+    },
     entity::{
         mention,
         message::{self, MessageKind},
@@ -37,7 +40,9 @@ pub enum SentMessages {
 struct Sent {
     id: MessageId,
     root_id: Option<MessageId>,
+    depth: i32,
     path: Vec<u8>,
+    branch_seq: Option<i32>,
 }
 
 /// Deletes or anonymises the user's messages in a conversation that the transaction has locked. Returns the changes.
@@ -53,7 +58,9 @@ pub(super) async fn remove_in(
         .columns([
             message::Column::Id,
             message::Column::RootId,
+            message::Column::Depth,
             message::Column::Path,
+            message::Column::BranchSeq,
         ])
         .filter(sent_by(user, conversation))
         .filter(message::Column::Kind.eq(MessageKind::User))
@@ -154,18 +161,23 @@ async fn decrease_counts_in(
     deleted: &[Sent],
 ) -> Result<Vec<MessageId>, Error> {
     let mut decreases: BTreeMap<i32, Decrease> = BTreeMap::new();
+    let mut branches = BTreeSet::new();
     let mut threads: BTreeMap<ThreadId, i32> = BTreeMap::new();
     for message in deleted {
-        let seqs = path::places(&message.path);
-        let Some((_, above)) = seqs.split_last() else {
-            continue;
+        let seqs = path::counted(&message.path, message.branch_seq);
+        // The last one of a deep reply is its branch.
+        let above = match message.branch_seq {
+            None => seqs.split_last().map_or(&[][..], |(_, above)| above),
+            Some(_) => seqs.as_slice(),
         };
         for &seq in above {
             decreases.entry(seq).or_default().descendants += 1;
         }
-        if let Some(&parent) = above.last() {
+        let has_parent = usize::try_from(message.depth) == Ok(above.len());
+        if let Some(&parent) = above.last().filter(|_| has_parent) {
             decreases.entry(parent).or_default().replies += 1;
         }
+        branches.extend(message.branch_seq.map(|seq| (conversation, seq)));
         if let Some(root) = message.root_id {
             *threads.entry(root.into()).or_default() += 1;
         }
@@ -195,6 +207,8 @@ async fn decrease_counts_in(
         let hidden_now = updated.into_iter().filter(|&(_, is_hidden)| is_hidden);
         hidden.extend(hidden_now.map(|(id, _)| id).filter(|id| !own.contains(id)));
     }
+    let deep = deep_replies::recount_in(tx, &branches).await?;
+    hidden.extend(deep.into_iter().filter(|id| !own.contains(id)));
     let threads: Vec<_> = threads.into_iter().collect();
     for some in threads.chunks(ROWS_PER_UPDATE) {
         let row = |&(thread, count): &(ThreadId, i32)| [thread.into(), count.into()];

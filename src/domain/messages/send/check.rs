@@ -2,21 +2,19 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use sea_orm::Value;
-
 use crate::{
     core::Core,
     db::{self, Tx, ValuesCte},
     domain::{
         access::{self, AccessCheck, InConversation, LockWait},
         messages::{
-            path, permissions,
+            permissions,
             send::types::{Key, SendRequest, Sent},
         },
     },
     entity::message,
     error::Error,
-    id::{ConversationId, MessageId},
+    id::MessageId,
 };
 
 /// The result of the check of one send.
@@ -56,7 +54,7 @@ pub(super) async fn check_sends(
     // Under the lock, so that these rows do not change until the commit.
     let existing = ExistingState {
         sent: earlier_in(tx, requests).await?,
-        parents: Parents::read_in(tx, core, requests).await?,
+        parents: Parents::read_in(tx, requests).await?,
     };
     let admission = |(request, check)| match check {
         AccessCheck::In {
@@ -137,79 +135,38 @@ async fn earlier_in(
 }
 
 /// The parents of the replies in a batch.
-struct Parents {
-    requested: HashMap<MessageId, message::Model>,
-    /// For replies to messages at the deepest level: the nearest ancestor that still allows replies.
-    ancestors: HashMap<(ConversationId, i32), message::Model>,
-    depth: i32,
-}
+struct Parents(HashMap<MessageId, message::Model>);
 
 impl Parents {
-    async fn read_in(tx: &Tx, core: &Core, requests: &[SendRequest]) -> Result<Self, Error> {
+    async fn read_in(tx: &Tx, requests: &[SendRequest]) -> Result<Self, Error> {
         // Of the same conversation: another one may be hidden from the sender.
         let wanted = |request: &SendRequest| Some((request.new.conversation, request.new.parent?));
         let ids: BTreeSet<_> = requests.iter().filter_map(wanted).collect();
-        let mut parents = Self {
-            requested: HashMap::new(),
-            ancestors: HashMap::new(),
-            depth: core.config.thread_depth,
-        };
+        if ids.is_empty() {
+            return Ok(Self(HashMap::new()));
+        }
         let rows = ids.into_iter().map(|(place, id)| [place.into(), id.into()]);
-        let is_one = "m.id = v.id AND m.conversation_id = v.place";
-        let found = messages_in(tx, "v (place, id)", rows, is_one).await?;
-        parents.requested = found.into_iter().map(|found| (found.id, found)).collect();
-        let key = |requested| parents.ancestor(requested);
-        let ancestors: BTreeSet<_> = parents.requested.values().filter_map(key).collect();
-        let rows = ancestors
-            .into_iter()
-            .map(|(conversation, seq)| [conversation.into(), seq.into()]);
-        let is_one = "m.conversation_id = v.place AND m.seq = v.seq";
-        let found = messages_in(tx, "v (place, seq)", rows, is_one).await?;
-        let key = |found: message::Model| ((found.conversation_id, found.seq), found);
-        parents.ancestors = found.into_iter().map(key).collect();
-        Ok(parents)
+        let table = ValuesCte::new("v (place, id)", rows);
+        // SQL for its values CTE.
+        let text = format!(
+            "WITH {} SELECT m.* FROM v CROSS JOIN message m
+             WHERE m.id = v.id AND m.conversation_id = v.place",
+            table.text
+        );
+        let found: Vec<message::Model> = db::fetch_all(tx, &text, table.values).await?;
+        Ok(Self(
+            found.into_iter().map(|found| (found.id, found)).collect(),
+        ))
     }
 
-    /// The position of the ancestor that becomes the parent instead, if this message is at the deepest level.
-    fn ancestor(&self, requested: &message::Model) -> Option<(ConversationId, i32)> {
-        let levels = usize::try_from(self.depth).unwrap_or(1).max(1);
-        let is_too_deep = requested.depth >= self.depth;
-        let places = is_too_deep.then(|| path::places(&requested.path))?;
-        let seq = places.get(levels - 1).copied().unwrap_or_default();
-        Some((requested.conversation_id, seq))
-    }
-
-    /// The parent of a reply: the requested message, or at the deepest level its nearest ancestor that still allows
-    /// replies.
+    /// The parent of a reply.
     fn parent(&self, membership: &InConversation, id: MessageId) -> Result<message::Model, Error> {
         let missing = || Error::invalid("parentId", "NOT_FOUND", "There is no such message here.");
-        let requested = self.requested.get(&id);
-        let requested = requested
-            .filter(|requested| membership.sees(requested) && requested.is_shown())
+        let parent = self.0.get(&id);
+        let parent = parent
+            .filter(|parent| membership.sees(parent) && parent.is_shown())
             .ok_or_else(missing)?;
-        permissions::reply(requested, membership.role())?;
-        let parent = match self.ancestor(requested) {
-            Some(ancestor) => self.ancestors.get(&ancestor).ok_or_else(missing)?,
-            None => requested,
-        };
+        permissions::reply(parent, membership.role())?;
         Ok(parent.clone())
     }
-}
-
-/// The messages that match the rows of a values CTE, which is why this is SQL.
-async fn messages_in<const COLUMNS: usize>(
-    tx: &Tx,
-    head: &str,
-    rows: impl ExactSizeIterator<Item = [Value; COLUMNS]>,
-    is_one: &str,
-) -> Result<Vec<message::Model>, Error> {
-    if rows.len() == 0 {
-        return Ok(vec![]);
-    }
-    let table = ValuesCte::new(head, rows);
-    let text = format!(
-        "WITH {} SELECT m.* FROM v CROSS JOIN message m WHERE {is_one}",
-        table.text
-    );
-    db::fetch_all(tx, &text, table.values).await
 }

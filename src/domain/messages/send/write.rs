@@ -41,7 +41,8 @@ pub(super) async fn send_in(
     for (request, admission) in requests.iter().zip(admissions) {
         outcomes.push(match admission {
             Admission::Accepted(accepted) => {
-                let draft = Draft::new(request, *accepted, &mut allocators, at);
+                let max_depth = core.config.thread_depth;
+                let draft = Draft::new(request, *accepted, &mut allocators, (at, max_depth));
                 let message = draft.message.clone();
                 drafts.push(draft);
                 let was_duplicate = false;
@@ -76,7 +77,7 @@ impl Draft {
         request: &SendRequest,
         accepted: AcceptedSend,
         allocators: &mut BTreeMap<ConversationId, SequenceAllocator>,
-        at: DateTime<Utc>,
+        (at, max_depth): (DateTime<Utc>, i32),
     ) -> Self {
         let AcceptedSend {
             membership,
@@ -96,6 +97,10 @@ impl Draft {
             event_before,
         } = allocator.next((request.viewer.user, sent), parent.is_none(), events);
         let above = parent.as_ref();
+        let (path, branch_seq) = above.map_or_else(
+            || (path::path(&[], seq), None),
+            |parent| path::reply((&parent.path, parent.branch_seq), seq, max_depth),
+        );
         let message = message::Model {
             id: MessageId::mint(),
             conversation_id: conversation.id,
@@ -104,7 +109,8 @@ impl Draft {
             parent_id: above.map(|parent| parent.id),
             root_id: above.map(message::Model::thread_root),
             depth: above.map_or(0, |parent| parent.depth + 1),
-            path: path::path(above.map_or(&[], |parent| &parent.path), seq),
+            path,
+            branch_seq,
             root_count,
             sender_root_count,
             priority: new.priority,

@@ -10,6 +10,7 @@ use heddle::{
 };
 
 use super::{
+    DEEPEST,
     model::{Known, Place},
     tables::{Row, Tables},
 };
@@ -46,7 +47,7 @@ fn trees(tables: &Tables) {
     let mut threads: BTreeMap<MessageId, i32> = BTreeMap::new();
     for row in &tables.messages {
         let lives = i32::from(row.deleted_at.is_none());
-        let (mut path, mut depth, mut root) = (row.seq.to_be_bytes().to_vec(), 0, row.id);
+        let (mut depth, mut root) = (0, row.id);
         let mut next = row.parent_id;
         if let Some(parent) = next {
             *replies.entry(parent).or_default() += lives;
@@ -55,18 +56,43 @@ fn trees(tables: &Tables) {
             *below.entry(parent).or_default() += lives;
             let above = rows[&parent];
             assert!(above.seq < row.seq && above.conversation_id == row.conversation_id);
-            path.splice(0..0, above.seq.to_be_bytes());
             (depth, root, next) = (depth + 1, parent, above.parent_id);
         }
-        assert_eq!((&path, depth), (&row.path, row.depth), "{row:?}");
+        assert_eq!(depth, row.depth, "{row:?}");
+        // Below a branch, the own step takes the place of that of the branch.
+        let (mut path, mut branch) = (vec![], None);
+        if let Some(above) = row.parent_id.map(|parent| rows[&parent]) {
+            path.clone_from(&above.path);
+            let is_deep = above.branch_seq.is_some() || above.depth >= DEEPEST;
+            if is_deep {
+                path.truncate(path.len() - 4);
+                branch = Some(above.branch_seq.unwrap_or(above.seq));
+            }
+        }
+        path.extend(row.seq.to_be_bytes());
+        assert_eq!((&path, branch), (&row.path, row.branch_seq), "{row:?}");
         assert_eq!(row.root_id, (root != row.id).then_some(root), "{row:?}");
         if root != row.id {
             *threads.entry(root).or_default() += lives;
         }
     }
+    let mut shown: BTreeMap<MessageId, i32> = BTreeMap::new();
+    for row in &tables.messages {
+        let is_shown =
+            row.deleted_at.is_none() || below.get(&row.id).is_some_and(|&below| below > 0);
+        if let Some(parent) = row.parent_id {
+            *shown.entry(parent).or_default() += i32::from(is_shown);
+        }
+    }
     for row in &tables.messages {
         let counts = (row.reply_count, row.descendant_count);
-        let walked = [&replies, &below].map(|counts| counts.get(&row.id).copied().unwrap_or(0));
+        let descendants = if row.branch_seq.is_some() {
+            &shown
+        } else {
+            &below
+        };
+        let walked = [&replies, descendants];
+        let walked = walked.map(|counts| counts.get(&row.id).copied().unwrap_or(0));
         assert_eq!(counts, walked.into(), "{row:?}");
     }
     let kept = tables.threads.iter();

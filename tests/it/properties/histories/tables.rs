@@ -21,6 +21,7 @@ pub(super) struct Row {
     pub(super) root_id: Option<MessageId>,
     pub(super) depth: i32,
     pub(super) path: Vec<u8>,
+    pub(super) branch_seq: Option<i32>,
     pub(super) reply_count: i32,
     pub(super) descendant_count: i32,
     pub(super) body: Option<String>,
@@ -29,7 +30,7 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Whether lists contain it: a deleted message stays while it has replies.
+    /// Whether lists contain it: a deleted message stays while it has replies. A deep reply counts those that are shown.
     pub(super) fn is_shown(&self) -> bool {
         self.deleted_at.is_none() || self.descendant_count > 0
     }
