@@ -51,6 +51,10 @@ fn the_readme_is_short_and_names_two_commands() {
 async fn every_block_of_the_readme_works() {
     let text = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
     let server = Binary::on_sqlite().await;
+    // A reader has seen the demo before.
+    let demo = server.heddle().args(["seed", "--demo"]).output().await;
+    let demo = demo.unwrap();
+    assert!(demo.status.success(), "{demo:?}");
     let script: String = blocks(&text)
         .into_iter()
         .filter(|block| !COMMANDS.contains(&block.as_str()))
@@ -86,7 +90,7 @@ async fn every_block_of_the_readme_works() {
         .unwrap();
     assert!(with_timeout.is_ok() && ended.success(), "{printed}");
     for expected in [
-        r#""username":"ada""#,
+        r#""username":"weaver""#,
         r#""replyCount":1"#,
         r#""depth":1"#,
         "Or silk.",
