@@ -32,7 +32,8 @@ export class HeddleError extends Error {
  * @typedef {{ get(): Auth | null, set(auth: Auth | null): void }} Store where the tokens are stored
  * @typedef {{ message: string, path?: (string | number)[], extensions?: Record<string, any> }} ResponseError
  * @typedef {{ __typename: string, cursor: string, [field: string]: any }} Event
- * @typedef {{ conversationId: string, body: string, parentId?: string | null }} Draft
+ * @typedef {{ conversationId: string, body: string, parentId?: string | null, clientMessageId?: string }} Draft
+ *   a `clientMessageId` of the caller survives a reload of the page: sending the draft again does not repeat it
  * @typedef {Draft & { clientMessageId: string }} Sending
  * @typedef {"connecting" | "live" | "waiting" | "ended"} State
  *
@@ -40,6 +41,7 @@ export class HeddleError extends Error {
  * @property {(event: Event) => void} event receives each event; its cursor is stored once this returns
  * @property {string | null} [after] start after this cursor, from `eventCursor`; without it, from now
  * @property {string} [select] GraphQL: the selection of events, `... on MessageSentEvent { message { id body } }`
+ * @property {string} [fragments] GraphQL: the fragments that `select` uses
  * @property {Record<string, any>} [filter] an `EventFilter`
  * @property {() => void} [reset] events were missed that are no longer available: load the data again
  * @property {(state: State) => void} [state] receives the state of the connection
@@ -190,7 +192,7 @@ export class Heddle {
    * @returns {{ draft: Sending, sent: Promise<{ id: string, clientMessageId: string }> }}
    */
   send(message) {
-    const draft = { ...message, clientMessageId: crypto.randomUUID() };
+    const draft = { ...message, clientMessageId: message.clientMessageId ?? crypto.randomUUID() };
     const before = this.#sending.get(draft.conversationId);
     const sent = Promise.resolve(before).then(() => this.#deliver(draft));
     this.#sending.set(draft.conversationId, sent.catch(() => {}));
@@ -283,7 +285,7 @@ export class Heddle {
       events(after: $after, filter: $filter) {
         __typename cursor ... on StreamOpenedEvent { outcome } ${options.select ?? ""}
       }
-    }`;
+    } ${options.fragments ?? ""}`;
     const socket = new this.WebSocket(this.url.replace(/^http/, "ws"), "graphql-transport-ws");
     /** @param {Record<string, any>} message */
     const send = (message) => socket.send(JSON.stringify(message));
