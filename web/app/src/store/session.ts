@@ -1,0 +1,159 @@
+// Loads the viewer's data, keeps it live, and knows the state of the connection.
+import { effect, signal } from "@preact/signals";
+
+import { codeOf, heddle, request, signedIn } from "../api";
+import { textOf, type ResultOf } from "../graphql";
+import { EventFields, ServerQuery, StartQuery, UnreadQuery } from "../operations";
+import { addConversation, conversationIds, forget, putConversation, putUser, setUnread, viewerId } from "./data";
+import { apply, notificationIds, type Event } from "./events";
+import { confirmed, confirmLoaded, restore } from "./outbox";
+import { forgetThreads } from "./thread";
+import { reloadWindows, timelines } from "./timeline";
+
+/** The connection, as the bar above the timeline shows it. */
+export const connection = signal<"live" | "connecting" | "waiting" | "ended">("connecting");
+/** When the connection was lost, in milliseconds; null while it works. */
+export const lostAt = signal<number | null>(null);
+export const online = signal(true);
+/** Why the first load failed; null while it runs or after it succeeded. */
+export const startFailed = signal<unknown>(null);
+export const loaded = signal(false);
+/** The session ended without the viewer's doing. */
+export const sessionEnded = signal(false);
+
+type Server = ResultOf<typeof ServerQuery>["server"];
+export const server = signal<Server | null>(null);
+/** What is open now, so that a reload keeps it in place. */
+export const open = { conversationId: null as string | null, anchorId: undefined as string | undefined, rootId: null as string | null, reload: () => {} };
+
+let stream: { readonly cursor: string | null; close(): void } | null = null;
+
+/** Loads the name and the rules of the server, for the page of a signed-out user. */
+export async function loadServer(): Promise<void> {
+  server.value = (await request(ServerQuery)).server;
+}
+
+export async function start(): Promise<void> {
+  stream?.close();
+  startFailed.value = null;
+  try {
+    const cursor = await loadAll();
+    loaded.value = true;
+    void restore();
+    listen(cursor);
+  } catch (error) {
+    if (codeOf(error) === "UNAUTHENTICATED") await heddle.signOut();
+    else startFailed.value = error;
+  }
+}
+
+async function loadAll(): Promise<string | null> {
+  const first = await request(StartQuery, { after: null });
+  server.value = first.server;
+  if (!first.viewer) throw Object.assign(new Error("no viewer"), { code: "UNAUTHENTICATED" });
+  viewerId.value = putUser(first.viewer.user);
+  setUnread(first.viewer.unread);
+  let page = first.viewer.conversations;
+  const ids = page.nodes.map(putConversation);
+  conversationIds.value = ids;
+  void (async () => {
+    while (page.pageInfo.hasNextPage) {
+      const next = await request(StartQuery, { after: page.pageInfo.endCursor });
+      if (!next.viewer) return;
+      page = next.viewer.conversations;
+      for (const node of page.nodes) addConversation(putConversation(node));
+    }
+  })().catch(() => {});
+  return first.eventCursor;
+}
+
+function listen(after: string | null): void {
+  stream = heddle.listen({
+    after,
+    select: "...EventFields",
+    fragments: textOf(EventFields),
+    event: (event) => {
+      apply(event as unknown as Event);
+      if (event.__typename === "MessageSentEvent") confirmed(event["message"].clientMessageId);
+      if (countsChange.has(event.__typename)) refreshUnread();
+    },
+    reset: () => void reload(),
+    state: (state) => {
+      connection.value = state;
+      if (state === "live") lostAt.value = null;
+      else lostAt.value ??= Date.now();
+    },
+    ended: (error) => {
+      if (error.code === "UNAUTHENTICATED") {
+        sessionEnded.value = signedIn.peek();
+        heddle.store.set(null);
+        signedIn.value = false;
+      }
+    },
+  });
+}
+
+/** Connects now instead of after the delay. */
+export function reconnect(): void {
+  const cursor = stream?.cursor ?? null;
+  stream?.close();
+  listen(cursor);
+}
+
+const countsChange = new Set(["MessageSentEvent", "MessageDeletedEvent", "ReadPositionChangedEvent", "ThreadChangedEvent", "ConversationLeftEvent"]);
+let refreshing: ReturnType<typeof setTimeout> | undefined;
+
+/** Loads the totals, at most twice a second: no event carries them when a message is sent. */
+export function refreshUnread(): void {
+  refreshing ??= setTimeout(async () => {
+    refreshing = undefined;
+    const { viewer } = await request(UnreadQuery).catch(() => ({ viewer: null }));
+    setUnread(viewer?.unread);
+  }, 500);
+}
+
+/** Events were missed: loads everything again in the background, and keeps what is open in place. */
+async function reload(): Promise<void> {
+  await loadAll();
+  notificationIds.value = null;
+  forgetThreads(open.rootId);
+  await reloadWindows(open.conversationId, open.anchorId);
+  open.reload();
+  confirmLoaded();
+}
+
+/** Stops the live updates. */
+export function stop(): void {
+  stream?.close();
+  stream = null;
+}
+
+/** Ends the session in all tabs. */
+export async function signOut(): Promise<void> {
+  stop();
+  await heddle.signOut();
+}
+
+/** Starts when a user signs in, and clears the data when they sign out. */
+export function follow(): void {
+  online.value = navigator.onLine;
+  addEventListener("online", () => {
+    online.value = true;
+    if (signedIn.peek() && connection.peek() !== "live") reconnect();
+  });
+  addEventListener("offline", () => (online.value = false));
+  effect(() => {
+    if (signedIn.value) {
+      sessionEnded.value = false;
+      void start();
+    } else {
+      stop();
+      loaded.value = false;
+      timelines.clear();
+      forgetThreads(null);
+      notificationIds.value = null;
+      forget();
+      void loadServer().catch(() => {});
+    }
+  });
+}
