@@ -70,8 +70,23 @@ function inline(node: globalThis.Node, names: Names): ComponentChild[] {
 
 const MENTION = /(^|[^\p{L}\p{N}_@/])@([\p{L}\p{N}_.-]*[\p{L}\p{N}_])/gu;
 
+/** An address in running text, without the punctuation of the sentence around it. */
+const ADDRESS = /https?:\/\/[^\s<>"']*[^\s<>"'.,:;!?)\]}»”’、。」]/gu;
+
+/** Makes addresses that are not Markdown links links, too. */
+function marked(text: string, names: Names): ComponentChild[] {
+  const parts: ComponentChild[] = [];
+  let from = 0;
+  for (const match of text.includes("://") ? text.matchAll(ADDRESS) : []) {
+    parts.push(...mentioned(text.slice(from, match.index), names));
+    parts.push(<a href={match[0]} target="_blank" rel="nofollow noopener noreferrer">{match[0]}</a>);
+    from = match.index + match[0].length;
+  }
+  return [...parts, ...mentioned(text.slice(from), names)];
+}
+
 /** Marks the mentions that the server recognised. */
-function marked(text: string, { mentions, me }: Names): ComponentChild[] {
+function mentioned(text: string, { mentions, me }: Names): ComponentChild[] {
   if (!mentions.size || !text.includes("@")) return [text];
   const parts: ComponentChild[] = [];
   let from = 0;

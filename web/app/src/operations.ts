@@ -365,7 +365,7 @@ export const DeleteAccount = graphql(`
 `);
 
 /**
- * The selection of every event. `Listen` is only its carrier for the types and the check. Two fields have an alias,
+ * The selection of every event. `Listen` is only a carrier for the types and the check. Two fields have an alias,
  * because a field that is null in one type of event and not in another cannot be selected under one name.
  */
 export const EventFields = graphql(`
@@ -384,14 +384,28 @@ export const EventFields = graphql(`
     ... on ParticipantChangedEvent {
       user { ...UserFields } participant { id role } conversation { ...ConversationFields }
     }
-    ... on PresenceChangedEvent { user { ...UserFields } }
     ... on UserChangedEvent { user { ...UserFields } }
-    ... on TypingChangedEvent { expiresAt user { ...UserFields } conversation { id } inThread: thread { id } }
     ... on NotificationAddedEvent { notification { ...NotificationFields } }
     ... on NotificationsChangedEvent { occurredAt notificationIds unread { ...UnreadFields } }
   }
 `, [MessageFields, ConversationState, ThreadFields, ConversationFields, UserFields, NotificationFields, UnreadFields]);
 
+/**
+ * The selection of typing and presence. It has a stream of its own: an event costs as much as the whole selection of its
+ * stream, and these events are frequent.
+ */
+export const EphemeralFields = graphql(`
+  fragment EphemeralFields on Event {
+    __typename
+    ... on PresenceChangedEvent { user { ...UserFields } }
+    ... on TypingChangedEvent { expiresAt user { ...UserFields } conversation { id } thread { id } }
+  }
+`, [UserFields]);
+
 export const Listen = graphql(`
   subscription Listen { events { ...EventFields } }
 `, [EventFields]);
+
+export const ListenEphemeral = graphql(`
+  subscription ListenEphemeral { events { ...EphemeralFields } }
+`, [EphemeralFields]);

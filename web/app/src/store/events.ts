@@ -2,7 +2,7 @@
 import { signal } from "@preact/signals";
 
 import type { ResultOf } from "../graphql";
-import type { Listen } from "../operations";
+import type { Listen, ListenEphemeral } from "../operations";
 import {
   addConversation, conversations, dropConversation, messages, notifications, patchConversation, peopleVersion,
   putConversation, putMessage, putNotification, putThread, putUser, setUnread, threads, typing, unread, viewerId,
@@ -10,7 +10,11 @@ import {
 import { replyArrived, replyRemoved } from "./thread";
 import { arrived, removed, timelines } from "./timeline";
 
-export type Event = ResultOf<typeof Listen>["events"];
+type Ephemeral = { __typename: "PresenceChangedEvent" | "TypingChangedEvent" };
+/** An event of either stream. */
+export type Event =
+  | Exclude<ResultOf<typeof Listen>["events"], Ephemeral>
+  | Extract<ResultOf<typeof ListenEphemeral>["events"], Ephemeral>;
 
 /** The newest message that an event delivered, for the announcement to screen readers and for scrolling. */
 export const lastArrival = signal<{ id: string; conversationId: string } | null>(null);
@@ -69,7 +73,7 @@ export function apply(event: Event): void {
       return;
     case "TypingChangedEvent": {
       putUser(event.user);
-      const place = event.inThread?.id ?? event.conversation.id;
+      const place = event.thread?.id ?? event.conversation.id;
       if (event.user.id === viewerId.peek()) return;
       if (event.expiresAt) began(event.user.id, place);
       else stopped(event.user.id, place);

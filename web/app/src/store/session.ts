@@ -1,12 +1,12 @@
 // Loads the viewer's data, keeps it live, and knows the state of the connection.
 import { effect, signal } from "@preact/signals";
 
-import { codeOf, heddle, request, signedIn } from "../api";
+import { codeOf, heddle, HeddleError, request, signedIn } from "../api";
 import { textOf, type ResultOf } from "../graphql";
-import { EventFields, ServerQuery, StartQuery, UnreadQuery } from "../operations";
+import { EphemeralFields, EventFields, ServerQuery, StartQuery, UnreadQuery } from "../operations";
 import { addConversation, conversationIds, forget, putConversation, putUser, setUnread, viewerId } from "./data";
 import { apply, notificationIds, type Event } from "./events";
-import { confirmed, confirmLoaded, restore } from "./outbox";
+import { confirmed, confirmLoaded, outbox, restore } from "./outbox";
 import { forgetThreads } from "./thread";
 import { reloadWindows, timelines } from "./timeline";
 
@@ -26,7 +26,16 @@ export const server = signal<Server | null>(null);
 /** What is open now, so that a reload keeps it in place. */
 export const open = { conversationId: null as string | null, anchorId: undefined as string | undefined, rootId: null as string | null, reload: () => {} };
 
-let stream: { readonly cursor: string | null; close(): void } | null = null;
+interface Stream {
+  readonly cursor: string | null;
+  close(): void;
+}
+
+let stream: Stream | null = null;
+/** Typing and presence, which nothing replays. */
+let ephemeral: Stream | null = null;
+const EPHEMERAL = ["TYPING", "PRESENCE"];
+const LASTING = ["CONVERSATIONS", "MESSAGES", "NOTIFICATIONS", "READ_POSITIONS", "THREADS", "USERS"];
 
 /** Loads the name and the rules of the server, for the page of a signed-out user. */
 export async function loadServer(): Promise<void> {
@@ -34,7 +43,7 @@ export async function loadServer(): Promise<void> {
 }
 
 export async function start(): Promise<void> {
-  stream?.close();
+  stop();
   startFailed.value = null;
   try {
     const cursor = await loadAll();
@@ -50,7 +59,7 @@ export async function start(): Promise<void> {
 async function loadAll(): Promise<string | null> {
   const first = await request(StartQuery, { after: null });
   server.value = first.server;
-  if (!first.viewer) throw Object.assign(new Error("no viewer"), { code: "UNAUTHENTICATED" });
+  if (!first.viewer) throw new HeddleError("UNAUTHENTICATED", "The session has ended.");
   viewerId.value = putUser(first.viewer.user);
   setUnread(first.viewer.unread);
   let page = first.viewer.conversations;
@@ -70,6 +79,7 @@ async function loadAll(): Promise<string | null> {
 function listen(after: string | null): void {
   stream = heddle.listen({
     after,
+    filter: { categories: LASTING },
     select: "...EventFields",
     fragments: textOf(EventFields),
     event: (event) => {
@@ -91,12 +101,19 @@ function listen(after: string | null): void {
       }
     },
   });
+  ephemeral = heddle.listen({
+    filter: { categories: EPHEMERAL },
+    select: "...EphemeralFields",
+    fragments: textOf(EphemeralFields),
+    event: (event) => apply(event as unknown as Event),
+    ended: () => {},
+  });
 }
 
 /** Connects now instead of after the delay. */
 export function reconnect(): void {
   const cursor = stream?.cursor ?? null;
-  stream?.close();
+  stop();
   listen(cursor);
 }
 
@@ -112,9 +129,17 @@ export function refreshUnread(): void {
   }, 500);
 }
 
+/** The delay before a reload that failed is tried again. */
+const RELOAD_DELAY = 5_000;
+
 /** Events were missed: loads everything again in the background, and keeps what is open in place. */
 async function reload(): Promise<void> {
-  await loadAll();
+  try {
+    await loadAll();
+  } catch {
+    if (stream) setTimeout(reload, RELOAD_DELAY);
+    return;
+  }
   notificationIds.value = null;
   forgetThreads(open.rootId);
   await reloadWindows(open.conversationId, open.anchorId);
@@ -125,7 +150,8 @@ async function reload(): Promise<void> {
 /** Stops the live updates. */
 export function stop(): void {
   stream?.close();
-  stream = null;
+  ephemeral?.close();
+  stream = ephemeral = null;
 }
 
 /** Ends the session in all tabs. */
@@ -152,6 +178,7 @@ export function follow(): void {
       timelines.clear();
       forgetThreads(null);
       notificationIds.value = null;
+      outbox.value = [];
       forget();
       void loadServer().catch(() => {});
     }

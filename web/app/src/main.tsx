@@ -1,0 +1,19 @@
+import { render } from "preact";
+
+import "./styles/tokens.css";
+import "./styles/client.css";
+import "./styles/app.css";
+
+import { followKeys } from "./keys";
+import { followTheme } from "./preferences";
+import { followLinks } from "./route";
+import { flush } from "./store/read";
+import { follow } from "./store/session";
+import { App } from "./ui/App";
+
+followTheme();
+followLinks();
+follow();
+followKeys();
+addEventListener("pagehide", () => void flush());
+render(<App />, document.getElementById("app")!);
