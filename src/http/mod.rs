@@ -3,6 +3,7 @@
 
 mod assets;
 mod body;
+mod bundle;
 mod client;
 mod connections;
 mod edge;
@@ -24,7 +25,7 @@ mod socket;
 mod sse;
 mod state;
 mod stream_limit;
-mod welcome;
+mod web;
 mod write_timeout;
 
 pub use router::router;

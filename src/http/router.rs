@@ -7,7 +7,7 @@ use axum::{
 
 use super::{
     assets, edge, graphql, headers, health, negotiation::MediaType, origin,
-    response::GraphqlResponse, state::AppState, welcome,
+    response::GraphqlResponse, state::AppState, web,
 };
 use crate::{app::App, config::Mode, error::Code};
 
@@ -20,7 +20,13 @@ pub fn router(app: App) -> Router {
 /// Returns the routes with their middleware.
 pub(super) fn routes(state: AppState) -> Router {
     let routes = Router::new()
-        .route("/", any(welcome::welcome))
+        .route("/", any(web::page))
+        .route("/c/{*path}", any(web::page))
+        .route("/t/{*path}", any(web::page))
+        .route("/inbox", any(web::page))
+        .route("/settings", any(web::page))
+        .route("/app/{*path}", any(web::file))
+        .route("/licenses.txt", any(web::licenses))
         .route("/graphql", any(graphql::handle))
         .route("/client.js", any(assets::client))
         .route("/healthz", any(health::healthz))

@@ -506,25 +506,73 @@ async fn headers_have_a_size() {
 }
 
 #[tokio::test]
-async fn the_root_address_describes_the_server() {
-    let app = TestApp::sqlite_with(|config| config.server_name = "Loom & <b>Co</b>".to_owned());
-    let page = request(&app.await, Method::GET, "/").send().await.unwrap();
-    assert_eq!(page.status(), StatusCode::OK);
-    let policy = header(page.headers(), "content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
-    assert!(!policy.contains("script-src"), "{policy}");
-    let text = page.text().await.unwrap();
-    assert!(
-        text.contains("<h1>Loom&#32;&amp;&#32;&lt;b&gt;Co"),
-        "{text}"
-    );
-    assert!(
-        text.contains("href=\"/graphiql\"") && !text.contains('%'),
-        "{text}"
-    );
+async fn every_screen_of_the_client_has_its_address() {
+    let app = TestApp::sqlite().await;
+    for path in [
+        "/",
+        "/c/cnv_1",
+        "/c/cnv_1/m/msg_1",
+        "/t/thr_1",
+        "/inbox",
+        "/settings",
+    ] {
+        let page = request(&app, Method::GET, path).send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK, "{path}");
+        let headers = page.headers();
+        assert_eq!(header(headers, "content-type"), "text/html; charset=utf-8");
+        assert_eq!(header(headers, "cache-control"), "no-cache");
+        let policy = header(headers, "content-security-policy");
+        assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+        assert!(
+            policy.contains("require-trusted-types-for 'script'"),
+            "{policy}"
+        );
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let text = page.text().await.unwrap();
+        assert!(
+            text.starts_with("<!doctype html>") && text.contains("data-mode=\"development\""),
+            "{text}"
+        );
+    }
     let production = TestApp::sqlite_with(|config| config.mode = Mode::Production).await;
     let page = request(&production, Method::GET, "/").send().await.unwrap();
-    assert!(!page.text().await.unwrap().contains("graphiql"));
+    assert!(!page.text().await.unwrap().contains("data-mode"));
+    for path in ["/c", "/c/", "/t/", "/inbox/x", "/app/none.js", "/app/"] {
+        let absent = request(&app, Method::GET, path).send().await.unwrap();
+        assert_eq!(absent.status(), StatusCode::NOT_FOUND, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_files_of_the_client_are_stored_for_ever() {
+    let app = TestApp::sqlite().await;
+    let page = request(&app, Method::GET, "/").send().await.unwrap();
+    let text = page.text().await.unwrap();
+    let files: Vec<&str> = text
+        .split('"')
+        .filter(|part| part.starts_with("/app/"))
+        .collect();
+    assert!(files.len() >= 3, "{text}");
+    for path in files {
+        let file = request(&app, Method::GET, path)
+            .header("accept-encoding", "br")
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(file.status(), StatusCode::OK, "{path}");
+        let headers = file.headers();
+        assert_eq!(header(headers, "content-encoding"), "br");
+        assert!(header(headers, "cache-control").contains("immutable"));
+    }
+    let licenses = request(&app, Method::GET, "/licenses.txt")
+        .send()
+        .await
+        .unwrap();
+    let text = licenses.text().await.unwrap();
+    assert!(
+        text.contains("preact") && text.contains("SIL OPEN FONT LICENSE"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
