@@ -44,6 +44,10 @@ soak SECONDS="3600":
 attacks SECONDS="60":
     HEDDLE_TEST_ATTACK={{SECONDS}} cargo test --profile profiling --locked --test it -- attacks:: --nocapture --test-threads 1
 
+# Take pictures of every screen of the web client, at 390 and 1440 px, light and dark, into FOLDER.
+pictures FOLDER:
+    HEDDLE_TEST_PICTURES={{absolute_path(FOLDER)}} cargo test --locked --test it -- clients::pictures --ignored --nocapture
+
 # Compare COUNT random documents with graphql-js. A difference prints its seed.
 documents COUNT="100000":
     HEDDLE_TEST_DOCUMENTS={{COUNT}} cargo test --profile profiling --locked --test it -- documents::differential --nocapture

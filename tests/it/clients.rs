@@ -8,7 +8,7 @@ use tokio::{process::Command, time::timeout};
 use crate::support::{app::TestApp, binary::Binary};
 
 /// Longer than any suite needs, and shorter than the timeout of the test runner.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(280);
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients");
 
 /// Runs one suite against a server, and fails with its output.
@@ -17,13 +17,19 @@ async fn satisfied(file: &str, server: &Binary) {
 }
 
 async fn run(file: &str, url: &str) {
+    let arguments = ["--test", "--test-reporter=spec", file];
+    node(FOLDER, &arguments, url).await;
+}
+
+/// Runs node in a folder whose packages are installed, and fails with its output.
+async fn node(folder: &str, arguments: &[&str], url: &str) {
     assert!(
-        Path::new(FOLDER).join("node_modules").exists(),
-        "the clients are not installed: sh tests/run does it, or npm ci in tests/clients"
+        Path::new(folder).join("node_modules").exists(),
+        "{folder} is not installed: sh tests/run does it, or npm ci in that folder"
     );
     let running = Command::new("node")
-        .args(["--test", "--test-reporter=spec", file])
-        .current_dir(FOLDER)
+        .args(arguments)
+        .current_dir(folder)
         .env("HEDDLE_URL", url)
         .env("HEDDLE_PICTURES", env!("CARGO_TARGET_TMPDIR"))
         .kill_on_drop(true)
@@ -102,4 +108,27 @@ async fn heddles_own_client_shares_a_sign_in_between_tabs() {
 #[tokio::test]
 async fn graphiql_works_in_a_browser_that_reaches_nothing_else() {
     satisfied("graphiql.test.js", &Binary::on_sqlite().await).await;
+}
+
+const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/web/app");
+
+#[tokio::test]
+async fn people_use_the_web_client_in_browsers_of_their_own() {
+    satisfied("app.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn events_lead_the_web_client_to_what_a_fresh_load_shows() {
+    satisfied("app-store.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn the_web_client_is_built_from_its_sources() {
+    node(APP, &["check.js"], "http://no.server.needed").await;
+}
+
+#[tokio::test]
+#[ignore = "takes pictures for people: just pictures FOLDER"]
+async fn pictures() {
+    satisfied("pictures.test.js", &Binary::on_sqlite().await).await;
 }
