@@ -38,8 +38,7 @@ class Anchor {
   note(): void {
     const { box } = this;
     const top = box.getBoundingClientRect().top;
-    this.atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
-    this.#scrollTop = box.scrollTop;
+    this.#settle();
     for (const row of box.querySelectorAll<HTMLElement>("[data-sequence]")) {
       const rect = row.getBoundingClientRect();
       if (rect.bottom > top + 1) {
@@ -59,11 +58,18 @@ class Anchor {
     if (stick && this.atEnd && scrolled >= 0) box.scrollTop = box.scrollHeight;
     else {
       const row = this.#id && box.querySelector<HTMLElement>(`[data-id="${this.#id}"]`);
-      if (!row) return;
+      if (!row) return this.note();
       this.#top -= scrolled;
       const moved = row.getBoundingClientRect().top - box.getBoundingClientRect().top - this.#top;
       if (moved) box.scrollTop += moved;
     }
+    this.#settle();
+  }
+
+  /** Remembers where the list is. */
+  #settle(): void {
+    const { box } = this;
+    this.atEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END;
     this.#scrollTop = box.scrollTop;
   }
 
