@@ -195,10 +195,10 @@ async fn strings_and_enums_in_a_document_have_the_meaning_of_the_specification()
             "one \"\"\" two\n  three",
         ),
     ] {
-        let sent = send(literal, "").await;
+        let response = send(literal, "").await;
         assert_eq!(
-            sent["data"]["sendMessage"]["message"]["body"], body,
-            "{sent}"
+            response["data"]["sendMessage"]["message"]["body"], body,
+            "{response}"
         );
     }
     for literal in [
@@ -214,8 +214,11 @@ async fn strings_and_enums_in_a_document_have_the_meaning_of_the_specification()
     let refused = send("\"x\"", "priority: \"URGENT\"").await;
     let code = &refused["errors"][0]["extensions"]["code"];
     assert_eq!(code, "BAD_USER_INPUT", "{refused}");
-    let sent = send("\"x\"", "priority: URGENT").await;
-    assert_eq!(sent["data"]["sendMessage"]["message"]["priority"], "URGENT");
+    let response = send("\"x\"", "priority: URGENT").await;
+    assert_eq!(
+        response["data"]["sendMessage"]["message"]["priority"],
+        "URGENT"
+    );
 }
 
 #[tokio::test]
