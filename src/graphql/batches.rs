@@ -219,10 +219,10 @@ impl<L: Send + Sync + 'static> Batches<L> {
         let mut running: Vec<Load> = vec![];
         lock(&self.started).is_driven = true;
         let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(Arc::clone(&wakes));
+        let own_waker = Waker::from(Arc::clone(&wakes));
         let output = poll_fn(|context| {
             wakes.task.register(context.waker());
-            let mut context = Context::from_waker(&waker);
+            let mut context = Context::from_waker(&own_waker);
             lock(&self.queues).waker = None;
             loop {
                 wakes.has_woken.store(false, Ordering::Release);
@@ -239,7 +239,7 @@ impl<L: Send + Sync + 'static> Batches<L> {
                 }
                 let mut queues = lock(&self.queues);
                 if !is_waiting || queues.by_type.is_empty() || !self.is_idle(&running) {
-                    queues.waker = Some(waker.clone());
+                    queues.waker = Some(own_waker.clone());
                     return Poll::Pending;
                 }
                 // Another task has queued a key meanwhile.
