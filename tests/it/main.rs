@@ -39,6 +39,7 @@ mod retention;
 mod send_batching;
 mod sessions;
 mod support;
+mod texts;
 mod threads;
 mod transport;
 mod users;

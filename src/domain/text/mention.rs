@@ -1,85 +1,34 @@
 //! Finds mentions of the form `@username` in a text. Does not check whether the users exist.
 
-use pulldown_cmark::{Event, Parser, Tag, TagEnd};
-
-use super::SYNTAX;
+use std::ops::Range;
 
 /// The maximum number of users that one text mentions.
-const MAX_MENTIONS: usize = 50;
+pub(super) const MAX_MENTIONS: usize = 50;
 
 /// The length of a username.
 const NAME_CHARS: std::ops::RangeInclusive<usize> = 2..=32;
 
-/// Returns the usernames that a Markdown text mentions: in lower case, each once, in order, at most 50. Code, links, email
-/// addresses and `\@name` contain no mentions.
-#[must_use]
-pub fn mentions(source: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    let mut run = String::new();
-    // Inside code blocks, links, images or HTML blocks.
-    let mut muted = 0_usize;
-    for (event, range) in Parser::new_ext(source, SYNTAX).into_offset_iter() {
-        if found.len() >= MAX_MENTIONS {
-            break;
-        }
-        if let Event::Text(text) = &event {
-            if muted == 0 {
-                let before = range
-                    .start
-                    .checked_sub(1)
-                    .and_then(|at| source.as_bytes().get(at));
-                if text.starts_with('@') && before == Some(&b'\\') {
-                    run.push('\\');
-                }
-                run.push_str(text);
-            }
-            continue;
-        }
-        collect(&run, &mut found);
-        run.clear();
-        match event {
-            Event::Start(tag) if is_muting(&tag) => muted += 1,
-            Event::End(TagEnd::CodeBlock | TagEnd::Link | TagEnd::Image | TagEnd::HtmlBlock) => {
-                muted = muted.saturating_sub(1);
-            }
-            _ => {}
-        }
-    }
-    collect(&run, &mut found);
-    found
-}
-
-const fn is_muting(tag: &Tag<'_>) -> bool {
-    matches!(
-        tag,
-        Tag::CodeBlock(_) | Tag::Link { .. } | Tag::Image { .. } | Tag::HtmlBlock
-    )
-}
-
-fn collect(text: &str, found: &mut Vec<String>) {
-    let mut before = None;
-    let mut rest = text;
-    while let Some(at) = rest.find('@') {
-        let (head, tail) = rest.split_at(at);
-        before = head.chars().next_back().or(before);
+/// Finds the mentions in a text without markup. Each range begins with the `@`.
+pub(super) fn find(text: &str) -> Vec<Range<usize>> {
+    let mut found = vec![];
+    let mut from = 0;
+    while let Some(at) = text.get(from..).and_then(|rest| rest.find('@')) {
+        let start = from + at;
+        let (head, tail) = text.split_at(start);
         let tail = tail.strip_prefix('@').unwrap_or(tail);
         let run = tail.find(|char| !is_name(char)).unwrap_or(tail.len());
         let (run, after) = tail.split_at(run);
-        let name = run.trim_end_matches(['.', '-']);
+        let name = run.trim_end_matches(['.', '-', '_']);
         let follows = after.chars().next().filter(|_| name.len() == run.len());
-        if found.len() < MAX_MENTIONS
-            && before.is_none_or(opens)
+        if head.chars().next_back().is_none_or(opens)
             && NAME_CHARS.contains(&name.len())
             && !follows.is_some_and(|char| char == '@' || continues(char))
         {
-            let name = name.to_ascii_lowercase();
-            if !found.contains(&name) {
-                found.push(name);
-            }
+            found.push(start..start + 1 + name.len());
         }
-        before = run.chars().next_back().or(Some('@'));
-        rest = after;
+        from = start + 1 + run.len();
     }
+    found
 }
 
 /// Usernames are ASCII.
@@ -104,6 +53,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::domain::text::mentions;
 
     #[test]
     fn mentions_are_found_in_text() {
@@ -124,6 +74,16 @@ mod tests {
             ("@ann_b", &["ann_b"]),
             ("@ann@bob", &[]),
             ("<b>@ann</b>", &["ann"]),
+            ("<div>\n@ann\n</div>", &["ann"]),
+            ("<!-- @ann -->", &["ann"]),
+            ("@ann_", &["ann"]),
+            ("@ann_ and @bob._", &["ann", "bob"]),
+            ("__cc @ann_", &["ann"]),
+            ("[x]: @ann", &["ann"]),
+            ("# \n\n```@ann", &["ann"]),
+            ("```to @ann\ncode @bob\n```", &["ann"]),
+            ("[@ann](javascript:x)", &["ann"]),
+            ("&#64;ann &commat;bob", &["ann", "bob"]),
         ];
         for (source, expected) in cases {
             assert_eq!(mentions(source), *expected, "{source}");
@@ -150,7 +110,8 @@ mod tests {
             "@@ann",
             "@zoë",
             "@.",
-            "<div>@ann</div>",
+            "https://example.com/?to=@ann",
+            "<p>https://example.com/,@ann</p>",
         ] {
             assert_eq!(mentions(source), Vec::<String>::new(), "{source}");
         }

@@ -1,19 +1,36 @@
-//! Texts: Markdown bodies, rendered to safe HTML, their mentions, plain text and single lines. Functions without a
-//! database.
+//! Texts: Markdown bodies, rendered to safe HTML, their mentions, plain text, single lines, and the forms in which names
+//! and addresses are compared. Functions without a database.
 
+mod address;
+mod caseless;
+mod character;
 mod html_cache;
 mod line;
+mod link;
 mod mention;
 mod plain;
 mod render;
+mod shown;
+#[cfg(test)]
+mod shown_tests;
+mod source;
 
+pub use address::{email_address, email_key};
+pub use caseless::caseless;
+pub use character::is_visible_text;
 pub use html_cache::html;
-pub use line::visible_line;
-pub use mention::mentions;
+pub use line::{line, lines, visible_line};
 pub use plain::{code_block, escape_markdown};
-pub use render::MAX_SOURCE_BYTES;
+pub use shown::{MAX_SOURCE_BYTES, mentions};
 
 use pulldown_cmark::Options;
+use unicode_normalization::UnicodeNormalization;
 
 /// `CommonMark` with strikethrough. Messages have no tables or footnotes.
 const SYNTAX: Options = Options::ENABLE_STRIKETHROUGH;
+
+/// Returns a text in the form in which it is stored: with composed characters (NFC).
+#[must_use]
+pub fn composed(text: &str) -> String {
+    text.nfc().collect()
+}

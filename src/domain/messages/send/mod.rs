@@ -8,7 +8,7 @@ mod write;
 use crate::{
     auth::action_limits::Action,
     core::Core,
-    domain::sessions::Viewer,
+    domain::{sessions::Viewer, text},
     error::{Error, Problem},
 };
 
@@ -29,13 +29,14 @@ pub async fn send(
     viewer: &Viewer,
     new: &NewMessage,
 ) -> Result<Sent, Error> {
-    check(core, new)?;
+    let new = new.composed();
+    check(core, &new)?;
     core.action_limits
         .consume(viewer.user.0, Action::Send)
         .await?;
     let request = SendRequest {
         viewer: viewer.clone(),
-        new: new.clone(),
+        new,
     };
     queue::send(core, queue, request).await
 }
@@ -55,14 +56,14 @@ fn check(core: &Core, new: &NewMessage) -> Result<(), Error> {
     Error::check(problems)
 }
 
-/// Validates the text of a message.
+/// Validates the text of a message, in which at least one character must be visible.
 pub(in crate::domain::messages) fn check_body(
     core: &Core,
     body: &str,
     problems: &mut Vec<Problem>,
 ) {
     let longest = core.config.message_length;
-    if body.trim().is_empty() {
+    if !text::is_visible_text(body) {
         problems.push(Problem::new("body", "REQUIRED", "Write something."));
     } else if body.chars().count() > longest {
         let message = format!("Use at most {longest} characters.");
@@ -73,7 +74,7 @@ pub(in crate::domain::messages) fn check_body(
 }
 
 /// The problem of a text with the NUL character, which PostgreSQL cannot store.
-pub(in crate::domain::messages) fn nul_problem(field: &str, text: &str) -> Option<Problem> {
+fn nul_problem(field: &str, text: &str) -> Option<Problem> {
     let message = "Text cannot hold the NUL character.";
     Problem::unless(!text.contains('\0'), field, "BAD_CHARACTER", message)
 }

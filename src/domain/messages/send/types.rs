@@ -4,7 +4,7 @@ use aws_lc_rs::digest;
 
 use crate::{
     core::Core,
-    domain::sessions::Viewer,
+    domain::{sessions::Viewer, text},
     entity::message::{self, MessagePriority},
     error::Error,
     id::{ConversationId, MessageId, UserId},
@@ -76,6 +76,14 @@ impl SendRequest {
 }
 
 impl NewMessage {
+    /// Returns the message in the form in which it is stored.
+    pub(super) fn composed(&self) -> Self {
+        Self {
+            body: text::composed(&self.body),
+            ..self.clone()
+        }
+    }
+
     /// Identifies the content that was sent, which an edit of the body does not change.
     pub(super) fn content_hash(&self) -> Vec<u8> {
         let mut context = digest::Context::new(&digest::SHA256);
