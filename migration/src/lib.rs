@@ -28,7 +28,8 @@ mod m0018_profile_events;
 mod m0019_sign_in_attempts;
 mod m0020_import_keys;
 mod m0021_log_epoch;
-mod m0022_deep_replies;
+mod m0022_caseless_keys;
+mod m0023_deep_replies;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -59,7 +60,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0019_sign_in_attempts::Step),
             Box::new(m0020_import_keys::Step),
             Box::new(m0021_log_epoch::Step),
-            Box::new(m0022_deep_replies::Step),
+            Box::new(m0022_caseless_keys::Step),
+            Box::new(m0023_deep_replies::Step),
         ]
     }
 }

@@ -5,12 +5,11 @@ use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
     sea_query::{ExprTrait, LikeExpr},
 };
-use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     core::Core,
     db::Db,
-    domain::sessions::Viewer,
+    domain::{sessions::Viewer, text},
     entity::{
         participant,
         user::{self, Visibility},
@@ -45,7 +44,7 @@ impl NewUser {
             username: self.username.clone(),
             username_key: key(&self.username),
             email: self.email.clone(),
-            email_key: self.email.as_deref().map(key),
+            email_key: self.email.as_deref().map(text::email_key),
             display_name: self.display_name.clone(),
             display_name_key: key(&self.display_name),
             password_hash: self.password_hash.clone(),
@@ -61,12 +60,21 @@ impl NewUser {
     }
 }
 
-/// Normalises a name or an address for comparison and sorting: NFC and lower case. PostgreSQL takes no text with NUL,
-/// so it becomes another character that no name contains.
+/// Returns the form in which names and titles are compared, searched and sorted.
 #[must_use]
 pub fn key(text: &str) -> String {
-    let normal: String = text.nfc().collect();
-    normal.to_lowercase().replace('\0', "\u{fffd}")
+    text::caseless(text)
+}
+
+/// Returns the form in which a login is compared: a username or an email address.
+#[must_use]
+pub fn login_key(login: &str) -> String {
+    let login = login.trim();
+    if login.contains('@') {
+        text::email_key(login)
+    } else {
+        key(login)
+    }
 }
 
 /// Finds the account with this username, for the command line.

@@ -16,9 +16,9 @@ pub enum ServerRole {
     /// Has no rights beyond its own account.
     #[default]
     Member,
-    /// May moderate content.
+    /// Marked as a moderator.
     Moderator,
-    /// May do everything.
+    /// Marked as an administrator.
     Admin,
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     app::App,
     auth::action_limits::Action,
-    domain::sessions::Viewer,
+    domain::{sessions::Viewer, text},
     error::{Error, Problem},
     graphql::errors::Result,
 };
@@ -11,14 +11,14 @@ use crate::{
 /// Maximum length, in characters. The database compares the text with every row that the other conditions select.
 const MAX_LENGTH: usize = 200;
 
-/// The text of a filter, from its argument `filter`; none if it is blank, which selects everything. Counts as a search
+/// The text of a filter, from its argument `filter`; none if nothing of it is visible, which selects everything. Counts as a search
 /// of the viewer.
 pub(super) async fn read(
     app: &App,
     viewer: &Viewer,
     text: Option<String>,
 ) -> Result<Option<String>> {
-    let text = text.filter(|text| !text.trim().is_empty());
+    let text = text.filter(|text| text::is_visible_text(text));
     let Some(text) = text else { return Ok(None) };
     if text.chars().nth(MAX_LENGTH).is_none() {
         app.action_limits

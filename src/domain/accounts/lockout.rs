@@ -177,7 +177,7 @@ pub(in crate::domain) async fn reset_logins_in(
 ) -> Result<(), Error> {
     let logins = [Some(&user.username), user.email.as_ref()];
     let logins = logins.into_iter().flatten();
-    let logins = logins.map(|login| core.keys.blind_index(&users::key(login)));
+    let logins = logins.map(|login| core.keys.blind_index(&users::login_key(login)));
     sign_in_attempt::Entity::delete_many()
         .filter(sign_in_attempt::Column::Login.is_in(logins))
         .exec(tx)

@@ -24,7 +24,7 @@ pub async fn sign_in(
     password: &str,
     device: &Device,
 ) -> Result<SignedIn, Error> {
-    let login = users::key(login.trim());
+    let login = users::login_key(login);
     let key = &LockoutKey::login(core, &login);
     let client = HashOwner::client(device.ip_address);
     let owners = client.into_iter().chain([key.owner()]);

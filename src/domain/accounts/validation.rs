@@ -3,15 +3,10 @@
 
 use std::ops::RangeInclusive;
 
-use unicode_normalization::UnicodeNormalization;
-
-use crate::error::Problem;
+use crate::{domain::text, error::Problem};
 
 /// The length of a username. Usernames are ASCII, so that no two look equal and mentions can be recognised.
 const USERNAME: RangeInclusive<usize> = 2..=32;
-/// The maximum length of an email address (RFC 5321) and of its part before the `@`, in bytes.
-const EMAIL: usize = 254;
-const EMAIL_LOCAL: usize = 64;
 /// The maximum length of a name, in characters.
 const NAME: usize = 80;
 /// The maximum length of a bio, in characters.
@@ -35,32 +30,13 @@ pub(super) fn username(text: &str, problems: &mut Vec<Problem>) -> String {
     text.to_owned()
 }
 
-/// Validates an email address and trims it.
+/// Validates an email address and returns the form in which it is stored.
 pub(super) fn email(text: &str, problems: &mut Vec<Problem>) -> String {
-    let text: String = text.trim().nfc().collect();
-    let is_valid = text.len() <= EMAIL
-        && text.rsplit_once('@').is_some_and(|(local, domain)| {
-            (1..=EMAIL_LOCAL).contains(&local.len())
-                && local.chars().all(is_local)
-                && domain.contains('.')
-                && domain.split('.').all(is_label)
-        });
-    let message = "Enter an email address such as ann@example.org.";
-    problems.extend(Problem::unless(is_valid, "email", "INVALID", message));
-    text
-}
-
-fn is_local(char: char) -> bool {
-    !char.is_whitespace() && !char.is_control() && !matches!(char, '@' | '<' | '>' | ',' | ';')
-}
-
-fn is_label(label: &str) -> bool {
-    !label.is_empty()
-        && !label.starts_with('-')
-        && !label.ends_with('-')
-        && label
-            .chars()
-            .all(|char| char.is_alphanumeric() || char == '-')
+    text::email_address(text).unwrap_or_else(|| {
+        let message = "Enter an email address such as ann@example.org.";
+        problems.push(Problem::new("email", "INVALID", message));
+        String::new()
+    })
 }
 
 /// Validates a display name and trims it.
@@ -78,36 +54,12 @@ pub(super) fn display_name(text: &str, problems: &mut Vec<Problem>) -> String {
 
 /// Validates a given or family name. Returns none if it is blank.
 pub(super) fn name(field: &str, text: &str, problems: &mut Vec<Problem>) -> Option<String> {
-    let message = "Use one line without control characters.";
-    self::text(field, NAME, text, problems, |_| false, message)
+    text::line(field, NAME, text, problems)
 }
 
-/// Validates a bio and trims it. Returns none if it is blank.
+/// Validates a bio. Returns none if it is blank.
 pub(super) fn bio(text: &str, problems: &mut Vec<Problem>) -> Option<String> {
-    let message = "Use no control characters except line breaks.";
-    self::text("bio", BIO, text, problems, |char| char == '\n', message)
-}
-
-/// Validates a text without control characters other than the allowed ones, and trims it. Returns none if it is blank.
-fn text(
-    field: &str,
-    max: usize,
-    text: &str,
-    problems: &mut Vec<Problem>,
-    is_allowed: fn(char) -> bool,
-    message: &str,
-) -> Option<String> {
-    let text: String = text.trim().nfc().collect();
-    let (is_short, at_most) = (
-        text.chars().count() <= max,
-        format!("Use at most {max} characters."),
-    );
-    problems.extend(Problem::unless(is_short, field, "TOO_LONG", at_most));
-    let is_valid = text
-        .chars()
-        .all(|char| is_allowed(char) || !is_unprintable(char));
-    problems.extend(Problem::unless(is_valid, field, "INVALID", message));
-    Some(text).filter(|text| !text.is_empty())
+    text::lines("bio", BIO, text, problems)
 }
 
 /// Validates a telephone number in E.164 form. Returns none if it is blank.
@@ -151,11 +103,6 @@ pub(super) fn time_zone(text: &str, problems: &mut Vec<Problem>) -> String {
     String::new()
 }
 
-/// Whether this is a control character or a mark that changes the direction of the text around it.
-fn is_unprintable(char: char) -> bool {
-    char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,35 +139,6 @@ mod tests {
                 !is_valid(|problems| drop(username(name, problems))),
                 "{name}"
             );
-        }
-    }
-
-    #[test]
-    fn addresses_have_a_name_and_a_domain() {
-        for text in [
-            "ann@example.org",
-            "a.b+c@x-y.example",
-            " ann@example.org ",
-            "ü@bücher.example",
-        ] {
-            assert!(is_valid(|problems| drop(email(text, problems))), "{text}");
-        }
-        let long = format!("{}@example.org", "a".repeat(65));
-        for text in [
-            "",
-            "ann",
-            "@example.org",
-            "ann@",
-            "ann@example",
-            "ann@.org",
-            "ann@example..org",
-            "a@b@example.org",
-            "ann smith@example.org",
-            "ann@-x.org",
-            "<ann@example.org>",
-            &long,
-        ] {
-            assert!(!is_valid(|problems| drop(email(text, problems))), "{text}");
         }
     }
 

@@ -15,10 +15,7 @@ use super::{
 };
 use crate::{
     db::{Db, Tx},
-    domain::{
-        conversations, participants,
-        users::{self, NewUser},
-    },
+    domain::{conversations, participants, text, users::NewUser},
     entity::{
         conversation, message,
         participant::{self, ParticipantRole},
@@ -185,7 +182,7 @@ async fn authors_in(
     let verified = if matches_verified {
         let keys: Vec<String> = identities
             .iter()
-            .map(|identity| users::key(identity))
+            .map(|identity| text::email_key(identity))
             .collect();
         claim::verified_in(tx, &keys).await?
     } else {
@@ -195,7 +192,10 @@ async fn authors_in(
         claim_in(tx, *account).await?;
     }
     for some in identities.chunks(ROWS) {
-        let keys: Vec<String> = some.iter().map(|identity| users::key(identity)).collect();
+        let keys: Vec<String> = some
+            .iter()
+            .map(|identity| text::email_key(identity))
+            .collect();
         let rows = user::Entity::find()
             .filter(user::Column::ImportKey.is_in(keys))
             .all(tx)
@@ -218,7 +218,7 @@ async fn authors_in(
     let mut all = Vec::with_capacity(authors.len());
     let mut new = Vec::new();
     for (author, identity) in authors.iter().zip(identities) {
-        let key = users::key(&identity);
+        let key = text::email_key(&identity);
         if let Some(id) = found.get(&key) {
             all.push(*id);
             continue;

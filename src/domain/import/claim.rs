@@ -15,7 +15,7 @@ use crate::{
     id::{ConversationId, MessageId, UserId},
 };
 
-/// Returns the accounts that have verified one of these addresses, by [`crate::domain::users::key`].
+/// Returns the accounts that have verified one of these addresses, by [`crate::domain::text::email_key`].
 pub(super) async fn verified_in(
     tx: &Tx,
     keys: &[String],

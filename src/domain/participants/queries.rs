@@ -68,7 +68,7 @@ pub async fn names<C: ConnectionTrait>(
                     count(*) OVER (PARTITION BY p.conversation_id) AS people,
                     row_number() OVER (PARTITION BY p.conversation_id ORDER BY
                       CASE WHEN p.user_id = ? THEN 1 ELSE 0 END,
-                      lower(u.display_name), p.user_id) AS position
+                      u.display_name_key, p.user_id) AS position
              FROM participant p JOIN "user" u ON u.id = p.user_id WHERE {}) named
            WHERE position <= ? ORDER BY conversation_id, position"#,
         within(conversations)
@@ -115,7 +115,7 @@ pub async fn pages<C: ConnectionTrait>(
     span: &PageRequest<ParticipantCursor>,
 ) -> Result<HashMap<ConversationId, Slice<ListedParticipant>>, Error> {
     const ORDER: &str =
-        "CASE WHEN p.role = 'OWNER' THEN 0 ELSE 1 END, lower(u.display_name), p.user_id";
+        "CASE WHEN p.role = 'OWNER' THEN 0 ELSE 1 END, u.display_name_key, p.user_id";
     let mut values = within_values(viewer, conversations);
     let mut narrowed = within(conversations);
     if let Some(role) = role {
@@ -125,14 +125,14 @@ pub async fn pages<C: ConnectionTrait>(
     if let Some(ParticipantCursor(is_owner, name, user)) = &span.after {
         narrowed.push_str(" AND (");
         narrowed.push_str(ORDER);
-        narrowed.push_str(") > (?, lower(?), ?)");
+        narrowed.push_str(") > (?, ?, ?)");
         let rank = i32::from(!is_owner);
         values.extend([rank.into(), name.as_str().into(), (*user).into()]);
     }
     values.push(span.limit().into());
     let text = format!(
         r#"SELECT * FROM (
-             SELECT p.*, u.display_name AS name,
+             SELECT p.*, u.display_name_key AS name,
                     row_number() OVER (PARTITION BY p.conversation_id ORDER BY {ORDER}) AS position
              FROM participant p JOIN "user" u ON u.id = p.user_id WHERE {narrowed}) listed
            WHERE position <= ? ORDER BY conversation_id, position"#

@@ -10,7 +10,7 @@ use crate::{
     auth::action_limits::Action,
     core::Core,
     db::Tx,
-    domain::sessions::Viewer,
+    domain::{sessions::Viewer, text},
     entity::presence::{self, PresenceStatus},
     error::{Error, Problem},
 };
@@ -36,16 +36,9 @@ pub async fn set(core: &Core, viewer: &Viewer, new: NewPresence) -> Result<(), E
     core.action_limits
         .consume(viewer.user.0, Action::ReportPresence)
         .await?;
-    let text = new.text.map(|text| {
-        text.map(|text| text.trim().to_owned())
-            .filter(|text| !text.is_empty())
-    });
-    let is_valid = text
-        .iter()
-        .flatten()
-        .all(|text| text.chars().count() <= TEXT_MAX && !text.chars().any(char::is_control));
-    let message = "Use at most 100 characters on one line.";
-    problems.extend(Problem::unless(is_valid, "statusText", "TOO_LONG", message));
+    let text = new
+        .text
+        .map(|text| text.and_then(|text| text::line("statusText", TEXT_MAX, &text, &mut problems)));
     let is_valid = new.expires_at.is_none_or(|at| at > now);
     let message = "This time has passed. Use a time in the future.";
     problems.extend(Problem::unless(is_valid, "expiresAt", "INVALID", message));

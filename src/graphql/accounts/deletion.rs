@@ -50,7 +50,7 @@ impl From<DeletionPreview> for AccountDeletionPreview {
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 #[graphql(remote = "SentMessages")]
 pub enum MessageDisposal {
-    /// They are deleted, with their history and files.
+    /// They are deleted, with their history.
     Delete,
     /// They stay, without a sender.
     Anonymize,

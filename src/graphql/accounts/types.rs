@@ -145,9 +145,9 @@ impl Viewer {
 pub enum ServerRole {
     /// An ordinary account.
     Member,
-    /// May see the administration area and act on reports and content.
+    /// Marked as a moderator of the server, which permits nothing in addition.
     Moderator,
-    /// May do everything.
+    /// Marked as an administrator of the server, which permits nothing in addition.
     Admin,
 }
 

@@ -30,9 +30,9 @@ pub struct OpenDirectConversationPayload {
 /// A new group.
 #[derive(InputObject)]
 pub struct CreateConversationInput {
-    /// Name, 1 to 120 characters; omit to show the participants' names.
+    /// Name, on one line of 1 to 120 characters; omit to show the participants' names.
     pub title: Option<String>,
-    /// What it is about, at most 500 characters.
+    /// What it is about, on one line of at most 500 characters.
     pub topic: Option<String>,
     /// The other people.
     pub participant_ids: Vec<UserId>,
@@ -55,9 +55,9 @@ pub struct CreateConversationPayload {
 pub struct UpdateConversationInput {
     /// The group.
     pub conversation_id: ConversationId,
-    /// Name, 1 to 120 characters; null removes it.
+    /// Name, on one line of 1 to 120 characters; null removes it.
     pub title: MaybeUndefined<String>,
-    /// What it is about, at most 500 characters; null removes it.
+    /// What it is about, on one line of at most 500 characters; null removes it.
     pub topic: MaybeUndefined<String>,
     /// The history that is visible to people who join from now on; null keeps the value.
     pub history_visibility: Option<HistoryVisibility>,

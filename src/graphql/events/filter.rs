@@ -12,7 +12,7 @@ use crate::{
 /// Groups of events.
 #[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventCategory {
-    /// Messages and reactions.
+    /// Messages.
     Messages,
     /// Threads.
     Threads,

@@ -48,7 +48,7 @@ pub struct EditMessageInput {
     pub message_id: MessageId,
     /// Markdown text.
     pub body: String,
-    /// The reason, shown in the history; at most 200 characters.
+    /// The reason, shown in the history, on one line of at most 200 characters.
     pub reason: Option<String>,
     /// `editedAt` of the version being replaced, or null if it was never edited. If it is given and no
     /// longer true, the edit fails with CONFLICT. Omit to overwrite.

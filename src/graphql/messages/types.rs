@@ -114,7 +114,7 @@ impl Message {
         self.0.body.as_deref().map(|body| sized(ctx, body))
     }
 
-    /// The body rendered and sanitised; null whenever body is.
+    /// The body rendered and sanitised; null whenever body is. Mentions are names that it shows outside of code and links.
     async fn body_html(&self, ctx: &Context<'_>) -> Option<Result<Html>> {
         let body = self.0.body.as_deref()?;
         let html = text::html(body).await;

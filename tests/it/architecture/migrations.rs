@@ -1,16 +1,21 @@
 //! Migrations go up, down and up again, with rows in the tables.
 
-use heddle::domain::integrity;
+use heddle::{domain::integrity, entity::user};
 use migration::{Migrator, MigratorTrait};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use serde_json::json;
 
 use crate::support::{app::TestApp, both, dump::dump, groups::Groups, messaging::Messaging};
 
 /// The last migration that fills in counters.
 const COUNTING: &str = "m0015_root_counts";
+/// The migration that computes the forms in which names and addresses are compared.
+const COMPARING: &str = "m0022_caseless_keys";
 
 both!(
     every_step_can_be_taken_back,
-    a_step_made_late_counts_what_is_there
+    a_step_made_late_counts_what_is_there,
+    a_step_made_late_compares_what_is_there,
 );
 
 async fn every_step_can_be_taken_back(app: TestApp) {
@@ -54,12 +59,55 @@ async fn a_step_made_late_counts_what_is_there(app: TestApp) {
         ann.deletes(&gone).await;
         ann.says(place, "three").await;
     }
-    let all = Migrator::migrations();
-    let counting = all.iter().position(|step| step.name() == COUNTING);
-    let steps = u32::try_from(all.len() - counting.unwrap()).unwrap();
     let db = app.app.db.migrate();
-    Migrator::down(db, Some(steps)).await.unwrap();
+    Migrator::down(db, Some(steps_since(COUNTING)))
+        .await
+        .unwrap();
     Migrator::up(db, None).await.unwrap();
     let wrong = integrity::prove(&app.app.db).await.unwrap();
     assert_eq!(wrong, integrity::Wrong::default());
+}
+
+/// The number of migrations from this one on.
+fn steps_since(name: &str) -> u32 {
+    let all = Migrator::migrations();
+    let at = all.iter().position(|step| step.name() == name);
+    u32::try_from(all.len() - at.unwrap()).unwrap()
+}
+
+async fn a_step_made_late_compares_what_is_there(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let group = ann.creates_group(Some("İstanbul Straße"), &[&bob]).await;
+    let db = app.app.db.migrate();
+    Migrator::down(db, Some(steps_since(COMPARING)))
+        .await
+        .unwrap();
+    // As former versions stored them: both addresses are the same, and the first one keeps it.
+    for statement in [
+        "UPDATE conversation SET title_key = 'old'",
+        r#"UPDATE "user" SET display_name = 'İbrahim', display_name_key = 'old',
+            email = 'ann@bücher.example', email_key = 'ann@bücher.example' WHERE username = 'ann'"#,
+        r#"UPDATE "user" SET email = 'ann@xn--bcher-kva.example',
+            email_key = 'ann@xn--bcher-kva.example' WHERE username = 'bob'"#,
+        r#"UPDATE "user" SET display_name = 'ΟΔΟΣ' WHERE username = 'bob'"#,
+    ] {
+        db.execute_unprepared(statement).await.unwrap();
+    }
+    Migrator::up(db, None).await.unwrap();
+    let keys = |name: &'static str| async move {
+        let found = user::Entity::find().filter(user::Column::Username.eq(name));
+        let found = found.one(db).await.unwrap().unwrap();
+        (found.display_name_key, found.email_key.unwrap())
+    };
+    let first = ("ibrahim".to_owned(), "ann@bücher.example".to_owned());
+    assert_eq!(keys("ann").await, first);
+    let second = ("οδοσ".to_owned(), "ann@xn--bcher-kva.example".to_owned());
+    assert_eq!(keys("bob").await, second);
+    let search = "query($text: String) { viewer { conversations(filter: { text: $text }) {
+        nodes { id } } } }";
+    for text in ["istanbul strasse", "ISTANBUL"] {
+        let data = ann.execute(search, json!({ "text": text })).await;
+        let found = &data["viewer"]["conversations"]["nodes"];
+        assert_eq!(*found, json!([{ "id": group }]));
+    }
 }

@@ -48,7 +48,8 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Conversation", Who::Inside, "createdAt createdBy displayTitle historyVisibility id kind
         lastActivityAt lastMessage messages participantCount participants threads title topic typing
         viewerMembership"),
-    ("Participant", Who::Inside, "addedBy conversation id joinedAt lastReadMessage role user"),
+    ("Participant", Who::Inside, "addedBy conversation id joinedAt lastReadMessage role user
+        viewerCanChangeRole viewerCanRemove"),
     ("Message", Who::Inside, "body bodyHtml conversation createdAt deletableUntil deletedAt depth
         descendantCount editableUntil editedAt id isImported kind mentions mentionsViewer notice parent priority
         receiver replies replyCount revisions sender sequence thread viewerCanDelete viewerCanEdit
@@ -57,7 +58,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("MessageRevision", Who::Inside, "body bodyHtml editor id reason replacedAt"),
     ("Notice", Who::Inside, "actor subjects type value"),
     ("Thread", Who::Inside, "conversation id lastActivityAt lastReply participants replies replyCount
-        root viewerFirstUnreadMessage viewerIsFollowing viewerLastReadMessage viewerUnreadCount"),
+        root viewerCanReply viewerFirstUnreadMessage viewerIsFollowing viewerLastReadMessage viewerUnreadCount"),
     ("Viewer", Who::OwnerAlone, "conversations deletionPreview email hasPassword id isEmailVerified
         notifications preferences role sessions threads unread unreadMessages user"),
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
