@@ -24,6 +24,7 @@ both!(
     reading_a_message_settles_its_notification,
     notifications_are_marked_and_dismissed,
     a_deleted_message_notifies_no_one,
+    an_edit_changes_who_is_notified,
     large_conversations_are_notified_behind_the_sender,
     finding_recipients_takes_no_longer_with_many_followed_threads,
     a_large_conversation_is_notified_regardless_of_read_state,
@@ -145,6 +146,43 @@ async fn a_deleted_message_notifies_no_one(app: TestApp) {
     assert_eq!(reasons(&bob).await.len(), 1);
     ann.deletes(&hello).await;
     assert!(list(&bob, false).await.is_empty());
+}
+
+async fn an_edit_changes_who_is_notified(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let cid = app.person("Cid").await;
+    let conversation = ann.creates_group(Some("Edits"), &[&bob, &cid]).await;
+    for person in [&bob, &cid] {
+        let dismissed = json!({ "notifications": { "until": "2100-01-01T00:00:00Z" } });
+        person.execute(DISMISS, json!({ "input": dismissed })).await;
+    }
+    let level = "mutation($input: UpdateConversationSettingsInput!) {
+        updateConversationSettings(input: $input) { conversation { id } } }";
+    let input = json!({ "conversationId": conversation, "notificationLevel": "MENTIONS" });
+    bob.execute(level, json!({ "input": input })).await;
+    // Cid is notified of every message, and Bob only of mentions.
+    let message = ann.says(&conversation, "@bob and @cid").await;
+    assert_eq!(reasons(&bob).await, [reason("MENTION", &message)]);
+    ann.edits(&message, "nothing").await;
+    assert_eq!(list(&bob, false).await, Vec::<Value>::new());
+    assert_eq!(reasons(&cid).await, [reason("MESSAGE", &message)]);
+    // Both have read the message when an edit mentions them.
+    let read = "mutation($input: MarkConversationsReadInput!) {
+        markConversationsRead(input: $input) { markedCount } }";
+    for person in [&bob, &cid] {
+        let input = json!({ "conversations": [{ "conversationId": conversation }] });
+        person.execute(read, json!({ "input": input })).await;
+        assert_eq!(reasons(person).await, []);
+    }
+    ann.edits(&message, "@bob and @cid again").await;
+    assert_eq!(reasons(&bob).await, [reason("MENTION", &message)]);
+    assert_eq!(reasons(&cid).await, [reason("MENTION", &message)]);
+    // A mention that an edit keeps does not notify again.
+    let dismissed = json!({ "notifications": { "until": "2100-01-01T00:00:00Z" } });
+    bob.execute(DISMISS, json!({ "input": dismissed })).await;
+    ann.edits(&message, "@bob and @cid once more").await;
+    assert_eq!(list(&bob, false).await, Vec::<Value>::new());
+    assert_eq!(list(&cid, false).await.len(), 1);
 }
 
 async fn large_conversations_are_notified_behind_the_sender(app: TestApp) {

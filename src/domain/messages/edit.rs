@@ -11,15 +11,13 @@ use crate::{
     db::Tx,
     domain::{
         access,
-        messages::{
-            self, mentions, permissions,
-            send::{check_body, nul_problem},
-        },
+        messages::{self, mentions, permissions, send::check_body},
         notifications,
         sessions::Viewer,
+        text,
     },
     entity::{message, message_revision},
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     id::{MessageId, RevisionId},
     live::log::{self, Change, Stream},
 };
@@ -49,14 +47,16 @@ pub async fn edit(
     edit: &MessageEdit,
 ) -> Result<message::Model, Error> {
     let mut problems = vec![];
-    check_body(core, &edit.body, &mut problems);
-    let reason = edit.reason.as_deref().unwrap_or_default();
-    if reason.chars().count() > REASON_LENGTH {
-        let message = format!("Use at most {REASON_LENGTH} characters.");
-        problems.push(Problem::new("reason", "TOO_LONG", message));
-    }
-    problems.extend(nul_problem("reason", reason));
+    let body = text::composed(&edit.body);
+    check_body(core, &body, &mut problems);
+    let reason = edit.reason.as_deref();
+    let reason = reason.and_then(|text| text::line("reason", REASON_LENGTH, text, &mut problems));
     Error::check(problems)?;
+    let edit = &MessageEdit {
+        body,
+        reason,
+        ..edit.clone()
+    };
     core.action_limits
         .consume(viewer.user.0, Action::ChangeMessage)
         .await?;
@@ -97,9 +97,11 @@ async fn edit_in(
     changed.body = Set(Some(edit.body.clone()));
     changed.edited_at = Set(Some(at));
     let message = changed.update(tx).await?;
-    mentions::clear_in(tx, &message).await?;
+    let before = mentions::clear_in(tx, &message).await?;
     mentions::write_in(tx, [&message]).await?;
-    notifications::message_edited_in(tx, core, &message).await?;
+    let after = mentions::users_in(tx, &message).await?;
+    let (removed, added) = (&before - &after, &after - &before);
+    notifications::message_edited_in(tx, core, &message, &removed, &added).await?;
     let change = Change::MessageEdited {
         message: message.id,
     };
@@ -128,10 +130,7 @@ async fn revise_in(
         message_id: Set(message.id),
         number: Set(i32::try_from(earlier + 1).map_err(Error::internal)?),
         body: Set(message.body.clone().unwrap_or_default()),
-        reason: Set(edit
-            .reason
-            .clone()
-            .filter(|reason| !reason.trim().is_empty())),
+        reason: Set(edit.reason.clone()),
         editor_id: Set(Some(viewer.user)),
         replaced_at: Set(at),
     };

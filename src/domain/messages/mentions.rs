@@ -1,5 +1,7 @@
 //! The mentions of a message, stored as rows so that they can be counted.
 
+use std::collections::BTreeSet;
+
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Value};
 
 use crate::{
@@ -7,6 +9,7 @@ use crate::{
     domain::{predicates, text},
     entity::{mention, message},
     error::Error,
+    id::UserId,
 };
 
 /// Pairs in one INSERT: two values each, and SQLite binds at most 32,766.
@@ -47,11 +50,20 @@ pub(super) async fn write_in(
     Ok(())
 }
 
-/// Deletes the mentions of a message.
-pub(super) async fn clear_in(tx: &Tx, message: &message::Model) -> Result<(), Error> {
-    mention::Entity::delete_many()
+/// Returns the users that a message mentions.
+pub(super) async fn users_in(tx: &Tx, message: &message::Model) -> Result<BTreeSet<UserId>, Error> {
+    let rows = mention::Entity::find()
         .filter(mention::Column::MessageId.eq(message.id))
-        .exec(tx)
+        .all(tx)
         .await?;
-    Ok(())
+    Ok(rows.into_iter().map(|row| row.user_id).collect())
+}
+
+/// Deletes the mentions of a message, and returns the users that it mentioned.
+pub(super) async fn clear_in(tx: &Tx, message: &message::Model) -> Result<BTreeSet<UserId>, Error> {
+    let rows = mention::Entity::delete_many()
+        .filter(mention::Column::MessageId.eq(message.id))
+        .exec_with_returning(tx)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.user_id).collect())
 }

@@ -2,19 +2,27 @@
 //! message notifies a user once, for the most specific reason. The inserts are SQL, because they select their
 //! recipients.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    Value,
 };
 use uuid::Uuid;
 
 use crate::{
     core::Core,
     db::{self, Tx, ValuesCte},
-    domain::predicates::{listens, unread, visible_to},
-    entity::{message, notification::NotificationType, participant},
+    domain::{
+        notifications::update::forget_in,
+        predicates::{listens, unread, visible_to},
+    },
+    entity::{
+        message,
+        notification::{Column, NotificationType},
+        participant,
+    },
     error::Error,
     id::{self, ConversationId, MessageId, NotificationId, UserId},
     jobs::{self, Job},
@@ -93,14 +101,43 @@ pub async fn messages_sent_to_large_in(
     jobs::enqueue_all_in(tx, &work, now).await
 }
 
-/// Notifies the users that an edited message newly mentions, unless they were notified of the message before.
+/// Removes the notifications of mentions that an edit removed from a message, and notifies the users that it added, also
+/// those who have read the message or were notified of it before.
 pub async fn message_edited_in(
     tx: &Tx,
     core: &Core,
     message: &message::Model,
+    removed: &BTreeSet<UserId>,
+    added: &BTreeSet<UserId>,
 ) -> Result<(), Error> {
     let now = core.clock.now();
-    notify_message_in(tx, now, message, (MENTIONED, vec![])).await
+    let among = |users: &BTreeSet<UserId>| {
+        let some = format!("p.user_id IN ({})", db::placeholders(users.len()));
+        let values: Vec<Value> = users.iter().map(|&user| user.into()).collect();
+        (some, values)
+    };
+    if !removed.is_empty() {
+        let mentions = Column::MessageId
+            .eq(message.id)
+            .and(Column::Kind.eq(NotificationType::Mention))
+            .and(Column::UserId.is_in(removed.iter().copied()));
+        forget_in(tx, mentions, now).await?;
+        // Those who are notified of each message still are.
+        let (some, values) = among(removed);
+        notify_message_in(tx, now, message, (&some, values)).await?;
+    }
+    if added.is_empty() {
+        return Ok(());
+    }
+    let (some, values) = among(added);
+    let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
+    let whom = format!(
+        "{some} ON CONFLICT (message_id, user_id) DO UPDATE
+             SET kind = excluded.kind, created_at = excluded.created_at, read_at = NULL"
+    );
+    let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
+    let to = notified.remove(&message.id).unwrap_or_default();
+    added_to_in(tx, now, message.conversation_id, to).await
 }
 
 /// Notifies the readers of a message in a large conversation, [`BATCH`] in each transaction. Repeating it changes
