@@ -35,6 +35,7 @@ both!(
     history_begins_where_the_group_sets_it,
     each_role_may_what_it_may,
     moderators_change_only_what_is_below_them,
+    permissions_are_those_of_the_operations,
     ownership_is_handed_over,
     the_only_owner_cannot_leave,
     the_last_one_takes_the_group_along,
@@ -47,6 +48,113 @@ both!(
     a_group_outlives_its_owners_account,
     the_timeline_shows_who_joined_and_left,
 );
+
+async fn permissions_are_those_of_the_operations(app: TestApp) {
+    let seen = "query($id: ID!) { conversation(id: $id) { threads(first: 1) { nodes { viewerCanReply } }
+        participants(first: 10) { nodes { user { id } role viewerCanRemove viewerCanChangeRole } } } }";
+    let mut people = vec![];
+    for name in ["Ann", "Bob", "Cid", "Dan", "Eve"] {
+        people.push(app.person(name).await);
+    }
+    let (ann, others) = people.split_first().unwrap();
+    let others: Vec<_> = others.iter().collect();
+    let group = ann.creates_group(Some("Loom"), &others).await;
+    let root = ann.says(&group, "hello").await;
+    ann.replies(&group, &root, "there").await;
+    for (person, role) in others
+        .iter()
+        .zip(["MODERATOR", "MODERATOR", "MEMBER", "OBSERVER"])
+    {
+        if role != "MEMBER" {
+            ann.makes(&group, person, role).await;
+        }
+    }
+    for viewer in &people {
+        let data = viewer.execute(seen, json!({ "id": group })).await;
+        let conversation = &data["conversation"];
+        let is_observer = viewer.username == "eve";
+        let thread = &conversation["threads"]["nodes"][0];
+        assert_eq!(thread["viewerCanReply"], !is_observer);
+        for target in conversation["participants"]["nodes"].as_array().unwrap() {
+            let change = |role: &str| json!({ "conversationId": group, "userId": target["user"]["id"], "role": role });
+            // A change to the present role changes nothing, and fails like any other.
+            let mut permitted = false;
+            for role in ["OBSERVER", "MEMBER", "MODERATOR", "OWNER"] {
+                if target["role"] == role {
+                    continue;
+                }
+                let input = json!({ "input": change(role) });
+                let is_permitted = viewer.request(CHANGE_ROLE, input).await["errors"].is_null();
+                permitted |= is_permitted;
+                if is_permitted {
+                    // Back, by an owner: the owner may have changed.
+                    let back = if role == "OWNER" {
+                        json!({ "conversationId": group, "userId": viewer.id, "role": "OWNER" })
+                    } else {
+                        change(target["role"].as_str().unwrap())
+                    };
+                    let by = people
+                        .iter()
+                        .find(|one| target["user"]["id"] == one.id && role == "OWNER");
+                    by.unwrap_or(ann)
+                        .execute(CHANGE_ROLE, json!({ "input": back }))
+                        .await;
+                    if role == "OWNER" {
+                        let restored = json!({ "input": change(target["role"].as_str().unwrap()) });
+                        ann.execute(CHANGE_ROLE, restored).await;
+                    }
+                }
+            }
+            assert_eq!(
+                target["viewerCanChangeRole"], permitted,
+                "{} {target}",
+                viewer.username
+            );
+        }
+    }
+    let direct = ann.direct(others.first().unwrap()).await;
+    let data = ann.execute(seen, json!({ "id": direct })).await;
+    for target in data["conversation"]["participants"]["nodes"]
+        .as_array()
+        .unwrap()
+    {
+        assert_eq!(target["viewerCanRemove"], false);
+        assert_eq!(target["viewerCanChangeRole"], false);
+    }
+    // Removals come last, because they cannot be undone.
+    for viewer in people.iter().rev() {
+        let data = viewer.execute(seen, json!({ "id": group })).await;
+        for target in data["conversation"]["participants"]["nodes"]
+            .as_array()
+            .unwrap()
+        {
+            if target["viewerCanRemove"] == false {
+                let input = json!({ "conversationId": group, "userId": target["user"]["id"] });
+                let response = viewer.request(REMOVE, json!({ "input": input })).await;
+                assert!(
+                    !response["errors"].is_null(),
+                    "{} {target}",
+                    viewer.username
+                );
+            }
+        }
+    }
+    let data = ann.execute(seen, json!({ "id": group })).await;
+    for target in data["conversation"]["participants"]["nodes"]
+        .as_array()
+        .unwrap()
+    {
+        if target["viewerCanRemove"] == true {
+            let input = json!({ "conversationId": group, "userId": target["user"]["id"] });
+            ann.execute(REMOVE, json!({ "input": input })).await;
+        }
+    }
+    let data = ann.execute(seen, json!({ "id": group })).await;
+    let left = data["conversation"]["participants"]["nodes"]
+        .as_array()
+        .unwrap();
+    assert_eq!(left.len(), 1);
+}
 
 async fn people_are_added_once_and_the_group_is_notified(app: TestApp) {
     let (ann, bob, cid) = (

@@ -15,9 +15,9 @@ pub use queries::{
     ListedParticipant, ParticipantCounts, ParticipantCursor, ParticipantNames, counts, names, pages,
 };
 pub(in crate::domain) use remove::end_in;
-pub use remove::{Removed, remove};
-pub use role::change_role;
+pub use remove::{Removed, can_remove, remove};
 pub(in crate::domain) use role::set_role_in;
+pub use role::{can_change_role, change_role};
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 

@@ -67,6 +67,14 @@ pub async fn remove(
         .await
 }
 
+/// Whether a participant of a group may remove another one.
+#[must_use]
+pub fn can_remove(own: &participant::Model, target: &participant::Model) -> bool {
+    own.role >= ParticipantRole::Moderator
+        && own.user_id != target.user_id
+        && target.role != ParticipantRole::Owner
+}
+
 /// Ends a membership and deletes the state that depends on it. Appends the notice and the events.
 pub(in crate::domain) async fn end_in(
     tx: &Tx,

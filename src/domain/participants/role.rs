@@ -51,6 +51,17 @@ pub async fn change_role(
         .await
 }
 
+/// Whether a participant of a group may give some other role to a participant.
+#[must_use]
+pub fn can_change_role(own: &participant::Model, target: &participant::Model) -> bool {
+    match own.role {
+        ParticipantRole::Owner => own.user_id != target.user_id,
+        ParticipantRole::Moderator => own.user_id == target.user_id || target.role < own.role,
+        ParticipantRole::Member => own.user_id == target.user_id,
+        ParticipantRole::Observer => false,
+    }
+}
+
 /// Owners may give any role to other participants. Moderators may change the roles of members and observers to MEMBER or
 /// OBSERVER, and may lower their own.
 fn check(

@@ -3,7 +3,10 @@
 use async_graphql::{Context, Enum, Object};
 
 use crate::{
-    domain::{participants::ParticipantCounts, reads::position::Position},
+    domain::{
+        participants::{self, ParticipantCounts},
+        reads::position::Position,
+    },
     entity::{
         conversation::{self, ConversationKind},
         participant,
@@ -15,7 +18,7 @@ use crate::{
         errors::{Result, nullable},
         list_plan::PlannedObject,
         messages::{loader::MessageKey, types::Message},
-        participants::loader::CountsOf,
+        participants::loader::{CountsOf, MembershipOf},
         reads::{
             loader::{LastReadBy, MentionsIn, PositionIn, UnreadIn},
             types::int,
@@ -99,6 +102,30 @@ impl Participant {
             loaders(ctx).load_if(id.map(MessageKey)).await
         })
         .await
+    }
+
+    /// Whether the viewer may remove them from the conversation.
+    async fn viewer_can_remove(&self, ctx: &Context<'_>) -> Result<bool> {
+        let own = self.viewer_in_group(ctx).await?;
+        Ok(own.is_some_and(|own| participants::can_remove(&own, &self.0)))
+    }
+
+    /// Whether the viewer may change their role.
+    async fn viewer_can_change_role(&self, ctx: &Context<'_>) -> Result<bool> {
+        let own = self.viewer_in_group(ctx).await?;
+        Ok(own.is_some_and(|own| participants::can_change_role(&own, &self.0)))
+    }
+}
+
+impl Participant {
+    /// The viewer's row, if this is a group in which the viewer participates.
+    async fn viewer_in_group(&self, ctx: &Context<'_>) -> Result<Option<participant::Model>> {
+        let id = self.0.conversation_id;
+        let conversation = loaders(ctx).load_one(ConversationKey(id)).await?;
+        if conversation.is_none_or(|found| found.0.kind != ConversationKind::Group) {
+            return Ok(None);
+        }
+        loaders(ctx).load_one(MembershipOf(id)).await
     }
 }
 
@@ -214,7 +241,7 @@ impl Membership {
         self.participant.role.may_send()
     }
 
-    /// Whether the viewer may change title, topic or picture.
+    /// Whether the viewer may change title or topic.
     async fn can_update(&self) -> bool {
         self.in_group_at_least(participant::ParticipantRole::Moderator)
     }

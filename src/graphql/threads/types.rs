@@ -13,6 +13,7 @@ use crate::{
         list_plan::PlannedList,
         messages::{loader::MessageKey, types::Message},
         pagination::{Both, Cursor, Page, PageInfo, forward},
+        participants::loader::MembershipOf,
         reads::{
             loader::{PositionOf, UnreadOf},
             types::int,
@@ -89,7 +90,7 @@ impl Thread {
     }
 
     /// Replies as one flat list with a depth on every edge, so a page can end anywhere in the tree. Below the
-    /// level `threadDepth` of ServerLimits, TREE order continues by time.
+    /// level `threadDepth` of `ServerLimits`, TREE order continues by time.
     /// Deleted replies that still have replies below them are included as markers.
     #[expect(
         clippy::too_many_arguments,
@@ -158,6 +159,13 @@ impl Thread {
     /// Whether new replies notify the viewer.
     async fn viewer_is_following(&self, ctx: &Context<'_>) -> Result<bool> {
         loaders(ctx).load_or_default(IsFollowing(self.0.id)).await
+    }
+
+    /// Whether the viewer may reply in it.
+    async fn viewer_can_reply(&self, ctx: &Context<'_>) -> Result<bool> {
+        let key = MembershipOf(self.0.conversation_id);
+        let membership = loaders(ctx).load_one(key).await?;
+        Ok(membership.is_some_and(|own| own.role.may_send()))
     }
 }
 
