@@ -21,7 +21,7 @@ use super::{
     },
     query_stats::with_stats,
     reader::Reader,
-    shares::{Share, Shares},
+    shares::{DatabaseShare, Shares},
     sqlite_readers::SqliteReaders,
 };
 use crate::error::Error;
@@ -136,7 +136,7 @@ impl Db {
 
     /// What an owner of operations may use of the database at a time.
     #[must_use]
-    pub fn share(&self, owner: Uuid) -> Arc<Share> {
+    pub fn share(&self, owner: Uuid) -> Arc<DatabaseShare> {
         self.shares.get(owner)
     }
 

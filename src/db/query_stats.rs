@@ -11,7 +11,7 @@ use std::{
 
 use sea_orm::DatabaseConnection;
 
-use super::shares::Share;
+use super::shares::DatabaseShare;
 
 /// The log target of statements.
 const LOG_TARGET: &str = "heddle::sql";
@@ -25,13 +25,13 @@ tokio::task_local! {
 pub struct QueryStats {
     statements: AtomicU32,
     micros: AtomicU64,
-    share: Option<Arc<Share>>,
+    share: Option<Arc<DatabaseShare>>,
 }
 
 impl QueryStats {
     /// Statistics of an operation that uses no more of the database than this share.
     #[must_use]
-    pub fn within(share: Option<Arc<Share>>) -> Self {
+    pub fn within(share: Option<Arc<DatabaseShare>>) -> Self {
         Self {
             share,
             ..Self::default()
@@ -74,7 +74,7 @@ impl QueryStats {
     }
 
     /// Returns what the owner of the current operation may use of the database, if it is limited.
-    pub(super) fn share_of_owner() -> Option<Arc<Share>> {
+    pub(super) fn share_of_owner() -> Option<Arc<DatabaseShare>> {
         QUERY_STATS.try_with(|stats| stats.share.clone()).ok()?
     }
 

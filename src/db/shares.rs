@@ -13,12 +13,12 @@ const TRANSACTIONS: usize = 5;
 
 /// What one owner may occupy at a time: half of the connections for reading, and a few transactions.
 #[derive(Debug)]
-pub struct Share {
+pub struct DatabaseShare {
     reads: Semaphore,
     transactions: Semaphore,
 }
 
-impl Share {
+impl DatabaseShare {
     /// Waits until the owner may run one more statement that reads.
     pub(super) async fn read(&self) -> Option<SemaphorePermit<'_>> {
         // The semaphores are never closed.
@@ -34,7 +34,7 @@ impl Share {
 /// The shares of the owners whose operations run. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(super) struct Shares {
-    shares: Arc<Mutex<HashMap<Uuid, Weak<Share>>>>,
+    shares: Arc<Mutex<HashMap<Uuid, Weak<DatabaseShare>>>>,
     reads: usize,
 }
 
@@ -50,7 +50,7 @@ impl Shares {
     }
 
     /// The share of this owner, which exists while it is in use.
-    pub(super) fn get(&self, owner: Uuid) -> Arc<Share> {
+    pub(super) fn get(&self, owner: Uuid) -> Arc<DatabaseShare> {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = shares.get(&owner).and_then(Weak::upgrade) {
             return share;
@@ -61,7 +61,7 @@ impl Shares {
             let remaining = shares.len();
             shares.reserve(remaining);
         }
-        let share = Arc::new(Share {
+        let share = Arc::new(DatabaseShare {
             reads: Semaphore::new(self.reads),
             transactions: Semaphore::new(TRANSACTIONS),
         });

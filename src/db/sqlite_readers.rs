@@ -1,5 +1,5 @@
 //! The connections of SQLite for reading. Each is a pool of its own, so that a statement has a deadline, and ends when
-//! nobody waits for its result any more.
+//! its result is no longer needed.
 
 use std::{
     collections::VecDeque,
