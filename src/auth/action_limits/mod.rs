@@ -2,6 +2,7 @@
 //! per node otherwise and while Redis is unavailable.
 
 mod action;
+mod budget;
 mod live_cost;
 mod local;
 mod payer;
@@ -41,24 +42,6 @@ impl ActionLimits {
         self.consume_many(subject, action, 1).await
     }
 
-    /// Pays the cost of an operation or of an event. Fails with `RATE_LIMITED` if the budget is used up. A budget is that
-    /// of one node, because no operation waits for Redis before it runs.
-    pub fn pay(&self, payer: Payer, cost: u64) -> Result<(), Error> {
-        let Some((subject, action)) = payer.0.filter(|_| self.is_enabled) else {
-            return Ok(());
-        };
-        self.count(subject, action, cost).map(drop)
-    }
-
-    /// Reserves the cost of one event of a subscription while it is open. Fails with `RATE_LIMITED` if the open
-    /// subscriptions of this payer cost too much together.
-    pub fn reserve(&self, payer: Payer, cost: u64) -> Result<Option<LiveCost>, Error> {
-        let payer = payer.id().filter(|_| self.is_enabled);
-        payer
-            .map(|payer| self.live_costs.add(payer, cost))
-            .transpose()
-    }
-
     /// Counts several actions together, all or none. More than the burst count as the burst.
     pub async fn consume_many(
         &self,
@@ -77,6 +60,7 @@ impl ActionLimits {
             None => Ok(()),
         }
     }
+
     /// Counts on this node. Returns the quota, and how many count: at most the burst.
     fn count(&self, subject: Uuid, action: Action, count: u64) -> Result<(Quota, u32), Error> {
         let quota = action.quota(self.messages_per_minute);
