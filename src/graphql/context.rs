@@ -66,8 +66,8 @@ pub fn reached<'a>(ctx: &Context<'a>) -> Option<&'a EventCursor> {
 
 /// Data that some transports attach to a request.
 #[must_use]
-pub fn extension<'a, T: Send + Sync + 'static>(ctx: &Context<'a>) -> Option<&'a T> {
-    ctx.data_opt::<T>()
+pub fn extension<'a, D: Send + Sync + 'static, T>(ctx: &ContextBase<'a, T>) -> Option<&'a D> {
+    ctx.data_opt::<D>()
 }
 
 /// The running server.

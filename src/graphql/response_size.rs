@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_graphql::ContextBase;
 
-use super::errors::FieldError;
+use super::{context::extension, errors::FieldError};
 use crate::error::{Code, Error};
 
 /// Maximum size of a response, in bytes.
@@ -40,7 +40,7 @@ pub(super) fn sized<T, S: AsRef<str>>(ctx: &ContextBase<'_, T>, text: S) -> Resu
 
 /// The size of the response so far. None for a subscription, whose every event is a small response of its own.
 pub(super) fn of<'a, T>(ctx: &ContextBase<'a, T>) -> Option<&'a ResponseSize> {
-    ctx.data_opt::<ResponseSize>()
+    extension(ctx)
 }
 
 fn within_limit(bytes: usize) -> Result<(), FieldError> {

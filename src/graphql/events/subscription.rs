@@ -49,12 +49,12 @@ impl EventSubscription {
         #[graphql(desc = "Resume after this cursor; omit to start now.")] after: Option<String>,
         #[graphql(desc = "Leave out what is not needed.")] filter: Option<EventFilter>,
     ) -> Result<impl Stream<Item = Result<Event>>> {
-        if let Some(event) = extension::<PreloadedEvent>(ctx).and_then(PreloadedEvent::take) {
+        if let Some(event) = extension::<PreloadedEvent, _>(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(event))));
         }
         let (app, viewer) = (app(ctx), viewer(ctx)?);
         let filter = filter.unwrap_or_default();
-        let resume = extension::<Resume>(ctx).cloned();
+        let resume = extension::<Resume, _>(ctx).cloned();
         let from = resume.as_ref().and_then(Resume::from);
         let since = match from.cloned().or(after) {
             None => Since::Now,
@@ -77,7 +77,7 @@ impl EventSubscription {
         ctx: &Context<'_>,
         conversation_id: ConversationId,
     ) -> Result<impl Stream<Item = Result<Message>>> {
-        if let Some(message) = extension::<PreloadedEvent>(ctx).and_then(PreloadedEvent::take) {
+        if let Some(message) = extension::<PreloadedEvent, _>(ctx).and_then(PreloadedEvent::take) {
             return Ok(Either::Left(iter(Some(message))));
         }
         let feed = MessageFeed(conversation_id);
@@ -104,7 +104,7 @@ async fn open<F: SubscriptionFeed>(
     resume: Option<Resume>,
 ) -> Result<FeedStream<F>> {
     let context = SubscriberContext::new(app(ctx), caller(ctx), viewer(ctx)?);
-    let renderer = extension::<Share>(ctx).map(|share| share.renderer.clone());
+    let renderer = extension::<Share, _>(ctx).map(|share| share.renderer.clone());
     options.prerender = renderer
         .as_ref()
         .map(|renderer| renderer.prerender(&feed, &context));
@@ -121,7 +121,7 @@ where
     F: SubscriptionFeed,
     DeliveryStream: From<FeedStream<F>>,
 {
-    if let Some(share) = extension::<Share>(ctx) {
+    if let Some(share) = extension::<Share, _>(ctx) {
         share.slot.put(stream.into());
         return Either::Left(iter(None));
     }

@@ -40,7 +40,7 @@ impl<E: PlannedObject, N: PlannedObject> ConnectionPlan<E, N> {
             return None;
         }
         let build = || Self::new(&field.node);
-        match extension::<PlanCache>(ctx) {
+        match extension::<PlanCache, _>(ctx) {
             Some(cache) => cache.get_or_insert(FieldAddress::of(field), build),
             None => build().map(Arc::new),
         }

@@ -91,7 +91,8 @@ impl Column {
     }
 
     /// The size of the values so far, in bytes.
-    pub(super) fn size(&self) -> usize {
+    #[must_use]
+    pub fn size(&self) -> usize {
         self.json.len()
     }
 
@@ -186,7 +187,7 @@ impl<T: PlannedObject> Plan<T> {
                 }
                 out.push(b'}');
             });
-            values.check_size(&out)?;
+            values.check_size(out.size())?;
         }
         Ok(out)
     }

@@ -19,8 +19,6 @@ use crate::{
     },
 };
 
-use super::plan::Column;
-
 /// A key that lists load values by.
 pub trait ListKey: Eq + Hash + Clone + Send + Sync + Sized + 'static {
     /// The loaded value.
@@ -84,9 +82,9 @@ pub struct ListValues<'a> {
 }
 
 impl ListValues<'_> {
-    /// Fails with `TOO_COMPLEX` if these values make the response too large.
-    pub fn check_size(&self, column: &Column) -> Result<(), FieldError> {
-        self.size.map_or(Ok(()), |size| size.check(column.size()))
+    /// Fails with `TOO_COMPLEX` if values of this size, in bytes, make the response too large.
+    pub fn check_size(&self, bytes: usize) -> Result<(), FieldError> {
+        self.size.map_or(Ok(()), |size| size.check(bytes))
     }
 
     /// The values of these keys. Those that are not known are loaded with one statement.

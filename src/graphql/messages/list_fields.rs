@@ -45,7 +45,7 @@ async fn bodies_as_html(
             None => None,
         };
         column.push(|out| write(out, &html.as_deref()));
-        values.check_size(&column)?;
+        values.check_size(column.size())?;
     }
     Ok(column)
 }
