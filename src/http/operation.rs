@@ -84,6 +84,7 @@ pub(super) struct OperationLog {
     name: Option<String>,
     kind: OperationType,
     request_id: String,
+    cost: u64,
     started: Instant,
     stats: Arc<QueryStats>,
 }
@@ -159,6 +160,7 @@ impl AppState {
             name: name.map(|name| name.chars().take(NAME_LENGTH).collect()),
             kind,
             request_id: caller.request_id.clone(),
+            cost,
             started: Instant::now(),
             stats: Arc::new(QueryStats::within(
                 bill.payer.id().map(|payer| self.app.db.share(payer)),
@@ -457,9 +459,10 @@ impl OperationLog {
     /// The value of the `Server-Timing` header.
     pub(super) fn server_timing(&self) -> String {
         format!(
-            "total;dur={:.3}, db;dur={:.3}, statements;desc=\"{}\"",
+            "total;dur={:.3}, db;dur={:.3}, cost;desc=\"{}\", statements;desc=\"{}\"",
             millis(self.started.elapsed()),
             millis(self.stats.time()),
+            self.cost,
             self.stats.statements()
         )
     }

@@ -14,7 +14,7 @@ pub struct Complexity {
     pub nesting: u64,
     /// Aliases in the text: those of a fragment count once.
     pub aliases: u64,
-    /// Fields in the response: each counts once for every item of the lists around it.
+    /// Fields in the response: each counts with its weight for every item of the lists around it.
     pub cost: u64,
     /// Selections that were visited, which is linear in the length of the text.
     pub steps: u64,
@@ -55,13 +55,13 @@ impl Complexity {
         }
     }
 
-    pub(super) fn in_field(self, alias: bool, items: u64) -> Self {
+    pub(super) fn in_field(self, alias: bool, items: u64, weight: u64) -> Self {
         Self {
             fields: self.fields.saturating_add(1),
             depth: self.depth.saturating_add(1),
             nesting: self.nesting.saturating_add(1),
             aliases: self.aliases.saturating_add(u64::from(alias)),
-            cost: self.cost.saturating_mul(items).saturating_add(1),
+            cost: self.cost.saturating_mul(items).saturating_add(weight),
             steps: self.steps.saturating_add(1),
         }
     }

@@ -11,6 +11,7 @@ use async_graphql::Variables;
 
 use super::complexity::Complexity;
 use super::document::{Document, Selected};
+use super::weights::weight;
 
 /// Measures the selected operation with these variables.
 #[must_use]
@@ -66,9 +67,11 @@ impl<'a> Measurer<'a> {
         let mut total = Complexity::default();
         for selection in &set.selections {
             total = total.plus(match selection {
-                Selection::Field(field) => self
-                    .selection_set(&field.selection_set)
-                    .in_field(field.alias.is_some(), self.items(field)),
+                Selection::Field(field) => self.selection_set(&field.selection_set).in_field(
+                    field.alias.is_some(),
+                    self.items(field),
+                    weight(&set.ty, &field.name),
+                ),
                 Selection::InlineFragment(inline) => {
                     self.selection_set(&inline.selection_set).in_fragment()
                 }

@@ -25,6 +25,7 @@ mod selections;
 mod tests;
 mod values;
 mod variables;
+mod weights;
 
 pub use admission::{Admitted, Guard};
 pub use complexity::Complexity;

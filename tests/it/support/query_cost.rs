@@ -11,7 +11,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 /// Counts the work since the start.
 pub(crate) struct QueryCost {
     db: Db,
-    table: &'static str,
+    /// PostgreSQL counts the rows of this table; none for those of all tables.
+    table: Option<&'static str>,
     steps: Arc<AtomicI64>,
 }
 
@@ -23,15 +24,20 @@ impl QueryCost {
 
     /// Counts reads of another table.
     pub(crate) async fn watch_reads(db: &Db, table: &'static str) -> Self {
-        Self::on(db, &db.read().pools(), table).await
+        Self::on(db, &db.read().pools(), Some(table)).await
+    }
+
+    /// Counts reads of all tables.
+    pub(crate) async fn watch_all(db: &Db) -> Self {
+        Self::on(db, &db.read().pools(), None).await
     }
 
     /// Starts to count the cost of writes; on PostgreSQL, the rows of this table that they read.
     pub(crate) async fn watch_writes(db: &Db, table: &'static str) -> Self {
-        Self::on(db, &[db.migrate()], table).await
+        Self::on(db, &[db.migrate()], Some(table)).await
     }
 
-    async fn on(db: &Db, connections: &[&DatabaseConnection], table: &'static str) -> Self {
+    async fn on(db: &Db, connections: &[&DatabaseConnection], table: Option<&'static str>) -> Self {
         let steps = Arc::new(AtomicI64::new(0));
         if db.backend() == DbBackend::Sqlite {
             for connections in connections {
@@ -88,10 +94,11 @@ impl QueryCost {
             taken.push(connection);
         }
         drop(taken);
-        let table = self.table;
+        let of_table = self.table.map(|table| format!("WHERE relname = '{table}'"));
+        let of_table = of_table.unwrap_or_default();
         let rows = format!(
             "SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0))::bigint
-             FROM pg_stat_user_tables WHERE relname = '{table}'"
+             FROM pg_stat_user_tables {of_table}"
         );
         let statement = Statement::from_string(self.db.backend(), rows);
         let row = self.db.read().query_one_raw(statement).await.unwrap();

@@ -116,7 +116,10 @@ pub(crate) async fn db_groups(db: &Db, member: UserId, groups: usize, others: us
         .await
         .unwrap()
         .unwrap();
-    let people: Vec<_> = (0..others).map(|number| stranger(&model, number)).collect();
+    // Apart from the members of a large conversation.
+    let people: Vec<_> = (0..others)
+        .map(|number| stranger(&model, 1_000_000 + number))
+        .collect();
     for chunk in people.chunks(USERS_PER_STATEMENT) {
         let inserted = user::Entity::insert_many(chunk.to_vec());
         inserted.exec_without_returning(writer).await.unwrap();
