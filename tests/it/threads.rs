@@ -202,8 +202,8 @@ async fn replies_nest_to_any_depth(app: TestApp) {
             replies(first: 100, under: $under, maxDepth: $maxDepth) {
                 edges { depth hiddenReplyCount node { id } } } } }";
         let seen = ann.execute(list, variables).await;
-        let last = (under + levels).min(53);
-        let edges = (under + 1..=last).map(|level| {
+        let lowest = (under + levels).min(53);
+        let edges = (under + 1..=lowest).map(|level| {
             let hidden = if level == under + levels { 53 - level } else { 0 };
             json!({ "depth": level - under, "hiddenReplyCount": hidden, "node": { "id": chain[level] } })
         });
@@ -226,8 +226,8 @@ async fn replies_nest_to_any_depth(app: TestApp) {
     let seen = ann.execute(read, json!({ "id": chain[51] })).await;
     assert_eq!(seen["message"]["replyCount"], 0);
     bob.deletes(&chain[53]).await;
-    for hidden in 50..=53 {
-        let seen = ann.execute(read, json!({ "id": chain[hidden] })).await;
+    for hidden in &chain[50..=53] {
+        let seen = ann.execute(read, json!({ "id": hidden })).await;
         assert_eq!(seen["message"], Value::Null);
     }
     let seen = ann.execute(read, json!({ "id": chain[49] })).await;
