@@ -30,7 +30,7 @@ pub fn line(
     Some(text).filter(|text| !text.is_empty())
 }
 
-/// Validates a text of several lines like [`line`].
+/// Validates a text of several lines like [`line()`].
 pub fn lines(
     field: &str,
     max_chars: usize,
@@ -63,7 +63,7 @@ fn invisible(field: &str) -> Problem {
     Problem::new(field, "INVALID", message)
 }
 
-/// Reduces a text from elsewhere to a line that [`line`] accepts: NFC, without control characters and marks that change
+/// Reduces a text from elsewhere to a line that [`line()`] accepts: NFC, without control characters and marks that change
 /// the direction of the text around them, with single spaces, and cut to this number of characters. None if no character
 /// of it is visible.
 #[must_use]
