@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    Value,
+    QueryTrait, Value,
 };
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::{
     db::{self, Tx, ValuesCte},
     domain::{
         notifications::update::forget_in,
-        predicates::{listens, unread, visible_to},
+        predicates::{listening, listens, unread, visible_to},
     },
     entity::{
         message,
@@ -129,11 +129,24 @@ pub async fn message_edited_in(
     if added.is_empty() {
         return Ok(());
     }
+    // A user is notified once of a message, and clients know the earlier notification by its id. Who accepts none now
+    // keeps it.
+    let listening = participant::Entity::find()
+        .select_only()
+        .column(participant::Column::UserId)
+        .filter(participant::Column::ConversationId.eq(message.conversation_id))
+        .filter(participant::Column::UserId.is_in(added.iter().copied()))
+        .filter(listening(now));
+    let earlier = Column::MessageId
+        .eq(message.id)
+        .and(Column::UserId.in_subquery(listening.into_query()));
+    forget_in(tx, earlier, now).await?;
     let (some, values) = among(added);
     let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
     let whom = format!(
-        "{some} ON CONFLICT (message_id, user_id) DO UPDATE
-             SET kind = excluded.kind, created_at = excluded.created_at, read_at = NULL"
+        "{some} AND p.user_id <> m.sender_id AND {}
+             ON CONFLICT (message_id, user_id) DO NOTHING",
+        visible_to("m", "p")
     );
     let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
     let to = notified.remove(&message.id).unwrap_or_default();
