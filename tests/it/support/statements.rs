@@ -38,6 +38,17 @@ impl Statements {
         }
     }
 
+    /// Waits until a statement contains this text.
+    pub(crate) async fn reach(&self, text: &str) {
+        let is_reached = || {
+            let received = self.received.lock().unwrap_or_else(PoisonError::into_inner);
+            received.iter().any(|statement| statement.contains(text))
+        };
+        while !is_reached() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Stops and returns the statements so far.
     pub(crate) fn end(self) -> Vec<String> {
         std::mem::take(&mut *self.received.lock().unwrap_or_else(PoisonError::into_inner))

@@ -80,6 +80,8 @@ pub(super) async fn statements(app: &TestApp) -> Vec<String> {
     marks(&bob, &known).await;
     let mut resumed = Subscription::open(app, &bob, EVENTS, json!({ "after": opened })).await;
     while resumed.next().await["events"]["__typename"] != "NotificationAddedEvent" {}
+    // What the server does every few seconds.
+    output.reach("FROM node WHERE").await;
     output.end()
 }
 
