@@ -1,10 +1,5 @@
 //! Replies keep their parents below the level to which tree order nests.
 
-use sea_orm_migration::prelude::*;
-
-#[derive(DeriveMigrationName)]
-pub(crate) struct Step;
-
 /// `branch_seq` is the sequence number of the ancestor at that level.
 const UP: &[&str] = &[
     "ALTER TABLE message ADD COLUMN branch_seq INTEGER",
@@ -24,17 +19,7 @@ const DOWN: &[&str] = &[
     "ALTER TABLE message DROP COLUMN branch_seq",
 ];
 
-#[async_trait::async_trait]
-impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::run(manager, UP).await
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::run(manager, DOWN).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+crate::ddl::step! {
+    up: UP,
+    down: DOWN,
 }
