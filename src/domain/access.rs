@@ -54,12 +54,7 @@ impl InConversation {
 
     /// Passes when the viewer's role is at least this one.
     pub fn at_least(&self, role: ParticipantRole) -> Result<(), Error> {
-        if self.role() >= role {
-            return Ok(());
-        }
-        Err(Error::forbidden(
-            "Your role in this conversation does not allow this.",
-        ))
+        require_role(&self.participant, role)
     }
 
     /// Passes when this is a group.
@@ -71,6 +66,16 @@ impl InConversation {
             "A direct conversation cannot be changed like a group.",
         ))
     }
+}
+
+/// Passes when the role of the viewer, a participant, is at least this one.
+pub(super) fn require_role(own: &participant::Model, least: ParticipantRole) -> Result<(), Error> {
+    if own.role >= least {
+        return Ok(());
+    }
+    Err(Error::forbidden(
+        "Your role in this conversation does not allow this.",
+    ))
 }
 
 /// Proves that the viewer participates, and locks the conversation until the commit. Without participation, no row is

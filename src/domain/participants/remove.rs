@@ -43,19 +43,13 @@ pub async fn remove(
             let membership = access::conversation(&tx, viewer, id).await?;
             membership.group()?;
             membership.at_least(ParticipantRole::Moderator)?;
-            if user == viewer.user {
-                return Err(Error::invalid(
-                    "userId",
-                    "NOT_ALLOWED",
-                    "You cannot remove yourself. Use leaveConversation to leave the group.",
-                ));
-            }
-            let target = participants::other_in(&tx, &membership, user).await?;
-            if target.role == ParticipantRole::Owner {
-                return Err(Error::forbidden(
-                    "Owners cannot be removed. An owner can leave, or transfer OWNER first.",
-                ));
-            }
+            let own = membership.participant();
+            let target = if user == viewer.user {
+                own.clone()
+            } else {
+                participants::other_in(&tx, &membership, user).await?
+            };
+            check(own, &target)?;
             let notice = Notice::by(viewer.user, NoticeType::ParticipantRemoved);
             let participant = target.id;
             end_in(&tx, target, &notice.about([user]), core.clock.now()).await?;
@@ -70,9 +64,24 @@ pub async fn remove(
 /// Whether a participant of a group may remove another one.
 #[must_use]
 pub fn can_remove(own: &participant::Model, target: &participant::Model) -> bool {
-    own.role >= ParticipantRole::Moderator
-        && own.user_id != target.user_id
-        && target.role != ParticipantRole::Owner
+    check(own, target).is_ok()
+}
+
+fn check(own: &participant::Model, target: &participant::Model) -> Result<(), Error> {
+    access::require_role(own, ParticipantRole::Moderator)?;
+    if target.user_id == own.user_id {
+        return Err(Error::invalid(
+            "userId",
+            "NOT_ALLOWED",
+            "You cannot remove yourself. Use leaveConversation to leave the group.",
+        ));
+    }
+    if target.role == ParticipantRole::Owner {
+        return Err(Error::forbidden(
+            "Owners cannot be removed. An owner can leave, or transfer OWNER first.",
+        ));
+    }
+    Ok(())
 }
 
 /// Ends a membership and deletes the state that depends on it. Appends the notice and the events.

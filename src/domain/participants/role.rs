@@ -1,13 +1,13 @@
 //! Changes the roles of participants.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
+use sea_orm::{ActiveModelTrait, IntoActiveModel, Iterable, Set};
 
 use crate::{
     core::Core,
     db::Tx,
     domain::{
-        access::{self, InConversation},
+        access,
         messages::notice::{self, Notice, NoticeType},
         notifications, participants,
         sessions::Viewer,
@@ -35,7 +35,7 @@ pub async fn change_role(
             } else {
                 participants::other_in(&tx, &membership, user).await?
             };
-            check(&membership, &target, role)?;
+            check(membership.participant(), &target, role)?;
             if target.role == role {
                 return Ok(target);
             }
@@ -54,28 +54,23 @@ pub async fn change_role(
 /// Whether a participant of a group may give some other role to a participant.
 #[must_use]
 pub fn can_change_role(own: &participant::Model, target: &participant::Model) -> bool {
-    match own.role {
-        ParticipantRole::Owner => own.user_id != target.user_id,
-        ParticipantRole::Moderator => own.user_id == target.user_id || target.role < own.role,
-        ParticipantRole::Member => own.user_id == target.user_id,
-        ParticipantRole::Observer => false,
-    }
+    let mut others = ParticipantRole::iter().filter(|role| *role != target.role);
+    others.any(|role| check(own, target, role).is_ok())
 }
 
 /// Owners may give any role to other participants. Moderators may change the roles of members and observers to MEMBER or
 /// OBSERVER, and may lower their own.
 fn check(
-    membership: &InConversation,
+    own: &participant::Model,
     target: &participant::Model,
     role: ParticipantRole,
 ) -> Result<(), Error> {
-    let own = membership.role();
-    if target.user_id == membership.participant().user_id {
-        return if role > own {
+    if target.user_id == own.user_id {
+        return if role > own.role {
             Err(Error::forbidden(
                 "You cannot raise your own role. Only an owner of the group can raise it.",
             ))
-        } else if own == ParticipantRole::Owner && role < own {
+        } else if own.role == ParticipantRole::Owner && role < own.role {
             Err(Error::forbidden(
                 "A group needs an owner. Give OWNER to another participant instead.",
             ))
@@ -83,8 +78,8 @@ fn check(
             Ok(())
         };
     }
-    membership.at_least(ParticipantRole::Moderator)?;
-    if own == ParticipantRole::Owner || (target.role < own && role < own) {
+    access::require_role(own, ParticipantRole::Moderator)?;
+    if own.role == ParticipantRole::Owner || (target.role < own.role && role < own.role) {
         return Ok(());
     }
     Err(Error::forbidden(
