@@ -7,27 +7,16 @@ use super::character::{changes_direction, is_control, is_visible, is_visible_tex
 use crate::error::Problem;
 
 /// Validates a single line of at most so many characters, trims it and composes its characters (NFC). Returns none if it
-/// is blank. A line contains no characters that control devices, begin a line or change the direction of the text around
-/// them, and at least one that is visible.
+/// is blank. A line contains no characters that control devices, begin a line or change the direction of the text
+/// around them, and at least one that is visible.
 pub fn line(
     field: &str,
     max_chars: usize,
     text: &str,
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
-    let text: String = text.trim().nfc().collect();
-    check_length(field, max_chars, &text, problems);
-    if text
-        .chars()
-        .any(|char| is_control(char) || changes_direction(char))
-    {
-        let message = "Use one line, without control characters and without characters that change the direction \
-                       of text.";
-        problems.push(Problem::new(field, "INVALID", message));
-    } else if !(text.is_empty() || is_visible_text(&text)) {
-        problems.push(invisible(field));
-    }
-    Some(text).filter(|text| !text.is_empty())
+    let message = "Use one line, without control characters and without characters that change the direction of text.";
+    validated((field, max_chars), text, problems, is_control, message)
 }
 
 /// Validates a text of several lines like [`line()`].
@@ -38,29 +27,33 @@ pub fn lines(
     problems: &mut Vec<Problem>,
 ) -> Option<String> {
     let text = text.replace("\r\n", "\n");
-    let text: String = text.trim().nfc().collect();
-    check_length(field, max_chars, &text, problems);
-    let is_invalid = |char| char != '\n' && is_control(char) || changes_direction(char);
-    if text.chars().any(is_invalid) {
-        let message = "Use no control characters except line breaks, and no characters that change the direction \
-                       of text.";
-        problems.push(Problem::new(field, "INVALID", message));
-    } else if !(text.is_empty() || is_visible_text(&text)) {
-        problems.push(invisible(field));
-    }
-    Some(text).filter(|text| !text.is_empty())
+    let is_refused = |char| char != '\n' && is_control(char);
+    let message = "Use no control characters except line breaks, and no characters that change the direction of text.";
+    validated((field, max_chars), &text, problems, is_refused, message)
 }
 
-fn check_length(field: &str, max_chars: usize, text: &str, problems: &mut Vec<Problem>) {
+fn validated(
+    (field, max_chars): (&str, usize),
+    text: &str,
+    problems: &mut Vec<Problem>,
+    is_refused: impl Fn(char) -> bool,
+    message: &str,
+) -> Option<String> {
+    let text: String = text.trim().nfc().collect();
     if text.chars().count() > max_chars {
         let message = format!("Use at most {max_chars} characters.");
         problems.push(Problem::new(field, "TOO_LONG", message));
     }
-}
-
-fn invisible(field: &str) -> Problem {
-    let message = "Use at least one character that is visible.";
-    Problem::new(field, "INVALID", message)
+    if text
+        .chars()
+        .any(|char| is_refused(char) || changes_direction(char))
+    {
+        problems.push(Problem::new(field, "INVALID", message));
+    } else if !(text.is_empty() || is_visible_text(&text)) {
+        let message = "Use at least one character that is visible.";
+        problems.push(Problem::new(field, "INVALID", message));
+    }
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Reduces a text from elsewhere to a line that [`line()`] accepts: NFC, without control characters and marks that change

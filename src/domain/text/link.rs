@@ -8,7 +8,7 @@ use url::Url;
 /// The schemes of URLs that become links without markup.
 const BARE_SCHEMES: [&str; 2] = ["https", "http"];
 /// The schemes that links may have.
-const SCHEMES: [&str; 3] = ["https", "http", "mailto"];
+pub(super) const SCHEMES: [&str; 3] = ["https", "http", "mailto"];
 /// The maximum length of a URL in plain text, in characters.
 const MAX_URL_CHARS: usize = 2000;
 

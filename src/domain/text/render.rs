@@ -11,6 +11,7 @@ use ammonia::{Builder, UrlRelative};
 use pulldown_cmark::html::push_html;
 
 use super::{
+    link::SCHEMES,
     shown::{Shown, is_language},
     source::PreparedSource,
 };
@@ -45,7 +46,7 @@ static SANITIZER: LazyLock<Builder<'static>> = LazyLock::new(|| {
             ("code", HashSet::from(["class"])),
         ]))
         .generic_attributes(HashSet::new())
-        .url_schemes(HashSet::from(["http", "https", "mailto"]))
+        .url_schemes(HashSet::from(SCHEMES))
         .url_relative(UrlRelative::Deny)
         .link_rel(Some("nofollow noopener noreferrer"))
         .attribute_filter(|element, attribute, value| match (element, attribute) {

@@ -2,7 +2,7 @@
 //! written. A bare URL is replaced by an automatic link, because its `*` and `_` are no emphasis. A link definition that
 //! no link uses is escaped, because it would not be shown.
 
-use std::{borrow::Cow, ops::Range};
+use std::{borrow::Cow, iter::Peekable, ops::Range, vec::IntoIter};
 
 use pulldown_cmark::{Event, LinkType, Parser, Tag};
 
@@ -49,13 +49,11 @@ impl<'a> PreparedSource<'a> {
 
 /// Escapes the colon after every `]` that belongs to no definition in use, and is text.
 fn escape_definitions(source: &str) -> String {
-    let marked_up = marked_up(source);
-    let mut ranges = marked_up.iter().peekable();
+    let mut marked_up = MarkedUp::of(source);
     let mut escaped = String::with_capacity(source.len() + 8);
     let mut rest = 0;
     for (at, _) in source.match_indices("]:") {
-        while ranges.next_if(|range| range.end <= at).is_some() {}
-        if ranges.peek().is_none_or(|range| range.start > at) {
+        if marked_up.is_apart_from(at..at + 1) {
             escaped.push_str(source.get(rest..=at).unwrap_or_default());
             escaped.push('\\');
             rest = at + 1;
@@ -67,18 +65,11 @@ fn escape_definitions(source: &str) -> String {
 
 /// Replaces the bare URLs in text by links, and stores them.
 fn replace_urls(source: &str, urls: &mut Vec<(usize, String)>) -> String {
-    let marked_up = marked_up(source);
-    let mut ranges = marked_up.iter().peekable();
+    let mut marked_up = MarkedUp::of(source);
     let mut replaced = String::with_capacity(source.len());
     let mut rest = 0;
     for found in bare_urls(source, true) {
-        while ranges
-            .next_if(|range| range.end <= found.range.start)
-            .is_some()
-        {}
-        let is_text = ranges
-            .peek()
-            .is_none_or(|range| range.start >= found.range.end);
+        let is_text = marked_up.is_apart_from(found.range.clone());
         let before = source.get(rest..found.range.start).unwrap_or_default();
         let backslashes = before
             .bytes()
@@ -98,8 +89,21 @@ fn replace_urls(source: &str, urls: &mut Vec<(usize, String)>) -> String {
     replaced
 }
 
-/// Returns where a text is not plain: code, links, images, HTML and the link definitions in use, in order and without
-/// overlaps.
+/// Where a text is not plain: code, links, images, HTML and the link definitions in use, in order and without overlaps.
+struct MarkedUp(Peekable<IntoIter<Range<usize>>>);
+
+impl MarkedUp {
+    fn of(source: &str) -> Self {
+        Self(marked_up(source).into_iter().peekable())
+    }
+
+    /// Whether this range, which follows those of the earlier calls, is plain text.
+    fn is_apart_from(&mut self, range: Range<usize>) -> bool {
+        while self.0.next_if(|next| next.end <= range.start).is_some() {}
+        self.0.peek().is_none_or(|next| next.start >= range.end)
+    }
+}
+
 fn marked_up(source: &str) -> Vec<Range<usize>> {
     let mut ranges: Vec<Range<usize>> = vec![];
     let mut labels = vec![];
