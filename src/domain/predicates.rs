@@ -1,9 +1,8 @@
 //! The rules for who sees a message and to whom it is unread, as SQL conditions over table aliases. The lowest module
 //! of `domain`: every statement that applies such a rule takes it from here.
 
-use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, ExprTrait,
+    ExprTrait,
     sea_query::{Expr, Query, SubQueryStatement},
 };
 
@@ -134,14 +133,4 @@ pub fn not_muted(p: &str) -> String {
 #[must_use]
 pub fn listens(p: &str) -> String {
     format!("{p}.notification_level <> 'NONE' AND {}", not_muted(p))
-}
-
-/// The same for a select of participants.
-#[must_use]
-pub fn listening(now: DateTime<Utc>) -> Expr {
-    use participant::Column::{MutedUntil, NotificationLevel};
-    let not_muted = MutedUntil.is_null().or(MutedUntil.lte(now));
-    NotificationLevel
-        .ne(participant::NotificationLevel::None)
-        .and(not_muted)
 }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Value,
+    QueryTrait, Value, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::{
     db::{self, Tx, ValuesCte},
     domain::{
         notifications::update::forget_in,
-        predicates::{listening, listens, unread, visible_to},
+        predicates::{listens, unread, visible_to},
     },
     entity::{
         message,
@@ -131,12 +131,14 @@ pub async fn message_edited_in(
     }
     // A user is notified once of a message, and clients know the earlier notification by its id. Who accepts none now
     // keeps it.
+    let condition = db::number_placeholders(tx.get_database_backend(), &listens("participant"));
+    let accepts_notifications = Expr::cust_with_values(condition, [now]);
     let listening = participant::Entity::find()
         .select_only()
         .column(participant::Column::UserId)
         .filter(participant::Column::ConversationId.eq(message.conversation_id))
         .filter(participant::Column::UserId.is_in(added.iter().copied()))
-        .filter(listening(now));
+        .filter(accepts_notifications);
     let earlier = Column::MessageId
         .eq(message.id)
         .and(Column::UserId.in_subquery(listening.into_query()));
