@@ -1,8 +1,9 @@
-//! Passwords, tokens, rate limits and the session cache. Identifies users and sessions only by id.
+//! Passwords, tokens, rate limits, reservations and the session cache. Identifies users and sessions only by id.
 
 pub mod action_limits;
 pub mod password;
 pub mod rate_limit;
+pub mod reservations;
 pub mod session_cache;
 pub mod token;
 mod turns;

@@ -24,7 +24,6 @@ mod server;
 mod socket;
 mod sse;
 mod state;
-mod stream_limit;
 mod web;
 mod write_timeout;
 

@@ -23,7 +23,10 @@ use super::{
     state::AppState,
 };
 use crate::{
-    auth::action_limits::{ActionLimits, LiveCost, Payer},
+    auth::{
+        action_limits::{ActionLimits, Payer},
+        reservations::Reservation,
+    },
     db::{self, QueryStats},
     error::{Code, Error},
     graphql::{
@@ -59,7 +62,7 @@ pub(super) struct Operation {
     introspection: Option<Introspection>,
     bill: Bill,
     /// What an open subscription reserves.
-    live_cost: Option<LiveCost>,
+    live_cost: Option<Reservation>,
     log: OperationLog,
     sharing: Option<Sharing>,
 }
@@ -340,7 +343,7 @@ async fn add_introspection(introspection: Introspection, response: Response) -> 
 pub(super) struct RunningSubscription {
     source: Source,
     bill: Bill,
-    _live_cost: Option<LiveCost>,
+    _live_cost: Option<Reservation>,
     /// Set when the budget did not suffice for the last event. The stream then ends; its client resumes after that
     /// event.
     unpaid: Option<Error>,

@@ -28,9 +28,9 @@ use super::{
     response::{GraphqlResponse, Outcome, StreamItem},
     socket::PING_INTERVAL,
     state::AppState,
-    stream_limit::StreamPermit,
 };
 use crate::{
+    auth::reservations::Reservation,
     domain::sessions::Viewer,
     error::Code,
     graphql::{context::Resume, events::delivery::Delivery},
@@ -131,7 +131,7 @@ struct EventStream {
     last_sent: Instant,
     is_first: bool,
     stage: Stage,
-    _permit: Option<StreamPermit>,
+    _reservation: Option<Reservation>,
     _connection: Option<ConnectionInfo>,
 }
 
@@ -143,10 +143,10 @@ impl EventStream {
         operation: Operation,
     ) -> Result<Self, GraphqlResponse> {
         let now = Instant::now();
-        let (mut session, mut expires, mut permit) = (None, None, None);
+        let (mut session, mut expires, mut reservation) = (None, None, None);
         if let Some(viewer) = viewer {
-            permit = state.stream_limit.acquire(viewer.user);
-            if permit.is_none() {
+            reservation = state.streams.add(viewer.user.0, 1).ok();
+            if reservation.is_none() {
                 // An HTTP status instead of an event: the client retries later.
                 let message = "You have the maximum number of open streams: close one first.";
                 return Err(GraphqlResponse::http_error(
@@ -172,7 +172,7 @@ impl EventStream {
             last_sent: now,
             is_first: true,
             stage: Stage::Opening,
-            _permit: permit,
+            _reservation: reservation,
             _connection: parts.extensions.get::<ConnectionInfo>().cloned(),
         })
     }

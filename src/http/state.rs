@@ -9,12 +9,15 @@ use super::{
     guard::{Guard, Limits},
     hosts::Hosts,
     origin::Origins,
-    stream_limit::StreamLimit,
 };
 use crate::{
     app::App,
+    auth::reservations::Reservations,
     graphql::{Schema, declared_sdl, schema},
 };
+
+/// Maximum concurrent streams of one user.
+const STREAMS_PER_USER: u64 = 10;
 
 /// The shared state. Cheap to clone.
 #[derive(Clone)]
@@ -26,7 +29,8 @@ pub(super) struct Inner {
     pub(super) guard: Guard,
     pub(super) origins: Origins,
     pub(super) hosts: Hosts,
-    pub(super) stream_limit: StreamLimit,
+    /// The open streams (WebSocket and SSE) of each user.
+    pub(super) streams: Reservations,
     pub(super) bodies: BodyBudget,
     /// Cancelled when the server stops: connections and streams then end.
     pub(super) shutdown: CancellationToken,
@@ -63,7 +67,7 @@ impl AppState {
             app,
             schema,
             guard,
-            stream_limit: StreamLimit::default(),
+            streams: Reservations::new(STREAMS_PER_USER),
             bodies: BodyBudget::default(),
             shutdown,
             connections: TaskTracker::new(),

@@ -3,16 +3,15 @@
 
 mod action;
 mod budget;
-mod live_cost;
 mod local;
 mod payer;
 mod shared;
 
 use uuid::Uuid;
 
-pub use self::{action::Action, live_cost::LiveCost, payer::Payer};
-use self::{action::Quota, live_cost::LiveCosts, local::LocalLimits, shared::SharedLimits};
-use crate::{clock::Clock, config::Config, error::Error};
+pub use self::{action::Action, payer::Payer};
+use self::{action::Quota, local::LocalLimits, shared::SharedLimits};
+use crate::{auth::reservations::Reservations, clock::Clock, config::Config, error::Error};
 
 /// The limits of one node.
 #[derive(Debug)]
@@ -20,7 +19,8 @@ pub struct ActionLimits {
     is_enabled: bool,
     messages_per_minute: u32,
     local: LocalLimits,
-    live_costs: LiveCosts,
+    /// What one event of each open subscription costs.
+    live_costs: Reservations,
     shared: Option<SharedLimits>,
 }
 
@@ -32,7 +32,7 @@ impl ActionLimits {
             is_enabled: config.rate_limits,
             messages_per_minute: config.messages_per_minute,
             local: LocalLimits::new(clock),
-            live_costs: LiveCosts::default(),
+            live_costs: Reservations::new(budget::MAX_LIVE_COST),
             shared: shared.transpose()?,
         })
     }

@@ -19,12 +19,12 @@ use super::{
     protocol::{Access, Close, Machine, Step},
 };
 use crate::{
+    auth::reservations::Reservation,
     error::Code,
     graphql::context::Caller,
     http::{
         client, connections::ConnectionInfo, operation::FINAL_EVENT_TIMEOUT,
         request::GraphqlRequest, response::GraphqlResponse, state::AppState,
-        stream_limit::StreamPermit,
     },
     live::hub::SessionWatch,
 };
@@ -67,7 +67,7 @@ pub(super) async fn serve(
         session: None,
         session_end_deadline: None,
         next_session_check: None,
-        permit: None,
+        reservation: None,
         state,
     };
     let mut sending = pin!(queue.send());
@@ -115,7 +115,7 @@ struct Connection {
     /// Set when the session has ended: the time until which its subscriptions may send their final event.
     session_end_deadline: Option<Instant>,
     next_session_check: Option<Instant>,
-    permit: Option<StreamPermit>,
+    reservation: Option<Reservation>,
 }
 
 impl Connection {
@@ -235,8 +235,8 @@ impl Connection {
         let now = Instant::now();
         let mut expires = None;
         if let Some(viewer) = &viewer {
-            self.permit = self.state.stream_limit.acquire(viewer.user);
-            if self.permit.is_none() {
+            self.reservation = self.state.streams.add(viewer.user.0, 1).ok();
+            if self.reservation.is_none() {
                 return Some(Close::TOO_MANY);
             }
             let left = viewer.token_expires_at - self.state.app.clock.now();
