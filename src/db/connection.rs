@@ -20,9 +20,9 @@ use super::{
         assert_sqlite_version, postgres, sqlite_writer,
     },
     query_stats::with_stats,
+    read_connections::ReadConnections,
     reader::Reader,
     shares::{DatabaseShare, Shares},
-    sqlite_readers::SqliteReaders,
 };
 use crate::error::Error;
 
@@ -74,8 +74,8 @@ impl Db {
             let writer = sqlite_writer(url, &replacement, &deadline);
             let writer = Database::connect(writer).await?;
             assert_sqlite_version(&writer).await?;
-            let readers = SqliteReaders::connect(url, SQLITE_READERS, &replacement).await?;
-            let log_reader = SqliteReaders::connect(url, LOG_CONNECTIONS, &replacement).await?;
+            let readers = ReadConnections::connect(url, SQLITE_READERS, &replacement).await?;
+            let log_reader = ReadConnections::connect(url, LOG_CONNECTIONS, &replacement).await?;
             let (reader, log_reader) = (Reader::sqlite(readers), Reader::sqlite(log_reader));
             (with_stats(writer), reader, log_reader)
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {

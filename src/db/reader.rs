@@ -7,7 +7,7 @@ use sea_orm::{
 };
 
 use super::{
-    options::STATEMENT_LIMIT, query_stats::QueryStats, row::RowRef, sqlite_readers::SqliteReaders,
+    options::STATEMENT_LIMIT, read_connections::ReadConnections, row::RowRef, shares::read_permit,
     sqlite_reads::SqliteReads,
 };
 use crate::error::Error;
@@ -23,12 +23,12 @@ pub struct Reader {
 
 #[derive(Clone, Debug)]
 enum Connections {
-    Sqlite(Arc<SqliteReaders>),
+    Sqlite(Arc<ReadConnections>),
     Postgres(DatabaseConnection),
 }
 
 impl Reader {
-    pub(super) fn sqlite(readers: SqliteReaders) -> Self {
+    pub(super) fn sqlite(readers: ReadConnections) -> Self {
         Self::new(Connections::Sqlite(Arc::new(readers)))
     }
 
@@ -80,11 +80,7 @@ impl Reader {
         &self,
         statement: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, DbErr>,
     ) -> Result<T, DbErr> {
-        let share = QueryStats::share_of_owner();
-        let _permit = match &share {
-            Some(share) => share.read().await,
-            None => None,
-        };
+        let _permit = read_permit().await;
         match &self.connections {
             Connections::Sqlite(readers) => {
                 let reader = readers.borrow(self.limit).await?;

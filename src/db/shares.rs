@@ -5,8 +5,10 @@ use std::{
     sync::{Arc, Mutex, PoisonError, Weak},
 };
 
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
+
+use super::query_stats::QueryStats;
 
 /// Write transactions of one owner that run or wait for their turn at the same time.
 const TRANSACTIONS: usize = 5;
@@ -14,21 +16,21 @@ const TRANSACTIONS: usize = 5;
 /// What one owner may occupy at a time: half of the connections for reading, and a few transactions.
 #[derive(Debug)]
 pub struct DatabaseShare {
-    reads: Semaphore,
-    transactions: Semaphore,
+    reads: Arc<Semaphore>,
+    transactions: Arc<Semaphore>,
 }
 
-impl DatabaseShare {
-    /// Waits until the owner may run one more statement that reads.
-    pub(super) async fn read(&self) -> Option<SemaphorePermit<'_>> {
-        // The semaphores are never closed.
-        self.reads.acquire().await.ok()
-    }
+/// Waits until the owner of the current operation may run one more statement that reads. None without an owner.
+pub(super) async fn read_permit() -> Option<OwnedSemaphorePermit> {
+    let reads = Arc::clone(&QueryStats::share_of_owner()?.reads);
+    // The semaphores are never closed.
+    reads.acquire_owned().await.ok()
+}
 
-    /// Waits until the owner may run one more transaction.
-    pub(super) async fn transaction(&self) -> Option<SemaphorePermit<'_>> {
-        self.transactions.acquire().await.ok()
-    }
+/// Waits until the owner of the current operation may run one more transaction. None without an owner.
+pub(super) async fn transaction_permit() -> Option<OwnedSemaphorePermit> {
+    let transactions = Arc::clone(&QueryStats::share_of_owner()?.transactions);
+    transactions.acquire_owned().await.ok()
 }
 
 /// The shares of the owners whose operations run. Cheap to clone.
@@ -62,8 +64,8 @@ impl Shares {
             shares.reserve(remaining);
         }
         let share = Arc::new(DatabaseShare {
-            reads: Semaphore::new(self.reads),
-            transactions: Semaphore::new(TRANSACTIONS),
+            reads: Arc::new(Semaphore::new(self.reads)),
+            transactions: Arc::new(Semaphore::new(TRANSACTIONS)),
         });
         shares.insert(owner, Arc::downgrade(&share));
         share
@@ -74,12 +76,12 @@ impl Shares {
 mod tests {
     use super::*;
 
-    #[tokio::test]
-    async fn an_owner_has_one_share_while_its_operations_run() {
+    #[test]
+    fn an_owner_has_one_share_while_its_operations_run() {
         let shares = Shares::of(4);
         let (ada, ben) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let first = shares.get(ada);
-        let both = (first.read().await, first.read().await);
+        let both = first.reads.try_acquire_many(2).unwrap();
         assert!(shares.get(ada).reads.try_acquire().is_err());
         assert!(shares.get(ben).reads.try_acquire().is_ok());
         drop(both);

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{Database, DatabaseConnection, DbErr, RuntimeErr};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
@@ -18,7 +18,7 @@ use super::{
 
 /// A fixed number of connections.
 #[derive(Debug)]
-pub(super) struct SqliteReaders {
+pub(super) struct ReadConnections {
     connections: Vec<ReadConnection>,
     /// The indexes of the connections that are not in use, the one that was used the longest ago first.
     idle: Mutex<VecDeque<usize>>,
@@ -32,14 +32,14 @@ struct ReadConnection {
 }
 
 /// A connection in use. Dropping it interrupts a statement that still runs.
-pub(super) struct BorrowedReader<'a> {
-    readers: &'a SqliteReaders,
+pub(super) struct BorrowedConnection<'a> {
+    readers: &'a ReadConnections,
     connection: &'a ReadConnection,
     index: usize,
     _permit: SemaphorePermit<'a>,
 }
 
-impl SqliteReaders {
+impl ReadConnections {
     /// Opens this many connections to the file of a `sqlite:` URL.
     pub(super) async fn connect(
         url: &str,
@@ -49,7 +49,7 @@ impl SqliteReaders {
         let mut connections = vec![];
         for _ in 0..count {
             let deadline = Deadline::default();
-            let options: ConnectOptions = sqlite_reader(url, replacement, &deadline);
+            let options = sqlite_reader(url, replacement, &deadline);
             let pool = with_stats(Database::connect(options).await?);
             connections.push(ReadConnection { pool, deadline });
         }
@@ -64,7 +64,7 @@ impl SqliteReaders {
     pub(super) async fn borrow(
         &self,
         limit: Option<Duration>,
-    ) -> Result<BorrowedReader<'_>, DbErr> {
+    ) -> Result<BorrowedConnection<'_>, DbErr> {
         let closed = |text: String| DbErr::Conn(RuntimeErr::Internal(text));
         let permit = self.permits.acquire().await;
         let permit = permit.map_err(|error| closed(error.to_string()))?;
@@ -73,7 +73,7 @@ impl SqliteReaders {
         let (index, connection) =
             connection.ok_or_else(|| closed("no connection is idle".to_owned()))?;
         connection.deadline.limit(limit);
-        Ok(BorrowedReader {
+        Ok(BorrowedConnection {
             readers: self,
             connection,
             index,
@@ -90,13 +90,13 @@ impl SqliteReaders {
     }
 }
 
-impl BorrowedReader<'_> {
+impl BorrowedConnection<'_> {
     pub(super) fn pool(&self) -> &DatabaseConnection {
         &self.connection.pool
     }
 }
 
-impl Drop for BorrowedReader<'_> {
+impl Drop for BorrowedConnection<'_> {
     fn drop(&mut self) {
         // The pool hands the connection out again after this statement has ended, with a new deadline.
         self.connection.deadline.expire();
