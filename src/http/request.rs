@@ -31,7 +31,7 @@ pub(super) enum RequestFault {
 }
 
 /// The byte order mark, which programs on Windows write before a text. A reader may ignore it (RFC 8259, section 8.1).
-const BYTE_ORDER_MARK: &str = "\u{feff}";
+pub(super) const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// Parses a JSON text. `what` is the reason if it is not one.
 fn parse<T: DeserializeOwned>(text: &[u8], what: &'static str) -> Result<T, RequestFault> {

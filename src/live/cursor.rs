@@ -128,7 +128,8 @@ mod tests {
     fn a_cursor_without_an_epoch_does_not_open() {
         let keys = Keys::new(&Keys::generate().unwrap(), Uuid::nil()).unwrap();
         let owner = UserId::mint();
-        let mut bytes = LogPosition::Position(300).to_bytes();
+        let mut bytes = vec![];
+        LogPosition::Position(300).write_to(&mut bytes);
         write_number(&mut bytes, 1_700_000_000);
         let text = keys.sign_opaque(owner, &bytes);
         assert_eq!(EventCursor::open(&keys, owner, &text), None);

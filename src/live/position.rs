@@ -102,15 +102,7 @@ impl LogPosition {
         }
     }
 
-    /// The compact encoding that cursors contain.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let mut to = Vec::with_capacity(32);
-        self.write_to(&mut to);
-        to
-    }
-
-    /// Appends [`LogPosition::to_bytes`].
+    /// Appends the compact encoding that cursors contain.
     pub(super) fn write_to(&self, to: &mut Vec<u8>) {
         match self {
             Self::Position(number) => {
@@ -130,7 +122,7 @@ impl LogPosition {
         }
     }
 
-    /// Decodes [`LogPosition::to_bytes`] and advances `from` past it.
+    /// Decodes [`LogPosition::write_to`] and advances `from` past it.
     #[must_use]
     pub fn read(from: &mut &[u8]) -> Option<Self> {
         let (kind, rest) = from.split_first()?;
@@ -229,7 +221,8 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn positions_survive_their_encoding(position in positions()) {
-            let bytes = position.to_bytes();
+            let mut bytes = vec![];
+            position.write_to(&mut bytes);
             let mut rest = bytes.as_slice();
             prop_assert_eq!(LogPosition::read(&mut rest), Some(position));
             prop_assert!(rest.is_empty());
@@ -243,7 +236,8 @@ pub(super) mod tests {
         #[test]
         fn arbitrary_bytes_decode_to_none_or_to_a_position(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
             if let Some(position) = LogPosition::read(&mut bytes.as_slice()) {
-                let encoded = position.to_bytes();
+                let mut encoded = vec![];
+                position.write_to(&mut encoded);
                 prop_assert_eq!(LogPosition::read(&mut encoded.as_slice()), Some(position));
             }
         }

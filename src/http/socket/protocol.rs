@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Map, Value as Json, json, value::RawValue};
 use tokio::time::Instant;
 
-use crate::http::request::{GraphqlRequest, RequestFault};
+use crate::http::request::{BYTE_ORDER_MARK, GraphqlRequest, RequestFault};
 
 /// The only supported subprotocol.
 pub(super) const NAME: &str = "graphql-transport-ws";
@@ -137,7 +137,7 @@ enum Kind {
 impl<'a> Incoming<'a> {
     /// Parses a message. A byte order mark before it is ignored, as before other JSON.
     fn parse(text: &'a str) -> Option<Self> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let is_object = text.trim_start().starts_with('{');
         serde_json::from_str(text).ok().filter(|_| is_object)
     }
