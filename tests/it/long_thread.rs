@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::support::{
     app::TestApp,
     person::{Person, text},
-    query_cost::QueryCost,
+    query_cost::{self, QueryCost},
     seed::seed,
 };
 
@@ -28,14 +28,9 @@ const PAGE: usize = 100;
 const DEEP_REPLIES: usize = 1_500;
 const LOW: i32 = 4;
 
-/// Disables inline reads, because the work is counted on the connections of the pool. The statements are the same.
-fn ordinary(config: &mut Config) {
-    config.sqlite_inline_reads = false;
-}
-
 #[tokio::test]
 async fn a_thread_of_ten_thousand_is_read_from_end_to_end_on_sqlite() {
-    read_from_end_to_end(TestApp::sqlite_with(ordinary).await).await;
+    read_from_end_to_end(TestApp::sqlite_with(query_cost::on_connections).await).await;
 }
 
 #[tokio::test]
@@ -44,7 +39,7 @@ async fn a_thread_of_ten_thousand_is_read_from_end_to_end_on_postgres() {
 }
 
 fn low(config: &mut Config) {
-    ordinary(config);
+    query_cost::on_connections(config);
     config.thread_depth = LOW;
 }
 

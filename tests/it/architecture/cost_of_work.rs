@@ -4,7 +4,7 @@
 use std::{collections::HashMap, fmt::Write};
 
 use async_graphql_parser::types::{FieldDefinition, TypeDefinition, TypeKind};
-use heddle::{config::Config, id::UserId};
+use heddle::id::UserId;
 use serde_json::Value;
 
 use super::fields::{call, types};
@@ -13,7 +13,7 @@ use crate::support::{
     groups::Groups,
     messaging::Messaging,
     person::{Person, text},
-    query_cost::QueryCost,
+    query_cost::{self, QueryCost},
     rows::db_groups,
 };
 
@@ -34,19 +34,14 @@ const GROWING: [(&str, &str); 7] = [
     ("Thread", "viewerLastReadMessage"),
 ];
 
-/// Disables inline reads, because the work is counted on the connections of the pool. The statements are the same.
-fn counted(config: &mut Config) {
-    config.sqlite_inline_reads = false;
-}
-
 #[tokio::test]
 async fn work_follows_cost_on_sqlite() {
-    work_follows_cost(TestApp::sqlite_with(counted).await).await;
+    work_follows_cost(TestApp::sqlite_with(query_cost::on_connections).await).await;
 }
 
 #[tokio::test]
 async fn work_follows_cost_on_postgres() {
-    work_follows_cost(TestApp::postgres_with(counted).await).await;
+    work_follows_cost(TestApp::postgres().await).await;
 }
 
 async fn work_follows_cost(app: TestApp) {

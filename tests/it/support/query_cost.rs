@@ -5,8 +5,13 @@ use std::sync::{
     atomic::{AtomicI64, Ordering},
 };
 
-use heddle::db::Db;
+use heddle::{config::Config, db::Db};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+
+/// Disables inline reads, because the work is counted on the connections of the pool. The statements are the same.
+pub(crate) fn on_connections(config: &mut Config) {
+    config.sqlite_inline_reads = false;
+}
 
 /// Counts the work since the start.
 pub(crate) struct QueryCost {
