@@ -157,6 +157,10 @@ export function putNotification(notification: RawNotification): string {
   return notification.id;
 }
 
+/** Whether a message counts as unread for the viewer. */
+export const isUnread = (message: Message | undefined): boolean =>
+  !!message && !message.viewerHasRead && !message.deletedAt && message.kind === "USER";
+
 export function setUnread(totals: Raw<"UnreadFields"> | null | undefined): void {
   if (!totals) return;
   const { id: _, ...counts } = totals;

@@ -3,7 +3,7 @@ import { signal, type Signal } from "@preact/signals";
 
 import { request } from "../api";
 import { ThreadQuery } from "../operations";
-import { messages, putCore, putMessage, putThread, threads, type Message } from "./data";
+import { isUnread, messages, putCore, putMessage, putThread, threads, type Message } from "./data";
 
 export interface Replies {
   /** Undefined while the first page loads; null if the thread does not exist for the viewer. */
@@ -27,8 +27,6 @@ export function replies(rootId: string): Replies {
   }
   return found;
 }
-
-const isUnread = (message: Message | undefined) => !!message && !message.viewerHasRead && !message.deletedAt;
 
 /** Loads a thread by its id. Returns the id of its root message, or null if there is no such thread for the viewer. */
 export async function openThread(threadId: string): Promise<string | null> {

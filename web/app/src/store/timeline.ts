@@ -4,7 +4,7 @@ import { signal, type Signal } from "@preact/signals";
 import { request } from "../api";
 import type { ResultOf, VariablesOf } from "../graphql";
 import { TimelineQuery } from "../operations";
-import { addConversation, conversations, messages, putConversation, putMessage, type Message } from "./data";
+import { addConversation, conversations, isUnread, messages, putConversation, putMessage, type Message } from "./data";
 
 /** Most messages that the page holds. */
 export const MAX = 300;
@@ -100,10 +100,6 @@ export function markNew(conversationId: string): void {
   const first = line.window.peek()?.entries.find(({ id }) => isUnread(messages.peek(id)));
   line.newFrom.value = first?.id ?? null;
 }
-
-/** Whether a message counts as unread for the viewer. */
-export const isUnread = (message: Message | undefined): boolean =>
-  !!message && !message.viewerHasRead && !message.deletedAt && message.kind === "USER";
 
 /** Opens a timeline at its end. */
 export async function openEnd(conversationId: string): Promise<void> {

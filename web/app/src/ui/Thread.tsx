@@ -8,7 +8,7 @@ import { request } from "../api";
 import { clock, dye, firstName, full } from "../format";
 import { FollowThread, UnfollowThread } from "../operations";
 import { navigate, toConversation, toThread } from "../route";
-import { conversations, messages, putThread, threads, viewer, type Message } from "../store/data";
+import { conversations, isUnread, messages, putThread, threads, viewer, type Message } from "../store/data";
 import { outbox, type Outgoing } from "../store/outbox";
 import { markThread } from "../store/read";
 import { open } from "../store/session";
@@ -38,8 +38,6 @@ const toggle = (id: string) => {
   if (!next.delete(id)) next.add(id);
   folded.value = next;
 };
-
-const isUnread = (message: Message | undefined) => !!message && !message.viewerHasRead && !message.deletedAt;
 
 /** The thread of an address. */
 export function ThreadPanel({ threadId, messageId }: { threadId: string; messageId: string | undefined }) {

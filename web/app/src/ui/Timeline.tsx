@@ -8,7 +8,7 @@ import { messages, viewerId } from "../store/data";
 import { lastArrival } from "../store/events";
 import { outbox } from "../store/outbox";
 import { open as opened } from "../store/session";
-import { isUnread, load, markNew, MAX, open, openEnd, timeline } from "../store/timeline";
+import { load, markNew, open, openEnd, timeline } from "../store/timeline";
 import { t } from "../text";
 import { PendingMessage, TimelineMessage } from "./Message";
 import { Failed, Icon, nameOf, Skeleton } from "./parts";
@@ -228,5 +228,3 @@ export function Timeline({ conversationId, target, openRoot, onScrolled }: {
     </>
   );
 }
-
-export { isUnread, MAX };
