@@ -2,9 +2,9 @@
 //! loaded together.
 //!
 //! The executor polls a request in one task. When it returns `Pending` and has not woken up its task, every field has
-//! either finished or waits: for a batch, or for something that was started before. When nothing is in progress any more, no further key can arrive, and
-//! the queued ones are loaded. The number of batches therefore depends on the document alone, and neither on the number of
-//! keys nor on the load of the machine.
+//! either finished or waits: for a batch, or for something that was started before. When nothing is in progress any
+//! more, no further key can arrive, and the queued ones are loaded. The number of batches therefore depends on the
+//! document alone, and neither on the number of keys nor on the load of the machine.
 
 use std::{
     any::{Any, TypeId},

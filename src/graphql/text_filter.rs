@@ -11,8 +11,8 @@ use crate::{
 /// Maximum length, in characters. The database compares the text with every row that the other conditions select.
 const MAX_LENGTH: usize = 200;
 
-/// The text of a filter, from its argument `filter`; none if nothing of it is visible, which selects everything. Counts as a search
-/// of the viewer.
+/// The text of a filter, from its argument `filter`; none if nothing of it is visible, which selects everything. Counts
+/// as a search of the viewer.
 pub(super) async fn read(
     app: &App,
     viewer: &Viewer,

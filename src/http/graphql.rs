@@ -1,5 +1,5 @@
-//! `/graphql` over HTTP: POST, and GET and HEAD for queries. WebSocket handshakes and event streams are forwarded to `socket`
-//! and `sse`.
+//! `/graphql` over HTTP: POST, and GET and HEAD for queries. WebSocket handshakes and event streams are forwarded to
+//! `socket` and `sse`.
 
 use async_graphql::parser::types::OperationType;
 use axum::{
