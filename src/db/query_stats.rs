@@ -10,6 +10,7 @@ use std::{
 };
 
 use sea_orm::DatabaseConnection;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::shares::DatabaseShare;
 
@@ -73,8 +74,17 @@ impl QueryStats {
         QUERY_STATS.scope(self, work)
     }
 
-    /// Returns what the owner of the current operation may use of the database, if it is limited.
-    pub(super) fn share_of_owner() -> Option<Arc<DatabaseShare>> {
+    /// Waits until the owner of the current operation may run one more statement that reads. None without an owner.
+    pub(super) async fn read_permit() -> Option<OwnedSemaphorePermit> {
+        Self::share_of_owner()?.read_permit().await
+    }
+
+    /// Waits until the owner of the current operation may run one more transaction. None without an owner.
+    pub(super) async fn transaction_permit() -> Option<OwnedSemaphorePermit> {
+        Self::share_of_owner()?.transaction_permit().await
+    }
+
+    fn share_of_owner() -> Option<Arc<DatabaseShare>> {
         QUERY_STATS.try_with(|stats| stats.share.clone()).ok()?
     }
 

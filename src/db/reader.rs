@@ -7,8 +7,8 @@ use sea_orm::{
 };
 
 use super::{
-    options::STATEMENT_LIMIT, read_connections::ReadConnections, row::RowRef, shares::read_permit,
-    sqlite_reads::SqliteReads,
+    options::STATEMENT_LIMIT, query_stats::QueryStats, read_connections::ReadConnections,
+    row::RowRef, sqlite_reads::SqliteReads,
 };
 use crate::error::Error;
 
@@ -80,7 +80,7 @@ impl Reader {
         &self,
         statement: impl AsyncFnOnce(&DatabaseConnection) -> Result<T, DbErr>,
     ) -> Result<T, DbErr> {
-        let _permit = read_permit().await;
+        let _permit = QueryStats::read_permit().await;
         match &self.connections {
             Connections::Sqlite(readers) => {
                 let reader = readers.borrow(self.limit).await?;

@@ -8,8 +8,6 @@ use std::{
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
-use super::query_stats::QueryStats;
-
 /// Write transactions of one owner that run or wait for their turn at the same time.
 const TRANSACTIONS: usize = 5;
 
@@ -20,17 +18,17 @@ pub struct DatabaseShare {
     transactions: Arc<Semaphore>,
 }
 
-/// Waits until the owner of the current operation may run one more statement that reads. None without an owner.
-pub(super) async fn read_permit() -> Option<OwnedSemaphorePermit> {
-    let reads = Arc::clone(&QueryStats::share_of_owner()?.reads);
-    // The semaphores are never closed.
-    reads.acquire_owned().await.ok()
-}
+impl DatabaseShare {
+    /// Waits until the owner may run one more statement that reads.
+    pub(super) async fn read_permit(&self) -> Option<OwnedSemaphorePermit> {
+        // The semaphores are never closed.
+        Arc::clone(&self.reads).acquire_owned().await.ok()
+    }
 
-/// Waits until the owner of the current operation may run one more transaction. None without an owner.
-pub(super) async fn transaction_permit() -> Option<OwnedSemaphorePermit> {
-    let transactions = Arc::clone(&QueryStats::share_of_owner()?.transactions);
-    transactions.acquire_owned().await.ok()
+    /// Waits until the owner may run one more transaction.
+    pub(super) async fn transaction_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.transactions).acquire_owned().await.ok()
+    }
 }
 
 /// The shares of the owners whose operations run. Cheap to clone.

@@ -19,8 +19,8 @@ use super::{
     connection::{Db, Wakeup},
     deadline::Deadline,
     options::STATEMENT_LIMIT,
+    query_stats::QueryStats,
     reader::PageSource,
-    shares::transaction_permit,
 };
 use crate::error::Error;
 
@@ -158,7 +158,7 @@ impl Db {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..TransactionOptions::default()
         };
-        let _permit = transaction_permit().await;
+        let _permit = QueryStats::transaction_permit().await;
         let inner = self.begin(options).await?;
         self.deadline.limit(Some(STATEMENT_LIMIT));
         let tx = Arc::new(Tx {
