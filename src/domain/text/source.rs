@@ -53,7 +53,7 @@ fn escape_definitions(source: &str) -> String {
     let mut escaped = String::with_capacity(source.len() + 8);
     let mut rest = 0;
     for (at, _) in source.match_indices("]:") {
-        if marked_up.is_apart_from(at..at + 1) {
+        if marked_up.is_outside(at..at + 1) {
             escaped.push_str(source.get(rest..=at).unwrap_or_default());
             escaped.push('\\');
             rest = at + 1;
@@ -69,7 +69,7 @@ fn replace_urls(source: &str, urls: &mut Vec<(usize, String)>) -> String {
     let mut replaced = String::with_capacity(source.len());
     let mut rest = 0;
     for found in bare_urls(source, true) {
-        let is_text = marked_up.is_apart_from(found.range.clone());
+        let is_text = marked_up.is_outside(found.range.clone());
         let before = source.get(rest..found.range.start).unwrap_or_default();
         let backslashes = before
             .bytes()
@@ -98,7 +98,7 @@ impl MarkedUp {
     }
 
     /// Whether this range, which follows those of the earlier calls, is plain text.
-    fn is_apart_from(&mut self, range: Range<usize>) -> bool {
+    fn is_outside(&mut self, range: Range<usize>) -> bool {
         while self.0.next_if(|next| next.end <= range.start).is_some() {}
         self.0.peek().is_none_or(|next| next.start >= range.end)
     }
