@@ -46,7 +46,8 @@ attacks SECONDS="60":
 
 # Take pictures of every screen of the web client, at 390 and 1440 px, light and dark, into FOLDER.
 pictures FOLDER:
-    HEDDLE_TEST_PICTURES={{absolute_path(FOLDER)}} cargo test --locked --test it -- clients::pictures --ignored --nocapture
+    cargo build --locked
+    node tests/clients/pictures.js {{absolute_path(FOLDER)}}
 
 # Compare COUNT random documents with graphql-js. A difference prints its seed.
 documents COUNT="100000":

@@ -126,9 +126,3 @@ async fn events_lead_the_web_client_to_what_a_fresh_load_shows() {
 async fn the_web_client_is_built_from_its_sources() {
     node(APP, &["check.js"], "http://no.server.needed").await;
 }
-
-#[tokio::test]
-#[ignore = "takes pictures for people: just pictures FOLDER"]
-async fn pictures() {
-    satisfied("pictures.test.js", &Binary::on_sqlite().await).await;
-}

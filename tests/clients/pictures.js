@@ -1,13 +1,14 @@
-// Takes pictures of every screen of the web client, at two widths, light and dark, with people who prepare an exhibition.
-// `just pictures FOLDER` runs it.
+// Takes pictures of every screen of the web client, at two widths, light and dark, with people who prepare an exhibition:
+// node pictures.js FOLDER. `just pictures FOLDER` builds the server and runs it.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
 
-import { close, launch } from "./browser.js";
-import { origin, request } from "./people.js";
+import { withServer } from "./server.js";
 
-const folder = process.env.HEDDLE_TEST_PICTURES;
+const [, , folder] = process.argv;
+if (!folder) throw new Error("name the folder for the pictures");
+/** Set once the server runs. */
+let close, launch, origin, request;
 const PASSWORD = "over, under, over, under";
 const people = {};
 let browser;
@@ -60,7 +61,7 @@ async function talk(conversationId, parentId, replies) {
   return ids;
 }
 
-before(async () => {
+async function prepare() {
   mkdirSync(folder, { recursive: true });
   for (const [username, name] of Object.entries(NAMES)) await register(username, name);
   const all = Object.keys(NAMES).filter((name) => name !== "mira");
@@ -101,10 +102,7 @@ before(async () => {
   const release = await group("Release 0.9", ["ada", "kenji", "ines"]);
   await send("kenji", release, "@ada, which migrations lock the table?");
   await as("kenji", PRESENCE, { status: "BUSY" });
-  browser = await launch();
-});
-
-after(close);
+}
 
 async function open(width, theme) {
   const isPhone = width < 720;
@@ -117,65 +115,73 @@ async function open(width, theme) {
   return page;
 }
 
-for (const width of [1440, 390]) {
-  for (const theme of ["light", "dark"]) {
-    test(`pictures at ${width} px, ${theme}`, async () => {
-      const page = await open(width, theme);
-      const shot = async (name) => {
-        await page.evaluate(() => document.fonts.ready);
-        await page.waitForLoadState("networkidle").catch(() => {});
-        await page.screenshot({ path: join(folder, `${name}-${width}-${theme}.png`) });
-      };
-      await page.goto(origin);
-      await page.getByLabel("Email or username").waitFor();
-      await shot("signin");
-      await page.getByRole("button", { name: "Create account" }).click();
-      await page.getByLabel("Username").fill("ada");
-      await page.getByLabel("Email").fill("ada@loom.example");
-      await page.getByLabel("Password", { exact: true }).fill("weave");
-      await page.getByRole("button", { name: "Create account" }).click();
-      await page.getByRole("alert").waitFor();
-      await shot("register");
-      await page.getByRole("button", { name: "Sign in" }).click();
-      await page.getByLabel("Email or username").fill("ada");
-      await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
-      await page.getByRole("button", { name: "Sign in" }).click();
-      await page.locator(".sidebar [data-conversation]").first().waitFor();
-      await shot("home");
-      await page.goto(`${origin}/c/${room}`);
-      await page.locator(".timeline .message").last().waitFor();
-      await shot("timeline");
-      await page.goto(`${origin}/t/${thread}`);
-      await page.locator(".tree .reply").last().waitFor();
-      await shot("thread");
-      await page.getByRole("button", { name: "Time", exact: true }).click();
-      await shot("thread-time");
-      await page.getByRole("button", { name: "Tree", exact: true }).click();
-      await page.goto(`${origin}/c/${room}`);
-      await page.getByRole("button", { name: "edited" }).click();
-      await page.getByRole("dialog").locator("ins").first().waitFor();
-      await shot("history");
-      await page.goto(`${origin}/inbox`);
-      await page.locator(".item").first().waitFor();
-      await shot("inbox");
-      await page.goto(`${origin}/inbox#threads`);
-      await page.locator(".is-thread").first().waitFor();
-      await shot("threads");
-      await page.goto(`${origin}/c/${room}?details`);
-      await page.locator(".person").last().waitFor();
-      await shot("details");
-      await page.goto(`${origin}/settings`);
-      await page.getByText("This device").waitFor();
-      await shot("settings");
-      await page.goto(origin);
-      await page.locator(".sidebar").getByRole("button", { name: "New conversation" }).click();
-      await page.getByRole("option").first().waitFor();
-      await shot("new");
-      await page.keyboard.press("Escape");
-      await page.keyboard.press("Control+k");
-      await page.getByRole("option").first().waitFor();
-      await shot("palette");
-      await page.context().close();
-    });
-  }
+async function take(width, theme) {
+  const page = await open(width, theme);
+  const shot = async (name) => {
+    await page.evaluate(() => document.fonts.ready);
+    await page.waitForLoadState("networkidle").catch(() => {});
+    await page.screenshot({ path: join(folder, `${name}-${width}-${theme}.png`) });
+  };
+  await page.goto(origin);
+  await page.getByLabel("Email or username").waitFor();
+  await shot("signin");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.getByLabel("Username").fill("ada");
+  await page.getByLabel("Email").fill("ada@loom.example");
+  await page.getByLabel("Password", { exact: true }).fill("weave");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.getByRole("alert").waitFor();
+  await shot("register");
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByLabel("Email or username").fill("ada");
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.locator(".sidebar [data-conversation]").first().waitFor();
+  await shot("home");
+  await page.goto(`${origin}/c/${room}`);
+  await page.locator(".timeline .message").last().waitFor();
+  await shot("timeline");
+  await page.goto(`${origin}/t/${thread}`);
+  await page.locator(".tree .reply").last().waitFor();
+  await shot("thread");
+  await page.getByRole("button", { name: "Time", exact: true }).click();
+  await shot("thread-time");
+  await page.getByRole("button", { name: "Tree", exact: true }).click();
+  await page.goto(`${origin}/c/${room}`);
+  await page.getByRole("button", { name: "edited" }).click();
+  await page.getByRole("dialog").locator("ins").first().waitFor();
+  await shot("history");
+  await page.goto(`${origin}/inbox`);
+  await page.locator(".item").first().waitFor();
+  await shot("inbox");
+  await page.goto(`${origin}/inbox#threads`);
+  await page.locator(".is-thread").first().waitFor();
+  await shot("threads");
+  await page.goto(`${origin}/c/${room}?details`);
+  await page.locator(".person").last().waitFor();
+  await shot("details");
+  await page.goto(`${origin}/settings`);
+  await page.getByText("This device").waitFor();
+  await shot("settings");
+  await page.goto(origin);
+  await page.locator(".sidebar").getByRole("button", { name: "New conversation" }).click();
+  await page.getByRole("option").first().waitFor();
+  await shot("new");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await page.getByRole("option").first().waitFor();
+  await shot("palette");
+  await page.context().close();
 }
+
+await withServer(async () => {
+  ({ close, launch } = await import("./browser.js"));
+  ({ origin, request } = await import("./people.js"));
+  await prepare();
+  browser = await launch();
+  try {
+    for (const width of [1440, 390]) for (const theme of ["light", "dark"]) await take(width, theme);
+  } finally {
+    await close();
+  }
+});
