@@ -1,7 +1,6 @@
 //! `heddle seed`: generates users and conversations for a demo or a benchmark. The same arguments generate the same
 //! rows.
 
-mod demo;
 mod generate;
 mod lorem;
 mod run;

@@ -4,24 +4,25 @@ use std::time::Instant;
 
 use clap::builder::RangedU64ValueParser;
 
-use super::{
-    demo,
-    generate::{self, Scale},
-};
+use super::generate::{self, Scale};
 use crate::{
     auth::password::Passwords,
     cli::{
         error::{CliError, Exit},
         migrate, output,
     },
+    clock::Clock,
     config::{Config, Mode},
     db::Db,
-    domain::{import, users},
+    domain::{
+        import::{
+            self,
+            demo::{self, PASSWORD},
+        },
+        users,
+    },
     error::Error,
 };
-
-/// The password of every generated user. Because it is public, production rejects the command.
-const PASSWORD: &str = "over-under-over-under";
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Args {
@@ -48,6 +49,7 @@ fn count() -> RangedU64ValueParser<usize> {
 }
 
 pub(in crate::cli) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
+    // The password of the generated users is public.
     if config.mode == Mode::Production {
         let reason = "seed is not available in production, because the password of generated users is public";
         return Err(CliError::new(Exit::Configuration, reason));
@@ -86,7 +88,12 @@ async fn show_demo(config: &Config, db: &Db) -> Result<(), CliError> {
         }
     }
     if missing.len() == generated.len() {
-        demo::write(config, db, &generated).await?;
+        let (users, depth, now) = (&generated, config.thread_depth, Clock::default().now());
+        db.write(|tx| async move {
+            import::users_in(&tx, users).await?;
+            demo::talk_in(&tx, users, None, depth, now).await
+        })
+        .await?;
     } else {
         output::line("The users of the demo exist already.");
     }

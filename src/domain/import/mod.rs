@@ -3,6 +3,7 @@
 
 pub mod archive;
 mod claim;
+pub mod demo;
 mod history;
 mod rows;
 

@@ -1,19 +1,18 @@
-//! The demo data: three users and two conversations.
+//! The demo data: three users and two conversations. Only development mode offers it.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::{History, ImportedGroup, ImportedMember, ImportedMessage, group_in, members_in};
 use crate::{
-    cli::error::CliError,
-    clock::Clock,
-    config::Config,
-    db::Db,
-    domain::{
-        import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
-        users::NewUser,
-    },
+    db::Tx,
+    domain::users::NewUser,
     entity::participant::ParticipantRole,
+    error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
 };
+
+/// The password of every generated user. It is public.
+pub const PASSWORD: &str = "over-under-over-under";
 
 const USERS: [(&str, &str); 3] = [
     ("ada", "Ada Webster"),
@@ -93,7 +92,8 @@ const KITCHEN: &[DemoMessage] = &[
 ];
 
 /// Returns the users of the demo. Their ids are the same in every call.
-pub(super) fn users(password_hash: &str) -> Vec<NewUser> {
+#[must_use]
+pub fn users(password_hash: &str) -> Vec<NewUser> {
     let at = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
     USERS
         .iter()
@@ -109,52 +109,56 @@ pub(super) fn users(password_hash: &str) -> Vec<NewUser> {
         .collect()
 }
 
-pub(super) async fn write(config: &Config, db: &Db, users: &[NewUser]) -> Result<(), CliError> {
-    let start = Clock::default().now() - TimeDelta::hours(5);
-    let depth = config.thread_depth;
-    db.write(|tx| async move {
-        import::users_in(&tx, users).await?;
-        for (title, topic, lines) in [
-            (
-                "Workshop",
-                Some("Looms, wool and everything between"),
-                WORKSHOP,
-            ),
-            ("Kitchen", None, KITCHEN),
-        ] {
-            let group = ImportedGroup {
-                id: ConversationId::mint(),
-                title: title.to_owned(),
-                topic: topic.map(str::to_owned),
-                at: start,
-            };
-            import::group_in(&tx, &group).await?;
-            import::members_in(&tx, group.id, &members(users), start).await?;
-            let messages = messages(users, lines, start);
-            History::new(group.id, depth)
-                .append_in(&tx, &messages)
-                .await?;
-        }
-        Ok(())
-    })
-    .await?;
+/// Inserts the conversations of these users, whose rows exist, as they would be at this time. The guest joins them.
+pub async fn talk_in(
+    tx: &Tx,
+    users: &[NewUser],
+    guest: Option<UserId>,
+    thread_depth: i32,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let start = now - TimeDelta::hours(5);
+    for (title, topic, lines) in [
+        (
+            "Workshop",
+            Some("Looms, wool and everything between"),
+            WORKSHOP,
+        ),
+        ("Kitchen", None, KITCHEN),
+    ] {
+        let group = ImportedGroup {
+            id: ConversationId::mint(),
+            title: title.to_owned(),
+            topic: topic.map(str::to_owned),
+            at: start,
+        };
+        group_in(tx, &group).await?;
+        members_in(tx, group.id, &members(users, guest), start).await?;
+        let messages = messages(users, lines, start);
+        History::new(group.id, thread_depth)
+            .append_in(tx, &messages)
+            .await?;
+    }
     Ok(())
 }
 
 /// The first user owns the group. The later ones have read fewer messages.
-fn members(users: &[NewUser]) -> Vec<ImportedMember> {
+fn members(users: &[NewUser], guest: Option<UserId>) -> Vec<ImportedMember> {
     let roles = [
         ParticipantRole::Owner,
+        ParticipantRole::Member,
         ParticipantRole::Member,
         ParticipantRole::Member,
     ];
     users
         .iter()
+        .map(|user| user.id)
+        .chain(guest)
         .zip(roles)
-        .zip([4, 3, 0])
+        .zip([4, 3, 0, 0])
         .map(|((user, role), read_floor_seq)| ImportedMember {
             id: ParticipantId::mint(),
-            user: user.id,
+            user,
             role,
             read_floor_seq,
         })
