@@ -44,6 +44,7 @@ pub struct Keys {
     key_id: String,
     refresh: hmac::Key,
     opaque: hmac::Key,
+    setup: hmac::Key,
     blind_index: hmac::Key,
     blind_digest: hmac::Key,
     /// Authentic access tokens by digest. The verification of a signature costs more than most requests.
@@ -164,6 +165,7 @@ impl Keys {
             key_id: Self::id_of(pkcs8)?,
             refresh: derive(b"heddle refresh token 1"),
             opaque: derive(b"heddle sealed text 1"),
+            setup: derive(b"heddle setup token 1"),
             blind_index: derive(b"heddle blind name 1"),
             blind_digest: derive(b"heddle blind digest 1"),
             verified: Cache::builder()
@@ -298,6 +300,39 @@ impl Keys {
             session: SessionId(Uuid::from_bytes(*session)),
             generation: i32::from_be_bytes(*generation),
         })
+    }
+
+    /// Returns a token with which the first administrator can register until this time, whole seconds of Unix time. It is
+    /// derived from the secret and not stored: as soon as there is an administrator, no such token is accepted.
+    #[must_use]
+    pub fn setup(&self, expires_at: DateTime<Utc>) -> String {
+        let time = expires_at.timestamp().to_be_bytes();
+        let tag = self.setup_tag(&time);
+        format!(
+            "hst_{}",
+            URL_SAFE_NO_PAD.encode([&time, tag.as_ref()].concat())
+        )
+    }
+
+    /// Returns when an authentic setup token expires.
+    #[must_use]
+    pub fn read_setup(&self, token: &str) -> Option<DateTime<Utc>> {
+        if token.len() > MAX_TOKEN_BYTES {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(token.strip_prefix("hst_")?).ok()?;
+        let (time, tag) = bytes.split_first_chunk::<8>()?;
+        let ours = self.setup_tag(time);
+        constant_time::verify_slices_are_equal(tag, ours.as_ref()).ok()?;
+        DateTime::from_timestamp(i64::from_be_bytes(*time), 0)
+    }
+
+    /// Installations with the same secret do not accept each other's tokens.
+    fn setup_tag(&self, time: &[u8]) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.setup);
+        context.update(self.issuer.as_bytes());
+        context.update(time);
+        context.sign()
     }
 
     /// Encodes and signs bytes for one user. The bytes are readable, but no other user can create or use the text.

@@ -11,12 +11,15 @@ use std::{
 use clap::{Subcommand, ValueEnum};
 use tokio::time::timeout;
 
-use super::{data_dir, error::CliError, migrate, output};
+use super::{data_dir, error::CliError, links, migrate, output};
 use crate::{
     app::App,
     config::Config,
     db::Db,
-    domain::{accounts::Registration, admin},
+    domain::{
+        accounts::{self, Registration},
+        admin,
+    },
     entity::user::ServerRole,
     id::JobId,
     jobs::queue,
@@ -47,6 +50,8 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Print the link with which the first administrator registers in a browser, once and within an hour
+    Link,
     /// List administrators and moderators
     List {
         /// List all accounts
@@ -157,6 +162,14 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
             };
             let user = admin::create(app, new, role).await?;
             output::line(format!("{} can sign in ({})", user.username, user.id));
+        }
+        AdminCommand::Link => {
+            let Some(token) = accounts::setup_token(app).await? else {
+                let reason = "there is an administrator already: `heddle admin list` shows the name, and \
+                              `heddle admin reset-password` sets another password";
+                return Err(CliError::because(reason));
+            };
+            output::line(links::setup(&app.config, app.config.listen, &token));
         }
         AdminCommand::List { all } => {
             let min_role = if all {

@@ -9,6 +9,7 @@ pub mod error;
 pub mod flags;
 pub mod healthcheck;
 pub mod import;
+mod links;
 pub mod migrate;
 pub mod output;
 mod run;

@@ -9,11 +9,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::{args::version, data_dir, error::CliError, migrate, output};
+use super::{
+    args::version,
+    data_dir,
+    error::{CliError, Exit},
+    links, migrate, output,
+};
 use crate::{
     app::App,
     config::{Config, Mode},
     db::Db,
+    domain::accounts,
     http,
     live::{installation, log_mark::LogMark},
     worker,
@@ -42,7 +48,9 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     // Install the handlers before the banner: a client that reads it may stop the server immediately.
     stop_on_signal(&app)?;
     worker::start(&app);
-    output::text(&banner(&app.config, address));
+    create_administrator(&app).await?;
+    let token = accounts::setup_token(&app).await?;
+    output::text(&banner(&app.config, address, token.as_deref()));
     let shutdown = app.shutdown.clone();
     let serving = http::serve(app.clone(), listener, shutdown.clone());
     let drained = async {
@@ -80,6 +88,23 @@ async fn check_cluster(app: &App) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Creates the administrator of the settings, if the server has none.
+async fn create_administrator(app: &App) -> Result<(), CliError> {
+    let (Some(email), Some(password)) = (&app.config.admin_email, &app.config.admin_password)
+    else {
+        return Ok(());
+    };
+    match accounts::create_first(app, email, password).await {
+        Ok(true) => tracing::info!("the administrator of the settings was created"),
+        Ok(false) => {}
+        Err(error) => {
+            let reason = format!("admin_email, admin_password: {}", CliError::from(error));
+            return Err(CliError::new(Exit::Configuration, reason));
+        }
+    }
+    Ok(())
+}
+
 /// The first SIGTERM or SIGINT starts a graceful shutdown. The second ends the process.
 fn stop_on_signal(app: &App) -> Result<(), CliError> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -107,11 +132,8 @@ fn stop_on_signal(app: &App) -> Result<(), CliError> {
     Ok(())
 }
 
-fn banner(config: &Config, address: SocketAddr) -> String {
-    let origin = config
-        .public_url
-        .clone()
-        .unwrap_or_else(|| format!("http://{address}"));
+fn banner(config: &Config, address: SocketAddr, setup_token: Option<&str>) -> String {
+    let origin = links::origin(config, address);
     let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let (mode, graphiql) = match config.mode {
         Mode::Development => ("development", format!("\n  GraphiQL   {origin}/graphiql")),
@@ -124,8 +146,13 @@ fn banner(config: &Config, address: SocketAddr) -> String {
     } else {
         ""
     };
+    let set_up = setup_token.map_or_else(String::new, |token| {
+        let link = links::setup(config, address, token);
+        format!("  Set up     {link}\n             creates the first administrator: once, within an hour\n")
+    });
     format!(
         "\n  {name} (heddle {version}, {mode} mode)\n\n\
+{set_up}\
          \x20 App        {origin}/{graphiql}\n\
          \x20 API        {origin}/graphql{exposure}\n\
          \x20 Data       {folder}\n\n",

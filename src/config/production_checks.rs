@@ -19,6 +19,15 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
                       openssl rand -base64 36 generates another";
         found.push(("secret_key", reason.to_owned()));
     }
+    if config.admin_email.is_some() != config.admin_password.is_some() {
+        let reason = "needs the other one of admin_email and admin_password";
+        let key = if config.admin_email.is_some() {
+            "admin_email"
+        } else {
+            "admin_password"
+        };
+        found.push((key, reason.to_owned()));
+    }
     if config.mode != Mode::Production {
         return found;
     }

@@ -145,6 +145,14 @@ settings! {
     "public_url" public_url: Option<String> = None;
     [is_common] values::public_url; "https://chat.example.com"
 
+    "Email address of the first administrator, who is created at the start if there is none; needs admin_password"
+    "admin_email" admin_email: Option<String> = None;
+    [] values::email; "admin@example.com"
+
+    "Password of the first administrator; has no effect when there is one"
+    "admin_password" admin_password: Option<String> = None;
+    [is_secret] values::password; "a-loom-has-many-heddles"
+
     "Server name shown to users"
     "server_name" server_name: String = "Heddle".to_owned();
     [] values::server_name; "Weavers' guild"

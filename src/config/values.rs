@@ -153,6 +153,15 @@ pub(super) fn server_name(text: &str) -> Result<String, String> {
     check(text, is_good, "must have 1 to 60 characters")
 }
 
+/// The rules for addresses and passwords of users apply when the account is created.
+pub(super) fn email(text: &str) -> Result<Option<String>, String> {
+    check(text, text.contains('@'), "must be an email address").map(Some)
+}
+
+pub(super) fn password(text: &str) -> Result<Option<String>, String> {
+    check(text, !text.is_empty(), "must not be empty").map(Some)
+}
+
 pub(super) fn database_url(text: &str) -> Result<String, String> {
     let is_sqlite = text
         .strip_prefix("sqlite:")

@@ -20,6 +20,7 @@ mod deletion;
 mod documents;
 mod erasure;
 mod failed_commits;
+mod first_start;
 mod input_limits;
 mod jobs;
 mod lists;

@@ -24,6 +24,12 @@ pub struct RegisterInput {
     email: String,
     /// At least 10 characters.
     password: String,
+    /// The token of the link that the server prints while it has no administrator: the account becomes the first one,
+    /// also where registration is closed. Valid once, for an hour.
+    pub setup_token: Option<String>,
+    /// With a setup token, in development mode: also create the demo's users and conversations, and join them.
+    #[graphql(default)]
+    pub with_demo: bool,
 }
 
 impl From<RegisterInput> for Registration {

@@ -33,7 +33,14 @@ impl AccountMutation {
     ) -> Option<Result<RegisterPayload>> {
         nullable(async {
             let device = caller(ctx).device();
-            let signed_in = accounts::register(app(ctx), input.into(), &device).await?;
+            let (token, with_demo) = (input.setup_token.clone(), input.with_demo);
+            let signed_in = match token {
+                Some(token) => {
+                    accounts::register_first(app(ctx), &token, input.into(), with_demo, &device)
+                        .await?
+                }
+                None => accounts::register(app(ctx), input.into(), &device).await?,
+            };
             Ok(Some(RegisterPayload {
                 auth: Some(AuthResult::new(ctx, signed_in)),
             }))

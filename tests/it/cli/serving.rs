@@ -14,13 +14,17 @@ use crate::support::redis::Redis;
 /// A started server that has printed its address.
 pub(super) struct Server {
     child: Child,
-    banner: String,
+    pub(super) banner: String,
     pub(super) address: String,
 }
 
 impl Server {
     pub(super) fn start(machine: &Machine, arguments: &[&str]) -> Self {
-        let mut command = machine.heddle(arguments);
+        Self::started(machine.heddle(arguments))
+    }
+
+    /// Starts this command.
+    pub(super) fn started(mut command: Command) -> Self {
         let mut child = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
