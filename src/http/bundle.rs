@@ -108,6 +108,7 @@ pub(super) fn content_type(path: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
         Some("ttf") => "font/ttf",
         Some("woff2") => "font/woff2",
         Some("webmanifest") => "application/manifest+json",

@@ -13,7 +13,7 @@ use crate::config::Mode;
 /// The policy allows only files of this server, no inline code and no inline style sheet. Only the client's own Trusted
 /// Types policy can turn text into HTML.
 const POLICY: &str = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'self'; \
-    img-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
+    img-src 'self'; font-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; \
     require-trusted-types-for 'script'; trusted-types heddle";
 
 #[derive(RustEmbed)]
@@ -45,6 +45,16 @@ pub(super) async fn page(
 /// Serves a file of the client.
 pub(super) async fn file(method: Method, headers: HeaderMap, Path(path): Path<String>) -> Response {
     APP.serve(&method, &headers, &format!("app/{path}"))
+}
+
+/// Serves the description by which a browser installs the client.
+pub(super) async fn manifest(method: Method, headers: HeaderMap) -> Response {
+    APP.serve(&method, &headers, "manifest.webmanifest")
+}
+
+/// Serves the service worker. Its path is the folder of the pages that it may control.
+pub(super) async fn worker(method: Method, headers: HeaderMap) -> Response {
+    APP.serve(&method, &headers, "sw.js")
 }
 
 /// Serves the licences of what the client contains.
