@@ -313,7 +313,15 @@ export class Heddle {
       socket.onerror = () => {};
       socket.onmessage = ({ data }) => {
         restartTimeout();
-        const { type, payload } = JSON.parse(data);
+        /** @type {{ type?: string, payload?: any }} */
+        let message;
+        try {
+          message = JSON.parse(data);
+        } catch {
+          // Something between here and the server has changed it.
+          return end(1006);
+        }
+        const { type, payload } = message;
         try {
           if (type === "connection_ack") {
             const variables = { after: stream.cursor, filter: options.filter };

@@ -1,17 +1,17 @@
 // The web client in Chromium, as several people use it: each has a browser of their own. HEDDLE_URL names the server.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
+import { complaints, composer, row, thread, timeline } from "./app-page.js";
 import { close, launch } from "./browser.js";
 import { origin } from "./people.js";
 
 const pictures = process.env.HEDDLE_PICTURES;
 /** What the browsers requested, and what they complained about. */
 const requests = [];
-const complaints = [];
+const problems = [];
 /** Set while a test breaks something on purpose. */
 let isBroken = false;
 let browser;
@@ -25,9 +25,9 @@ async function window() {
   page.on("request", (request) => requests.push(request.url()));
   page.on("websocket", (opened) => requests.push(opened.url()));
   page.on("console", (message) => {
-    if (["error", "warning"].includes(message.type()) && !isBroken) complaints.push(message.text());
+    if (["error", "warning"].includes(message.type()) && !isBroken) problems.push(message.text());
   });
-  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("pageerror", (error) => problems.push(String(error)));
   return page;
 }
 
@@ -47,33 +47,16 @@ async function register(name) {
   return page;
 }
 
-const timeline = (page) => page.getByRole("list", { name: "Messages" });
-const thread = (page) => page.getByRole("complementary", { name: "Thread" });
-const row = (scope, text) => scope.locator("li[data-id]", { hasText: text }).last();
-const composer = (page) => page.locator(".room textarea.composer-text");
-
 async function say(page, text, shown = text) {
   await composer(page).fill(text);
   await composer(page).press("Enter");
   await row(timeline(page), shown).waitFor();
 }
 
-const axe = readFileSync(new URL("node_modules/axe-core/axe.min.js", import.meta.url), "utf8");
-
 /** Checks the page with axe-core, in light and dark. */
 async function accessible(page, name) {
-  await page.evaluate(axe);
   for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-    const found = await page.evaluate(async () => {
-      // A change of the colours is a transition.
-      await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-      await Promise.all(document.getAnimations().map(({ finished }) => finished));
-      const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
-      const { violations } = await globalThis.axe.run(document, { runOnly: rules });
-      return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(" ")}`);
-    });
-    assert.deepEqual(found, [], `${name}, ${colorScheme}`);
+    assert.deepEqual(await complaints(page, { colorScheme }), [], `${name}, ${colorScheme}`);
   }
 }
 
@@ -380,5 +363,5 @@ step("deleting the account shows what would be deleted, and ends the session", a
 step("the client requests nothing from other hosts and logs no error", () => {
   const { host } = new URL(origin);
   assert.deepEqual(requests.filter((url) => new URL(url).host !== host), []);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 });

@@ -118,6 +118,16 @@ async fn people_use_the_web_client_in_browsers_of_their_own() {
 }
 
 #[tokio::test]
+async fn the_web_client_starts_without_a_connection_and_updates() {
+    satisfied("app-offline.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn the_web_client_says_what_went_wrong_and_loses_nothing() {
+    satisfied("app-failures.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
 async fn events_lead_the_web_client_to_what_a_fresh_load_shows() {
     satisfied("app-store.test.js", &Binary::on_sqlite().await).await;
 }

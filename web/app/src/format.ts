@@ -1,4 +1,5 @@
 // Times and numbers in the language of the page.
+import { now } from "./clock";
 import { locale, t } from "./text";
 
 const formats = new Map<string, Intl.DateTimeFormat>();
@@ -16,7 +17,7 @@ export const full = (at: string) => format({ dateStyle: "full", timeStyle: "shor
 /** Days between a time and today, in local days. */
 function daysAgo(at: Date): number {
   const start = (date: Date) => new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
-  return Math.round((start(new Date()) - start(at)) / 86_400_000);
+  return Math.round((start(new Date(now())) - start(at)) / 86_400_000);
 }
 
 export const dayKey = (at: string) => new Date(at).toDateString();
@@ -26,7 +27,7 @@ export function day(at: string): string {
   const days = daysAgo(date);
   if (days === 0) return t.today;
   if (days === 1) return t.yesterday;
-  const isThisYear = date.getFullYear() === new Date().getFullYear();
+  const isThisYear = date.getFullYear() === new Date(now()).getFullYear();
   return format({ weekday: "long", day: "numeric", month: "long", ...(isThisYear ? {} : { year: "numeric" }) }).format(date);
 }
 
@@ -44,7 +45,7 @@ const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "
 
 /** A past time relative to now. */
 export function ago(at: string): string {
-  const minutes = Math.max(0, Math.round((Date.now() - Date.parse(at)) / 60_000));
+  const minutes = Math.max(0, Math.round((now() - Date.parse(at)) / 60_000));
   if (minutes < 60) return relative.format(-minutes, "minute");
   if (minutes < 24 * 60) return relative.format(-Math.round(minutes / 60), "hour");
   return relative.format(-Math.round(minutes / 1440), "day");

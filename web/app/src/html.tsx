@@ -2,11 +2,7 @@
 // be marked and each paragraph finds its own direction.
 import { h, type ComponentChild, type VNode } from "preact";
 
-interface Policy {
-  createHTML(html: string): unknown;
-}
-const trusted: Policy = (globalThis as { trustedTypes?: { createPolicy(name: string, rules: object): Policy } })
-  .trustedTypes?.createPolicy("heddle", { createHTML: (html: string) => html }) ?? { createHTML: (html) => html };
+import { trustedHtml } from "./trusted";
 
 export interface Names {
   /** Usernames that the message mentions, in lower case, with the name to show. */
@@ -23,7 +19,7 @@ export function rich(html: string, names: Names): VNode[] {
   const key = `${names.me}\n${[...names.mentions].join()}\n${html}`;
   let found = cache.get(key);
   if (!found) {
-    const page = new DOMParser().parseFromString(trusted.createHTML(html) as string, "text/html");
+    const page = new DOMParser().parseFromString(trustedHtml(html), "text/html");
     found = [...page.body.childNodes].flatMap((node) => block(node, names));
     if (cache.size > MAX_CACHE) cache.clear();
     cache.set(key, found);

@@ -1,8 +1,9 @@
 // Keyboard shortcuts of the page.
 import { singleKeys } from "./preferences";
 import { navigate, route, toConversation, toThread, toReply } from "./route";
-import { conversations, messages, sorted, viewerId } from "./store/data";
-import { markConversation, markUnreadFrom } from "./store/read";
+import { messages, sorted, viewerId } from "./store/data";
+import { markUnreadFrom } from "./store/read";
+import { markAllRead } from "./ui/marks";
 import { editing } from "./ui/Message";
 import { openPalette, openShortcuts, overlay } from "./ui/overlays";
 import { openConversation } from "./ui/Sidebar";
@@ -68,7 +69,7 @@ export function followKeys(): void {
         if (id) navigate(toConversation(id));
       } else {
         const id = openConversation.peek();
-        if (id && conversations.peek(id)?.viewerMembership?.unreadCount) void markConversation(id).catch(() => {});
+        if (id) markAllRead(id);
       }
       return;
     }

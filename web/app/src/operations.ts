@@ -68,14 +68,14 @@ export const UnreadFields = graphql(`
 
 export const ServerQuery = graphql(`
   query Server {
-    server { id name signUpPolicy limits { messageLength threadDepth } }
+    server { id name now signUpPolicy limits { messageLength threadDepth } }
   }
 `);
 
 export const StartQuery = graphql(`
   query Start($after: String) {
     eventCursor
-    server { id name signUpPolicy limits { messageLength threadDepth } }
+    server { id name now signUpPolicy limits { messageLength threadDepth } }
     viewer {
       id email role
       user { ...UserFields bio }

@@ -6,7 +6,8 @@ export type Route =
   | { page: "room"; conversationId: string; messageId?: string; panel?: "details" | "reply"; rootId?: string }
   | { page: "thread"; threadId: string; messageId?: string }
   | { page: "inbox"; threads: boolean }
-  | { page: "settings" };
+  | { page: "settings" }
+  | { page: "setup"; token: string };
 
 function parse(): Route {
   const [, first, id, kind, messageId] = location.pathname.split("/");
@@ -23,6 +24,7 @@ function parse(): Route {
   if (first === "t" && id) return { page: "thread", threadId: id, ...(kind === "m" && messageId ? { messageId } : {}) };
   if (first === "inbox") return { page: "inbox", threads: location.hash === "#threads" };
   if (first === "settings") return { page: "settings" };
+  if (first === "setup") return { page: "setup", token: location.hash.slice(1) };
   return { page: "home" };
 }
 

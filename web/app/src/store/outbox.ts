@@ -3,7 +3,9 @@
 import { signal } from "@preact/signals";
 
 import { heddle, HeddleError } from "../api";
+import { now } from "../clock";
 import { messages, viewerId } from "./data";
+import { read, storageFails, write } from "./storage";
 
 export interface Outgoing {
   /** The idempotency key; also the id of the row in the page until the server's row replaces it. */
@@ -24,30 +26,9 @@ export interface Outgoing {
 
 export const outbox = signal<Outgoing[]>([]);
 
-let storage: Promise<IDBDatabase | null> | undefined;
-
-/** The database of drafts that wait; null where the browser offers none, such as in a private window. */
-function database(): Promise<IDBDatabase | null> {
-  storage ??= new Promise((resolve) => {
-    try {
-      const opening = indexedDB.open("heddle", 1);
-      opening.onupgradeneeded = () => opening.result.createObjectStore("outbox", { keyPath: "id" });
-      opening.onsuccess = () => resolve(opening.result);
-      opening.onerror = () => resolve(null);
-    } catch {
-      resolve(null);
-    }
-  });
-  return storage;
-}
-
 async function store(change: (rows: IDBObjectStore) => void): Promise<void> {
-  const open = await database();
-  try {
-    if (open) change(open.transaction("outbox", "readwrite").objectStore("outbox"));
-  } catch {
-    // A full database: the message still waits in this page.
-  }
+  // A full database: the message still waits in this page, which says so.
+  storageFails.value = !(await write("outbox", change));
 }
 
 function save(row: Outgoing): void {
@@ -64,13 +45,7 @@ function drop(id: string): void {
 
 /** Continues with what an earlier page left. */
 export async function restore(): Promise<void> {
-  const open = await database();
-  if (!open) return;
-  const rows = await new Promise<Outgoing[]>((resolve) => {
-    const reading = open.transaction("outbox").objectStore("outbox").getAll();
-    reading.onsuccess = () => resolve(reading.result);
-    reading.onerror = () => resolve([]);
-  });
+  const rows = (await read<Outgoing[]>("outbox", (all) => all.getAll())) ?? [];
   const known = new Set(outbox.peek().map(({ id }) => id));
   const mine = rows.filter((row) => row.userId === viewerId.peek() && !known.has(row.id));
   mine.sort((a, b) => (a.at < b.at ? -1 : 1));
@@ -82,7 +57,7 @@ export async function restore(): Promise<void> {
 export function send(message: Pick<Outgoing, "conversationId" | "parentId" | "rootId" | "body">): void {
   const userId = viewerId.peek();
   if (!userId) return;
-  save({ ...message, id: crypto.randomUUID(), userId, at: new Date().toISOString(), state: "waiting" });
+  save({ ...message, id: crypto.randomUUID(), userId, at: new Date(now()).toISOString(), state: "waiting" });
   void work(message.conversationId);
 }
 

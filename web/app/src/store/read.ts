@@ -1,7 +1,7 @@
 // Marks messages as read once they were visible for a second in a focused tab, and sends them at most once a second.
 import { request } from "../api";
 import { MarkConversationsRead, MarkMessagesRead, MarkThreadRead, MarkUnreadFrom } from "../operations";
-import { messages, patchConversation, putThread, setUnread, threads, conversations, viewerId } from "./data";
+import { conversations, isUnread, messages, patchConversation, putThread, setUnread, threads, viewerId, type Message } from "./data";
 
 const VISIBLE = 1_000;
 const INTERVAL = 1_000;
@@ -77,30 +77,50 @@ export function observe(element: HTMLElement): () => void {
   };
 }
 
+/** How to take back that everything is read. */
+export type Unmark = () => Promise<void>;
+
+/** Takes back that messages of a place were marked: those that were unread are unread again. */
+function unmark(inPlace: (row: Message) => boolean): Unmark {
+  const rows = messages.all().filter(inPlace);
+  const unreadIds = new Set(rows.filter(isUnread).map(({ id }) => id));
+  const first = rows.filter(isUnread).sort((a, b) => a.sequence - b.sequence)[0];
+  return async () => {
+    if (!first) return;
+    await markUnreadFrom(first.id);
+    // Messages after the first one that were read before.
+    const readIds = rows.filter((row) => row.sequence > first.sequence && row.viewerHasRead && !unreadIds.has(row.id)).map(({ id }) => id);
+    for (const id of readIds) waiting.add(id);
+    if (readIds.length) await flush();
+  };
+}
+
 /** Marks a whole conversation. */
-export async function markConversation(id: string): Promise<void> {
+export async function markConversation(id: string): Promise<Unmark> {
   const before = conversations.peek(id)?.viewerMembership;
+  const isPlace = (row: Message) => row.conversationId === id && !row.parentId;
+  const back = unmark(isPlace);
   const shown = before && conversations.change(id, { viewerMembership: { ...before, unreadCount: 0, mentionCount: 0 } });
   try {
     const input = { conversations: [{ conversationId: id }] };
     const { markConversationsRead: done } = await request(MarkConversationsRead, { input });
     setUnread(done?.unread);
     done?.conversations.forEach(patchConversation);
-    for (const row of messages.all()) {
-      if (row.conversationId === id && !row.parentId && !row.viewerHasRead) messages.patch({ id: row.id, viewerHasRead: true });
-    }
+    for (const row of messages.all()) if (isPlace(row) && !row.viewerHasRead) messages.patch({ id: row.id, viewerHasRead: true });
   } finally {
     shown?.drop();
   }
+  return back;
 }
 
-export async function markThread(threadId: string): Promise<void> {
+export async function markThread(threadId: string): Promise<Unmark> {
+  const isPlace = (row: Message) => row.threadId === threadId && !!row.parentId;
+  const back = unmark(isPlace);
   const { markThreadRead: done } = await request(MarkThreadRead, { input: { threadId } });
   setUnread(done?.unread);
   if (done?.thread) putThread(done.thread);
-  for (const row of messages.all()) {
-    if (row.threadId === threadId && row.parentId && !row.viewerHasRead) messages.patch({ id: row.id, viewerHasRead: true });
-  }
+  for (const row of messages.all()) if (isPlace(row) && !row.viewerHasRead) messages.patch({ id: row.id, viewerHasRead: true });
+  return back;
 }
 
 /** Makes a message and everything after it unread. */

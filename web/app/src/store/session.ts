@@ -2,11 +2,14 @@
 import { effect, signal } from "@preact/signals";
 
 import { codeOf, heddle, HeddleError, request, signedIn } from "../api";
+import { setClock } from "../clock";
 import { textOf, type ResultOf } from "../graphql";
 import { EphemeralFields, EventFields, ServerQuery, StartQuery, UnreadQuery } from "../operations";
 import { addConversation, conversationIds, forget, putConversation, putUser, setUnread, viewerId } from "./data";
+import { checkShell } from "../shell";
 import { apply, notificationIds, type Event } from "./events";
 import { confirmed, confirmLoaded, outbox, restore } from "./outbox";
+import { dropPicture, keepPicture, showPicture } from "./picture";
 import { forgetThreads } from "./thread";
 import { reloadWindows, timelines } from "./timeline";
 
@@ -40,7 +43,12 @@ const LASTING = ["CONVERSATIONS", "MESSAGES", "NOTIFICATIONS", "READ_POSITIONS",
 /** Loads the name and the rules of the server, for the page of a signed-out user. */
 export async function loadServer(): Promise<void> {
   server.value = (await request(ServerQuery)).server;
+  setClock(server.value.now);
 }
+
+/** The page shows what an earlier one has kept, because the server does not answer. */
+let isKept = false;
+let startingAgain: ReturnType<typeof setTimeout> | undefined;
 
 export async function start(): Promise<void> {
   stop();
@@ -50,15 +58,42 @@ export async function start(): Promise<void> {
     loaded.value = true;
     void restore();
     listen(cursor);
+    keepPicture();
+    if (isKept) await refresh();
+    isKept = false;
   } catch (error) {
-    if (codeOf(error) === "UNAUTHENTICATED") await heddle.signOut();
-    else startFailed.value = error;
+    if (codeOf(error) === "UNAUTHENTICATED") await endSession();
+    else await startKept(error);
   }
+}
+
+/** Shows the data that an earlier page has kept, and tries again until the server answers. */
+async function startKept(error: unknown): Promise<void> {
+  isKept ||= !loaded.peek() && signedIn.peek() && (await showPicture());
+  if (!isKept) {
+    startFailed.value = error;
+    return;
+  }
+  connection.value = "waiting";
+  lostAt.value ??= 0;
+  if (!loaded.peek()) {
+    loaded.value = true;
+    void restore();
+  }
+  startingAgain = setTimeout(() => void start(), RELOAD_DELAY);
+}
+
+/** The server has ended the session. The page asks to sign in again; drafts stay. */
+async function endSession(): Promise<void> {
+  sessionEnded.value = signedIn.peek();
+  heddle.store.set(null);
+  signedIn.value = false;
 }
 
 async function loadAll(): Promise<string | null> {
   const first = await request(StartQuery, { after: null });
   server.value = first.server;
+  setClock(first.server.now);
   if (!first.viewer) throw new HeddleError("UNAUTHENTICATED", "The session has ended.");
   viewerId.value = putUser(first.viewer.user);
   setUnread(first.viewer.unread);
@@ -90,15 +125,14 @@ function listen(after: string | null): void {
     reset: () => void reload(),
     state: (state) => {
       connection.value = state;
-      if (state === "live") lostAt.value = null;
-      else lostAt.value ??= Date.now();
+      if (state === "live") {
+        // An update restarts the server, and so every connection.
+        if (lostAt.peek() !== null) checkShell();
+        lostAt.value = null;
+      } else lostAt.value ??= Date.now();
     },
     ended: (error) => {
-      if (error.code === "UNAUTHENTICATED") {
-        sessionEnded.value = signedIn.peek();
-        heddle.store.set(null);
-        signedIn.value = false;
-      }
+      if (error.code === "UNAUTHENTICATED") void endSession();
     },
   });
   ephemeral = heddle.listen({
@@ -112,6 +146,7 @@ function listen(after: string | null): void {
 
 /** Connects now instead of after the delay. */
 export function reconnect(): void {
+  if (isKept) return void start();
   const cursor = stream?.cursor ?? null;
   stop();
   listen(cursor);
@@ -140,6 +175,11 @@ async function reload(): Promise<void> {
     if (stream) setTimeout(reload, RELOAD_DELAY);
     return;
   }
+  await refresh();
+}
+
+/** Loads again what is open, and forgets what is not. */
+async function refresh(): Promise<void> {
   notificationIds.value = null;
   forgetThreads(open.rootId);
   await reloadWindows(open.conversationId, open.anchorId);
@@ -149,6 +189,7 @@ async function reload(): Promise<void> {
 
 /** Stops the live updates. */
 export function stop(): void {
+  clearTimeout(startingAgain);
   stream?.close();
   ephemeral?.close();
   stream = ephemeral = null;
@@ -174,6 +215,8 @@ export function follow(): void {
       void start();
     } else {
       stop();
+      dropPicture();
+      isKept = false;
       loaded.value = false;
       timelines.clear();
       forgetThreads(null);

@@ -12,6 +12,10 @@ export interface Pending {
   drop(): void;
 }
 
+let changes = 0;
+/** Grows with every change of a row, in any table. */
+export const changeCount = () => changes;
+
 export class Table<T extends Row> {
   #base = new Map<string, T>();
   #pending = new Map<string, Partial<T>[]>();
@@ -80,6 +84,7 @@ export class Table<T extends Row> {
   }
 
   #show(id: string): void {
+    changes += 1;
     const shown = this.#signal(id);
     const base = this.#base.get(id);
     shown.value = base && Object.assign({}, base, ...(this.#pending.get(id) ?? []));

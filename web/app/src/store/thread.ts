@@ -28,6 +28,12 @@ export function replies(rootId: string): Replies {
   return found;
 }
 
+/** The loaded replies of each thread, by the id of its root. */
+export const loadedReplies = (): [string, string[]][] => [...all].flatMap(([rootId, { ids }]): [string, string[]][] => {
+  const now = ids.peek();
+  return now ? [[rootId, now]] : [];
+});
+
 /** Loads a thread by its id. Returns the id of its root message, or null if there is no such thread for the viewer. */
 export async function openThread(threadId: string): Promise<string | null> {
   const known = threads.peek(threadId)?.rootId;

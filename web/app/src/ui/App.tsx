@@ -2,6 +2,7 @@
 import { useEffect } from "preact/hooks";
 
 import { signedIn } from "../api";
+import { isDevelopment } from "../preferences";
 import { navigate, route } from "../route";
 import { conversationIds, threads, viewer } from "../store/data";
 import { left } from "../store/events";
@@ -14,6 +15,7 @@ import { Inbox, ThreadsPanel } from "./Inbox";
 import { openNew, openPalette } from "./overlays";
 import { Overlays } from "./Overlays";
 import { Failed, Icon, IconButton, say, Skeleton, Toast } from "./parts";
+import { QuoteButton } from "./Quote";
 import { ConnectionBar, Room } from "./Room";
 import { Settings } from "./Settings";
 import { openConversation, Sidebar } from "./Sidebar";
@@ -32,7 +34,7 @@ function Welcome() {
         <ol class="hints">
           <li class="hint-row dye-1"><span class="is-dyed"><Icon name="heddle" /></span><div><h2>{t.startConversation}</h2><p>{t.startLead}</p></div><button type="button" class={isEmpty ? "button primary" : "button"} onClick={openNew}>{t.start}</button></li>
           <li class="hint-row dye-2"><span class="is-dyed"><Icon name="search" /></span><div><h2>{t.jump}</h2><p>{t.jumpLead}</p></div><button type="button" class="button" onClick={openPalette}><kbd>Ctrl K</kbd></button></li>
-          {import.meta.env.DEV || document.documentElement.dataset["mode"] === "development" ? (
+          {isDevelopment ? (
             <li class="hint-row dye-4"><span class="is-dyed"><Icon name="tree" flip /></span><div><h2>{t.exploreApi}</h2><p>{t.exploreLead}</p></div><a class="button" href="/graphiql">GraphiQL</a></li>
           ) : null}
         </ol>
@@ -50,7 +52,7 @@ export function App() {
   const now = route.value;
   const isIn = signedIn.value;
   // On a phone one region shows.
-  const view = now.page === "home" ? "list"
+  const view = now.page === "home" || now.page === "setup" ? "list"
     : now.page === "thread" || (now.page === "room" && now.panel) || (now.page === "inbox" && now.threads) ? "thread" : "room";
   useEffect(() => { document.documentElement.dataset["view"] = view; }, [view]);
   const gone = left.value;
@@ -61,6 +63,9 @@ export function App() {
     say(t.removedFrom);
   }, [gone]);
 
+  // A link for the first administrator has no use for a user.
+  useEffect(() => { if (isIn && now.page === "setup") navigate("/", true); }, [isIn, now.page]);
+
   if (!isIn) return <Gate />;
   if (startFailed.value && !loaded.value) return <div class="app-failed"><Failed error={startFailed.value} retry={() => void start()} /></div>;
   const conversationId = openConversation.value;
@@ -68,7 +73,7 @@ export function App() {
   let room = <Waiting />;
   let panel = null;
   if (loaded.value) {
-    if (now.page === "home") room = <Welcome />;
+    if (now.page === "home" || now.page === "setup") room = <Welcome />;
     else if (now.page === "inbox") {
       room = <Inbox />;
       panel = <ThreadsPanel />;
@@ -91,6 +96,7 @@ export function App() {
         {room}
         {panel}
       </div>
+      <QuoteButton />
       <Toast />
       <Overlays />
     </>

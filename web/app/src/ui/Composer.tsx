@@ -8,24 +8,12 @@ import { ParticipantsQuery, SetTyping } from "../operations";
 import { messages, peopleVersion, putUser, typing, users, viewerId, type User } from "../store/data";
 import { send } from "../store/outbox";
 import { server } from "../store/session";
+import { readDraft, writeDraft } from "../store/storage";
 import { t } from "../text";
 import { editing, quoted } from "./Message";
 import { Face, grow, Icon, IconButton, nameOf } from "./parts";
 
-const draftKey = (place: string) => `heddle draft ${viewerId.peek()} ${place}`;
-
-function readDraft(place: string): string {
-  try { return localStorage.getItem(draftKey(place)) ?? ""; } catch { return ""; }
-}
-
-function writeDraft(place: string, body: string): void {
-  try {
-    if (body) localStorage.setItem(draftKey(place), body);
-    else localStorage.removeItem(draftKey(place));
-  } catch {
-    // A full storage: the draft stays in the field.
-  }
-}
+const draftKey = (place: string) => `${viewerId.peek()} ${place}`;
 
 /** People of a conversation, for completion; loaded once per conversation and again when they change. */
 const people = new Map<string, { version: number; loading: Promise<User[]> }>();
@@ -68,7 +56,7 @@ interface Props {
 
 export function Composer(props: Props) {
   const { conversationId, place, threadId, parentId } = props;
-  const [body, setBody] = useState(() => readDraft(place));
+  const [body, setBody] = useState(() => readDraft(draftKey(place)));
   const [part, setPart] = useState<{ start: number; text: string } | null>(null);
   const [members, setMembers] = useState<User[]>([]);
   const [chosen, setChosen] = useState(0);
@@ -80,7 +68,7 @@ export function Composer(props: Props) {
   useLayoutEffect(() => {
     grow(box.current!, 186);
   }, [body]);
-  useEffect(() => writeDraft(place, body), [body]);
+  useEffect(() => writeDraft(draftKey(place), body), [body]);
   useEffect(() => {
     if (matchMedia("(pointer: fine)").matches && !editing.peek()) box.current?.focus({ preventScroll: true });
   }, [parentId]);

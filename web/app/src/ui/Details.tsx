@@ -1,7 +1,8 @@
 // Details of a conversation: people with roles, notifications, title and topic, leaving and deleting.
 import { useEffect, useState } from "preact/hooks";
 
-import { HeddleError, codeOf, request } from "../api";
+import { request } from "../api";
+import { now } from "../clock";
 import { dye } from "../format";
 import {
   ChangeParticipantRole, OpenDirectConversation, ParticipantsQuery, RemoveParticipant, UpdateConversation, UpdateConversationSettings,
@@ -11,7 +12,7 @@ import { addConversation, conversations, peopleVersion, putConversation, putUser
 import { t } from "../text";
 import { Field, Summary, useForm } from "./Gate";
 import { overlay } from "./overlays";
-import { Face, Icon, IconButton, Menu, nameOf, otherPerson, Panel, PanelTitle, say, Skeleton, Switch, type Action } from "./parts";
+import { explain, Face, Icon, IconButton, Menu, nameOf, otherPerson, Panel, PanelTitle, say, Skeleton, Switch, type Action } from "./parts";
 import { isMuted } from "./Sidebar";
 
 type Role = "OWNER" | "MODERATOR" | "MEMBER" | "OBSERVER";
@@ -23,7 +24,7 @@ interface Member {
   userId: string;
 }
 
-const complain = (error: unknown) => say(error instanceof HeddleError && !["NETWORK", "INTERNAL"].includes(error.code) ? error.message : t.failed(codeOf(error)));
+const complain = (error: unknown) => say(explain(error));
 
 function useMembers(conversationId: string): { members: Member[] | null; more: (() => void) | null } {
   const [members, setMembers] = useState<Member[] | null>(null);
@@ -60,7 +61,7 @@ const HOUR = 3_600_000;
 
 function Mute({ row }: { row: Conversation }) {
   const [open, setOpen] = useState(false);
-  const until = (ms: number) => () => void settings(row, { mutedUntil: new Date(Date.now() + ms).toISOString() });
+  const until = (ms: number) => () => void settings(row, { mutedUntil: new Date(now() + ms).toISOString() });
   const actions: Action[] = isMuted(row)
     ? [{ icon: "bell", label: t.unmute, run: () => void settings(row, { mutedUntil: null }) }]
     : [];

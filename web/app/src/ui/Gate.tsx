@@ -2,10 +2,12 @@
 import { signal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 
-import { codeOf, heddle, HeddleError, problemsOf, type Problem } from "../api";
+import { heddle, problemsOf, type Problem } from "../api";
+import { isDevelopment } from "../preferences";
+import { navigate, route } from "../route";
 import { server, sessionEnded } from "../store/session";
 import { t } from "../text";
-import { Icon } from "./parts";
+import { explain, Icon, Switch } from "./parts";
 
 const mode = signal<"signin" | "register">("signin");
 
@@ -92,7 +94,7 @@ export function useForm() {
       const problems = problemsOf(error);
       const title = problems.length
         ? t.problems(problems.length)
-        : error instanceof HeddleError && !["NETWORK", "INTERNAL"].includes(error.code) ? error.message : t.failed(codeOf(error));
+        : explain(error);
       setFailure({ title, problems });
       return false;
     } finally {
@@ -104,6 +106,12 @@ export function useForm() {
 }
 
 export function Gate() {
+  const now = route.value;
+  if (now.page === "setup") return <Setup token={now.token} />;
+  return <SignInOrRegister />;
+}
+
+function SignInOrRegister() {
   const isRegister = mode.value === "register" && server.value?.signUpPolicy === "OPEN";
   useEffect(() => { document.title = `${isRegister ? t.register : t.signIn} · ${server.value?.name ?? "Heddle"}`; }, [isRegister, server.value]);
   return isRegister ? <Register /> : <SignIn />;
@@ -152,6 +160,31 @@ function SignIn() {
 }
 
 function Register() {
+  return (
+    <Card title={t.register} lead={serverName()} foot={
+      <>{t.haveAccount} <button type="button" class="link" onClick={() => (mode.value = "signin")}>{t.signIn}</button></>
+    }>
+      <RegisterForm action={t.createAccount} />
+    </Card>
+  );
+}
+
+/** The page of the link that the server prints: it creates the first administrator. */
+function Setup({ token }: { token: string }) {
+  const [withDemo, setDemo] = useState(isDevelopment);
+  useEffect(() => { document.title = `${t.setUp} · ${server.value?.name ?? "Heddle"}`; }, [server.value]);
+  return (
+    <Card title={t.setUp} lead={t.setUpLead} foot={
+      <>{t.haveAccount} <button type="button" class="link" onClick={() => { mode.value = "signin"; navigate("/", true); }}>{t.signIn}</button></>
+    }>
+      <RegisterForm action={t.createAdministrator} more={{ setupToken: token, withDemo }}>
+        {isDevelopment && <div class="set is-demo"><div class="grow"><b>{t.withDemo}</b><span>{t.withDemoHelp}</span></div><Switch on={withDemo} label={t.withDemo} change={setDemo} /></div>}
+      </RegisterForm>
+    </Card>
+  );
+}
+
+function RegisterForm({ action, more, children }: { action: string; more?: object; children?: preact.ComponentChildren }) {
   const [displayName, setName] = useState("");
   const [username, setUsername] = useState("");
   const [email, setEmail] = useState("");
@@ -159,20 +192,19 @@ function Register() {
   const { busy, failure, run, problem } = useForm();
   const submit = (event: Event) => {
     event.preventDefault();
-    void run(() => heddle.register({ displayName: displayName.trim() || null, username, email, password }));
+    void run(() => heddle.register({ displayName: displayName.trim() || null, username, email, password, ...more }));
   };
   return (
-    <Card title={t.register} lead={serverName()} foot={
-      <>{t.haveAccount} <button type="button" class="link" onClick={() => (mode.value = "signin")}>{t.signIn}</button></>
-    }>
+    <>
       {failure && <Summary {...failure} />}
       <form onSubmit={submit} noValidate>
         <Field name="displayName" label={t.name} value={displayName} change={setName} autocomplete="name" help={t.nameHelp} problem={problem("displayName")} />
         <Field name="username" label={t.username} value={username} change={setUsername} autocomplete="username" help={t.usernameHelp} problem={problem("username")} />
         <Field name="email" label={t.email} type="email" value={email} change={setEmail} autocomplete="email" problem={problem("email")} />
         <Field name="password" label={t.password} type="password" value={password} change={setPassword} autocomplete="new-password" help={t.passwordHelp} problem={problem("password")} />
-        <button class="button primary large wide" type="submit" disabled={busy}>{t.createAccount}</button>
+        {children}
+        <button class="button primary large wide" type="submit" disabled={busy}>{action}</button>
       </form>
-    </Card>
+    </>
   );
 }

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 
 import { request } from "../api";
+import { now as clockNow } from "../clock";
 import { dye, firstName, full, when } from "../format";
 import { DismissNotifications, MarkNotificationsRead, NotificationsQuery, ThreadsQuery } from "../operations";
 import { navigate, route, toConversation, toMessage, toThread } from "../route";
@@ -10,7 +11,7 @@ import { conversations, messages, notifications, putMessage, putNotification, pu
 import { lastArrival, notificationIds } from "../store/events";
 import { t } from "../text";
 import { Body } from "./Message";
-import { Badge, Face, Failed, Icon, IconButton, nameOf, otherPerson, Panel, PanelTitle, say, Skeleton } from "./parts";
+import { Badge, explain, Face, Failed, Icon, IconButton, nameOf, otherPerson, Panel, PanelTitle, say, Skeleton } from "./parts";
 import { ConnectionBar } from "./Room";
 
 const next = signal<string | null>(null);
@@ -44,8 +45,8 @@ function withUndo(text: string, show: () => () => void, commit: () => Promise<un
     removeEventListener("pagehide", finish);
     try {
       await commit();
-    } catch {
-      say(t.failed("NETWORK"));
+    } catch (error) {
+      say(explain(error));
     } finally {
       hide();
     }
@@ -84,7 +85,7 @@ function dismiss(id: string): void {
 }
 
 async function markRead(ids: string[]): Promise<void> {
-  const now = new Date().toISOString();
+  const now = new Date(clockNow()).toISOString();
   const shown = ids.map((id) => notifications.change(id, { readAt: now }));
   try {
     const { markNotificationsRead: done } = await request(MarkNotificationsRead, { input: { notifications: { ids } } });

@@ -11,9 +11,10 @@ import { messages, putMessage, threads, users, viewer, type Message } from "../s
 import { discard, retry, type Outgoing } from "../store/outbox";
 import { markUnreadFrom, observe } from "../store/read";
 import { server } from "../store/session";
+import { readDraft, writeDraft } from "../store/storage";
 import { t } from "../text";
 import { overlay } from "./overlays";
-import { Face, grow, Icon, IconButton, Menu, nameOf, say, type Action } from "./parts";
+import { explain, Face, grow, Icon, IconButton, Menu, nameOf, say, type Action } from "./parts";
 
 /** The message that is being edited, and where. */
 export const editing = signal<{ id: string; place: "timeline" | "thread" } | null>(null);
@@ -59,7 +60,7 @@ export function actionsOf(message: Message, place: "timeline" | "thread", reply:
   if (message.body) actions.push({ icon: "copy", label: t.copyText, run: () => copy(message.body!, t.textCopied) });
   if (message.editedAt) actions.push({ icon: "clock", label: t.history, run: () => (overlay.value = { kind: "history", messageId: message.id }) });
   if (message.senderId !== viewer.value?.id && !message.deletedAt) {
-    actions.push({ icon: "bell", label: t.unreadFromHere, run: () => void markUnreadFrom(message.id).then(() => say(t.markedUnread), () => say(t.failed("INTERNAL"))), keys: "U" });
+    actions.push({ icon: "bell", label: t.unreadFromHere, run: () => void markUnreadFrom(message.id).then(() => say(t.markedUnread), (error) => say(explain(error))), keys: "U" });
   }
   if (message.viewerCanDelete) actions.push({ icon: "trash", label: t.delete, run: () => (overlay.value = { kind: "delete", messageId: message.id }), danger: true });
   return actions;
@@ -122,7 +123,8 @@ export function Edited({ message }: { message: Message }) {
 
 /** The text of a message while its author edits it. */
 export function Editor({ message }: { message: Message }) {
-  const [body, setBody] = useState(message.body ?? "");
+  const draft = `${viewer.value?.id} edit ${message.id}`;
+  const [body, setBody] = useState(() => readDraft(draft) || (message.body ?? ""));
   const [reason, setReason] = useState("");
   const [problem, setProblem] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
@@ -136,7 +138,9 @@ export function Editor({ message }: { message: Message }) {
   useLayoutEffect(() => {
     grow(ref.current!, 320);
   }, [body]);
+  useEffect(() => writeDraft(draft, body === message.body ? "" : body), [body]);
   const close = () => {
+    writeDraft(draft, "");
     const id = message.id;
     editing.value = null;
     setTimeout(() => document.querySelector<HTMLElement>(`[data-id="${id}"]`)?.focus({ preventScroll: true }));
@@ -152,8 +156,8 @@ export function Editor({ message }: { message: Message }) {
       if (editMessage?.message) putMessage(editMessage.message);
       close();
     } catch (error) {
-      const { code, message: text } = error as { code?: string; message: string };
-      setProblem(code === "CONFLICT" ? t.editConflict : code === "NETWORK" ? t.failed("NETWORK") : text);
+      const { code } = error as { code?: string };
+      setProblem(code === "CONFLICT" ? t.editConflict : explain(error));
       based.current = messages.peek(message.id)?.editedAt ?? null;
     } finally {
       setBusy(false);

@@ -1,7 +1,7 @@
 // Dialogs: new conversation, switcher, edit history, confirmations.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
-import { codeOf, HeddleError, problemsOf, request } from "../api";
+import { problemsOf, request } from "../api";
 import { difference } from "../difference";
 import { full, when } from "../format";
 import type { ResultOf } from "../graphql";
@@ -19,7 +19,7 @@ import { actionsOf, Body, openReply } from "./Message";
 import { Field } from "./Gate";
 import { closeOverlay, openNew, openShortcuts, overlay } from "./overlays";
 import { answer } from "./Thread";
-import { Badge, ConversationMark, Dialog, Face, Icon, nameOf, otherPerson, say } from "./parts";
+import { Badge, ConversationMark, Dialog, explain, Face, Failed, Icon, nameOf, otherPerson, say } from "./parts";
 
 export function Overlays() {
   const now = overlay.value;
@@ -122,7 +122,7 @@ function NewConversation() {
       navigate(toConversation(made.id));
     } catch (error) {
       const field = problemsOf(error).find((one) => one.field === "title")?.message;
-      setProblem(field ? { title: field } : { other: problemsOf(error)[0]?.message ?? (error instanceof HeddleError && error.code !== "NETWORK" ? error.message : t.failed(codeOf(error))) });
+      setProblem(field ? { title: field } : { other: explain(error) });
     } finally {
       setBusy(false);
     }
@@ -157,7 +157,7 @@ function AddPeople({ conversationId }: { conversationId: string }) {
       peopleVersion.value += 1;
       closeOverlay();
     } catch (error) {
-      setProblem(error instanceof HeddleError && error.code !== "NETWORK" ? error.message : t.failed(codeOf(error)));
+      setProblem(explain(error));
     }
   };
   return (
@@ -209,7 +209,7 @@ function Palette() {
           if (!done?.conversation) return;
           addConversation(putConversation(done.conversation));
           navigate(toConversation(done.conversation.id));
-        }, (error) => say(t.failed(codeOf(error))));
+        }, (error) => say(explain(error)));
       },
       row: <><Face id={user.id} size={24} presence /><span class="clip grow"><bdi>{user.displayName}</bdi> <span class="muted">@{user.username}</span></span></>,
     })) : [];
@@ -269,17 +269,19 @@ type Revisions = NonNullable<ResultOf<typeof RevisionsQuery>["message"]>;
 
 function History({ messageId }: { messageId: string }) {
   const [loaded, setLoaded] = useState<Revisions | null | undefined>(undefined);
-  const [failed, setFailed] = useState(false);
+  const [failed, setFailed] = useState<unknown>(null);
   const version = messages.get(messageId)?.editedAt;
-  useEffect(() => {
-    request(RevisionsQuery, { id: messageId, after: null }).then(({ message }) => setLoaded(message), () => setFailed(true));
-  }, [messageId, version]);
+  const load = () => {
+    setFailed(null);
+    request(RevisionsQuery, { id: messageId, after: null }).then(({ message }) => setLoaded(message), setFailed);
+  };
+  useEffect(load, [messageId, version]);
   const revisions = loaded ? [...loaded.revisions.nodes].sort((a, b) => (a.replacedAt < b.replacedAt ? 1 : -1)) : [];
   const message = messages.get(messageId);
   return (
     <Dialog title={t.history} close={closeOverlay} wide>
       <div class="dialog-body">
-        {failed && <p class="problem" role="alert"><Icon name="alert" small />{t.failed("NETWORK")}</p>}
+        {failed !== null && <Failed error={failed} retry={load} />}
         {loaded === undefined && !failed && <p class="muted">{t.loading}</p>}
         {loaded && !revisions.length && <p class="muted">{t.historyErased}</p>}
         {loaded && message && revisions.length > 0 && (
@@ -321,7 +323,7 @@ function Confirm({ title, text, action, run, children, ready = true }: {
     try {
       await run();
     } catch (error) {
-      setProblem(problemsOf(error)[0]?.message ?? (error instanceof HeddleError && error.code !== "NETWORK" ? error.message : t.failed(codeOf(error))));
+      setProblem(explain(error));
     } finally {
       setBusy(false);
     }

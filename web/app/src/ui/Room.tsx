@@ -3,20 +3,36 @@ import { useEffect, useState } from "preact/hooks";
 
 import { navigate, toConversation, toDetails } from "../route";
 import { conversations } from "../store/data";
-import { flush, markConversation } from "../store/read";
+import { updated, useUpdate } from "../shell";
+import { outbox } from "../store/outbox";
+import { flush } from "../store/read";
 import { connection, lostAt, online, open, reconnect } from "../store/session";
+import { storageFails } from "../store/storage";
 import { timeline } from "../store/timeline";
 import { t } from "../text";
 import { Composer } from "./Composer";
 import { Icon, IconButton, nameOf, otherPerson, Presence, useTick } from "./parts";
 import { users } from "../store/data";
+import { markAllRead } from "./marks";
 import { Timeline } from "./Timeline";
 
 /** Says that the connection is lost, once it is for three seconds. */
 export function ConnectionBar() {
   useTick(1_000);
   const isLost = lostAt.value !== null && Date.now() - lostAt.value > 3_000;
-  if (online.value && !isLost) return null;
+  if (storageFails.value && outbox.value.length) {
+    return <div class="connection" role="status"><Icon name="alert" /><span class="grow"><b class="strong">{t.notStored}</b> <span>{t.notStoredLead}</span></span></div>;
+  }
+  if (online.value && !isLost) {
+    if (!updated.value) return null;
+    return (
+      <div class="connection is-update" role="status">
+        <Icon name="retry" />
+        <span class="grow"><b class="strong">{t.updated}</b> <span>{t.updatedLead}</span></span>
+        <button type="button" class="button quiet" onClick={useUpdate}>{t.reload}</button>
+      </div>
+    );
+  }
   return (
     <div class="connection" role="status">
       <Icon name="offline" />
@@ -66,7 +82,7 @@ export function Room({ conversationId, messageId, openRoot, hasDetails }: {
             <Composer
               key={conversationId} conversationId={conversationId} place={conversationId} parentId={null} rootId={null} scope="timeline"
               label={t.messageTo(title)} placeholder={t.messageTo(title)}
-              escape={() => { if (row.viewerMembership?.unreadCount) void markConversation(conversationId).catch(() => {}); }}
+              escape={() => { if (row.viewerMembership?.unreadCount) markAllRead(conversationId); }}
             />
           )}
         </div>

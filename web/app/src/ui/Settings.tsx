@@ -1,7 +1,7 @@
 // Preferences, profile, privacy, sessions, password and the account.
 import { useEffect, useState } from "preact/hooks";
 
-import { codeOf, HeddleError, request } from "../api";
+import { request } from "../api";
 import { ago, when } from "../format";
 import type { ResultOf } from "../graphql";
 import { ChangePassword, RevokeOtherSessions, RevokeSessions, SettingsQuery, UpdatePreferences, UpdateProfile } from "../operations";
@@ -11,7 +11,7 @@ import { putUser, type User } from "../store/data";
 import { lang, LANGUAGES, setLanguage, t } from "../text";
 import { Field, Summary, useForm } from "./Gate";
 import { overlay } from "./overlays";
-import { Failed, Icon, IconButton, say, Skeleton, Switch } from "./parts";
+import { explain, Failed, Icon, IconButton, say, Skeleton, Switch } from "./parts";
 import { ConnectionBar } from "./Room";
 
 type Loaded = NonNullable<ResultOf<typeof SettingsQuery>["viewer"]>;
@@ -89,7 +89,7 @@ export function Settings() {
     request(SettingsQuery).then(({ viewer }) => { if (viewer) setLoaded(viewer); }, setFailed);
   };
   useEffect(() => { document.title = `${t.settings} · Heddle`; load(); }, []);
-  const complain = (error: unknown) => say(error instanceof HeddleError && error.code !== "NETWORK" ? error.message : t.failed(codeOf(error)));
+  const complain = (error: unknown) => say(explain(error));
   const prefer = (change: Partial<Loaded["preferences"]>) => {
     if (!loaded) return;
     setLoaded({ ...loaded, preferences: { ...loaded.preferences, ...change } });

@@ -4,6 +4,7 @@ import type { ComponentChildren } from "preact";
 import { useState } from "preact/hooks";
 
 import { request } from "../api";
+import { now as clockNow } from "../clock";
 import { SetPresence } from "../operations";
 import { phone } from "../preferences";
 import { navigate, route, toConversation } from "../route";
@@ -56,7 +57,7 @@ function ViewerMenu() {
 /** Whether a conversation is muted now. */
 export const isMuted = (row: Conversation) => {
   const until = row.viewerMembership?.mutedUntil;
-  return !!until && Date.parse(until) > Date.now();
+  return !!until && Date.parse(until) > clockNow();
 };
 
 function Row({ id }: { id: string }) {

@@ -10,11 +10,11 @@ import { FollowThread, UnfollowThread } from "../operations";
 import { navigate, toConversation, toThread } from "../route";
 import { conversations, isUnread, messages, putThread, threads, viewer, type Message } from "../store/data";
 import { outbox, type Outgoing } from "../store/outbox";
-import { markThread } from "../store/read";
 import { open } from "../store/session";
 import { loadMore, openEmpty, openThread, replies, tree, type Node } from "../store/thread";
 import { t } from "../text";
 import { Composer } from "./Composer";
+import { markAllRepliesRead } from "./marks";
 import { Body, copy, Edited, editing, Editor, FailedRow, longPress, quoteSelection, Tombstone, Toolbar, useActive, useReading } from "./Message";
 import { Face, Failed, Icon, IconButton, nameOf, Panel, PanelTitle, say, Skeleton } from "./parts";
 
@@ -201,12 +201,12 @@ function Replies({ rootId, messageId, close }: { rootId: string; messageId: stri
         {thread && thread.replyCount > 0 && (
           <div class="thread-tools">
             <span class="grow"><span class="num">{t.replyCount(thread.replyCount)}</span>
-              {thread.viewerUnreadCount > 0 && <> · <button type="button" class="unread-link" title={t.markAllRead} onClick={() => void markThread(thread.id).catch(() => {})}>{t.newCount(thread.viewerUnreadCount)}</button></>}</span>
+              {thread.viewerUnreadCount > 0 && <> · <button type="button" class="unread-link" title={t.markAllRead} onClick={() => markAllRepliesRead(thread.id)}>{t.newCount(thread.viewerUnreadCount)}</button></>}</span>
             <div class="segmented" role="group" aria-label={t.order}>
               <button type="button" aria-pressed={order.value === "tree"} onClick={() => setOrder("tree")}><Icon name="tree" small flip />{t.tree}</button>
               <button type="button" aria-pressed={order.value === "time"} onClick={() => setOrder("time")}><Icon name="time" small flip />{t.time}</button>
             </div>
-            <button type="button" class="follow" aria-pressed={thread.viewerIsFollowing} onClick={() => void follow()}><Icon name="bell" small />{thread.viewerIsFollowing ? t.following : t.follow}</button>
+            <button type="button" class="follow" aria-pressed={thread.viewerIsFollowing} onClick={() => void follow()}><Icon name="bell" small /><span class="follow-text">{thread.viewerIsFollowing ? t.following : t.follow}</span></button>
           </div>
         )}
         {focusedNode && (

@@ -3,10 +3,12 @@ import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 
+import { codeOf, HeddleError, problemsOf } from "../api";
 import { dye, initials } from "../format";
 import { phone } from "../preferences";
 import { conversations, users, viewerId, type Conversation } from "../store/data";
 import { t } from "../text";
+import { Splitter } from "./Splitter";
 
 export function Icon({ name, small, flip, class: extra }: { name: string; small?: boolean; flip?: boolean; class?: string }) {
   const kind = `icon${small ? " icon-s" : ""}${flip ? " flip" : ""}${extra ? ` ${extra}` : ""}`;
@@ -151,7 +153,7 @@ export function Menu({ actions, close, up, label }: { actions: Action[]; close: 
 
 /** The frame of a panel beside the room. On a phone it is the only region, and so the main one. */
 export function Panel({ label, children }: { label: string; children: ComponentChildren }) {
-  return phone.value ? <main class="panel" aria-label={label}>{children}</main> : <aside class="panel" aria-label={label}>{children}</aside>;
+  return phone.value ? <main class="panel" aria-label={label}>{children}</main> : <aside class="panel" aria-label={label}><Splitter />{children}</aside>;
 }
 
 /** The title of a panel. */
@@ -186,6 +188,15 @@ export function Toast() {
 
 export function Switch({ on, label, change, disabled }: { on: boolean; label: string; change: (on: boolean) => void; disabled?: boolean }) {
   return <button type="button" class="switch" aria-pressed={on} aria-label={label} disabled={disabled} onClick={() => change(!on)} />;
+}
+
+/** Codes whose reason does not depend on the request: the page says it in its own language. */
+const GENERAL = ["NETWORK", "INTERNAL", "UNAVAILABLE", "TIMEOUT", "RATE_LIMITED"];
+
+/** Why a request failed, for people. */
+export function explain(error: unknown): string {
+  const isParticular = error instanceof HeddleError && !GENERAL.includes(error.code);
+  return problemsOf(error)[0]?.message ?? (isParticular ? error.message : t.failed(codeOf(error)));
 }
 
 /** What went wrong, and a way to try again. */
