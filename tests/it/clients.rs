@@ -128,6 +128,11 @@ async fn the_web_client_says_what_went_wrong_and_loses_nothing() {
 }
 
 #[tokio::test]
+async fn everyone_can_use_every_screen_of_the_web_client() {
+    satisfied("app-access.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
 async fn events_lead_the_web_client_to_what_a_fresh_load_shows() {
     satisfied("app-store.test.js", &Binary::on_sqlite().await).await;
 }

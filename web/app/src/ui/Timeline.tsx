@@ -182,7 +182,7 @@ export function Timeline({ conversationId, target, openRoot, onScrolled }: {
   if (line.failed.value) return <Failed error={line.failed.value} retry={() => void open(conversationId, target)} />;
   if (window === undefined) return <div class="scroll"><div class="column"><Skeleton rows={6} lines /></div></div>;
   if (window === null) {
-    return <div class="empty"><h2 class="title">{t.notFound}</h2><p class="lead">{t.notFoundLead}</p><a class="button primary" href="/">{t.backToConversations}</a></div>;
+    return <div class="empty"><p class="lead">{t.notFoundLead}</p><a class="button primary" href="/">{t.backToConversations}</a></div>;
   }
 
   let before: { senderId: string | null; at: number; day: string; isNotice: boolean } | null = null;
