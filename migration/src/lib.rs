@@ -30,6 +30,8 @@ mod m0020_import_keys;
 mod m0021_log_epoch;
 mod m0022_caseless_keys;
 mod m0023_deep_replies;
+mod m0024_messages_by_time;
+mod m0025_hidden_conversations;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -62,6 +64,8 @@ impl MigratorTrait for Migrator {
             Box::new(m0021_log_epoch::Step),
             Box::new(m0022_caseless_keys::Step),
             Box::new(m0023_deep_replies::Step),
+            Box::new(m0024_messages_by_time::Step),
+            Box::new(m0025_hidden_conversations::Step),
         ]
     }
 }

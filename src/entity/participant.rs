@@ -63,6 +63,8 @@ pub struct Model {
     pub is_pinned: bool,
     /// The `last_seq` of the conversation when the user archived it. A later message ends the archiving.
     pub archived_seq: Option<i32>,
+    /// The `last_seq` of the conversation when the user hid it. A later message ends the hiding.
+    pub hidden_seq: Option<i32>,
     #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
     pub conversation: BelongsTo<super::conversation::Entity>,
     #[sea_orm(belongs_to, relation_enum = "User", from = "user_id", to = "id")]
@@ -73,8 +75,8 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// Whether a conversation was archived at this sequence number and no message has arrived since.
+/// Whether a conversation was archived or hidden at this sequence number and no message has arrived since.
 #[must_use]
-pub fn is_archived(archived_seq: Option<i32>, last_seq: i32) -> bool {
-    archived_seq.is_some_and(|seq| seq >= last_seq)
+pub fn is_put_away(at_seq: Option<i32>, last_seq: i32) -> bool {
+    at_seq.is_some_and(|seq| seq >= last_seq)
 }

@@ -179,5 +179,6 @@ fn member(
         muted_until: Set(None),
         is_pinned: Set(false),
         archived_seq: Set(None),
+        hidden_seq: Set(None),
     }
 }
