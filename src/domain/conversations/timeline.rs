@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, QueryFilter, Value};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    Value, sea_query::Expr,
+};
 
 use crate::{
     db::{self, PageSource, RowRef},
@@ -136,31 +139,26 @@ pub async fn place<C: PageSource>(
     }
 }
 
-/// The first sequence number whose message was sent at or after a time. Sequence numbers are gapless, and times rise
-/// with them (except where the clock was set back or an archive was imported), so a binary search in a recursive CTE
-/// finds it with one statement that reads about twenty rows of a million, without another index to maintain on each
-/// send.
+/// The sequence number of the first message that was sent at or after a time; the maximum if there is none.
 async fn since<C: ConnectionTrait>(
     db: &C,
     conversation: ConversationId,
     time: DateTime<Utc>,
 ) -> Result<i32, Error> {
-    let text = "WITH RECURSIVE search (low, high) AS (
-            SELECT 1, last_seq + 1 FROM conversation WHERE id = ?
-            UNION ALL
-            SELECT CASE WHEN m.created_at < ? THEN low + (high - low) / 2 + 1 ELSE low END,
-                CASE WHEN m.created_at < ? THEN high ELSE low + (high - low) / 2 END
-            FROM search
-            LEFT JOIN message m ON m.conversation_id = ? AND m.seq = low + (high - low) / 2
-            WHERE low < high
-        ) SELECT low AS seq FROM search WHERE low >= high";
-    let values = [
-        conversation.into(),
-        time.into(),
-        time.into(),
-        conversation.into(),
-    ];
-    Ok(db::fetch_one(db, text, values).await?.unwrap_or(i32::MAX))
+    let (list, at) = (message::Column::ConversationId, message::Column::CreatedAt);
+    let start = [Expr::value(conversation), Expr::value(time)];
+    // A range, as in PageRequest::sql.
+    let first = message::Entity::find()
+        .select_only()
+        .column(message::Column::Seq)
+        .filter(Expr::tuple([list.into_expr(), at.into_expr()]).gte(Expr::tuple(start)))
+        .filter(list.lte(conversation))
+        .order_by_asc(list)
+        .order_by_asc(at)
+        .order_by_asc(message::Column::Seq)
+        .into_tuple()
+        .one(db);
+    Ok(first.await?.unwrap_or(i32::MAX))
 }
 
 async fn first_unread<C: PageSource>(

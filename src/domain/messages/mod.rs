@@ -1,5 +1,6 @@
 //! Messages: sending, editing, deleting, and the trees they form.
 
+pub mod across;
 pub mod deep_replies;
 mod delete;
 mod edit;

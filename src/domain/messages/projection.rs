@@ -150,6 +150,12 @@ impl<P: MessageProjection, K: RowKey<message::Model>> MessageReader<P, K> {
     /// `SELECT … FROM message m`, to which conditions are added.
     #[must_use]
     pub fn select(&self, backend: DbBackend) -> String {
+        self.select_from(backend, "message m")
+    }
+
+    /// [`MessageReader::select`] from a table that contains the messages as `m`.
+    #[must_use]
+    pub fn select_from(&self, backend: DbBackend, table: &str) -> String {
         let MessageColumns { message, sender } = &self.columns;
         let message = message.names().map(|column| format!("m.{column}"));
         let names = sender.names().map(|column| format!("u.{column}"));
@@ -163,7 +169,7 @@ impl<P: MessageProjection, K: RowKey<message::Model>> MessageReader<P, K> {
             }
             _ => r#" LEFT JOIN "user" u ON u.id = m.sender_id"#,
         };
-        format!("SELECT {} FROM message m{join}", columns.join(", "))
+        format!("SELECT {} FROM {table}{join}", columns.join(", "))
     }
 
     /// The number of columns.

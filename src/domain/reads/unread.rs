@@ -5,12 +5,11 @@ use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Value};
-use serde::{Deserialize, Serialize};
 
 use crate::{
     db,
     domain::{
-        pagination::{PageRequest, Slice},
+        pagination::{Direction, PageRequest, Slice},
         predicates::{not_muted, unread, visible_to},
         reads::count,
         sessions::Viewer,
@@ -20,12 +19,8 @@ use crate::{
     id::{ConversationId, MessageId, ThreadId},
 };
 
-/// The messages `m` of all conversations of a user, whose id it binds.
-const THEIRS: &str = "FROM participant p
-    JOIN message m ON m.conversation_id = p.conversation_id WHERE p.user_id = ?";
-
-/// [`THEIRS`] for messages selected by id: they are found first ([`crate::domain::predicates::visible`] gives the
-/// reason).
+/// Messages `m` that are selected by id, in the conversations of a user, whose id it binds. They are found first
+/// ([`crate::domain::predicates::visible`] gives the reason).
 const NAMED: &str = "FROM message m CROSS JOIN participant p
     WHERE p.conversation_id = m.conversation_id AND p.user_id = ?";
 
@@ -112,16 +107,6 @@ impl UnreadScope {
     }
 }
 
-/// The position of a message in a list over all conversations.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct UnreadPosition(pub DateTime<Utc>, pub ConversationId, pub i32);
-
-impl From<&message::Model> for UnreadPosition {
-    fn from(message: &message::Model) -> Self {
-        Self(message.created_at, message.conversation_id, message.seq)
-    }
-}
-
 /// The number of unread messages.
 pub async fn count<C: ConnectionTrait>(
     db: &C,
@@ -139,26 +124,6 @@ pub async fn count<C: ConnectionTrait>(
     Ok(found.await?.unwrap_or(0))
 }
 
-/// The unread messages of all conversations that are not muted, oldest first.
-pub async fn list<C: ConnectionTrait>(
-    db: &C,
-    viewer: &Viewer,
-    now: DateTime<Utc>,
-    after: Option<UnreadPosition>,
-    limit: u64,
-) -> Result<Vec<message::Model>, Error> {
-    let (audible, unread) = (not_muted("p"), unread("m", "p"));
-    let mut text = format!("SELECT m.* {THEIRS} AND {audible} AND {unread}");
-    let mut values: Vec<Value> = vec![viewer.user.into(), now.into()];
-    if let Some(UnreadPosition(at, conversation, seq)) = after {
-        text.push_str(" AND (m.created_at, m.conversation_id, m.seq) > (?, ?, ?)");
-        values.extend([at.into(), conversation.into(), seq.into()]);
-    }
-    text.push_str(" ORDER BY m.created_at, m.conversation_id, m.seq LIMIT ?");
-    values.push(i64::try_from(limit).map_err(Error::internal)?.into());
-    db::fetch_all(db, &text, values).await
-}
-
 /// A page of the unread messages of one conversation, replies included, oldest first.
 pub async fn list_in<C: ConnectionTrait>(
     db: &C,
@@ -167,13 +132,25 @@ pub async fn list_in<C: ConnectionTrait>(
     span: &PageRequest<i32>,
 ) -> Result<Slice<message::Model>, Error> {
     // Bounded as in PageRequest::sql, from after the floor or the cursor, whichever is later.
-    let rest = "AND (m.conversation_id, m.seq) > (p.conversation_id,
+    let direction = match span.end {
+        Direction::First => "ASC",
+        Direction::Last => "DESC",
+    };
+    let rest = format!(
+        "AND (m.conversation_id, m.seq) > (p.conversation_id,
             CASE WHEN p.read_floor_seq > ? THEN p.read_floor_seq ELSE ? END)
-        AND m.conversation_id <= p.conversation_id ORDER BY m.conversation_id, m.seq LIMIT ?";
-    let after = span.after.unwrap_or(0);
+        AND (m.conversation_id, m.seq) < (p.conversation_id, ?)
+        ORDER BY m.conversation_id {direction}, m.seq {direction} LIMIT ?"
+    );
+    let (after, before) = (span.after.unwrap_or(0), span.before.unwrap_or(i32::MAX));
     let unread = unread("m", "p");
     let here: [Value; 2] = [viewer.user.into(), conversation.into()];
-    let more: [Value; 3] = [after.into(), after.into(), span.limit().into()];
+    let more: [Value; 4] = [
+        after.into(),
+        after.into(),
+        before.into(),
+        span.limit().into(),
+    ];
     let (text, values) = match db.get_database_backend() {
         // Without LATERAL, PostgreSQL does not expect a single participant, and would collect and sort all unread
         // messages.
