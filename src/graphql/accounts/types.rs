@@ -16,8 +16,13 @@ use crate::{
             types::{ConversationConnection, ConversationFilter},
         },
         errors::Result,
+        messages::{
+            self,
+            across::{MessageFilter, MessageOrder},
+            types::MessageConnection,
+        },
         notifications::{self, types::NotificationConnection},
-        pagination::forward,
+        pagination::{Both, forward},
         reads::{
             self,
             types::{UnreadMessageConnection, UnreadTotals},
@@ -53,16 +58,51 @@ impl Viewer {
         UnreadTotals::of(app(ctx), &self.0).await
     }
 
+    /// Every message that the viewer may see, across conversations; tombstones are left out. Without first and last
+    /// the page has 50 messages.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is an argument of the field"
+    )]
+    async fn messages(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Narrow the list.")] filter: Option<MessageFilter>,
+        #[graphql(desc = "How to sort.", default_with = "MessageOrder::NewestFirst")]
+        order: MessageOrder,
+        first: Option<i32>,
+        after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
+    ) -> Result<MessageConnection> {
+        let both = Both {
+            first,
+            after,
+            last,
+            before,
+        };
+        messages::across::page(ctx, &self.0, filter.unwrap_or_default(), order, both).await
+    }
+
     /// Every unread message, oldest first: exactly the messages that the counts in UnreadTotals,
-    /// Membership and Thread include, so that a client can show what a badge counts.
+    /// Membership and Thread include, so that a client can show what a badge counts. Without first and last the page
+    /// has 50 messages.
     async fn unread_messages(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only in this conversation.")] conversation_id: Option<ConversationId>,
-        #[graphql(default_with = "Some(50)")] first: Option<i32>,
+        first: Option<i32>,
         after: Option<String>,
+        last: Option<i32>,
+        before: Option<String>,
     ) -> Result<UnreadMessageConnection> {
-        reads::unread_messages(ctx, &self.0, conversation_id, first, after).await
+        let both = Both {
+            first,
+            after,
+            last,
+            before,
+        };
+        reads::unread_messages(ctx, &self.0, conversation_id, both).await
     }
 
     /// Notifications, newest first.

@@ -1,5 +1,6 @@
 //! Messages: types, the timeline, revisions and mutations.
 
+pub mod across;
 pub mod inputs;
 mod list_fields;
 pub mod loader;

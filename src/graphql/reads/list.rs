@@ -4,16 +4,19 @@ use async_graphql::Context;
 
 use crate::{
     domain::{
-        pagination::PageRequest,
-        reads::unread::{self, UnreadPosition, UnreadScope},
+        messages::across::{self, MessageFilter},
+        pagination::{Direction, PageRequest},
+        reads::unread::{self, UnreadScope},
         sessions,
     },
-    entity::message,
     graphql::{
         context::app,
         errors::Result,
-        messages::types::{Message, MessageConnection},
-        pagination::{Instant, Page, forward},
+        messages::{
+            across::{PositionKey, key_of},
+            types::{Message, MessageConnection},
+        },
+        pagination::{Both, Page},
         reads::types::UnreadMessageConnection,
     },
     id::ConversationId,
@@ -27,27 +30,24 @@ pub(crate) async fn unread_messages(
     ctx: &Context<'_>,
     viewer: &sessions::Viewer,
     conversation: Option<ConversationId>,
-    first: Option<i32>,
-    after: Option<String>,
+    both: Both,
 ) -> Result<UnreadMessageConnection> {
     let (db, now) = (app(ctx).db.read(), app(ctx).clock.now());
     let (page, scope) = if let Some(id) = conversation {
-        let span: PageRequest<i32> = forward(first, PAGE, after)?;
+        let span: PageRequest<i32> = both.read(PAGE, Direction::First)?;
         let load = |span: PageRequest<i32>| async move {
             Ok(unread::list_in(db, viewer, id, &span).await?)
         };
         let page = Page::read(ctx, &span, |row| row.seq, load).await?;
         (page, UnreadScope::Conversation(id))
     } else {
-        let span: PageRequest<(Instant, ConversationId, i32)> = forward(first, PAGE, after)?;
-        let position = |(Instant(at), id, seq)| UnreadPosition(at, id, seq);
-        let key = |row: &message::Model| (Instant(row.created_at), row.conversation_id, row.seq);
-        let load = |span: PageRequest<_>| async move {
-            let after = span.after.map(position);
-            let rows = unread::list(db, viewer, now, after, span.limit()).await?;
-            Ok(span.part(rows))
+        let span: PageRequest<PositionKey> = both.read(PAGE, Direction::First)?;
+        let all = &MessageFilter::default();
+        let load = |span: PageRequest<PositionKey>| async move {
+            let span = span.map(Into::into);
+            Ok(across::unread(db, viewer, all, Some(now), &span, false).await?)
         };
-        let page = Page::read(ctx, &span, key, load).await?;
+        let page = Page::read(ctx, &span, key_of, load).await?;
         (page, UnreadScope::Audible(now))
     };
     let MessageConnection {

@@ -133,13 +133,17 @@ impl<'a> Measurer<'a> {
     }
 }
 
+/// The page size of lists whose arguments have no default, because they page in both directions.
+const PAGE_OF_BOTH: u64 = 50;
+
 /// The number of items that the field returns if the document does not request a number.
 fn default_page_size(field: &Field) -> Option<u64> {
     let sizes = ["first", "last"].iter().filter_map(|name| {
         let argument = field.definition.argument_by_name(name)?;
-        match &**argument.default_value.as_ref()? {
-            Value::Int(size) => size.as_str().parse().ok(),
-            _ => None,
+        match argument.default_value.as_deref() {
+            None => Some(PAGE_OF_BOTH),
+            Some(Value::Int(size)) => size.as_str().parse().ok(),
+            Some(_) => None,
         }
     });
     sizes.max()

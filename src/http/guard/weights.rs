@@ -2,7 +2,7 @@
 
 /// The fields that cost more than one, by type: they search or count rows for each object. A test measures the work of
 /// every field (`tests/it/architecture/cost_of_work.rs`).
-const WEIGHTS: [(&str, &str, u64); 9] = [
+const WEIGHTS: [(&str, &str, u64); 10] = [
     ("Conversation", "displayTitle", 10),
     ("Conversation", "participantCount", 10),
     ("Conversation", "participants", 10),
@@ -12,6 +12,8 @@ const WEIGHTS: [(&str, &str, u64); 9] = [
     ("Thread", "viewerFirstUnreadMessage", 6),
     ("Thread", "viewerLastReadMessage", 6),
     ("Thread", "viewerUnreadCount", 8),
+    // Reads a message of each conversation, and on PostgreSQL a page of each.
+    ("Viewer", "messages", 350),
 ];
 
 /// The cost of a field of this type.
