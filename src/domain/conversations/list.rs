@@ -66,7 +66,7 @@ pub struct ConversationRow {
     pub unread: Option<i64>,
 }
 
-/// So many of the viewer's conversations, most recently active first, from after this one.
+/// So many of the viewer's conversations that are not hidden, most recently active first, from after this one.
 pub async fn list<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -143,13 +143,9 @@ fn select(
             unread("m", "p")
         )));
     }
+    list = list.filter(put_away(participant::Column::HiddenSeq).not());
     if let Some(is_archived) = narrowing.is_archived {
-        let archived = Expr::col((participant::Entity, participant::Column::ArchivedSeq))
-            .if_null(-1)
-            .gte(Expr::col((
-                conversation::Entity,
-                conversation::Column::LastSeq,
-            )));
+        let archived = put_away(participant::Column::ArchivedSeq);
         list = list.filter(if is_archived {
             archived
         } else {
@@ -160,6 +156,14 @@ fn select(
         list = list.filter(contains(viewer, text));
     }
     list
+}
+
+/// [`participant::is_put_away`] for this column.
+fn put_away(at_seq: participant::Column) -> Expr {
+    let last_seq = Expr::col((conversation::Entity, conversation::Column::LastSeq));
+    Expr::col((participant::Entity, at_seq))
+        .if_null(-1)
+        .gte(last_seq)
 }
 
 /// The title, or the name of another participant, contains this text.

@@ -7,7 +7,7 @@ use crate::{
     core::Core,
     domain::{access, sessions::Viewer},
     entity::{
-        conversation,
+        conversation::{self, ConversationKind},
         participant::{self, NotificationLevel},
     },
     error::Error,
@@ -27,8 +27,10 @@ pub struct Settings {
     pub muted_until: Option<Option<DateTime<Utc>>>,
     /// Whether it is pinned to the top of the list.
     pub is_pinned: Option<bool>,
-    /// Whether it is hidden from the list until the next message.
+    /// Whether it is left out of the ordinary list until the next message.
     pub is_archived: Option<bool>,
+    /// Whether a direct conversation is in no list until the next message.
+    pub is_hidden: Option<bool>,
 }
 
 /// Updates the viewer's settings of a conversation, and appends an event for the viewer's other devices.
@@ -47,7 +49,12 @@ pub async fn update_settings(
     core.db
         .write(|tx| async move {
             let membership = access::conversation(&tx, viewer, id).await?;
-            let (old, last_seq) = (membership.participant(), membership.conversation().last_seq);
+            let (old, conversation) = (membership.participant(), membership.conversation());
+            let last_seq = conversation.last_seq;
+            if settings.is_hidden == Some(true) && conversation.kind != ConversationKind::Direct {
+                let message = "Only direct conversations can be hidden.";
+                return Err(Error::invalid("isHidden", "NOT_DIRECT", message));
+            }
             let mut row = old.clone().into_active_model();
             if let Some(level) = settings.notification_level {
                 row.notification_level.set_ne(level);
@@ -60,16 +67,21 @@ pub async fn update_settings(
                 row.is_pinned.set_ne(is_pinned);
             }
             if let Some(is_archived) = settings.is_archived
-                && is_archived != participant::is_archived(old.archived_seq, last_seq)
+                && is_archived != participant::is_put_away(old.archived_seq, last_seq)
             {
                 row.archived_seq = Set(is_archived.then_some(last_seq));
+            }
+            if let Some(is_hidden) = settings.is_hidden
+                && is_hidden != participant::is_put_away(old.hidden_seq, last_seq)
+            {
+                row.hidden_seq = Set(is_hidden.then_some(last_seq));
             }
             if row.is_changed() {
                 row.update(&*tx).await?;
                 let changed = Change::ConversationChanged { conversation: id };
                 log::append(&tx, Stream::User(viewer.user), now, &[changed]).await?;
             }
-            Ok(membership.conversation().clone())
+            Ok(conversation.clone())
         })
         .await
 }

@@ -97,6 +97,9 @@ pub struct UpdateConversationSettingsInput {
     pub is_pinned: Option<bool>,
     /// Move out of the list until there is a new message; null keeps the value.
     pub is_archived: Option<bool>,
+    /// Hide a direct conversation from all lists until someone writes in it again; null keeps the value. BAD_USER_INPUT
+    /// for a group.
+    pub is_hidden: Option<bool>,
 }
 
 /// Result of updateConversationSettings.

@@ -117,6 +117,7 @@ impl ConversationMutation {
                 muted_until: input.muted_until.map_value(|until| until.0).into(),
                 is_pinned: input.is_pinned,
                 is_archived: input.is_archived,
+                is_hidden: input.is_hidden,
             };
             let id = input.conversation_id;
             let row = conversations::update_settings(app(ctx), viewer, id, &settings).await?;

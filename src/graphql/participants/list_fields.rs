@@ -40,7 +40,11 @@ impl PlannedObject for Membership {
             "isPinned" => field!(within, participant { is_pinned } => is_pinned),
             "isArchived" => field!(
                 within, conversation { last_seq } participant { archived_seq } =>
-                    participant::is_archived(*archived_seq, *last_seq)
+                    participant::is_put_away(*archived_seq, *last_seq)
+            ),
+            "isHidden" => field!(
+                within, conversation { last_seq } participant { hidden_seq } =>
+                    participant::is_put_away(*hidden_seq, *last_seq)
             ),
             "canSend" => field!(within, participant { role } => role.may_send()),
             "canUpdate"

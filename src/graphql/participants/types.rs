@@ -233,7 +233,13 @@ impl Membership {
 
     /// Whether it is moved out of the viewer's list until there is a new message.
     async fn is_archived(&self) -> bool {
-        participant::is_archived(self.participant.archived_seq, self.conversation.last_seq)
+        participant::is_put_away(self.participant.archived_seq, self.conversation.last_seq)
+    }
+
+    /// Whether it is hidden from the viewer's lists until someone writes in it again. Only direct conversations can be
+    /// hidden.
+    async fn is_hidden(&self) -> bool {
+        participant::is_put_away(self.participant.hidden_seq, self.conversation.last_seq)
     }
 
     /// Whether the viewer may send messages.
