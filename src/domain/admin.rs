@@ -64,7 +64,6 @@ pub async fn reset_password(core: &Core, username: &str, password: &str) -> Resu
             row.password_hash = Set(Some(hash.clone()));
             row.failed_sign_ins = Set(0);
             row.sign_in_blocked_until = Set(None);
-            row.updated_at = Set(now);
             row.update(&*tx).await?;
             accounts::reset_logins_in(&tx, core, user).await?;
             let reason = SessionEndReason::Revoked;

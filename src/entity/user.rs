@@ -69,6 +69,7 @@ pub struct Model {
     /// The address or the name of the author of an archive for whom an import created this user, normalised.
     pub import_key: Option<String>,
     pub created_at: DateTime<Utc>,
+    /// When what others may see of the profile last changed.
     pub updated_at: DateTime<Utc>,
     #[sea_orm(has_many)]
     pub sessions: HasMany<super::session::Entity>,

@@ -1,8 +1,13 @@
 //! Users: profiles, privacy settings and search.
 
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, both, person::Person};
+use crate::support::{
+    app::TestApp,
+    both,
+    person::{PASSWORD, Person},
+};
 
 const UPDATE: &str = "mutation($input: UpdateProfileInput!) { updateProfile(input: $input) {
     viewer { user { username displayName firstName lastName phoneNumber bio } } } }";
@@ -28,6 +33,7 @@ both!(
     people_are_listed_by_name_page_by_page,
     wildcards_match_themselves,
     a_change_of_profile_is_one_event,
+    updated_at_is_when_the_public_profile_changed,
 );
 
 async fn updates(person: &Person, input: Value) -> Value {
@@ -302,4 +308,43 @@ async fn a_change_of_profile_is_one_event(app: TestApp) {
     ann.execute(PREFER, json!({ "input": { "locale": "de" } }))
         .await;
     assert_eq!(count().await, 2);
+}
+
+/// What others may not see leaves no trace in it either.
+async fn updated_at_is_when_the_public_profile_changed(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let seen = async || {
+        app.app.clock.advance(TimeDelta::seconds(1));
+        let query = "query($id: ID!) { user(by: { id: $id }) { createdAt updatedAt } }";
+        let data = bob.execute(query, json!({ "id": ann.id })).await;
+        [
+            data["user"]["createdAt"].clone(),
+            data["user"]["updatedAt"].clone(),
+        ]
+    };
+    let [created, first] = seen().await;
+    assert_eq!(created, first);
+    for settings in [
+        json!({ "locale": "fi" }),
+        json!({ "isSearchable": false, "sharesReadReceipts": false }),
+        json!({ "sharesPresence": false }),
+    ] {
+        ann.execute(PREFER, json!({ "input": settings })).await;
+        assert_eq!(seen().await[1], first, "{settings}");
+    }
+    let password = "mutation($input: ChangePasswordInput!) { changePassword(input: $input) { viewer { id } } }";
+    let input = json!({ "currentPassword": PASSWORD, "newPassword": "another loom of ones own" });
+    ann.execute(password, json!({ "input": input })).await;
+    assert_eq!(seen().await[1], first);
+    let mut last = first;
+    for (document, input) in [
+        (UPDATE, json!({ "bio": "Weaves" })),
+        (UPDATE, json!({ "displayName": "Ann W." })),
+        (PREFER, json!({ "profileVisibility": "EVERYONE" })),
+    ] {
+        ann.execute(document, json!({ "input": input })).await;
+        let [_, now] = seen().await;
+        assert!(now.as_str() > last.as_str(), "{input}");
+        last = now;
+    }
 }

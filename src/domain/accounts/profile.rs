@@ -156,6 +156,18 @@ pub async fn update_preferences(
     save(core, viewer, row).await
 }
 
+/// The columns that decide what others see of a profile. Who sees it is one of them; the other settings are private.
+const PROFILE: [user::Column; 8] = [
+    user::Column::Username,
+    user::Column::DisplayName,
+    user::Column::FirstName,
+    user::Column::LastName,
+    user::Column::PhoneNumber,
+    user::Column::Bio,
+    user::Column::ProfileVisibility,
+    user::Column::PhoneVisibility,
+];
+
 /// Updates the row and appends an event, if any column is set.
 async fn save(core: &Core, viewer: &Viewer, row: user::ActiveModel) -> Result<(), Error> {
     if !row.is_changed() {
@@ -175,7 +187,9 @@ async fn save_in(
 ) -> Result<(), Error> {
     let at = core.clock.now();
     row.id = Set(viewer.user);
-    row.updated_at = Set(at);
+    if PROFILE.iter().any(|&column| row.get(column).is_set()) {
+        row.updated_at = Set(at);
+    }
     row.update(tx).await.map_err(taken_error)?;
     let change = Change::UserChanged { user: viewer.user };
     log::append(tx, Stream::User(viewer.user), at, &[change]).await

@@ -83,6 +83,7 @@ const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 10] = [
             ("isVerified", FieldType::Scalar),
             ("isImported", FieldType::Scalar),
             ("createdAt", FieldType::Scalar),
+            ("updatedAt", FieldType::Scalar),
         ],
     ),
     (
@@ -93,6 +94,7 @@ const VIEWER_INDEPENDENT_FIELDS: [(&str, Fields); 10] = [
             ("displayName", FieldType::Scalar),
             ("isVerified", FieldType::Scalar),
             ("createdAt", FieldType::Scalar),
+            ("updatedAt", FieldType::Scalar),
             ("presence", FieldType::Scalar),
             ("statusText", FieldType::Scalar),
             ("lastActiveAt", FieldType::Scalar),

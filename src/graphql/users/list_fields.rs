@@ -26,6 +26,7 @@ impl PlannedObject for User {
             "isVerified" => field!(within, user { verified_at } => verified_at.is_some()),
             "isImported" => field!(within, user { import_key } => import_key.is_some()),
             "createdAt" => field!(within, user { created_at } => DateTime(*created_at).to_value()),
+            "updatedAt" => field!(within, user { updated_at } => DateTime(*updated_at).to_value()),
             _ => None,
         }
     }

@@ -159,6 +159,11 @@ impl User {
         self.0.created_at.into()
     }
 
+    /// When the public profile last changed.
+    async fn updated_at(&self) -> DateTime {
+        self.0.updated_at.into()
+    }
+
     /// Whether this is the viewer.
     async fn is_viewer(&self, ctx: &Context<'_>) -> bool {
         let viewer = caller(ctx).viewer();
