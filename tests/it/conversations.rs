@@ -6,6 +6,7 @@ use crate::support::{
     app::TestApp,
     both, event_rows,
     groups::Groups,
+    messaging::Messaging,
     person::{Person, text},
 };
 
@@ -37,6 +38,7 @@ both!(
     a_long_group_disappears_immediately_and_is_erased_in_batches,
     settings_are_the_viewers_own,
     an_archived_conversation_reappears_with_a_new_message,
+    a_hidden_conversation_reappears_when_someone_writes,
 );
 
 async fn open(person: &Person, others: &[&Person]) -> Value {
@@ -415,6 +417,76 @@ async fn an_archived_conversation_reappears_with_a_new_message(app: TestApp) {
     ann.makes(&id, &bob, "OBSERVER").await;
     assert_eq!(listed(json!({})).await, 1);
     assert_eq!(listed(json!({ "isArchived": true })).await, 0);
+}
+
+async fn a_hidden_conversation_reappears_when_someone_writes(app: TestApp) {
+    const HIDE: &str = "mutation($input: UpdateConversationSettingsInput!) {
+        updateConversationSettings(input: $input) { conversation { viewerMembership { isHidden } } } }";
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let (direct, group) = (
+        ann.direct(&bob).await,
+        ann.creates_group(Some("Loom"), &[&bob]).await,
+    );
+    let hide = async |is_hidden: bool| {
+        let input = json!({ "conversationId": direct, "isHidden": is_hidden });
+        let data = ann.execute(HIDE, json!({ "input": input })).await;
+        let conversation = &data["updateConversationSettings"]["conversation"];
+        assert_eq!(conversation["viewerMembership"]["isHidden"], is_hidden);
+    };
+    let listed = async |who: &Person| {
+        let mut lists = vec![];
+        for filter in [
+            json!({}),
+            json!({ "isArchived": null }),
+            json!({ "kind": "DIRECT" }),
+            json!({ "text": if who.id == ann.id { "bob" } else { "ann" } }),
+        ] {
+            let data = who.execute(LIST, json!({ "filter": filter })).await;
+            let nodes = data["viewer"]["conversations"]["nodes"].as_array();
+            lists.push(
+                nodes
+                    .unwrap()
+                    .iter()
+                    .any(|node| node["id"] == json!(direct)),
+            );
+        }
+        assert!(
+            lists.iter().all(|is_listed| *is_listed == lists[0]),
+            "{lists:?}"
+        );
+        lists[0]
+    };
+    assert!(listed(&ann).await);
+    hide(true).await;
+    hide(true).await;
+    assert!(!listed(&ann).await);
+    assert!(listed(&bob).await, "it is hidden from Ann alone");
+    let seen = ann.execute(SEE, json!({ "id": direct })).await;
+    assert_eq!(
+        seen["conversation"]["id"],
+        json!(direct),
+        "it is still there"
+    );
+    // Opening it again finds it.
+    assert_eq!(ann.direct(&bob).await, direct);
+    hide(false).await;
+    assert!(listed(&ann).await);
+    hide(true).await;
+    bob.says(&direct, "Are you there?").await;
+    assert!(listed(&ann).await);
+    let events = event_rows::events(&app, &ann.id).await;
+    let changes = events.iter().filter(|kind| *kind == "ConversationChanged");
+    assert_eq!(changes.count(), 3, "hiding it again changes nothing");
+    let of_group = json!({ "conversationId": group, "isHidden": true });
+    let error = ann
+        .expect_error("BAD_USER_INPUT", HIDE, json!({ "input": of_group }))
+        .await;
+    assert_eq!(
+        error["extensions"]["problems"][0]["path"],
+        json!(["input", "isHidden"])
+    );
+    let shown = json!({ "input": { "conversationId": group, "isHidden": false } });
+    ann.execute(HIDE, shown).await;
 }
 
 async fn a_long_group_disappears_immediately_and_is_erased_in_batches(app: TestApp) {

@@ -102,7 +102,7 @@ const PLAIN: [&str; 19] = [
     "depth",
     "replyCount",
     "descendantCount",
-    "sender { id username displayName isVerified isImported createdAt __typename }",
+    "sender { id username displayName isVerified isImported createdAt updatedAt __typename }",
     "parent { id body sender { id } parent { viewerHasRead parent { sequence sender { displayName } } } }",
     "viewerHasRead",
     "mentionsViewer",
@@ -130,7 +130,7 @@ const PLAIN_OF_CONVERSATIONS: [&str; 14] = [
     "participantCount",
     "createdBy { id displayName }",
     "lastMessage { body sender { displayName } viewerHasRead }",
-    "viewerMembership { id notificationLevel isPinned isArchived canSend unreadCount
+    "viewerMembership { id notificationLevel isPinned isArchived isHidden canSend unreadCount
         mentionCount }",
     "rights: viewerMembership { canUpdate canAddParticipants canRemoveParticipants canChangeRoles
         canModerate canDelete }",
@@ -178,6 +178,12 @@ async fn execute(who: &Person, fields: &str, variables: &Value) -> Value {
          {known}"
     );
     let mut data = who.execute(&query, variables.clone()).await;
+    // A query of its own, because it costs much.
+    let query = format!(
+        "{{ viewer {{ messages(first: 20) {{
+            nodes {{ {fields} }} edges {{ cursor node {{ {fields} }} }} }} }} }} {known}"
+    );
+    data["everywhere"] = who.execute(&query, json!({})).await;
     without(&mut data);
     data
 }

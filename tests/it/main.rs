@@ -9,6 +9,7 @@
 )]
 
 mod accounts;
+mod across;
 mod architecture;
 mod attacks;
 mod cli;

@@ -161,9 +161,21 @@ async fn deleted_messages_neither_precede_nor_follow(app: TestApp) {
             "/viewer/unreadMessages",
         ),
         Some(&group),
-        false,
+        true,
     )
     .await;
+    let all_unread = ("viewer { unreadMessages() @ }", "/viewer/unreadMessages");
+    let all_unread = List::of(&bob, all_unread, None, true).await;
+    let mut everywhere = vec![];
+    for arguments in [
+        "order: OLDEST_FIRST",
+        "order: NEWEST_FIRST",
+        "filter: { unreadOnly: true }",
+        &format!("filter: {{ senderIds: \"{}\" }}", ann.id),
+    ] {
+        let field = format!("viewer {{ messages( {arguments}) @ }}");
+        everywhere.push(List::of(&bob, (&field, "/viewer/messages"), None, true).await);
+    }
     let count = list.items.len();
     let notices = count - unread.items.len();
     list.agrees_without(&[]).await;
@@ -176,6 +188,14 @@ async fn deleted_messages_neither_precede_nor_follow(app: TestApp) {
         list.agrees_without(&gone).await;
         let of_unread: Vec<_> = gone.iter().map(|at| at - notices).collect();
         unread.agrees_without(&of_unread).await;
+        all_unread.agrees_without(&of_unread).await;
+        let ids: HashSet<_> = gone.iter().map(|&at| &list.items[at].1).collect();
+        for list in &everywhere {
+            let items = list.items.iter().enumerate();
+            let gone = items.filter(|(_, (_, id))| ids.contains(id));
+            list.agrees_without(&gone.map(|(at, _)| at).collect::<Vec<_>>())
+                .await;
+        }
     }
 }
 

@@ -34,6 +34,15 @@ const GROWING: [(&str, &str); 7] = [
     ("Thread", "viewerLastReadMessage"),
 ];
 
+/// Pages of the lists of the viewer's messages.
+const LISTS: [&str; 5] = [
+    "messages(first: 2)",
+    "messages(first: 100)",
+    "messages(first: 100, order: OLDEST_FIRST)",
+    r#"messages(first: 100, filter: { senderIds: "BEN" })"#,
+    "messages",
+];
+
 #[tokio::test]
 async fn work_follows_cost_on_sqlite() {
     work_follows_cost(TestApp::sqlite_with(query_cost::on_connections).await).await;
@@ -45,7 +54,7 @@ async fn work_follows_cost_on_postgres() {
 }
 
 async fn work_follows_cost(app: TestApp) {
-    let (ada, pages) = large_database(&app).await;
+    let (ada, ben, pages) = large_database(&app).await;
     let types = types();
     let work = QueryCost::watch_all(&app.app.db).await;
     let mut measured = vec![];
@@ -61,6 +70,15 @@ async fn work_follows_cost(app: TestApp) {
             };
             measured.push((work.least(run).await * 100 / cost, cost, of_type, selection));
         }
+    }
+    let lists = LISTS.iter().map(|list| list.replace("BEN", &ben.id));
+    for list in lists {
+        let query = format!("{{ viewer {{ {list} {{ nodes {{ id }} }} }} }}");
+        let cost = cost_of(&ada, &query).await;
+        let run = async || {
+            ada.execute(&query, Value::Null).await;
+        };
+        measured.push((work.least(run).await * 100 / cost, cost, "Viewer", list));
     }
     assert!(measured.len() > 60, "{}", measured.len());
     measured.sort();
@@ -109,8 +127,8 @@ async fn cost_of(who: &Person, query: &str) -> i64 {
     cost.split('"').next().unwrap().parse().unwrap()
 }
 
-/// Fills a database, and returns one of its users and a page of each type, with `@` in place of the fields.
-async fn large_database(app: &TestApp) -> (Person, [(&'static str, String); 8]) {
+/// Fills a database, and returns two of its users and a page of each type, with `@` in place of the fields.
+async fn large_database(app: &TestApp) -> (Person, Person, [(&'static str, String); 8]) {
     let (ada, ben) = (app.person("Ada").await, app.person("Ben").await);
     let large = ada.creates_group(Some("Large"), &[&ben]).await;
     // With Ada and Ben, one page of participants.
@@ -167,5 +185,5 @@ async fn large_database(app: &TestApp) -> (Person, [(&'static str, String); 8]) 
             ),
         ),
     ];
-    (ada, pages)
+    (ada, ben, pages)
 }

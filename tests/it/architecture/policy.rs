@@ -41,7 +41,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("ServerLimits", Who::Public, "deleteWindowSeconds editWindowSeconds eventReplaySeconds
         messageLength participantsPerConversation threadDepth"),
     ("ErrorCodeInfo", Who::Public, "code isRetryable meaning"),
-    ("User", Who::SignedIn, "createdAt displayName id isImported isVerified isViewer presence username viewerCanMessage
+    ("User", Who::SignedIn, "createdAt displayName id isImported isVerified isViewer presence updatedAt username viewerCanMessage
         viewerConversation"),
     ("User", Who::Contacts, "bio firstName lastActiveAt lastName statusText"),
     ("User", Who::Owner, "phoneNumber"),
@@ -59,7 +59,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Notice", Who::Inside, "actor subjects type value"),
     ("Thread", Who::Inside, "conversation id lastActivityAt lastReply participants replies replyCount
         root viewerCanReply viewerFirstUnreadMessage viewerIsFollowing viewerLastReadMessage viewerUnreadCount"),
-    ("Viewer", Who::OwnerAlone, "conversations deletionPreview email hasPassword id isEmailVerified
+    ("Viewer", Who::OwnerAlone, "conversations deletionPreview email hasPassword id isEmailVerified messages
         notifications preferences role sessions threads unread unreadMessages user"),
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
@@ -68,7 +68,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("UnreadTotals", Who::OwnerAlone, "conversations id mentions messages notifications threads"),
     ("Session", Who::OwnerAlone, "createdAt expiresAt id ipAddress isCurrent label lastUsedAt"),
     ("Membership", Who::OwnerAlone, "canAddParticipants canChangeRoles canDelete canLeave canModerate
-        canRemoveParticipants canSend canUpdate firstUnreadMessage id isArchived isPinned
+        canRemoveParticipants canSend canUpdate firstUnreadMessage id isArchived isHidden isPinned
         lastReadMessage mentionCount mutedUntil notificationLevel participant unreadCount"),
     ("Notification", Who::OwnerAlone, "actor conversation createdAt id message readAt type"),
     ("PageInfo", Who::Page, "endCursor hasNextPage hasPreviousPage startCursor"),

@@ -22,6 +22,7 @@ const GRAPHQL_TWINS: &[&str] = &[
     "ConversationFilter",
     "ConversationKind",
     "HistoryVisibility",
+    "MessageFilter",
     "MessageKind",
     "MessagePriority",
     "Notice",

@@ -7,14 +7,17 @@ use chrono::{DateTime, Utc};
 use heddle::{
     db,
     domain::{
-        messages::{self, NewMessage},
+        messages::{
+            self, NewMessage,
+            across::{self, MessageFilter, TimePosition},
+        },
         notifications,
         pagination::{Direction, PageRequest},
         predicates,
         reads::{
             self, UpTo,
             position::{self, Position},
-            unread::{self, UnreadPosition, UnreadScope},
+            unread::{self, UnreadScope},
         },
         sessions::{self, Viewer},
     },
@@ -379,13 +382,15 @@ impl World {
     /// Reads the list in many small pages.
     async fn listed(&self, viewer: &Viewer, now: DateTime<Utc>) -> Vec<MessageId> {
         let db = self.app.app.db.read();
-        let (mut listed, mut after) = (vec![], None);
+        let all = MessageFilter::default();
+        let (mut listed, mut span) = (vec![], PageRequest::end(Direction::First, 7));
         loop {
-            let page = unread::list(db, viewer, now, after, 7).await.unwrap();
+            let page = across::unread(db, viewer, &all, Some(now), &span, false);
+            let page = page.await.unwrap().items;
             let Some(last) = page.last() else {
                 return listed;
             };
-            after = Some(UnreadPosition::from(last));
+            span.after = Some(TimePosition::from(last));
             listed.extend(page.iter().map(|message| message.id));
         }
     }
@@ -563,6 +568,7 @@ impl World {
             muted_until: Set(None),
             is_pinned: Set(false),
             archived_seq: Set(None),
+            hidden_seq: Set(None),
         };
         row.insert(db).await.unwrap();
         let membership = Membership {

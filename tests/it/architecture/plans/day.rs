@@ -25,7 +25,7 @@ const EVENTS: &str = "subscription($after: String) { events(after: $after) { cur
     ... on NotificationAddedEvent { notification { id message { id } } } } }";
 
 /// A page of each list in each order, in addition to the fields of its items.
-const READS: [&str; 27] = [
+const READS: [&str; 32] = [
     "query($group: ID!) { conversation(id: $group) { messages(last: 50) { nodes {
         id body createdAt replyCount sender { id displayName } } } } }",
     "query($group: ID!, $cursor: String) { conversation(id: $group) { messages(last: 50, before: $cursor) {
@@ -52,6 +52,14 @@ const READS: [&str; 27] = [
     "{ viewer { unread { messages mentions conversations threads notifications } } }",
     "{ viewer { unreadMessages(first: 50) { totalCount nodes { id } } } }",
     "query($group: ID!) { viewer { unreadMessages(first: 50, conversationId: $group) { totalCount nodes { id } } } }",
+    "{ viewer { unreadMessages(last: 50) { nodes { id } } } }",
+    "query($group: ID!) { viewer { unreadMessages(last: 50, conversationId: $group) { nodes { id } } } }",
+    "{ viewer { messages(first: 50) { nodes { id sender { displayName } } } } }",
+    r#"query($group: ID!, $bob: ID!) { viewer { messages(last: 50, filter: { senderIds: [$bob],
+        conversationIds: [$group], since: "2020-01-01T00:00:00Z" }) { nodes { id } pageInfo { endCursor } } } }"#,
+    r#"query($group: ID!, $bob: ID!) { viewer { messages(first: 50, order: OLDEST_FIRST, filter: {
+        unreadOnly: true, senderIds: [$bob], conversationIds: [$group], until: "2100-01-01T00:00:00Z" }) {
+        nodes { id } } } }"#,
     "{ viewer { notifications(first: 50) { nodes { id actor { id } message { id } conversation { id } } } } }",
     "{ viewer { notifications(first: 50, unreadOnly: true) { nodes { id } } } }",
     "{ viewer { conversations(first: 50, filter: { unreadOnly: true }) { nodes { id } } } }",
@@ -138,6 +146,7 @@ async fn reads(bob: &Person, known: &Value) {
             "query($group: ID!) { conversation(id: $group) { messages(last: 50)",
             "query($thread: ID!) { thread(id: $thread) { replies(first: 50, maxDepth: 40)",
             "{ viewer { unreadMessages(first: 50)",
+            "{ viewer { messages(first: 50)",
         ] {
             let query = format!("{list} {{ nodes {{ {part} }} }} }} }}");
             bob.execute(&query, known.clone()).await;

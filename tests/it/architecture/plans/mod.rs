@@ -19,7 +19,7 @@ use crate::support::app::TestApp;
 type Allowed = (&'static str, &'static str, &'static str);
 
 /// The allowed scans of SQLite.
-const SQLITE_SCANS: [Allowed; 15] = [
+const SQLITE_SCANS: [Allowed; 17] = [
     ("CONSTANT", "", "values of the statement"),
     (
         "(subquery)",
@@ -46,10 +46,12 @@ const SQLITE_SCANS: [Allowed; 15] = [
         "a table of values that a statement begins with",
     ),
     (
-        "search",
-        "",
-        "halves of a conversation, down to one message",
+        "v",
+        "WITH RECURSIVE v (",
+        "a table of values that a statement begins with",
     ),
+    ("p", "merged", "the lists that are merged, one by one"),
+    ("merged", "", "a page of merged lists"),
     ("w", "", "those who wrote in the threads asked for"),
     ("due", "FROM node WHERE", "expired presence"),
     ("node", "FROM node WHERE", "a row for each process"),
@@ -78,11 +80,16 @@ const POSTGRES_SCANS: [Allowed; 3] = [
 ];
 
 /// Statements in which PostgreSQL sorts a list although only a part of it is selected, with the reason.
-const POSTGRES_SORTS: [Allowed; 4] = [
+const POSTGRES_SORTS: [Allowed; 5] = [
     (
         "sort",
-        "ORDER BY m.created_at, m.conversation_id",
+        "SELECT m.* FROM participant p JOIN message m ON",
         "all unread messages of a user",
+    ),
+    (
+        "sort",
+        "head AS (SELECT p.",
+        "the newest message of each conversation, and a page of each",
     ),
     (
         "sort",
