@@ -73,15 +73,22 @@ impl Finding {
 
 pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
     let mut findings = vec![data_folder(config)];
-    match Db::connect(&config.database_url).await {
-        Ok(db) => {
-            let outcome = database(&db, config, args, &mut findings).await;
-            db.close().await?;
-            outcome?;
-        }
-        Err(error) => {
-            let message = format!("{}; check database_url", CliError::from(error));
-            findings.push(Finding::bad("database", Exit::Database, message));
+    if let Some(missing) = missing_database(config) {
+        findings.push(missing);
+    } else {
+        match Db::connect(&config.database_url).await {
+            Ok(db) => {
+                let outcome = database(&db, config, args, &mut findings).await;
+                db.close().await?;
+                if let Err(error) = outcome {
+                    let error = error.about(&config.database_url);
+                    findings.push(Finding::bad("database", error.exit, error.to_string()));
+                }
+            }
+            Err(error) => {
+                let message = format!("{}; check database_url", CliError::from(error));
+                findings.push(Finding::bad("database", Exit::Database, message));
+            }
         }
     }
     if let Some(url) = &config.redis_url {
@@ -150,6 +157,24 @@ fn data_folder(config: &Config) -> Finding {
     }
 }
 
+/// Reports that the file of a SQLite database does not exist. `None` if it exists.
+fn missing_database(config: &Config) -> Option<Finding> {
+    const ABOUT: &str = "database";
+    let file = db::sqlite_file(&config.database_url).filter(|file| !file.exists())?;
+    let file = file.display();
+    let key = data_dir::key_path(config);
+    Some(if key.exists() {
+        let message = format!(
+            "{file} does not exist, although a server has run here ({} exists); restore a backup",
+            key.display()
+        );
+        Finding::bad(ABOUT, Exit::Database, message)
+    } else {
+        let message = format!("there is nothing here yet: heddle serve will create {file}");
+        Finding::good(ABOUT, message)
+    })
+}
+
 async fn database(
     db: &Db,
     config: &Config,
@@ -159,6 +184,7 @@ async fn database(
     findings.push(version(db).await?);
     if db.backend() == DbBackend::Sqlite {
         findings.push(pragmas(db).await?);
+        findings.push(file(db).await?);
     }
     findings.push(clock(db).await?);
     let pending = migrate::pending(db).await?;
@@ -235,6 +261,18 @@ async fn pragmas(db: &Db) -> Result<Finding, CliError> {
         Finding::good("durability", "write-ahead log, synced at every commit")
     } else {
         Finding::bad("durability", Exit::Database, wrong.join(", "))
+    })
+}
+
+/// Looks for damaged pages in the file. PostgreSQL reports them itself.
+async fn file(db: &Db) -> Result<Finding, CliError> {
+    const ABOUT: &str = "file";
+    let found: String = value(db, "PRAGMA quick_check(1)").await?;
+    Ok(if found == "ok" {
+        Finding::good(ABOUT, "its pages are not damaged")
+    } else {
+        let message = format!("the database is damaged; restore a backup ({found})");
+        Finding::bad(ABOUT, Exit::Database, message)
     })
 }
 

@@ -4,6 +4,7 @@ use std::{fmt, io, process::ExitCode};
 
 use crate::{
     config::SettingProblems,
+    db,
     error::{Code, Error},
 };
 
@@ -48,6 +49,16 @@ impl CliError {
         }
     }
 
+    /// Names the database, if it is the reason and the message does not name it.
+    #[must_use]
+    pub fn about(mut self, database_url: &str) -> Self {
+        let place = db::place(database_url);
+        if self.exit == Exit::Database && !self.message.contains(&place) {
+            self.message = format!("{place}: {}", self.message);
+        }
+        self
+    }
+
     /// Creates an error with exit code 1.
     pub fn because(message: impl Into<String>) -> Self {
         Self::new(Exit::Failure, message)
@@ -62,15 +73,20 @@ impl fmt::Display for CliError {
 
 impl From<Error> for CliError {
     fn from(error: Error) -> Self {
-        let database = matches!(error.cause(), Some(cause) if cause.is::<sea_orm::DbErr>());
-        let exit = if database || error.code() == Code::Unavailable {
+        let is_database = error
+            .cause()
+            .is_some_and(|cause| cause.is::<sea_orm::DbErr>() || cause.is::<db::DatabaseFailure>());
+        let exit = if is_database || error.code() == Code::Unavailable {
             Exit::Database
         } else {
             Exit::Failure
         };
         // The message for clients hides the cause, which the operator needs.
         let message = match error.cause() {
-            Some(cause) if error.code() == Code::Internal => cause.to_string(),
+            Some(cause) if error.code() == Code::Internal => {
+                let database = cause.downcast_ref().and_then(db::cause);
+                database.map_or_else(|| cause.to_string(), ToOwned::to_owned)
+            }
             Some(cause) => format!("{} ({cause})", error.message()),
             None => match error.field_problems() {
                 [] | [_] => error.message().to_owned(),
@@ -86,7 +102,8 @@ impl From<Error> for CliError {
 
 impl From<sea_orm::DbErr> for CliError {
     fn from(error: sea_orm::DbErr) -> Self {
-        Self::new(Exit::Database, error.to_string())
+        let message = db::cause(&error).map_or_else(|| error.to_string(), ToOwned::to_owned);
+        Self::new(Exit::Database, message)
     }
 }
 

@@ -45,7 +45,9 @@ fn run(Args { flags, command }: Args) -> Result<(), CliError> {
         .enable_all()
         .thread_stack_size(STACK)
         .build()?;
+    let database_url = loaded.config.database_url.clone();
     let result = runtime.block_on(Box::pin(dispatch(command, loaded)));
+    let result = result.map_err(|error| error.about(&database_url));
     // Blocking work that does not end, such as a name lookup, must not keep the process alive.
     runtime.shutdown_background();
     result

@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::{
     deadline::Deadline,
+    failure,
     options::{
         BUSY_TIMEOUT, LOG_CONNECTIONS, POSTGRES_CONNECTIONS, Replacement, SQLITE_READERS,
         assert_sqlite_version, postgres, sqlite_writer,
@@ -66,8 +67,10 @@ pub(super) enum Wakeup {
 }
 
 impl Db {
-    /// Connects to `sqlite:PATH` or `postgres://…`. Creates a missing SQLite file.
+    /// Connects to `sqlite:PATH` or `postgres://…`. Creates a missing SQLite file. Fails with a
+    /// [`DatabaseFailure`](failure::DatabaseFailure) if the database cannot be used.
     pub async fn connect(url: &str) -> Result<Self, Error> {
+        failure::check(url).await?;
         let replacement = Replacement::default();
         let deadline = Deadline::default();
         let (writer, reader, log_reader) = if url.starts_with("sqlite:") {

@@ -3,6 +3,8 @@
 mod batches;
 mod connection;
 mod deadline;
+mod failure;
+mod locks;
 mod options;
 mod query_stats;
 mod read_connections;
@@ -18,6 +20,8 @@ mod values_cte;
 pub use self::{
     batches::BATCH_PAUSE,
     connection::Db,
+    failure::{DatabaseFailure, cause, place, sqlite_file},
+    locks::{MigrationLock, ServingLock},
     query_stats::QueryStats,
     reader::{PageSource, Reader, fetch_page},
     row::RowRef,

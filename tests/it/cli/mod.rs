@@ -4,6 +4,7 @@ mod accounts;
 mod archive;
 mod counts;
 mod data_dir;
+mod failures;
 mod first_start;
 mod jobs;
 mod mails;
