@@ -18,7 +18,7 @@ use super::{
 use crate::{
     app::App,
     config::{Config, Mode},
-    db::Db,
+    db::{self, Db, ServingLock},
     domain::accounts,
     http,
     live::{installation, log_mark::LogMark},
@@ -40,14 +40,28 @@ pub(super) async fn run(config: Config) -> Result<(), CliError> {
     let address = listener.local_addr()?;
     let secret = data_dir::secret(&config)?;
     let db = Db::connect(&config.database_url).await?;
+    let serving = match db.backend() {
+        DbBackend::Postgres => Some(ServingLock::acquire(&config.database_url).await?),
+        _ => None,
+    };
     migrate::up(&db, &config).await?;
     let app = App::open(db, config, &secret).await?;
+    if let Some(lock) = serving {
+        app.tasks.spawn(lock.keep(app.shutdown.clone()));
+    }
     let mark = LogMark::open(&app.db, &app.clock, &app.config.data_dir).await?;
     app.hub.keep_mark(mark);
     check_cluster(&app).await?;
     // Install the handlers before the banner: a client that reads it may stop the server immediately.
     stop_on_signal(&app)?;
     worker::start(&app);
+    tracing::info!(
+        version = version(),
+        mode = ?app.config.mode,
+        %address,
+        database = db::place(&app.config.database_url),
+        "started"
+    );
     create_administrator(&app).await?;
     let token = accounts::setup_token(&app).await?;
     output::text(&banner(&app.config, address, token.as_deref()));

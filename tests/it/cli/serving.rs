@@ -8,7 +8,7 @@ use std::{
 
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::{Machine, mode, on_both};
+use super::{Machine, err, mode, on_both, out};
 use crate::support::redis::Redis;
 
 /// A started server that has printed its address.
@@ -70,6 +70,8 @@ impl Server {
 on_both!(
     a_bare_start_serves_until_it_is_stopped,
     tables_go_up_and_down,
+    migrations_are_not_reverted_below_a_running_server,
+    reverting_in_production_needs_a_typed_word,
     the_database_of_another_application_is_left_alone
 );
 
@@ -174,7 +176,9 @@ async fn a_file_that_is_no_database_is_left_alone() {
     fs::create_dir(machine.path("data")).unwrap();
     let text = "not a database, but the notes of a weaver ".repeat(100);
     fs::write(machine.path("data/heddle.sqlite"), &text).unwrap();
-    machine.fails(4, &["serve", "--listen", "127.0.0.1:0"]);
+    let printed = machine.fails(4, &["serve", "--listen", "127.0.0.1:0"]);
+    let expected = "data/heddle.sqlite: the file is not a SQLite database";
+    assert!(printed.contains(expected), "{printed}");
     let left = fs::read_to_string(machine.path("data/heddle.sqlite"));
     assert_eq!(left.unwrap(), text);
 }
@@ -186,7 +190,16 @@ async fn tables_go_up_and_down(machine: Machine) {
         status.lines().all(|line| line.starts_with("applied ")),
         "{status}"
     );
-    machine.runs(&["migrate", "down"]);
+    let reverted = machine.runs(&["migrate", "down"]);
+    let newest = status
+        .lines()
+        .last()
+        .unwrap()
+        .replace("applied ", "reverted ");
+    assert!(reverted.starts_with(&newest), "{reverted}");
+    let left = status.lines().count() - 1;
+    let summary = format!("1 migrations reverted, {left} remain\n");
+    assert!(reverted.ends_with(&summary), "{reverted}");
     let status = machine.fails(5, &["migrate", "status"]);
     assert!(
         status.contains("missing ") && status.contains("heddle migrate up"),
@@ -198,7 +211,15 @@ async fn tables_go_up_and_down(machine: Machine) {
         .filter(|line| line.starts_with("applied "))
         .count()
         .to_string();
-    machine.runs(&["migrate", "down", "--steps", &steps]);
+    let reverted = machine.runs(&["migrate", "down", "--steps", "1000"]);
+    assert!(
+        reverted.contains("dropped   table message with 0 rows"),
+        "{reverted}"
+    );
+    let summary = format!("{steps} migrations reverted, 0 remain\n");
+    assert!(reverted.ends_with(&summary), "{reverted}");
+    let nothing = machine.runs(&["migrate", "down"]);
+    assert_eq!(nothing, "0 migrations reverted: none is applied\n");
     let applied = machine.runs(&["migrate", "up"]);
     assert_eq!(
         applied,
@@ -208,6 +229,54 @@ async fn tables_go_up_and_down(machine: Machine) {
         )
     );
     machine.runs(&["migrate", "status"]);
+}
+
+async fn migrations_are_not_reverted_below_a_running_server(machine: Machine) {
+    let server = Server::start(&machine, &["serve", "--listen", "127.0.0.1:0"]);
+    let printed = machine.fails(1, &["migrate", "down"]);
+    assert!(printed.contains("heddle serve uses this data"), "{printed}");
+    machine.runs(&["migrate", "status"]);
+    assert_eq!(server.stop(), Some(0));
+    machine.runs(&["migrate", "down"]);
+}
+
+async fn reverting_in_production_needs_a_typed_word(machine: Machine) {
+    machine.runs(&["migrate", "up"]);
+    let down = [
+        "migrate",
+        "down",
+        "--mode",
+        "production",
+        "--public-url",
+        "https://weaver.example",
+        "--trusted-proxies",
+        "127.0.0.1",
+        "--secret-key",
+        "0123456789abcdef0123456789abcdef",
+    ];
+    for typed in ["", "\n", "yes\n", "REVERT?\n"] {
+        let output = machine.run_with_input(&down, typed);
+        assert_eq!(output.status.code(), Some(1), "{typed}: {}", err(&output));
+        assert!(
+            out(&output).contains("Type revert to continue"),
+            "{}",
+            out(&output)
+        );
+        assert!(
+            err(&output).contains("nothing was reverted"),
+            "{}",
+            err(&output)
+        );
+        machine.runs(&["migrate", "status"]);
+    }
+    let output = machine.run_with_input(&down, "revert\n");
+    assert!(output.status.success(), "{}", err(&output));
+    assert!(
+        out(&output).contains("1 migrations reverted"),
+        "{}",
+        out(&output)
+    );
+    machine.fails(5, &["migrate", "status"]);
 }
 
 #[tokio::test]
