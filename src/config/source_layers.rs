@@ -20,6 +20,10 @@ const TEST_PREFIX: &str = "HEDDLE_TEST_";
 /// Names another file than `heddle.toml`, like the flag `--config`.
 pub(super) const FILE_VARIABLE: &str = "HEDDLE_CONFIG";
 
+/// A name of this many characters may differ in one of them from the name that it probably means, one that is twice as
+/// long in two. A less similar name would be a confusing suggestion.
+const CHARACTERS_PER_EDIT: usize = 4;
+
 /// The settings of one source.
 pub(super) struct Layer {
     origin: String,
@@ -118,7 +122,7 @@ impl Layer {
             }
             setting
         } else {
-            let message = self.unknown(key, &name);
+            let message = self.unknown(key);
             return self.problem(name, &message);
         };
         self.values.insert(setting.key.to_owned(), value.into());
@@ -141,23 +145,19 @@ impl Layer {
         self.problems.push(problem);
     }
 
-    /// Describes an unknown name, with the name that was probably meant.
-    fn unknown(&self, key: &str, name: &str) -> String {
-        // A less similar name would be a confusing suggestion.
-        const MIN_SIMILARITY: f64 = 0.75;
+    /// Describes an unknown name, with the name that was probably meant: one that differs in few letters. The part that
+    /// all names share, such as `HEDDLE_`, does not make two of them similar.
+    fn unknown(&self, key: &str) -> String {
         if let Some((_, current)) = RENAMED.iter().find(|(former, _)| *former == key) {
             let current = (self.spell)(current);
             return format!("this setting is now called {current}; rename it");
         }
-        let name = name.to_lowercase();
-        let similarity = |known: &String| strsim::jaro_winkler(&name, &known.to_lowercase());
         let suggestion = SETTINGS
             .iter()
-            .map(|setting| (self.spell)(setting.key))
-            .map(|known| (similarity(&known), known))
-            .filter(|(similarity, _)| *similarity >= MIN_SIMILARITY)
-            .max_by(|(left, _), (right, _)| left.total_cmp(right))
-            .map(|(_, known)| format!(" Did you mean {known}?"));
+            .map(|setting| (strsim::damerau_levenshtein(key, setting.key), setting.key))
+            .filter(|(edits, known)| edits * CHARACTERS_PER_EDIT <= known.len())
+            .min()
+            .map(|(_, known)| format!(" Did you mean {}?", (self.spell)(known)));
         format!(
             "there is no such setting.{}",
             suggestion.unwrap_or_default()

@@ -284,14 +284,25 @@ mod tests {
     #[test]
     fn unknown_names_are_refused_with_a_suggestion() {
         let message = refused(Sources {
-            environment: pairs(&[("HEDDLE_DATABSE_URL", "x"), ("HEDDLE_TEST_POSTGRES", "x")]),
-            file: Some(toml("lisen = '1'\n[section]\n")),
+            environment: pairs(&[
+                ("HEDDLE_DATABSE_URL", "x"),
+                ("HEDDLE_DATABASE_NAME", "x"),
+                ("HEDDLE_PORT", "x"),
+                ("HEDDLE_TEST_POSTGRES", "x"),
+            ]),
+            file: Some(toml(
+                "lisen = '1'\nloglevel = '1'\nsmtp_url = '1'\n[section]\n",
+            )),
             ..Sources::default()
         });
         insta::assert_snapshot!(message, @r"
         The configuration cannot be used:
           HEDDLE_DATABSE_URL (environment): there is no such setting. Did you mean HEDDLE_DATABASE_URL?
+          HEDDLE_DATABASE_NAME (environment): there is no such setting.
+          HEDDLE_PORT (environment): there is no such setting.
           lisen (heddle.toml): there is no such setting. Did you mean listen?
+          loglevel (heddle.toml): there is no such setting. Did you mean log_level?
+          smtp_url (heddle.toml): there is no such setting.
           section (heddle.toml): there is no such setting.
         ");
     }
