@@ -177,7 +177,13 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
             } else {
                 ServerRole::Moderator
             };
-            for user in admin::list(&app.db, min_role).await? {
+            let listed = admin::list(&app.db, min_role).await?;
+            if !listed.iter().any(|user| user.role == ServerRole::Admin) {
+                output::line(
+                    "there are no administrators yet; heddle admin create --email ADDRESS --password-stdin creates one",
+                );
+            }
+            for user in listed {
                 let role = format!("{:?}", user.role).to_uppercase();
                 let email = user.email.unwrap_or_default();
                 output::line(format!("{role:9}  {:32}  {email}", user.username));
@@ -190,7 +196,11 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
             );
         }
         AdminCommand::Jobs => {
-            for job in queue::failed().all(app.db.read()).await? {
+            let failed = queue::failed().all(app.db.read()).await?;
+            if failed.is_empty() {
+                output::line("no job has failed");
+            }
+            for job in failed {
                 let error = job.last_error.unwrap_or_default().replace('\n', " ");
                 let at = job.run_at.format("%Y-%m-%d %H:%M");
                 output::line(format!("{}  {at}  {:17}  {error}", job.id, job.kind));

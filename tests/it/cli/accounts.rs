@@ -9,6 +9,13 @@ const GOOD: &str = "a loom has many heddles";
 on_both!(administrators_are_made_before_the_first_start);
 
 async fn administrators_are_made_before_the_first_start(machine: Machine) {
+    for list in [&["admin", "list"][..], &["admin", "list", "--all"]] {
+        let printed = machine.runs(list);
+        assert!(
+            printed.starts_with("there are no administrators yet"),
+            "{printed}"
+        );
+    }
     let create = [
         "admin",
         "create",
@@ -53,6 +60,10 @@ async fn administrators_are_made_before_the_first_start(machine: Machine) {
     );
     assert!(!administrators.contains("bob"), "{administrators}");
     assert_eq!(machine.runs(&["admin", "list", "--all"]).lines().count(), 2);
+    assert!(
+        !administrators.contains("no administrators"),
+        "{administrators}"
+    );
     machine.runs(&["doctor"]);
 }
 
