@@ -20,5 +20,6 @@ pub mod http;
 pub mod id;
 pub mod jobs;
 pub mod live;
+pub mod request_scope;
 pub mod telemetry;
 pub mod worker;

@@ -2,7 +2,10 @@
 
 use async_graphql::{ErrorExtensionValues, Value};
 
-use crate::error::{Code, Error, MAX_PROBLEMS};
+use crate::{
+    error::{Code, Error, MAX_PROBLEMS},
+    request_scope,
+};
 
 /// An error that a resolver returns. It deliberately does not implement `Display`: async-graphql publishes the text of
 /// every error that does, so that only the conversion below may apply.
@@ -31,7 +34,12 @@ impl From<Error> for FieldError {
     /// Logs the cause of an internal error. Clients do not receive it.
     fn from(error: Error) -> Self {
         if let Some(cause) = error.cause() {
-            tracing::error!(error.code = error.code().as_str(), %cause, "an operation failed");
+            tracing::error!(
+                request.id = request_scope::request_id(),
+                error.code = error.code().as_str(),
+                %cause,
+                "an operation failed"
+            );
         }
         Self(error)
     }

@@ -48,7 +48,14 @@ pub(super) async fn handle(State(state): State<AppState>, request: Request) -> R
     };
     match result {
         Ok(response) => response,
-        Err(HttpFailure { response, accepted }) => {
+        Err(HttpFailure {
+            response,
+            accepted,
+            is_logged,
+        }) => {
+            if !is_logged {
+                refused(&parts, &response);
+            }
             let mut response = headers::respond(&response, media);
             if let Some((name, value)) = accepted {
                 response
@@ -65,6 +72,18 @@ struct HttpFailure {
     response: GraphqlResponse,
     /// A header that describes what the server accepts.
     accepted: Option<(HeaderName, &'static str)>,
+    /// Whether there is a line in the log.
+    is_logged: bool,
+}
+
+impl HttpFailure {
+    /// A failure that is already in the log.
+    fn logged(response: GraphqlResponse) -> Self {
+        Self {
+            is_logged: true,
+            ..Self::from(response)
+        }
+    }
 }
 
 impl From<GraphqlResponse> for HttpFailure {
@@ -72,8 +91,23 @@ impl From<GraphqlResponse> for HttpFailure {
         Self {
             response,
             accepted: None,
+            is_logged: false,
         }
     }
+}
+
+/// Logs a request that contains no operation that the server reads, and none of its content.
+fn refused(parts: &Parts, response: &GraphqlResponse) {
+    tracing::info!(
+        target: "heddle::operation",
+        {
+            request.id = client::anonymous_caller(parts).request_id,
+            http.method = parts.method.as_str(),
+            http.status = response.status(MediaType::Json).as_u16(),
+            operation.code = response.code().unwrap_or_default(),
+        },
+        "a request was refused"
+    );
 }
 
 async fn execute(
@@ -106,7 +140,10 @@ async fn execute(
     let viewer = state
         .authenticate(client::bearer_token(&parts.headers))
         .await
-        .map_err(|error| operation::unavailable(&error))?;
+        .map_err(|error| {
+            let request_id = client::anonymous_caller(parts).request_id;
+            HttpFailure::logged(operation::unavailable(&error, &request_id))
+        })?;
     if let Some(connection) = parts.extensions.get::<ConnectionInfo>() {
         connection.set_user(viewer.as_ref().map(|viewer| viewer.user));
     }
@@ -125,7 +162,9 @@ async fn execute(
     match (streaming, kind) {
         // Boxed, so that no request carries the size of the largest of these futures.
         (Streaming::Always, _) | (Streaming::Subscriptions, Some(OperationType::Subscription)) => {
-            Ok(Box::pin(sse::respond(state, parts, viewer, operation)).await?)
+            Box::pin(sse::respond(state, parts, viewer, operation))
+                .await
+                .map_err(HttpFailure::logged)
         }
         (_, Some(OperationType::Subscription)) => Err(GraphqlResponse::request_error(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -133,7 +172,10 @@ async fn execute(
             "A subscription needs a stream: use a WebSocket (graphql-transport-ws), or accept `text/event-stream`.",
         )
         .into()),
-        _ => Ok(Box::pin(run(state, operation?, media)).await),
+        _ => {
+            let operation = operation.map_err(HttpFailure::logged)?;
+            Ok(Box::pin(run(state, operation, media)).await)
+        }
     }
 }
 
@@ -177,6 +219,7 @@ fn unsupported(accepted: (HeaderName, &'static str), message: &str) -> HttpFailu
             message,
         ),
         accepted: Some(accepted),
+        is_logged: false,
     }
 }
 
@@ -188,5 +231,6 @@ fn not_allowed(allow: &'static str, message: &str) -> HttpFailure {
             message,
         ),
         accepted: Some((ALLOW, allow)),
+        is_logged: false,
     }
 }

@@ -15,6 +15,7 @@ mod health;
 mod hosts;
 mod negotiation;
 mod operation;
+mod operation_log;
 mod origin;
 mod request;
 mod request_source;

@@ -18,6 +18,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{
     guard::{Admitted, Document, Introspection},
+    operation_log::{NAME_LENGTH, OperationLog, panic_message},
     request::GraphqlRequest,
     response::{GraphqlResponse, Outcome},
     state::AppState,
@@ -41,6 +42,7 @@ use crate::{
         loaders::RequestBatches,
         response_size::ResponseSize,
     },
+    request_scope,
 };
 
 /// The time limit of an operation; for a subscription, of its start.
@@ -50,9 +52,6 @@ pub(super) const SESSION_END_GRACE: Duration = Duration::from_secs(1);
 /// How long the transport waits for a subscription's final event after the session or the token has ended. The
 /// subscription delivers nothing else then, so the limit only has to suffice on an overloaded machine.
 pub(super) const FINAL_EVENT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Characters of an operation's name that are logged.
-const NAME_LENGTH: usize = 64;
 
 /// An operation that the guard has admitted.
 pub(super) struct Operation {
@@ -79,17 +78,6 @@ impl Bill {
     fn pay(&self, cost: u64) -> Result<(), Error> {
         self.limits.pay(self.payer, cost)
     }
-}
-
-/// The values of an operation that are logged and sent as `Server-Timing`.
-#[derive(Clone)]
-pub(super) struct OperationLog {
-    name: Option<String>,
-    kind: OperationType,
-    request_id: String,
-    cost: u64,
-    started: Instant,
-    stats: Arc<QueryStats>,
 }
 
 impl AppState {
@@ -205,12 +193,14 @@ impl AppState {
         // Boxed, so that the futures around it stay small.
         let work = Box::pin(async move {
             let response = batches.run(schema.execute(request)).await;
-            match introspection {
-                None => Some(response),
-                Some(introspection) => add_introspection(introspection, response).await,
-            }
+            let response = match introspection {
+                None => response,
+                Some(introspection) => add_introspection(introspection, response).await?,
+            };
+            Some(GraphqlResponse::executed(response))
         });
         let work = AssertUnwindSafe(stats.measure(work)).catch_unwind();
+        let work = request_scope::within(log.request_id.clone(), work);
         let work = tokio::time::timeout(TIME, work);
         let result = if log.kind == OperationType::Mutation {
             // In a task: a mutation finishes, and its events are announced, even when the client disconnects.
@@ -219,12 +209,14 @@ impl AppState {
             Ok(work.await)
         };
         let response = match result {
-            Ok(Ok(Ok(Some(response)))) => GraphqlResponse::executed(response),
+            Ok(Ok(Ok(Some(response)))) => response,
             Ok(Err(_elapsed)) => {
                 db::note_timeout();
                 too_slow()
             }
-            Ok(Ok(Ok(None) | Err(_))) | Err(_) => GraphqlResponse::internal(),
+            Ok(Ok(Ok(None))) => log.failed("the introspection has no result"),
+            Ok(Ok(Err(panic))) => log.failed(&panic_message(panic.as_ref())),
+            Err(error) => log.failed(&error.to_string()),
         };
         let response = response.with_request_id(&log.request_id);
         log.write(response.code());
@@ -375,6 +367,7 @@ impl RunningSubscription {
         }
         let stats = Arc::clone(&self.log.stats);
         let next = AssertUnwindSafe(stats.measure(self.source.next())).catch_unwind();
+        let next = request_scope::within(self.log.request_id.clone(), next);
         let response = match next.await {
             Ok(Some(Delivery::Execute(response))) => {
                 self.unpaid = self.bill.pay(self.bill.cost).err();
@@ -388,7 +381,7 @@ impl RunningSubscription {
                 self.log.write(None);
                 return None;
             }
-            Err(_panic) => GraphqlResponse::internal(),
+            Err(panic) => self.log.failed(&panic_message(panic.as_ref())),
         };
         let response = response.with_request_id(&self.log.request_id);
         if response.outcome != Outcome::Executed {
@@ -441,54 +434,20 @@ impl Operation {
     }
 }
 
-impl OperationLog {
-    /// Writes one line per operation, which never contains its text, its variables or the user.
-    fn write(&self, code: Option<&str>) {
-        tracing::info!(
-            target: "heddle::operation",
-            {
-                request.id = %self.request_id,
-                operation.name = self.name.as_deref().unwrap_or_default(),
-                operation.kind = %self.kind,
-                operation.code = code.unwrap_or("OK"),
-                operation.ms = millis(self.started.elapsed()),
-                database.ms = millis(self.stats.time()),
-                database.statements = self.stats.statements(),
-            },
-            "an operation ran"
-        );
-    }
-
-    /// The value of the `Server-Timing` header.
-    pub(super) fn server_timing(&self) -> String {
-        format!(
-            "total;dur={:.3}, db;dur={:.3}, cost;desc=\"{}\", statements;desc=\"{}\"",
-            millis(self.started.elapsed()),
-            millis(self.stats.time()),
-            self.cost,
-            self.stats.statements()
-        )
-    }
-}
-
 /// The response when the caller cannot be identified.
-pub(super) fn unavailable(error: &Error) -> GraphqlResponse {
-    tracing::error!(%error, "a caller could not be identified");
+pub(super) fn unavailable(error: &Error, request_id: &str) -> GraphqlResponse {
+    tracing::error!(request.id = request_id, %error, "a caller could not be identified");
     match error.code() {
         Code::Unavailable => GraphqlResponse::request_error(
             StatusCode::SERVICE_UNAVAILABLE,
             Code::Unavailable,
             error.message(),
         ),
-        _ => GraphqlResponse::internal(),
+        _ => GraphqlResponse::internal().with_request_id(request_id),
     }
 }
 
 fn too_slow() -> GraphqlResponse {
     let message = "The operation took longer than allowed and was stopped.";
     GraphqlResponse::request_error(StatusCode::SERVICE_UNAVAILABLE, Code::Timeout, message)
-}
-
-fn millis(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1000.0
 }

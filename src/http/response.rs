@@ -13,6 +13,7 @@ use super::negotiation::MediaType;
 use crate::{
     error::{Code, Error},
     graphql::response_size::{MAX_BYTES, TOO_LARGE},
+    request_scope,
 };
 
 /// Maximum length of an error message, in characters.
@@ -113,7 +114,11 @@ impl ResponseError {
                 Self::new(Code::BadUserInput, message)
             }
             None => {
-                tracing::error!(error.message = %message, "a field failed without a code");
+                tracing::error!(
+                    request.id = request_scope::request_id(),
+                    error.message = %message,
+                    "a field failed without a code"
+                );
                 Self::internal()
             }
         };

@@ -156,7 +156,8 @@ impl EventStream {
                 ));
             }
             let watch = state.app.hub.watch(viewer.session).await;
-            session = Some(watch.map_err(|error| operation::unavailable(&error))?);
+            let request_id = client::anonymous_caller(parts).request_id;
+            session = Some(watch.map_err(|error| operation::unavailable(&error, &request_id))?);
             let left = viewer.token_expires_at - state.app.clock.now();
             expires = Some(now + left.to_std().unwrap_or_default());
         }

@@ -20,11 +20,15 @@ use super::{
 };
 use crate::{
     auth::reservations::Reservation,
-    error::Code,
+    error::{Code, Error},
     graphql::context::Caller,
     http::{
-        client, connections::ConnectionInfo, operation::FINAL_EVENT_TIMEOUT,
-        request::GraphqlRequest, response::GraphqlResponse, state::AppState,
+        client,
+        connections::ConnectionInfo,
+        operation::{self, FINAL_EVENT_TIMEOUT},
+        request::GraphqlRequest,
+        response::GraphqlResponse,
+        state::AppState,
     },
     live::hub::SessionWatch,
 };
@@ -56,6 +60,7 @@ pub(super) async fn serve(
         token,
         has_protocol,
     } = client;
+    let request_id = caller.request_id.clone();
     let mut connection = Connection {
         machine: Machine::new(Instant::now()),
         queue: queue.clone(),
@@ -86,6 +91,17 @@ pub(super) async fn serve(
     let _info = connection.info.take();
     drop(connection);
     let Some(close) = close else { return };
+    if close.is_refusal() {
+        tracing::info!(
+            target: "heddle::operation",
+            {
+                request.id = request_id,
+                socket.code = close.code,
+                socket.reason = close.reason,
+            },
+            "a socket was closed"
+        );
+    }
     queue.push(Frame::Close(close));
     if close == Close::EVICTED {
         // Another client waits for its place.
@@ -230,7 +246,7 @@ impl Connection {
         let viewer = match self.state.authenticate(self.token.as_deref()).await {
             Ok(None) if self.token.is_some() => return Some(Close::FORBIDDEN),
             Ok(viewer) => viewer,
-            Err(_unavailable) => return Some(Close::UNAVAILABLE),
+            Err(error) => return Some(self.unavailable(&error)),
         };
         let now = Instant::now();
         let mut expires = None;
@@ -245,7 +261,7 @@ impl Connection {
             self.next_session_check = Some(now + SESSION_CHECK_INTERVAL);
             self.session = match self.state.app.hub.watch(viewer.session).await {
                 Ok(watch) => Some(watch),
-                Err(_unavailable) => return Some(Close::UNAVAILABLE),
+                Err(error) => return Some(self.unavailable(&error)),
             };
         }
         if let Some(info) = &self.info {
@@ -261,6 +277,12 @@ impl Connection {
             self.queue.push(Frame::Text(text));
         }
         None
+    }
+
+    /// Logs why the client could not be identified.
+    fn unavailable(&self, error: &Error) -> Close {
+        let _ = operation::unavailable(error, &self.caller.request_id);
+        Close::UNAVAILABLE
     }
 
     fn start(&mut self, id: String, request: GraphqlRequest) {
@@ -302,6 +324,12 @@ impl Connection {
                 };
                 self.running.remove(&id);
                 self.machine.finish(&id, Instant::now());
+                tracing::error!(
+                    request.id = %self.caller.request_id,
+                    error.code = Code::Internal.as_str(),
+                    cause = %failed,
+                    "an operation failed"
+                );
                 let masked = GraphqlResponse::internal().with_request_id(&self.caller.request_id);
                 Step::Reply(messages::error(&id, &masked))
             }

@@ -162,7 +162,7 @@ async fn authenticate(
         let viewer: Option<Viewer> = state
             .authenticate(token.as_deref())
             .await
-            .map_err(|error| operation::unavailable(&error))?;
+            .map_err(|error| operation::unavailable(&error, &caller.request_id))?;
         if viewer.is_none() {
             return Ok(None);
         }

@@ -77,6 +77,11 @@ impl Close {
     const fn new(code: u16, reason: &'static str) -> Self {
         Self { code, reason }
     }
+
+    /// Whether it is the client that did not keep to the protocol or that may not connect.
+    pub(super) fn is_refusal(self) -> bool {
+        matches!(self.code, 1002 | 1007..=1009 | 4400..=4499)
+    }
 }
 
 /// The next action of the connection.
