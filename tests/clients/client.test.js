@@ -1,7 +1,7 @@
 // Heddle's own client (web/client.js) under Node, over a network that fails: connections are cut at random moments,
 // tokens live for seconds. HEDDLE_URL names a server with such tokens.
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { connect, createServer } from "node:net";
 import { after, before, test } from "node:test";
@@ -195,6 +195,20 @@ test("a session that ends, ends the stream and the sign-in", async () => {
   assert.equal((await client.request("{ viewer { user { username } } }")).viewer.user.username, client.username);
   await client.signOut();
   assert.equal((await client.request("{ viewer { id } }")).viewer, null);
+});
+
+test("the listener of the README reports that no server answers", async () => {
+  const free = createServer();
+  await new Promise((resolve) => free.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${free.address().port}`;
+  await new Promise((resolve) => free.close(resolve));
+  const file = fileURLToPath(new URL("listen.js", import.meta.url));
+  const listening = spawn("node", [file], { env: { ...process.env, HEDDLE_URL: url, TOKEN: "none" } });
+  let printed = "";
+  listening.stderr.on("data", (text) => (printed += text));
+  await until(() => printed.includes("\n"));
+  listening.kill();
+  assert.ok(printed.startsWith(`No server answers: ${url}.`), printed);
 });
 
 test("it is served with a checksum", async () => {

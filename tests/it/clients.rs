@@ -110,6 +110,12 @@ async fn graphiql_works_in_a_browser_that_reaches_nothing_else() {
     satisfied("graphiql.test.js", &Binary::on_sqlite().await).await;
 }
 
+#[tokio::test]
+async fn graphiql_renews_its_tokens() {
+    let app = TestApp::sqlite_with(|config| config.access_token_lifetime = 2 * SHORT).await;
+    run("graphiql-renewal.test.js", &app.url("")).await;
+}
+
 const APP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/web/app");
 
 #[tokio::test]

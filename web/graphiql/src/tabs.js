@@ -3,10 +3,11 @@
 
 const signIn = `# Welcome to Heddle. Run "Register" once, or
 # "SignIn" when you have an account: the triangle
-# asks which. Who you are is under Variables.
+# asks which. Who you are is under Variables. After
+# heddle seed --demo, ada, ben and cleo can sign in.
 #
 # The other tabs then act as this person until the
-# page is closed. To act as somebody else, write
+# window is closed. To act as another user, write
 # { "Authorization": "Bearer <accessToken>" }
 # under Headers.
 
@@ -15,7 +16,7 @@ mutation Register($username: String!, $email: String!, $password: String!) {
     auth {
       viewer { user { username displayName } }
       accessToken
-      accessTokenExpiresAt
+      refreshToken
     }
   }
 }
@@ -25,7 +26,7 @@ mutation SignIn($username: String!, $password: String!) {
     auth {
       viewer { user { username displayName } }
       accessToken
-      accessTokenExpiresAt
+      refreshToken
     }
   }
 }
@@ -34,7 +35,7 @@ mutation SignIn($username: String!, $password: String!) {
 const person = `{
   "username": "ada",
   "email": "ada@example.com",
-  "password": "a loom of one's own"
+  "password": "over-under-over-under"
 }
 `;
 
@@ -116,10 +117,10 @@ const which = `{
 `;
 
 const live = `# Every message where you take part, as it is
-# written. Run it, then send a message in
-# another window. Give the last cursor as "after"
-# to continue where you stopped; leave the filter
-# out to hear of everything else too.
+# written. Run it, then send a message in another
+# tab: this one keeps its stream. Give the last
+# cursor as "after" to continue where you stopped;
+# without the filter, other events arrive too.
 
 subscription Live($after: String) {
   events(after: $after, filter: { categories: [MESSAGES] }) {
