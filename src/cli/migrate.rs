@@ -67,14 +67,13 @@ pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, CliError> {
     let missing = pending(db).await?.len();
     if missing > 0 {
         let work = async |connection: &DatabaseConnection| Migrator::up(connection, None).await;
-        match db.backend() {
-            DbBackend::Postgres => {
-                let lock = MigrationLock::acquire(&config.database_url).await?;
-                let outcome = work(lock.connection()).await;
-                lock.release().await?;
-                outcome?;
-            }
-            _ => with_file_lock(db, config, work).await?,
+        if db.backend() == DbBackend::Postgres {
+            let lock = MigrationLock::acquire(&config.database_url).await?;
+            let outcome = work(lock.connection()).await;
+            lock.release().await?;
+            outcome?;
+        } else {
+            with_file_lock(db, config, work).await?;
         }
     }
     Ok(missing)
@@ -97,21 +96,18 @@ async fn down(db: &Db, config: &Config, steps: u32) -> Result<(), CliError> {
         let steps = u32::try_from(reverted.len()).ok();
         Migrator::down(connection, steps).await
     };
-    match db.backend() {
-        DbBackend::Postgres => {
-            let lock = MigrationLock::acquire(&config.database_url).await?;
-            if !lock.excludes_servers().await? {
-                let message = "a heddle serve uses this database; stop it on every node first";
-                return Err(CliError::because(message));
-            }
-            let outcome = work(lock.connection()).await;
-            lock.release().await?;
-            outcome?;
+    if db.backend() == DbBackend::Postgres {
+        let lock = MigrationLock::acquire(&config.database_url).await?;
+        if !lock.excludes_servers().await? {
+            let message = "a heddle serve uses this database; stop it on every node first";
+            return Err(CliError::because(message));
         }
-        _ => {
-            let _lock = data_dir::lock(config)?;
-            with_file_lock(db, config, work).await?;
-        }
+        let outcome = work(lock.connection()).await;
+        lock.release().await?;
+        outcome?;
+    } else {
+        let _lock = data_dir::lock(config)?;
+        with_file_lock(db, config, work).await?;
     }
     let after = tables(db).await?;
     for name in &reverted {

@@ -302,8 +302,8 @@ mod tests {
           HEDDLE_PORT (environment): there is no such setting.
           lisen (heddle.toml): there is no such setting. Did you mean listen?
           loglevel (heddle.toml): there is no such setting. Did you mean log_level?
-          smtp_url (heddle.toml): there is no such setting.
           section (heddle.toml): there is no such setting.
+          smtp_url (heddle.toml): there is no such setting.
         ");
     }
 

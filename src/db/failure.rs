@@ -67,13 +67,11 @@ pub fn place(url: &str) -> String {
     };
     let user = options.get_username();
     let database = options.get_database().unwrap_or(user);
-    match options.get_socket() {
-        Some(socket) => format!("postgres://{user}@{}/{database}", socket.display()),
-        None => {
-            let (host, port) = (options.get_host(), options.get_port());
-            format!("postgres://{user}@{host}:{port}/{database}")
-        }
+    if let Some(socket) = options.get_socket() {
+        return format!("postgres://{user}@{}/{database}", socket.display());
     }
+    let (host, port) = (options.get_host(), options.get_port());
+    format!("postgres://{user}@{host}:{port}/{database}")
 }
 
 /// The file of a SQLite database; none in memory and for other databases.
@@ -91,14 +89,10 @@ fn check_sqlite(path: &Path) -> Result<(), String> {
         return Err("this is a folder, not a database".to_owned());
     }
     let is_new = !path.exists();
-    if is_new
-        && let Some(folder) = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        if !folder.is_dir() {
-            return Err(format!("the folder {} does not exist", folder.display()));
-        }
+    let folder = path.parent();
+    let folder = folder.filter(|folder| is_new && !folder.as_os_str().is_empty());
+    if let Some(missing) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(format!("the folder {} does not exist", missing.display()));
     }
     let mut options = OpenOptions::new();
     let opened = options.read(true).write(true).create(is_new).open(path);

@@ -1,6 +1,8 @@
 //! The messages of all conversations of a viewer, by time. All of it is SQL, because a page is merged from one list for
 //! each conversation, and each of them has its own order and limit.
 
+use std::fmt::Write;
+
 use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, Value};
 
@@ -314,15 +316,16 @@ pub async fn unread<C: ConnectionTrait>(
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];
     if let Some(now) = audible_at {
-        text.push_str(&format!(" AND {}", not_muted("p")));
+        let _ = write!(text, " AND {}", not_muted("p"));
         values.push(now.into());
     }
     if let Some(senders) = &narrowing.senders {
         let senders: Vec<Value> = senders.iter().map(|&id| id.into()).collect();
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             " AND m.sender_id IN ({})",
             db::placeholders(senders.len())
-        ));
+        );
         values.extend(senders);
     }
     for (more, bound) in [
@@ -334,7 +337,7 @@ pub async fn unread<C: ConnectionTrait>(
         values.extend(bound);
     }
     let direction = direction(span, newest_first);
-    text.push_str(&format!(" {} LIMIT ?", order_by("m", direction)));
+    let _ = write!(text, " {} LIMIT ?", order_by("m", direction));
     values.push(span.limit().into());
     Ok(span.part(db::fetch_all(db, &text, values).await?))
 }
@@ -363,7 +366,7 @@ impl MessageFilter {
         let (mut text, mut values) = (String::new(), vec![]);
         for (bound, sign) in [(self.since, ">="), (self.until, "<")] {
             if let Some(at) = bound {
-                text.push_str(&format!(" AND {m}.created_at {sign} ?"));
+                let _ = write!(text, " AND {m}.created_at {sign} ?");
                 values.push(at.into());
             }
         }
@@ -390,9 +393,10 @@ fn between(m: &str, span: &PageRequest<TimePosition>, newest_first: bool) -> Sql
     let (mut text, mut values) = (String::new(), vec![]);
     for (end, sign) in [(earlier, ">"), (later, "<")] {
         if let Some(TimePosition(at, conversation, seq)) = end {
-            text.push_str(&format!(
+            let _ = write!(
+                text,
                 " AND ({m}.created_at, {m}.conversation_id, {m}.seq) {sign} (?, ?, ?)"
-            ));
+            );
             values.extend([(*at).into(), (*conversation).into(), (*seq).into()]);
         }
     }

@@ -13,7 +13,7 @@ on_both!(failed_jobs_are_reported_and_repeated);
 async fn failed_jobs_are_reported_and_repeated(machine: Machine) {
     machine.runs(&["migrate", "up"]);
     assert!(machine.runs(&["doctor"]).contains("jobs: none has failed"));
-    assert_eq!(machine.runs(&["admin", "jobs"]), "");
+    assert_eq!(machine.runs(&["admin", "jobs"]), "no job has failed\n");
     let db = machine.db().await;
     let now = chrono::DateTime::UNIX_EPOCH;
     let mut ids = vec![];

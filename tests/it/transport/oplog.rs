@@ -29,9 +29,9 @@ async fn each_operation_is_one_line_that_keeps_secrets() {
     ann.request("query Canary { canary ", Value::Null).await;
     // Bodies that contain no operation.
     for body in ["{\"canary\": ", "[]", "canary"] {
-        let sent = reqwest::Client::new().post(format!("{}/graphql", server.url()));
-        let sent = sent.header("content-type", "application/json");
-        let refused = sent.header("x-request-id", "a-refused-body").body(body);
+        let request = reqwest::Client::new().post(format!("{}/graphql", server.url()));
+        let request = request.header("content-type", "application/json");
+        let refused = request.header("x-request-id", "a-refused-body").body(body);
         assert_eq!(refused.send().await.unwrap().status(), 400);
     }
     server.stop().await;
