@@ -123,7 +123,7 @@ mod tests {
             ),
             (
                 "[site](https://example.com \"title\")",
-                "<p><a href=\"https://example.com\" rel=\"nofollow noopener noreferrer\">site</a></p>\n",
+                "<p><a href=\"https://example.com\" rel=\"nofollow noopener noreferrer\">site</a> (title)</p>\n",
             ),
             (
                 "<ann@example.com>",

@@ -56,8 +56,10 @@ struct OpenElement<'a> {
     /// For a link: whether it counts in `links`, and whether it is the outermost one.
     is_counted: bool,
     is_anchor: bool,
-    /// The target that is shown behind the text, because the link cannot be followed.
+    /// The target that is shown behind the text, because nothing leads there.
     target: Option<CowStr<'a>>,
+    /// The title, which is shown behind the text.
+    title: CowStr<'a>,
 }
 
 impl OpenElement<'_> {
@@ -68,6 +70,7 @@ impl OpenElement<'_> {
             is_counted: false,
             is_anchor: false,
             target: None,
+            title: CowStr::Borrowed(""),
         }
     }
 }
@@ -180,13 +183,15 @@ impl<'a> Shown<'a> {
             Tag::Link {
                 dest_url,
                 link_type,
+                title,
                 ..
             }
             | Tag::Image {
                 dest_url,
                 link_type,
+                title,
                 ..
-            } => self.start_link(dest_url, link_type, range, is_shown),
+            } => self.start_link((dest_url, title), link_type, range, is_shown),
             Tag::CodeBlock(CodeBlockKind::Fenced(info)) if !info.is_empty() => {
                 let written = self.written(range);
                 self.start_code(info, written, is_shown);
@@ -217,7 +222,7 @@ impl<'a> Shown<'a> {
 
     fn start_link(
         &mut self,
-        target: CowStr<'a>,
+        (target, title): (CowStr<'a>, CowStr<'a>),
         kind: LinkType,
         range: &Range<usize>,
         is_shown: bool,
@@ -250,7 +255,8 @@ impl<'a> Shown<'a> {
             substitute,
             is_counted,
             is_anchor,
-            target: Some(target).filter(|_| !(is_counted || is_own_text)),
+            target: Some(target).filter(|_| !(is_anchor || is_own_text)),
+            title,
         });
     }
 
@@ -300,8 +306,8 @@ impl<'a> Shown<'a> {
         }
     }
 
-    /// Ends a link, a heading or a code block: shows the substitute if it has no text, and the target of a link that
-    /// cannot be followed.
+    /// Ends a link, a heading or a code block: shows the substitute if it has no text; of a link the title, and of one
+    /// that cannot be followed the target. An image inside a link cannot be followed, because the link leads elsewhere.
     fn close_element(&mut self) {
         let Some(open) = self.open.pop() else { return };
         let is_empty = self.texts == open.texts_before;
@@ -310,13 +316,20 @@ impl<'a> Shown<'a> {
             self.ready.push_back(Event::Text(open.substitute.into()));
         } else if is_empty {
             self.push_text(&open.substitute);
-        } else if let Some(target) = open.target.filter(|target| !target.is_empty()) {
-            self.push_text(&format!(" ({target})"));
         }
         if open.is_anchor {
             self.push(Event::InlineHtml("</a>".into()));
         }
         self.links -= usize::from(open.is_counted);
+        let target = open
+            .target
+            .filter(|target| !(is_empty || target.is_empty()));
+        let title = Some(open.title).filter(|title| !title.is_empty());
+        match (target, title) {
+            (Some(target), Some(title)) => self.push_text(&format!(" ({target} \"{title}\")")),
+            (Some(only), None) | (None, Some(only)) => self.push_text(&format!(" ({only})")),
+            (None, None) => {}
+        }
     }
 
     /// Shows the text that was read: its lines, its URLs and its mentions.

@@ -92,6 +92,28 @@ fn links_show_something_and_keep_their_target() {
             "[a](http://[::1]/b[c]?d)",
             "<a href=\"http://[::1]/b%5Bc%5D?d\"",
         ),
+        (
+            "[![cat](https://example.com/cat.png)](https://example.com)",
+            ">cat (https://example.com/cat.png)</a>",
+        ),
+        (
+            "[![cat](https://example.com/cat.png \"Mia\") too](https://example.com \"home\")",
+            ">cat (https://example.com/cat.png \"Mia\") too</a> (home)",
+        ),
+        (
+            "![cat](https://example.com/cat.png \"Mia\")",
+            ">cat</a> (Mia)",
+        ),
+        (
+            "![](https://example.com/cat.png \"Mia\")",
+            ">https://example.com/cat.png</a> (Mia)",
+        ),
+        (
+            "![a ![b](https://b.example)](https://a.example)",
+            ">a b (https://b.example)</a>",
+        ),
+        ("[a][b]\n\n[b]: https://b.example 'title'", ">a</a> (title)"),
+        ("[a](/relative 'title')", "a (/relative \"title\")"),
         ("[a](/relative)", "a (/relative)"),
         ("[a](ftp://example.com)", "a (ftp://example.com)"),
         ("[](/relative)", "<p>/relative</p>"),
@@ -213,6 +235,9 @@ const MENTION_PIECES: &[&str] = &[
     "](",
     ")",
     "](https://x.example/@cid)",
+    "](https://x.example/ \"@dan\")",
+    "](/x 'title')",
+    "[![x](https://y.example/)",
     "]: ",
     "![",
     "<b>",
