@@ -18,6 +18,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
+use crate::domain::text;
+
 /// The longest edit and delete windows: one year.
 const MAX_WINDOW_SECONDS: u64 = 31_536_000;
 /// 128 bits in hexadecimal digits. A shorter secret could be guessed.
@@ -148,9 +150,18 @@ pub(super) fn path(text: &str) -> Result<PathBuf, String> {
     check(text, !text.is_empty(), "must be a folder").map(PathBuf::from)
 }
 
+/// Maximum length of the name of the server, in characters.
+const MAX_SERVER_NAME_CHARS: usize = 60;
+
 pub(super) fn server_name(text: &str) -> Result<String, String> {
-    let is_good = (1..=60).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    check(text, is_good, "must have 1 to 60 characters")
+    let mut problems = vec![];
+    let line = text::line("server_name", MAX_SERVER_NAME_CHARS, text, &mut problems);
+    line.filter(|_| problems.is_empty()).ok_or_else(|| {
+        format!(
+            "must be one line of 1 to {MAX_SERVER_NAME_CHARS} characters, of which one is visible, none controls \
+             devices and none changes the direction of text"
+        )
+    })
 }
 
 /// The rules for addresses and passwords of users apply when the account is created.
@@ -252,6 +263,24 @@ fn origin(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_name_of_the_server_is_a_visible_line() {
+        assert_eq!(server_name(" U\u{308}bung "), Ok("Übung".to_owned()));
+        assert_eq!(server_name(&"é".repeat(60)), Ok("é".repeat(60)));
+        for bad in [
+            "",
+            " ",
+            "\u{200b}",
+            "a\nb",
+            "a\u{2028}b",
+            "a\u{202e}b",
+            "a\u{7}",
+            &"é".repeat(61),
+        ] {
+            assert!(server_name(bad).is_err(), "{bad:?}");
+        }
+    }
 
     #[test]
     fn errors_state_what_a_value_must_be() {
