@@ -8,6 +8,7 @@ mod html_cache;
 mod line;
 mod link;
 mod mention;
+mod patch;
 mod plain;
 mod render;
 mod shown;

@@ -2,38 +2,13 @@
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd};
 
-use super::SYNTAX;
+use super::{
+    SYNTAX,
+    patch::{begins_patch, patch_lines},
+};
 
 /// The maximum depth of quotations. Deeper `>` marks are shown as they are.
 const MAX_QUOTES: usize = 12;
-
-/// Beginnings of the lines of a patch.
-const PATCH_LINES: &[&str] = &[
-    " ",
-    "\t",
-    "+",
-    "-",
-    "@@",
-    "! ",
-    "\\ ",
-    "*** ",
-    "====",
-    "diff ",
-    "index ",
-    "Index: ",
-    "new file ",
-    "new mode ",
-    "deleted file ",
-    "old mode ",
-    "similarity ",
-    "dissimilarity ",
-    "rename ",
-    "copy ",
-    "Binary files ",
-    "GIT binary ",
-    "RCS file: ",
-    "retrieving ",
-];
 
 /// Returns Markdown that renders to this plain text. Most paragraphs need no change; what would be markup is escaped.
 /// Quotations remain quotations. Patches and paragraphs whose layout matters become code blocks.
@@ -242,38 +217,6 @@ fn has_layout(lines: &[&str]) -> bool {
 
 fn count_all(lines: &[&str], is_counted: impl Fn(&str) -> bool) -> usize {
     lines.iter().filter(|line| is_counted(line)).count()
-}
-
-/// Whether a patch begins with these lines.
-fn begins_patch(lines: &[&str]) -> bool {
-    let mut lines = lines.iter();
-    let (Some(first), second) = (lines.next(), lines.next().copied().unwrap_or_default()) else {
-        return false;
-    };
-    first.starts_with("diff --git ")
-        || first.starts_with("--- ") && second.starts_with("+++ ")
-        || first.starts_with("*** ") && second.starts_with("--- ")
-        || first.starts_with("Index: ") && second.starts_with("====")
-        || first.starts_with("@@ -") && first.contains(" @@")
-        // The summary below the text of a commit.
-        || *first == "---" && second.starts_with(' ') && second.contains(" | ")
-}
-
-/// Returns the number of lines of the patch at the start.
-fn patch_lines(lines: &[&str]) -> usize {
-    let is_patch = |line: &str| PATCH_LINES.iter().any(|start| line.starts_with(start));
-    let mut end = 1;
-    while let Some(line) = lines.get(end) {
-        let rest = lines.get(end..).unwrap_or_default();
-        let blank = count(rest, |line| line.trim().is_empty());
-        let next = lines.get(end + blank).copied().unwrap_or_default();
-        let is_between = (1..3).contains(&blank) && is_patch(next);
-        if !(is_patch(line) || is_between) {
-            break;
-        }
-        end += blank.max(1);
-    }
-    end
 }
 
 #[cfg(test)]
