@@ -25,7 +25,7 @@ pub(super) enum ImportCommand {
         /// Title of the group conversation for the archive
         #[arg(long, value_name = "TITLE")]
         conversation: String,
-        /// Username of an owner of the group (repeatable)
+        /// Username of an owner of the group (repeatable). Without an owner, no one can manage it
         #[arg(long, value_name = "USERNAME")]
         owner: Vec<String>,
         /// Attribute mails, also those of earlier imports, to the accounts that have verified the address of the sender.

@@ -71,7 +71,10 @@ pub(super) async fn run(
     db.close().await?;
     let stored = outcome?;
     print_positions(&scan);
-    output::line(report(&scan, &threaded, stored));
+    output::line(report(&scan, &threaded, &stored));
+    if let Some(accounts) = stored.without_owner {
+        output::line(offer(&accounts));
+    }
     Ok(())
 }
 
@@ -85,11 +88,30 @@ fn print_positions(scan: &Scan) {
     }
 }
 
-/// The number of imported messages, and of those that an earlier import stored.
-#[derive(Clone, Copy, Default)]
+/// The number of imported messages, and of those that an earlier import stored; and what the group contains now.
+#[derive(Default)]
 struct Stored {
     new: usize,
     existing: usize,
+    threads: u64,
+    /// Set if no one owns the group: some accounts that could.
+    without_owner: Option<Vec<String>>,
+}
+
+/// How many accounts are offered as owners.
+const OFFERED: u64 = 5;
+
+/// Offers to make an account the owner.
+fn offer(accounts: &[String]) -> String {
+    let which = if accounts.is_empty() {
+        "create one first with heddle admin create".to_owned()
+    } else {
+        format!("for example {}", accounts.join(", "))
+    };
+    format!(
+        "No one owns this group, so no one can add people or change it. To name an owner, run the command again with \
+         --owner USERNAME; {which}."
+    )
 }
 
 #[expect(
@@ -127,7 +149,7 @@ async fn store(
     )
     .await?;
     let is_first = archive.history.is_empty();
-    let (pending, stored) = assign_indexes(&mut archive, scan, threaded);
+    let (pending, mut stored) = assign_indexes(&mut archive, scan, threaded);
     let bar = bar(
         u64::try_from(pending.len()).unwrap_or(u64::MAX),
         "storing",
@@ -157,6 +179,10 @@ async fn store(
         archive::mark_read(db, &archive, &owners).await?;
     }
     bar.finish_and_clear();
+    stored.threads = archive::thread_count(db, archive.id).await?;
+    if !archive::has_owner(db, archive.id).await? {
+        stored.without_owner = Some(archive::possible_owners(db, OFFERED).await?);
+    }
     Ok(stored)
 }
 
@@ -261,17 +287,20 @@ async fn owner_ids(db: &Db, names: &[String]) -> Result<Vec<UserId>, CliError> {
     Ok(ids)
 }
 
-fn report(scan: &Scan, threaded: &[ThreadedMail], stored: Stored) -> String {
+fn report(scan: &Scan, threaded: &[ThreadedMail], stored: &Stored) -> String {
     let mut depths: Vec<usize> = Vec::with_capacity(threaded.len());
     for mail in threaded {
         let parent = mail.parent.and_then(|parent| depths.get(parent));
         depths.push(parent.map_or(0, |depth| depth + 1));
     }
-    let threads = threaded.iter().filter(|mail| mail.parent.is_none()).count();
     let left_out = scan.doubles + scan.unreadable;
+    let threads = match stored.threads {
+        1 => "1 thread".to_owned(),
+        count => format!("{count} threads"),
+    };
     format!(
         "{} mails found: {} imported, {} here before, {left_out} left out ({} doubles, {} unreadable); {} attachments \
-         left out.\nTotal: {threads} threads, the deepest with {} levels of replies, by {} authors.",
+         left out.\nTotal: {threads}, the deepest with {} levels of replies, by {} authors.",
         scan.headers.len() + left_out,
         stored.new,
         stored.existing,

@@ -5,8 +5,8 @@ use std::collections::{HashMap, HashSet};
 use aws_lc_rs::digest;
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
-    sea_query::Expr,
+    ColumnTrait, EntityTrait, FromQueryResult, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::Expr,
 };
 
 use super::{
@@ -15,11 +15,11 @@ use super::{
 };
 use crate::{
     db::{Db, Tx},
-    domain::{conversations, participants, text, users::NewUser},
+    domain::{conversations, participants, predicates, text, users::NewUser},
     entity::{
         conversation, message,
         participant::{self, ParticipantRole},
-        user,
+        thread, user,
     },
     error::Error,
     id::{self, ConversationId, MessageId, ParticipantId, UserId},
@@ -139,6 +139,37 @@ pub async fn open(
         history,
         numbers,
     })
+}
+
+/// The number of threads that the API lists in a group.
+pub async fn thread_count(db: &Db, group: ConversationId) -> Result<u64, Error> {
+    let threads = thread::Entity::find()
+        .inner_join(message::Entity)
+        .filter(thread::Column::ConversationId.eq(group))
+        .filter(thread::Column::ReplyCount.gt(0))
+        .filter(predicates::is_shown());
+    Ok(threads.count(db.read()).await?)
+}
+
+/// Whether someone owns a group and can manage it.
+pub async fn has_owner(db: &Db, group: ConversationId) -> Result<bool, Error> {
+    let owners = participant::Entity::find()
+        .filter(participant::Column::ConversationId.eq(group))
+        .filter(participant::Column::Role.eq(ParticipantRole::Owner));
+    Ok(owners.count(db.read()).await? > 0)
+}
+
+/// Usernames of so many accounts that could own a group.
+pub async fn possible_owners(db: &Db, most: u64) -> Result<Vec<String>, Error> {
+    let accounts = user::Entity::find()
+        .select_only()
+        .column(user::Column::Username)
+        .filter(user::Column::PasswordHash.is_not_null())
+        .order_by_asc(user::Column::CreatedAt)
+        .order_by_asc(user::Column::Username)
+        .limit(most)
+        .into_tuple();
+    Ok(accounts.all(db.read()).await?)
 }
 
 /// Marks all messages read for the owners, so that imported ones do not count as unread.
@@ -309,7 +340,18 @@ async fn join_in(
             read_floor_seq: 0,
         })
         .collect();
-    members_in(tx, group.id, &members, group.at).await
+    members_in(tx, group.id, &members, group.at).await?;
+    // An author or an earlier participant may be named as an owner later.
+    participant::Entity::update_many()
+        .col_expr(
+            participant::Column::Role,
+            Expr::value(ParticipantRole::Owner),
+        )
+        .filter(participant::Column::ConversationId.eq(group.id))
+        .filter(participant::Column::UserId.is_in(owners.iter().copied()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 #[derive(FromQueryResult)]

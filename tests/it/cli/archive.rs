@@ -70,7 +70,8 @@ on_both!(
     an_archive_becomes_a_group_with_its_threads,
     a_verified_address_claims_its_mails,
     imports_of_earlier_versions_keep_their_keys,
-    only_mails_can_be_imported
+    only_mails_can_be_imported,
+    an_owner_is_offered_until_there_is_one
 );
 
 async fn an_archive_becomes_a_group_with_its_threads(machine: Machine) {
@@ -90,7 +91,7 @@ async fn an_archive_becomes_a_group_with_its_threads(machine: Machine) {
         "changed: mail 3 at byte 545: no sender",
         "left out: mail 5 at byte 797: the same mail as mail 1",
         "5 mails found: 4 imported, 0 here before, 1 left out (1 doubles, 0 unreadable); 0 attachments left out.",
-        "Total: 2 threads, the deepest with 2 levels of replies, by 3 authors.",
+        "Total: 1 thread, the deepest with 2 levels of replies, by 3 authors.",
     ] {
         assert!(printed.contains(line), "{printed}");
     }
@@ -249,4 +250,32 @@ async fn only_mails_can_be_imported(machine: Machine) {
         printed.contains("no account with the username stranger"),
         "{printed}"
     );
+}
+
+async fn an_owner_is_offered_until_there_is_one(machine: Machine) {
+    fs::write(machine.path("list.mbox"), ARCHIVE).unwrap();
+    let import = ["import", "mbox", "list.mbox", "--conversation", "Reeds"];
+    let printed = machine.runs(&import);
+    assert!(
+        printed.contains("--owner USERNAME; create one first"),
+        "{printed}"
+    );
+    machine.runs(&["seed", "--demo"]);
+    let printed = machine.runs(&import);
+    assert!(
+        printed.contains("--owner USERNAME; for example ada, ben, cleo"),
+        "{printed}"
+    );
+    let printed = machine.runs(&[&import[..], &["--owner", "ben"]].concat());
+    assert!(!printed.contains("--owner"), "{printed}");
+    assert!(!machine.runs(&import).contains("--owner"));
+    // A participant becomes an owner too.
+    let demote = "UPDATE participant SET role = 'MEMBER' WHERE role = 'OWNER'
+        AND conversation_id IN (SELECT id FROM conversation WHERE title = 'Reeds')";
+    let db = machine.db().await;
+    db.migrate().execute_unprepared(demote).await.unwrap();
+    db.close().await.unwrap();
+    assert!(machine.runs(&import).contains("--owner"));
+    let printed = machine.runs(&[&import[..], &["--owner", "ben"]].concat());
+    assert!(!printed.contains("--owner"), "{printed}");
 }

@@ -88,6 +88,7 @@ fn mail(header: &str, text: &str) -> String {
 }
 
 on_both!(
+    subjects_and_threads_are_those_of_the_archive,
     no_mail_is_lost_and_no_character_changed,
     plain_text_is_shown_as_it_is,
     what_accounts_may_not_have_is_changed_and_reported,
@@ -285,6 +286,64 @@ async fn an_address_in_a_mail_is_no_proof_of_identity(machine: Machine) {
         .execute("{ viewer { user { isImported } } }", json!({}))
         .await;
     assert_eq!(viewer["viewer"]["user"]["isImported"], false);
+    archives.server.stop();
+}
+
+async fn subjects_and_threads_are_those_of_the_archive(machine: Machine) {
+    let mut archives = Archives::start(machine).await;
+    let part = |id: &str, to: &str, subject: &str, text: &str| {
+        let head = format!(
+            "From: a@x.example\nMessage-ID: <{id}@x>\nIn-Reply-To: <{to}@x>\nSubject: {subject}\n\
+             Date: Fri, 20 Nov 2009 10:00:00 +0000\n"
+        );
+        mail(&head, text)
+    };
+    let patch = "diff -u a/x b/x\n--- a/x\n+++ b/x\n@@ -1,4 +1,5 @@\n *one*\n\n\n+# two\n three";
+    let data = [
+        part("1", "none", "[PATCH] x", "first"),
+        part("2", "1", "Re: [PATCH] x", "second"),
+        part("3", "2", "[PATCH v2] x", patch),
+        part("4", "3", "RE: [PATCH v2] x", "fourth"),
+        part("5", "none", "alone", "fifth"),
+        part("6", "none", "another", "sixth"),
+        part("7", "6", "Re: another", "seventh"),
+    ];
+    let (printed, mails) = archives.import(data.concat()).await;
+    let bodies: Vec<_> = mails.iter().map(|mail| mail.body.as_str()).collect();
+    let starts = |text: &str| {
+        bodies
+            .iter()
+            .find(|body| body.contains(text))
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+    };
+    assert_eq!(starts("first"), "[PATCH] x");
+    assert_eq!(starts("second"), "second");
+    assert!(starts("# two").contains("PATCH v2"), "{bodies:?}");
+    assert!(starts("fourth").contains("PATCH v2"), "{bodies:?}");
+    assert_eq!(starts("seventh"), "seventh");
+    let html = mails
+        .iter()
+        .find(|mail| mail.body.contains("# two"))
+        .unwrap()
+        .html
+        .as_str();
+    assert!(
+        html.contains(&format!("<pre><code>{patch}\n</code></pre>")),
+        "{html}"
+    );
+    assert!(printed.contains("Total: 2 threads,"), "{printed}");
+    let threads =
+        "query($text: String) { viewer { conversations(first: 1, filter: { text: $text }) { nodes {
+        threads(first: 100) { nodes { id } } } } } }";
+    let data = archives
+        .owner
+        .execute(threads, json!({ "text": "archive 1" }))
+        .await;
+    let listed = &data["viewer"]["conversations"]["nodes"][0]["threads"]["nodes"];
+    assert_eq!(listed.as_array().unwrap().len(), 2);
     archives.server.stop();
 }
 

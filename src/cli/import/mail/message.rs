@@ -17,6 +17,9 @@ const REPLY_PREFIXES: &[&str] = &[
     "odp", "ynt",
 ];
 
+/// Tags of one word that authors write themselves.
+const SUBJECT_TAGS: &[&str] = &["announce", "patch", "resend", "rfc", "solved"];
+
 /// Maximum length of a name, in characters, as for accounts.
 const MAX_NAME_CHARS: usize = 80;
 
@@ -78,6 +81,7 @@ impl ImportedMail {
     pub fn topic(&self) -> String {
         let subject = self.subject.as_deref().unwrap_or_default().to_lowercase();
         let mut rest = subject.trim();
+        let mut tags = Vec::new();
         loop {
             let tag = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
             let reply = REPLY_PREFIXES.iter().find_map(|prefix| {
@@ -87,12 +91,19 @@ impl ImportedMail {
                 let (_, rest) = counted.unwrap_or(("", rest));
                 rest.trim_start().strip_prefix(':')
             });
-            match reply.or(tag.map(|(_, rest)| rest)) {
-                Some(shorter) => rest = shorter.trim_start(),
-                None => break,
+            match (reply, tag) {
+                (Some(shorter), _) => rest = shorter.trim_start(),
+                (None, Some((tag, shorter))) => {
+                    if !is_list_tag(tag) {
+                        tags.push(format!("[{tag}]"));
+                    }
+                    rest = shorter.trim_start();
+                }
+                (None, None) => break,
             }
         }
-        let words: Vec<&str> = rest.split_whitespace().collect();
+        let tags = tags.iter().map(String::as_str);
+        let words: Vec<&str> = tags.chain([rest]).flat_map(str::split_whitespace).collect();
         words.join(" ")
     }
 
@@ -119,6 +130,12 @@ impl ImportedMail {
         }
         shortened(text)
     }
+}
+
+/// Whether a tag in a subject, in lower case, is the name of a mailing list, and no part of the subject.
+fn is_list_tag(tag: &str) -> bool {
+    let is_word = !tag.contains(|char: char| char.is_whitespace() || char.is_ascii_digit());
+    is_word && !SUBJECT_TAGS.contains(&tag)
 }
 
 /// Cuts a text that is too long.
@@ -357,6 +374,14 @@ mod tests {
         ] {
             let parsed = mail(&format!("From: a@x\nSubject: {subject}\n\nx"));
             assert_eq!(parsed.topic(), "reeds and heddles", "{subject}");
+        }
+        for (subject, topic) in [
+            ("Re: [list] [PATCH v2 1/3] x", "[patch v2 1/3] x"),
+            ("[RFC]  x", "[rfc] x"),
+            ("[Lists-Dev] AW: [solved] Reeds", "[solved] reeds"),
+        ] {
+            let parsed = mail(&format!("From: a@x\nSubject: {subject}\n\nx"));
+            assert_eq!(parsed.topic(), topic, "{subject}");
         }
         assert_eq!(
             mail("From: a@x\nSubject: Reeds: two\n\nx").topic(),
