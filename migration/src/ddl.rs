@@ -6,7 +6,7 @@ use sea_orm_migration::{
 };
 
 /// The placeholders, with their text on SQLite and on PostgreSQL.
-const TYPES: [(&str, &str, &str); 9] = [
+const TYPES: [(&str, &str, &str); 11] = [
     ("{uuid}", "BLOB", "uuid"),
     ("{bytes}", "BLOB", "bytea"),
     ("{time}", "TEXT", "timestamptz"),
@@ -16,6 +16,13 @@ const TYPES: [(&str, &str, &str); 9] = [
         "{position}",
         "INTEGER PRIMARY KEY AUTOINCREMENT",
         "bigserial PRIMARY KEY",
+    ),
+    // Text in the order of its characters. PostgreSQL sorts by the language of the database otherwise.
+    ("{characters}", "TEXT", r#"text COLLATE "C""#),
+    (
+        "{hex of u.id}",
+        "lower(hex(u.id))",
+        "replace(CAST(u.id AS text), '-', '')",
     ),
     // A new id.
     ("{random}", "randomblob(16)", "gen_random_uuid()"),

@@ -32,6 +32,7 @@ mod m0022_caseless_keys;
 mod m0023_deep_replies;
 mod m0024_messages_by_time;
 mod m0025_hidden_conversations;
+mod m0026_participant_lists;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -66,6 +67,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0023_deep_replies::Step),
             Box::new(m0024_messages_by_time::Step),
             Box::new(m0025_hidden_conversations::Step),
+            Box::new(m0026_participant_lists::Step),
         ]
     }
 }

@@ -355,13 +355,14 @@ async fn counts(db: &Db) -> Result<Finding, CliError> {
         places,
         threads,
         conversations,
+        participants,
     } = wrong;
     if wrong == integrity::Wrong::default() {
-        return Ok(Finding::good("counts", "all counts match the threads"));
+        return Ok(Finding::good("counts", "all counts match the rows"));
     }
     let message = format!(
-        "{counts} messages, {threads} threads and {roots} root messages are counted wrong (repair with --recount \
-         --repair); \
+        "{counts} messages, {threads} threads, {roots} root messages and {participants} participants are counted or \
+         sorted wrong (repair with --recount --repair); \
          {places} messages have a wrong path and {conversations} conversations wrong sequence numbers \
          (restore a backup)"
     );

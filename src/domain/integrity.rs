@@ -1,4 +1,4 @@
-//! Verifies and repairs the stored counts and positions of messages, for `heddle doctor --recount`. No request uses it.
+//! Verifies and repairs the stored counts and positions of messages and participants, for `heddle doctor --recount`. No request uses it.
 //! All of it is SQL: recursive queries and window functions over whole tables.
 
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -8,7 +8,7 @@ use crate::{
     error::Error,
 };
 
-/// The number of rows that disagree with the message tree.
+/// The number of rows that disagree with the rows that they are counted from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Wrong {
     /// Messages whose reply count or descendant count is wrong.
@@ -21,6 +21,8 @@ pub struct Wrong {
     pub threads: i64,
     /// Conversations whose messages are not numbered 1, 2, 3 … up to the last.
     pub conversations: i64,
+    /// Conversations whose number of participants is wrong, and participants at a wrong place in their list.
+    pub participants: i64,
 }
 
 /// The descendants and the direct replies of each message; deleted messages do not count. Deep replies store their direct
@@ -100,7 +102,20 @@ const CONVERSATIONS: &str = "SELECT count(*) FROM conversation c LEFT JOIN (
      WHERE COALESCE(m.n, 0) <> c.last_seq OR COALESCE(m.last, 0) <> c.last_seq
          OR COALESCE(m.last_root, 0) <> c.last_root_seq";
 
-/// Compares every stored number with the tree.
+/// The number of participants of each conversation.
+const PEOPLE: &str = "WITH people AS (
+         SELECT c.id, (SELECT COUNT(*) FROM participant p WHERE p.conversation_id = c.id) AS n
+         FROM conversation c
+     )";
+
+/// The place of each participant in the list (`domain/participants/order`).
+const LISTED: &str = "WITH listed AS (
+         SELECT p.id, CASE WHEN p.role = 'OWNER' THEN '0' ELSE '1' END
+             || substr(u.display_name_key, 1, 100) || '\t' || {hex} AS place
+         FROM participant p JOIN \"user\" u ON u.id = p.user_id
+     )";
+
+/// Compares every stored number and place with the rows.
 pub async fn prove(db: &Db) -> Result<Wrong, Error> {
     let counts = format!("{TREE} SELECT count(*) FROM truth");
     let threads = format!(
@@ -116,8 +131,33 @@ pub async fn prove(db: &Db) -> Result<Wrong, Error> {
                 WHERE held.roots <> c.root_count)"
     );
     let places = places(db.backend());
-    let queries = [counts.as_str(), &roots, &places, &threads, CONVERSATIONS];
-    let [counts, roots, places, threads, conversations] = match db.backend() {
+    let people = format!(
+        "{PEOPLE} SELECT count(*) FROM conversation c JOIN people ON people.id = c.id
+         WHERE people.n <> c.participant_count"
+    );
+    let listed = format!(
+        "{} SELECT count(*) FROM participant p JOIN listed ON listed.id = p.id
+         WHERE listed.place <> p.sort_key",
+        listed(db.backend())
+    );
+    let queries = [
+        counts.as_str(),
+        &roots,
+        &places,
+        &threads,
+        CONVERSATIONS,
+        &people,
+        &listed,
+    ];
+    let [
+        counts,
+        roots,
+        places,
+        threads,
+        conversations,
+        people,
+        listed,
+    ] = match db.backend() {
         DbBackend::Postgres => {
             db.write(|tx| async move {
                 tx.lift_timeout().await?;
@@ -133,6 +173,7 @@ pub async fn prove(db: &Db) -> Result<Wrong, Error> {
         places,
         threads,
         conversations,
+        participants: people + listed,
     })
 }
 
@@ -164,9 +205,18 @@ pub async fn repair(db: &Db) -> Result<(), Error> {
          FROM message m
          WHERE root_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM thread WHERE thread.id = m.root_id)
          GROUP BY root_id, conversation_id";
+    let people = &format!(
+        "{PEOPLE} UPDATE conversation SET participant_count = people.n FROM people
+         WHERE conversation.id = people.id AND conversation.participant_count <> people.n"
+    );
+    let listed = &format!(
+        "{} UPDATE participant SET sort_key = listed.place FROM listed
+         WHERE participant.id = listed.id AND participant.sort_key <> listed.place",
+        listed(db.backend())
+    );
     db.write(|tx| async move {
         tx.lift_timeout().await?;
-        for text in [counts, roots, sent, held, threads, missing] {
+        for text in [counts, roots, sent, held, threads, missing, people, listed] {
             db::execute(&*tx, text, []).await?;
         }
         Ok(())
@@ -185,8 +235,19 @@ fn places(backend: DbBackend) -> String {
         .replace("{hex}", hex)
 }
 
-async fn count_all<C: ConnectionTrait>(db: &C, queries: [&str; 5]) -> Result<[i64; 5], Error> {
-    let mut counts = [0; 5];
+fn listed(backend: DbBackend) -> String {
+    let hex = match backend {
+        DbBackend::Postgres => "replace(CAST(p.user_id AS text), '-', '')",
+        _ => "lower(hex(p.user_id))",
+    };
+    LISTED.replace("{hex}", hex)
+}
+
+async fn count_all<C: ConnectionTrait, const QUERIES: usize>(
+    db: &C,
+    queries: [&str; QUERIES],
+) -> Result<[i64; QUERIES], Error> {
+    let mut counts = [0; QUERIES];
     for (query, count) in queries.into_iter().zip(&mut counts) {
         let found = db::fetch_one(db, query, []).await?;
         *count = found.ok_or_else(|| Error::internal("a count without a row"))?;

@@ -46,6 +46,7 @@ pub struct Model {
     pub last_root_seq: i32,
     /// The number of root messages ever sent, without notices.
     pub root_count: i32,
+    pub participant_count: i32,
     pub event_seq: i64,
     pub created_at: DateTime<Utc>,
     pub last_activity_at: DateTime<Utc>,

@@ -65,6 +65,8 @@ pub struct Model {
     pub archived_seq: Option<i32>,
     /// The `last_seq` of the conversation when the user hid it. A later message ends the hiding.
     pub hidden_seq: Option<i32>,
+    /// The place in the list of participants (`domain/participants/order`).
+    pub sort_key: String,
     #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
     pub conversation: BelongsTo<super::conversation::Entity>,
     #[sea_orm(belongs_to, relation_enum = "User", from = "user_id", to = "id")]

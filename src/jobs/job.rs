@@ -8,7 +8,7 @@ use crate::{
     db::Tx,
     entity::job::{self, JobStatus},
     error::Error,
-    id::{ConversationId, JobId, MessageId},
+    id::{ConversationId, JobId, MessageId, UserId},
 };
 
 /// A job. It contains only ids, so that a deletion does not have to remove content from the queue.
@@ -24,6 +24,11 @@ pub enum Job {
     EraseConversation {
         /// The conversation.
         conversation: ConversationId,
+    },
+    /// Corrects the place of a renamed user in the lists of participants.
+    SortParticipant {
+        /// The user.
+        user: UserId,
     },
     /// Deletes the rows of a table that are no longer needed; runs again every hour.
     #[serde(alias = "KeepHouse")]
@@ -55,6 +60,7 @@ impl Job {
         match self {
             Self::NotifyOfMessage { .. } => "NotifyOfMessage",
             Self::EraseConversation { .. } => "EraseConversation",
+            Self::SortParticipant { .. } => "SortParticipant",
             Self::Cleanup { .. } => "Cleanup",
         }
     }

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::cleanup;
 use crate::{
     app::App,
-    domain::{conversations, notifications},
+    domain::{conversations, notifications, participants},
     entity::job,
     error::Error,
     jobs::Job,
@@ -20,6 +20,10 @@ pub(super) async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTi
         }
         Job::EraseConversation { conversation } => {
             conversations::erase(app, conversation).await?;
+            Ok(None)
+        }
+        Job::SortParticipant { user } => {
+            participants::correct_order(app, user).await?;
             Ok(None)
         }
         Job::Cleanup { table } => cleanup::run(app, table).await.map(Some),

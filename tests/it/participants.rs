@@ -1,13 +1,13 @@
 //! Participants join groups, change their roles, and leave.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use heddle::{
     core::Core,
     db::{self, QueryStats},
     domain::{
         conversations::{self, NewGroup},
-        participants, sessions,
+        integrity, participants, sessions,
     },
     entity::{conversation::HistoryVisibility, participant::ParticipantRole, user},
     error::Code,
@@ -22,6 +22,7 @@ use crate::support::{
     groups::{ADD, CHANGE_ROLE, Groups, LEAVE, REMOVE},
     messaging::Messaging,
     person::{Person, text},
+    rows::db_groups,
 };
 
 const SEE: &str = "query($id: ID!) { conversation(id: $id) { id displayTitle participantCount } }";
@@ -41,6 +42,7 @@ both!(
     the_last_one_takes_the_group_along,
     strangers_can_change_nothing_and_learn_nothing,
     participants_are_paged_owners_first_then_by_name,
+    a_renamed_user_moves_in_every_list,
     a_group_is_full_at_its_limit,
     unknown_users_are_named_by_their_index,
     concurrent_role_changes_leave_one_owner,
@@ -473,6 +475,40 @@ async fn strangers_can_change_nothing_and_learn_nothing(app: TestApp) {
         .expect_error("NOT_FOUND", REMOVE, json!({ "input": never }))
         .await;
     assert_eq!(gone, never);
+}
+
+async fn a_renamed_user_moves_in_every_list(app: TestApp) {
+    let list = "query($after: String) { viewer { conversations(first: 100, after: $after) {
+        nodes { participants(first: 2) { nodes { user { displayName } } } }
+        pageInfo { hasNextPage endCursor } } } }";
+    let ann = app.person("Ann").await;
+    // One transaction corrects those of five hundred conversations. The other participant is called Ann too.
+    db_groups(&app.app.db, UserId::from_text(&ann.id), 501, 1).await;
+    let rename = "mutation { updateProfile(input: { displayName: \"Zoe\" }) { viewer { id } } }";
+    ann.execute(rename, Value::Null).await;
+    let corrected = async {
+        while integrity::prove(&app.app.db).await.unwrap() != integrity::Wrong::default() {
+            tokio::task::yield_now().await;
+        }
+    };
+    let corrected = tokio::time::timeout(Duration::from_secs(20), corrected).await;
+    corrected.expect("a job corrects the others");
+    let (mut after, mut seen) = (Value::Null, 0);
+    loop {
+        let data = ann.execute(list, json!({ "after": after })).await;
+        let page = &data["viewer"]["conversations"];
+        for group in page["nodes"].as_array().unwrap() {
+            let names = [0, 1]
+                .map(|place| text(&group["participants"]["nodes"][place]["user"]["displayName"]));
+            assert_eq!(names, ["Ann", "Zoe"]);
+            seen += 1;
+        }
+        if page["pageInfo"]["hasNextPage"] == false {
+            break;
+        }
+        after = page["pageInfo"]["endCursor"].clone();
+    }
+    assert_eq!(seen, 501);
 }
 
 async fn participants_are_paged_owners_first_then_by_name(app: TestApp) {

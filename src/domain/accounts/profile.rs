@@ -12,7 +12,7 @@ use crate::{
     auth::action_limits::Action,
     core::Core,
     db::Tx,
-    domain::{presence, sessions::Viewer, users},
+    domain::{participants, presence, sessions::Viewer, users},
     entity::{
         participant::NotificationLevel,
         user::{self, Visibility},
@@ -190,7 +190,11 @@ async fn save_in(
     if PROFILE.iter().any(|&column| row.get(column).is_set()) {
         row.updated_at = Set(at);
     }
-    row.update(tx).await.map_err(taken_error)?;
+    let is_renamed = row.display_name_key.is_set();
+    let user = row.update(tx).await.map_err(taken_error)?;
+    if is_renamed {
+        participants::renamed_in(tx, user.id, &user.display_name_key, at).await?;
+    }
     let change = Change::UserChanged { user: viewer.user };
     log::append(tx, Stream::User(viewer.user), at, &[change]).await
 }

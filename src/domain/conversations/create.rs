@@ -94,16 +94,14 @@ async fn create_in(
     group.created_at = at;
     group.last_activity_at = at;
     let title = group.into_active_model().insert(tx).await?.title;
-    let (owner, others): (Vec<_>, Vec<_>) = users
-        .iter()
-        .cloned()
-        .partition(|user| user.id == viewer.user);
-    let as_owner = NewMembership::at_creation(ParticipantRole::Owner, None, at);
-    participants::insert_in(tx, id, &owner, &as_owner).await?;
-    let as_member = NewMembership::at_creation(ParticipantRole::Member, Some(viewer.user), at);
-    participants::insert_in(tx, id, &others, &as_member).await?;
+    let membership = |user: &user::Model| match user.id == viewer.user {
+        true => NewMembership::at_creation(ParticipantRole::Owner, None, at),
+        false => NewMembership::at_creation(ParticipantRole::Member, Some(viewer.user), at),
+    };
+    participants::insert_in(tx, id, users, membership).await?;
+    let others = users.iter().map(|user| user.id);
     let notice = Notice::by(viewer.user, NoticeType::Created)
-        .about(others.iter().map(|user| user.id))
+        .about(others.filter(|&user| user != viewer.user))
         .with(title);
     notice::write_in(tx, id, &notice, at, &[]).await?;
     let ids: Vec<_> = users.iter().map(|user| user.id).collect();

@@ -2,7 +2,9 @@
 //! size, so that a long conversation does not block other writers.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, sea_query::Expr,
+};
 
 use crate::{
     core::Core,
@@ -40,6 +42,11 @@ pub async fn delete_in(tx: &Tx, id: ConversationId, at: DateTime<Utc>) -> Result
     notifications::forget_conversation_in(tx, id, &users, at).await?;
     participant::Entity::delete_many()
         .filter(participant::Column::ConversationId.eq(id))
+        .exec(tx)
+        .await?;
+    conversation::Entity::update_many()
+        .col_expr(conversation::Column::ParticipantCount, Expr::val(0))
+        .filter(conversation::Column::Id.eq(id))
         .exec(tx)
         .await?;
     if !erase_some_in(tx, id).await? {

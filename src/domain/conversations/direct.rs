@@ -108,7 +108,7 @@ async fn open_in(
     let was_created = matches!(inserted, TryInsertResult::Inserted(1));
     if was_created {
         let membership = NewMembership::at_creation(ParticipantRole::Member, None, at);
-        participants::insert_in(tx, id, users, &membership).await?;
+        participants::insert_in(tx, id, users, |_| membership).await?;
         let ids: Vec<_> = users.iter().map(|user| user.id).collect();
         log::append_to_users(
             tx,

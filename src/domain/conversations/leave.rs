@@ -42,15 +42,18 @@ async fn may_leave_in(
     viewer: &Viewer,
     membership: &InConversation,
 ) -> Result<bool, Error> {
-    let id = membership.conversation().id;
-    let counts = participants::counts(tx, viewer, &[id]).await?;
-    let counts = counts.get(&id).copied().unwrap_or_default();
-    if counts.people > 1 && counts.owners == 1 && membership.role() == ParticipantRole::Owner {
-        return Err(Error::forbidden(
-            "You are the only owner. Give OWNER to another participant, or delete the group.",
-        ));
+    let conversation = membership.conversation();
+    let has_others = conversation.participant_count > 1;
+    if has_others && membership.role() == ParticipantRole::Owner {
+        let id = [conversation.id];
+        let owned = participants::with_other_owner(tx, viewer, &id).await?;
+        if owned.is_empty() {
+            return Err(Error::forbidden(
+                "You are the only owner. Give OWNER to another participant, or delete the group.",
+            ));
+        }
     }
-    Ok(counts.people > 1)
+    Ok(has_others)
 }
 
 /// Gives OWNER of a locked group without an owner to the participant with the most rights who joined first. Deletes the

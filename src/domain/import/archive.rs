@@ -220,7 +220,7 @@ async fn authors_in(
         HashMap::new()
     };
     for account in verified.values() {
-        claim_in(tx, *account).await?;
+        claim_in(tx, *account, group.at).await?;
     }
     for some in identities.chunks(ROWS) {
         let keys: Vec<String> = some

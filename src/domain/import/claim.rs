@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Value,
 };
@@ -10,6 +11,7 @@ use sea_orm::{
 use super::ROWS;
 use crate::{
     db::{self, Tx, ValuesCte},
+    domain::participants,
     entity::{mention, message, participant, thread_follow, user},
     error::Error,
     id::{ConversationId, MessageId, UserId},
@@ -38,7 +40,7 @@ pub(super) async fn verified_in(
 /// Gives an account what earlier imports stored for the person with its email address: the messages, the places in
 /// conversations and the followed threads. The person is deleted. Returns the number of messages. Fails if the address is
 /// not verified.
-pub async fn claim_in(tx: &Tx, account: UserId) -> Result<u64, Error> {
+pub async fn claim_in(tx: &Tx, account: UserId, at: DateTime<Utc>) -> Result<u64, Error> {
     let claimant = user::Entity::find_by_id(account).one(tx).await?;
     let claimant = claimant.ok_or_else(|| Error::not_found("account"))?;
     let verified = claimant
@@ -63,7 +65,9 @@ pub async fn claim_in(tx: &Tx, account: UserId) -> Result<u64, Error> {
     for conversation in conversations {
         recount_in(tx, account, conversation).await?;
     }
+    participants::count_in(tx, &shared_in(tx, person.id, account).await?, -1).await?;
     move_rows_in(tx, person.id, account).await?;
+    participants::renamed_in(tx, account, &claimant.display_name_key, at).await?;
     user::Entity::delete_by_id(person.id).exec(tx).await?;
     Ok(sent.rows_affected)
 }
@@ -95,6 +99,19 @@ async fn conversations_in(tx: &Tx, person: UserId) -> Result<Vec<ConversationId>
         .into_iter()
         .map(|conversation| conversation.id)
         .collect())
+}
+
+/// The conversations in which both take part: the person leaves them.
+async fn shared_in(tx: &Tx, person: UserId, account: UserId) -> Result<Vec<ConversationId>, Error> {
+    let of = |user: UserId| {
+        participant::Entity::find()
+            .select_only()
+            .column(participant::Column::ConversationId)
+            .filter(participant::Column::UserId.eq(user))
+    };
+    let own = of(account).into_query();
+    let shared = of(person).filter(participant::Column::ConversationId.in_subquery(own));
+    Ok(shared.into_tuple().all(tx).await?)
 }
 
 /// Counts the root messages of a sender in a conversation again.

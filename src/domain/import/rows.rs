@@ -6,7 +6,10 @@ use sea_orm::{EntityTrait, IntoActiveModel};
 use super::ROWS;
 use crate::{
     db::Tx,
-    domain::users::{NewUser, key},
+    domain::{
+        participants,
+        users::{NewUser, key},
+    },
     entity::{
         conversation::{self, ConversationKind, HistoryVisibility},
         participant::{self, ParticipantRole},
@@ -96,22 +99,22 @@ pub async fn members_in(
     members: &[ImportedMember],
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
-    for some in members.chunks(ROWS) {
-        let rows = some.iter().map(|member| {
-            let row = participant::Model {
-                id: member.id,
-                conversation_id: group,
-                user_id: member.user,
-                role: member.role,
-                joined_at: at,
-                read_floor_seq: member.read_floor_seq,
-                ..Default::default()
-            };
-            row.into_active_model()
-        });
-        participant::Entity::insert_many(rows)
-            .exec_without_returning(tx)
-            .await?;
-    }
-    Ok(())
+    let ids: Vec<UserId> = members.iter().map(|member| member.user).collect();
+    let names = participants::lock_names_in(tx, &ids).await?;
+    let row = |member: &ImportedMember| {
+        let name = names.get(&member.user);
+        let name = name.ok_or_else(|| Error::not_found("user"))?;
+        Ok(participant::Model {
+            id: member.id,
+            conversation_id: group,
+            user_id: member.user,
+            role: member.role,
+            joined_at: at,
+            read_floor_seq: member.read_floor_seq,
+            sort_key: participants::sort_key(member.role, name, member.user),
+            ..Default::default()
+        })
+    };
+    let rows = members.iter().map(row).collect::<Result<_, Error>>()?;
+    participants::insert_rows_in(tx, group, rows).await
 }

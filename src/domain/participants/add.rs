@@ -115,7 +115,7 @@ async fn join_in(
     if users.is_empty() {
         return Ok(vec![]);
     }
-    participants::insert_in(tx, id, users, new).await?;
+    participants::insert_in(tx, id, users, |_| *new).await?;
     let ids: Vec<_> = users.iter().map(|user| user.id).collect();
     let notice = Notice::by(
         membership.participant().user_id,

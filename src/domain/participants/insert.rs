@@ -1,12 +1,14 @@
-//! Inserts the rows of new participants.
+//! Inserts the rows of participants, and counts them.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{EntityTrait, IntoActiveModel, SqlErr};
+use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter};
 
+use super::{IDS_PER_SELECT, order};
 use crate::{
     core::Core,
     db::Tx,
     entity::{
+        conversation,
         participant::{self, ParticipantRole},
         user,
     },
@@ -14,7 +16,7 @@ use crate::{
     id::{ConversationId, ParticipantId, UserId},
 };
 
-/// Rows in one INSERT: twelve values each, and SQLite binds at most 32,766.
+/// Rows in one INSERT: thirteen values each, and SQLite binds at most 32,766.
 const ROWS_PER_INSERT: usize = 1000;
 
 /// Fails if a conversation may not have this many participants.
@@ -58,21 +60,28 @@ impl NewMembership {
     }
 }
 
-/// Inserts the rows of new participants, with one statement for each thousand.
+/// Inserts the rows of new participants, with one statement for each thousand, and counts them.
 pub async fn insert_in(
     tx: &Tx,
     conversation: ConversationId,
     users: &[user::Model],
-    &NewMembership {
-        role,
-        added_by,
-        at,
-        visible_from_seq,
-        read_floor_seq,
-    }: &NewMembership,
+    membership: impl Fn(&user::Model) -> NewMembership,
 ) -> Result<(), Error> {
-    for some in users.chunks(ROWS_PER_INSERT) {
-        let rows = some.iter().map(|user| participant::Model {
+    let ids: Vec<UserId> = users.iter().map(|user| user.id).collect();
+    let names = order::lock_names_in(tx, &ids).await?;
+    // A user deleted their account after it was loaded.
+    let deleted = || Error::not_found("user");
+    let mut rows = Vec::with_capacity(users.len());
+    for user in users {
+        let NewMembership {
+            role,
+            added_by,
+            at,
+            visible_from_seq,
+            read_floor_seq,
+        } = membership(user);
+        let name = names.get(&user.id).ok_or_else(deleted)?;
+        rows.push(participant::Model {
             id: ParticipantId::mint(),
             conversation_id: conversation,
             user_id: user.id,
@@ -82,16 +91,42 @@ pub async fn insert_in(
             visible_from_seq,
             read_floor_seq,
             notification_level: user.notification_level,
+            sort_key: order::sort_key(role, name, user.id),
             ..Default::default()
         });
-        participant::Entity::insert_many(rows.map(IntoActiveModel::into_active_model))
+    }
+    insert_rows_in(tx, conversation, rows).await
+}
+
+/// Inserts rows of participants of one conversation, and counts them.
+pub(in crate::domain) async fn insert_rows_in(
+    tx: &Tx,
+    conversation: ConversationId,
+    rows: Vec<participant::Model>,
+) -> Result<(), Error> {
+    let step = i32::try_from(rows.len()).map_err(Error::internal)?;
+    for some in rows.chunks(ROWS_PER_INSERT) {
+        let some = some.iter().cloned().map(IntoActiveModel::into_active_model);
+        participant::Entity::insert_many(some)
             .exec_without_returning(tx)
-            .await
-            .map_err(|error| match error.sql_err() {
-                // A user deleted their account after it was loaded.
-                Some(SqlErr::ForeignKeyConstraintViolation(_)) => Error::not_found("user"),
-                _ => error.into(),
-            })?;
+            .await?;
+    }
+    count_in(tx, &[conversation], step).await
+}
+
+/// Adds to the numbers of participants that these conversations store.
+pub(in crate::domain) async fn count_in(
+    tx: &Tx,
+    conversations: &[ConversationId],
+    step: i32,
+) -> Result<(), Error> {
+    let count = conversation::Column::ParticipantCount;
+    for some in conversations.chunks(IDS_PER_SELECT) {
+        conversation::Entity::update_many()
+            .col_expr(count, count.into_expr().add(step))
+            .filter(conversation::Column::Id.is_in(some.iter().copied()))
+            .exec(tx)
+            .await?;
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 mod add;
 mod find;
 mod insert;
+mod order;
 mod queries;
 mod remove;
 mod role;
@@ -11,9 +12,10 @@ pub use add::{Added, add};
 pub(in crate::domain) use find::other_in;
 pub use find::{ids_in, load_users};
 pub use insert::{NewMembership, check_limit, insert_in};
-pub use queries::{
-    ListedParticipant, ParticipantCounts, ParticipantCursor, ParticipantNames, counts, names, pages,
-};
+pub(in crate::domain) use insert::{count_in, insert_rows_in};
+pub(in crate::domain) use order::lock_names_in;
+pub use order::{correct as correct_order, renamed_in, sort_key};
+pub use queries::{ParticipantNames, names, pages, with_other_owner};
 pub(in crate::domain) use remove::end_in;
 pub use remove::{Removed, can_remove, remove};
 pub(in crate::domain) use role::set_role_in;

@@ -1,15 +1,18 @@
-//! Queries about the participants of many conversations, with one statement each. They are SQL, because they use window
-//! functions and a row comparison, and check in the same statement that the viewer takes part.
+//! Queries about the participants of many conversations, with one statement each, whose work does not depend on the number
+//! of participants.
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, FromQueryResult, Value};
-use serde::{Deserialize, Serialize};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, ExprTrait, QueryFilter, QuerySelect, Value,
+    sea_query::{Expr, Query},
+};
 
+use super::{order, own};
 use crate::{
     db,
     domain::{
-        pagination::{PageRequest, Slice},
+        pagination::{PageRequest, Slice, union_all},
         sessions::Viewer,
     },
     entity::participant::{self, ParticipantRole},
@@ -18,38 +21,37 @@ use crate::{
 };
 
 /// The maximum number of names in the title of a conversation without one.
-const NAMES_MAX: i32 = 5;
+const NAMES_MAX: usize = 5;
 
-/// The numbers of participants of a conversation.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ParticipantCounts {
-    /// All participants.
-    pub people: i64,
-    /// Owners.
-    pub owners: i64,
-}
-
-/// Counts the participants of each of these conversations.
-pub async fn counts<C: ConnectionTrait>(
+/// Returns those of these conversations of the viewer in which another participant is an owner.
+pub async fn with_other_owner<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
-) -> Result<HashMap<ConversationId, ParticipantCounts>, Error> {
-    let text = format!(
-        "SELECT p.conversation_id, count(*) AS people,
-                count(CASE WHEN p.role = 'OWNER' THEN 1 END) AS owners
-         FROM participant p WHERE {} GROUP BY p.conversation_id",
-        within(conversations)
-    );
-    let rows: Vec<_> = db::fetch_tuples(db, &text, within_values(viewer, conversations)).await?;
-    let counts = |(id, people, owners)| (id, ParticipantCounts { people, owners });
-    Ok(rows.into_iter().map(counts).collect())
+) -> Result<Vec<ConversationId>, Error> {
+    let other = || "other";
+    let of_this = Expr::col((other(), participant::Column::ConversationId))
+        .equals((participant::Entity, participant::Column::ConversationId));
+    let owner = Query::select()
+        .expr(Expr::val(1))
+        .from_as(participant::Entity, other())
+        .and_where(of_this)
+        .and_where(Expr::col((other(), participant::Column::UserId)).ne(viewer.user))
+        .and_where(Expr::col((other(), participant::Column::Role)).eq(ParticipantRole::Owner))
+        .to_owned();
+    let found = own(viewer)
+        .select_only()
+        .column(participant::Column::ConversationId)
+        .filter(participant::Column::ConversationId.is_in(conversations.iter().copied()))
+        .filter(Expr::exists(owner));
+    Ok(found.into_tuple().all(db).await?)
 }
 
 /// The names of participants that describe a conversation to the viewer.
 #[derive(Clone, Debug, Default)]
 pub struct ParticipantNames {
-    /// The first names of the other participants; the viewer's own name if there are no others.
+    /// The first names of the other participants, in the order of their list; the viewer's own name if there are no
+    /// others.
     pub first: Vec<String>,
     /// How many participants are not named.
     pub more: i64,
@@ -61,112 +63,63 @@ pub async fn names<C: ConnectionTrait>(
     viewer: &Viewer,
     conversations: &[ConversationId],
 ) -> Result<HashMap<ConversationId, ParticipantNames>, Error> {
-    // The viewer sorts last, and is therefore named only if there are no others.
+    // SQL for its join order, and for the subquery that finds the end of a part of each list. The viewer may be one of
+    // those whom it contains.
     let text = format!(
-        r#"SELECT conversation_id, user_id, name, people FROM (
-             SELECT p.conversation_id, p.user_id, u.display_name AS name,
-                    count(*) OVER (PARTITION BY p.conversation_id) AS people,
-                    row_number() OVER (PARTITION BY p.conversation_id ORDER BY
-                      CASE WHEN p.user_id = ? THEN 1 ELSE 0 END,
-                      u.display_name_key, p.user_id) AS position
-             FROM participant p JOIN "user" u ON u.id = p.user_id WHERE {}) named
-           WHERE position <= ? ORDER BY conversation_id, position"#,
-        within(conversations)
+        r#"SELECT p.conversation_id, p.user_id, u.display_name, c.participant_count
+           FROM conversation c CROSS JOIN participant p CROSS JOIN "user" u
+           WHERE c.id IN ({}) AND p.conversation_id = c.id AND u.id = p.user_id
+               AND p.sort_key < COALESCE((SELECT o.sort_key FROM participant o
+                   WHERE o.conversation_id = c.id ORDER BY o.sort_key LIMIT 1 OFFSET {}), '{}')
+               AND EXISTS (SELECT 1 FROM participant own
+                   WHERE own.conversation_id = c.id AND own.user_id = ?)
+           ORDER BY p.conversation_id, p.sort_key"#,
+        db::placeholders(conversations.len()),
+        NAMES_MAX + 1,
+        order::END,
     );
-    let values = [Value::from(viewer.user)]
-        .into_iter()
-        .chain(within_values(viewer, conversations))
-        .chain([Value::from(NAMES_MAX)])
-        .collect::<Vec<_>>();
-    let rows: Vec<(_, UserId, _, i64)> = db::fetch_tuples(db, &text, values).await?;
+    let ids = conversations.iter().map(|&id| Value::from(id));
+    let values: Vec<Value> = ids.chain([viewer.user.into()]).collect();
+    let rows: Vec<(_, UserId, String, i32)> = db::fetch_tuples(db, &text, values).await?;
     let mut found: HashMap<ConversationId, ParticipantNames> =
         HashMap::with_capacity(conversations.len());
     for (conversation, user, name, people) in rows {
         let names = found.entry(conversation).or_default();
-        if user == viewer.user && !names.first.is_empty() {
+        let is_alone = people <= 1;
+        if (user == viewer.user && !is_alone) || names.first.len() == NAMES_MAX {
             continue;
         }
         names.first.push(name);
-        let count = i64::try_from(names.first.len()).map_err(Error::internal)?;
-        names.more = (people - 1 - count).max(0);
+        let named = i64::try_from(names.first.len()).map_err(Error::internal)?;
+        names.more = Ord::max(i64::from(people) - 1 - named, 0);
     }
     Ok(found)
 }
 
-/// The sort key of a participant in the list of a conversation: owners first, then by name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct ParticipantCursor(bool, String, UserId);
-
-/// A participant of the list, with its sort key.
-#[derive(Clone, Debug)]
-pub struct ListedParticipant {
-    /// The membership.
-    pub participant: participant::Model,
-    /// The sort key.
-    pub cursor: ParticipantCursor,
-}
-
-/// Returns a page of the participants of each of these conversations, from the start.
+/// Returns a page of the participants of each of these conversations, in the order of their
+/// [`sort_key`](participant::Model::sort_key).
 pub async fn pages<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     conversations: &[ConversationId],
     role: Option<ParticipantRole>,
-    span: &PageRequest<ParticipantCursor>,
-) -> Result<HashMap<ConversationId, Slice<ListedParticipant>>, Error> {
-    const ORDER: &str =
-        "CASE WHEN p.role = 'OWNER' THEN 0 ELSE 1 END, u.display_name_key, p.user_id";
-    let mut values = within_values(viewer, conversations);
-    let mut narrowed = within(conversations);
-    if let Some(role) = role {
-        narrowed.push_str(" AND p.role = ?");
-        values.push(role.into());
-    }
-    if let Some(ParticipantCursor(is_owner, name, user)) = &span.after {
-        narrowed.push_str(" AND (");
-        narrowed.push_str(ORDER);
-        narrowed.push_str(") > (?, ?, ?)");
-        let rank = i32::from(!is_owner);
-        values.extend([rank.into(), name.as_str().into(), (*user).into()]);
-    }
-    values.push(span.limit().into());
-    let text = format!(
-        r#"SELECT * FROM (
-             SELECT p.*, u.display_name_key AS name,
-                    row_number() OVER (PARTITION BY p.conversation_id ORDER BY {ORDER}) AS position
-             FROM participant p JOIN "user" u ON u.id = p.user_id WHERE {narrowed}) listed
-           WHERE position <= ? ORDER BY conversation_id, position"#
-    );
-    let listed = |Row { participant, name }| {
-        let is_owner = participant.role == ParticipantRole::Owner;
-        ListedParticipant {
-            cursor: ParticipantCursor(is_owner, name, participant.user_id),
-            participant,
+    span: &PageRequest<String>,
+) -> Result<HashMap<ConversationId, Slice<participant::Model>>, Error> {
+    let select = |&conversation: &ConversationId| {
+        let mut text = "SELECT p.* FROM participant p WHERE EXISTS (SELECT 1 FROM participant own
+             WHERE own.conversation_id = ? AND own.user_id = ?)"
+            .to_owned();
+        let mut values: Vec<Value> = vec![conversation.into(), viewer.user.into()];
+        if let Some(role) = role {
+            text.push_str(" AND p.role = ?");
+            values.push(role.into());
         }
+        let list = ("p.conversation_id", conversation.into());
+        let (rest, more) = span.sql(list, "p.sort_key", false);
+        text.push_str(&rest);
+        values.extend(more);
+        (text, values)
     };
-    let rows = db::fetch_all(db, &text, values).await?.into_iter();
-    Ok(span.parts(rows.map(listed).collect(), |row| {
-        row.participant.conversation_id
-    }))
-}
-
-#[derive(FromQueryResult)]
-struct Row {
-    #[sea_orm(nested)]
-    participant: participant::Model,
-    name: String,
-}
-
-/// Restricts `participant p` to those of these conversations in which the viewer takes part.
-fn within(conversations: &[ConversationId]) -> String {
-    format!(
-        "p.conversation_id IN ({}) AND EXISTS (SELECT 1 FROM participant own
-           WHERE own.conversation_id = p.conversation_id AND own.user_id = ?)",
-        db::placeholders(conversations.len())
-    )
-}
-
-fn within_values(viewer: &Viewer, conversations: &[ConversationId]) -> Vec<Value> {
-    let ids = conversations.iter().map(|&id| Value::from(id));
-    ids.chain([viewer.user.into()]).collect()
+    let rows = union_all(db, conversations.iter().map(select).collect()).await?;
+    Ok(span.parts(rows, |row: &participant::Model| row.conversation_id))
 }

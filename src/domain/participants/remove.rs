@@ -93,6 +93,7 @@ pub(in crate::domain) async fn end_in(
 ) -> Result<(), Error> {
     let (id, user) = (target.conversation_id, target.user_id);
     target.delete(tx).await?;
+    participants::count_in(tx, &[id], -1).await?;
     // The read state and the follows end with the membership. Mentions stay, because they are part of the messages.
     read_mark::Entity::delete_many()
         .filter(read_mark::Column::ConversationId.eq(id))

@@ -1,8 +1,9 @@
 //! Changes the roles of participants.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ActiveModelTrait, IntoActiveModel, Iterable, Set};
+use sea_orm::{ColumnTrait, EntityTrait, Iterable, QueryFilter, sea_query::Expr};
 
+use super::order;
 use crate::{
     core::Core,
     db::Tx,
@@ -96,9 +97,14 @@ pub(in crate::domain) async fn set_role_in(
     at: DateTime<Utc>,
 ) -> Result<participant::Model, Error> {
     let (conversation, user) = (target.conversation_id, target.user_id);
-    let mut row = target.into_active_model();
-    row.role = Set(role);
-    let changed = row.update(tx).await?;
+    let changed = participant::Entity::update_many()
+        .col_expr(participant::Column::Role, Expr::val(role))
+        .col_expr(participant::Column::SortKey, order::with_rank(role))
+        .filter(participant::Column::Id.eq(target.id))
+        .exec_with_returning(tx)
+        .await?;
+    let changed = changed.into_iter().next();
+    let changed = changed.ok_or_else(|| Error::not_found("participant"))?;
     let notice = Notice {
         kind: NoticeType::RoleChanged,
         actor,

@@ -11,10 +11,9 @@ use crate::{
         list_plan::{FieldPlan, FieldSelection, Part, PlannedObject, field, require},
         messages::{loader::TimelineOf, types::Message},
         participants::{
-            loader::{CountsOf, MembershipOf, NamesOf},
+            loader::{MembershipOf, NamesOf},
             types::Membership,
         },
-        reads::types::int,
         scalars::DateTime,
         users::loader::UserKey,
     },
@@ -51,10 +50,9 @@ impl PlannedObject for Conversation {
                     None => names.map(joined_names).unwrap_or_default().into(),
                 }
             ),
-            "participantCount" => field!(
-                within, conversation { id } => load Some(CountsOf(*id)),
-                |counts| counts.map_or(0, |counts| int(counts.people))
-            ),
+            "participantCount" => {
+                field!(within, conversation { participant_count } => participant_count)
+            }
             "createdBy" => {
                 field!(within, conversation { created_by } => load created_by.map(UserKey))
             }

@@ -3,8 +3,8 @@
 use async_graphql::{Context, Enum, InputObject, Object};
 
 use crate::{
-    domain::participants::{ListedParticipant, ParticipantNames},
-    entity::conversation,
+    domain::participants::ParticipantNames,
+    entity::{conversation, participant},
     graphql::{
         connection::connection,
         context::loaders,
@@ -16,11 +16,10 @@ use crate::{
         },
         pagination::{Both, Cursor, Instant, Page, forward},
         participants::{
-            loader::{CountsOf, MembershipOf, NamesOf, ParticipantsOf},
+            loader::{MembershipOf, NamesOf, ParticipantsOf},
             types::{Membership, Participant, ParticipantConnection, ParticipantRole},
         },
         presence::loader::TypingIn,
-        reads::types::int,
         scalars::DateTime,
         threads::{self, types::ThreadConnection},
         users::{loader::UserKey, types::User},
@@ -117,9 +116,8 @@ impl Conversation {
     }
 
     /// Number of participants.
-    async fn participant_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let counts = loaders(ctx).load_or_default(CountsOf(self.0.id)).await?;
-        Ok(int(counts.people))
+    async fn participant_count(&self) -> i32 {
+        self.0.participant_count
     }
 
     /// Participants, owners first and then by name.
@@ -138,9 +136,9 @@ impl Conversation {
                 span,
             })
         };
-        let key = |row: &ListedParticipant| row.cursor.clone();
+        let key = |row: &participant::Model| row.sort_key.clone();
         let page = Page::read(ctx, &span, key, load).await?;
-        Ok(page.map(|row| Participant(row.participant)).into())
+        Ok(page.map(Participant).into())
     }
 
     /// The timeline, always oldest to newest within a page. Open it with `last`, scroll up with `last`

@@ -5,9 +5,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use crate::{
     domain::{
         pagination::{PageRequest, Slice},
-        participants::{
-            self, ListedParticipant, ParticipantCounts, ParticipantCursor, ParticipantNames,
-        },
+        participants::{self, ParticipantNames},
     },
     entity::participant::{self, ParticipantRole},
     graphql::loaders::{Loaders, by_id, loader, pages},
@@ -31,9 +29,12 @@ loader!(
 );
 
 loader!(
-    /// Loads how many participants and owners this conversation has.
-    CountsOf(ConversationId) -> ParticipantCounts,
-    |app, viewer, ids| participants::counts(app.db.read(), viewer, ids).await?
+    /// Loads whether another participant of this conversation is an owner; absent otherwise.
+    HasOtherOwner(ConversationId) -> bool,
+    |app, viewer, ids| {
+        let found = participants::with_other_owner(app.db.read(), viewer, ids).await?;
+        found.into_iter().map(|conversation| (conversation, true))
+    }
 );
 
 loader!(
@@ -50,7 +51,7 @@ pages!(
         /// Only participants with this role.
         role: Option<ParticipantRole>,
         /// Which page, from the start.
-        span: PageRequest<ParticipantCursor>,
-    } -> Slice<ListedParticipant>,
+        span: PageRequest<String>,
+    } -> Slice<participant::Model>,
     |app, viewer, ids| participants::pages(app.db.read(), viewer, ids, *role, span).await?
 );

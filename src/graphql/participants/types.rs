@@ -3,10 +3,7 @@
 use async_graphql::{Context, Enum, Object};
 
 use crate::{
-    domain::{
-        participants::{self, ParticipantCounts},
-        reads::position::Position,
-    },
+    domain::{participants, reads::position::Position},
     entity::{
         conversation::{self, ConversationKind},
         participant,
@@ -18,7 +15,7 @@ use crate::{
         errors::{Result, nullable},
         list_plan::PlannedObject,
         messages::{loader::MessageKey, types::Message},
-        participants::loader::{CountsOf, MembershipOf},
+        participants::loader::{HasOtherOwner, MembershipOf},
         reads::{
             loader::{LastReadBy, MentionsIn, PositionIn, UnreadIn},
             types::int,
@@ -282,8 +279,10 @@ impl Membership {
         if !self.in_group_at_least(participant::ParticipantRole::Owner) {
             return Ok(self.conversation.kind == ConversationKind::Group);
         }
-        let key = CountsOf(self.conversation.id);
-        let ParticipantCounts { people, owners } = loaders(ctx).load_or_default(key).await?;
-        Ok(owners > 1 || people <= 1)
+        if self.conversation.participant_count <= 1 {
+            return Ok(true);
+        }
+        let key = HasOtherOwner(self.conversation.id);
+        loaders(ctx).load_or_default(key).await
     }
 }

@@ -538,6 +538,7 @@ impl World {
             last_seq: Set(0),
             last_root_seq: Set(0),
             root_count: Set(0),
+            participant_count: Set(0),
             event_seq: Set(0),
             created_at: Set(now),
             last_activity_at: Set(now),
@@ -569,6 +570,7 @@ impl World {
             is_pinned: Set(false),
             archived_seq: Set(None),
             hidden_seq: Set(None),
+            sort_key: Set(String::new()),
         };
         row.insert(db).await.unwrap();
         let membership = Membership {

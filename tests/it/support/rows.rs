@@ -1,10 +1,13 @@
 //! Reads rows, and writes them where requests would take too long.
 
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 
 use heddle::{
     db::{self, Db},
-    domain::import::{History, ImportedMessage},
+    domain::{
+        import::{History, ImportedMessage},
+        participants::sort_key,
+    },
     entity::{
         conversation::{self, ConversationKind},
         participant::{self, NotificationLevel, ParticipantRole},
@@ -64,11 +67,23 @@ impl TestApp {
         sender: &str,
         count: usize,
     ) {
+        let parent = |number: usize| (!number.is_multiple_of(size)).then(|| number - 1);
+        self.db_messages(conversation, sender, count, parent).await;
+    }
+
+    /// Adds messages of a user to a conversation without messages. The parent of each is the number of an earlier one.
+    pub(crate) async fn db_messages(
+        &self,
+        conversation: &str,
+        sender: &str,
+        count: usize,
+        parent: impl Fn(usize) -> Option<usize>,
+    ) {
         let mut history = History::new(ConversationId::from_text(conversation), 50);
         let past = |number: usize| ImportedMessage {
             id: MessageId::mint(),
             sender: UserId::from_text(sender),
-            parent: (!number.is_multiple_of(size)).then(|| number - 1),
+            parent: parent(number),
             at: self.app.clock.now(),
             body: format!("number {number}"),
             key: None,
@@ -89,22 +104,35 @@ impl TestApp {
 
     /// Adds this number of users to a conversation (`cnv_…`).
     pub(crate) async fn db_large_conversation(&self, conversation: &str, size: usize) {
+        self.db_participants(conversation, 0..size).await;
+    }
+
+    /// Adds users with these numbers to a conversation.
+    pub(crate) async fn db_participants(&self, conversation: &str, numbers: Range<usize>) {
         let db = self.app.db.migrate();
         let model = user::Entity::find().one(db).await.unwrap().unwrap();
-        let people: Vec<_> = (0..size).map(|number| stranger(&model, number)).collect();
+        let people: Vec<_> = numbers.map(|number| stranger(&model, number)).collect();
         let members: Vec<_> = people
             .iter()
             .map(|user| member(conversation, user, &model))
             .collect();
-        user::Entity::insert_many(people)
-            .exec_without_returning(db)
-            .await
-            .unwrap();
-        participant::Entity::insert_many(members)
-            .exec_without_returning(db)
-            .await
-            .unwrap();
+        for some in people.chunks(USERS_PER_STATEMENT) {
+            let inserted = user::Entity::insert_many(some.to_vec());
+            inserted.exec_without_returning(db).await.unwrap();
+        }
+        for some in members.chunks(USERS_PER_STATEMENT) {
+            let inserted = participant::Entity::insert_many(some.to_vec());
+            inserted.exec_without_returning(db).await.unwrap();
+        }
+        count_participants(&self.app.db).await;
     }
+}
+
+/// Stores the numbers of participants of all conversations.
+async fn count_participants(db: &Db) {
+    let text = "UPDATE conversation SET participant_count = (SELECT COUNT(*) FROM participant p
+        WHERE p.conversation_id = conversation.id)";
+    db::execute(db.migrate(), text, []).await.unwrap();
 }
 
 /// Adds groups with this member and this number of others, who are in all of them. The statements of the server would
@@ -124,9 +152,9 @@ pub(crate) async fn db_groups(db: &Db, member: UserId, groups: usize, others: us
         let inserted = user::Entity::insert_many(chunk.to_vec());
         inserted.exec_without_returning(writer).await.unwrap();
     }
-    let id = match db.backend() {
-        DbBackend::Sqlite => "randomblob(16)",
-        _ => "gen_random_uuid()",
+    let (id, hex) = match db.backend() {
+        DbBackend::Sqlite => ("randomblob(16)", "lower(hex(id))"),
+        _ => ("gen_random_uuid()", "replace(CAST(id AS text), '-', '')"),
     };
     for _ in 0..groups {
         let group = conversation::ActiveModel {
@@ -140,12 +168,14 @@ pub(crate) async fn db_groups(db: &Db, member: UserId, groups: usize, others: us
         };
         let group = group.insert(writer).await.unwrap();
         let text = format!(
-            r#"INSERT INTO participant (id, conversation_id, user_id, role, joined_at, notification_level, is_pinned)
-               SELECT {id}, ?, id, 'MEMBER', created_at, 'ALL', ? FROM "user" WHERE username LIKE 'stranger%' OR id = ?"#
+            "INSERT INTO participant (id, conversation_id, user_id, role, joined_at, notification_level, is_pinned,
+                   sort_key)
+               SELECT {id}, ?, id, 'MEMBER', created_at, 'ALL', ?, '1' || display_name_key || '\t' || {hex} FROM \"user\" WHERE username LIKE 'stranger%' OR id = ?"
         );
         let values = [group.id.into(), false.into(), member.into()];
         db::execute(writer, &text, values).await.unwrap();
     }
+    count_participants(db).await;
 }
 
 /// A user with the settings of this one.
@@ -180,5 +210,10 @@ fn member(
         is_pinned: Set(false),
         archived_seq: Set(None),
         hidden_seq: Set(None),
+        sort_key: Set(sort_key(
+            ParticipantRole::Member,
+            user.display_name_key.as_ref(),
+            *user.id.as_ref(),
+        )),
     }
 }

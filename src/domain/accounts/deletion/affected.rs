@@ -15,8 +15,8 @@ pub(super) struct AffectedConversation {
     pub(super) id: ConversationId,
     pub(super) kind: ConversationKind,
     role: Option<ParticipantRole>,
-    others: i64,
-    other_owners: i64,
+    has_others: bool,
+    has_other_owner: bool,
 }
 
 impl AffectedConversation {
@@ -26,23 +26,21 @@ impl AffectedConversation {
 
     /// Whether the conversation is deleted with the account.
     pub(super) fn is_deleted(&self) -> bool {
-        self.is_participant() && (self.kind == ConversationKind::Direct || self.others == 0)
+        self.is_participant() && (self.kind == ConversationKind::Direct || !self.has_others)
     }
 
     /// Whether the user is the only owner of this group.
     pub(super) fn is_only_owner(&self) -> bool {
         self.kind == ConversationKind::Group
             && self.role == Some(ParticipantRole::Owner)
-            && self.other_owners == 0
+            && !self.has_other_owner
     }
 }
 
-/// Binds the user five times. SQL, because both counts are correlated subqueries.
-const AFFECTED: &str = "SELECT c.id, c.kind, own.role,
-        (SELECT COUNT(*) FROM participant o
-            WHERE o.conversation_id = c.id AND o.user_id <> ?) AS others,
-        (SELECT COUNT(*) FROM participant o
-            WHERE o.conversation_id = c.id AND o.user_id <> ? AND o.role = 'OWNER') AS other_owners
+/// Binds the user four times. SQL, because another owner is found by a correlated subquery.
+const AFFECTED: &str = "SELECT c.id, c.kind, own.role, c.participant_count > 1 AS has_others,
+        EXISTS (SELECT 1 FROM participant o WHERE o.conversation_id = c.id AND o.user_id <> ?
+            AND o.role = 'OWNER') AS has_other_owner
     FROM conversation c
     LEFT JOIN participant own ON own.conversation_id = c.id AND own.user_id = ?
     WHERE c.id IN (SELECT conversation_id FROM participant WHERE user_id = ?)
@@ -54,7 +52,7 @@ pub(super) async fn affected<C: ConnectionTrait>(
     db: &C,
     user: UserId,
 ) -> Result<Vec<AffectedConversation>, Error> {
-    db::fetch_all(db, AFFECTED, vec![Value::from(user); 5]).await
+    db::fetch_all(db, AFFECTED, vec![Value::from(user); 4]).await
 }
 
 /// Locks and loads the affected conversations, in the lock order of all transactions.

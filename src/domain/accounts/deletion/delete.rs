@@ -13,7 +13,7 @@ use crate::{
     db::Tx,
     domain::{
         accounts::{lockout::LockoutKey, sign_in},
-        conversations,
+        conversations, participants,
         sessions::{self, SessionFilter, Viewer},
         users,
     },
@@ -88,6 +88,9 @@ async fn delete_in(
         }
         log::append(tx, Stream::Conversation(id), at, &changes).await?;
     }
+    let left = kept.iter().filter(|kept| kept.is_participant());
+    let left: Vec<_> = left.map(|kept| kept.id).collect();
+    participants::count_in(tx, &left, -1).await?;
     if sent == SentMessages::Delete {
         // The bodies that the user's edits of other users' messages replaced.
         message_revision::Entity::delete_many()
