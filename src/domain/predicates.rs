@@ -2,7 +2,7 @@
 //! of `domain`: every statement that applies such a rule takes it from here.
 
 use sea_orm::{
-    ExprTrait,
+    DbBackend, ExprTrait,
     sea_query::{Expr, Query, SubQueryStatement},
 };
 
@@ -120,6 +120,38 @@ pub fn unread(m: &str, p: &str) -> String {
              AND k.lane_id = COALESCE({m}.root_id, {m}.conversation_id) AND k.seq >= {m}.seq)
          AND NOT EXISTS (SELECT 1 FROM read_exception x WHERE x.user_id = {p}.user_id
              AND x.lane_id = COALESCE({m}.root_id, {m}.conversation_id) AND x.seq = {m}.seq)"
+    )
+}
+
+/// The sequence number up to which participant `p` has read all messages of a scope, or does not see them. `scope` is an
+/// SQL expression for its id.
+#[must_use]
+pub fn read_up_to(backend: DbBackend, p: &str, scope: &str) -> String {
+    let (greatest, last_hidden) = (greatest(backend), last_hidden(p));
+    format!(
+        "{greatest}({p}.read_floor_seq, {last_hidden}, COALESCE((SELECT k.seq FROM read_mark k
+             WHERE k.user_id = {p}.user_id AND k.lane_id = {scope}), 0))"
+    )
+}
+
+/// The function for the greatest of several values.
+#[must_use]
+pub fn greatest(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "GREATEST",
+        _ => "MAX",
+    }
+}
+
+/// [`unread`] for the messages `m` of one scope: the search begins where participant `p` stopped reading. A condition for
+/// each message would read all those up to the mark.
+#[must_use]
+pub fn unread_in_scope(backend: DbBackend, m: &str, p: &str, scope: &str) -> String {
+    let (start, by_others) = (read_up_to(backend, p, scope), sent_by_others(m, p));
+    format!(
+        "{m}.seq > {start} AND {m}.kind = 'USER' AND {m}.deleted_at IS NULL AND {by_others}
+         AND NOT EXISTS (SELECT 1 FROM read_exception x WHERE x.user_id = {p}.user_id
+             AND x.lane_id = {scope} AND x.seq = {m}.seq)"
     )
 }
 

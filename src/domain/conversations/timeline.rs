@@ -19,6 +19,7 @@ use crate::{
         },
         pagination::{Direction, PageRequest, Slice, fetch_with_parent, union_all_with},
         predicates::{shown, unread, visible_from},
+        reads::position,
         sessions::Viewer,
     },
     entity::{conversation, message, partial},
@@ -167,15 +168,20 @@ async fn first_unread<C: PageSource>(
     conversation: ConversationId,
     include_replies: bool,
 ) -> Result<Option<i32>, Error> {
-    // Ordered as in PageRequest::sql.
+    let found = if include_replies {
+        // Ordered as in PageRequest::sql.
+        format!(
+            "(SELECT m.seq FROM message m
+                 WHERE (m.conversation_id, m.seq) > (p.conversation_id, p.read_floor_seq + 0)
+                     AND m.conversation_id <= p.conversation_id AND {}
+                 ORDER BY m.conversation_id, m.seq LIMIT 1)",
+            unread("m", "p")
+        )
+    } else {
+        position::first_unread(db.get_database_backend(), "m.seq", position::TIMELINE)
+    };
     let text = format!(
-        "SELECT (SELECT m.seq FROM message m
-             WHERE (m.conversation_id, m.seq) > (p.conversation_id, p.read_floor_seq + 0)
-                 AND m.conversation_id <= p.conversation_id {} AND {}
-             ORDER BY m.conversation_id, m.seq LIMIT 1) AS seq
-         FROM participant p WHERE p.conversation_id = ? AND p.user_id = ?",
-        reply_filter(include_replies),
-        unread("m", "p")
+        "SELECT {found} AS seq FROM participant p WHERE p.conversation_id = ? AND p.user_id = ?"
     );
     let values: [Value; 2] = [conversation.into(), viewer.user.into()];
     let unread: Option<Option<i32>> = db::fetch_one(db, &text, values).await?;

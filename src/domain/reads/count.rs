@@ -7,15 +7,15 @@
 
 use sea_orm::DbBackend;
 
-use crate::domain::predicates::{last_hidden, sent_by_others};
+use crate::domain::predicates::{greatest, last_hidden, read_up_to, sent_by_others};
 
 /// SQL for the number of unread root messages in conversation `c` for participant `p`, both table aliases. It binds no
 /// values.
 #[must_use]
 pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
     const BEHIND: &str = "m.seq > scope.start AND m.root_id IS NULL";
-    let (by_others, last_hidden) = (sent_by_others("m", p), last_hidden(p));
-    let (greatest, once) = functions(backend);
+    let start = read_up_to(backend, p, &format!("{c}.id"));
+    let (by_others, once) = (sent_by_others("m", p), once(backend));
     format!(
         "(SELECT {c}.root_count
              - COALESCE((SELECT m.root_count FROM message m
@@ -31,9 +31,7 @@ pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
                  WHERE x.user_id = {p}.user_id AND x.lane_id = {c}.id AND x.seq > scope.start
                      AND m.conversation_id = x.lane_id AND m.seq = x.seq AND {BEHIND}
                      AND m.kind = 'USER' AND m.deleted_at IS NULL AND {by_others})
-         FROM (SELECT {greatest}({p}.read_floor_seq, {last_hidden}, COALESCE(
-             (SELECT k.seq FROM read_mark k
-              WHERE k.user_id = {p}.user_id AND k.lane_id = {c}.id), 0)) AS start{once}) AS scope)"
+         FROM (SELECT {start} AS start{once}) AS scope)"
     )
 }
 
@@ -42,7 +40,7 @@ pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
 #[must_use]
 pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
     const BEHIND: &str = "m.conversation_id = span.place AND m.seq > span.start";
-    let (greatest, once) = functions(backend);
+    let (greatest, once) = (greatest(backend), once(backend));
     let (by_others, last_hidden) = (sent_by_others("m", p), last_hidden(p));
     let counts = format!("m.kind = 'USER' AND m.deleted_at IS NULL AND {by_others}");
     format!(
@@ -69,11 +67,10 @@ pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
     )
 }
 
-/// The function for the greatest of several values, and the clause that keeps PostgreSQL from evaluating a subquery at
-/// each use of its column.
-fn functions(backend: DbBackend) -> (&'static str, &'static str) {
+/// The clause that keeps PostgreSQL from evaluating a subquery at each use of its column.
+fn once(backend: DbBackend) -> &'static str {
     match backend {
-        DbBackend::Postgres => ("GREATEST", " OFFSET 0"),
-        _ => ("MAX", ""),
+        DbBackend::Postgres => " OFFSET 0",
+        _ => "",
     }
 }

@@ -3,22 +3,37 @@
 
 use std::collections::HashMap;
 
-use sea_orm::{ConnectionTrait, TryGetable, Value};
+use sea_orm::{ConnectionTrait, DbBackend, TryGetable, Value};
 
 use crate::{
     db,
     domain::{
-        predicates::{unread, visible_to},
+        predicates::{unread_in_scope, visible_to},
         sessions::Viewer,
     },
     error::Error,
     id::{ConversationId, MessageId, ThreadId},
 };
 
-/// The messages `m` of the timeline of participant `p`, for [`last_read`] and [`first_unread`].
-pub(super) const TIMELINE: &str = "m.conversation_id = p.conversation_id AND m.root_id IS NULL";
-/// The messages `m` of the thread of root message `r`.
-pub(super) const REPLIES: &str = "m.root_id = r.id";
+/// A read scope, as SQL.
+#[derive(Clone, Copy)]
+pub(in crate::domain) struct ScopeSql {
+    /// The condition for its messages `m`.
+    messages: &'static str,
+    /// Its id.
+    id: &'static str,
+}
+
+/// The timeline of participant `p`.
+pub(in crate::domain) const TIMELINE: ScopeSql = ScopeSql {
+    messages: "m.conversation_id = p.conversation_id AND m.root_id IS NULL",
+    id: "p.conversation_id",
+};
+/// The thread of root message `r`.
+pub(super) const REPLIES: ScopeSql = ScopeSql {
+    messages: "m.root_id = r.id",
+    id: "r.id",
+};
 
 /// A read position in a timeline or a thread.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,7 +53,7 @@ pub async fn in_conversations<C: ConnectionTrait>(
     let from = format!(
         "SELECT p.conversation_id AS id, {} FROM participant p
          WHERE p.user_id = ? AND p.conversation_id IN ({})",
-        columns(TIMELINE),
+        columns(db.get_database_backend(), TIMELINE),
         db::placeholders(conversations.len())
     );
     positions(db, &from, viewer, conversations).await
@@ -54,34 +69,37 @@ pub async fn in_threads<C: ConnectionTrait>(
         "SELECT r.id AS id, {} FROM message r
          JOIN participant p ON p.conversation_id = r.conversation_id
          WHERE p.user_id = ? AND r.id IN ({})",
-        columns(REPLIES),
+        columns(db.get_database_backend(), REPLIES),
         db::placeholders(threads.len())
     );
     positions(db, &from, viewer, threads).await
 }
 
-fn columns(scope: &str) -> String {
-    let (last_read, first_unread) = (last_read(scope), first_unread("m.id", scope));
+fn columns(backend: DbBackend, scope: ScopeSql) -> String {
+    let last_read = last_read(backend, scope);
+    let first_unread = first_unread(backend, "m.id", scope);
     format!("{last_read} AS last_read, {first_unread} AS first_unread")
 }
 
 /// SQL for the last message of a scope before its first unread one, or of the whole scope, for participant `p`.
-pub(super) fn last_read(scope: &str) -> String {
+pub(super) fn last_read(backend: DbBackend, scope: ScopeSql) -> String {
     format!(
-        "(SELECT m.id FROM message m WHERE {scope}
+        "(SELECT m.id FROM message m WHERE {}
              AND m.kind = 'USER' AND m.deleted_at IS NULL AND {}
              AND m.seq < COALESCE({}, {})
              ORDER BY m.seq DESC LIMIT 1)",
+        scope.messages,
         visible_to("m", "p"),
-        first_unread("m.seq", scope),
+        first_unread(backend, "m.seq", scope),
         i32::MAX,
     )
 }
 
 /// SQL for the first unread message of a scope, for participant `p`.
-pub(super) fn first_unread(what: &str, scope: &str) -> String {
-    let unread = unread("m", "p");
-    format!("(SELECT {what} FROM message m WHERE {scope} AND {unread} ORDER BY m.seq LIMIT 1)")
+pub(in crate::domain) fn first_unread(backend: DbBackend, what: &str, scope: ScopeSql) -> String {
+    let unread = unread_in_scope(backend, "m", "p", scope.id);
+    let messages = scope.messages;
+    format!("(SELECT {what} FROM message m WHERE {messages} AND {unread} ORDER BY m.seq LIMIT 1)")
 }
 
 async fn positions<K, C>(

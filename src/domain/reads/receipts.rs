@@ -17,8 +17,8 @@ use crate::{
 fn shared() -> String {
     format!(
         r#"EXISTS (SELECT 1 FROM "user" u WHERE u.id = p.user_id AND u.shares_read_receipts)
-           AND NOT EXISTS (SELECT 1 FROM participant o WHERE o.conversation_id = p.conversation_id
-               LIMIT 1 OFFSET {SHARED_READ_POSITIONS_MAX})"#
+           AND EXISTS (SELECT 1 FROM conversation c WHERE c.id = p.conversation_id
+               AND c.participant_count <= {SHARED_READ_POSITIONS_MAX})"#
     )
 }
 
@@ -75,7 +75,7 @@ pub async fn of_participants<C: ConnectionTrait>(
          WHERE EXISTS (SELECT 1 FROM participant own
              WHERE own.conversation_id = p.conversation_id AND own.user_id = ?)
              AND p.id IN ({}) AND {}",
-        position::last_read(position::TIMELINE),
+        position::last_read(db.get_database_backend(), position::TIMELINE),
         db::placeholders(participants.len()),
         shared()
     );

@@ -134,6 +134,7 @@ pub(super) async fn ends_in(
     viewer: &Viewer,
     scopes: &[ReadScope],
 ) -> Result<HashMap<Uuid, i32>, Error> {
+    let backend = tx.get_database_backend();
     let ids: Vec<Uuid> = scopes.iter().map(|scope| scope.id()).collect();
     let marks = db::placeholders(ids.len());
     // The ends are read first, so that a message that arrives between the two statements is unread and after the end.
@@ -155,8 +156,8 @@ pub(super) async fn ends_in(
          SELECT r.id AS scope, {} AS seq FROM message r
          JOIN participant p ON p.conversation_id = r.conversation_id
          WHERE p.user_id = ? AND r.id IN ({marks})",
-        first_unread("m.seq", TIMELINE),
-        first_unread("m.seq", REPLIES),
+        first_unread(backend, "m.seq", TIMELINE),
+        first_unread(backend, "m.seq", REPLIES),
     );
     let mut values = db::bind(viewer.user, &ids);
     values.extend(db::bind(viewer.user, &ids));
