@@ -22,17 +22,6 @@ const FACTOR: i64 = 20;
 /// Operations below this cost are left out: what every operation does, such as the check of the session, is most of
 /// their work.
 const SMALL: i64 = 50;
-/// Fields whose work grows with the number of participants or messages of the conversation. They need a stored count, an
-/// index in the order of the list, or a read position that is found without a search.
-const GROWING: [(&str, &str); 7] = [
-    ("Conversation", "displayTitle"),
-    ("Conversation", "participantCount"),
-    ("Conversation", "participants"),
-    ("Membership", "canLeave"),
-    ("Participant", "lastReadMessage"),
-    ("Thread", "viewerFirstUnreadMessage"),
-    ("Thread", "viewerLastReadMessage"),
-];
 
 /// Pages of the lists of the viewer's messages.
 const LISTS: [&str; 5] = [
@@ -100,9 +89,6 @@ fn selections(types: &HashMap<String, TypeDefinition>, of_type: &str) -> Vec<Str
         panic!("{of_type} is not an object");
     };
     for field in &object.fields {
-        if GROWING.contains(&(of_type, field.node.name.node.as_str())) {
-            continue;
-        }
         found.push(selection(types, &field.node));
     }
     found

@@ -3,6 +3,7 @@
 
 mod anonymous;
 mod authorization;
+mod constant_work;
 mod cost_of_work;
 mod cycles;
 mod entities;
