@@ -1,12 +1,17 @@
 //! Deleting an account, and what is deleted with it.
 
-use heddle::{db, id::UserId};
+use heddle::{
+    db,
+    id::{ConversationId, MessageId, UserId},
+    live::log::Change,
+};
 use sea_orm::{ConnectionTrait, DbBackend, FromQueryResult};
 use serde_json::{Value, json};
 
 use crate::support::{
     app::TestApp,
     both,
+    messaging::Messaging,
     person::{PASSWORD, Person, text},
 };
 
@@ -26,6 +31,7 @@ both!(
     everything_a_person_wrote_is_gone,
     replies_of_others_stay_below_empty_markers,
     anonymous_messages_stay_without_a_sender,
+    anonymous_messages_are_edited_once_and_deleted_once,
     owners_hand_their_groups_over_first,
     going_needs_the_name_and_the_password,
     going_signs_out_everywhere_and_frees_the_name,
@@ -288,6 +294,41 @@ async fn anonymous_messages_stay_without_a_sender(app: TestApp) {
     assert_eq!(seen["replyCount"], 1);
     assert_eq!(found_in(&app, CANARY).await, Vec::<String>::new());
     assert_eq!(named_in(&app, &ann).await, Vec::<String>::new());
+}
+
+async fn anonymous_messages_are_edited_once_and_deleted_once(app: TestApp) {
+    let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
+    let club = group(&bob, "Weavers", &[&ann]).await;
+    let before = says(&ann, &club, None, "one").await;
+    let after = says(&ann, &club, None, "two").await;
+    let kept = says(&ann, &club, None, "three").await;
+    bob.deletes(&before).await;
+    goes(&ann, "ANONYMIZE").await;
+    bob.deletes(&after).await;
+    let rows: Vec<Name> = db::fetch_all(
+        app.app.db.read(),
+        "SELECT payload AS name FROM event WHERE stream_id = ? ORDER BY seq",
+        [ConversationId::from_text(&club).into()],
+    )
+    .await
+    .unwrap();
+    let changes = rows.iter().map(|row| serde_json::from_str(&row.name));
+    let changes: Vec<Change> = changes.map(Result::unwrap).collect();
+    let events_of = |id: &str| {
+        let wanted = MessageId::from_text(id);
+        let event = |change: &Change| match *change {
+            Change::MessageSent { message } => Some((message, "sent")),
+            Change::MessageEdited { message } => Some((message, "edited")),
+            Change::MessageDeleted { message, .. } => Some((message, "deleted")),
+            _ => None,
+        };
+        let events = changes.iter().filter_map(event);
+        let here = events.filter(|(message, _)| *message == wanted);
+        here.map(|(_, event)| event).collect::<Vec<_>>()
+    };
+    assert_eq!(events_of(&before), ["sent", "deleted"]);
+    assert_eq!(events_of(&after), ["sent", "edited", "deleted"]);
+    assert_eq!(events_of(&kept), ["sent", "edited"]);
 }
 
 async fn owners_hand_their_groups_over_first(app: TestApp) {

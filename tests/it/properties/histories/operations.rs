@@ -160,7 +160,19 @@ impl Actor<'_> {
     }
 
     pub(super) async fn deletes(&mut self) {
-        let Some(message) = self.message(|one| !one.is_deleted) else {
+        self.deletes_one(|_| true).await;
+    }
+
+    /// Deletes a message whose sender is anonymous, if the user is a moderator there.
+    pub(super) async fn deletes_anonymous(&mut self) {
+        let departed = self.known.borrow().departed.clone();
+        let stayed = |(user, takes_along): &(String, bool)| (!takes_along).then(|| user.clone());
+        let users: Vec<String> = departed.iter().filter_map(stayed).collect();
+        self.deletes_one(|one| users.contains(&one.sender)).await;
+    }
+
+    async fn deletes_one(&mut self, wanted: impl Fn(&Message) -> bool) {
+        let Some(message) = self.message(|one| !one.is_deleted && wanted(one)) else {
             return;
         };
         let input = json!({ "messageId": message.id });
