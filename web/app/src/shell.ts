@@ -9,6 +9,7 @@ export const updated = signal(false);
 /** The least time between two questions to the server, in milliseconds. */
 const INTERVAL = 60_000;
 
+/** Undefined also where a test or a policy blocks service workers. */
 let registration: ServiceWorkerRegistration | undefined;
 let askedAt = 0;
 let isWanted = false;
@@ -29,6 +30,7 @@ export function keepShell(): void {
     } catch {
       return; // A browser that stores nothing: the page works while it is connected.
     }
+    if (!registration) return;
     askedAt = Date.now();
     // This page has just come from the server, so a version that waits is its own.
     registration.waiting?.postMessage("activate");

@@ -10,6 +10,7 @@ import { checkShell } from "../shell";
 import { apply, notificationIds, type Event } from "./events";
 import { confirmed, confirmLoaded, outbox, restore } from "./outbox";
 import { dropPicture, keepPicture, showPicture } from "./picture";
+import { sweep } from "./sweep";
 import { forgetThreads } from "./thread";
 import { reloadWindows, timelines } from "./timeline";
 
@@ -121,6 +122,7 @@ function listen(after: string | null): void {
       apply(event as unknown as Event);
       if (event.__typename === "MessageSentEvent") confirmed(event["message"].clientMessageId);
       if (countsChange.has(event.__typename)) refreshUnread();
+      sweep(open.rootId);
     },
     reset: () => void reload(),
     state: (state) => {

@@ -20,6 +20,8 @@ export class Table<T extends Row> {
   #base = new Map<string, T>();
   #pending = new Map<string, Partial<T>[]>();
   #shown = new Map<string, Signal<T | undefined>>();
+  /** Rows that a view shows. */
+  #watched = new Set<string>();
 
   /** The row as a view shows it. Reading it subscribes the caller, also to a row that does not exist yet. */
   get(id: string): T | undefined {
@@ -46,6 +48,19 @@ export class Table<T extends Row> {
   remove(id: string): void {
     this.#base.delete(id);
     this.#show(id);
+  }
+
+  get size(): number {
+    return this.#base.size;
+  }
+
+  /** Forgets rows that no view shows and that are not in this set. */
+  keepOnly(ids: ReadonlySet<string>): void {
+    for (const id of this.#shown.keys()) {
+      if (ids.has(id) || this.#watched.has(id) || this.#pending.has(id)) continue;
+      this.#base.delete(id);
+      this.#shown.delete(id);
+    }
   }
 
   clear(): void {
@@ -77,7 +92,7 @@ export class Table<T extends Row> {
   #signal(id: string): Signal<T | undefined> {
     let shown = this.#shown.get(id);
     if (!shown) {
-      shown = signal(this.#base.get(id));
+      shown = signal(this.#base.get(id), { watched: () => this.#watched.add(id), unwatched: () => this.#watched.delete(id) });
       this.#shown.set(id, shown);
     }
     return shown;

@@ -110,13 +110,49 @@ export interface Node {
   children: Node[];
   /** Replies below this one that are loaded. */
   count: number;
+  /** The index among the siblings. */
+  at: number;
+}
+
+/** What is unread in a branch: how much, and the index of the last child that leads to some of it. */
+export interface News {
+  count: number;
+  last: number;
+}
+
+/** Counts what is unread in each branch that has something unread, by the id of its first reply. */
+export function news(top: Node[], unread: ReadonlySet<string>): Map<string, News> {
+  const found = new Map<string, News>();
+  // Replies are deeper than their parents: walking backwards visits every child before its parent.
+  for (const node of inOrder(top, new Set()).reverse()) {
+    let [count, last] = [unread.has(node.id) ? 1 : 0, -1];
+    for (const child of node.children) {
+      const below = found.get(child.id);
+      if (!below) continue;
+      count += below.count;
+      last = child.at;
+    }
+    if (count) found.set(node.id, { count, last });
+  }
+  return found;
+}
+
+/** The rows of a tree from top to bottom, without what is below folded branches. */
+export function inOrder(top: Node[], folded: ReadonlySet<string>): Node[] {
+  const rows: Node[] = [];
+  const rest = [...top].reverse();
+  for (let node = rest.pop(); node; node = rest.pop()) {
+    rows.push(node);
+    if (!folded.has(node.id)) for (let at = node.children.length - 1; at >= 0; at -= 1) rest.push(node.children[at]!);
+  }
+  return rows;
 }
 
 /** Builds the tree from the parents; siblings are in the order in which they were sent. */
 export function tree(rootId: string, rows: Message[]): Node[] {
   const nodes = new Map<string, Node>();
   const sorted = [...rows].sort((a, b) => a.sequence - b.sequence);
-  for (const row of sorted) nodes.set(row.id, { id: row.id, depth: 1, parent: null, children: [], count: 0 });
+  for (const row of sorted) nodes.set(row.id, { id: row.id, depth: 1, parent: null, children: [], count: 0, at: 0 });
   const top: Node[] = [];
   for (const row of sorted) {
     const node = nodes.get(row.id)!;
@@ -124,9 +160,13 @@ export function tree(rootId: string, rows: Message[]): Node[] {
     if (parent) {
       node.parent = parent;
       node.depth = parent.depth + 1;
+      node.at = parent.children.length;
       parent.children.push(node);
       for (let above: Node | null = parent; above; above = above.parent) above.count += 1;
-    } else top.push(node);
+    } else {
+      node.at = top.length;
+      top.push(node);
+    }
   }
   return top;
 }

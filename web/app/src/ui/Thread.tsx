@@ -11,12 +11,13 @@ import { navigate, toConversation, toThread } from "../route";
 import { conversations, isUnread, messages, putThread, threads, viewer, type Message } from "../store/data";
 import { outbox, type Outgoing } from "../store/outbox";
 import { open } from "../store/session";
-import { loadMore, openEmpty, openThread, replies, tree, type Node } from "../store/thread";
+import { inOrder, loadMore, news, openEmpty, openThread, replies, tree, type News, type Node } from "../store/thread";
 import { t } from "../text";
 import { Composer } from "./Composer";
 import { markAllRepliesRead } from "./marks";
 import { Body, copy, Edited, editing, Editor, FailedRow, longPress, quoteSelection, Tombstone, Toolbar, useActive, useReading } from "./Message";
 import { Face, Failed, Icon, IconButton, nameOf, Panel, PanelTitle, say, Skeleton } from "./parts";
+import { useSlice } from "./slice";
 
 /** Levels with an indent of their own; deeper replies are linked by dots. */
 const LEVELS = 6;
@@ -94,15 +95,21 @@ function Shell({ close, title, link, children, scrolled }: { close: () => void; 
 interface Shown {
   node: Node;
   message: Message;
-  unread: Set<string>;
+  unread: Map<string, News>;
 }
 
-/** Whether a branch contains something unread, itself included. */
-function unreadIn(node: Node, unread: Set<string>): number {
-  let count = unread.has(node.id) ? 1 : 0;
-  for (const child of node.children) count += unreadIn(child, unread);
-  return count;
+/** Brings a reply into the page, and calls the function with its row. The open thread sets it. */
+let reveal: (id: string, done: (row: HTMLElement) => void) => void = () => {};
+
+/** An answer that is not sent, and what it answers. */
+interface Waiting {
+  row: Outgoing;
+  parent: Node;
 }
+const NONE: Waiting[] = [];
+
+/** The nearest distance to the end of what is loaded at which the next page loads, in pixels. */
+const AHEAD = 1_200;
 
 function Replies({ rootId, messageId, close }: { rootId: string; messageId: string | undefined; close: () => void }) {
   const list = replies(rootId);
@@ -127,6 +134,20 @@ function Replies({ rootId, messageId, close }: { rootId: string; messageId: stri
   const rows = (ids ?? []).flatMap((id) => messages.get(id) ?? []);
   const top = useMemo(() => tree(rootId, rows), [rows.length, ids]);
   const unread = new Set(rows.filter(isUnread).map(({ id }) => id));
+  const branches = news(top, unread);
+  const isTree = order.value === "tree";
+  const focusedNode = focused.value ? find(top, focused.value) : null;
+  const nodes = useMemo(() => {
+    const visible = focusedNode ? [focusedNode] : top;
+    const byTree = inOrder(visible, isTree ? folded.value : new Set());
+    return new Map(byTree.map((node) => [node.id, node]));
+  }, [top, focusedNode, folded.value, isTree]);
+  const flat = useMemo(() => {
+    const byTree = [...nodes.keys()];
+    return isTree ? byTree : byTree.sort((a, b) => (messages.peek(a)?.sequence ?? 0) - (messages.peek(b)?.sequence ?? 0));
+  }, [nodes, isTree]);
+  const slice = useSlice(box, flat);
+  reveal = slice.reveal;
   const pending = outbox.value.filter((row) => row.rootId === rootId && !(row.sentId && ids?.includes(row.sentId)));
 
   // A thread opens at the message of its address, or at the first unread reply.
@@ -136,28 +157,36 @@ function Replies({ rootId, messageId, close }: { rootId: string; messageId: stri
     if (!element || !ready || placed.current === `${rootId} ${messageId ?? ""}`) return;
     placed.current = `${rootId} ${messageId ?? ""}`;
     const first = messageId ?? list.newFrom.peek();
-    const row = first && element.querySelector<HTMLElement>(`[data-id="${first}"]`);
-    if (row && (messageId || row.offsetTop > element.clientHeight)) {
-      element.scrollTop = row.getBoundingClientRect().top - element.getBoundingClientRect().top - element.clientHeight * 0.35;
+    if (!first) return;
+    slice.reveal(first, (row) => {
+      if (!messageId && row.offsetTop <= element.clientHeight) return;
+      element.scrollTop += row.getBoundingClientRect().top - element.getBoundingClientRect().top - element.clientHeight * 0.35;
       if (messageId) row.focus({ preventScroll: true });
-    }
+    });
   });
+  // The reply of the address may be on a later page.
+  const hasTarget = !messageId || messageId === rootId || !!ids?.includes(messageId);
+  useEffect(() => {
+    if (hasTarget || !ids || !list.next.peek()) return;
+    placed.current = "";
+    void loadMore(rootId).catch(() => {});
+  }, [hasTarget, ids?.length]);
 
   const look = () => {
     const element = box.current;
     if (!element) return;
     setScrolled(element.scrollTop > 0);
-    const end = element.getBoundingClientRect().bottom;
-    let count = 0;
-    for (const row of element.querySelectorAll<HTMLElement>(".is-unread[data-id]")) if (row.getBoundingClientRect().top > end - 16) count += 1;
-    setBelow(count);
+    const last = slice.follow();
+    setBelow(unread.size ? flat.slice(last + 1).filter((id) => unread.has(id)).length : 0);
+    const rest = element.scrollHeight - element.scrollTop - element.clientHeight;
+    if (rest < AHEAD && list.next.peek()) void loadMore(rootId).catch(() => {});
   };
-  useLayoutEffect(look, [unread.size, rows.length, order.value, folded.value]);
+  useLayoutEffect(look, [unread.size, flat]);
   const toUnread = () => {
     const element = box.current!;
-    const end = element.getBoundingClientRect().bottom;
-    const next = [...element.querySelectorAll<HTMLElement>(".is-unread[data-id]")].find((row) => row.getBoundingClientRect().top > end - 16);
-    if (next) element.scrollTop += next.getBoundingClientRect().top - element.getBoundingClientRect().top - element.clientHeight * 0.4;
+    const last = slice.follow();
+    const next = flat.slice(last + 1).find((id) => unread.has(id));
+    if (next) slice.reveal(next, (row) => { element.scrollTop += row.getBoundingClientRect().top - element.getBoundingClientRect().top - element.clientHeight * 0.4; });
   };
 
   // The viewer's own reply scrolls into view.
@@ -180,8 +209,15 @@ function Replies({ rootId, messageId, close }: { rootId: string; messageId: stri
     }
   };
 
-  const focusedNode = focused.value ? find(top, focused.value) : null;
-  const visible = focusedNode ? [focusedNode] : top;
+  // A pending answer is the last row of the branch that it belongs to.
+  const waiting = new Map<string, Waiting[]>();
+  for (const row of isTree ? pending : []) {
+    const parent = nodes.get(parentOf(row) ?? "");
+    if (!parent) continue;
+    let at = flat.indexOf(parent.id);
+    while (at + 1 < flat.length && nodes.get(flat[at + 1]!)!.depth > parent.depth) at += 1;
+    waiting.set(flat[at]!, [...(waiting.get(flat[at]!) ?? []), { row, parent }]);
+  }
   const answers = target.value && rows.find(({ id }) => id === target.value) ? target.value : null;
   const canSend = conversation?.viewerMembership?.canSend !== false && root.viewerCanReply;
   const title = conversation?.displayTitle ?? "";
@@ -218,21 +254,23 @@ function Replies({ rootId, messageId, close }: { rootId: string; messageId: stri
             <button type="button" class="link" onClick={() => (focused.value = null)}>{t.showAll}</button>
           </nav>
         )}
-        {ids === undefined && list.failed.value ? <Failed error={list.failed.value} retry={() => void openThread(root.threadId!).catch(() => {})} /> : ids === undefined ? <Skeleton rows={4} lines /> : order.value === "tree" ? (
-          <ol class="tree by-level" aria-label={t.replies}>
-            {visible.map((node) => <Branch key={node.id} node={node} base={focusedNode ? focusedNode.depth - 1 : 0} unread={unread} highlighted={answers ?? messageId ?? null} pending={pending} />)}
-            {pending.filter((row) => !rows.some(({ id }) => id === parentOf(row))).map((row) => <PendingReply key={row.id} row={row} depth={1} />)}
-          </ol>
-        ) : (
-          <ol class="tree by-time" aria-label={t.repliesByTime}>
-            {[...rows].sort((a, b) => a.sequence - b.sequence).filter(({ id }) => !focusedNode || find([focusedNode], id)).map((message) => (
-              <Fragment key={message.id}>
-                {message.id === list.newFrom.value && <li class="divider is-new"><span>{t.newLine}</span></li>}
-                <TimeReply message={message} rootId={rootId} highlighted={message.id === (answers ?? messageId)} />
-              </Fragment>
-            ))}
-            {pending.map((row) => <PendingReply key={row.id} row={row} depth={1} />)}
-          </ol>
+        {ids === undefined && list.failed.value ? <Failed error={list.failed.value} retry={() => void openThread(root.threadId!).catch(() => {})} /> : ids === undefined ? <Skeleton rows={4} lines /> : (
+          <div data-rows style={{ paddingBlock: `${slice.above}px ${slice.below}px` }}><ol class={isTree ? "tree by-level" : "tree by-time"} aria-label={isTree ? t.replies : t.repliesByTime}>
+            {slice.shown.map((id) => {
+              const message = messages.get(id);
+              if (!message) return null;
+              if (!isTree) {
+                return (
+                  <Fragment key={id}>
+                    {id === list.newFrom.value && <li class="divider is-new"><span>{t.newLine}</span></li>}
+                    <TimeReply message={message} rootId={rootId} highlighted={id === (answers ?? messageId)} />
+                  </Fragment>
+                );
+              }
+              return <Row key={id} node={nodes.get(id)!} message={message} base={focusedNode ? focusedNode.depth - 1 : 0} unread={branches} highlighted={id === (answers ?? messageId)} ends={waiting.get(id) ?? NONE} hasAnswers={pending.some((row) => parentOf(row) === id)} />;
+            })}
+            {pending.filter((row) => !isTree || !rows.some(({ id }) => id === parentOf(row))).map((row) => <PendingReply key={row.id} row={row} depth={1} />)}
+          </ol></div>
         )}
         {list.next.value && <button type="button" class="button quiet is-more" disabled={list.loading.value} onClick={() => void loadMore(rootId)}>{t.moreReplies}</button>}
         {ids?.length === 0 && !pending.length && <p class="small muted is-centred">{t.noReplies}</p>}
@@ -266,7 +304,7 @@ function find(nodes: Node[], id: string): Node | null {
 }
 
 /** The guide lines of a row: one per level above it that continues, the bend into it, and the start below it. */
-function Lines({ node, base, unread, opens }: { node: Node; base: number; unread: Set<string>; opens: boolean }) {
+function Lines({ node, base, unread, opens }: { node: Node; base: number; unread: Map<string, News>; opens: boolean }) {
   const depth = node.depth - base;
   const path: Node[] = [];
   for (let above = node.parent; above && above.depth > base; above = above.parent) path.unshift(above);
@@ -277,18 +315,18 @@ function Lines({ node, base, unread, opens }: { node: Node; base: number; unread
     const level = at + 1;
     if (level >= LEVELS) return;
     const onPath = path[at + 1] ?? node;
-    const later = above.children.slice(above.children.indexOf(onPath) + 1);
-    const leads = later.some((child) => unreadIn(child, unread) > 0);
+    const continues = onPath.at < above.children.length - 1;
+    const leads = (unread.get(above.id)?.last ?? -1) > onPath.at;
     if (onPath === node) {
-      const isTrail = leads || unreadIn(node, unread) > 0;
+      const isTrail = leads || unread.has(node.id);
       lines.push(<i key={`t${level}`} class={`${kind(level, isTrail, above.id)} to-face`} style={{ "--l": level }} />);
     }
-    if (later.length) lines.push(<i key={`g${level}`} class={kind(level, leads, above.id)} style={{ "--l": level }} />);
+    if (continues) lines.push(<i key={`g${level}`} class={kind(level, leads, above.id)} style={{ "--l": level }} />);
   });
-  const trail = node.children.some((child) => unreadIn(child, unread) > 0);
+  const trail = (unread.get(node.id)?.last ?? -1) >= 0;
   const own = `${dyeOf(node.id)}${trail ? " is-trail" : ""}`;
   const parent = node.parent && depth > 1 ? node.parent : null;
-  const into = parent ? `${dyeOf(parent.id)}${unreadIn(node, unread) ? " is-trail" : ""}` : "";
+  const into = parent ? `${dyeOf(parent.id)}${unread.has(node.id) ? " is-trail" : ""}` : "";
   return (
     <>
       {lines}
@@ -299,32 +337,27 @@ function Lines({ node, base, unread, opens }: { node: Node; base: number; unread
   );
 }
 
-function Branch({ node, base, unread, highlighted, pending }: { node: Node; base: number; unread: Set<string>; highlighted: string | null; pending: Outgoing[] }) {
-  const isFolded = folded.value.has(node.id) && node.children.length > 0;
-  const message = messages.get(node.id);
-  if (!message) return null;
+/** A row of the tree: a reply or a folded branch, and the pending answers below it. */
+function Row({ node, message, base, unread, highlighted, ends, hasAnswers }: Shown & { base: number; highlighted: boolean; ends: Waiting[]; hasAnswers: boolean }) {
   const depth = node.depth - base;
-  const answers = pending.filter((row) => parentOf(row) === node.id);
-  const opens = (node.children.length > 0 || answers.length > 0) && !isFolded;
-  if (isFolded) {
-    const news = unreadIn(node, unread);
-    const trail = news ? " is-trail" : "";
+  if (folded.value.has(node.id) && node.children.length > 0) {
+    const count = unread.get(node.id)?.count ?? 0;
     return (
-      <li class={`reply${depth === 1 ? " is-top" : ""}`} style={{ "--d": depth }}>
+      <li class={`reply${depth === 1 ? " is-top" : ""}`} style={{ "--d": depth }} data-row={node.id}>
         <Lines node={node} base={base} unread={unread} opens={false} />
-        <span class={`knot ${dye(message.senderId ?? node.id)}${trail}`}><Icon name="plus" /></span>
+        <span class={`knot ${dye(message.senderId ?? node.id)}${count ? " is-trail" : ""}`}><Icon name="plus" /></span>
         <button type="button" class="fold" aria-expanded={false} onClick={() => toggle(node.id)}>
           <span class="strong is-ink"><bdi>{nameOf(message.senderId)}</bdi></span><b>{t.replyCount(node.count)}</b>
-          {news > 0 && <><span aria-hidden="true">·</span><span class="new">{t.newCount(news)}</span></>}
+          {count > 0 && <><span aria-hidden="true">·</span><span class="new">{t.newCount(count)}</span></>}
         </button>
       </li>
     );
   }
+  const opens = node.children.length > 0 || hasAnswers;
   return (
     <>
-      <TreeReply node={node} depth={depth} base={base} message={message} unread={unread} opens={opens} highlighted={highlighted === node.id} />
-      {node.children.map((child) => <Branch key={child.id} node={child} base={base} unread={unread} highlighted={highlighted} pending={pending} />)}
-      {answers.map((row) => <PendingReply key={row.id} row={row} depth={depth + 1} above={message} />)}
+      <TreeReply node={node} depth={depth} base={base} message={message} unread={unread} opens={opens} highlighted={highlighted} />
+      {ends.map(({ row, parent }) => <PendingReply key={row.id} row={row} depth={parent.depth - base + 1} above={messages.peek(parent.id)} />)}
     </>
   );
 }
@@ -346,9 +379,9 @@ function TreeReply({ node, depth, base, message, unread, opens, highlighted }: S
   useReading(ref, message);
   const name = nameOf(message.senderId);
   const parent = node.parent && messages.get(node.parent.id);
-  const kind = `reply${depth === 1 ? " is-top" : ""}${unread.has(node.id) ? " is-unread" : ""}${highlighted ? " is-target" : ""}`;
+  const kind = `reply${depth === 1 ? " is-top" : ""}${isUnread(message) ? " is-unread" : ""}${highlighted ? " is-target" : ""}`;
   return (
-    <li ref={ref} class={kind} style={{ "--d": depth }} tabIndex={-1} data-id={node.id} {...handlers} onContextMenu={longPress(node.id, "thread")}>
+    <li ref={ref} class={kind} style={{ "--d": depth }} tabIndex={-1} data-id={node.id} data-row={node.id} {...handlers} onContextMenu={longPress(node.id, "thread")}>
       <Lines node={node} base={base} unread={unread} opens={opens} />
       {opens && <button type="button" class="g-hit" aria-label={t.collapse(name)} title={t.collapse(name)} tabIndex={active ? 0 : -1} onClick={() => toggle(node.id)} />}
       <Face id={message.deletedAt ? null : message.senderId} size={24} />
@@ -360,7 +393,7 @@ function TreeReply({ node, depth, base, message, unread, opens, highlighted }: S
           )}
           <time dateTime={message.createdAt} title={full(message.createdAt)}>{clock(message.createdAt)}</time>
           <Edited message={message} />
-          <span class="hidden-text">{t.level(depth, parent ? nameOf(parent.senderId) : null, unread.has(node.id))}</span>
+          <span class="hidden-text">{t.level(depth, parent ? nameOf(parent.senderId) : null, isUnread(message))}</span>
         </div>
         <ReplyText message={message} />
       </div>
@@ -383,9 +416,10 @@ function ReplyToolbar({ message, branch }: { message: Message; branch: string | 
 
 /** Scrolls to a reply and gives it the focus. */
 function show(id: string): void {
-  const row = document.querySelector<HTMLElement>(`.panel [data-id="${id}"]`);
-  row?.scrollIntoView({ block: "center" });
-  row?.focus({ preventScroll: true });
+  reveal(id, (row) => {
+    row.scrollIntoView({ block: "center" });
+    row.focus({ preventScroll: true });
+  });
 }
 
 function TimeReply({ message, rootId, highlighted }: { message: Message; rootId: string; highlighted: boolean }) {
@@ -395,7 +429,7 @@ function TimeReply({ message, rootId, highlighted }: { message: Message; rootId:
   const parent = message.parentId && message.parentId !== rootId ? messages.get(message.parentId) : undefined;
   const kind = `reply${isUnread(message) ? " is-unread" : ""}${highlighted ? " is-target" : ""}`;
   return (
-    <li ref={ref} class={kind} style={{ "--d": 1 }} tabIndex={-1} data-id={message.id} {...handlers} onContextMenu={longPress(message.id, "thread")}>
+    <li ref={ref} class={kind} style={{ "--d": 1 }} tabIndex={-1} data-id={message.id} data-row={message.id} {...handlers} onContextMenu={longPress(message.id, "thread")}>
       <Face id={message.deletedAt ? null : message.senderId} size={24} />
       <div>
         <div class="byline"><h3 class="name clip"><bdi>{nameOf(message.senderId)}</bdi></h3><time dateTime={message.createdAt} title={full(message.createdAt)}>{clock(message.createdAt)}</time><Edited message={message} /></div>
@@ -411,7 +445,7 @@ function TimeReply({ message, rootId, highlighted }: { message: Message; rootId:
   );
 }
 
-function PendingReply({ row, depth, above }: { row: Outgoing; depth: number; above?: Message }) {
+function PendingReply({ row, depth, above }: { row: Outgoing; depth: number; above?: Message | undefined }) {
   const failed = row.state === "failed";
   const level = Math.min(depth - 1, LEVELS);
   return (
