@@ -49,6 +49,11 @@ pictures FOLDER:
     cargo build --locked
     node tests/clients/pictures.js {{absolute_path(FOLDER)}}
 
+# Measure the web client in browsers: sizes, first paint, delivery, scrolling, memory.
+figures:
+    cargo build --release --locked
+    HEDDLE_BINARY=target/release/heddle node tests/clients/figures.js
+
 # Compare COUNT random documents with graphql-js. A difference prints its seed.
 documents COUNT="100000":
     HEDDLE_TEST_DOCUMENTS={{COUNT}} cargo test --profile profiling --locked --test it -- documents::differential --nocapture

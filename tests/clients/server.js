@@ -11,19 +11,20 @@ const PROGRAM = process.env.HEDDLE_BINARY ?? fileURLToPath(new URL("../../target
 
 /**
  * Runs the work while a server runs, and sets HEDDLE_URL before it.
- * @param {(server: {seed: (...options: string[]) => Promise<void>}) => Promise<void>} work
+ * @param {(printed: string) => Promise<void>} work receives what `heddle seed` has printed
  * @param {string[][]} [seeds] options of `heddle seed`, one list for each run before the server starts
  */
 export async function withServer(work, seeds = []) {
-  if (process.env.HEDDLE_URL) return work();
+  if (process.env.HEDDLE_URL) return work("");
   const folder = mkdtempSync(join(tmpdir(), "heddle-server-"));
   const env = { PATH: process.env.PATH, HOME: folder, HEDDLE_DATA_DIR: folder, HEDDLE_LISTEN: "127.0.0.1:0" };
   const run = (...options) => spawn(PROGRAM, options, { cwd: folder, env, stdio: ["ignore", "pipe", "ignore"] });
   let server;
+  let printed = "";
   try {
     for (const options of seeds) {
       const seeding = run("seed", ...options);
-      seeding.stdout.resume();
+      seeding.stdout.on("data", (part) => (printed += part));
       const code = await new Promise((resolve) => seeding.on("exit", resolve));
       if (code !== 0) throw new Error(`heddle seed ${options.join(" ")} ended with ${code}`);
     }
@@ -36,7 +37,7 @@ export async function withServer(work, seeds = []) {
         if (url) resolve(url);
       });
     });
-    await work();
+    await work(printed);
   } finally {
     server?.kill();
     if (server && server.exitCode === null) await new Promise((resolve) => server.on("exit", resolve));
