@@ -6,7 +6,7 @@ import { loadedReplies, replies } from "./thread";
 import { timelines } from "./timeline";
 
 /** Messages that the store may hold before it looks for some to forget. */
-const MOST = 3_000;
+const MOST = 1_000;
 /** Most replies of a thread that is not open. */
 const MOST_REPLIES = 200;
 

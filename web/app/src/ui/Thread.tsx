@@ -152,9 +152,11 @@ function Replies({ rootId, messageId, close }: { rootId: string; messageId: stri
 
   // A thread opens at the message of its address, or at the first unread reply.
   const ready = ids !== undefined;
+  // The reply of the address may be on a later page.
+  const hasTarget = !messageId || messageId === rootId || !!ids?.includes(messageId);
   useLayoutEffect(() => {
     const element = box.current;
-    if (!element || !ready || placed.current === `${rootId} ${messageId ?? ""}`) return;
+    if (!element || !ready || (!hasTarget && list.next.peek()) || placed.current === `${rootId} ${messageId ?? ""}`) return;
     placed.current = `${rootId} ${messageId ?? ""}`;
     const first = messageId ?? list.newFrom.peek();
     if (!first) return;
@@ -164,11 +166,8 @@ function Replies({ rootId, messageId, close }: { rootId: string; messageId: stri
       if (messageId) row.focus({ preventScroll: true });
     });
   });
-  // The reply of the address may be on a later page.
-  const hasTarget = !messageId || messageId === rootId || !!ids?.includes(messageId);
   useEffect(() => {
     if (hasTarget || !ids || !list.next.peek()) return;
-    placed.current = "";
     void loadMore(rootId).catch(() => {});
   }, [hasTarget, ids?.length]);
 
