@@ -132,6 +132,9 @@ async function take(width, theme) {
   await page.getByRole("button", { name: "Create account" }).click();
   await page.getByRole("alert").waitFor();
   await shot("register");
+  await page.goto(`${origin}/setup#hst_x`);
+  await page.getByRole("heading", { name: "Set up this server" }).waitFor();
+  await shot("setup");
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByLabel("Email or username").fill("ada");
   await page.getByLabel("Password", { exact: true }).fill(PASSWORD);

@@ -31,6 +31,7 @@ async fn node(folder: &str, arguments: &[&str], url: &str) {
         .args(arguments)
         .current_dir(folder)
         .env("HEDDLE_URL", url)
+        .env("HEDDLE_BINARY", env!("CARGO_BIN_EXE_heddle"))
         .env("HEDDLE_PICTURES", env!("CARGO_TARGET_TMPDIR"))
         .kill_on_drop(true)
         .output();
@@ -131,6 +132,21 @@ async fn the_web_client_starts_without_a_connection_and_updates() {
 #[tokio::test]
 async fn the_web_client_says_what_went_wrong_and_loses_nothing() {
     satisfied("app-failures.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn the_web_client_looks_as_before() {
+    satisfied("app-looks.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn the_web_client_shows_long_threads_without_jumps() {
+    satisfied("app-long-thread.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
+async fn the_first_administrator_registers_in_the_web_client() {
+    run("app-setup.test.js", "http://no.server.needed").await;
 }
 
 #[tokio::test]
