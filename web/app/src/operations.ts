@@ -98,6 +98,7 @@ export const ConversationQuery = graphql(`
 
 export const TimelineQuery = graphql(`
   query Timeline($id: ID!, $first: Int, $last: Int, $after: String, $before: String, $around: TimelineAnchor) {
+    eventCursor
     conversation(id: $id) {
       ...ConversationFields
       messages(first: $first, last: $last, after: $after, before: $before, around: $around) {

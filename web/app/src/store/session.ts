@@ -6,13 +6,14 @@ import { setClock } from "../clock";
 import { textOf, type ResultOf } from "../graphql";
 import { EphemeralFields, EventFields, ServerQuery, StartQuery, UnreadQuery } from "../operations";
 import { addConversation, conversationIds, forget, putConversation, putUser, setUnread, viewerId } from "./data";
+import { route } from "../route";
 import { checkShell } from "../shell";
 import { apply, notificationIds, type Event } from "./events";
 import { confirmed, confirmLoaded, outbox, restore } from "./outbox";
 import { dropPicture, keepPicture, showPicture } from "./picture";
 import { sweep } from "./sweep";
 import { forgetThreads } from "./thread";
-import { reloadWindows, timelines } from "./timeline";
+import { reloadWindows, requestEarly, settleEarly, timelines } from "./timeline";
 
 /** The connection, as the bar above the timeline shows it. */
 export const connection = signal<"live" | "connecting" | "waiting" | "ended">("connecting");
@@ -54,8 +55,11 @@ let startingAgain: ReturnType<typeof setTimeout> | undefined;
 export async function start(): Promise<void> {
   stop();
   startFailed.value = null;
+  const now = route.peek();
+  if (now.page === "room" && !loaded.peek()) requestEarly(now.conversationId, now.messageId);
   try {
     const cursor = await loadAll();
+    settleEarly(cursor);
     loaded.value = true;
     void restore();
     listen(cursor);

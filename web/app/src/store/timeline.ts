@@ -69,13 +69,59 @@ function arrivedAfter(conversationId: string, sequence: number): Entry[] {
     .map(({ id, sequence }) => ({ id, sequence, cursor: null }));
 }
 
+function requestAround(conversationId: string, messageId?: string) {
+  const around: Place = messageId ? { messageId } : { place: "FIRST_UNREAD" };
+  return request(TimelineQuery, { id: conversationId, around, first: 25, last: 25 });
+}
+
+interface Early {
+  conversationId: string;
+  messageId: string | undefined;
+  result: ReturnType<typeof requestAround>;
+  /** Where the stream of events begins. */
+  cursor: string | null;
+}
+
+let early: Early | null = null;
+/** How long the page may take to use it, in milliseconds. */
+const EARLY = 1_000;
+
+/** Requests a timeline at the same time as everything else that the first page needs. */
+export function requestEarly(conversationId: string, messageId?: string): void {
+  const requested: Early = { conversationId, messageId, result: requestAround(conversationId, messageId), cursor: null };
+  early = requested;
+  requested.result.catch(() => {
+    if (early === requested) early = null;
+  });
+}
+
+/** Says where the stream begins, once that is known. A page that opens something else soon forgets the early request. */
+export function settleEarly(cursor: string | null): void {
+  const settled = early;
+  if (!settled) return;
+  settled.cursor = cursor;
+  setTimeout(() => {
+    if (early === settled) early = null;
+  }, EARLY);
+}
+
+/** Takes the result of the early request, if there was no event between it and the beginning of the stream. */
+async function takeEarly(conversationId: string, messageId?: string): ReturnType<typeof requestAround> {
+  const taken = early;
+  early = null;
+  if (taken?.conversationId === conversationId && taken.messageId === messageId) {
+    const result = await taken.result;
+    if (result.eventCursor === taken.cursor) return result;
+  }
+  return requestAround(conversationId, messageId);
+}
+
 /** Opens a timeline at the first unread message, or at a message. */
 export async function open(conversationId: string, messageId?: string): Promise<void> {
   const line = timeline(conversationId);
   line.failed.value = null;
-  const around: Place = messageId ? { messageId } : { place: "FIRST_UNREAD" };
   try {
-    const { conversation } = await request(TimelineQuery, { id: conversationId, around, first: 25, last: 25 });
+    const { conversation } = await takeEarly(conversationId, messageId);
     if (!conversation) {
       line.window.value = null;
       return;

@@ -62,10 +62,10 @@ export function Room({ conversationId, messageId, openRoot, hasDetails }: {
       <header class={isScrolled ? "bar is-scrolled" : "bar"}>
         <IconButton class="back" icon="back" flip label={t.backToConversations} onClick={() => navigate("/")} />
         <div class="bar-text">
-          <h1>{exists ? (title ? <bdi>{title}</bdi> : <span class="hidden-text">{t.loading}</span>) : t.notFound}</h1>
+          <h1 dir="auto">{exists ? (title || <span class="hidden-text">{t.loading}</span>) : t.notFound}</h1>
           {row && exists && (person
             ? <span class="topic muted small clip presence-line"><Presence of={person.presence} />{person.statusText || t.presence(person.presence)}</span>
-            : row.topic && <span class="topic muted small clip"><bdi>{row.topic}</bdi></span>)}
+            : row.topic && <span class="topic muted small clip" dir="auto">{row.topic}</span>)}
         </div>
         {row && exists && (
           <div class="bar-actions">
