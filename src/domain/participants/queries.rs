@@ -90,8 +90,8 @@ pub async fn names<C: ConnectionTrait>(
             continue;
         }
         names.first.push(name);
-        let named = i64::try_from(names.first.len()).map_err(Error::internal)?;
-        names.more = Ord::max(i64::from(people) - 1 - named, 0);
+        let listed = i64::try_from(names.first.len()).map_err(Error::internal)?;
+        names.more = Ord::max(i64::from(people) - 1 - listed, 0);
     }
     Ok(found)
 }
