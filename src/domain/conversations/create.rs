@@ -94,9 +94,12 @@ async fn create_in(
     group.created_at = at;
     group.last_activity_at = at;
     let title = group.into_active_model().insert(tx).await?.title;
-    let membership = |user: &user::Model| match user.id == viewer.user {
-        true => NewMembership::at_creation(ParticipantRole::Owner, None, at),
-        false => NewMembership::at_creation(ParticipantRole::Member, Some(viewer.user), at),
+    let membership = |user: &user::Model| {
+        if user.id == viewer.user {
+            NewMembership::at_creation(ParticipantRole::Owner, None, at)
+        } else {
+            NewMembership::at_creation(ParticipantRole::Member, Some(viewer.user), at)
+        }
     };
     participants::insert_in(tx, id, users, membership).await?;
     let others = users.iter().map(|user| user.id);

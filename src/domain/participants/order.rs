@@ -138,7 +138,7 @@ async fn correct_some_in(
         return Ok(None);
     };
     let first = Expr::cust("substr(sort_key, 1, 1)");
-    let key = first.binary(BinOper::Custom("||".into()), place(name, user));
+    let key = first.binary(BinOper::Custom("||"), place(name, user));
     participant::Entity::update_many()
         .col_expr(participant::Column::SortKey, key)
         .filter(participant::Column::UserId.eq(user))
