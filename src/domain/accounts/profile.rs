@@ -193,7 +193,13 @@ async fn save_in(
     let is_renamed = row.display_name_key.is_set();
     let user = row.update(tx).await.map_err(taken_error)?;
     if is_renamed {
-        participants::renamed_in(tx, user.id, &user.display_name_key, at).await?;
+        Box::pin(participants::renamed_in(
+            tx,
+            user.id,
+            &user.display_name_key,
+            at,
+        ))
+        .await?;
     }
     let change = Change::UserChanged { user: viewer.user };
     log::append(tx, Stream::User(viewer.user), at, &[change]).await

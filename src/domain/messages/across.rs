@@ -309,9 +309,16 @@ pub async fn unread<C: ConnectionTrait>(
     if narrowing.matches_nothing() {
         return Ok(Slice::default());
     }
+    // Without LATERAL, PostgreSQL may start from the messages of all conversations.
+    let messages = match db.get_database_backend() {
+        DbBackend::Postgres => {
+            "CROSS JOIN LATERAL (SELECT u.* FROM message u WHERE u.conversation_id = p.conversation_id
+                 AND u.seq > p.read_floor_seq OFFSET 0) AS m"
+        }
+        _ => "JOIN message m ON m.conversation_id = p.conversation_id",
+    };
     let mut text = format!(
-        "SELECT m.* FROM participant p JOIN message m ON m.conversation_id = p.conversation_id
-         WHERE p.user_id = ? AND {}",
+        "SELECT m.* FROM participant p {messages} WHERE p.user_id = ? AND {}",
         is_unread("m", "p")
     );
     let mut values: Vec<Value> = vec![viewer.user.into()];

@@ -81,7 +81,7 @@ const POSTGRES_SCANS: [Allowed; 3] = [
 const POSTGRES_SORTS: [Allowed; 5] = [
     (
         "sort",
-        "SELECT m.* FROM participant p JOIN message m ON",
+        "CROSS JOIN LATERAL (SELECT u.* FROM message u",
         "all unread messages of a user",
     ),
     (
