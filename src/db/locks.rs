@@ -62,6 +62,8 @@ impl ServingLock {
     pub async fn acquire(url: &str) -> Result<Self, Error> {
         let mut options = options(url);
         options.map_sqlx_postgres_pool_opts(|pool| {
+            // The lock would be free while a connection is replaced because of its age.
+            let pool = pool.max_lifetime(None).idle_timeout(None);
             pool.after_connect(|connection, _| {
                 Box::pin(async move {
                     let lock = sqlx::query("SELECT pg_advisory_lock_shared($1)").bind(SERVING);
