@@ -342,11 +342,7 @@ async fn join_in(
         .collect();
     members_in(tx, group.id, &members, group.at).await?;
     // An author or an earlier participant may be named as an owner later.
-    participant::Entity::update_many()
-        .col_expr(
-            participant::Column::Role,
-            Expr::value(ParticipantRole::Owner),
-        )
+    participants::update_role(ParticipantRole::Owner)
         .filter(participant::Column::ConversationId.eq(group.id))
         .filter(participant::Column::UserId.is_in(owners.iter().copied()))
         .exec(tx)

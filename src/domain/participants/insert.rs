@@ -16,7 +16,7 @@ use crate::{
     id::{ConversationId, ParticipantId, UserId},
 };
 
-/// Rows in one INSERT: thirteen values each, and SQLite binds at most 32,766.
+/// Rows in one INSERT: fourteen values each, and SQLite binds at most 32,766.
 const ROWS_PER_INSERT: usize = 1000;
 
 /// Fails if a conversation may not have this many participants.

@@ -18,8 +18,8 @@ pub use order::{correct as correct_order, renamed_in, sort_key};
 pub use queries::{ParticipantNames, names, pages, with_other_owner};
 pub(in crate::domain) use remove::end_in;
 pub use remove::{Removed, can_remove, remove};
-pub(in crate::domain) use role::set_role_in;
 pub use role::{can_change_role, change_role};
+pub(in crate::domain) use role::{set_role_in, update_role};
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 

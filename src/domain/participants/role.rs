@@ -1,7 +1,7 @@
 //! Changes the roles of participants.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, Iterable, QueryFilter, sea_query::Expr};
+use sea_orm::{ColumnTrait, EntityTrait, Iterable, QueryFilter, UpdateMany, sea_query::Expr};
 
 use super::order;
 use crate::{
@@ -88,6 +88,14 @@ fn check(
     ))
 }
 
+/// The statement that gives this role, and the place in the list that belongs to it, to the participants that the caller
+/// selects. It appends no notice and no event.
+pub(in crate::domain) fn update_role(role: ParticipantRole) -> UpdateMany<participant::Entity> {
+    participant::Entity::update_many()
+        .col_expr(participant::Column::Role, Expr::val(role))
+        .col_expr(participant::Column::SortKey, order::with_rank(role))
+}
+
 /// Updates a role. Appends the notice and the event.
 pub(in crate::domain) async fn set_role_in(
     tx: &Tx,
@@ -97,9 +105,7 @@ pub(in crate::domain) async fn set_role_in(
     at: DateTime<Utc>,
 ) -> Result<participant::Model, Error> {
     let (conversation, user) = (target.conversation_id, target.user_id);
-    let changed = participant::Entity::update_many()
-        .col_expr(participant::Column::Role, Expr::val(role))
-        .col_expr(participant::Column::SortKey, order::with_rank(role))
+    let changed = update_role(role)
         .filter(participant::Column::Id.eq(target.id))
         .exec_with_returning(tx)
         .await?;

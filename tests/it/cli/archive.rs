@@ -270,7 +270,7 @@ async fn an_owner_is_offered_until_there_is_one(machine: Machine) {
     assert!(!printed.contains("--owner"), "{printed}");
     assert!(!machine.runs(&import).contains("--owner"));
     // A participant becomes an owner too.
-    let demote = "UPDATE participant SET role = 'MEMBER' WHERE role = 'OWNER'
+    let demote = "UPDATE participant SET role = 'MEMBER', sort_key = '1' || substr(sort_key, 2) WHERE role = 'OWNER'
         AND conversation_id IN (SELECT id FROM conversation WHERE title = 'Reeds')";
     let db = machine.db().await;
     db.migrate().execute_unprepared(demote).await.unwrap();
@@ -278,4 +278,6 @@ async fn an_owner_is_offered_until_there_is_one(machine: Machine) {
     assert!(machine.runs(&import).contains("--owner"));
     let printed = machine.runs(&[&import[..], &["--owner", "ben"]].concat());
     assert!(!printed.contains("--owner"), "{printed}");
+    // In the list of participants too, owners come first.
+    machine.runs(&["doctor", "--recount"]);
 }
