@@ -135,6 +135,10 @@ pub fn forward<K: DeserializeOwned>(
     both.read(default, Direction::First)
 }
 
+/// The page size of the lists that page in both directions, without `first` and `last`. Their arguments have no default in
+/// the schema, so the cost of a field uses it too.
+pub const PAGE_OF_BOTH: i32 = 50;
+
 /// The arguments `first`, `after`, `last` and `before`.
 #[derive(Clone, Debug, Default)]
 pub struct Both {

@@ -16,14 +16,11 @@ use crate::{
             across::{PositionKey, key_of},
             types::{Message, MessageConnection},
         },
-        pagination::{Both, Page},
+        pagination::{Both, PAGE_OF_BOTH, Page},
         reads::types::UnreadMessageConnection,
     },
     id::ConversationId,
 };
-
-/// The default page size.
-const PAGE: i32 = 50;
 
 /// Returns a page of the viewer's unread messages.
 pub(crate) async fn unread_messages(
@@ -34,14 +31,14 @@ pub(crate) async fn unread_messages(
 ) -> Result<UnreadMessageConnection> {
     let (db, now) = (app(ctx).db.read(), app(ctx).clock.now());
     let (page, scope) = if let Some(id) = conversation {
-        let span: PageRequest<i32> = both.read(PAGE, Direction::First)?;
+        let span: PageRequest<i32> = both.read(PAGE_OF_BOTH, Direction::First)?;
         let load = |span: PageRequest<i32>| async move {
             Ok(unread::list_in(db, viewer, id, &span).await?)
         };
         let page = Page::read(ctx, &span, |row| row.seq, load).await?;
         (page, UnreadScope::Conversation(id))
     } else {
-        let span: PageRequest<PositionKey> = both.read(PAGE, Direction::First)?;
+        let span: PageRequest<PositionKey> = both.read(PAGE_OF_BOTH, Direction::First)?;
         let all = &MessageFilter::default();
         let load = |span: PageRequest<PositionKey>| async move {
             let span = span.map(Into::into);

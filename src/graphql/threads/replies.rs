@@ -24,7 +24,7 @@ use crate::{
             timeline::{columns, message_of},
             types::Message,
         },
-        pagination::{Both, Cursor, Page, decode, encode},
+        pagination::{Both, Cursor, PAGE_OF_BOTH, Page, decode, encode},
         threads::{
             loader::ThreadRepliesOf,
             types::{ThreadOrder, ThreadReplyConnection, ThreadReplyEdge},
@@ -35,9 +35,6 @@ use crate::{
 
 /// The plan of the list of a thread's replies.
 type RepliesPlan = ConnectionPlan<ThreadReplyEdge, Message>;
-
-/// The default page size.
-const PAGE: i32 = 50;
 
 /// The arguments of the field.
 #[derive(Clone, Debug)]
@@ -222,10 +219,14 @@ fn edge(
 
 fn order_of(both: &Both, order: ThreadOrder) -> Result<ReplyOrder> {
     match order {
-        ThreadOrder::OldestFirst => Ok(ReplyOrder::OldestFirst(both.read(PAGE, Direction::First)?)),
-        ThreadOrder::NewestFirst => Ok(ReplyOrder::NewestFirst(both.read(PAGE, Direction::First)?)),
+        ThreadOrder::OldestFirst => Ok(ReplyOrder::OldestFirst(
+            both.read(PAGE_OF_BOTH, Direction::First)?,
+        )),
+        ThreadOrder::NewestFirst => Ok(ReplyOrder::NewestFirst(
+            both.read(PAGE_OF_BOTH, Direction::First)?,
+        )),
         ThreadOrder::Tree => {
-            let span: PageRequest<TreeKey> = both.read(PAGE, Direction::First)?;
+            let span: PageRequest<TreeKey> = both.read(PAGE_OF_BOTH, Direction::First)?;
             Ok(ReplyOrder::Tree(span.map(|TreeKey(path)| path)))
         }
     }

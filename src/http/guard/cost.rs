@@ -12,6 +12,7 @@ use async_graphql::Variables;
 use super::complexity::Complexity;
 use super::document::{Document, Selected};
 use super::weights::weight;
+use crate::graphql::pagination::PAGE_OF_BOTH;
 
 /// Measures the selected operation with these variables.
 #[must_use]
@@ -133,15 +134,12 @@ impl<'a> Measurer<'a> {
     }
 }
 
-/// The page size of lists whose arguments have no default, because they page in both directions.
-const PAGE_OF_BOTH: u64 = 50;
-
 /// The number of items that the field returns if the document does not request a number.
 fn default_page_size(field: &Field) -> Option<u64> {
     let sizes = ["first", "last"].iter().filter_map(|name| {
         let argument = field.definition.argument_by_name(name)?;
         match argument.default_value.as_deref() {
-            None => Some(PAGE_OF_BOTH),
+            None => u64::try_from(PAGE_OF_BOTH).ok(),
             Some(Value::Int(size)) => size.as_str().parse().ok(),
             Some(_) => None,
         }
