@@ -16,19 +16,16 @@ use crate::{
     graphql::{
         context::app,
         errors::Result,
-        list_plan::{ConnectionPlan, KnownValues},
         messages::{
-            timeline::{columns, message_of},
-            types::{Message, MessageConnection, MessageEdge},
+            timeline::{TimelinePlan, columns, planned},
+            types::{Message, MessageConnection},
         },
-        pagination::{Both, Instant, Page},
+        pagination::{Both, Instant, PAGE_OF_BOTH, Page},
         scalars::DateTime,
     },
     id::{ConversationId, UserId},
 };
 
-/// The default page size.
-const PAGE: i32 = 50;
 /// The maximum number of conversations in the filter.
 const CONVERSATIONS_MAX: usize = 100;
 /// The maximum number of senders in the filter. Each is looked up in each conversation.
@@ -82,7 +79,7 @@ pub(crate) async fn page(
     order: MessageOrder,
     both: Both,
 ) -> Result<MessageConnection> {
-    let span: PageRequest<PositionKey> = both.read(PAGE, Direction::First)?;
+    let span: PageRequest<PositionKey> = both.read(PAGE_OF_BOTH, Direction::First)?;
     let (unread_only, newest_first) = (
         filter.unread_only == Some(true),
         order == MessageOrder::NewestFirst,
@@ -98,19 +95,13 @@ pub(crate) async fn page(
         return Ok(page.map(Message::from).into());
     }
     let list = (viewer, &narrowing, newest_first);
-    Ok(
-        if let Some(plan) = ConnectionPlan::<MessageEdge, Message>::current(ctx) {
-            let page = load(ctx, list, &span, &columns(&plan)).await?;
-            let mut senders = vec![];
-            let page = page.map(|row| message_of(row, &mut senders));
-            let known = KnownValues::default();
-            known.extend(senders);
-            MessageConnection::planned(page, &plan, known)
-        } else {
-            let page = load(ctx, list, &span, &WholeMessages).await?;
-            page.map(Message::from).into()
-        },
-    )
+    Ok(if let Some(plan) = TimelinePlan::current(ctx) {
+        let page = load(ctx, list, &span, &columns(&plan)).await?;
+        planned(page, &plan)
+    } else {
+        let page = load(ctx, list, &span, &WholeMessages).await?;
+        page.map(Message::from).into()
+    })
 }
 
 async fn load<P: MessageProjection>(

@@ -21,15 +21,13 @@ use crate::{
             loader::TimelineOf,
             types::{Message, MessageConnection, MessageEdge},
         },
-        pagination::{Both, Cursor, Page, size},
+        pagination::{Both, Cursor, PAGE_OF_BOTH, Page, size},
         scalars::DateTime,
         users::{loader::UserKey, types::User},
     },
     id::{ConversationId, MessageId},
 };
 
-/// The default page size.
-const PAGE: i32 = 50;
 /// The default number of messages on each side of an anchor.
 const AROUND: i32 = 25;
 
@@ -65,7 +63,7 @@ impl From<TimelineAnchor> for Anchor {
 }
 
 /// The plan of a list of messages.
-type TimelinePlan = ConnectionPlan<MessageEdge, Message>;
+pub(crate) type TimelinePlan = ConnectionPlan<MessageEdge, Message>;
 
 /// Finds the timeline page that the query selects within the conversation that is being resolved, and its plan.
 pub(crate) fn selected_page(
@@ -75,7 +73,10 @@ pub(crate) fn selected_page(
     let field = lookahead::only(ctx, "messages").filter(|field| field.is_without("around"))?;
     let key = TimelineOf {
         conversation,
-        span: field.page_arguments()?.read(PAGE, Direction::Last).ok()?,
+        span: field
+            .page_arguments()?
+            .read(PAGE_OF_BOTH, Direction::Last)
+            .ok()?,
         include_replies: field
             .argument::<Option<bool>>("includeReplies")?
             .unwrap_or_default(),
@@ -108,7 +109,7 @@ pub(crate) async fn page(
         projection: (),
     };
     let (key, sizes) = match around {
-        None => (key(both.read(PAGE, Direction::Last)?), None),
+        None => (key(both.read(PAGE_OF_BOTH, Direction::Last)?), None),
         Some(anchor) => {
             let sizes = sizes(&both)?;
             let (db, viewer, anchor) = (app(ctx).db.read(), viewer(ctx)?, anchor.into());
@@ -124,11 +125,7 @@ pub(crate) async fn page(
     };
     Ok(if let Some(plan) = TimelinePlan::current(ctx) {
         let page = load(ctx, key.select(columns(&plan)), sizes).await?;
-        let mut senders = vec![];
-        let page = page.map(|row| message_of(row, &mut senders));
-        let known = KnownValues::default();
-        known.extend(senders);
-        MessageConnection::planned(page, &plan, known)
+        planned(page, &plan)
     } else {
         let page = load(ctx, key.select(WholeMessages), sizes).await?;
         page.map(Message::from).into()
@@ -171,6 +168,15 @@ async fn load<P: MessageProjection>(
         has_previous: earlier.has_more,
         items: items.collect(),
     })
+}
+
+/// A page of rows, whose senders are known.
+pub(crate) fn planned(page: Page<MessageRow>, plan: &TimelinePlan) -> MessageConnection {
+    let mut senders = vec![];
+    let page = page.map(|row| message_of(row, &mut senders));
+    let known = KnownValues::default();
+    known.extend(senders);
+    MessageConnection::planned(page, plan, known)
 }
 
 /// The message of a row. Adds the sender to the others.
