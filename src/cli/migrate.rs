@@ -67,14 +67,7 @@ pub(super) async fn up(db: &Db, config: &Config) -> Result<usize, CliError> {
     let missing = pending(db).await?.len();
     if missing > 0 {
         let work = async |connection: &DatabaseConnection| Migrator::up(connection, None).await;
-        if db.backend() == DbBackend::Postgres {
-            let lock = MigrationLock::acquire(&config.database_url).await?;
-            let outcome = work(lock.connection()).await;
-            lock.release().await?;
-            outcome?;
-        } else {
-            with_file_lock(db, config, work).await?;
-        }
+        under_lock(db, config, Servers::MayRun, work).await?;
     }
     Ok(missing)
 }
@@ -96,19 +89,7 @@ async fn down(db: &Db, config: &Config, steps: u32) -> Result<(), CliError> {
         let steps = u32::try_from(reverted.len()).ok();
         Migrator::down(connection, steps).await
     };
-    if db.backend() == DbBackend::Postgres {
-        let lock = MigrationLock::acquire(&config.database_url).await?;
-        if !lock.excludes_servers().await? {
-            let message = "a heddle serve uses this database; stop it on every node first";
-            return Err(CliError::because(message));
-        }
-        let outcome = work(lock.connection()).await;
-        lock.release().await?;
-        outcome?;
-    } else {
-        let _lock = data_dir::lock(config)?;
-        with_file_lock(db, config, work).await?;
-    }
+    under_lock(db, config, Servers::MustNotRun, work).await?;
     let after = tables(db).await?;
     for name in &reverted {
         output::line(format!("reverted  {name}"));
@@ -242,12 +223,34 @@ pub(super) async fn pending(db: &Db) -> Result<Vec<String>, CliError> {
     Ok(known.filter(|name| !is_applied(name)).collect())
 }
 
-/// Runs migrations of SQLite under a lock, because several processes may start at the same time.
-async fn with_file_lock(
+/// Whether servers may use the database meanwhile.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Servers {
+    MayRun,
+    MustNotRun,
+}
+
+/// Runs migrations under a lock, because several processes may start at the same time.
+async fn under_lock(
     db: &Db,
     config: &Config,
+    servers: Servers,
     work: impl AsyncFnOnce(&DatabaseConnection) -> Result<(), sea_orm::DbErr>,
 ) -> Result<(), CliError> {
+    let excludes_servers = servers == Servers::MustNotRun;
+    if db.backend() == DbBackend::Postgres {
+        let lock = MigrationLock::acquire(&config.database_url).await?;
+        if excludes_servers && !lock.excludes_servers().await? {
+            let message = "a heddle serve uses this database; stop it on every node first";
+            return Err(CliError::because(message));
+        }
+        let outcome = work(lock.connection()).await;
+        lock.release().await?;
+        return Ok(outcome?);
+    }
+    let _serving = excludes_servers
+        .then(|| data_dir::lock(config))
+        .transpose()?;
     let path = config.data_dir.join("migrate.lock");
     let file = data_dir::open_lock(&path)?;
     let file = tokio::task::spawn_blocking(move || file.lock().map(|()| file));
