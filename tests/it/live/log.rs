@@ -252,7 +252,9 @@ async fn old_events_are_deleted(app: TestApp) {
     assert_eq!((opening.opening(), forget().await), (Opening::Resumed, 0));
     rows::event(&app, Stream::User(ann), sent()).await;
     app.clock.advance(chrono::TimeDelta::hours(2));
-    assert_eq!(forget().await, 1);
+    // The hub deletes old events too, and may be first.
+    assert!(forget().await <= 1);
+    assert_eq!(rows::positions(&app, ann.0).await.len(), 1);
     let mut again = app.hub.follow(ann, Since::Cursor(old), None).await.unwrap();
     assert_eq!(again.opening(), Opening::Reset);
     rows::event(&app, Stream::User(ann), Change::UserChanged { user: ann }).await;
