@@ -33,6 +33,7 @@ mod m0023_deep_replies;
 mod m0024_messages_by_time;
 mod m0025_hidden_conversations;
 mod m0026_participant_lists;
+mod m0027_plain_notifications;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -68,6 +69,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0024_messages_by_time::Step),
             Box::new(m0025_hidden_conversations::Step),
             Box::new(m0026_participant_lists::Step),
+            Box::new(m0027_plain_notifications::Step),
         ]
     }
 }

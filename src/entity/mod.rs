@@ -15,6 +15,8 @@ pub mod message;
 pub mod message_revision;
 pub mod node;
 pub mod notification;
+pub mod notification_mark;
+pub mod notification_span;
 pub mod partial;
 pub mod participant;
 pub mod presence;

@@ -67,12 +67,24 @@ pub struct Model {
     pub hidden_seq: Option<i32>,
     /// The place in the list of participants (`domain/participants/order`).
     pub sort_key: String,
+    /// Earlier messages do not notify the user.
+    pub notified_from_seq: i32,
+    /// The notification level and the mute apply to messages from here on; spans describe the earlier ones.
+    pub settings_from_seq: i32,
+    /// Notifications of plain messages up to here are read.
+    pub notifications_read_seq: i32,
+    /// When the user last read messages in the conversation.
+    pub read_at: Option<DateTime<Utc>>,
     #[sea_orm(belongs_to, from = "conversation_id", to = "id")]
     pub conversation: BelongsTo<super::conversation::Entity>,
     #[sea_orm(belongs_to, relation_enum = "User", from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
     #[sea_orm(belongs_to, relation_enum = "Adder", from = "added_by", to = "id")]
     pub adder: BelongsTo<Option<super::user::Entity>>,
+    #[sea_orm(has_many)]
+    pub notification_spans: HasMany<super::notification_span::Entity>,
+    #[sea_orm(has_many)]
+    pub notification_marks: HasMany<super::notification_mark::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

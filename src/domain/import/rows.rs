@@ -1,7 +1,7 @@
 //! Inserts users, groups and participants.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{EntityTrait, IntoActiveModel};
+use sea_orm::{EntityTrait, IntoActiveModel, QuerySelect};
 
 use super::ROWS;
 use crate::{
@@ -99,6 +99,14 @@ pub async fn members_in(
     members: &[ImportedMember],
     at: DateTime<Utc>,
 ) -> Result<(), Error> {
+    let last: Option<i32> = conversation::Entity::find_by_id(group)
+        .select_only()
+        .column(conversation::Column::LastSeq)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    // Messages of an import notify no users.
+    let next = last.ok_or_else(|| Error::not_found("conversation"))? + 1;
     let ids: Vec<UserId> = members.iter().map(|member| member.user).collect();
     let names = participants::lock_names_in(tx, &ids).await?;
     let row = |member: &ImportedMember| {
@@ -111,6 +119,8 @@ pub async fn members_in(
             role: member.role,
             joined_at: at,
             read_floor_seq: member.read_floor_seq,
+            notified_from_seq: next,
+            settings_from_seq: next,
             sort_key: participants::sort_key(member.role, name, member.user),
             ..Default::default()
         })

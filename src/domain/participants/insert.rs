@@ -16,7 +16,7 @@ use crate::{
     id::{ConversationId, ParticipantId, UserId},
 };
 
-/// Rows in one INSERT: fourteen values each, and SQLite binds at most 32,766.
+/// Rows in one INSERT: eighteen values each, and SQLite binds at most 32,766.
 const ROWS_PER_INSERT: usize = 1000;
 
 /// Fails if a conversation may not have this many participants.
@@ -42,7 +42,7 @@ pub struct NewMembership {
     pub at: DateTime<Utc>,
     /// The sequence number of the first message that they see.
     pub visible_from_seq: i32,
-    /// Messages up to this sequence number count as read.
+    /// Messages up to this sequence number count as read. They do not notify.
     pub read_floor_seq: i32,
 }
 
@@ -90,6 +90,8 @@ pub async fn insert_in(
             joined_at: at,
             visible_from_seq,
             read_floor_seq,
+            notified_from_seq: read_floor_seq + 1,
+            settings_from_seq: read_floor_seq + 1,
             notification_level: user.notification_level,
             sort_key: order::sort_key(role, name, user.id),
             ..Default::default()

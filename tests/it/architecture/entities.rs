@@ -69,6 +69,8 @@ fn entities() -> BTreeMap<String, Table> {
         message_revision,
         node,
         notification,
+        notification_mark,
+        notification_span,
         participant,
         presence,
         read_exception,
