@@ -9,7 +9,10 @@ use crate::{
     domain::{
         access::{self, InConversation},
         conversations::validation,
-        messages::notice::{self, Notice, NoticeType},
+        messages::{
+            notice::{self, Notice, NoticeType},
+            sequence,
+        },
         sessions::Viewer,
         users,
     },
@@ -89,7 +92,7 @@ async fn update_in(
     if !row.is_changed() {
         return Ok(());
     }
-    row.last_activity_at = Set(at);
+    row.last_activity_at = Set(sequence::next_time(old.last_activity_at, at));
     row.update(tx).await?;
     let changed = [Change::ConversationChanged {
         conversation: old.id,

@@ -99,12 +99,13 @@ pub async fn write_in(
     changes.extend_from_slice(others);
     let events = u32::try_from(changes.len()).map_err(Error::internal)?;
     let next = sequence::next_for_notice_in(tx, conversation, events, at).await?;
+    let (allocation, created_at) = next;
     let Allocation {
         seq,
         root_count,
         sender_root_count,
         event_before,
-    } = next;
+    } = allocation;
     let row = message::Model {
         id,
         conversation_id: conversation,
@@ -114,7 +115,7 @@ pub async fn write_in(
         sender_root_count,
         kind: MessageKind::Notice,
         notice: Some(serde_json::to_string(notice).map_err(Error::internal)?),
-        created_at: at,
+        created_at,
         ..Default::default()
     };
     row.into_active_model().insert(tx).await?;
