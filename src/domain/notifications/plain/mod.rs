@@ -1,0 +1,34 @@
+//! Plain notifications: those of messages that name no user. No table contains them. Whether a message notifies a
+//! participant follows from the message, and from the participant's settings at that time, which spans and marks
+//! describe:
+//!
+//! - The present level and mute apply from `settings_from_seq` on. Each change of them stores the span of messages that
+//!   notified before.
+//! - Messages before `notified_from_seq` do not notify: the user joined or dismissed everything there.
+//! - A stored notification of the same message takes the place of the plain one.
+//!
+//! A plain notification is read as soon as its message was read once, also if the message is marked unread later.
+
+mod count;
+mod find;
+mod ids;
+mod list;
+mod marks;
+mod predicates;
+mod spans;
+
+pub use self::{
+    count::unread_count,
+    find::{added, by_ids, removed, unread_in},
+    ids::{message_id, notification_id},
+    marks::keep_read_in,
+    spans::{close_span_in, skip_in},
+};
+pub(super) use self::{
+    find::of_users_in,
+    list::list,
+    marks::{
+        MarkKind, dismiss_stored_in, dismiss_until_in, mark_in, mark_until_in, unread_until_in,
+    },
+    predicates::of_one,
+};

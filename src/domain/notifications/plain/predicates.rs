@@ -1,0 +1,95 @@
+//! The rules of plain notifications, as SQL conditions over message `m` and participant `p` of its conversation. They bind
+//! no values.
+
+use sea_orm::DbBackend;
+
+use crate::domain::predicates::{sent_by_others, unread, visible_to};
+
+/// Whether a mark of this kind covers message `m` for participant `p`.
+fn is_marked(m: &str, p: &str, dismissed: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM notification_mark k WHERE k.participant_id = {p}.id
+             AND k.scope_id = COALESCE({m}.root_id, {m}.conversation_id) AND {dismissed}
+             AND k.from_seq <= {m}.seq AND k.to_seq >= {m}.seq)"
+    )
+}
+
+/// Whether message `m` was sent while participant `p` accepted plain notifications of it.
+pub(super) fn is_accepted(m: &str, p: &str) -> String {
+    format!(
+        "CASE WHEN {m}.seq >= {p}.settings_from_seq THEN
+             ({p}.notification_level = 'ALL'
+                 OR {p}.notification_level = 'MENTIONS' AND {m}.priority = 'URGENT')
+             AND ({p}.muted_until IS NULL OR {p}.muted_until <= {m}.created_at)
+         ELSE EXISTS (SELECT 1 FROM notification_span s WHERE s.participant_id = {p}.id
+             AND s.from_seq <= {m}.seq AND s.to_seq >= {m}.seq
+             AND (NOT s.urgent_only OR {m}.priority = 'URGENT')) END"
+    )
+}
+
+/// Whether message `m` concerns participant `p` and was not dismissed.
+fn concerns(m: &str, p: &str) -> String {
+    format!(
+        "{m}.kind = 'USER' AND {} AND {}
+         AND {m}.seq >= {p}.notified_from_seq AND NOT {}",
+        sent_by_others(m, p),
+        visible_to(m, p),
+        is_marked(m, p, "k.is_dismissed")
+    )
+}
+
+/// Whether message `m`, which participant `p` accepts, has a plain notification.
+pub(super) fn exists(m: &str, p: &str) -> String {
+    format!(
+        "{m}.deleted_at IS NULL AND {}
+         AND NOT EXISTS (SELECT 1 FROM notification n
+             WHERE n.message_id = {m}.id AND n.user_id = {p}.user_id)",
+        concerns(m, p)
+    )
+}
+
+/// Whether the plain notification of message `m` for participant `p` is unread.
+pub(super) fn is_unread(m: &str, p: &str) -> String {
+    format!(
+        "{m}.seq > {p}.notifications_read_seq AND {} AND NOT {}",
+        unread(m, p),
+        is_marked(m, p, "NOT k.is_dismissed")
+    )
+}
+
+/// When the plain notification of message `m` became read for participant `p`; NULL while it is unread. Of a message
+/// that was read in its conversation, when the user last read there.
+pub(super) fn read_at(m: &str, p: &str) -> String {
+    format!(
+        "CASE WHEN {} THEN NULL ELSE COALESCE((SELECT k.at FROM notification_mark k
+             WHERE k.participant_id = {p}.id AND k.scope_id = COALESCE({m}.root_id, {m}.conversation_id)
+                 AND NOT k.is_dismissed AND k.from_seq <= {m}.seq AND k.to_seq >= {m}.seq
+             ORDER BY k.from_seq LIMIT 1), {p}.read_at, {m}.created_at) END",
+        of_one(m, &is_unread("u", p))
+    )
+}
+
+/// Whether message `m` fulfils a condition over `u`, for a list of columns: as a scalar subquery, for which PostgreSQL
+/// does not read the tables of the condition to their ends.
+pub(in crate::domain::notifications) fn of_one(m: &str, condition: &str) -> String {
+    format!("(SELECT u.id FROM message u WHERE u.id = {m}.id AND {condition}) IS NOT NULL")
+}
+
+/// The functions of the database for the greatest and the least of several values.
+pub(super) fn extremes(backend: DbBackend) -> (&'static str, &'static str) {
+    match backend {
+        DbBackend::Postgres => ("GREATEST", "LEAST"),
+        _ => ("MAX", "MIN"),
+    }
+}
+
+/// The sequence number of the first message after the present mute of participant `p` of conversation `c`: times are in
+/// the order of sequence numbers. 0 without a mute.
+pub(super) fn unmuted_from(p: &str) -> String {
+    format!(
+        "CASE WHEN {p}.muted_until IS NULL THEN 0
+             ELSE COALESCE((SELECT m.seq FROM message m WHERE m.conversation_id = {p}.conversation_id
+                 AND m.import_key IS NULL AND m.created_at >= {p}.muted_until
+                 ORDER BY m.created_at, m.seq LIMIT 1), c.last_seq + 1) END"
+    )
+}
