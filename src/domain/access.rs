@@ -112,8 +112,6 @@ pub enum AccessCheck {
     In {
         /// The proof.
         membership: Box<InConversation>,
-        /// Whether there are more than [`LARGE_CONVERSATION`] participants.
-        is_large: bool,
         /// The number of root messages that the user has sent there, deleted ones included.
         sent: i32,
     },
@@ -132,9 +130,6 @@ pub enum LockWait {
     SkipLocked,
 }
 
-/// Above this number of participants a conversation is large: background work writes its notifications.
-pub const LARGE_CONVERSATION: u64 = 200;
-
 /// Checks for each pair that the user participates in the conversation, and locks those conversations until the commit.
 /// A conversation without such a user is not locked. Returns one result per pair, in order.
 pub async fn conversations(
@@ -146,7 +141,6 @@ pub async fn conversations(
     struct Found {
         #[sea_orm(nested)]
         participant: participant::Model,
-        is_large: bool,
         sent: Option<i32>,
     }
     let (locked, unlocked) = lock_in(tx, memberships, lock).await?;
@@ -154,9 +148,7 @@ pub async fn conversations(
     // SQL for its values CTE. Separate from the locking statement, because on PostgreSQL only a later statement sees
     // what was committed during the wait for the lock.
     let text = format!(
-        "WITH {} SELECT p.*, EXISTS (SELECT 1 FROM participant o
-             WHERE o.conversation_id = p.conversation_id LIMIT 1 OFFSET {LARGE_CONVERSATION}) AS is_large,
-             (SELECT m.sender_root_count FROM message m WHERE m.sender_id = p.user_id
+        "WITH {} SELECT p.*, (SELECT m.sender_root_count FROM message m WHERE m.sender_id = p.user_id
                  AND m.conversation_id = p.conversation_id ORDER BY m.seq DESC LIMIT 1) AS sent
          FROM v CROSS JOIN participant p
          WHERE p.conversation_id = v.conversation_id AND p.user_id = v.user_id",
@@ -171,7 +163,6 @@ pub async fn conversations(
                 conversation: conversation.clone(),
                 participant: found.participant.clone(),
             }),
-            is_large: found.is_large,
             sent: found.sent.unwrap_or_default(),
         },
         (_, None) => AccessCheck::Hidden,

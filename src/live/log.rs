@@ -105,11 +105,22 @@ pub enum Change {
         #[serde(default)]
         is_shared: bool,
     },
-    /// Members of a conversation got a notification each. On the conversation's stream, delivered to them alone: one
-    /// event, and no lock on their rows, for any number of users.
+    /// Members of a conversation got a notification each. On the conversation's stream: one event, and no lock on their
+    /// rows, for any number of users.
     NotificationsAdded {
-        /// The notification of each user.
+        /// The notification of each user whom it names.
         to: BTreeMap<UserId, NotificationId>,
+        /// A new message, of which all other members are notified who accept plain notifications.
+        #[serde(default)]
+        message: Option<MessageId>,
+        /// Whether background work notifies the followers of its thread instead, because they are many.
+        #[serde(default)]
+        excludes_followers: bool,
+    },
+    /// Messages were deleted, and their plain notifications with them.
+    PlainNotificationsRemoved {
+        /// The messages.
+        messages: Vec<MessageId>,
     },
     /// Notifications were read or dismissed.
     NotificationsChanged {
@@ -164,12 +175,23 @@ impl Change {
             Self::ParticipantChanged { .. } => "ParticipantChanged",
             Self::ReadPositionChanged { .. } => "ReadPositionChanged",
             Self::NotificationsAdded { .. } => "NotificationsAdded",
+            Self::PlainNotificationsRemoved { .. } => "PlainNotificationsRemoved",
             Self::NotificationsChanged { .. } => "NotificationsChanged",
             Self::UserChanged { .. } => "UserChanged",
             Self::SessionEnded { .. } => "SessionEnded",
             Self::PresenceChanged { .. } => "PresenceChanged",
             Self::TypingChanged { .. } => "TypingChanged",
             Self::StreamReset => "StreamReset",
+        }
+    }
+
+    /// Whether the change may concern the notifications of all members of its conversation.
+    #[must_use]
+    pub fn may_notify_all(&self) -> bool {
+        match self {
+            Self::NotificationsAdded { message, .. } => message.is_some(),
+            Self::PlainNotificationsRemoved { .. } => true,
+            _ => false,
         }
     }
 

@@ -257,8 +257,12 @@ impl Replay {
                         Some(true) => return Ok(Some(entry)),
                         _ => continue,
                     },
-                    Some(Change::NotificationsAdded { to }) => {
-                        (ConversationId(entry.stream), to.contains_key(&self.user))
+                    Some(Change::NotificationsAdded { to, message, .. }) => {
+                        let may_concern = message.is_some() || to.contains_key(&self.user);
+                        (ConversationId(entry.stream), may_concern)
+                    }
+                    Some(Change::PlainNotificationsRemoved { .. }) => {
+                        (ConversationId(entry.stream), true)
                     }
                     Some(Change::ReadPositionChanged {
                         conversation,
@@ -292,7 +296,7 @@ impl Replay {
             self.is_read = batch.is_last;
             for mut entry in batch.entries {
                 // Saves memory when many members of a large group reconnect: each needs only their own notification.
-                if let Some(Change::NotificationsAdded { to }) = &mut entry.change {
+                if let Some(Change::NotificationsAdded { to, .. }) = &mut entry.change {
                     to.retain(|user, _| *user == self.user);
                 }
                 self.buffer.push_back(entry);

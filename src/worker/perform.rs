@@ -15,7 +15,7 @@ use crate::{
 pub(super) async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTime<Utc>>, Error> {
     match serde_json::from_str(&job.payload).map_err(Error::internal)? {
         Job::NotifyOfMessage { message } => {
-            notifications::notify_of_message(app, message).await?;
+            notifications::notify_followers(app, message).await?;
             Ok(None)
         }
         Job::EraseConversation { conversation } => {

@@ -47,11 +47,12 @@ async fn ended(app: &TestApp, id: JobId) -> job::Model {
 async fn a_job_whose_worker_died_is_done_by_another(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
     let conversation = ann.direct(&bob).await;
-    let hello = ann.says(&conversation, "Hello").await;
+    let root = bob.says(&conversation, "Hello").await;
+    let reply = ann.replies(&conversation, &root, "Hello").await;
     db::execute(app.app.db.migrate(), "DELETE FROM notification", [])
         .await
         .unwrap();
-    let payload = format!(r#"{{"kind":"NotifyOfMessage","message":"{hello}"}}"#);
+    let payload = format!(r#"{{"kind":"NotifyOfMessage","message":"{reply}"}}"#);
     let done = ended(&app, db_job(&app, &payload, 1).await).await;
     assert_eq!((done.status, done.attempts), (JobStatus::Succeeded, 2));
     assert_eq!(app.db_count("notification").await, 1);

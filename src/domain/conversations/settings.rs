@@ -5,7 +5,7 @@ use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
 use crate::{
     core::Core,
-    domain::{access, sessions::Viewer},
+    domain::{access, notifications::plain, sessions::Viewer},
     entity::{
         conversation::{self, ConversationKind},
         participant::{self, NotificationLevel},
@@ -75,6 +75,10 @@ pub async fn update_settings(
                 && is_hidden != participant::is_put_away(old.hidden_seq, last_seq)
             {
                 row.hidden_seq = Set(is_hidden.then_some(last_seq));
+            }
+            if row.notification_level.is_set() || row.muted_until.is_set() {
+                plain::close_span_in(&tx, old, last_seq).await?;
+                row.settings_from_seq = Set(last_seq + 1);
             }
             if row.is_changed() {
                 row.update(&*tx).await?;

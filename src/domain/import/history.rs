@@ -12,9 +12,12 @@ use sea_orm::{
 use super::ROWS;
 use crate::{
     db::{self, Tx, ValuesCte},
-    domain::messages::{
-        deep_replies::{self, Branch},
-        path,
+    domain::{
+        messages::{
+            deep_replies::{self, Branch},
+            path,
+        },
+        notifications::plain,
     },
     entity::{
         message::{self, MessageKind, MessagePriority},
@@ -183,6 +186,7 @@ impl History {
         ];
         let taken: Option<(i32, i32)> = db::fetch_one(tx, text, values).await?;
         let (last, all) = taken.ok_or_else(|| Error::not_found("conversation"))?;
+        plain::skip_in(tx, self.conversation, (last - count, last)).await?;
         Ok((last - count, all - roots))
     }
 

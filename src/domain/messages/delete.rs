@@ -71,10 +71,14 @@ pub async fn erase_in(
     mentions::clear_in(tx, &message).await?;
     notifications::forget_message_in(tx, message.id, at).await?;
     let conversation = message.conversation_id;
-    let mut changes = vec![Change::MessageDeleted {
-        message: message.id,
-        conversation,
-    }];
+    let messages = vec![message.id];
+    let mut changes = vec![
+        Change::MessageDeleted {
+            message: message.id,
+            conversation,
+        },
+        Change::PlainNotificationsRemoved { messages },
+    ];
     let mut parent = None;
     if let Some(id) = message.parent_id {
         let found = message::Entity::find_by_id(id).one(tx).await?;

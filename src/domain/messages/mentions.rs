@@ -9,20 +9,25 @@ use crate::{
     domain::{predicates, text},
     entity::{mention, message},
     error::Error,
-    id::UserId,
+    id::{MessageId, UserId},
 };
 
 /// Pairs in one INSERT: two values each, and SQLite binds at most 32,766.
 const ROWS_PER_INSERT: usize = 1024;
 
-/// Stores the mentions in the texts of these messages: participants other than the sender who see the message.
+/// Stores the mentions in the texts of these messages: participants other than the sender who see the message. Returns the
+/// messages with names in their texts.
 pub(super) async fn write_in(
     tx: &Tx,
     messages: impl IntoIterator<Item = &message::Model>,
-) -> Result<(), Error> {
+) -> Result<Vec<MessageId>, Error> {
     let mut pairs: Vec<[Value; 2]> = vec![];
+    let mut mentioning = vec![];
     for message in messages {
         let names = text::mentions(message.body.as_deref().unwrap_or_default());
+        if !names.is_empty() {
+            mentioning.push(message.id);
+        }
         pairs.extend(
             names
                 .into_iter()
@@ -47,7 +52,7 @@ pub(super) async fn write_in(
         );
         db::execute(tx, &text, table.values).await?;
     }
-    Ok(())
+    Ok(mentioning)
 }
 
 /// Returns the users that a message mentions.

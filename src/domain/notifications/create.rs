@@ -1,13 +1,13 @@
-//! Creates notifications: in the transaction that causes them, or for large conversations in background work. One
-//! message notifies a user once, for the most specific reason. The inserts are SQL, because they select their
-//! recipients.
+//! Creates the notifications that are stored: in the transaction that causes them, or for the followers of large threads
+//! in background work. One message notifies a user once, for the most specific reason. The inserts are SQL, because they
+//! select their recipients.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait, Value, sea_query::Expr,
+    Value, sea_query::Expr,
 };
 use uuid::Uuid;
 
@@ -15,90 +15,159 @@ use crate::{
     core::Core,
     db::{self, Tx, ValuesCte},
     domain::{
-        notifications::update::forget_in,
+        notifications::{plain, update::forget_in},
         predicates::{listens, unread, visible_to},
     },
     entity::{
         message,
-        notification::{Column, NotificationType},
-        participant,
+        notification::{self, Column, NotificationType},
+        participant, thread_follow,
     },
     error::Error,
-    id::{self, ConversationId, MessageId, NotificationId, UserId},
+    id::{self, ConversationId, MessageId, NotificationId, ThreadId, UserId},
     jobs::{self, Job},
     live::log::{self, Change, Stream},
 };
 
-/// Users notified by one transaction of background work.
-const BATCH: u64 = 500;
+/// Users notified by one transaction of background work. It holds the writer for a few milliseconds, and messages that
+/// wait overtake the next one.
+const BATCH: u64 = 100;
+/// Followers above which a thread is large: background work notifies them of a reply.
+const LARGE_THREAD: u64 = 200;
 /// Users in one statement: SQLite binds at most 32,766 values.
 const USERS_PER_STATEMENT: usize = 1000;
-
-/// Whether message `m` mentions participant `p`. This and [`FOLLOWS`] are scalar subqueries and not joins: PostgreSQL
-/// would read all threads that a user follows to find one.
-const MENTIONED: &str = "(SELECT n.user_id FROM mention n
-    WHERE n.message_id = m.id AND n.user_id = p.user_id) IS NOT NULL";
-
-/// Whether participant `p` follows the thread of message `m`.
-const FOLLOWS: &str = "(SELECT f.is_following FROM thread_follow f
-    WHERE f.user_id = p.user_id AND f.thread_id = m.root_id)";
-
-/// The reason to notify participant `p` of message `m`; `follows` is the condition for following the thread.
-fn kind(follows: &str) -> String {
-    format!(
-        "CASE WHEN {MENTIONED} THEN 'MENTION'
-             WHEN {follows} THEN 'REPLY' ELSE 'MESSAGE' END AS kind"
-    )
-}
-
-/// Whether to notify participant `p` of message `m`; `follows` is the condition for following the thread.
-fn wants(follows: &str) -> String {
-    format!(
-        "p.conversation_id = m.conversation_id AND (p.notification_level = 'ALL'
-             OR m.priority = 'URGENT' OR {MENTIONED} OR {follows})"
-    )
-}
 
 /// The users whom a message notifies, with their notifications.
 pub(super) type Notified = BTreeMap<UserId, NotificationId>;
 
-/// Notifies the readers of each of these new messages. The caller writes the events. `later_followers` are the users
-/// who follow a message's thread only since a later message of the batch.
-pub async fn messages_sent_in(
-    tx: &Tx,
-    messages: &[MessageId],
-    later_followers: &[(MessageId, UserId)],
-    now: DateTime<Utc>,
-) -> Result<HashMap<MessageId, Notified>, Error> {
-    if messages.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let mut sent = ValuesCte::new("v (id)", messages.iter().map(|&id| [id.into()]));
-    let mut follows = FOLLOWS.to_owned();
-    if !later_followers.is_empty() {
-        let rows = later_followers
-            .iter()
-            .map(|&(id, user)| [id.into(), user.into()]);
-        sent = sent.with(ValuesCte::new("early (message_id, user_id)", rows));
-        follows.push_str(
-            " AND NOT EXISTS (SELECT 1 FROM early e
-                WHERE e.message_id = m.id AND e.user_id = p.user_id)",
-        );
-    }
-    // No user has read the message or was notified of it before.
-    let whom = format!("p.user_id <> m.sender_id AND {}", visible_to("m", "p"));
-    insert_in(tx, now, sent, &follows, (&whom, vec![])).await
+/// A reply that was sent.
+#[derive(Clone, Copy, Debug)]
+pub struct SentReply {
+    /// Its id.
+    pub message: MessageId,
+    /// Its thread.
+    pub thread: ThreadId,
+    /// The number of participants of its conversation.
+    pub participant_count: i32,
 }
 
-/// Enqueues the notifications of new messages in large conversations.
-pub async fn messages_sent_to_large_in(
+/// Messages that were sent together.
+#[derive(Clone, Copy, Debug)]
+pub struct SentBatch<'a> {
+    /// Those that mention users.
+    pub mentioning: &'a [MessageId],
+    /// The replies.
+    pub replies: &'a [SentReply],
+    /// The users who follow a message's thread only since a later message.
+    pub later_followers: &'a [(MessageId, UserId)],
+}
+
+/// Who was notified of messages that were sent together.
+#[derive(Debug, Default)]
+pub struct NotifiedBatch {
+    /// The notifications of the users whom each message names.
+    pub named: HashMap<MessageId, Notified>,
+    /// The threads whose followers are notified by background work.
+    pub large: HashSet<ThreadId>,
+}
+
+/// Notifies the users whom these new messages name, and those who follow their threads. The caller writes the events.
+pub async fn messages_sent_in(
     tx: &Tx,
-    messages: &[MessageId],
+    sent: SentBatch<'_>,
     now: DateTime<Utc>,
-) -> Result<(), Error> {
-    let work = |&message: &MessageId| Job::NotifyOfMessage { message };
-    let work: Vec<_> = messages.iter().map(work).collect();
-    jobs::enqueue_all_in(tx, &work, now).await
+) -> Result<NotifiedBatch, Error> {
+    let large = large_threads_in(tx, sent.replies).await?;
+    let (later, replies): (Vec<&SentReply>, Vec<_>) = sent
+        .replies
+        .iter()
+        .partition(|reply| large.contains(&reply.thread));
+    let work = later.iter().map(|reply| Job::NotifyOfMessage {
+        message: reply.message,
+    });
+    jobs::enqueue_all_in(tx, &work.collect::<Vec<_>>(), now).await?;
+    let mut tables = vec![];
+    let mut named = vec![];
+    if !sent.mentioning.is_empty() {
+        let rows = sent.mentioning.iter().map(|&id| [id.into()]);
+        tables.push(ValuesCte::new("mentioning (id)", rows));
+        named.push(
+            "SELECT n.message_id, n.user_id, 'MENTION' AS kind
+             FROM mentioning v CROSS JOIN mention n WHERE n.message_id = v.id"
+                .to_owned(),
+        );
+    }
+    if !replies.is_empty() {
+        let rows = replies
+            .iter()
+            .map(|reply| [reply.message.into(), reply.thread.into()]);
+        tables.push(ValuesCte::new("replied (message_id, thread_id)", rows));
+        let mut followers = format!(
+            "SELECT r.message_id, f.user_id, 'REPLY' AS kind
+             FROM replied r CROSS JOIN thread_follow f
+             WHERE f.thread_id = r.thread_id AND f.is_following AND {}",
+            not_mentioned("r.message_id")
+        );
+        if !sent.later_followers.is_empty() {
+            let rows = sent.later_followers.iter();
+            let rows = rows.map(|&(id, user)| [id.into(), user.into()]);
+            tables.push(ValuesCte::new("early (message_id, user_id)", rows));
+            followers.push_str(
+                " AND NOT EXISTS (SELECT 1 FROM early e
+                     WHERE e.message_id = r.message_id AND e.user_id = f.user_id)",
+            );
+        }
+        named.push(followers);
+    }
+    let Some(tables) = tables.into_iter().reduce(ValuesCte::with) else {
+        return Ok(NotifiedBatch {
+            large,
+            ..Default::default()
+        });
+    };
+    let recipients = Recipients {
+        tables: Some(tables),
+        named: named.join(" UNION ALL "),
+        values: vec![],
+        occasion: Occasion::New,
+    };
+    let named = insert_in(tx, now, recipients).await?;
+    Ok(NotifiedBatch { named, large })
+}
+
+/// Whether a message does not mention follower `f`.
+fn not_mentioned(message: &str) -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM mention n
+             WHERE n.message_id = {message} AND n.user_id = f.user_id)"
+    )
+}
+
+/// The threads with more followers than the transaction of a reply notifies. Followers are participants, so that only
+/// the threads of large conversations are counted.
+async fn large_threads_in(tx: &Tx, replies: &[SentReply]) -> Result<HashSet<ThreadId>, Error> {
+    let may_be_large = |reply: &&SentReply| {
+        u64::try_from(reply.participant_count).is_ok_and(|count| count > LARGE_THREAD)
+    };
+    let threads: BTreeSet<ThreadId> = replies
+        .iter()
+        .filter(may_be_large)
+        .map(|reply| reply.thread)
+        .collect();
+    let mut large = HashSet::new();
+    for thread in threads {
+        let beyond: Option<UserId> = thread_follow::Entity::find()
+            .select_only()
+            .column(thread_follow::Column::UserId)
+            .filter(thread_follow::Column::ThreadId.eq(thread))
+            .offset(LARGE_THREAD)
+            .limit(1)
+            .into_tuple()
+            .one(tx)
+            .await?;
+        large.extend(beyond.map(|_| thread));
+    }
+    Ok(large)
 }
 
 /// Removes the notifications of mentions that an edit removed from a message, and notifies the users that it added, also
@@ -111,20 +180,23 @@ pub async fn message_edited_in(
     added: &BTreeSet<UserId>,
 ) -> Result<(), Error> {
     let now = core.clock.now();
-    let among = |users: &BTreeSet<UserId>| {
-        let some = format!("p.user_id IN ({})", db::placeholders(users.len()));
-        let values: Vec<Value> = users.iter().map(|&user| user.into()).collect();
-        (some, values)
-    };
     if !removed.is_empty() {
         let mentions = Column::MessageId
             .eq(message.id)
             .and(Column::Kind.eq(NotificationType::Mention))
             .and(Column::UserId.is_in(removed.iter().copied()));
+        let notified: Vec<UserId> = notification::Entity::find()
+            .select_only()
+            .column(Column::UserId)
+            .filter(mentions.clone())
+            .into_tuple()
+            .all(tx)
+            .await?;
         forget_in(tx, mentions, now).await?;
-        // Those who are notified of each message still are.
-        let (some, values) = among(removed);
-        notify_message_in(tx, now, message, (&some, values)).await?;
+        // Those who are notified of each message or reply still are.
+        let notified: BTreeSet<UserId> = notified.into_iter().collect();
+        let to = still_notified_in(tx, message, &notified, now).await?;
+        added_to_in(tx, now, message.conversation_id, to).await?;
     }
     if added.is_empty() {
         return Ok(());
@@ -133,112 +205,204 @@ pub async fn message_edited_in(
     // keeps it.
     let condition = db::number_placeholders(tx.get_database_backend(), &listens("participant"));
     let accepts_notifications = Expr::cust_with_values(condition, [now]);
-    let listening = participant::Entity::find()
+    let listening: Vec<UserId> = participant::Entity::find()
         .select_only()
         .column(participant::Column::UserId)
         .filter(participant::Column::ConversationId.eq(message.conversation_id))
         .filter(participant::Column::UserId.is_in(added.iter().copied()))
-        .filter(accepts_notifications);
+        .filter(accepts_notifications)
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let listening: BTreeSet<UserId> = listening.into_iter().collect();
+    if listening.is_empty() {
+        return Ok(());
+    }
     let earlier = Column::MessageId
         .eq(message.id)
-        .and(Column::UserId.in_subquery(listening.into_query()));
+        .and(Column::UserId.is_in(listening.iter().copied()));
     forget_in(tx, earlier, now).await?;
-    let (some, values) = among(added);
-    let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
-    let whom = format!(
-        "{some} AND p.user_id <> m.sender_id AND {}
-             ON CONFLICT (message_id, user_id) DO NOTHING",
-        visible_to("m", "p")
+    let replaced = plain::of_users_in(tx, message, &listening).await?;
+    let replaced = replaced.into_iter().map(|(user, id)| {
+        let notifications = Some(vec![id]);
+        (user, Change::NotificationsChanged { notifications })
+    });
+    log::append_each(tx, now, replaced.collect()).await?;
+    let (some, values) = among("n", &listening);
+    let named = format!(
+        "SELECT n.message_id, n.user_id, 'MENTION' AS kind FROM mention n
+         WHERE n.message_id = ? AND {some}"
     );
-    let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
+    let recipients = Recipients::of_one(named, (message.id, values), Occasion::Edit);
+    let mut notified = insert_in(tx, now, recipients).await?;
     let to = notified.remove(&message.id).unwrap_or_default();
     added_to_in(tx, now, message.conversation_id, to).await
 }
 
-/// Notifies the readers of a message in a large conversation, [`BATCH`] in each transaction. Repeating it changes
-/// nothing, and users who have read the message in the meantime are not notified.
-pub async fn notify_of_message(core: &Core, id: MessageId) -> Result<(), Error> {
+/// Notifies those of these users, whom a message mentioned before, who follow its thread. Returns their notifications, and
+/// the plain ones of the others.
+async fn still_notified_in(
+    tx: &Tx,
+    message: &message::Model,
+    users: &BTreeSet<UserId>,
+    now: DateTime<Utc>,
+) -> Result<Notified, Error> {
+    if users.is_empty() {
+        return Ok(Notified::new());
+    }
+    let (some, values) = among("f", users);
+    let named = format!(
+        "SELECT m.id AS message_id, f.user_id, 'REPLY' AS kind
+         FROM message m CROSS JOIN thread_follow f
+         WHERE m.id = ? AND f.thread_id = m.root_id AND f.is_following AND {some}"
+    );
+    let recipients = Recipients::of_one(named, (message.id, values), Occasion::Later);
+    let mut notified = insert_in(tx, now, recipients).await?;
+    let mut to = notified.remove(&message.id).unwrap_or_default();
+    to.extend(plain::of_users_in(tx, message, users).await?);
+    Ok(to)
+}
+
+/// Whether the user of this table alias is one of these users, and the values.
+fn among(alias: &str, users: &BTreeSet<UserId>) -> (String, Vec<Value>) {
+    let some = format!("{alias}.user_id IN ({})", db::placeholders(users.len()));
+    (some, users.iter().map(|&user| user.into()).collect())
+}
+
+/// Notifies the followers of the thread of a reply, [`BATCH`] in each transaction. Repeating it changes nothing.
+pub async fn notify_followers(core: &Core, reply: MessageId) -> Result<(), Error> {
     let mut after = Some(UserId(Uuid::nil()));
-    while let Some(person) = after {
+    while let Some(follower) = after {
         after = core
             .db
-            .write(|tx| async move { notify_some_in(&tx, core, id, person).await })
+            .write(|tx| async move { notify_some_in(&tx, core, reply, follower).await })
             .await?;
     }
     Ok(())
 }
 
-/// Notifies the next batch of participants. Returns the last of them, or `None` when no more are left.
+/// Notifies the next batch of followers. Returns the last of them, or `None` when no more are left.
 async fn notify_some_in(
     tx: &Tx,
     core: &Core,
-    id: MessageId,
+    reply: MessageId,
     after: UserId,
 ) -> Result<Option<UserId>, Error> {
-    let Some(message) = message::Entity::find_by_id(id).one(tx).await? else {
+    let Some(message) = message::Entity::find_by_id(reply).one(tx).await? else {
         return Ok(None);
     };
-    let last: Option<UserId> = participant::Entity::find()
+    let last: Option<UserId> = thread_follow::Entity::find()
         .select_only()
-        .column(participant::Column::UserId)
-        .filter(participant::Column::ConversationId.eq(message.conversation_id))
-        .filter(participant::Column::UserId.gt(after))
-        .order_by_asc(participant::Column::UserId)
+        .column(thread_follow::Column::UserId)
+        .filter(thread_follow::Column::ThreadId.eq(message.thread_root()))
+        .filter(thread_follow::Column::UserId.gt(after))
+        .order_by_asc(thread_follow::Column::UserId)
         .offset(BATCH - 1)
         .into_tuple()
         .one(tx)
         .await?;
     let until = last.unwrap_or(UserId(Uuid::max()));
-    // The conversation is bound by its id, or PostgreSQL would read the memberships of these users everywhere.
-    let some = "p.conversation_id = ? AND p.user_id > ? AND p.user_id <= ?";
-    let place = message.conversation_id.into();
-    let some = (some, vec![place, after.into(), until.into()]);
-    notify_message_in(tx, core.clock.now(), &message, some).await?;
+    let named = format!(
+        "SELECT m.id AS message_id, f.user_id, 'REPLY' AS kind
+         FROM message m CROSS JOIN thread_follow f
+         WHERE m.id = ? AND m.deleted_at IS NULL AND f.thread_id = m.root_id AND f.is_following
+             AND f.user_id > ? AND f.user_id <= ? AND {}",
+        not_mentioned("m.id")
+    );
+    let values = vec![after.into(), until.into()];
+    let recipients = Recipients::of_one(named, (message.id, values), Occasion::Later);
+    let now = core.clock.now();
+    let mut notified = insert_in(tx, now, recipients).await?;
+    let to = notified.remove(&message.id).unwrap_or_default();
+    added_to_in(tx, now, message.conversation_id, to).await?;
     Ok(last)
 }
 
-/// Notifies the selected participants to whom a message is unread and who were not notified of it before, and appends
-/// the event.
-async fn notify_message_in(
-    tx: &Tx,
-    now: DateTime<Utc>,
-    message: &message::Model,
-    (some, values): (&str, Vec<Value>),
-) -> Result<(), Error> {
-    let sent = ValuesCte::new("v (id)", [[message.id.into()]]);
-    // IS TRUE keeps the condition a value: see [`MENTIONED`].
-    let is_unread = format!("({}) IS TRUE", unread("m", "p"));
-    let whom = format!("{some} AND {is_unread} ON CONFLICT (message_id, user_id) DO NOTHING");
-    let mut notified = insert_in(tx, now, sent, FOLLOWS, (&whom, values)).await?;
-    let to = notified.remove(&message.id).unwrap_or_default();
-    added_to_in(tx, now, message.conversation_id, to).await
+/// The users to notify of messages.
+struct Recipients {
+    tables: Option<ValuesCte>,
+    /// A query for the columns `message_id`, `user_id` and `kind`.
+    named: String,
+    /// Its values.
+    values: Vec<Value>,
+    occasion: Occasion,
 }
 
-/// Notifies the participants that messages are relevant to. `sent` has a column of message ids `v.id`; `whom` is a
-/// condition on participant `p`, with its values.
+/// Why users are notified of a message.
+#[derive(Clone, Copy, Debug)]
+enum Occasion {
+    /// It is new, so that none of them has read it.
+    New,
+    /// An edit names them, which they have not read.
+    Edit,
+    /// They follow its thread, and may have read it in the meantime.
+    Later,
+}
+
+impl Recipients {
+    /// Users to notify of one message, whose id the query binds first.
+    fn of_one(
+        named: String,
+        (message, values): (MessageId, Vec<Value>),
+        occasion: Occasion,
+    ) -> Self {
+        let values = std::iter::once(message.into()).chain(values);
+        Self {
+            tables: None,
+            named,
+            values: values.collect(),
+            occasion,
+        }
+    }
+}
+
+/// Notifies these users, except those who sent the message, do not see it, accept no notifications, or were notified of
+/// it before.
 async fn insert_in(
     tx: &Tx,
     now: DateTime<Utc>,
-    sent: ValuesCte,
-    follows: &str,
-    (whom, values): (&str, Vec<Value>),
+    recipients: Recipients,
 ) -> Result<HashMap<MessageId, Notified>, Error> {
-    let (kind, wants) = (kind(follows), wants(follows));
+    let Recipients {
+        tables,
+        named,
+        values,
+        occasion,
+    } = recipients;
     let id = id::mint_sql(tx.get_database_backend());
+    let (tables, bound) = match tables {
+        Some(tables) => (format!("WITH {}", tables.text), tables.values),
+        None => (String::new(), vec![]),
+    };
+    let mut bound: Vec<Value> = bound;
+    bound.push(id::sql_prefix().into());
+    let times = match occasion {
+        Occasion::New => "m.created_at, NULL".to_owned(),
+        Occasion::Edit => {
+            bound.push(now.into());
+            "?, NULL".to_owned()
+        }
+        Occasion::Later => {
+            bound.push(now.into());
+            let is_unread = plain::of_one("m", &unread("u", "p"));
+            format!("m.created_at, CASE WHEN {is_unread} THEN NULL ELSE ? END")
+        }
+    };
+    bound.extend(values);
+    bound.push(now.into());
     let text = format!(
-        "WITH {} INSERT INTO notification
-             (id, user_id, kind, message_id, conversation_id, created_at)
-         SELECT {id}, p.user_id, {kind}, m.id, m.conversation_id, ?
-         FROM v CROSS JOIN message m CROSS JOIN participant p
-         WHERE m.id = v.id AND {} AND {wants} AND {whom}
+        "{tables} INSERT INTO notification
+             (id, user_id, kind, message_id, conversation_id, created_at, read_at)
+         SELECT {id}, p.user_id, named.kind, m.id, m.conversation_id, {times}
+         FROM ({named}) AS named CROSS JOIN message m CROSS JOIN participant p
+         WHERE m.id = named.message_id AND p.conversation_id = m.conversation_id
+             AND p.user_id = named.user_id AND p.user_id <> m.sender_id AND {} AND {}
+         ON CONFLICT (message_id, user_id) DO NOTHING
          RETURNING id, message_id, user_id",
-        sent.text,
+        visible_to("m", "p"),
         listens("p")
     );
-    let values = [id::sql_prefix().into(), now.into(), now.into()]
-        .into_iter()
-        .chain(values);
-    let rows: Vec<_> = db::fetch_tuples(tx, &text, sent.and(values)).await?;
+    let rows: Vec<_> = db::fetch_tuples(tx, &text, bound).await?;
     let mut notified: HashMap<MessageId, Notified> = HashMap::new();
     for (id, message, user) in rows {
         notified.entry(message).or_default().insert(user, id);
@@ -318,6 +482,10 @@ async fn added_to_in(
     if to.is_empty() {
         return Ok(());
     }
-    let added = Change::NotificationsAdded { to };
+    let added = Change::NotificationsAdded {
+        to,
+        message: None,
+        excludes_followers: false,
+    };
     log::append(tx, Stream::Conversation(conversation), now, &[added]).await
 }

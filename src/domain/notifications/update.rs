@@ -11,7 +11,11 @@ use sea_orm::{
 use crate::{
     core::Core,
     db::{self, Tx},
-    domain::{predicates::unread, sessions::Viewer},
+    domain::{
+        notifications::{NotificationPosition, plain},
+        predicates::unread,
+        sessions::Viewer,
+    },
     entity::{
         message,
         notification::{self, Column},
@@ -25,6 +29,8 @@ use crate::{
 const IDS_MAX: usize = 200;
 /// Maximum number of ids in one event.
 const IDS_PER_EVENT: usize = 500;
+/// Maximum number of notifications of plain messages whose ids one request lists. If more change, the event has no ids.
+const LISTED_MAX: usize = 10_000;
 
 /// A selection of the viewer's notifications.
 #[derive(Clone, Debug)]
@@ -69,22 +75,45 @@ pub async fn mark_read(
     let Some(condition) = &selection.condition() else {
         return Ok(0);
     };
-    let now = core.clock.now();
     core.db
         .write(|tx| async move {
-            let changed = notification::Entity::update_many()
+            let now = core.clock.now();
+            let stored = notification::Entity::update_many()
                 .col_expr(Column::ReadAt, Expr::val(now))
                 .filter(Column::UserId.eq(viewer.user))
                 .filter(Column::ReadAt.is_null())
                 .filter(condition.clone())
                 .exec_with_returning(&*tx)
                 .await?;
-            Ok(announce_in(&tx, core, viewer, &changed).await?.len())
+            let mut ids: Vec<_> = stored.iter().map(|row| row.id).collect();
+            let mut others = 0;
+            match selection {
+                Selection::Ids(all) => {
+                    let messages = plain_messages(viewer, all, &ids);
+                    let kind = plain::MarkKind::Read;
+                    ids.extend(plain::mark_in(&tx, viewer, &messages, kind, now).await?);
+                }
+                Selection::Until(until) => {
+                    let found = plain::unread_until_in(&tx, viewer, *until).await?;
+                    let count: i64 = found.iter().map(|one| one.count).sum();
+                    others = usize::try_from(count).map_err(Error::internal)?;
+                    if others > 0 && others <= LISTED_MAX {
+                        let after = Some(NotificationPosition::until(*until));
+                        let listed = list_unread(&tx, viewer, after, others).await?;
+                        ids.extend(listed);
+                        others = 0;
+                    }
+                    plain::mark_until_in(&tx, &found).await?;
+                }
+            }
+            announce_in(&tx, core, viewer, (&ids, others > 0)).await?;
+            Ok(ids.len() + others)
         })
         .await
 }
 
-/// Removes notifications from the viewer's list. Returns the ids of the removed ones.
+/// Removes notifications from the viewer's list. Returns the ids of the removed ones, at most the newest
+/// [`LISTED_MAX`] of plain messages.
 pub async fn dismiss(
     core: &Core,
     viewer: &Viewer,
@@ -96,30 +125,76 @@ pub async fn dismiss(
     };
     core.db
         .write(|tx| async move {
-            let removed = notification::Entity::delete_many()
+            let now = core.clock.now();
+            let mut are_more = false;
+            let mut listed = vec![];
+            if let Selection::Until(until) = selection {
+                let after = Some(NotificationPosition::until(*until));
+                let limit = u64::try_from(LISTED_MAX).map_err(Error::internal)? + 1;
+                let rows = plain::list(&*tx, viewer, false, after, limit).await?;
+                are_more = rows.len() > LISTED_MAX;
+                listed.extend(rows.iter().take(LISTED_MAX).map(|one| one.row.id));
+                plain::dismiss_until_in(&tx, viewer, *until).await?;
+            }
+            let stored = notification::Entity::delete_many()
                 .filter(Column::UserId.eq(viewer.user))
                 .filter(condition.clone())
                 .exec_with_returning(&*tx)
                 .await?;
-            announce_in(&tx, core, viewer, &removed).await
+            plain::dismiss_stored_in(&tx, viewer, &stored, now).await?;
+            let mut ids: Vec<_> = stored.iter().map(|row| row.id).collect();
+            if let Selection::Ids(all) = selection {
+                let messages = plain_messages(viewer, all, &ids);
+                let kind = plain::MarkKind::Dismissed;
+                listed.extend(plain::mark_in(&tx, viewer, &messages, kind, now).await?);
+            }
+            ids.extend(listed);
+            announce_in(&tx, core, viewer, (&ids, are_more)).await?;
+            Ok(ids)
         })
         .await
 }
 
-/// Writes the event of changed notifications to the viewer's stream. Returns their ids.
+/// The messages of these notifications that are plain: the others are stored, and have been changed.
+fn plain_messages(
+    viewer: &Viewer,
+    ids: &[NotificationId],
+    stored: &[NotificationId],
+) -> Vec<MessageId> {
+    let others = ids.iter().filter(|id| !stored.contains(id));
+    others
+        .map(|&id| plain::message_id(id, viewer.user))
+        .collect()
+}
+
+async fn list_unread(
+    tx: &Tx,
+    viewer: &Viewer,
+    after: Option<NotificationPosition>,
+    count: usize,
+) -> Result<Vec<NotificationId>, Error> {
+    let limit = u64::try_from(count).map_err(Error::internal)?;
+    let rows = plain::list(tx, viewer, true, after, limit).await?;
+    Ok(rows.iter().map(|one| one.row.id).collect())
+}
+
+/// Writes the event of changed notifications to the viewer's stream: of these, or of all when there are more.
 async fn announce_in(
     tx: &Tx,
     core: &Core,
     viewer: &Viewer,
-    rows: &[notification::Model],
-) -> Result<Vec<NotificationId>, Error> {
-    let ids: Vec<_> = rows.iter().map(|row| row.id).collect();
-    let stream = Stream::User(viewer.user);
-    log::append(tx, stream, core.clock.now(), &changes(&ids)).await?;
-    Ok(ids)
+    (ids, are_more): (&[NotificationId], bool),
+) -> Result<(), Error> {
+    let all = vec![Change::NotificationsChanged {
+        notifications: None,
+    }];
+    let changes = if are_more { all } else { changes(ids) };
+    log::append(tx, Stream::User(viewer.user), core.clock.now(), &changes).await
 }
 
-fn changes(ids: &[NotificationId]) -> Vec<Change> {
+/// The events of these changed notifications.
+#[must_use]
+pub fn changes(ids: &[NotificationId]) -> Vec<Change> {
     ids.chunks(IDS_PER_EVENT)
         .map(|some| Change::NotificationsChanged {
             notifications: Some(some.to_vec()),
@@ -127,7 +202,7 @@ fn changes(ids: &[NotificationId]) -> Vec<Change> {
         .collect()
 }
 
-/// Marks the viewer's notifications of messages in these conversations as read, if the messages are not unread any
+/// Marks the viewer's stored notifications of messages in these conversations as read, if the messages are not unread any
 /// more. Returns the changes for the caller to append. SQL, because it applies the predicate for unread messages.
 pub async fn read_in(
     tx: &Tx,
@@ -153,7 +228,7 @@ pub async fn read_in(
     Ok(changes(&ids))
 }
 
-/// Removes the notifications of a deleted message.
+/// Removes the stored notifications of a deleted message. The caller appends the event of the plain ones.
 pub async fn forget_message_in(
     tx: &Tx,
     message: MessageId,
@@ -163,7 +238,8 @@ pub async fn forget_message_in(
     Ok(())
 }
 
-/// Removes the notifications of all messages that a user has sent to a conversation.
+/// Removes the stored notifications of all messages that a user has sent to a conversation. The caller appends the event
+/// of the plain ones.
 pub async fn forget_sender_in(
     tx: &Tx,
     sender: UserId,
@@ -180,7 +256,8 @@ pub async fn forget_sender_in(
     Ok(())
 }
 
-/// Removes the notifications of a conversation from users who have left it.
+/// Removes the notifications of a conversation from users who have left it. Each receives an event, also without stored
+/// notifications, because the number of unread ones changes.
 pub async fn forget_conversation_in(
     tx: &Tx,
     conversation: ConversationId,
@@ -193,8 +270,11 @@ pub async fn forget_conversation_in(
     let condition = Column::ConversationId
         .eq(conversation)
         .and(Column::UserId.is_in(users.iter().copied()));
-    forget_in(tx, condition, at).await?;
-    Ok(())
+    let mut removed = delete_in(tx, condition).await?;
+    for user in users {
+        removed.entry(*user).or_default();
+    }
+    log::append_each(tx, at, removals(removed)).await
 }
 
 /// Removes the notifications of a conversation without participants and without messages.
@@ -209,19 +289,31 @@ pub async fn forget_deleted_in(tx: &Tx, conversation: ConversationId) -> Result<
 
 /// Removes the notifications that match a condition, and returns their number.
 pub(super) async fn forget_in(tx: &Tx, condition: Expr, at: DateTime<Utc>) -> Result<u64, Error> {
+    let removed = delete_in(tx, condition).await?;
+    let count = removed.values().map(Vec::len).sum::<usize>();
+    log::append_each(tx, at, removals(removed)).await?;
+    u64::try_from(count).map_err(Error::internal)
+}
+
+/// The stored notifications of each user.
+type Stored = BTreeMap<UserId, Vec<NotificationId>>;
+
+async fn delete_in(tx: &Tx, condition: Expr) -> Result<Stored, Error> {
     let rows = notification::Entity::delete_many()
         .filter(condition)
         .exec_with_returning(tx)
         .await?;
-    let count = u64::try_from(rows.len()).map_err(Error::internal)?;
-    let mut removed: BTreeMap<UserId, Vec<NotificationId>> = BTreeMap::new();
+    let mut removed = Stored::new();
     for row in rows {
         removed.entry(row.user_id).or_default().push(row.id);
     }
-    let changes = removed.into_iter().map(|(user, ids)| {
+    Ok(removed)
+}
+
+fn removals(removed: Stored) -> Vec<(UserId, Change)> {
+    let change = |(user, ids)| {
         let notifications = Some(ids);
         (user, Change::NotificationsChanged { notifications })
-    });
-    log::append_each(tx, at, changes.collect()).await?;
-    Ok(count)
+    };
+    removed.into_iter().map(change).collect()
 }

@@ -11,19 +11,22 @@ use crate::{
         sessions::Viewer,
     },
     error::Error,
-    id::{ConversationId, ThreadId},
+    id::{ConversationId, NotificationId, ThreadId},
     live::log::{self, Change, Stream},
 };
 
 /// Read scopes whose positions one statement reads.
 const SCOPES_PER_STATEMENT: usize = 500;
+
 /// Appends the viewer's new read positions in these scopes, for their own devices and for participants with whom they
-/// share them, and marks the notifications of messages that were read there as read.
+/// share them, marks the stored notifications of messages that were read there as read, and announces the plain ones
+/// that became read.
 pub(super) async fn announce_in(
     tx: &Tx,
     core: &Core,
     viewer: &Viewer,
     scopes: &[ReadScope],
+    plain_notifications: &[NotificationId],
 ) -> Result<(), Error> {
     if scopes.is_empty() {
         return Ok(());
@@ -53,5 +56,6 @@ pub(super) async fn announce_in(
         }));
     }
     changes.extend(notifications::read_in(tx, core, viewer, &read).await?);
+    changes.extend(notifications::changes(plain_notifications));
     log::append(tx, Stream::User(viewer.user), core.clock.now(), &changes).await
 }

@@ -39,9 +39,18 @@ pub fn timeline(backend: DbBackend, c: &str, p: &str) -> String {
 /// values.
 #[must_use]
 pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
+    let greatest = greatest(backend);
+    let start = format!("{greatest}({p}.read_floor_seq, {})", last_hidden(p));
+    all_after(backend, c, p, &start)
+}
+
+/// [`all`] of the messages after the sequence number `start`, an SQL expression: at least the floor, and at least that of
+/// the last hidden message.
+#[must_use]
+pub fn all_after(backend: DbBackend, c: &str, p: &str, start: &str) -> String {
     const BEHIND: &str = "m.conversation_id = span.place AND m.seq > span.start";
-    let (greatest, once) = (greatest(backend), once(backend));
-    let (by_others, last_hidden) = (sent_by_others("m", p), last_hidden(p));
+    let once = once(backend);
+    let by_others = sent_by_others("m", p);
     let counts = format!("m.kind = 'USER' AND m.deleted_at IS NULL AND {by_others}");
     format!(
         "(SELECT span.last - span.start
@@ -62,8 +71,7 @@ pub fn all(backend: DbBackend, c: &str, p: &str) -> String {
                      AND m.seq = x.seq AND {counts}
                      AND NOT EXISTS (SELECT 1 FROM read_mark k WHERE k.user_id = x.user_id
                          AND k.lane_id = x.lane_id AND k.seq >= x.seq))
-         FROM (SELECT {c}.id AS place, {c}.last_seq AS last,
-             {greatest}({p}.read_floor_seq, {last_hidden}) AS start{once}) AS span)"
+         FROM (SELECT {c}.id AS place, {c}.last_seq AS last, {start} AS start{once}) AS span)"
     )
 }
 

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Value};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QuerySelect, Value,
+};
 
 use crate::{
     core::Core,
     db::{self, Tx},
     domain::{
         messages,
+        notifications::plain,
         predicates::unread,
         reads::{
             announce::announce_in,
@@ -88,6 +91,15 @@ async fn mark_conversations_in(
         return Ok(0);
     }
     let (count, scopes) = below_in(tx, viewer, &rising).await?;
+    let below = rising.iter().fold(Condition::any(), |any, (&id, &seq)| {
+        let in_conversation = Column::ConversationId.eq(id);
+        any.add(
+            Condition::all()
+                .add(in_conversation)
+                .add(Column::Seq.lte(seq)),
+        )
+    });
+    let notifications = plain::unread_in(tx, viewer, below).await?;
     // SQL for its CASE: one UPDATE sets a different floor per conversation.
     let (cases, ids, mut values) = cases(&rising);
     let text = format!(
@@ -97,8 +109,8 @@ async fn mark_conversations_in(
     );
     values.extend(db::bind(viewer.user, &ids));
     db::execute(tx, &text, values).await?;
-    compact_marks_in(tx, viewer, &ids).await?;
-    announce_in(tx, core, viewer, &scopes).await?;
+    compact_marks_in(tx, viewer, &ids, core.clock.now()).await?;
+    announce_in(tx, core, viewer, &scopes, &notifications).await?;
     Ok(count)
 }
 
@@ -249,9 +261,13 @@ async fn mark_thread_in(
     let values: [Value; 3] = [viewer.user.into(), root.into(), seq.into()];
     let count = db::fetch_one(tx, &text, values).await?.unwrap_or(0);
     if count > 0 {
+        let below = Condition::all()
+            .add(Column::RootId.eq(root))
+            .add(Column::Seq.lte(seq));
+        let notifications = plain::unread_in(tx, viewer, below).await?;
         raise_in(tx, viewer, &[ScopedSeq { scope, seq }]).await?;
-        compact_marks_in(tx, viewer, &[conversation]).await?;
-        announce_in(tx, core, viewer, &[scope]).await?;
+        compact_marks_in(tx, viewer, &[conversation], core.clock.now()).await?;
+        announce_in(tx, core, viewer, &[scope], &notifications).await?;
     }
     Ok(count)
 }
@@ -290,14 +306,14 @@ async fn mark_messages_in(
         .collect();
     let conversations: Vec<_> = conversations.into_iter().collect();
     lock_in(tx, viewer, &conversations).await?;
-    let marks: Vec<ScopedSeq> = unread_in(tx, viewer, ids)
-        .await?
-        .into_iter()
-        .map(MessagePosition::mark)
-        .collect();
+    let found = unread_in(tx, viewer, ids).await?;
+    let becoming_read = Column::Id.is_in(found.iter().map(|position| position.id));
+    let marks: Vec<ScopedSeq> = found.into_iter().map(MessagePosition::mark).collect();
     if marks.is_empty() {
         return Ok(0);
     }
+    let becoming_read = Condition::all().add(becoming_read);
+    let notifications = plain::unread_in(tx, viewer, becoming_read).await?;
     except_in(tx, viewer, &marks).await?;
     let scopes: BTreeSet<ReadScope> = marks.iter().map(|mark| mark.scope).collect();
     let scopes: Vec<ReadScope> = scopes.into_iter().collect();
@@ -311,8 +327,8 @@ async fn mark_messages_in(
         touches.then_some(ScopedSeq { scope, seq })
     });
     raise_in(tx, viewer, &folded.collect::<Vec<_>>()).await?;
-    compact_marks_in(tx, viewer, &conversations).await?;
-    announce_in(tx, core, viewer, &scopes).await?;
+    compact_marks_in(tx, viewer, &conversations, core.clock.now()).await?;
+    announce_in(tx, core, viewer, &scopes, &notifications).await?;
     i64::try_from(marks.len()).map_err(Error::internal)
 }
 

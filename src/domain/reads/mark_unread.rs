@@ -1,19 +1,22 @@
 //! Marking messages as unread: moves a read position back.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Value, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, Value, sea_query::Expr,
+};
 
 use crate::{
     core::Core,
     db::{self, Tx},
     domain::{
         messages,
+        notifications::plain,
         reads::{
             announce::announce_in,
             scope::{ReadScope, ScopedSeq, lock_in, raise_in},
         },
         sessions::Viewer,
     },
-    entity::{participant, read_exception, read_mark},
+    entity::{message, participant, read_exception, read_mark},
     error::Error,
     id::MessageId,
 };
@@ -39,6 +42,17 @@ async fn mark_unread_from_in(
     let floor = *floor.ok_or_else(|| Error::not_found("message"))?;
     let scope = ReadScope::of(conversation, message.root_id);
     let seq = message.seq - 1;
+    keep_notifications_read_in(tx, core, viewer, scope, (message.seq, floor)).await?;
+    // The earlier messages of the scope are read from now on.
+    let in_scope = match message.root_id {
+        Some(root) => message::Column::RootId.eq(root),
+        None => message::Column::RootId.is_null(),
+    };
+    let before = Condition::all()
+        .add(message::Column::ConversationId.eq(conversation))
+        .add(in_scope)
+        .add(message::Column::Seq.lt(message.seq));
+    let becoming_read = plain::unread_in(tx, viewer, before).await?;
     if floor > seq {
         push_floor_to_scopes_in(tx, viewer, scope, message.seq).await?;
         participant::Entity::update_many()
@@ -61,7 +75,39 @@ async fn mark_unread_from_in(
     if floor < seq {
         raise_in(tx, viewer, &[ScopedSeq { scope, seq }]).await?;
     }
-    announce_in(tx, core, viewer, &[scope]).await
+    announce_in(tx, core, viewer, &[scope], &becoming_read).await
+}
+
+/// A notification that was read stays read when its message is marked unread.
+async fn keep_notifications_read_in(
+    tx: &Tx,
+    core: &Core,
+    viewer: &Viewer,
+    scope: ReadScope,
+    (from_seq, floor): (i32, i32),
+) -> Result<(), Error> {
+    let participant = participant::Entity::find()
+        .filter(participant::Column::UserId.eq(viewer.user))
+        .filter(participant::Column::ConversationId.eq(scope.conversation))
+        .one(tx)
+        .await?;
+    let participant = participant.ok_or_else(|| Error::not_found("message"))?;
+    let mark = read_mark::Entity::find_by_id((viewer.user, scope.id()))
+        .one(tx)
+        .await?;
+    let read_seq = mark.map_or(floor, |mark| mark.seq.max(floor));
+    let exceptions: Vec<i32> = read_exception::Entity::find()
+        .select_only()
+        .column(read_exception::Column::Seq)
+        .filter(read_exception::Column::UserId.eq(viewer.user))
+        .filter(read_exception::Column::LaneId.eq(scope.id()))
+        .filter(read_exception::Column::Seq.gte(from_seq))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    let read = (from_seq, read_seq);
+    let now = core.clock.now();
+    plain::keep_read_in(tx, &participant, scope.id(), read, &exceptions, now).await
 }
 
 /// Copies the floor to the marks of the other scopes of the conversation, if they have messages that are read only

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     QuerySelect, Set, Value,
@@ -98,14 +99,16 @@ pub(super) async fn raise_in(tx: &Tx, viewer: &Viewer, marks: &[ScopedSeq]) -> R
         .on_conflict(raise)
         .exec_without_returning(tx)
         .await?;
-    let scopes: Vec<Uuid> = marks.iter().map(|mark| mark.scope.id()).collect();
-    let text = format!(
-        "DELETE FROM read_exception WHERE user_id = ? AND lane_id IN ({})
-         AND seq <= (SELECT k.seq FROM read_mark k WHERE k.user_id = read_exception.user_id
-             AND k.lane_id = read_exception.lane_id)",
-        db::placeholders(scopes.len())
-    );
-    db::execute(tx, &text, db::bind(viewer.user, &scopes)).await?;
+    let is_covered =
+        "seq <= (SELECT k.seq FROM read_mark k WHERE k.user_id = read_exception.user_id
+         AND k.lane_id = read_exception.lane_id)";
+    let scopes = marks.iter().map(|mark| mark.scope.id());
+    read_exception::Entity::delete_many()
+        .filter(read_exception::Column::UserId.eq(viewer.user))
+        .filter(read_exception::Column::LaneId.is_in(scopes))
+        .filter(Expr::cust(is_covered))
+        .exec(tx)
+        .await?;
     Ok(())
 }
 
@@ -167,23 +170,25 @@ pub(super) async fn ends_in(
     Ok(ends)
 }
 
-/// Raises each floor to before the first message that is unread in any scope, and deletes the marks and exceptions that
+/// Stores when the viewer has read there. Raises each floor to before the first message that is unread in any scope, and deletes the marks and exceptions that
 /// it covers. This does not change which messages are read; it keeps counts fast. SQL for its correlated subqueries.
 pub(super) async fn compact_marks_in(
     tx: &Tx,
     viewer: &Viewer,
     conversations: &[ConversationId],
+    at: DateTime<Utc>,
 ) -> Result<(), Error> {
     let marks = db::placeholders(conversations.len());
     let text = format!(
-        "UPDATE participant AS p SET read_floor_seq = COALESCE(
+        "UPDATE participant AS p SET read_at = ?, read_floor_seq = COALESCE(
              (SELECT m.seq - 1 FROM message m WHERE m.conversation_id = p.conversation_id
                  AND {} ORDER BY m.seq LIMIT 1),
              (SELECT c.last_seq FROM conversation c WHERE c.id = p.conversation_id))
          WHERE p.user_id = ? AND p.conversation_id IN ({marks})",
         unread("m", "p")
     );
-    db::execute(tx, &text, db::bind(viewer.user, conversations)).await?;
+    let values = std::iter::once(Value::from(at)).chain(db::bind(viewer.user, conversations));
+    db::execute(tx, &text, values.collect::<Vec<_>>()).await?;
     for table in ["read_mark", "read_exception"] {
         let text = format!(
             "DELETE FROM {table} WHERE user_id = ? AND conversation_id IN ({marks})

@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, Value};
 use crate::{
     db,
     domain::{
+        notifications::plain,
         pagination::{Direction, PageRequest, Slice},
         predicates::{not_muted, unread, visible_to},
         reads::count,
@@ -47,6 +48,7 @@ pub async fn totals<C: ConnectionTrait>(
 ) -> Result<Totals, Error> {
     let count = count::all(db.get_database_backend(), "c", "p");
     let (audible, unread, visible) = (not_muted("p"), unread("m", "p"), visible_to("r", "p"));
+    let plain_notifications = plain::unread_count(db.get_database_backend());
     // An unread mention is above the floor, and so is the last reply of a thread with unread replies.
     let text = format!(
         "WITH counted AS MATERIALIZED (SELECT {count} AS unread
@@ -68,7 +70,7 @@ pub async fn totals<C: ConnectionTrait>(
                           WHERE k.user_id = p.user_id AND k.lane_id = r.id), 0) AND {unread}))
                  AS threads,
              (SELECT COUNT(*) FROM notification WHERE user_id = ? AND read_at IS NULL)
-                 AS notifications
+                 + ({plain_notifications}) AS notifications
          FROM counted"
     );
     let (user, now) = (Value::from(viewer.user), Value::from(now));
@@ -77,7 +79,11 @@ pub async fn totals<C: ConnectionTrait>(
         [user.clone(), now.clone()],
         [user.clone(), now],
     ];
-    let values = each.into_iter().flatten().chain([user]).collect::<Vec<_>>();
+    let values = each
+        .into_iter()
+        .flatten()
+        .chain([user.clone(), user])
+        .collect::<Vec<_>>();
     let found: Option<_> = db::fetch_one(db, &text, values).await?;
     let (messages, conversations, mentions, threads, notifications) = found.unwrap_or_default();
     Ok(Totals {

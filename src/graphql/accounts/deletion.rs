@@ -24,7 +24,7 @@ pub struct AccountDeletionPreview {
     kept_thread_count: i32,
     /// Edits the viewer made.
     revision_count: i32,
-    /// Notifications of the viewer.
+    /// Notifications that are stored for the viewer: of mentions, replies and memberships.
     notification_count: i32,
     /// Groups the viewer owns alone; each needs another owner first, or is deleted when it has no
     /// other participant.

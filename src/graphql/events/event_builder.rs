@@ -6,7 +6,7 @@ use async_graphql::dataloader::Loader;
 use sea_orm::{ColumnTrait, QueryFilter};
 
 use crate::{
-    domain::{messages, participants, reads::receipts},
+    domain::{messages, notifications::plain, participants, reads::receipts},
     entity::participant,
     graphql::{
         conversations::{loader::ConversationKey, types::Conversation},
@@ -24,13 +24,13 @@ use crate::{
         },
         loaders::Loaders,
         messages::loader::MessageKey,
-        notifications::loader::NotificationKey,
+        notifications::{loader::NotificationKey, types::Notification},
         participants::types::Participant,
         reads::types::UnreadTotals,
         threads::loader::ThreadKey,
         users::{loader::UserKey, types::User},
     },
-    id::{ConversationId, MessageId, ThreadId, UserId},
+    id::{ConversationId, MessageId, NotificationId, ThreadId, UserId},
     live::{entry::Entry, log::Change},
 };
 
@@ -116,19 +116,30 @@ impl Builder<'_> {
             Change::UserChanged { user } => {
                 self.of_object(UserKey(*user), UserChangedEvent::new).await
             }
-            Change::NotificationsAdded { to } => match to.get(&self.loaders.viewer()?.user) {
+            Change::NotificationsAdded {
+                to,
+                message,
+                excludes_followers,
+            } => match to.get(&self.loaders.viewer()?.user) {
                 Some(notification) => {
                     let key = NotificationKey(*notification);
                     self.of_object(key, NotificationAddedEvent::new).await
                 }
-                None => Ok(None),
+                None => {
+                    self.plain_notification_added(*message, *excludes_followers)
+                        .await
+                }
             },
-            Change::NotificationsChanged { notifications } => {
+            Change::PlainNotificationsRemoved { messages } => {
                 let (app, viewer) = (self.loaders.app(), self.loaders.viewer()?);
-                let unread = UnreadTotals::of(app, viewer).await?;
-                let ids = notifications.clone();
-                let event = NotificationsChangedEvent::new(self.header, ids, unread);
-                Ok(Some(event.into()))
+                let ids = plain::removed(app.db.read(), viewer, messages).await?;
+                if ids.is_empty() {
+                    return Ok(None);
+                }
+                self.notifications_changed(Some(ids)).await
+            }
+            Change::NotificationsChanged { notifications } => {
+                self.notifications_changed(notifications.clone()).await
             }
             Change::PresenceChanged { user } => {
                 self.of_object(UserKey(*user), PresenceChangedEvent::new)
@@ -146,6 +157,29 @@ impl Builder<'_> {
             // The stream itself delivers these.
             Change::SessionEnded { .. } | Change::StreamReset => Ok(None),
         }
+    }
+
+    async fn plain_notification_added(
+        self,
+        message: Option<MessageId>,
+        excludes_followers: bool,
+    ) -> Result<Option<Event>> {
+        let (app, viewer) = (self.loaders.app(), self.loaders.viewer()?);
+        let Some(message) = message else {
+            return Ok(None);
+        };
+        let added = plain::added(app.db.read(), viewer, message, excludes_followers).await?;
+        Ok(added.map(|row| NotificationAddedEvent::new(self.header, Notification(row)).into()))
+    }
+
+    async fn notifications_changed(
+        self,
+        ids: Option<Vec<NotificationId>>,
+    ) -> Result<Option<Event>> {
+        let (app, viewer) = (self.loaders.app(), self.loaders.viewer()?);
+        let unread = UnreadTotals::of(app, viewer).await?;
+        let event = NotificationsChangedEvent::new(self.header, ids, unread);
+        Ok(Some(event.into()))
     }
 
     /// An event whose only field is one object.

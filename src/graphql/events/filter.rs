@@ -85,6 +85,7 @@ fn conversation(change: &Change) -> Option<ConversationId> {
         | Change::MessageEdited { .. }
         | Change::ThreadChanged { .. }
         | Change::NotificationsAdded { .. }
+        | Change::PlainNotificationsRemoved { .. }
         | Change::NotificationsChanged { .. }
         | Change::UserChanged { .. }
         | Change::SessionEnded { .. }
@@ -105,9 +106,9 @@ fn category(change: &Change) -> Option<EventCategory> {
         | Change::ConversationLeft { .. }
         | Change::ParticipantChanged { .. } => EventCategory::Conversations,
         Change::ReadPositionChanged { .. } => EventCategory::ReadPositions,
-        Change::NotificationsAdded { .. } | Change::NotificationsChanged { .. } => {
-            EventCategory::Notifications
-        }
+        Change::NotificationsAdded { .. }
+        | Change::PlainNotificationsRemoved { .. }
+        | Change::NotificationsChanged { .. } => EventCategory::Notifications,
         Change::UserChanged { .. } => EventCategory::Users,
         Change::PresenceChanged { .. } => EventCategory::Presence,
         Change::TypingChanged { .. } => EventCategory::Typing,

@@ -139,7 +139,7 @@ event! {
 }
 
 event! {
-    /// The viewer left, was removed, or the conversation was deleted. Drop it from the client.
+    /// The viewer left, was removed, or the conversation was deleted. Drop it from the client, with its notifications.
     ConversationLeftEvent {
         /// Its id.
         conversation_id: ConversationId,
@@ -183,7 +183,8 @@ event! {
 event! {
     /// Notifications were read or dismissed, here or elsewhere.
     NotificationsChangedEvent {
-        /// Their ids; null when all notifications changed.
+        /// Their ids; null when all notifications changed. After the viewer left a conversation, only those of mentions,
+        /// replies and memberships there are listed.
         notification_ids: Option<Vec<NotificationId>>,
         /// Current totals.
         unread: UnreadTotals,

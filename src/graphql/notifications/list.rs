@@ -1,22 +1,45 @@
 //! The list `Viewer.notifications`.
 
 use async_graphql::Context;
-use sea_orm::QuerySelect;
+use uuid::Uuid;
 
 use crate::{
-    domain::{notifications, pagination::PageRequest, sessions},
-    entity::notification,
+    domain::{
+        notifications::{self, ListedNotification, NotificationPlace, NotificationPosition},
+        pagination::PageRequest,
+        sessions,
+    },
     graphql::{
         context::app,
         errors::Result,
         notifications::types::{Notification, NotificationConnection},
         pagination::{Instant, Page, forward},
     },
-    id::NotificationId,
+    id::{ConversationId, NotificationId},
 };
 
 /// The default page size.
 const PAGE: i32 = 30;
+
+/// The position of a notification: its time; the conversation and sequence number of the message of a plain one, or the
+/// id of another.
+type PositionKey = (Instant, Uuid, Option<i32>);
+
+const fn key(listed: &ListedNotification) -> PositionKey {
+    let NotificationPosition(at, place) = listed.position;
+    match place {
+        NotificationPlace::Plain(conversation, seq) => (Instant(at), conversation.0, Some(seq)),
+        NotificationPlace::Stored(id) => (Instant(at), id.0, None),
+    }
+}
+
+fn position((Instant(at), id, seq): PositionKey) -> NotificationPosition {
+    let place = match seq {
+        Some(seq) => NotificationPlace::Plain(ConversationId(id), seq),
+        None => NotificationPlace::Stored(NotificationId(id)),
+    };
+    NotificationPosition(at, place)
+}
 
 /// Returns a page of the viewer's notifications.
 pub(crate) async fn notifications(
@@ -26,14 +49,13 @@ pub(crate) async fn notifications(
     first: Option<i32>,
     after: Option<String>,
 ) -> Result<NotificationConnection> {
-    let request: PageRequest<(Instant, NotificationId)> = forward(first, PAGE, after)?;
+    let request: PageRequest<PositionKey> = forward(first, PAGE, after)?;
     let db = app(ctx).db.read();
-    let key = |row: &notification::Model| (Instant(row.created_at), row.id);
-    let load = |request: PageRequest<(Instant, NotificationId)>| async move {
-        let after = request.after.map(|(Instant(at), id)| (at, id));
-        let select = notifications::list(viewer, unread_only, after).limit(request.limit());
-        Ok(request.part(select.all(db).await?))
+    let load = |request: PageRequest<PositionKey>| async move {
+        let (after, limit) = (request.after.map(position), request.limit());
+        let rows = notifications::list(db, viewer, unread_only, after, limit).await?;
+        Ok(request.part(rows))
     };
     let page = Page::read(ctx, &request, key, load).await?;
-    Ok(page.map(Notification).into())
+    Ok(page.map(|listed| Notification(listed.row)).into())
 }

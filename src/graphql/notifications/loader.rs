@@ -2,16 +2,18 @@
 
 use crate::{
     domain::notifications,
-    entity::notification,
     graphql::{
-        loaders::{Loaders, by_id},
+        loaders::{Loaders, loader},
         notifications::types::Notification,
     },
     id::NotificationId,
 };
 
-by_id!(
+loader!(
     /// Loads the viewer's notification with this id.
-    NotificationKey(NotificationId) -> Notification = Notification,
-    notification::Column::Id, |app, viewer| notifications::visible(viewer)
+    NotificationKey(NotificationId) -> Notification,
+    |app, viewer, ids| {
+        let rows = notifications::by_ids(app.db.read(), viewer, ids).await?;
+        rows.into_iter().map(|row| (row.id, Notification(row)))
+    }
 );

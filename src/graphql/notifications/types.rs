@@ -77,7 +77,13 @@ impl Notification {
         self.0.created_at.into()
     }
 
-    /// When the viewer read it; null while unread.
+    /// Whether the viewer has read it.
+    async fn is_read(&self) -> bool {
+        self.0.read_at.is_some()
+    }
+
+    /// When the viewer read it; null while unread. Of a message that they read in its conversation, when they last read
+    /// there.
     async fn read_at(&self) -> Option<DateTime> {
         self.0.read_at.map(DateTime)
     }

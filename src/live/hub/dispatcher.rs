@@ -283,8 +283,12 @@ impl Dispatcher {
         match &entry.change {
             Some(Change::UserChanged { user }) => self.dispatch_profile(&entry, *user),
             change => {
-                let streams = target_streams(entry.stream, change.as_ref());
-                let ids = self.subscribers.recipients(&entry, &streams);
+                let ids = if change.as_ref().is_some_and(Change::may_notify_all) {
+                    self.subscribers.notified(&entry)
+                } else {
+                    let streams = target_streams(entry.stream, change.as_ref());
+                    self.subscribers.recipients(&entry, &streams)
+                };
                 let renders = self.subscribers.prerenders(&entry, &ids);
                 if renders.is_empty() {
                     self.subscribers.deliver(&entry, &ids);
@@ -484,7 +488,7 @@ fn target_streams(stream: Uuid, change: Option<&Change>) -> Vec<Uuid> {
             is_shared: true,
             ..
         }) => vec![stream, conversation.0],
-        Some(Change::NotificationsAdded { to }) => to.keys().map(|user| user.0).collect(),
+        Some(Change::NotificationsAdded { to, .. }) => to.keys().map(|user| user.0).collect(),
         _ => vec![stream],
     }
 }

@@ -48,15 +48,17 @@ struct Subscribed {
     outlet: Outlet,
     /// Its own stream, and the conversations of which it receives events.
     streams: HashSet<Uuid>,
-    /// Its other conversations, if it receives the profile changes of their members.
+    /// Its other conversations, if it receives the profile changes of their members or the notifications of their
+    /// messages.
     others: HashSet<Uuid>,
     receives_profiles: bool,
+    receives_notifications: bool,
 }
 
 impl Subscribed {
     /// Whether the conversations of the user are known completely.
     fn is_complete(&self) -> bool {
-        self.options.only.is_none() || self.receives_profiles
+        self.options.only.is_none() || self.receives_profiles || self.receives_notifications
     }
 }
 
@@ -108,6 +110,9 @@ impl Subscribers {
             self.signal_presence(user, true);
         }
         let receives_profiles = options.want(Some(&Change::UserChanged { user }));
+        let receives_notifications = options.want(Some(&Change::NotificationsChanged {
+            notifications: None,
+        }));
         let with_streams = Subscribed {
             user,
             options,
@@ -115,6 +120,7 @@ impl Subscribers {
             streams: HashSet::from([user.0]),
             others: HashSet::new(),
             receives_profiles,
+            receives_notifications,
         };
         self.all.insert(id, with_streams);
         self.by_stream.entry(user.0).or_default().insert(id);
@@ -174,6 +180,22 @@ impl Subscribers {
             ids.sort_unstable();
             ids.dedup();
         }
+        ids
+    }
+
+    /// The subscribers of all members of a conversation who receive notifications, in ascending order.
+    pub(super) fn notified(&self, entry: &Entry) -> Vec<u64> {
+        let indexes = [&self.by_stream, &self.by_other].into_iter();
+        let members = indexes
+            .filter_map(|index| index.get(&entry.stream))
+            .flatten();
+        let wants = |id: &u64| {
+            let subscribed = self.all.get(id);
+            subscribed.is_some_and(|one| one.receives_notifications)
+        };
+        let mut ids: Vec<u64> = members.copied().filter(wants).collect();
+        ids.sort_unstable();
+        ids.dedup();
         ids
     }
 
@@ -306,7 +328,7 @@ impl Subscribers {
         let index = if subscribed.options.include(conversation) {
             subscribed.streams.insert(conversation.0);
             &mut self.by_stream
-        } else if subscribed.receives_profiles {
+        } else if subscribed.receives_profiles || subscribed.receives_notifications {
             subscribed.others.insert(conversation.0);
             &mut self.by_other
         } else {

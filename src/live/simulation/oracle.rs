@@ -374,7 +374,7 @@ impl Oracle {
 /// The change without what a replay leaves out: the notifications of other users.
 fn as_delivered(user: UserId, change: &Change) -> Change {
     let mut change = change.clone();
-    if let Change::NotificationsAdded { to } = &mut change {
+    if let Change::NotificationsAdded { to, .. } = &mut change {
         to.retain(|other, _| *other == user);
     }
     change
@@ -383,7 +383,9 @@ fn as_delivered(user: UserId, change: &Change) -> Change {
 /// Whether a member of the conversation must receive the change.
 fn is_for(user: UserId, change: &Change) -> bool {
     match change {
-        Change::NotificationsAdded { to } => to.contains_key(&user),
+        Change::NotificationsAdded { to, message, .. } => {
+            message.is_some() || to.contains_key(&user)
+        }
         _ => true,
     }
 }

@@ -154,9 +154,9 @@ fn toggle_membership(
 /// Adds some members as the recipients of a notification event. Membership is only stable under the conversation's
 /// lock.
 fn with_recipients(harness: &Harness, stream: Stream, change: &Change) -> Change {
-    if !matches!(change, Change::NotificationsAdded { .. }) {
+    let Change::NotificationsAdded { message, .. } = change else {
         return change.clone();
-    }
+    };
     let conversation = ConversationId(stream.id());
     let is_member = |user| {
         let database = &harness.state().database;
@@ -168,6 +168,8 @@ fn with_recipients(harness: &Harness, stream: Stream, change: &Change) -> Change
         to: recipients
             .map(|user| (user, NotificationId(id(harness))))
             .collect(),
+        message: *message,
+        excludes_followers: false,
     }
 }
 
@@ -217,7 +219,13 @@ fn random_operation(harness: &Harness) -> Operation {
                 changes.push(Change::ThreadChanged { thread });
             }
             let to = BTreeMap::new();
-            changes.push(Change::NotificationsAdded { to });
+            // Half of them concern all members.
+            let message = harness.once_in(2).then(|| MessageId(id(harness)));
+            changes.push(Change::NotificationsAdded {
+                to,
+                message,
+                excludes_followers: false,
+            });
             operation(
                 "a message",
                 vec![(Stream::Conversation(conversation), changes)],

@@ -70,7 +70,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Membership", Who::OwnerAlone, "canAddParticipants canChangeRoles canDelete canLeave canModerate
         canRemoveParticipants canSend canUpdate firstUnreadMessage id isArchived isHidden isPinned
         lastReadMessage mentionCount mutedUntil notificationLevel participant unreadCount"),
-    ("Notification", Who::OwnerAlone, "actor conversation createdAt id message readAt type"),
+    ("Notification", Who::OwnerAlone, "actor conversation createdAt id isRead message readAt type"),
     ("PageInfo", Who::Page, "endCursor hasNextPage hasPreviousPage startCursor"),
     ("ConversationConnection", Who::Page, "edges nodes pageInfo"),
     ("ConversationEdge", Who::Page, "cursor node"),

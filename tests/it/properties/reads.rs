@@ -571,6 +571,10 @@ impl World {
             archived_seq: Set(None),
             hidden_seq: Set(None),
             sort_key: Set(String::new()),
+            notified_from_seq: Set(last + 1),
+            settings_from_seq: Set(last + 1),
+            notifications_read_seq: Set(0),
+            read_at: Set(None),
         };
         row.insert(db).await.unwrap();
         let membership = Membership {

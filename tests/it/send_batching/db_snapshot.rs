@@ -91,7 +91,7 @@ async fn announced(stage: &Stage<'_>) -> Vec<String> {
         let words = match serde_json::from_str(&payload).unwrap() {
             Change::MessageSent { message } => format!("sent {}", name_of(message.0)),
             Change::ThreadChanged { thread } => format!("grew {}", name_of(thread.0)),
-            Change::NotificationsAdded { to } => {
+            Change::NotificationsAdded { to, .. } => {
                 let mut people: Vec<_> = to
                     .iter()
                     .map(|(user, announced)| {

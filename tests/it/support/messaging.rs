@@ -13,6 +13,8 @@ pub(crate) trait Messaging {
     async fn direct(&self, other: &Person) -> String;
     /// Sends a root message.
     async fn says(&self, conversation: &str, body: &str) -> String;
+    /// Sends a root message with this priority.
+    async fn says_with(&self, conversation: &str, body: &str, priority: &str) -> String;
     /// Sends a reply.
     async fn replies(&self, conversation: &str, parent: &str, body: &str) -> String;
     /// Replaces the text of an own message.
@@ -33,6 +35,11 @@ impl Messaging for Person {
 
     async fn says(&self, conversation: &str, body: &str) -> String {
         let input = json!({ "conversationId": conversation, "body": body });
+        sent(&self.execute(SEND, json!({ "input": input })).await)
+    }
+
+    async fn says_with(&self, conversation: &str, body: &str, priority: &str) -> String {
+        let input = json!({ "conversationId": conversation, "body": body, "priority": priority });
         sent(&self.execute(SEND, json!({ "input": input })).await)
     }
 

@@ -215,5 +215,9 @@ fn member(
             user.display_name_key.as_ref(),
             *user.id.as_ref(),
         )),
+        notified_from_seq: Set(0),
+        settings_from_seq: Set(0),
+        notifications_read_seq: Set(0),
+        read_at: Set(None),
     }
 }

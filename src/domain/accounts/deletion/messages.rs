@@ -27,6 +27,9 @@ use crate::{
 /// Counters that one statement changes: three values each, and SQLite binds at most 32,766.
 const ROWS_PER_UPDATE: usize = 2000;
 
+/// Maximum number of messages in one event.
+const MESSAGES_PER_EVENT: usize = 500;
+
 /// How the deletion of an account treats the messages that the user sent in groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SentMessages {
@@ -87,7 +90,13 @@ pub(super) async fn remove_in(
     let changed = threads.into_iter().map(|root| Change::ThreadChanged {
         thread: ThreadId::from(root),
     });
-    Ok(deleted.chain(changed).collect())
+    let ids: Vec<_> = sent.iter().map(|sent| sent.id).collect();
+    let notifications =
+        ids.chunks(MESSAGES_PER_EVENT)
+            .map(|some| Change::PlainNotificationsRemoved {
+                messages: some.to_vec(),
+            });
+    Ok(deleted.chain(changed).chain(notifications).collect())
 }
 
 fn sent_by(user: UserId, conversation: ConversationId) -> Condition {

@@ -20,7 +20,7 @@ pub struct DeletionPreview {
     pub kept_threads: i64,
     /// Edits that the user made.
     pub revisions: i64,
-    /// Notifications of the user.
+    /// Stored notifications of the user.
     pub notifications: i64,
     /// Groups without another owner.
     pub owned_groups: i64,

@@ -32,7 +32,6 @@ pub(super) enum Admission {
 /// A send that has passed the check.
 pub(super) struct AcceptedSend {
     pub(super) membership: InConversation,
-    pub(super) is_large: bool,
     /// The number of root messages that the sender has sent there before.
     pub(super) sent: i32,
     /// The message to reply to.
@@ -57,14 +56,9 @@ pub(super) async fn check_sends(
         parents: Parents::read_in(tx, requests).await?,
     };
     let admission = |(request, check)| match check {
-        AccessCheck::In {
-            membership,
-            is_large,
-            sent,
-        } => {
+        AccessCheck::In { membership, sent } => {
             let accepted = AcceptedSend {
                 membership: *membership,
-                is_large,
                 sent,
                 parent: None,
             };

@@ -57,7 +57,7 @@ pub(super) async fn send_in(
         });
     }
     if !drafts.is_empty() {
-        sequence::advance_in(tx, allocators.into_values(), at).await?;
+        sequence::advance_in(tx, allocators.into_values()).await?;
         write_in(tx, &drafts, at).await?;
     }
     Ok(outcomes)
@@ -67,21 +67,28 @@ pub(super) async fn send_in(
 struct Draft {
     message: message::Model,
     parent: Option<message::Model>,
-    is_large: bool,
     event_before: i64,
+    participant_count: i32,
 }
 
 impl Draft {
+    fn sent_reply(&self) -> Option<notifications::SentReply> {
+        self.parent.as_ref().map(|_| notifications::SentReply {
+            message: self.message.id,
+            thread: ThreadId::from(self.message.thread_root()),
+            participant_count: self.participant_count,
+        })
+    }
+
     /// Builds the message, with the next sequence number of its conversation.
     fn new(
         request: &SendRequest,
         accepted: AcceptedSend,
         allocators: &mut BTreeMap<ConversationId, SequenceAllocator>,
-        (at, max_depth): (DateTime<Utc>, i32),
+        (now, max_depth): (DateTime<Utc>, i32),
     ) -> Self {
         let AcceptedSend {
             membership,
-            is_large,
             sent,
             parent,
         } = accepted;
@@ -89,13 +96,15 @@ impl Draft {
         let allocator = allocators
             .entry(conversation.id)
             .or_insert_with(|| SequenceAllocator::of(conversation));
-        let events = 1 + u32::from(parent.is_some()) + u32::from(!is_large);
+        let events = 2 + u32::from(parent.is_some());
+        let from = (request.viewer.user, sent);
+        let (allocation, created_at) = allocator.next(from, parent.is_none(), events, now);
         let Allocation {
             seq,
             root_count,
             sender_root_count,
             event_before,
-        } = allocator.next((request.viewer.user, sent), parent.is_none(), events);
+        } = allocation;
         let above = parent.as_ref();
         let (path, branch_seq) = above.map_or_else(
             || (path::path(&[], seq), None),
@@ -117,14 +126,14 @@ impl Draft {
             body: Some(new.body.clone()),
             client_message_id: new.client_message_id.clone(),
             content_hash: new.client_message_id.as_ref().map(|_| new.content_hash()),
-            created_at: at,
+            created_at,
             ..Default::default()
         };
         Self {
             message,
             parent,
-            is_large,
             event_before,
+            participant_count: conversation.participant_count,
         }
     }
 }
@@ -137,28 +146,32 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
         .collect();
     reply_counts::add_in(tx, replies.iter().map(|&(_, parent)| parent), 1).await?;
     let new_followers = thread_state::replied_in(tx, &replies).await?;
-    mentions::write_in(tx, drafts.iter().map(|draft| &draft.message)).await?;
-    let (large, small): (Vec<_>, Vec<_>) = drafts.iter().partition(|draft| draft.is_large);
-    let ids = |drafts: Vec<&Draft>| {
-        drafts
-            .iter()
-            .map(|draft| draft.message.id)
-            .collect::<Vec<_>>()
+    let mentioning = mentions::write_in(tx, drafts.iter().map(|draft| &draft.message)).await?;
+    let sent_replies: Vec<_> = drafts.iter().filter_map(Draft::sent_reply).collect();
+    let later_followers = later_followers(drafts, &new_followers);
+    let sent = notifications::SentBatch {
+        mentioning: &mentioning,
+        replies: &sent_replies,
+        later_followers: &later_followers,
     };
-    let later_followers = later_followers(&small, &new_followers);
-    let mut notified =
-        notifications::messages_sent_in(tx, &ids(small), &later_followers, at).await?;
-    notifications::messages_sent_to_large_in(tx, &ids(large), at).await?;
+    let mut notified = notifications::messages_sent_in(tx, sent, at).await?;
     let events = drafts.iter().flat_map(|draft| {
-        let to = notified.remove(&draft.message.id).unwrap_or_default();
-        let added = (!draft.is_large).then_some(Change::NotificationsAdded { to });
-        let message = draft.message.id;
+        let id = draft.message.id;
         let thread = ThreadId::from(draft.message.thread_root());
+        let added = Change::NotificationsAdded {
+            to: notified.named.remove(&id).unwrap_or_default(),
+            message: Some(id),
+            excludes_followers: notified.large.contains(&thread),
+        };
         let grown = draft
             .parent
             .is_some()
             .then_some(Change::ThreadChanged { thread });
-        let changes = [Some(Change::MessageSent { message }), grown, added];
+        let changes = [
+            Some(Change::MessageSent { message: id }),
+            grown,
+            Some(added),
+        ];
         let stream = Stream::Conversation(draft.message.conversation_id);
         log::numbered(stream, draft.event_before, changes.into_iter().flatten())
     });
@@ -166,7 +179,7 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
 }
 
 /// The followers of each message's thread who follow it only since a later reply of this batch.
-fn later_followers(drafts: &[&Draft], new_followers: &NewFollowers) -> Vec<(MessageId, UserId)> {
+fn later_followers(drafts: &[Draft], new_followers: &NewFollowers) -> Vec<(MessageId, UserId)> {
     let mut found = vec![];
     for message in drafts.iter().map(|draft| &draft.message) {
         let thread = ThreadId::from(message.thread_root());

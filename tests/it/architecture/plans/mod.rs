@@ -19,7 +19,7 @@ use crate::support::app::TestApp;
 type Allowed = (&'static str, &'static str, &'static str);
 
 /// The allowed scans of SQLite.
-const SQLITE_SCANS: [Allowed; 15] = [
+const SQLITE_SCANS: [Allowed; 22] = [
     ("CONSTANT", "", "values of the statement"),
     (
         "(subquery)",
@@ -48,9 +48,20 @@ const SQLITE_SCANS: [Allowed; 15] = [
         "WITH RECURSIVE v (",
         "a table of values that a statement begins with",
     ),
+    ("v", "WITH mentioning (", "a table of values"),
     ("p", "merged", "the lists that are merged, one by one"),
     ("merged", "", "a page of merged lists"),
     ("w", "", "those who wrote in the threads asked for"),
+    (
+        "named",
+        "INSERT INTO notification",
+        "the users whom a message names",
+    ),
+    ("r", "replied (", "a table of values"),
+    ("p", "WITH span AS", "the spans of a user"),
+    ("newest", "", "the newest notification of each span"),
+    ("every", "", "a page of the notifications of one span"),
+    ("urgent", "", "a page of the notifications of one span"),
     ("due", "FROM node WHERE", "expired presence"),
     ("node", "FROM node WHERE", "a row for each process"),
     (
@@ -78,7 +89,12 @@ const POSTGRES_SCANS: [Allowed; 3] = [
 ];
 
 /// Statements in which PostgreSQL sorts a list although only a part of it is selected, with the reason.
-const POSTGRES_SORTS: [Allowed; 5] = [
+const POSTGRES_SORTS: [Allowed; 6] = [
+    (
+        "sort",
+        "WITH span AS MATERIALIZED",
+        "the newest notification of each span, and a page of each",
+    ),
     (
         "sort",
         "CROSS JOIN LATERAL (SELECT u.* FROM message u",

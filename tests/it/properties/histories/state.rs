@@ -39,7 +39,7 @@ const CONVERSATION: &str = "query($id: ID!) { conversation(id: $id) {
 
 const NOTIFICATIONS: &str = "query($after: String) { viewer {
     notifications(first: 100, after: $after) { pageInfo { hasNextPage endCursor }
-        nodes { id type readAt actor { id } message { id } conversation { id } } } } }";
+        nodes { id type isRead actor { id } message { id } conversation { id } } } } }";
 
 /// Any object, with its conversation. The scope of a message is its thread, or else its conversation.
 #[derive(Clone, Debug)]
