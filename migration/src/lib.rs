@@ -34,6 +34,7 @@ mod m0024_messages_by_time;
 mod m0025_hidden_conversations;
 mod m0026_participant_lists;
 mod m0027_plain_notifications;
+mod m0028_reclaim_space;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -70,6 +71,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0025_hidden_conversations::Step),
             Box::new(m0026_participant_lists::Step),
             Box::new(m0027_plain_notifications::Step),
+            Box::new(m0028_reclaim_space::Step),
         ]
     }
 }

@@ -2,7 +2,7 @@
 
 use heddle::{domain::integrity, entity::user};
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Statement};
 use serde_json::json;
 
 use crate::support::{app::TestApp, both, dump::dump, groups::Groups, messaging::Messaging};
@@ -11,11 +11,14 @@ use crate::support::{app::TestApp, both, dump::dump, groups::Groups, messaging::
 const COUNTING: &str = "m0015_root_counts";
 /// The migration that computes the forms in which names and addresses are compared.
 const COMPARING: &str = "m0022_caseless_keys";
+/// The migration that deletes the notifications of plain messages.
+const DERIVING: &str = "m0027_plain_notifications";
 
 both!(
     every_step_can_be_taken_back,
     a_step_made_late_counts_what_is_there,
     a_step_made_late_compares_what_is_there,
+    deleted_notifications_leave_no_space,
 );
 
 async fn every_step_can_be_taken_back(app: TestApp) {
@@ -66,6 +69,39 @@ async fn a_step_made_late_counts_what_is_there(app: TestApp) {
     Migrator::up(db, None).await.unwrap();
     let wrong = integrity::prove(&app.app.db).await.unwrap();
     assert_eq!(wrong, integrity::Wrong::default());
+}
+
+async fn deleted_notifications_leave_no_space(app: TestApp) {
+    app.person("Ann").await;
+    let db = app.app.db.migrate();
+    let (random, pages) = match db.get_database_backend() {
+        DbBackend::Postgres => (
+            "gen_random_uuid()",
+            "SELECT pg_total_relation_size('notification') AS size",
+        ),
+        _ => (
+            "randomblob(16)",
+            "SELECT page_count AS size FROM pragma_page_count",
+        ),
+    };
+    let size = || async {
+        let query = Statement::from_string(db.get_database_backend(), pages);
+        let row = db.query_one_raw(query).await.unwrap().unwrap();
+        row.try_get::<i64>("", "size").unwrap()
+    };
+    let before = size().await;
+    Migrator::down(db, Some(steps_since(DERIVING)))
+        .await
+        .unwrap();
+    let insert = format!(
+        r#"WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 50000)
+         INSERT INTO notification (id, user_id, kind, created_at)
+         SELECT {random}, u.id, 'MESSAGE', u.created_at FROM numbers CROSS JOIN "user" u"#
+    );
+    db.execute_unprepared(&insert).await.unwrap();
+    assert!(size().await > 5 * before);
+    Migrator::up(db, None).await.unwrap();
+    assert!(size().await < 2 * before);
 }
 
 /// The number of migrations from this one on.
