@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { difference } from "../src/difference";
 import { textOf } from "../src/graphql";
 import { StartQuery } from "../src/operations";
-import { messages, putCore, type Message } from "../src/store/data";
+import { messages, notifications, putCore, type Message, type Notification } from "../src/store/data";
+import { apply, notificationIds, type Event } from "../src/store/events";
 import { Table } from "../src/store/table";
 import { tree } from "../src/store/thread";
 import { ar } from "../src/text/ar";
@@ -88,6 +89,18 @@ test("a message keeps its thread when an event without one arrives", () => {
   messages.patch({ id: "msg_1", body: "Two" });
   assert.equal(messages.peek("msg_1")?.threadId, "thr_1");
   assert.equal(messages.peek("msg_1")?.body, "Two");
+});
+
+test("notifications go with their conversation, and are loaded again when all of them changed", () => {
+  for (const id of ["1", "2"]) notifications.put({ id: `ntf_${id}`, conversationId: `cnv_${id}` } as Notification);
+  notificationIds.value = ["ntf_2", "ntf_1"];
+  apply({ __typename: "ConversationLeftEvent", conversationId: "cnv_1" } as Event);
+  assert.deepEqual(notificationIds.value, ["ntf_2"]);
+  apply({ __typename: "NotificationsChangedEvent", notificationIds: ["ntf_2"], occurredAt: "2026-11-30T08:00:00Z" } as Event);
+  assert.equal(notifications.peek("ntf_2")?.readAt, "2026-11-30T08:00:00Z");
+  assert.deepEqual(notificationIds.value, ["ntf_2"]);
+  apply({ __typename: "NotificationsChangedEvent", notificationIds: null } as Event);
+  assert.equal(notificationIds.value, null);
 });
 
 test("a document contains each of its fragments once", () => {

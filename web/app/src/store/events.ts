@@ -6,6 +6,7 @@ import type { Listen, ListenEphemeral } from "../operations";
 import {
   addConversation, conversations, dropConversation, messages, notifications, patchConversation, peopleVersion,
   putConversation, putMessage, putNotification, putThread, putUser, setUnread, threads, typing, unread, viewerId,
+  type Notification,
 } from "./data";
 import { replyArrived, replyRemoved } from "./thread";
 import { arrived, removed, timelines } from "./timeline";
@@ -61,6 +62,7 @@ export function apply(event: Event): void {
       dropConversation(event.conversationId);
       timelines.delete(event.conversationId);
       left.value = event.conversationId;
+      keepNotifications((row) => row.conversationId !== event.conversationId);
       return;
     case "ParticipantChangedEvent":
       putUser(event.user);
@@ -89,11 +91,21 @@ export function apply(event: Event): void {
     }
     case "NotificationsChangedEvent":
       setUnread(event.unread);
+      // All of them changed: the list is loaded again when it is shown.
+      if (!event.notificationIds) notificationIds.value = null;
       for (const id of event.notificationIds ?? []) {
         if (!notifications.peek(id)?.readAt) notifications.patch({ id, readAt: event.occurredAt });
       }
       return;
   }
+}
+
+function keepNotifications(wanted: (row: Notification) => boolean): void {
+  const isWanted = (id: string) => {
+    const row = notifications.peek(id);
+    return !!row && wanted(row);
+  };
+  if (notificationIds.peek()) notificationIds.value = notificationIds.peek()!.filter(isWanted);
 }
 
 type ReadPosition = Extract<Event, { __typename: "ReadPositionChangedEvent" }>;
