@@ -136,8 +136,8 @@ pub(crate) fn operation(query: &str, variables: &Value) -> Bytes {
         .into()
 }
 
-/// Returns the path and the body of the next request.
-pub(crate) type NextRequest<'a> = &'a (dyn Fn() -> (&'static str, Bytes) + Sync);
+/// Returns the path and the body of the next request of the caller with this number.
+pub(crate) type NextRequest<'a> = &'a (dyn Fn(usize) -> (&'static str, Bytes) + Sync);
 
 /// Sends requests for this time. Each caller waits for a response before its next request.
 pub(crate) async fn run_for(
@@ -166,22 +166,25 @@ async fn run_while(
     next: NextRequest<'_>,
 ) -> LoadResult {
     let started = Instant::now();
-    let callers = clients.iter_mut().map(|client| async move {
-        let (mut times, mut statements) = (vec![], vec![]);
-        while more() {
-            let (path, body) = next();
-            let sent = Instant::now();
-            let response = client.post(path, body).await;
-            times.push(sent.elapsed());
-            assert!(
-                !response.body.starts_with(b"{\"errors\""),
-                "{}",
-                String::from_utf8_lossy(&response.body)
-            );
-            statements.extend(response.statements);
-        }
-        (times, statements)
-    });
+    let callers = clients
+        .iter_mut()
+        .enumerate()
+        .map(|(caller, client)| async move {
+            let (mut times, mut statements) = (vec![], vec![]);
+            while more() {
+                let (path, body) = next(caller);
+                let sent = Instant::now();
+                let response = client.post(path, body).await;
+                times.push(sent.elapsed());
+                assert!(
+                    !response.body.starts_with(b"{\"errors\""),
+                    "{}",
+                    String::from_utf8_lossy(&response.body)
+                );
+                statements.extend(response.statements);
+            }
+            (times, statements)
+        });
     let all = futures_util::future::join_all(callers).await;
     let took = started.elapsed();
     let counted: Vec<u64> = all

@@ -83,7 +83,7 @@ impl FanoutGroup {
 }
 
 /// Loads the ids and usernames of this many seeded users.
-async fn seeded_users(client: &mut Client, count: usize) -> Vec<Value> {
+pub(crate) async fn seeded_users(client: &mut Client, count: usize) -> Vec<Value> {
     let text = "query($after: String) { users(filter: {}, first: 100, after: $after) {
         nodes { id username } pageInfo { endCursor } } }";
     let (mut users, mut after) = (vec![], Value::Null);

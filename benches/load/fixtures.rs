@@ -9,13 +9,16 @@ use heddle::{
     domain::import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
     entity::{
         job::{self, JobStatus},
+        message,
         participant::{self, ParticipantRole},
         user,
     },
     error::Error,
     id::{ConversationId, MessageId, ParticipantId, ThreadId, UserId},
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, PaginatorTrait, QueryFilter, Statement,
+};
 
 use crate::{operations::BODY, server::Installation};
 
@@ -28,6 +31,12 @@ const MAX_DEPTH: i32 = 50;
 /// A database to fill.
 pub(crate) struct Fixtures {
     db: Db,
+}
+
+/// A group and its messages, by their ids in the API.
+pub(crate) struct WrittenGroup {
+    pub(crate) id: String,
+    pub(crate) messages: Vec<String>,
 }
 
 /// A member of a group, and how many of its messages they have read.
@@ -83,22 +92,49 @@ impl Fixtures {
     }
 
     /// Writes a group whose members take turns to send this number of messages.
-    pub(crate) async fn conversation(&self, title: &str, members: &[ReadCount], messages: usize) {
-        let written = self.db.write(|tx| async move {
-            let sender = |number: usize| members[number % members.len()].0;
-            let roots = build_messages(sender, messages, |_| None);
-            group_in(&tx, title, members, &roots).await
-        });
-        written.await.unwrap();
+    pub(crate) async fn conversation(
+        &self,
+        title: &str,
+        members: &[ReadCount],
+        messages: usize,
+    ) -> WrittenGroup {
+        let sender = |number: usize| members[number % members.len()].0;
+        let roots = &build_messages(sender, messages, |_| None);
+        let written = self
+            .db
+            .write(|tx| async move { group_in(&tx, title, members, roots).await });
+        WrittenGroup {
+            id: written.await.unwrap().to_string(),
+            messages: roots.iter().map(|root| root.id.to_string()).collect(),
+        }
     }
 
-    /// Writes a group with one root message and a tree of replies, eight below each. Returns the thread's id.
+    pub(crate) async fn message_count(&self) -> u64 {
+        message::Entity::find().count(self.db.read()).await.unwrap()
+    }
+
+    /// The bytes of the database that are in use.
+    pub(crate) async fn bytes(&self) -> i64 {
+        let backend = self.db.read().get_database_backend();
+        let query = match backend {
+            DbBackend::Postgres => "SELECT pg_database_size(current_database()) AS bytes",
+            _ => {
+                "SELECT (p.page_count - f.freelist_count) * s.page_size AS bytes
+                 FROM pragma_page_count p, pragma_freelist_count f, pragma_page_size s"
+            }
+        };
+        let query = Statement::from_string(backend, query);
+        let row = self.db.read().query_one_raw(query).await.unwrap();
+        row.unwrap().try_get("", "bytes").unwrap()
+    }
+
+    /// Writes a group with one root message and a tree of replies, eight below each. Returns the thread's id too.
     pub(crate) async fn thread(
         &self,
         title: &str,
         members: &[ReadCount],
         replies: usize,
-    ) -> String {
+    ) -> (WrittenGroup, String) {
         let group = &build_group(title);
         let mut history = History::new(group.id, MAX_DEPTH);
         let parent = |number: usize| number.checked_sub(1).map(|before| before / 8);
@@ -116,7 +152,11 @@ impl Fixtures {
                 history.remember(imported);
             }
         }
-        ThreadId(messages[0].id.0).to_string()
+        let written = WrittenGroup {
+            id: group.id.to_string(),
+            messages: messages.iter().map(|one| one.id.to_string()).collect(),
+        };
+        (written, ThreadId(messages[0].id.0).to_string())
     }
 }
 
@@ -126,12 +166,13 @@ async fn group_in(
     title: &str,
     members: &[ReadCount],
     roots: &[ImportedMessage],
-) -> Result<(), Error> {
+) -> Result<ConversationId, Error> {
     let group = build_group(title);
     import::group_in(tx, &group).await?;
     import::members_in(tx, group.id, &build_members(members), group.at).await?;
     let history = History::new(group.id, MAX_DEPTH);
-    history.append_in(tx, roots).await.map(drop)
+    history.append_in(tx, roots).await?;
+    Ok(group.id)
 }
 
 fn build_group(title: &str) -> ImportedGroup {

@@ -10,9 +10,13 @@ use crate::{
 
 /// The databases, with the goal for `timeline` as a multiple of its floor, and the cost of `inbox` in a plain
 /// implementation (async-graphql, `SeaORM` and data loaders, measured once on a similar machine), in microseconds.
-const DATABASES: [(&str, f64, f64); 2] = [("PostgreSQL", 1.5, 340.0), ("SQLite", 3.0, 190.0)];
+const DATABASES: [(&str, f64, f64); 2] = [("PostgreSQL", 1.5, 257.0), ("SQLite", 3.0, 212.0)];
 /// The share of the plain implementation that `inbox` may cost.
-const PLAIN_SHARE: f64 = 0.6;
+const PLAIN_SHARE: f64 = 0.8;
+/// The processor time of an empty query, in microseconds.
+const NOOP: f64 = 20.0;
+/// Messages whose storage has a goal, and the goal, in megabytes.
+const STORED: (f64, f64) = (100_000.0, 100.0);
 /// The largest ratio of two costs that count as equal.
 const FLAT: f64 = 1.3;
 
@@ -95,7 +99,7 @@ pub(crate) fn cpu_goal(operation: &str, database: &str, floor: f64) -> f64 {
         "timeline" => timeline * floor,
         "thread" => 1200.0,
         "send" => 1.5 * floor,
-        "noop" => 15.0,
+        "noop" => NOOP,
         _ => PLAIN_SHARE * plain,
     }
 }
@@ -140,6 +144,7 @@ pub(crate) fn of_growth(growth: &Value) -> Value {
 
 pub(crate) fn all(results: &Value, growth: &Value) -> Vec<Goal> {
     let mut goals = vec![];
+    mixed(results, &mut goals);
     operations(results, &mut goals);
     fan_out(results, &mut goals);
     at_rest(results, &mut goals);
@@ -161,6 +166,48 @@ fn at_least(what: String, figure: Option<f64>, bound: f64, unit: &'static str) -
     Goal {
         is_least: true,
         ..at_most(what, figure, bound, unit)
+    }
+}
+
+/// The workload of ordinary sizes.
+fn mixed(results: &Value, goals: &mut Vec<Goal>) {
+    for (database, times_floor, _) in DATABASES {
+        let of = |name: &str, callers, server: &str, key: &str| {
+            operation(results, name, callers, &format!("{server} on {database}"))?[key].as_f64()
+        };
+        let single = |what: &str| figure(results, &format!("Heddle on {database}: {what}"));
+        let on = |what: &str| format!("mixed workload: {what}, {database}");
+        let send = of("mixed send", 8, "Heddle", "cpu_us");
+        let floor = of("send", 8, "floor", "cpu_us");
+        let to_floor = send.zip(floor).map(|(send, floor)| send / floor);
+        goals.push(at_most(on("send"), to_floor, times_floor, "× floor"));
+        let rate = if database == "SQLite" { 3000.0 } else { 2500.0 };
+        let per_second = of("mixed send", 64, "Heddle", "per_second");
+        goals.push(at_least(
+            on("send, 64 callers"),
+            per_second,
+            rate,
+            "sends/s",
+        ));
+        let listener = |size: usize| single(&format!("one listener in a group of {size}"));
+        let ratio = listener(500).zip(listener(2));
+        goals.push(at_most(
+            on("one listener, group of 500 over group of two"),
+            ratio.map(|(large, small)| large / small),
+            1.5,
+            "×",
+        ));
+        let (count, most) = STORED;
+        let stored = single("message to a group of 500");
+        goals.push(at_most(
+            on("100,000 messages to a group of 500"),
+            stored.map(|bytes| bytes * count / 1e6),
+            most,
+            "MB",
+        ));
+        let missed = single("10000 missed messages");
+        let what = format!("10,000 missed messages, {database}");
+        goals.push(at_most(what, missed, 2.0, "s"));
     }
 }
 
@@ -217,7 +264,7 @@ fn operations(results: &Value, goals: &mut Vec<Goal>) {
             rate,
             "sends/s",
         ));
-        goals.push(at_most(on("noop"), of("noop", 8, "cpu_us"), 15.0, "CPU µs"));
+        goals.push(at_most(on("noop"), of("noop", 8, "cpu_us"), NOOP, "CPU µs"));
     }
 }
 
@@ -228,7 +275,7 @@ fn fan_out(results: &Value, goals: &mut Vec<Goal>) {
         goals.push(at_most(
             on("one delivery"),
             of("one of 1000 deliveries"),
-            8.0,
+            10.0,
             "CPU µs",
         ));
         goals.push(at_least(
@@ -266,5 +313,14 @@ fn growing(growth: &Value, goals: &mut Vec<Goal>) {
         let cpu = |end: &str| of(end)?["cpu_us"].as_f64();
         let figure = cpu("to").zip(cpu("from")).map(|(to, from)| to / from);
         goals.push(at_most(text(&step["what"]).to_owned(), figure, FLAT, "×"));
+    }
+    for (database, ..) in DATABASES {
+        let server = format!("Heddle on {database}");
+        let inbox = operation(growth, "inbox of 10000 conversations", 8, &server);
+        let Some(cpu) = inbox.and_then(|inbox| inbox["cpu_us"].as_f64()) else {
+            continue;
+        };
+        let what = format!("first 50 of 10,000 conversations, {database}");
+        goals.push(at_most(what, Some(cpu / 1000.0), 2.0, "ms"));
     }
 }

@@ -187,7 +187,7 @@ async fn measure_extremes(
     let mut clients = clients(server, &prepared.member).await;
     for _ in 0..QUICK.rounds {
         let before = server.cpu_time();
-        let next = || ("/graphql", send(&large));
+        let next = |_| ("/graphql", send(&large));
         let load = run_count(&mut clients, LARGE_GROUP_SENDS, &next).await;
         fixtures.wait_for_notifications().await;
         let cpu_time = server.cpu_time().since(before);
@@ -221,7 +221,7 @@ async fn prepare(installation: &Installation, extremes: &Extremes) -> Prepared {
         .collect();
     fixtures.groups(&titles, &members[..2], 1).await;
     let thread = fixtures.thread("Thread", &members[..2], extremes.thread);
-    let thread = thread.await;
+    let (_, thread) = thread.await;
     fixtures.groups(&["Large".to_owned()], &members, 1).await;
     fixtures.close().await;
     let server = installation.start();
@@ -270,7 +270,7 @@ async fn run(
     let mut clients = clients(server, token).await;
     for _ in 0..QUICK.rounds {
         let before = server.cpu_time();
-        let next = || ("/graphql", body());
+        let next = |_| ("/graphql", body());
         let load = run_for(&mut clients, QUICK.slot, &next).await;
         let cpu_time = server.cpu_time().since(before);
         report.add(Row::of(&server.name, name, CALLERS, &load, 1, cpu_time));

@@ -41,6 +41,7 @@ mod goals;
 mod growth;
 mod idle;
 mod machine;
+mod mixed;
 mod operations;
 mod outage;
 mod pgbench;
@@ -61,7 +62,7 @@ use scale::{FULL, QUICK, SMOKE, Scale};
 /// The default number of messages for `growth`.
 const GROWTH: usize = 1_000_000;
 const USAGE: &str =
-    "usage: load [quick | smoke | growth [MESSAGES] | idle [LISTENERS] | docs [RESULTS]]";
+    "usage: load [quick | smoke | mixed | growth [MESSAGES] | idle [LISTENERS] | docs [RESULTS]]";
 
 fn main() {
     // Cargo adds `--bench` when it measures. A test run of all targets only verifies that this program builds.
@@ -77,6 +78,7 @@ fn main() {
         [] if !flags.is_empty() => measure(&FULL, "load"),
         ["quick"] => measure(&QUICK, "load"),
         ["smoke"] => measure(&SMOKE, "smoke"),
+        ["mixed"] => measure_mixed(&QUICK),
         ["growth"] => grow(GROWTH),
         ["growth", messages] => match messages.parse() {
             Ok(messages) => grow(messages),
@@ -105,6 +107,7 @@ fn measure(scale: &Scale, name: &str) {
     block_on(1, async {
         let started = Instant::now();
         let mut report = Report::default();
+        mixed::measure(scale, &mut report).await;
         scenarios::measure(scale, &mut report).await;
         eprintln!("fan-out");
         fanout::measure(scale, &mut report).await;
@@ -130,6 +133,18 @@ fn grow(messages: usize) {
         results["goals"] = goals::of_growth(&results);
         report::print(&results);
         report::write("growth", &results);
+    });
+}
+
+/// Measures only the workload of ordinary sizes.
+fn measure_mixed(scale: &Scale) {
+    block_on(1, async {
+        let started = Instant::now();
+        let mut report = Report::default();
+        mixed::measure(scale, &mut report).await;
+        let results = report.results("mixed", started.elapsed(), &Value::Null);
+        report::print(&results);
+        report::write("mixed", &results);
     });
 }
 

@@ -9,6 +9,10 @@ pub(crate) struct Scale {
     pub(crate) conversations: usize,
     pub(crate) messages: usize,
     pub(crate) rounds: usize,
+    /// People in the largest conversation of the workload of ordinary sizes.
+    pub(crate) largest: usize,
+    /// How long they write before they read.
+    pub(crate) write: Duration,
     /// How long each operation runs in a round.
     pub(crate) slot: Duration,
     /// Unread messages in each conversation, one number per reader.
@@ -38,6 +42,8 @@ pub(crate) const SMOKE: Scale = Scale {
     conversations: 6,
     messages: 600,
     rounds: 1,
+    largest: 20,
+    write: Duration::from_millis(200),
     slot: Duration::from_millis(100),
     unread: [0, 5, 20],
     starts: 1,
@@ -57,6 +63,8 @@ pub(crate) const QUICK: Scale = Scale {
     conversations: 60,
     messages: 30_000,
     rounds: 3,
+    largest: 500,
+    write: Duration::from_secs(10),
     slot: Duration::from_millis(600),
     unread: [0, 100, 1000],
     starts: 5,
@@ -76,6 +84,7 @@ pub(crate) const FULL: Scale = Scale {
     conversations: 200,
     messages: 200_000,
     rounds: 7,
+    write: Duration::from_mins(1),
     slot: Duration::from_secs(5),
     low_rate: 50,
     burst: 200,

@@ -69,7 +69,7 @@ async fn send_missed(target: &Target, count: usize) {
         clients.push(Client::connect(&target.heddle.address, Some(&target.token)).await);
     }
     let turn = AtomicUsize::new(0);
-    let next = || {
+    let next = |_| {
         let group = &target.groups[turn.fetch_add(1, Ordering::Relaxed) % target.groups.len()];
         ("/graphql", operation(SEND, &send_variables(group, BODY)))
     };

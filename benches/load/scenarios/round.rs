@@ -70,7 +70,7 @@ pub(crate) async fn run(target: &Target, scale: &Scale, report: &mut Report) {
     for scenario in &scenarios {
         let reader = INBOXES.iter().position(|path| *path == scenario.floor);
         let token = reader.map_or(&target.token, |reader| &target.readers[reader]);
-        let next = || ("/graphql", (scenario.body)());
+        let next = |_| ("/graphql", (scenario.body)());
         let requests = scenario.requests;
         report.add(
             measure(
@@ -84,7 +84,7 @@ pub(crate) async fn run(target: &Target, scale: &Scale, report: &mut Report) {
             .await,
         );
         if let Floor::Measured(floor) = &target.floor {
-            let next = || (scenario.floor, Bytes::new());
+            let next = |_| (scenario.floor, Bytes::new());
             report.add(measure(floor, None, scale, scenario, 1, &next).await);
         }
     }
