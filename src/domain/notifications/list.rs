@@ -67,7 +67,13 @@ pub async fn list<C: ConnectionTrait>(
         .limit(limit)
         .all(db)
         .await?;
-    let mut found = plain::list(db, viewer, unread_only, after, limit).await?;
+    let page = plain::PlainPage {
+        unread_only,
+        includes_stored: true,
+        after,
+        limit,
+    };
+    let mut found = plain::list(db, viewer, &page).await?;
     found.extend(stored.into_iter().map(ListedNotification::stored));
     found.sort_unstable_by_key(|listed| Reverse(listed.position));
     found.truncate(usize::try_from(limit).unwrap_or(usize::MAX));

@@ -131,7 +131,13 @@ pub async fn dismiss(
             if let Selection::Until(until) = selection {
                 let after = Some(NotificationPosition::until(*until));
                 let limit = u64::try_from(LISTED_MAX).map_err(Error::internal)? + 1;
-                let rows = plain::list(&*tx, viewer, false, after, limit).await?;
+                let page = plain::PlainPage {
+                    unread_only: false,
+                    includes_stored: false,
+                    after,
+                    limit,
+                };
+                let rows = plain::list(&*tx, viewer, &page).await?;
                 are_more = rows.len() > LISTED_MAX;
                 listed.extend(rows.iter().take(LISTED_MAX).map(|one| one.row.id));
                 plain::dismiss_until_in(&tx, viewer, *until).await?;
@@ -173,8 +179,13 @@ async fn list_unread(
     after: Option<NotificationPosition>,
     count: usize,
 ) -> Result<Vec<NotificationId>, Error> {
-    let limit = u64::try_from(count).map_err(Error::internal)?;
-    let rows = plain::list(tx, viewer, true, after, limit).await?;
+    let page = plain::PlainPage {
+        unread_only: true,
+        includes_stored: false,
+        after,
+        limit: u64::try_from(count).map_err(Error::internal)?,
+    };
+    let rows = plain::list(tx, viewer, &page).await?;
     Ok(rows.iter().map(|one| one.row.id).collect())
 }
 

@@ -10,7 +10,9 @@ use crate::domain::{
 
 /// SQL for the number of unread plain notifications of a user, whose id it binds.
 ///
-/// Usually every unread message of a conversation notifies, and their number follows from sequence numbers.
+/// Usually every unread message of a conversation notifies, and their number follows from sequence numbers, without those
+/// that have stored notifications. While such a notification is unread, its message is; only an edit can mention a user
+/// in a message that they have read.
 #[must_use]
 pub fn unread_count(backend: DbBackend) -> String {
     let (greatest, _) = extremes(backend);
@@ -36,7 +38,8 @@ pub fn unread_count(backend: DbBackend) -> String {
              THEN {unread_messages}
                  - (SELECT COUNT(*) FROM notification n CROSS JOIN message m
                      WHERE n.user_id = p.user_id AND n.conversation_id = p.conversation_id
-                         AND m.id = n.message_id AND m.seq > {start} AND {is_unread_message})
+                         AND m.id = n.message_id AND m.seq > {start}
+                         AND (n.read_at IS NULL AND n.created_at = m.created_at OR {is_unread_message}))
              WHEN (p.notification_level = 'NONE' OR p.muted_until > c.last_activity_at) AND {no_span} THEN 0
              WHEN p.notification_level = 'MENTIONS' AND {no_span}
              THEN (SELECT COUNT(*) FROM message m WHERE m.conversation_id = p.conversation_id

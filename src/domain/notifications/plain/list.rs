@@ -1,10 +1,11 @@
 //! Pages of plain notifications.
 
 use sea_orm::{ConnectionTrait, DbBackend, Value};
+use uuid::Uuid;
 
 use super::{
     find::PlainRow,
-    predicates::{exists, extremes, is_unread, read_at, unmuted_from},
+    predicates::{exists_or_is_stored, extremes, is_stored, is_unread, read_at, unmuted_from},
 };
 use crate::{
     db,
@@ -44,43 +45,85 @@ fn spans(backend: DbBackend, unread_only: bool) -> String {
     )
 }
 
-/// The viewer's plain notifications after this position, newest first.
+/// A page of plain notifications, newest first.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::domain::notifications) struct PlainPage {
+    /// Only those that are unread.
+    pub(in crate::domain::notifications) unread_only: bool,
+    /// Whether the caller adds the stored notifications after the same position. The page then has all plain ones that
+    /// are among the first of both, and not always as many as the limit.
+    pub(in crate::domain::notifications) includes_stored: bool,
+    /// The position before the page.
+    pub(in crate::domain::notifications) after: Option<NotificationPosition>,
+    /// The most items.
+    pub(in crate::domain::notifications) limit: u64,
+}
+
+/// The viewer's plain notifications on a page.
 ///
 /// The newest notification of each span decides which spans the page may come from: as many as the page has items. A
-/// page therefore reads one message for each span, and a page for each of a few.
+/// page therefore reads one message for each span, and a page for each of a few. If the caller adds the stored ones,
+/// their messages count too: a user may have thousands of them, and skipping them would read all.
 pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
-    unread_only: bool,
-    after: Option<NotificationPosition>,
-    limit: u64,
+    page: &PlainPage,
 ) -> Result<Vec<ListedNotification>, Error> {
+    let PlainPage {
+        unread_only,
+        includes_stored,
+        after,
+        limit,
+    } = *page;
     let backend = db.get_database_backend();
     let limit = i64::try_from(limit).map_err(Error::internal)?;
     let (_, least) = extremes(backend);
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into()];
+    // Stored notifications that are not on the page: those of an edit are later than their message, or were listed before.
+    let mut elsewhere = "n.created_at <> m.created_at".to_owned();
+    if unread_only {
+        elsewhere.push_str(" OR n.read_at IS NOT NULL");
+    }
     let bound = match after {
-        None => "p.to_seq".to_owned(),
+        None => "p.to_seq AS last_seq".to_owned(),
         Some(NotificationPosition(at, place)) => {
             values.push(at.into());
-            let before = match place {
-                NotificationPlace::Stored(_) => "",
+            let (before, after_id) = match place {
+                NotificationPlace::Stored(id) => ("", id.0),
                 NotificationPlace::Plain(conversation, seq) => {
                     values.extend([at.into(), conversation.into(), seq.into()]);
-                    "AND (m.created_at, m.conversation_id, m.seq) < (?, ?, ?)"
+                    let before = "AND (m.created_at, m.conversation_id, m.seq) < (?, ?, ?)";
+                    (before, Uuid::nil())
                 }
+            };
+            values.extend([at.into(), after_id.into()]);
+            elsewhere.push_str(" OR n.created_at >= p.after_at AND n.id >= p.after_id");
+            // PostgreSQL does not guess the types of these columns.
+            let (time, uuid) = match backend {
+                DbBackend::Postgres => ("CAST(? AS timestamptz)", "CAST(? AS uuid)"),
+                _ => ("?", "?"),
             };
             // The times of a conversation's messages are in the order of its sequence numbers.
             format!(
                 "{least}(p.to_seq, COALESCE((SELECT m.seq FROM message m
                      WHERE m.conversation_id = p.conversation_id AND m.import_key IS NULL
                          AND m.created_at >= p.joined_at AND m.created_at <= ? {before}
-                     ORDER BY m.created_at DESC, m.seq DESC LIMIT 1), 0))"
+                     ORDER BY m.created_at DESC, m.seq DESC LIMIT 1), 0)) AS last_seq,
+                 {time} AS after_at, {uuid} AS after_id"
             )
         }
     };
     let condition = |m: &str| {
-        let exists = exists(m, "p");
+        let skipped = if includes_stored {
+            format!("AND ({elsewhere})")
+        } else {
+            String::new()
+        };
+        let exists = format!(
+            "{} AND NOT {}",
+            exists_or_is_stored(m, "p"),
+            is_stored(m, "p", &skipped)
+        );
         let within = format!(
             "{m}.conversation_id = p.conversation_id AND {m}.seq >= p.from_seq AND {m}.seq <= p.last_seq"
         );
@@ -100,7 +143,7 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     );
     // SQLite cannot join a subquery that refers to another table of the same FROM.
     let join = match backend {
-        DbBackend::Postgres => format!("CROSS JOIN LATERAL ({page}) AS m"),
+        DbBackend::Postgres => format!("CROSS JOIN LATERAL ({page}) AS m WHERE true"),
         _ => format!(
             "CROSS JOIN message m WHERE m.id IN (SELECT id FROM ({}))",
             page.replace("m.*", "m.id")
@@ -108,7 +151,7 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     };
     let text = format!(
         "WITH span AS MATERIALIZED ({}),
-         bounded AS MATERIALIZED (SELECT p.*, {bound} AS last_seq FROM span p),
+         bounded AS MATERIALIZED (SELECT p.*, {bound} FROM span p),
          newest AS MATERIALIZED (SELECT p.*, CASE WHEN p.urgent_only
              THEN (SELECT m.id FROM message m WHERE m.priority = 'URGENT' AND {in_span}
                  ORDER BY m.seq DESC LIMIT 1)
@@ -117,9 +160,10 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
          chosen AS MATERIALIZED (SELECT newest.* FROM newest JOIN message t ON t.id = newest.newest_id
              ORDER BY t.created_at DESC, t.conversation_id DESC, t.seq DESC LIMIT ?)
          SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.created_at, {read_at} AS read_at
-         FROM chosen p {join}
+         FROM chosen p {join} AND NOT {is_stored}
          ORDER BY m.created_at DESC, m.conversation_id DESC, m.seq DESC LIMIT ?",
-        spans(backend, unread_only)
+        spans(backend, unread_only),
+        is_stored = is_stored("m", "p", "")
     );
     values.extend([limit.into(), limit.into(), limit.into(), limit.into()]);
     let rows: Vec<PlainRow> = db::fetch_all(db, &text, values).await?;

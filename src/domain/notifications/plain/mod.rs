@@ -26,7 +26,7 @@ pub use self::{
 };
 pub(super) use self::{
     find::of_users_in,
-    list::list,
+    list::{PlainPage, list},
     marks::{
         MarkKind, dismiss_stored_in, dismiss_until_in, mark_in, mark_until_in, unread_until_in,
     },

@@ -41,10 +41,23 @@ fn concerns(m: &str, p: &str) -> String {
 /// Whether message `m`, which participant `p` accepts, has a plain notification.
 pub(super) fn exists(m: &str, p: &str) -> String {
     format!(
-        "{m}.deleted_at IS NULL AND {}
-         AND NOT EXISTS (SELECT 1 FROM notification n
-             WHERE n.message_id = {m}.id AND n.user_id = {p}.user_id)",
-        concerns(m, p)
+        "{} AND NOT {}",
+        exists_or_is_stored(m, p),
+        is_stored(m, p, "")
+    )
+}
+
+/// Whether message `m`, which participant `p` accepts, has a plain notification or a stored one.
+pub(super) fn exists_or_is_stored(m: &str, p: &str) -> String {
+    format!("{m}.deleted_at IS NULL AND {}", concerns(m, p))
+}
+
+/// Whether message `m` has a stored notification `n` for participant `p` that fulfils this condition, which begins with
+/// `AND` unless it is empty.
+pub(super) fn is_stored(m: &str, p: &str, condition: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM notification n
+             WHERE n.message_id = {m}.id AND n.user_id = {p}.user_id {condition})"
     )
 }
 
