@@ -20,7 +20,7 @@ fmt:
 lint:
     cargo clippy --workspace --all-targets --locked -- -D warnings
 
-# Measure the server: everything, or `quick`, `growth MESSAGES`, `idle LISTENERS`.
+# Measure the server: everything, or `quick`, `mixed`, `growth MESSAGES`, `idle LISTENERS`.
 bench *SCALE:
     cargo bench --locked --bench load -- {{SCALE}}
 
