@@ -1,6 +1,6 @@
 //! Runs the mixed workload on both databases.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -28,12 +28,8 @@ pub(crate) async fn measure(scale: &Scale, report: &mut Report) {
     let installation = Installation::on_sqlite(folder.path(), "SQLite");
     measure_on(&installation, scale, report).await;
     let postgres = Postgres::start();
-    let installation = on_postgres(folder.path(), &postgres);
+    let installation = Installation::on_postgres(folder.path(), "PostgreSQL", &postgres);
     measure_on(&installation, scale, report).await;
-}
-
-fn on_postgres(folder: &Path, postgres: &Postgres) -> Installation {
-    Installation::on_postgres(folder, "PostgreSQL", postgres)
 }
 
 async fn measure_on(installation: &Installation, scale: &Scale, report: &mut Report) {
