@@ -160,16 +160,8 @@ pub async fn removed<C: ConnectionTrait>(
         visible_to("message", P),
         is_accepted("message", P)
     );
-    let found: Vec<MessageId> = select(viewer, condition)
-        .column(message::Column::Id)
-        .filter(message::Column::Id.is_in(messages.iter().copied()))
-        .into_tuple()
-        .all(db)
-        .await?;
-    let found = found.into_iter();
-    Ok(found
-        .map(|message| notification_id(message, viewer.user))
-        .collect())
+    let given = message::Column::Id.is_in(messages.iter().copied());
+    ids(db, viewer, select(viewer, condition).filter(given)).await
 }
 
 /// The plain notifications that these users have of a message.
@@ -198,12 +190,22 @@ pub async fn unread_in(
     viewer: &Viewer,
     condition: Condition,
 ) -> Result<Vec<NotificationId>, Error> {
-    let found: Vec<MessageId> = select(viewer, notifies_unread())
-        .column(message::Column::Id)
-        .filter(condition)
-        .into_tuple()
-        .all(tx)
-        .await?;
+    ids(
+        tx,
+        viewer,
+        select(viewer, notifies_unread()).filter(condition),
+    )
+    .await
+}
+
+/// The ids of the viewer's plain notifications of the selected messages.
+async fn ids<C: ConnectionTrait>(
+    db: &C,
+    viewer: &Viewer,
+    selected: Select<message::Entity>,
+) -> Result<Vec<NotificationId>, Error> {
+    let found = selected.column(message::Column::Id).into_tuple();
+    let found: Vec<MessageId> = found.all(db).await?;
     let found = found.into_iter();
     Ok(found
         .map(|message| notification_id(message, viewer.user))
