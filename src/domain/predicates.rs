@@ -143,6 +143,15 @@ pub fn greatest(backend: DbBackend) -> &'static str {
     }
 }
 
+/// The function of the database for the least of several values.
+#[must_use]
+pub fn least(backend: DbBackend) -> &'static str {
+    match backend {
+        DbBackend::Postgres => "LEAST",
+        _ => "MIN",
+    }
+}
+
 /// [`unread`] for the messages `m` of one scope: the search begins where participant `p` stopped reading. A condition for
 /// each message would read all those up to the mark.
 #[must_use]

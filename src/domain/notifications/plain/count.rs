@@ -2,9 +2,9 @@
 
 use sea_orm::DbBackend;
 
-use super::predicates::{exists, extremes, is_accepted, is_unread};
+use super::predicates::{exists, is_accepted, is_unread};
 use crate::domain::{
-    predicates::{last_hidden, unread},
+    predicates::{greatest, last_hidden, unread},
     reads::count::all_after,
 };
 
@@ -15,7 +15,7 @@ use crate::domain::{
 /// in a message that they have read.
 #[must_use]
 pub fn unread_count(backend: DbBackend) -> String {
-    let (greatest, _) = extremes(backend);
+    let greatest = greatest(backend);
     let start = format!(
         "{greatest}(p.read_floor_seq, {}, p.notified_from_seq - 1, p.notifications_read_seq)",
         last_hidden("p")

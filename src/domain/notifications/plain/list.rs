@@ -5,12 +5,13 @@ use uuid::Uuid;
 
 use super::{
     find::PlainRow,
-    predicates::{exists_or_is_stored, extremes, is_stored, is_unread, read_at, unmuted_from},
+    predicates::{exists_or_is_stored, is_stored, is_unread, read_at, unmuted_from},
 };
 use crate::{
     db,
     domain::{
         notifications::position::{ListedNotification, NotificationPlace, NotificationPosition},
+        predicates::{greatest, least},
         sessions::Viewer,
     },
     error::Error,
@@ -19,7 +20,7 @@ use crate::{
 /// The spans `p` of sequence numbers in which the messages notify a user, whose id it binds twice; with the columns of
 /// `participant` that the predicates use.
 fn spans(backend: DbBackend, unread_only: bool) -> String {
-    let (greatest, _) = extremes(backend);
+    let greatest = greatest(backend);
     let unmuted_from = unmuted_from("p");
     let first = if unread_only {
         "p.notified_from_seq, p.read_floor_seq + 1, p.notifications_read_seq + 1"
@@ -77,7 +78,7 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     } = *page;
     let backend = db.get_database_backend();
     let limit = i64::try_from(limit).map_err(Error::internal)?;
-    let (_, least) = extremes(backend);
+    let least = least(backend);
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into()];
     // Stored notifications that are not on the page: those of an edit are later than their message, or were listed before.
     let mut elsewhere = "n.created_at <> m.created_at".to_owned();
@@ -113,27 +114,20 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
             )
         }
     };
-    let condition = |m: &str| {
-        let skipped = if includes_stored {
-            format!("AND ({elsewhere})")
-        } else {
-            String::new()
-        };
-        let exists = format!(
-            "{} AND NOT {}",
-            exists_or_is_stored(m, "p"),
-            is_stored(m, "p", &skipped)
-        );
-        let within = format!(
-            "{m}.conversation_id = p.conversation_id AND {m}.seq >= p.from_seq AND {m}.seq <= p.last_seq"
-        );
-        if unread_only {
-            format!("{within} AND {exists} AND {}", is_unread(m, "p"))
-        } else {
-            format!("{within} AND {exists}")
-        }
+    let skipped = if includes_stored {
+        format!("AND ({elsewhere})")
+    } else {
+        String::new()
     };
-    let (in_span, read_at) = (condition("m"), read_at("m", "p"));
+    let mut in_span = format!(
+        "m.conversation_id = p.conversation_id AND m.seq >= p.from_seq AND m.seq <= p.last_seq AND {} AND NOT {}",
+        exists_or_is_stored("m", "p"),
+        is_stored("m", "p", &skipped)
+    );
+    if unread_only {
+        in_span = format!("{in_span} AND {}", is_unread("m", "p"));
+    }
+    let read_at = read_at("m", "p");
     let page = format!(
         "SELECT * FROM (SELECT m.* FROM message m WHERE NOT p.urgent_only AND {in_span}
              ORDER BY m.seq DESC LIMIT ?) AS every

@@ -1,8 +1,6 @@
 //! The rules of plain notifications, as SQL conditions over message `m` and participant `p` of its conversation. They bind
 //! no values.
 
-use sea_orm::DbBackend;
-
 use crate::domain::predicates::{sent_by_others, unread, visible_to};
 
 /// Whether a mark of this kind covers message `m` for participant `p`.
@@ -86,14 +84,6 @@ pub(super) fn read_at(m: &str, p: &str) -> String {
 /// does not read the tables of the condition to their ends.
 pub(in crate::domain::notifications) fn of_one(m: &str, condition: &str) -> String {
     format!("(SELECT u.id FROM message u WHERE u.id = {m}.id AND {condition}) IS NOT NULL")
-}
-
-/// The functions of the database for the greatest and the least of several values.
-pub(super) fn extremes(backend: DbBackend) -> (&'static str, &'static str) {
-    match backend {
-        DbBackend::Postgres => ("GREATEST", "LEAST"),
-        _ => ("MAX", "MIN"),
-    }
 }
 
 /// The sequence number of the first message after the present mute of participant `p` of conversation `c`: times are in
