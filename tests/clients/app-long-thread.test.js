@@ -37,7 +37,7 @@ const scroll = (step) => page.evaluate(async (step) => {
   const box = document.querySelector(".panel .scroll");
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
   const rows = () => [...box.querySelectorAll("[data-row]")];
-  const end = Date.now() + 25_000;
+  const end = Date.now() + 90_000;
   let [worst, most, still] = [0, 0, 0];
   while (still < 12 && Date.now() < end) {
     const { top, bottom } = box.getBoundingClientRect();
