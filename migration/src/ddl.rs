@@ -6,7 +6,7 @@ use sea_orm_migration::{
 };
 
 /// The placeholders, with their text on SQLite and on PostgreSQL.
-const TYPES: [(&str, &str, &str); 11] = [
+const TYPES: [(&str, &str, &str); 14] = [
     ("{uuid}", "BLOB", "uuid"),
     ("{bytes}", "BLOB", "bytea"),
     ("{time}", "TEXT", "timestamptz"),
@@ -26,6 +26,15 @@ const TYPES: [(&str, &str, &str); 11] = [
     ),
     // A new id.
     ("{random}", "randomblob(16)", "gen_random_uuid()"),
+    ("{false}", "0", "false"),
+    ("{true}", "1", "true"),
+    // A new id that begins with the time of the id of `m`.
+    (
+        "{id of m.id}",
+        "unhex(substr(hex(m.id), 1, 13) || substr(hex(randomblob(10)), 1, 19))",
+        "CAST(left(replace(CAST(m.id AS text), '-', ''), 13)
+             || right(replace(CAST(gen_random_uuid() AS text), '-', ''), 19) AS uuid)",
+    ),
     // Without a write-ahead log: the table is empty after a crash, and the nodes fill it again.
     ("{unlogged}", "", "UNLOGGED"),
     // SQLite checks column types only in strict tables.

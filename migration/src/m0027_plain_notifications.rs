@@ -6,12 +6,8 @@
 //! apply from this message on. `notifications_read_seq`: notifications of messages up to this one are read. `read_at`:
 //! when the user last read in the conversation.
 
-use sea_orm_migration::{
-    prelude::*,
-    sea_orm::{ConnectionTrait, DbBackend},
-};
-
-const TABLES: &[&str] = &[
+/// Stored notifications become the spans and marks from which they are derived.
+const UP: &[&str] = &[
     "ALTER TABLE participant ADD COLUMN notified_from_seq INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE participant ADD COLUMN settings_from_seq INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE participant ADD COLUMN notifications_read_seq INTEGER NOT NULL DEFAULT 0",
@@ -38,10 +34,6 @@ const TABLES: &[&str] = &[
     "CREATE INDEX notification_place ON notification (user_id, conversation_id)",
     "DROP INDEX thread_follow_thread",
     "CREATE INDEX thread_follow_thread ON thread_follow (thread_id, user_id)",
-];
-
-/// Stored notifications become the spans and marks from which they are derived.
-const DERIVE: &[&str] = &[
     "UPDATE participant SET
         settings_from_seq = 1 + (SELECT c.last_seq FROM conversation c WHERE c.id = participant.conversation_id),
         read_at = (SELECT MAX(n.read_at) FROM notification n WHERE n.user_id = participant.user_id
@@ -77,7 +69,7 @@ const DERIVE: &[&str] = &[
 /// Stores a notification for each reader of each plain message that notified them.
 const STORE: &str = "INSERT INTO notification
         (id, user_id, kind, message_id, conversation_id, created_at, read_at)
-    SELECT {id}, p.user_id, 'MESSAGE', m.id, m.conversation_id, m.created_at,
+    SELECT {id of m.id}, p.user_id, 'MESSAGE', m.id, m.conversation_id, m.created_at,
         CASE WHEN m.seq > p.read_floor_seq AND m.seq > p.notifications_read_seq
             AND NOT EXISTS (SELECT 1 FROM read_mark k WHERE k.user_id = p.user_id
                 AND k.lane_id = COALESCE(m.root_id, m.conversation_id) AND k.seq >= m.seq)
@@ -103,7 +95,8 @@ const STORE: &str = "INSERT INTO notification
             AND k.scope_id = COALESCE(m.root_id, m.conversation_id) AND k.is_dismissed
             AND m.seq BETWEEN k.from_seq AND k.to_seq)";
 
-const DROP: &[&str] = &[
+const DOWN: &[&str] = &[
+    STORE,
     "DROP INDEX thread_follow_thread",
     "CREATE INDEX thread_follow_thread ON thread_follow (thread_id)",
     "DROP INDEX notification_place",
@@ -116,37 +109,4 @@ const DROP: &[&str] = &[
     "ALTER TABLE participant DROP COLUMN notified_from_seq",
 ];
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Step;
-
-#[async_trait::async_trait]
-impl MigrationTrait for Step {
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        crate::ddl::run(manager, TABLES).await?;
-        let no = match manager.get_connection().get_database_backend() {
-            DbBackend::Postgres => "false",
-            _ => "0",
-        };
-        for text in DERIVE {
-            crate::ddl::run(manager, &[&text.replace("{false}", no)]).await?;
-        }
-        Ok(())
-    }
-
-    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        // The id of a notification begins with its time, like that of its message.
-        let id = match manager.get_connection().get_database_backend() {
-            DbBackend::Postgres => {
-                "CAST(left(replace(CAST(m.id AS text), '-', ''), 13)
-                     || right(replace(CAST(gen_random_uuid() AS text), '-', ''), 19) AS uuid)"
-            }
-            _ => "unhex(substr(hex(m.id), 1, 13) || substr(hex(randomblob(10)), 1, 19))",
-        };
-        crate::ddl::run(manager, &[&STORE.replace("{id}", id)]).await?;
-        crate::ddl::run(manager, DROP).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
-}
+crate::ddl::step! { up: UP, down: DOWN }
