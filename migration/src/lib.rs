@@ -35,6 +35,7 @@ mod m0025_hidden_conversations;
 mod m0026_participant_lists;
 mod m0027_plain_notifications;
 mod m0028_reclaim_space;
+mod m0029_derived_replies;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -72,6 +73,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0026_participant_lists::Step),
             Box::new(m0027_plain_notifications::Step),
             Box::new(m0028_reclaim_space::Step),
+            Box::new(m0029_derived_replies::Step),
         ]
     }
 }

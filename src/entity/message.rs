@@ -96,6 +96,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub followers: HasMany<super::thread_follow::Entity>,
     #[sea_orm(has_many)]
+    pub follow_spans: HasMany<super::thread_follow_span::Entity>,
+    #[sea_orm(has_many)]
     pub notifications: HasMany<super::notification::Entity>,
 }
 

@@ -26,5 +26,6 @@ pub mod session;
 pub mod sign_in_attempt;
 pub mod thread;
 pub mod thread_follow;
+pub mod thread_follow_span;
 pub mod typing;
 pub mod user;

@@ -13,8 +13,8 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub from_seq: i32,
     pub to_seq: i32,
-    /// Whether only urgent messages notified.
-    pub urgent_only: bool,
+    /// Whether only urgent messages and replies in followed threads notified.
+    pub mentions_only: bool,
     #[sea_orm(belongs_to, from = "participant_id", to = "id")]
     pub participant: BelongsTo<super::participant::Entity>,
 }

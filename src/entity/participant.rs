@@ -85,6 +85,8 @@ pub struct Model {
     pub notification_spans: HasMany<super::notification_span::Entity>,
     #[sea_orm(has_many)]
     pub notification_marks: HasMany<super::notification_mark::Entity>,
+    #[sea_orm(has_many)]
+    pub thread_follow_spans: HasMany<super::thread_follow_span::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

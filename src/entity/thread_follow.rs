@@ -14,6 +14,8 @@ pub struct Model {
     pub thread_id: ThreadId,
     pub conversation_id: ConversationId,
     pub is_following: bool,
+    /// Following applies from this sequence number on. [`thread_follow_span`](super::thread_follow_span) has the earlier ones.
+    pub from_seq: i32,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
     #[sea_orm(belongs_to, from = "thread_id", to = "id")]

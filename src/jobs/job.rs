@@ -8,18 +8,13 @@ use crate::{
     db::Tx,
     entity::job::{self, JobStatus},
     error::Error,
-    id::{ConversationId, JobId, MessageId, UserId},
+    id::{ConversationId, JobId, UserId},
 };
 
 /// A job. It contains only ids, so that a deletion does not have to remove content from the queue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
 pub enum Job {
-    /// Creates the notifications of a message in a large conversation.
-    NotifyOfMessage {
-        /// The message.
-        message: MessageId,
-    },
     /// Erases the rest of a deleted conversation.
     EraseConversation {
         /// The conversation.
@@ -58,7 +53,6 @@ impl Job {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::NotifyOfMessage { .. } => "NotifyOfMessage",
             Self::EraseConversation { .. } => "EraseConversation",
             Self::SortParticipant { .. } => "SortParticipant",
             Self::Cleanup { .. } => "Cleanup",
@@ -68,19 +62,8 @@ impl Job {
 
 /// Enqueues a job that runs as soon as the transaction is committed.
 pub async fn enqueue_in(tx: &Tx, job: &Job, now: DateTime<Utc>) -> Result<(), Error> {
-    enqueue_all_in(tx, std::slice::from_ref(job), now).await
-}
-
-/// Enqueues several jobs, with one statement.
-pub async fn enqueue_all_in(tx: &Tx, jobs: &[Job], now: DateTime<Utc>) -> Result<(), Error> {
-    if jobs.is_empty() {
-        return Ok(());
-    }
-    let row = |job| row(JobId::mint(), job, now, now);
-    let rows = jobs.iter().map(row).collect::<Result<Vec<_>, _>>()?;
-    job::Entity::insert_many(rows)
-        .exec_without_returning(tx)
-        .await?;
+    let row = row(JobId::mint(), job, now, now)?;
+    job::Entity::insert(row).exec_without_returning(tx).await?;
     tx.wake_worker_on_commit();
     Ok(())
 }

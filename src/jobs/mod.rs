@@ -7,4 +7,4 @@ mod job;
 pub mod queue;
 
 pub(crate) use job::row;
-pub use job::{CleanupTable, Job, enqueue_all_in, enqueue_in};
+pub use job::{CleanupTable, Job, enqueue_in};

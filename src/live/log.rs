@@ -110,12 +110,9 @@ pub enum Change {
     NotificationsAdded {
         /// The notification of each user whom it names.
         to: BTreeMap<UserId, NotificationId>,
-        /// A new message, of which all other members are notified who accept plain notifications.
+        /// A new message, of which all other members are notified who accept plain notifications or follow its thread.
         #[serde(default)]
         message: Option<MessageId>,
-        /// Whether background work notifies the followers of its thread instead, because they are many.
-        #[serde(default)]
-        excludes_followers: bool,
     },
     /// Messages were deleted, and their plain notifications with them.
     PlainNotificationsRemoved {

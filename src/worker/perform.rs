@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::cleanup;
 use crate::{
     app::App,
-    domain::{conversations, notifications, participants},
+    domain::{conversations, participants},
     entity::job,
     error::Error,
     jobs::Job,
@@ -14,10 +14,6 @@ use crate::{
 /// Performs a job. Returns when it has to run again, if it is recurring.
 pub(super) async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTime<Utc>>, Error> {
     match serde_json::from_str(&job.payload).map_err(Error::internal)? {
-        Job::NotifyOfMessage { message } => {
-            notifications::notify_followers(app, message).await?;
-            Ok(None)
-        }
         Job::EraseConversation { conversation } => {
             conversations::erase(app, conversation).await?;
             Ok(None)

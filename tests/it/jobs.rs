@@ -21,7 +21,7 @@ async fn db_job(app: &TestApp, payload: &str, attempts: i32) -> JobId {
     let now = app.app.clock.now();
     let row = job::ActiveModel {
         id: Set(JobId::mint()),
-        kind: Set("NotifyOfMessage".to_owned()),
+        kind: Set("SortParticipant".to_owned()),
         payload: Set(payload.to_owned()),
         status: Set(JobStatus::Running),
         attempts: Set(attempts),
@@ -46,19 +46,19 @@ async fn ended(app: &TestApp, id: JobId) -> job::Model {
 
 async fn a_job_whose_worker_died_is_done_by_another(app: TestApp) {
     let (ann, bob) = (app.person("Ann").await, app.person("Bob").await);
-    let conversation = ann.direct(&bob).await;
-    let root = bob.says(&conversation, "Hello").await;
-    let reply = ann.replies(&conversation, &root, "Hello").await;
-    db::execute(app.app.db.migrate(), "DELETE FROM notification", [])
+    ann.direct(&bob).await;
+    let unsorted = "UPDATE participant SET sort_key = '9'";
+    db::execute(app.app.db.migrate(), unsorted, [])
         .await
         .unwrap();
-    let payload = format!(r#"{{"kind":"NotifyOfMessage","message":"{reply}"}}"#);
+    let payload = format!(r#"{{"kind":"SortParticipant","user":"{}"}}"#, bob.id);
     let done = ended(&app, db_job(&app, &payload, 1).await).await;
     assert_eq!((done.status, done.attempts), (JobStatus::Succeeded, 2));
-    assert_eq!(app.db_count("notification").await, 1);
+    let sorted = "participant WHERE sort_key <> '9'";
+    assert_eq!(app.db_count(sorted).await, 1);
     // Running it again has no effect.
     ended(&app, db_job(&app, &payload, 1).await).await;
-    assert_eq!(app.db_count("notification").await, 1);
+    assert_eq!(app.db_count(sorted).await, 1);
 }
 
 async fn a_job_that_fails_ten_times_keeps_its_error(app: TestApp) {

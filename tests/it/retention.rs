@@ -151,7 +151,7 @@ async fn finished_jobs_are_deleted_before_failed_ones(app: TestApp) {
     for status in [JobStatus::Succeeded, JobStatus::Failed] {
         let row = job::ActiveModel {
             id: Set(JobId::mint()),
-            kind: Set("NotifyOfMessage".to_owned()),
+            kind: Set("SortParticipant".to_owned()),
             payload: Set("{}".to_owned()),
             status: Set(status),
             attempts: Set(1),

@@ -1,6 +1,6 @@
 //! The rows that a reply changes besides its own: its thread, and the followers of the thread.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use sea_orm::{ColumnTrait, EntityTrait, ExprTrait, QueryFilter, Value};
 
@@ -11,17 +11,14 @@ use crate::{
     id::{MessageId, ThreadId, UserId},
 };
 
-/// The users who start to follow a thread, with the sequence number of the reply that made them follow.
-pub(super) type NewFollowers = HashMap<(ThreadId, UserId), i32>;
-
 /// Updates the threads of new replies, given in order with their parents. The author of a reply follows the thread, and
 /// so does the author of its root, unless they have stopped following it.
 pub(super) async fn replied_in(
     tx: &Tx,
     replies: &[(&message::Model, &message::Model)],
-) -> Result<NewFollowers, Error> {
+) -> Result<(), Error> {
     if replies.is_empty() {
-        return Ok(NewFollowers::new());
+        return Ok(());
     }
     grow_in(tx, replies).await?;
     let mut followers = BTreeMap::new();
@@ -64,26 +61,27 @@ async fn grow_in(tx: &Tx, replies: &[(&message::Model, &message::Model)]) -> Res
     Ok(())
 }
 
-/// Makes users follow threads, except those who have already followed or stopped. Returns the new followers.
+/// Makes users follow threads from these replies on, except those who have already followed or stopped.
 async fn follow_in(
     tx: &Tx,
     followers: &BTreeMap<(ThreadId, UserId), &message::Model>,
-) -> Result<NewFollowers, Error> {
-    let row = |(&(thread, user), reply): (&(ThreadId, UserId), &&message::Model)| -> [Value; 3] {
-        [thread.into(), user.into(), reply.conversation_id.into()]
+) -> Result<(), Error> {
+    let row = |(&(thread, user), reply): (&(ThreadId, UserId), &&message::Model)| -> [Value; 4] {
+        let place = reply.conversation_id;
+        [thread.into(), user.into(), place.into(), reply.seq.into()]
     };
-    let table = ValuesCte::new("v (thread_id, user_id, place)", followers.iter().map(row));
+    let rows = followers.iter().map(row);
+    let table = ValuesCte::new("v (thread_id, user_id, place, seq)", rows);
     // SQL for its values CTE. The join with participant skips the author of the root if they have left.
     let text = format!(
-        "WITH {} INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following)
-         SELECT p.user_id, v.thread_id, p.conversation_id, ? FROM v CROSS JOIN participant p
+        "WITH {} INSERT INTO thread_follow (user_id, thread_id, conversation_id, is_following, from_seq)
+         SELECT p.user_id, v.thread_id, p.conversation_id, ?, v.seq FROM v CROSS JOIN participant p
          WHERE p.conversation_id = v.place AND p.user_id = v.user_id
-         ON CONFLICT (user_id, thread_id) DO NOTHING RETURNING thread_id, user_id",
+         ON CONFLICT (user_id, thread_id) DO NOTHING",
         table.text
     );
-    let begun: Vec<_> = db::fetch_tuples(tx, &text, table.and([true.into()])).await?;
-    let since = |following| Some((following, followers.get(&following)?.seq));
-    Ok(begun.into_iter().filter_map(since).collect())
+    db::execute(tx, &text, table.and([true.into()])).await?;
+    Ok(())
 }
 
 /// Lowers the reply count of a thread after the deletion of a reply. Its last activity stays.

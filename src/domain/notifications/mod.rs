@@ -1,7 +1,7 @@
 //! Notifications: events that need a user's attention, the reason, and whether the user has read them.
 //!
-//! What names a user is stored: mentions, replies in threads that they follow, and changes of their memberships. All
-//! other messages that they accept have [plain] notifications, which are derived when they are queried. A message
+//! What names a user is stored: mentions, and changes of their memberships. All other messages that they accept, and
+//! replies in threads that they follow, have [plain] notifications, which are derived when they are queried. A message
 //! therefore stores nothing for its readers, whose number does not matter.
 
 mod create;
@@ -11,10 +11,7 @@ mod position;
 mod retention;
 mod update;
 
-pub use create::{
-    NotifiedBatch, SentBatch, SentReply, added_in, message_edited_in, messages_sent_in,
-    notify_followers, role_changed_in,
-};
+pub use create::{added_in, message_edited_in, messages_sent_in, role_changed_in};
 pub use list::{by_ids, list, visible};
 pub use position::{ListedNotification, NotificationPlace, NotificationPosition};
 pub use retention::delete_old;

@@ -1,14 +1,12 @@
 //! Following threads.
 
-use sea_orm::{
-    EntityTrait, Set,
-    sea_query::{Expr, ExprTrait, OnConflict},
-};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set, Unchanged};
 
 use crate::{
     core::Core,
+    db::Tx,
     domain::{access, sessions::Viewer, threads},
-    entity::{thread, thread_follow},
+    entity::{participant, thread, thread_follow, thread_follow_span},
     error::Error,
     id::ThreadId,
     live::log::{self, Change, Stream},
@@ -24,34 +22,59 @@ pub async fn follow(
     core.db
         .write(|tx| async move {
             let thread = threads::find(&*tx, viewer, id).await?;
-            // Locked, so that a user cannot follow a thread of a conversation that they are leaving.
-            access::conversation(&tx, viewer, thread.conversation_id).await?;
-            // One upsert, because a reply may make the viewer follow concurrently.
-            let follow = thread_follow::ActiveModel {
-                user_id: Set(viewer.user),
-                thread_id: Set(id),
-                conversation_id: Set(thread.conversation_id),
-                is_following: Set(is_following),
-            };
-            let is_following = thread_follow::Column::IsFollowing;
-            let differs = Expr::col((thread_follow::Entity, is_following))
-                .ne(Expr::col(("excluded", is_following)));
-            let keys = [
-                thread_follow::Column::UserId,
-                thread_follow::Column::ThreadId,
-            ];
-            let mut update = OnConflict::columns(keys);
-            update.update_column(is_following).action_and_where(differs);
-            let changed = thread_follow::Entity::insert(follow)
-                .on_conflict(update)
-                .exec_without_returning(&*tx)
+            // Locked, so that a user cannot follow a thread of a conversation that they are leaving, and no reply can make
+            // them follow it concurrently.
+            let place = access::conversation(&tx, viewer, thread.conversation_id).await?;
+            let last_seq = place.conversation().last_seq;
+            let earlier = thread_follow::Entity::find_by_id((viewer.user, id))
+                .one(&*tx)
                 .await?;
-            if changed == 0 {
+            if earlier
+                .as_ref()
+                .is_some_and(|row| row.is_following == is_following)
+            {
                 return Ok(thread);
+            }
+            let mut row = thread_follow::ActiveModel {
+                is_following: Set(is_following),
+                from_seq: Set(last_seq + 1),
+                ..Default::default()
+            };
+            if let Some(earlier) = earlier {
+                if earlier.is_following {
+                    close_span_in(&tx, place.participant(), &earlier, last_seq).await?;
+                }
+                row.user_id = Unchanged(viewer.user);
+                row.thread_id = Unchanged(id);
+                row.update(&*tx).await?;
+            } else {
+                row.user_id = Set(viewer.user);
+                row.thread_id = Set(id);
+                row.conversation_id = Set(thread.conversation_id);
+                row.insert(&*tx).await?;
             }
             let change = Change::ThreadChanged { thread: id };
             log::append(&tx, Stream::User(viewer.user), core.clock.now(), &[change]).await?;
             Ok(thread)
         })
         .await
+}
+
+/// Stores the span of replies up to `last_seq` that notified a follower, before they stop following the thread.
+async fn close_span_in(
+    tx: &Tx,
+    participant: &participant::Model,
+    follow: &thread_follow::Model,
+    last_seq: i32,
+) -> Result<(), Error> {
+    if follow.from_seq <= last_seq {
+        let span = thread_follow_span::Model {
+            participant_id: participant.id,
+            thread_id: follow.thread_id,
+            from_seq: follow.from_seq,
+            to_seq: last_seq,
+        };
+        span.into_active_model().insert(tx).await?;
+    }
+    Ok(())
 }

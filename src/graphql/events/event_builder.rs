@@ -116,20 +116,15 @@ impl Builder<'_> {
             Change::UserChanged { user } => {
                 self.of_object(UserKey(*user), UserChangedEvent::new).await
             }
-            Change::NotificationsAdded {
-                to,
-                message,
-                excludes_followers,
-            } => match to.get(&self.loaders.viewer()?.user) {
-                Some(notification) => {
-                    let key = NotificationKey(*notification);
-                    self.of_object(key, NotificationAddedEvent::new).await
+            Change::NotificationsAdded { to, message } => {
+                match to.get(&self.loaders.viewer()?.user) {
+                    Some(notification) => {
+                        let key = NotificationKey(*notification);
+                        self.of_object(key, NotificationAddedEvent::new).await
+                    }
+                    None => self.plain_notification_added(*message).await,
                 }
-                None => {
-                    self.plain_notification_added(*message, *excludes_followers)
-                        .await
-                }
-            },
+            }
             Change::PlainNotificationsRemoved { messages } => {
                 let (app, viewer) = (self.loaders.app(), self.loaders.viewer()?);
                 let ids = plain::removed(app.db.read(), viewer, messages).await?;
@@ -159,16 +154,12 @@ impl Builder<'_> {
         }
     }
 
-    async fn plain_notification_added(
-        self,
-        message: Option<MessageId>,
-        excludes_followers: bool,
-    ) -> Result<Option<Event>> {
+    async fn plain_notification_added(self, message: Option<MessageId>) -> Result<Option<Event>> {
         let (app, viewer) = (self.loaders.app(), self.loaders.viewer()?);
         let Some(message) = message else {
             return Ok(None);
         };
-        let added = plain::added(app.db.read(), viewer, message, excludes_followers).await?;
+        let added = plain::added(app.db.read(), viewer, message).await?;
         Ok(added.map(|row| NotificationAddedEvent::new(self.header, Notification(row)).into()))
     }
 

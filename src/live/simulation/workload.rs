@@ -169,7 +169,6 @@ fn with_recipients(harness: &Harness, stream: Stream, change: &Change) -> Change
             .map(|user| (user, NotificationId(id(harness))))
             .collect(),
         message: *message,
-        excludes_followers: false,
     }
 }
 
@@ -221,11 +220,7 @@ fn random_operation(harness: &Harness) -> Operation {
             let to = BTreeMap::new();
             // Half of them concern all members.
             let message = harness.once_in(2).then(|| MessageId(id(harness)));
-            changes.push(Change::NotificationsAdded {
-                to,
-                message,
-                excludes_followers: false,
-            });
+            changes.push(Change::NotificationsAdded { to, message });
             operation(
                 "a message",
                 vec![(Stream::Conversation(conversation), changes)],

@@ -78,6 +78,7 @@ fn entities() -> BTreeMap<String, Table> {
         session,
         thread,
         thread_follow,
+        thread_follow_span,
         typing,
         sign_in_attempt,
         user,

@@ -86,10 +86,9 @@ impl Member {
     }
 }
 
-/// A notification that names the user.
+/// A notification of a mention.
 #[derive(Clone, Copy)]
-struct Named {
-    kind: NotificationType,
+struct Mention {
     at: DateTime<Utc>,
     is_read: bool,
 }
@@ -98,10 +97,10 @@ struct Named {
 #[derive(Clone, Copy, Default)]
 struct Row {
     is_unread: bool,
-    /// Whether the reader accepts a notification of the message itself, unless it was dismissed.
-    is_plain: bool,
+    /// Of what the message itself notifies the reader, if they accept it, unless it was dismissed.
+    plain: Option<NotificationType>,
     is_plain_read: bool,
-    named: Option<Named>,
+    mention: Option<Mention>,
 }
 
 /// The message and type of a notification, and whether it is read.
@@ -242,28 +241,26 @@ impl World {
                 continue;
             };
             let accepts = member.listens(message.at);
-            let is_plain = accepts && (member.level == NotificationLevel::All || is_urgent);
-            let kind = if message.mentioned == Some(reader) {
-                Some(NotificationType::Mention)
+            let follows = message
+                .root
+                .and_then(|root| self.follows.get(&(reader, root)));
+            let is_reply = follows.copied().unwrap_or(false);
+            let is_all = member.level == NotificationLevel::All;
+            let is_accepted = accepts && (is_all || is_urgent || is_reply);
+            let kind = if is_reply {
+                NotificationType::Reply
             } else {
-                let follows = message
-                    .root
-                    .and_then(|root| self.follows.get(&(reader, root)));
-                follows
-                    .copied()
-                    .unwrap_or(false)
-                    .then_some(NotificationType::Reply)
+                NotificationType::Message
             };
-            let named = kind.filter(|_| accepts).map(|kind| Named {
-                kind,
-                at: message.at,
-                is_read: false,
-            });
+            let is_mention = accepts && message.mentioned == Some(reader);
             let row = Row {
                 is_unread: true,
-                is_plain,
+                plain: is_accepted.then_some(kind),
                 is_plain_read: false,
-                named,
+                mention: is_mention.then_some(Mention {
+                    at: message.at,
+                    is_read: false,
+                }),
             };
             self.rows.insert((reader, message.id), row);
         }
@@ -298,18 +295,8 @@ impl World {
         let mentioned = is_mentioned.then_some(named);
         if let Some(before) = old.mentioned.filter(|before| Some(*before) != mentioned)
             && let Some(row) = self.rows.get_mut(&(before, old.id))
-            && row
-                .named
-                .is_some_and(|named| named.kind == NotificationType::Mention)
         {
-            let member = self.members[&(before, old.place)];
-            let follows = old.root.and_then(|root| self.follows.get(&(before, root)));
-            let replies = member.listens(now) && follows.copied().unwrap_or(false);
-            row.named = replies.then_some(Named {
-                kind: NotificationType::Reply,
-                at: old.at,
-                is_read: !row.is_unread,
-            });
+            row.mention = None;
         }
         if let Some(now_mentioned) = mentioned.filter(|_| mentioned != old.mentioned) {
             let member = self.members[&(now_mentioned, old.place)];
@@ -319,8 +306,7 @@ impl World {
                     .filter(notification::Column::MessageId.eq(old.id));
                 let stored = stored.one(self.app.app.db.read()).await.unwrap();
                 let row = self.rows.entry((now_mentioned, old.id)).or_default();
-                row.named = Some(Named {
-                    kind: NotificationType::Mention,
+                row.mention = Some(Mention {
                     at: stored.unwrap().created_at,
                     is_read: false,
                 });
@@ -371,8 +357,8 @@ impl World {
                 && !row.is_unread
             {
                 row.is_plain_read = true;
-                if let Some(named) = &mut row.named {
-                    named.is_read = true;
+                if let Some(mention) = &mut row.mention {
+                    mention.is_read = true;
                 }
             }
         }
@@ -477,8 +463,8 @@ impl World {
             Selection::Ids(_) => {
                 for message in messages {
                     let row = self.rows.get_mut(&(person, message)).unwrap();
-                    match &mut row.named {
-                        Some(named) => named.is_read = true,
+                    match &mut row.mention {
+                        Some(mention) => mention.is_read = true,
                         None => row.is_plain_read = true,
                     }
                 }
@@ -493,7 +479,7 @@ impl World {
         let mut last: BTreeMap<usize, i32> = BTreeMap::new();
         for message in self.messages.iter().filter(|message| message.at <= until) {
             if let Some(row) = self.rows.get(&(person, message.id))
-                && (row.is_plain && row.named.is_none() && !row.is_plain_read)
+                && (row.plain.is_some() && row.mention.is_none() && !row.is_plain_read)
             {
                 last.insert(message.place, message.seq);
             }
@@ -503,8 +489,8 @@ impl World {
                 row.is_plain_read |= last
                     .get(&message.place)
                     .is_some_and(|&seq| message.seq <= seq);
-                if let Some(named) = &mut row.named {
-                    named.is_read |= named.at <= until;
+                if let Some(mention) = &mut row.mention {
+                    mention.is_read |= mention.at <= until;
                 }
             }
         }
@@ -519,18 +505,18 @@ impl World {
             Selection::Ids(_) => {
                 for message in messages {
                     let row = self.rows.get_mut(&(person, message)).unwrap();
-                    row.named = None;
-                    row.is_plain = false;
+                    row.mention = None;
+                    row.plain = None;
                 }
             }
             Selection::Until(until) => {
                 for message in &self.messages {
                     if let Some(row) = self.rows.get_mut(&(person, message.id)) {
-                        if row.named.is_some_and(|named| named.at <= *until) {
-                            row.named = None;
-                            row.is_plain = false;
+                        if row.mention.is_some_and(|mention| mention.at <= *until) {
+                            row.mention = None;
+                            row.plain = None;
                         }
-                        row.is_plain &= message.at > *until;
+                        row.plain = row.plain.filter(|_| message.at > *until);
                     }
                 }
             }
@@ -571,10 +557,9 @@ impl World {
             let Some(row) = self.rows.get(&(person, message.id)) else {
                 continue;
             };
-            if let Some(Named { kind, is_read, .. }) = row.named {
-                found.push((message.id, kind, is_read));
-            } else if row.is_plain {
-                let kind = NotificationType::Message;
+            if let Some(Mention { is_read, .. }) = row.mention {
+                found.push((message.id, NotificationType::Mention, is_read));
+            } else if let Some(kind) = row.plain {
                 found.push((message.id, kind, row.is_plain_read));
             }
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use heddle::{db, live::log::Change};
 use sea_orm::FromQueryResult;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::operations::Stage;
@@ -19,7 +19,7 @@ const LINES: [&str; 6] = [
      LEFT JOIN message p ON p.id = m.parent_id LEFT JOIN message r ON r.id = m.root_id",
     "SELECT COALESCE(c.title, '-') || ' ' || m.seq || ' has ' || t.reply_count || ' up to ' || t.last_reply_seq AS line
      FROM thread t JOIN message m ON m.id = t.id JOIN conversation c ON c.id = m.conversation_id",
-    "SELECT u.username || ' follows ' || COALESCE(c.title, '-') || ' ' || m.seq AS line
+    "SELECT u.username || ' follows ' || COALESCE(c.title, '-') || ' ' || m.seq || ' from ' || f.from_seq AS line
      FROM thread_follow f JOIN message m ON m.id = f.thread_id JOIN conversation c ON c.id = m.conversation_id
      JOIN \"user\" u ON u.id = f.user_id WHERE f.is_following",
     "SELECT u.username || ' is mentioned in ' || COALESCE(c.title, '-') || ' ' || n.seq AS line
@@ -33,6 +33,9 @@ const LINES: [&str; 6] = [
 
 const UNREAD: &str =
     "{ viewer { unread { messages mentions conversations threads notifications } } }";
+const NOTIFICATIONS: &str =
+    "query($after: String) { viewer { notifications(first: 100, after: $after) {
+    nodes { type isRead message { body } } pageInfo { hasNextPage endCursor } } } }";
 
 #[derive(FromQueryResult)]
 struct Line {
@@ -55,6 +58,20 @@ pub(super) async fn of(stage: &Stage<'_>) -> Vec<String> {
     for person in &stage.people {
         let unread = person.execute(UNREAD, Value::Null).await;
         lines.push(format!("{} has {unread}", person.username));
+        let mut notified = vec![];
+        let mut after = Value::Null;
+        loop {
+            let data = person.execute(NOTIFICATIONS, json!({ "after": after }));
+            let page = data.await["viewer"]["notifications"].take();
+            let nodes = page["nodes"].as_array().into_iter().flatten();
+            notified.extend(nodes.map(|one| format!("{} is notified: {one}", person.username)));
+            after = page["pageInfo"]["endCursor"].clone();
+            if page["pageInfo"]["hasNextPage"] == false {
+                break;
+            }
+        }
+        notified.sort();
+        lines.extend(notified);
     }
     lines
 }

@@ -15,13 +15,13 @@ use crate::{
             send::check::{AcceptedSend, Admission, check_sends},
             send::types::{SendRequest, Sent},
             sequence::{self, Allocation, SequenceAllocator},
-            thread_state::{self, NewFollowers},
+            thread_state,
         },
         notifications,
     },
     entity::message,
     error::Error,
-    id::{ConversationId, MessageId, ThreadId, UserId},
+    id::{ConversationId, MessageId, ThreadId},
     live::log::{self, Change, Stream},
 };
 
@@ -68,18 +68,9 @@ struct Draft {
     message: message::Model,
     parent: Option<message::Model>,
     event_before: i64,
-    participant_count: i32,
 }
 
 impl Draft {
-    fn sent_reply(&self) -> Option<notifications::SentReply> {
-        self.parent.as_ref().map(|_| notifications::SentReply {
-            message: self.message.id,
-            thread: ThreadId::from(self.message.thread_root()),
-            participant_count: self.participant_count,
-        })
-    }
-
     /// Builds the message, with the next sequence number of its conversation.
     fn new(
         request: &SendRequest,
@@ -133,7 +124,6 @@ impl Draft {
             message,
             parent,
             event_before,
-            participant_count: conversation.participant_count,
         }
     }
 }
@@ -145,23 +135,15 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
         .filter_map(|draft| Some((&draft.message, draft.parent.as_ref()?)))
         .collect();
     reply_counts::add_in(tx, replies.iter().map(|&(_, parent)| parent), 1).await?;
-    let new_followers = thread_state::replied_in(tx, &replies).await?;
+    thread_state::replied_in(tx, &replies).await?;
     let mentioning = mentions::write_in(tx, drafts.iter().map(|draft| &draft.message)).await?;
-    let sent_replies: Vec<_> = drafts.iter().filter_map(Draft::sent_reply).collect();
-    let later_followers = later_followers(drafts, &new_followers);
-    let sent = notifications::SentBatch {
-        mentioning: &mentioning,
-        replies: &sent_replies,
-        later_followers: &later_followers,
-    };
-    let mut notified = notifications::messages_sent_in(tx, sent, at).await?;
+    let mut notified = notifications::messages_sent_in(tx, &mentioning, at).await?;
     let events = drafts.iter().flat_map(|draft| {
         let id = draft.message.id;
         let thread = ThreadId::from(draft.message.thread_root());
         let added = Change::NotificationsAdded {
-            to: notified.named.remove(&id).unwrap_or_default(),
+            to: notified.remove(&id).unwrap_or_default(),
             message: Some(id),
-            excludes_followers: notified.large.contains(&thread),
         };
         let grown = draft
             .parent
@@ -176,19 +158,6 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
         log::numbered(stream, draft.event_before, changes.into_iter().flatten())
     });
     log::write(tx, at, &events.collect::<Vec<_>>()).await
-}
-
-/// The followers of each message's thread who follow it only since a later reply of this batch.
-fn later_followers(drafts: &[Draft], new_followers: &NewFollowers) -> Vec<(MessageId, UserId)> {
-    let mut found = vec![];
-    for message in drafts.iter().map(|draft| &draft.message) {
-        let thread = ThreadId::from(message.thread_root());
-        let later = new_followers
-            .iter()
-            .filter(|((followed, _), since)| *followed == thread && **since > message.seq);
-        found.extend(later.map(|(&(_, user), _)| (message.id, user)));
-    }
-    found
 }
 
 /// The names of all columns.

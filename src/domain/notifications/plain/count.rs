@@ -2,7 +2,7 @@
 
 use sea_orm::DbBackend;
 
-use super::predicates::{exists, is_accepted, is_unread};
+use super::predicates::{exists, followed, is_accepted, is_unread};
 use crate::domain::{
     predicates::{greatest, last_hidden, unread},
     reads::count::all_after,
@@ -27,6 +27,7 @@ pub fn unread_count(backend: DbBackend) -> String {
         is_unread("m", "p"),
         unread("m", "p"),
     );
+    let followed = followed("p");
     let no_span = format!(
         "NOT EXISTS (SELECT 1 FROM notification_span s WHERE s.participant_id = p.id AND s.to_seq > {start})"
     );
@@ -43,7 +44,11 @@ pub fn unread_count(backend: DbBackend) -> String {
              WHEN (p.notification_level = 'NONE' OR p.muted_until > c.last_activity_at) AND {no_span} THEN 0
              WHEN p.notification_level = 'MENTIONS' AND {no_span}
              THEN (SELECT COUNT(*) FROM message m WHERE m.conversation_id = p.conversation_id
-                 AND m.priority = 'URGENT' AND m.seq > {start} AND {exists} AND {accepted} AND {is_unread})
+                     AND m.priority = 'URGENT' AND m.seq > {start} AND {exists} AND {accepted} AND {is_unread})
+                 + (SELECT COUNT(*) FROM ({followed}) f CROSS JOIN message m WHERE m.root_id = f.thread_id
+                     AND m.seq > {greatest}({start}, f.from_seq - 1, COALESCE((SELECT k.seq FROM read_mark k
+                         WHERE k.user_id = p.user_id AND k.lane_id = f.thread_id), 0))
+                     AND m.seq <= f.to_seq AND m.priority <> 'URGENT' AND {exists} AND {accepted} AND {is_unread})
              ELSE (SELECT COUNT(*) FROM message m WHERE m.conversation_id = p.conversation_id
                  AND m.seq > {start} AND {exists} AND {accepted} AND {is_unread})
              END) AS BIGINT), 0)

@@ -10,7 +10,7 @@ use sea_orm::{
 
 use super::{
     ids::{message_id, notification_id},
-    predicates::{exists, is_accepted, is_unread, read_at},
+    predicates::{exists, is_accepted, is_unread, kind, read_at},
 };
 use crate::{
     db::Tx,
@@ -40,6 +40,7 @@ pub(super) struct PlainRow {
     sender_id: Option<UserId>,
     created_at: DateTime<Utc>,
     read_at: Option<DateTime<Utc>>,
+    kind: NotificationType,
 }
 
 impl PlainRow {
@@ -55,7 +56,7 @@ impl PlainRow {
         notification::Model {
             id: notification_id(self.id, user),
             user_id: user,
-            kind: NotificationType::Message,
+            kind: self.kind,
             actor_id: self.sender_id,
             message_id: Some(self.id),
             conversation_id: Some(self.conversation_id),
@@ -106,6 +107,7 @@ async fn notifications<C: ConnectionTrait>(
             message::Column::CreatedAt,
         ])
         .expr_as(Expr::cust(read_at("message", P)), "read_at")
+        .expr_as(Expr::cust(kind("message", P)), "kind")
         .into_model()
         .all(db)
         .await?;
@@ -128,22 +130,13 @@ pub async fn by_ids<C: ConnectionTrait>(
     notifications(db, viewer, selected).await
 }
 
-/// The plain notification of a message that was sent just now. None for a follower of its thread if background work
-/// notifies them of the reply.
+/// The plain notification of a message that was sent just now.
 pub async fn added<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
     message: MessageId,
-    excludes_followers: bool,
 ) -> Result<Option<notification::Model>, Error> {
-    let follows_not = format!(
-        "NOT EXISTS (SELECT 1 FROM thread_follow f WHERE f.user_id = {P}.user_id
-             AND f.thread_id = message.root_id AND f.is_following)"
-    );
-    let mut selected = select(viewer, notifies()).filter(message::Column::Id.eq(message));
-    if excludes_followers {
-        selected = selected.filter(Expr::cust(follows_not));
-    }
+    let selected = select(viewer, notifies()).filter(message::Column::Id.eq(message));
     Ok(notifications(db, viewer, selected).await?.pop())
 }
 

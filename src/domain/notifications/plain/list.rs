@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     find::PlainRow,
-    predicates::{exists_or_is_stored, is_stored, is_unread, read_at, unmuted_from},
+    predicates::{exists_or_is_stored, is_stored, is_unread, kind, read_at, unmuted_from},
 };
 use crate::{
     db,
@@ -17,7 +17,18 @@ use crate::{
     error::Error,
 };
 
-/// The spans `p` of sequence numbers in which the messages notify a user, whose id it binds twice; with the columns of
+/// The rows of a table that belong to each row of the table before it. PostgreSQL might read the whole table otherwise.
+fn rows_of(backend: DbBackend, table: &str, alias: &str, condition: &str) -> String {
+    match backend {
+        DbBackend::Postgres => {
+            let rows = format!("SELECT {alias}.* FROM {table} {alias} WHERE {condition} OFFSET 0");
+            format!("CROSS JOIN LATERAL ({rows}) AS {alias} WHERE")
+        }
+        _ => format!("CROSS JOIN {table} {alias} WHERE {condition} AND"),
+    }
+}
+
+/// The spans of sequence numbers in which the messages notify a user, whose id it binds twice; with the columns of
 /// `participant` that the predicates use.
 fn spans(backend: DbBackend, unread_only: bool) -> String {
     let greatest = greatest(backend);
@@ -27,22 +38,43 @@ fn spans(backend: DbBackend, unread_only: bool) -> String {
     } else {
         "p.notified_from_seq"
     };
-    // Otherwise PostgreSQL may start from the spans of all users.
-    let join = match backend {
-        DbBackend::Postgres => {
-            "CROSS JOIN LATERAL (SELECT n.* FROM notification_span n WHERE n.participant_id = p.id OFFSET 0) AS s
-             WHERE"
-        }
-        _ => "CROSS JOIN notification_span s WHERE s.participant_id = p.id AND",
-    };
+    let of_participant = "s.participant_id = p.id";
+    let join = rows_of(backend, "notification_span", "s", of_participant);
     format!(
-        "SELECT p.*, {greatest}({first}, p.settings_from_seq, {unmuted_from}) AS from_seq,
-             c.last_seq AS to_seq, p.notification_level = 'MENTIONS' AS urgent_only
+        "SELECT p.*, {greatest}({first}, p.settings_from_seq, {unmuted_from}) AS first_seq,
+             c.last_seq AS end_seq, p.notification_level = 'MENTIONS' AS mentions_only
          FROM participant p JOIN conversation c ON c.id = p.conversation_id
          WHERE p.user_id = ? AND p.notification_level <> 'NONE' AND c.last_seq >= {greatest}({first}, p.settings_from_seq)
          UNION ALL
-         SELECT p.*, {greatest}({first}, s.from_seq) AS from_seq, s.to_seq, s.urgent_only
+         SELECT p.*, {greatest}({first}, s.from_seq) AS first_seq, s.to_seq AS end_seq, s.mentions_only
          FROM participant p {join} p.user_id = ? AND s.to_seq >= {greatest}({first}, 0)"
+    )
+}
+
+/// The spans of [`spans`], `s`, and those in which the user followed threads: at the level MENTIONS, the replies of these
+/// notify them too.
+fn spans_and_threads(backend: DbBackend) -> String {
+    let (greatest, least) = (greatest(backend), least(backend));
+    let follows = "f.user_id = s.user_id AND f.conversation_id = s.conversation_id";
+    let follows = rows_of(backend, "thread_follow", "f", follows);
+    let followed = rows_of(
+        backend,
+        "thread_follow_span",
+        "f",
+        "f.participant_id = s.id",
+    );
+    format!(
+        "SELECT s.*, s.first_seq AS from_seq, s.end_seq AS to_seq, CAST(NULL AS {uuid}) AS thread_id FROM span s
+         UNION ALL
+         SELECT s.*, {greatest}(s.first_seq, f.from_seq), s.end_seq, f.thread_id
+         FROM span s {follows} s.mentions_only AND f.is_following AND f.from_seq <= s.end_seq
+         UNION ALL
+         SELECT s.*, {greatest}(s.first_seq, f.from_seq), {least}(s.end_seq, f.to_seq), f.thread_id
+         FROM span s {followed} s.mentions_only AND f.from_seq <= s.end_seq AND f.to_seq >= s.first_seq",
+        uuid = match backend {
+            DbBackend::Postgres => "uuid",
+            _ => "BLOB",
+        }
     )
 }
 
@@ -58,6 +90,36 @@ pub(in crate::domain::notifications) struct PlainPage {
     pub(in crate::domain::notifications) after: Option<NotificationPosition>,
     /// The most items.
     pub(in crate::domain::notifications) limit: u64,
+}
+
+/// SQL for the id of the newest message of span `p`, and for those of its page, whose limit it binds three times. Each kind
+/// of span has its index.
+fn newest_and_page(in_span: &str) -> (String, String) {
+    let kinds = [
+        ("NOT p.mentions_only", "true"),
+        (
+            "p.mentions_only AND p.thread_id IS NULL",
+            "m.priority = 'URGENT'",
+        ),
+        (
+            "p.thread_id IS NOT NULL",
+            "m.root_id = p.thread_id AND m.priority <> 'URGENT'",
+        ),
+    ];
+    let newest = kinds.map(|(is_kind, of_kind)| {
+        format!(
+            "WHEN {is_kind} THEN (SELECT m.id FROM message m WHERE {of_kind} AND {in_span}
+                 ORDER BY m.seq DESC LIMIT 1)"
+        )
+    });
+    let pages = kinds.map(|(is_kind, of_kind)| {
+        format!(
+            "SELECT * FROM (SELECT m.* FROM message m WHERE {is_kind} AND {of_kind} AND {in_span}
+                 ORDER BY m.seq DESC LIMIT ?) AS part"
+        )
+    });
+    let newest = format!("CASE {} END", newest.join(" "));
+    (newest, pages.join(" UNION ALL "))
 }
 
 /// The viewer's plain notifications on a page.
@@ -128,13 +190,7 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
         in_span = format!("{in_span} AND {}", is_unread("m", "p"));
     }
     let read_at = read_at("m", "p");
-    let page = format!(
-        "SELECT * FROM (SELECT m.* FROM message m WHERE NOT p.urgent_only AND {in_span}
-             ORDER BY m.seq DESC LIMIT ?) AS every
-         UNION ALL
-         SELECT * FROM (SELECT m.* FROM message m WHERE p.urgent_only AND m.priority = 'URGENT' AND {in_span}
-             ORDER BY m.seq DESC LIMIT ?) AS urgent"
-    );
+    let (newest, page) = newest_and_page(&in_span);
     // SQLite cannot join a subquery that refers to another table of the same FROM.
     let join = match backend {
         DbBackend::Postgres => format!("CROSS JOIN LATERAL ({page}) AS m WHERE true"),
@@ -145,21 +201,21 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     };
     let text = format!(
         "WITH span AS MATERIALIZED ({}),
-         bounded AS MATERIALIZED (SELECT p.*, {bound} FROM span p),
-         newest AS MATERIALIZED (SELECT p.*, CASE WHEN p.urgent_only
-             THEN (SELECT m.id FROM message m WHERE m.priority = 'URGENT' AND {in_span}
-                 ORDER BY m.seq DESC LIMIT 1)
-             ELSE (SELECT m.id FROM message m WHERE {in_span} ORDER BY m.seq DESC LIMIT 1) END AS newest_id
-             FROM bounded p),
-         chosen AS MATERIALIZED (SELECT newest.* FROM newest JOIN message t ON t.id = newest.newest_id
+         narrowed AS MATERIALIZED ({}),
+         bounded AS MATERIALIZED (SELECT p.*, {bound} FROM narrowed p),
+         newest AS MATERIALIZED (SELECT p.*, {newest} AS newest_id FROM bounded p),
+         chosen AS MATERIALIZED (SELECT newest.* FROM newest {newest_message} true
              ORDER BY t.created_at DESC, t.conversation_id DESC, t.seq DESC LIMIT ?)
-         SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.created_at, {read_at} AS read_at
+         SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.created_at, {read_at} AS read_at, {} AS kind
          FROM chosen p {join} AND NOT {is_stored}
          ORDER BY m.created_at DESC, m.conversation_id DESC, m.seq DESC LIMIT ?",
         spans(backend, unread_only),
+        spans_and_threads(backend),
+        kind("m", "p"),
+        newest_message = rows_of(backend, "message", "t", "t.id = newest.newest_id"),
         is_stored = is_stored("m", "p", "")
     );
-    values.extend([limit.into(), limit.into(), limit.into(), limit.into()]);
+    values.extend(std::iter::repeat_n(Value::from(limit), 5));
     let rows: Vec<PlainRow> = db::fetch_all(db, &text, values).await?;
     let rows = rows.into_iter();
     Ok(rows.map(|row| row.listed(viewer.user)).collect())

@@ -12,16 +12,37 @@ fn is_marked(m: &str, p: &str, dismissed: &str) -> String {
     )
 }
 
+/// Whether participant `p` followed the thread of message `m` when it was sent.
+pub(super) fn follows(m: &str, p: &str) -> String {
+    format!(
+        "(EXISTS (SELECT 1 FROM thread_follow f WHERE f.user_id = {p}.user_id AND f.thread_id = {m}.root_id
+             AND f.is_following AND f.from_seq <= {m}.seq)
+         OR EXISTS (SELECT 1 FROM thread_follow_span f WHERE f.participant_id = {p}.id
+             AND f.thread_id = {m}.root_id AND f.from_seq <= {m}.seq AND f.to_seq >= {m}.seq))"
+    )
+}
+
+/// The threads that participant `p` follows or followed, with the sequence numbers in which they did.
+pub(super) fn followed(p: &str) -> String {
+    format!(
+        "SELECT f.thread_id, f.from_seq, {} AS to_seq FROM thread_follow f
+         WHERE f.user_id = {p}.user_id AND f.conversation_id = {p}.conversation_id AND f.is_following
+         UNION ALL SELECT f.thread_id, f.from_seq, f.to_seq FROM thread_follow_span f
+         WHERE f.participant_id = {p}.id",
+        i32::MAX
+    )
+}
+
 /// Whether message `m` was sent while participant `p` accepted plain notifications of it.
 pub(super) fn is_accepted(m: &str, p: &str) -> String {
+    let is_named = format!("({m}.priority = 'URGENT' OR {})", follows(m, p));
     format!(
         "CASE WHEN {m}.seq >= {p}.settings_from_seq THEN
-             ({p}.notification_level = 'ALL'
-                 OR {p}.notification_level = 'MENTIONS' AND {m}.priority = 'URGENT')
+             ({p}.notification_level = 'ALL' OR {p}.notification_level = 'MENTIONS' AND {is_named})
              AND ({p}.muted_until IS NULL OR {p}.muted_until <= {m}.created_at)
          ELSE EXISTS (SELECT 1 FROM notification_span s WHERE s.participant_id = {p}.id
              AND s.from_seq <= {m}.seq AND s.to_seq >= {m}.seq
-             AND (NOT s.urgent_only OR {m}.priority = 'URGENT')) END"
+             AND (NOT s.mentions_only OR {is_named})) END"
     )
 }
 
@@ -80,9 +101,15 @@ pub(super) fn read_at(m: &str, p: &str) -> String {
     )
 }
 
+/// The reason of the plain notification of message `m` for participant `p`.
+pub(super) fn kind(m: &str, p: &str) -> String {
+    let follows = of_one(m, &follows("u", p));
+    format!("CASE WHEN {follows} THEN 'REPLY' ELSE 'MESSAGE' END")
+}
+
 /// Whether message `m` fulfils a condition over `u`, for a list of columns: as a scalar subquery, for which PostgreSQL
 /// does not read the tables of the condition to their ends.
-pub(in crate::domain::notifications) fn of_one(m: &str, condition: &str) -> String {
+fn of_one(m: &str, condition: &str) -> String {
     format!("(SELECT u.id FROM message u WHERE u.id = {m}.id AND {condition}) IS NOT NULL")
 }
 

@@ -48,7 +48,7 @@ pub async fn close_span_in(
         participant_id: participant.id,
         from_seq,
         to_seq: last_seq,
-        urgent_only: participant.notification_level == NotificationLevel::Mentions,
+        mentions_only: participant.notification_level == NotificationLevel::Mentions,
     };
     span.into_active_model().insert(tx).await?;
     Ok(())
