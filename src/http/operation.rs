@@ -223,7 +223,7 @@ impl AppState {
         (response, log)
     }
 
-    /// What the subscription needs to share payloads, if some of its events are shareable.
+    /// What the subscription needs to share payloads: with all users, or among the subscriptions of its user.
     fn share(
         &self,
         received: &GraphqlRequest,
@@ -257,7 +257,15 @@ impl AppState {
             };
             response.boxed()
         };
+        let user = caller.viewer()?.user;
         let renderer = PayloadRenderer {
+            own_key: ShareableEvents::own_key(
+                user,
+                query,
+                operation_name.as_deref(),
+                variables,
+                document,
+            ),
             key: ShareableEvents::key(query, operation_name.as_deref(), conditions),
             events: Arc::new(events),
             render: Arc::new(render),
@@ -373,9 +381,14 @@ impl RunningSubscription {
                 self.unpaid = self.bill.pay(self.bill.cost).err();
                 response
             }
-            Ok(Some(shared)) => {
-                self.unpaid = self.bill.pay(1).err();
-                return Some(shared);
+            Ok(Some(Delivery::Shared(payload))) => {
+                let cost = if payload.is_own_execution {
+                    self.bill.cost
+                } else {
+                    1
+                };
+                self.unpaid = self.bill.pay(cost).err();
+                return Some(Delivery::Shared(payload));
             }
             Ok(None) => {
                 self.log.write(None);

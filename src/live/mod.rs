@@ -14,6 +14,7 @@ pub mod log_mark;
 pub mod log_reader;
 mod log_sql;
 pub mod memberships;
+pub mod open_documents;
 pub mod payload_cache;
 pub mod position;
 mod presence;

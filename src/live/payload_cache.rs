@@ -18,7 +18,10 @@ use std::{
 use moka::sync::Cache;
 use tokio::sync::OnceCell;
 
-use super::entry::{Audience, Entry, RenderedPayload, ShareKey};
+use super::{
+    entry::{Audience, Entry, RenderedPayload, ShareKey},
+    open_documents::{OpenDocument, OpenDocuments},
+};
 use crate::{error::Error, id::UserId};
 
 /// How long values are kept. An event reaches every subscriber that keeps up within milliseconds.
@@ -40,6 +43,7 @@ pub struct PayloadCache {
     audiences: Cache<(i64, u64), Shared<Audience>>,
     payloads: Cache<(ShareKey, i64, u64), Shared<RenderedPayload>>,
     rendered: AtomicU64,
+    open: OpenDocuments,
 }
 
 impl Default for PayloadCache {
@@ -61,6 +65,7 @@ impl Default for PayloadCache {
                 .time_to_live(TIME_TO_LIVE)
                 .build(),
             rendered: AtomicU64::new(0),
+            open: OpenDocuments::default(),
         }
     }
 }
@@ -124,6 +129,42 @@ impl PayloadCache {
         F: Future<Output = Option<RenderedPayload>>,
     {
         let epoch = self.epoch();
+        let (payload, cell) = self.fill(entry, key, epoch, render).await?;
+        entry.cache.store_payload(key, epoch, &cell);
+        Some(payload)
+    }
+
+    /// [`get_or_render`](Self::get_or_render) for the subscriptions of one user. The entry does not refer to the payload,
+    /// because it has room for a few keys only.
+    pub async fn get_or_render_own<F>(
+        &self,
+        entry: &Entry,
+        key: ShareKey,
+        render: impl FnOnce() -> F,
+    ) -> Option<RenderedPayload>
+    where
+        F: Future<Output = Option<RenderedPayload>>,
+    {
+        let (payload, _) = self.fill(entry, key, self.epoch(), render).await?;
+        Some(payload)
+    }
+
+    /// Counts a subscription with this key, for the user and the document, until it is dropped.
+    #[must_use]
+    pub fn open_document(&self, key: ShareKey) -> OpenDocument {
+        self.open.open(key)
+    }
+
+    async fn fill<F>(
+        &self,
+        entry: &Entry,
+        key: ShareKey,
+        epoch: u64,
+        render: impl FnOnce() -> F,
+    ) -> Option<(RenderedPayload, Shared<RenderedPayload>)>
+    where
+        F: Future<Output = Option<RenderedPayload>>,
+    {
         let cell = self
             .payloads
             .get_with((key, entry.number, epoch), Shared::default);
@@ -132,8 +173,7 @@ impl PayloadCache {
             Box::pin(render()).await.ok_or(())
         };
         let payload = cell.get_or_try_init(render).await.ok().cloned()?;
-        entry.cache.store_payload(key, epoch, &cell);
-        Some(payload)
+        Some((payload, cell))
     }
 
     fn epoch(&self) -> u64 {

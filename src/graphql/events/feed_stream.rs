@@ -17,6 +17,7 @@ use crate::{
         cursor::EventCursor,
         entry::{Entry, RenderedPayload},
         log::{Change, EndReason},
+        open_documents::OpenDocument,
         resume::Opening,
     },
 };
@@ -35,6 +36,8 @@ pub(super) struct FeedStream<F> {
     renderer: Option<PayloadRenderer>,
     /// Present when the transport resumes the stream by itself.
     resume: Option<Resume>,
+    /// Counted among the subscriptions of the user with the same document, if the transport writes the deliveries.
+    document: Option<OpenDocument>,
     last: EventCursor,
     stage: Stage,
 }
@@ -46,7 +49,12 @@ impl<F: SubscriptionFeed> FeedStream<F> {
         renderer: Option<PayloadRenderer>,
         resume: Option<Resume>,
     ) -> Self {
+        let open = |renderer: &PayloadRenderer| {
+            let hub = &stream.context.app.hub;
+            hub.payload_cache().open_document(renderer.own_key)
+        };
         Self {
+            document: renderer.as_ref().map(open),
             feed,
             last: stream.events.start().clone(),
             stream,
@@ -130,11 +138,15 @@ impl<F: SubscriptionFeed> FeedStream<F> {
         payload: RenderedPayload,
         cursor: EventCursor,
     ) -> Delivery<Result<F::Item>> {
+        Delivery::Shared(self.payload(payload, cursor))
+    }
+
+    fn payload(&mut self, payload: RenderedPayload, cursor: EventCursor) -> SharedPayload {
         // Few subscriptions use cursors, and to sign one takes longer than the rest of a shared delivery.
         let is_used = payload.len() > 1 || self.resume.is_some();
         let signed = is_used.then(|| self.sign(&cursor));
         self.last = cursor;
-        Delivery::Shared(SharedPayload::new(payload, signed))
+        SharedPayload::new(payload, signed)
     }
 
     /// Renders the shared payload, or else loads the item for this subscriber. None when they do not receive the event.
@@ -144,6 +156,19 @@ impl<F: SubscriptionFeed> FeedStream<F> {
             && let Some(payload) = renderer.render(&self.feed, &self.stream, entry).await
         {
             return Some(self.shared(payload, cursor));
+        }
+        let own_key = self.document.as_ref().and_then(OpenDocument::shared_key);
+        if let Some((renderer, key)) = self.renderer.as_ref().zip(own_key)
+            && let Some((payload, is_own_execution)) = renderer
+                .render_own(&self.feed, &self.stream, entry, key)
+                .await
+        {
+            if payload.is_empty() {
+                return None;
+            }
+            let mut delivery = self.payload(payload, cursor);
+            delivery.is_own_execution = is_own_execution;
+            return Some(Delivery::Shared(delivery));
         }
         let signed = self.sign(&cursor);
         let loaders = self.stream.context.loaders();

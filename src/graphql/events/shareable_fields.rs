@@ -1,10 +1,13 @@
 //! Decides from the document alone which events of a subscription have a payload that is equal for every user who may
 //! see the event.
 
+use std::collections::BTreeMap;
+
 use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use aws_lc_rs::digest::{SHA256, digest};
+use serde_json::{Map, Value as Json};
 
-use crate::live::entry::ShareKey;
+use crate::{id::UserId, live::entry::ShareKey};
 
 /// The type of a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -146,7 +149,8 @@ pub struct ShareableEvents {
 }
 
 impl ShareableEvents {
-    /// The shareable events of this subscription; none when there are none.
+    /// The shareable events of this subscription, possibly no events; none unless it consists of one field whose
+    /// deliveries the transport can write.
     #[must_use]
     pub fn of(document: &ExecutableDocument) -> Option<Self> {
         let (_, operation) = document.operations.iter().next()?;
@@ -168,7 +172,12 @@ impl ShareableEvents {
         let candidates = candidates.iter();
         let events = candidates.filter(|(_, kind)| is_shareable(selection, kind));
         let events: Vec<_> = events.map(|(event, _)| *event).collect();
-        (!events.is_empty()).then_some(Self { events })
+        Some(Self { events })
+    }
+
+    /// Whether no payload can be shared with other users.
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
     }
 
     pub(super) fn contain(&self, event: ShareableEvent) -> bool {
@@ -179,10 +188,44 @@ impl ShareableEvents {
     /// `@include`. No other variable changes a payload that can be shared.
     #[must_use]
     pub fn key(text: &str, operation: Option<&str>, conditions: &[bool]) -> ShareKey {
-        let request = serde_json::json!([text, operation, conditions]).to_string();
-        let digest = digest(&SHA256, request.as_bytes());
-        digest.as_ref().first_chunk().copied().unwrap_or_default()
+        digest_of(&serde_json::json!([text, operation, conditions]))
     }
+
+    /// The key of all subscriptions of one user that send this text with the same variables. The variable with the cursor
+    /// does not count: it decides where the stream begins.
+    #[must_use]
+    pub fn own_key(
+        user: UserId,
+        text: &str,
+        operation: Option<&str>,
+        variables: &Map<String, Json>,
+        document: &ExecutableDocument,
+    ) -> ShareKey {
+        let cursor = cursor_variable(document, text);
+        let counted = variables.iter();
+        let counted = counted.filter(|(name, _)| Some(name.as_str()) != cursor);
+        let counted: BTreeMap<_, _> = counted.collect();
+        digest_of(&serde_json::json!([user.0, text, operation, counted]))
+    }
+}
+
+fn digest_of(request: &Json) -> ShareKey {
+    let digest = digest(&SHA256, request.to_string().as_bytes());
+    digest.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+/// The variable in `after` of the only field, if the text contains it only there and where it is defined.
+fn cursor_variable<'a>(document: &'a ExecutableDocument, text: &str) -> Option<&'a str> {
+    let (_, operation) = document.operations.iter().next()?;
+    let root = operation.node.selection_set.node.items.first()?;
+    let Selection::Field(root) = &root.node else {
+        return None;
+    };
+    let async_graphql_value::Value::Variable(name) = &root.node.get_argument("after")?.node else {
+        return None;
+    };
+    let uses = text.matches(&format!("${name}")).count();
+    (uses <= 2).then_some(name.as_str())
 }
 
 /// Whether the selection is viewer-independent on an object of this type.
@@ -292,7 +335,7 @@ mod tests {
              ... on PresenceChangedEvent { user { isViewer } }
              ... on TypingChangedEvent { conversation { displayTitle } }",
         ] {
-            assert_eq!(shareable(selection), None, "{selection}");
+            assert!(shareable(selection).unwrap().is_empty(), "{selection}");
         }
         for text in [
             "subscription { events @include(if: true) { cursor } }",

@@ -4,7 +4,10 @@
 use std::{
     any::Any,
     collections::HashSet,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -54,11 +57,17 @@ pub struct SharedPayload {
     payload: RenderedPayload,
     /// Where the subscriber resumes after it; none when neither the payload nor the transport contains a cursor.
     pub cursor: Option<String>,
+    /// Whether it was executed for this delivery, and only for this user.
+    pub is_own_execution: bool,
 }
 
 impl SharedPayload {
     pub(super) fn new(payload: RenderedPayload, cursor: Option<String>) -> Self {
-        Self { payload, cursor }
+        Self {
+            payload,
+            cursor,
+            is_own_execution: false,
+        }
     }
 
     /// Appends the encoded response to a text.
@@ -101,6 +110,8 @@ pub struct PayloadRenderer {
     pub events: Arc<ShareableEvents>,
     /// The subscribers that share them.
     pub key: ShareKey,
+    /// The subscriptions of this user that share the others.
+    pub own_key: ShareKey,
     /// How a payload is rendered.
     pub render: Render,
 }
@@ -134,14 +145,46 @@ impl PayloadRenderer {
         stream.unless_ended(rendering).await.ok()?.ok()?
     }
 
+    /// The payload of an event for this user alone, executed once for all subscriptions with this key, and whether it was
+    /// executed now. The payload is empty when the user does not receive the event. None when it cannot be shared or the
+    /// response has errors.
+    pub(super) async fn render_own<F: SubscriptionFeed>(
+        &self,
+        feed: &F,
+        stream: &SubscriberStream,
+        entry: &Entry,
+        key: ShareKey,
+    ) -> Option<(RenderedPayload, bool)> {
+        entry.change.as_ref().filter(|change| feed.wants(change))?;
+        let context = &stream.context;
+        let is_executed = AtomicBool::new(false);
+        let render = || async {
+            is_executed.store(true, Ordering::Relaxed);
+            let loaders = context.loaders();
+            let item = feed.load(&loaders, entry, PLACEHOLDER.clone()).await;
+            let Some(item) = item.ok()? else {
+                return Some(RenderedPayload::from([]));
+            };
+            let body = (self.render)(PreloadedEvent::new(Ok(item))).await?;
+            Some(pieces(&body))
+        };
+        let cache = context.app.hub.payload_cache();
+        let rendering = async { Ok(cache.get_or_render_own(entry, key, render).await) };
+        let payload = stream.unless_ended(rendering).await.ok()?.ok()??;
+        Some((payload, is_executed.into_inner()))
+    }
+
     /// Lets the hub render payloads before it wakes up a large number of subscribers.
     pub(super) fn prerender<F: SubscriptionFeed>(
         &self,
         feed: &F,
         context: &Arc<SubscriberContext>,
-    ) -> Prerender {
+    ) -> Option<Prerender> {
+        if self.events.is_empty() {
+            return None;
+        }
         let shared = Arc::new((self.clone(), feed.clone(), Arc::clone(context)));
-        Prerender::new(self.key, move |entry| {
+        Some(Prerender::new(self.key, move |entry| {
             let (renderer, feed, _) = &*shared;
             renderer.audience_query(feed, entry)?;
             let (shared, entry) = (Arc::clone(&shared), Arc::clone(entry));
@@ -150,7 +193,7 @@ impl PayloadRenderer {
                 // Each subscriber handles the error when it renders again.
                 let _ = renderer.render_for(feed, context, &entry).await;
             })
-        })
+        }))
     }
 
     async fn render_for<F: SubscriptionFeed>(

@@ -107,7 +107,7 @@ async fn open<F: SubscriptionFeed>(
     let renderer = extension::<Share, _>(ctx).map(|share| share.renderer.clone());
     options.prerender = renderer
         .as_ref()
-        .map(|renderer| renderer.prerender(&feed, &context));
+        .and_then(|renderer| renderer.prerender(&feed, &context));
     let stream = SubscriberStream::open(&context, since, options).await?;
     Ok(FeedStream::new(feed, stream, renderer, resume))
 }
