@@ -4,7 +4,11 @@
 use std::{collections::HashMap, fmt::Write};
 
 use async_graphql_parser::types::{FieldDefinition, TypeDefinition, TypeKind};
-use heddle::id::UserId;
+use heddle::{
+    db::{self, Db},
+    id::UserId,
+};
+use sea_orm::DbBackend;
 use serde_json::Value;
 
 use super::fields::{call, types};
@@ -113,6 +117,25 @@ async fn cost_of(who: &Person, query: &str) -> i64 {
     cost.split('"').next().unwrap().parse().unwrap()
 }
 
+/// Adds three revisions to each root message without any.
+async fn db_revisions(db: &Db) {
+    let id = match db.backend() {
+        DbBackend::Sqlite => "randomblob(16)",
+        _ => "gen_random_uuid()",
+    };
+    let text = format!(
+        "INSERT INTO message_revision (id, message_id, number, body, editor_id, replaced_at)
+         SELECT {id}, m.id, n.number, m.body, m.sender_id, m.created_at FROM message m
+         CROSS JOIN (SELECT 1 AS number UNION ALL SELECT 2 UNION ALL SELECT 3) AS n
+         WHERE m.root_id IS NULL AND m.kind = 'USER' AND m.edited_at IS NULL"
+    );
+    let edited = "UPDATE message SET edited_at = created_at
+        WHERE root_id IS NULL AND kind = 'USER' AND edited_at IS NULL";
+    for text in [text.as_str(), edited] {
+        db::execute(db.migrate(), text, []).await.unwrap();
+    }
+}
+
 /// Fills a database, and returns two of its users and a page of each type, with `@` in place of the fields.
 async fn large_database(app: &TestApp) -> (Person, Person, [(&'static str, String); 8]) {
     let (ada, ben) = (app.person("Ada").await, app.person("Ben").await);
@@ -130,6 +153,7 @@ async fn large_database(app: &TestApp) -> (Person, Person, [(&'static str, Strin
         ada.edits(&edited, &format!("edit {number}")).await;
     }
     db_groups(&app.app.db, UserId::from_text(&ada.id), 60, 50).await;
+    db_revisions(&app.app.db).await;
     let list = "{ viewer { conversations(first: 50) { nodes { id } } } }";
     let found = ada.execute(list, Value::Null).await;
     let groups = found["viewer"]["conversations"]["nodes"].as_array();
