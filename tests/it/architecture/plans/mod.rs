@@ -158,11 +158,21 @@ async fn sqlite_keeps_no_statistics() {
 /// is not in its statistics, and sorted all ten thousand replies of a new thread for each first page.
 #[tokio::test]
 async fn postgres_plans_without_values() {
+    assert_eq!(setting("plan_cache_mode").await, "force_generic_plan");
+}
+
+/// A plan is kept until the statistics change. One that was made while a table had few rows read the whole table after it
+/// had grown.
+#[tokio::test]
+async fn postgres_plans_without_scans() {
+    assert_eq!(setting("enable_seqscan").await, "off");
+}
+
+async fn setting(name: &str) -> String {
     let app = TestApp::postgres().await;
-    let mode = Statement::from_string(DbBackend::Postgres, "SHOW plan_cache_mode");
-    let row = app.app.db.read().query_one_raw(mode).await.unwrap();
-    let mode: String = row.unwrap().try_get_by_index(0).unwrap();
-    assert_eq!(mode, "force_generic_plan");
+    let show = Statement::from_string(DbBackend::Postgres, format!("SHOW {name}"));
+    let row = app.app.db.read().query_one_raw(show).await.unwrap();
+    row.unwrap().try_get_by_index(0).unwrap()
 }
 
 #[tokio::test]
