@@ -92,8 +92,8 @@ pub(in crate::domain::notifications) struct PlainPage {
     pub(in crate::domain::notifications) limit: u64,
 }
 
-/// SQL for the id of the newest message of span `p`, and for those of its page, whose limit it binds three times. Each kind
-/// of span has its index.
+/// SQL for the id of the newest message of span `p`, and for those of its page from `page_from_seq` on, whose limit it binds
+/// three times. Each kind of span has its index.
 fn newest_and_page(in_span: &str) -> (String, String) {
     let kinds = [
         ("NOT p.mentions_only", "true"),
@@ -112,9 +112,10 @@ fn newest_and_page(in_span: &str) -> (String, String) {
                  ORDER BY m.seq DESC LIMIT 1)"
         )
     });
+    let in_page = in_span.replace("p.from_seq", "p.page_from_seq");
     let pages = kinds.map(|(is_kind, of_kind)| {
         format!(
-            "SELECT * FROM (SELECT m.* FROM message m WHERE {is_kind} AND {of_kind} AND {in_span}
+            "SELECT * FROM (SELECT m.* FROM message m WHERE {is_kind} AND {of_kind} AND {in_page}
                  ORDER BY m.seq DESC LIMIT ?) AS part"
         )
     });
@@ -124,8 +125,9 @@ fn newest_and_page(in_span: &str) -> (String, String) {
 
 /// The viewer's plain notifications on a page.
 ///
-/// The newest notification of each span decides which spans the page may come from: as many as the page has items. A
-/// page therefore reads one message for each span, and a page for each of a few. If the caller adds the stored ones,
+/// The newest notification of each span decides which spans the page may come from: as many as the page has items. If
+/// there are so many, nothing on the page is older than the newest notification of any of them. A page therefore reads one
+/// message for each span, and few others. If the caller adds the stored ones,
 /// their messages count too: a user may have thousands of them, and skipping them would read all.
 pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     db: &C,
@@ -140,7 +142,7 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     } = *page;
     let backend = db.get_database_backend();
     let limit = i64::try_from(limit).map_err(Error::internal)?;
-    let least = least(backend);
+    let (greatest, least) = (greatest(backend), least(backend));
     let mut values: Vec<Value> = vec![viewer.user.into(), viewer.user.into()];
     // Stored notifications that are not on the page: those of an edit are later than their message, or were listed before.
     let mut elsewhere = "n.created_at <> m.created_at".to_owned();
@@ -204,10 +206,15 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
          narrowed AS MATERIALIZED ({}),
          bounded AS MATERIALIZED (SELECT p.*, {bound} FROM narrowed p),
          newest AS MATERIALIZED (SELECT p.*, {newest} AS newest_id FROM bounded p),
-         chosen AS MATERIALIZED (SELECT newest.* FROM newest {newest_message} true
-             ORDER BY t.created_at DESC, t.conversation_id DESC, t.seq DESC LIMIT ?)
+         chosen AS MATERIALIZED (SELECT newest.*, t.created_at AS newest_at FROM newest {newest_message} true
+             ORDER BY t.created_at DESC, t.conversation_id DESC, t.seq DESC LIMIT ?),
+         oldest AS MATERIALIZED (SELECT CASE WHEN COUNT(*) >= ? THEN MIN(newest_at) END AS at FROM chosen),
+         limited AS MATERIALIZED (SELECT p.*, {greatest}(p.from_seq, COALESCE((SELECT m.seq FROM message m
+                 WHERE m.conversation_id = p.conversation_id AND m.import_key IS NULL AND m.created_at >= oldest.at
+                 ORDER BY m.created_at, m.seq LIMIT 1), p.from_seq)) AS page_from_seq
+             FROM chosen p CROSS JOIN oldest)
          SELECT m.id, m.conversation_id, m.seq, m.sender_id, m.created_at, {read_at} AS read_at, {} AS kind
-         FROM chosen p {join} AND NOT {is_stored}
+         FROM limited p {join} AND NOT {is_stored}
          ORDER BY m.created_at DESC, m.conversation_id DESC, m.seq DESC LIMIT ?",
         spans(backend, unread_only),
         spans_and_threads(backend),
@@ -215,7 +222,7 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
         newest_message = rows_of(backend, "message", "t", "t.id = newest.newest_id"),
         is_stored = is_stored("m", "p", "")
     );
-    values.extend(std::iter::repeat_n(Value::from(limit), 5));
+    values.extend(std::iter::repeat_n(Value::from(limit), 6));
     let rows: Vec<PlainRow> = db::fetch_all(db, &text, values).await?;
     let rows = rows.into_iter();
     Ok(rows.map(|row| row.listed(viewer.user)).collect())

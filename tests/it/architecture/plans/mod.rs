@@ -19,7 +19,7 @@ use crate::support::app::TestApp;
 type Allowed = (&'static str, &'static str, &'static str);
 
 /// The allowed scans of SQLite.
-const SQLITE_SCANS: [Allowed; 20] = [
+const SQLITE_SCANS: [Allowed; 22] = [
     ("CONSTANT", "", "values of the statement"),
     (
         "(subquery)",
@@ -54,6 +54,8 @@ const SQLITE_SCANS: [Allowed; 20] = [
     ("p", "WITH span AS", "the spans of a user"),
     ("newest", "", "the newest notification of each span"),
     ("s", "WITH span AS", "the spans of a user"),
+    ("chosen", "", "the spans that a page may come from"),
+    ("oldest", "", "the time up to which a page may reach back"),
     ("part", "", "a page of the notifications of one span"),
     (
         "f",
