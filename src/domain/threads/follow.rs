@@ -1,6 +1,6 @@
 //! Following threads.
 
-use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set, Unchanged};
+use sea_orm::{ActiveModelTrait, EntityTrait, IntoActiveModel, Set};
 
 use crate::{
     core::Core,
@@ -35,22 +35,23 @@ pub async fn follow(
             {
                 return Ok(thread);
             }
-            let mut row = thread_follow::ActiveModel {
-                is_following: Set(is_following),
-                from_seq: Set(last_seq + 1),
-                ..Default::default()
-            };
+            let from_seq = last_seq + 1;
             if let Some(earlier) = earlier {
                 if earlier.is_following {
                     close_span_in(&tx, place.participant(), &earlier, last_seq).await?;
                 }
-                row.user_id = Unchanged(viewer.user);
-                row.thread_id = Unchanged(id);
+                let mut row = earlier.into_active_model();
+                row.is_following = Set(is_following);
+                row.from_seq = Set(from_seq);
                 row.update(&*tx).await?;
             } else {
-                row.user_id = Set(viewer.user);
-                row.thread_id = Set(id);
-                row.conversation_id = Set(thread.conversation_id);
+                let row = thread_follow::ActiveModel {
+                    user_id: Set(viewer.user),
+                    thread_id: Set(id),
+                    conversation_id: Set(thread.conversation_id),
+                    is_following: Set(is_following),
+                    from_seq: Set(from_seq),
+                };
                 row.insert(&*tx).await?;
             }
             let change = Change::ThreadChanged { thread: id };
