@@ -163,6 +163,9 @@ pub(in crate::domain::notifications) async fn of_users_in(
     message: &message::Model,
     users: &BTreeSet<UserId>,
 ) -> Result<Vec<(UserId, NotificationId)>, Error> {
+    if users.is_empty() {
+        return Ok(vec![]);
+    }
     let user = Expr::col((P, participant::Column::UserId));
     let found: Vec<UserId> = select_of_all(notifies())
         .expr(user.clone())
