@@ -92,9 +92,9 @@ pub(in crate::domain::notifications) struct PlainPage {
     pub(in crate::domain::notifications) limit: u64,
 }
 
-/// SQL for the id of the newest message of span `p`, and for those of its page from `page_from_seq` on, whose limit it binds
-/// three times. Each kind of span has its index.
-fn newest_and_page(in_span: &str) -> (String, String) {
+/// SQL for the id of the newest message of span `p`, and for the messages of its page, whose limit it binds three times. The
+/// page begins at `page_from_seq`. Each kind of span has its index.
+fn newest_and_page(condition: &str) -> (String, String) {
     let kinds = [
         ("NOT p.mentions_only", "true"),
         (
@@ -108,15 +108,14 @@ fn newest_and_page(in_span: &str) -> (String, String) {
     ];
     let newest = kinds.map(|(is_kind, of_kind)| {
         format!(
-            "WHEN {is_kind} THEN (SELECT m.id FROM message m WHERE {of_kind} AND {in_span}
+            "WHEN {is_kind} THEN (SELECT m.id FROM message m WHERE {of_kind} AND m.seq >= p.from_seq AND {condition}
                  ORDER BY m.seq DESC LIMIT 1)"
         )
     });
-    let in_page = in_span.replace("p.from_seq", "p.page_from_seq");
     let pages = kinds.map(|(is_kind, of_kind)| {
         format!(
-            "SELECT * FROM (SELECT m.* FROM message m WHERE {is_kind} AND {of_kind} AND {in_page}
-                 ORDER BY m.seq DESC LIMIT ?) AS part"
+            "SELECT * FROM (SELECT m.* FROM message m WHERE {is_kind} AND {of_kind}
+                 AND m.seq >= p.page_from_seq AND {condition} ORDER BY m.seq DESC LIMIT ?) AS part"
         )
     });
     let newest = format!("CASE {} END", newest.join(" "));
@@ -127,8 +126,8 @@ fn newest_and_page(in_span: &str) -> (String, String) {
 ///
 /// The newest notification of each span decides which spans the page may come from: as many as the page has items. If
 /// there are so many, nothing on the page is older than the newest notification of any of them. A page therefore reads one
-/// message for each span, and few others. If the caller adds the stored ones,
-/// their messages count too: a user may have thousands of them, and skipping them would read all.
+/// message for each span, and few others. If the caller adds the stored ones, their messages count too: a user may have
+/// thousands of them, and skipping them would read all.
 pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     db: &C,
     viewer: &Viewer,
@@ -183,16 +182,16 @@ pub(in crate::domain::notifications) async fn list<C: ConnectionTrait>(
     } else {
         String::new()
     };
-    let mut in_span = format!(
-        "m.conversation_id = p.conversation_id AND m.seq >= p.from_seq AND m.seq <= p.last_seq AND {} AND NOT {}",
+    let mut condition = format!(
+        "m.conversation_id = p.conversation_id AND m.seq <= p.last_seq AND {} AND NOT {}",
         exists_or_is_stored("m", "p"),
         is_stored("m", "p", &skipped)
     );
     if unread_only {
-        in_span = format!("{in_span} AND {}", is_unread("m", "p"));
+        condition = format!("{condition} AND {}", is_unread("m", "p"));
     }
     let read_at = read_at("m", "p");
-    let (newest, page) = newest_and_page(&in_span);
+    let (newest, page) = newest_and_page(&condition);
     // SQLite cannot join a subquery that refers to another table of the same FROM.
     let join = match backend {
         DbBackend::Postgres => format!("CROSS JOIN LATERAL ({page}) AS m WHERE true"),
