@@ -245,7 +245,9 @@ impl Client {
                 *cursor == start && cursor.at + retention >= requested_at
             }
             (Since::Cursor(cursor), Opening::Reset) => {
+                let state = self.harness.state();
                 cursor.at + retention < self.harness.clock.now()
+                    || state.oracle.is_trimmed_after(self.user, &cursor.position)
             }
             _ => false,
         };
@@ -317,10 +319,10 @@ impl Client {
             let state = &mut *self.harness.state();
             match &mut state.clients[self.number].progress {
                 Some(progress) if entry.change == Some(Change::StreamReset) => {
-                    let checked = state.oracle.check_reset(entry, state.lookup_failed_at);
+                    let (received, failed_at) = (&progress.received, state.lookup_failed_at);
+                    let reason = state.oracle.check_reset(received, entry, failed_at);
                     progress.reset(progress.cursor().advanced_to(entry));
-                    *state.counts.entry("streams reset by a lookup").or_default() += 1;
-                    checked
+                    reason.map(|reason| *state.counts.entry(reason).or_default() += 1)
                 }
                 Some(progress) => {
                     let undo = state.oracle.receive(&mut progress.received, entry);

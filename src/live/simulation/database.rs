@@ -152,6 +152,35 @@ impl Database {
         u64::try_from(count - self.rows.len()).unwrap()
     }
 
+    /// Deletes the oldest events of the streams that have more than `max`, up to the newest one from before this time,
+    /// which becomes a `StreamReset`. Returns the positions of these.
+    pub(super) fn trim(&mut self, max: usize, before: DateTime<Utc>) -> Vec<i64> {
+        let mut streams: BTreeMap<Uuid, Vec<i64>> = BTreeMap::new();
+        for (position, stored) in &self.rows {
+            let stream = streams.entry(stored.row.stream_id).or_default();
+            stream.push(*position);
+        }
+        let mut markers = vec![];
+        for positions in streams.values() {
+            let excess = &positions[..positions.len().saturating_sub(max)];
+            let is_old = |position: &&i64| self.rows[*position].row.created_at < before;
+            let Some(&newest) = excess.iter().rfind(is_old) else {
+                continue;
+            };
+            let stored = self.rows.get_mut(&newest).unwrap();
+            if stored.change == Change::StreamReset {
+                continue;
+            }
+            stored.change = Change::StreamReset;
+            stored.row.payload = serde_json::to_string(&stored.change).unwrap();
+            for position in excess.iter().filter(|position| **position < newest) {
+                self.rows.remove(position);
+            }
+            markers.push(newest);
+        }
+        markers
+    }
+
     /// The result of `pg_current_snapshot()`.
     fn snapshot(&self) -> String {
         let xmax = self.ended_xid + 1;
@@ -181,6 +210,11 @@ impl Database {
         all.filter(|(user, conversation)| users.contains(user) && *conversation > after)
             .take(limit)
             .collect()
+    }
+
+    fn is_conversation(&self, stream: Uuid) -> bool {
+        let mut all = self.participants.iter();
+        all.any(|(_, conversation)| conversation.0 == stream)
     }
 
     pub(super) fn contacts(&self, user: UserId) -> HashSet<UserId> {
@@ -245,6 +279,7 @@ impl Database {
                 Scope::Everything => true,
                 Scope::Subscribed(user) => match stored.change {
                     Change::UserChanged { .. } => true,
+                    Change::StreamReset if !self.is_conversation(stream) => true,
                     _ if stream == user.0 => true,
                     Change::ReadPositionChanged { .. } => contacts.contains(&UserId(stream)),
                     _ => self.participants.contains(&(user, ConversationId(stream))),
@@ -253,7 +288,9 @@ impl Database {
                     stream == user.0
                         && matches!(
                             stored.change,
-                            Change::ConversationJoined { .. } | Change::ConversationLeft { .. }
+                            Change::ConversationJoined { .. }
+                                | Change::ConversationLeft { .. }
+                                | Change::StreamReset
                         )
                 }
             }

@@ -37,6 +37,11 @@ use crate::{
 /// How long a cursor is valid.
 pub(super) const RETENTION: Duration = Duration::from_mins(90);
 
+/// The numbers of events after which streams are trimmed, of which each cleanup chooses one.
+const EVENTS_PER_STREAM: [usize; 3] = [20, 200, 2000];
+/// The age from which events are trimmed: more than any reader is late, but less than clients are away.
+const TRIMMED_AGE: TimeDelta = TimeDelta::minutes(20);
+
 /// Lookups of audiences for each one that fails or never returns.
 const LOOKUPS_PER_FAULT: usize = 12;
 
@@ -313,11 +318,23 @@ impl HubBackend for Connection {
 
     async fn prune(&self, retention: TimeDelta, now: DateTime<Utc>) -> Result<u64, Error> {
         let before = retention::horizon(retention, now);
-        let count = self.harness.state().database.prune(before);
+        let harness = &self.harness;
+        let count = harness.state().database.prune(before);
         if count > 0 {
-            self.harness.count("events deleted");
-            self.harness
-                .step(&self.name, format_args!("deletes {count} events"));
+            harness.count("events deleted");
+            harness.step(&self.name, format_args!("deletes {count} events"));
+        }
+        let &max = harness.one_of(&EVENTS_PER_STREAM);
+        let trimmed = {
+            let state = &mut *harness.state();
+            let markers = state.database.trim(max, now - TRIMMED_AGE);
+            let trimmed = markers.len();
+            state.oracle.trim(markers);
+            trimmed
+        };
+        if trimmed > 0 {
+            harness.count("streams trimmed");
+            harness.step(&self.name, format_args!("trims {trimmed} streams"));
         }
         Ok(count)
     }

@@ -1,6 +1,6 @@
 //! Decides what each client must receive. It follows from the commits alone, not from positions or cursors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
@@ -39,6 +39,8 @@ pub(super) struct Oracle {
     commits: u64,
     streams: BTreeMap<Uuid, Vec<Committed>>,
     by_number: BTreeMap<i64, (Uuid, usize)>,
+    /// The events that represent the deleted ones of their stream.
+    markers: BTreeSet<i64>,
     memberships: BTreeMap<(UserId, ConversationId), Vec<Membership>>,
 }
 
@@ -147,6 +149,18 @@ impl Oracle {
         }
     }
 
+    /// Records that these events represent deleted ones.
+    pub(super) fn trim(&mut self, markers: Vec<i64>) {
+        self.markers.extend(markers);
+    }
+
+    /// Whether events of the user's own stream after this position are deleted.
+    pub(super) fn is_trimmed_after(&self, user: UserId, position: &LogPosition) -> bool {
+        let own = self.streams.get(&user.0).into_iter().flatten();
+        own.filter(|committed| self.markers.contains(&committed.number))
+            .any(|committed| !covers(position, committed))
+    }
+
     /// Records the event that a client receives next. The error completes the sentence "receives an event, which …".
     pub(super) fn receive(
         &self,
@@ -184,13 +198,7 @@ impl Oracle {
             self.check_member_event(received, conversation, memberships, index)?;
         } else {
             let may_receive = match committed.change {
-                Change::UserChanged { .. } => {
-                    let mut all = self.memberships.keys();
-                    all.any(|&(user, conversation)| {
-                        let key = (received.user, conversation);
-                        user.0 == stream && self.memberships.contains_key(&key)
-                    })
-                }
+                Change::UserChanged { .. } => self.receives(received.user, stream),
                 Change::ReadPositionChanged {
                     conversation,
                     is_shared,
@@ -209,16 +217,43 @@ impl Oracle {
         Ok((stream, received.next.insert(stream, index + 1)))
     }
 
-    /// Checks that a stream was reset instead of receiving a profile change, and that a lookup has failed since then. The
-    /// error completes the sentence "receives an event, which …".
-    pub(super) fn check_reset(&self, entry: &Entry, lookup_failed_at: i64) -> Result<(), String> {
+    /// Checks that a stream was reset for a reason: deleted events that the client has not received, or a profile change
+    /// whose audience could not be looked up. Returns the reason. The error completes the sentence "receives an event,
+    /// which …".
+    pub(super) fn check_reset(
+        &self,
+        received: &Received,
+        entry: &Entry,
+        lookup_failed_at: i64,
+    ) -> Result<&'static str, String> {
         let Some(&(stream, index)) = self.by_number.get(&entry.number) else {
             return Err("was never committed".to_owned());
         };
-        match self.streams[&stream][index].change {
-            Change::UserChanged { .. } if entry.number <= lookup_failed_at => Ok(()),
-            ref change => Err(format!("replaces {change:?}, whose audience was known")),
+        let change = &self.streams[&stream][index].change;
+        let is_marker = self.markers.contains(&entry.number);
+        if is_marker && index < self.next(received, stream) {
+            return Err(format!("replaces {change:?}, which they have received"));
         }
+        if is_marker && self.receives(received.user, stream) {
+            return Ok("streams reset by deleted events");
+        }
+        let needs_lookup = is_marker || matches!(change, Change::UserChanged { .. });
+        if needs_lookup && entry.number <= lookup_failed_at {
+            return Ok("streams reset by a lookup");
+        }
+        Err(format!("replaces {change:?}, whose audience was known"))
+    }
+
+    /// Whether the user has ever received events of this stream.
+    fn receives(&self, user: UserId, stream: Uuid) -> bool {
+        let is_contact = |&(other, conversation): &(UserId, ConversationId)| {
+            other.0 == stream && self.memberships.contains_key(&(user, conversation))
+        };
+        stream == user.0
+            || self
+                .memberships
+                .contains_key(&(user, ConversationId(stream)))
+            || self.memberships.keys().any(is_contact)
     }
 
     /// Checks that a client that is connected in a quiet phase has received everything.

@@ -93,8 +93,10 @@ fn check_histories(kind: Kind, also: &[&str]) {
         "statements failed",
         "streams reset",
         "streams reset by a lookup",
+        "streams reset by deleted events",
         "streams resumed",
         "streams started",
+        "streams trimmed",
         "transactions rolled back",
     ];
     for name in always.iter().chain(also) {
