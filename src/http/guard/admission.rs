@@ -105,7 +105,7 @@ impl Guard {
         let declared = &selected.operation.variables;
         let coerced = coerce(&self.schema, &document.lines, declared, variables)?;
         let conditions = conditions(&selected, &coerced.values)?;
-        let mut complexity = measure(document, &selected, &coerced.values);
+        let mut complexity = measure(&self.schema, document, &selected, &coerced.values);
         complexity.check(&self.limits)?;
         let merged = self.merged(document, &selected, &conditions, &coerced)?;
         let introspection = Introspection::admit(

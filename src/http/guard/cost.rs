@@ -1,6 +1,6 @@
 //! Measures the selected operation. Each fragment is measured once, regardless of how often it is spread.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use apollo_compiler::{
     ExecutableDocument, Name,
@@ -11,32 +11,41 @@ use async_graphql::Variables;
 
 use super::complexity::Complexity;
 use super::document::{Document, Selected};
+use super::schema::CompiledSchema;
 use super::weights::weight;
 use crate::graphql::pagination::PAGE_OF_BOTH;
 
 /// Measures the selected operation with these variables.
 #[must_use]
-pub fn measure(document: &Document, selected: &Selected<'_>, variables: &Variables) -> Complexity {
+pub fn measure(
+    schema: &CompiledSchema,
+    document: &Document,
+    selected: &Selected<'_>,
+    variables: &Variables,
+) -> Complexity {
     if selected.facts.sized_by_variables {
-        let mut measurer = Measurer::new(&document.valid, variables);
+        let mut measurer = Measurer::new(Some(schema), &document.valid, variables);
         measurer.operation(selected.operation)
     } else {
         selected.facts.complexity
     }
 }
 
-/// Measures an operation without its variables. Returns whether its cost depends on them.
+/// Measures an operation without its variables. Returns whether its cost depends on them. Without a schema, all fragments
+/// count together.
 pub(super) fn measure_operation(
+    schema: Option<&CompiledSchema>,
     document: &ExecutableDocument,
     operation: &Operation,
 ) -> (Complexity, bool) {
     let variables = Variables::default();
-    let mut measurer = Measurer::new(document, &variables);
+    let mut measurer = Measurer::new(schema, document, &variables);
     let complexity = measurer.operation(operation);
     (complexity, measurer.needs_variables)
 }
 
 struct Measurer<'a> {
+    schema: Option<&'a CompiledSchema>,
     document: &'a ExecutableDocument,
     variables: &'a Variables,
     /// The fragments measured so far.
@@ -48,8 +57,13 @@ struct Measurer<'a> {
 }
 
 impl<'a> Measurer<'a> {
-    fn new(document: &'a ExecutableDocument, variables: &'a Variables) -> Self {
+    fn new(
+        schema: Option<&'a CompiledSchema>,
+        document: &'a ExecutableDocument,
+        variables: &'a Variables,
+    ) -> Self {
         Self {
+            schema,
             document,
             variables,
             fragments: HashMap::new(),
@@ -66,8 +80,10 @@ impl<'a> Measurer<'a> {
     /// Recurses on nested selection sets, whose depth the lexer limits, and once through each fragment.
     fn selection_set(&mut self, set: &'a SelectionSet) -> Complexity {
         let mut total = Complexity::default();
+        // An object has one type, so the fragments on the most expensive type are the most that it can cost.
+        let mut by_type: BTreeMap<&str, u64> = BTreeMap::new();
         for selection in &set.selections {
-            total = total.plus(match selection {
+            let mut part = match selection {
                 Selection::Field(field) => self.selection_set(&field.selection_set).in_field(
                     field.alias.is_some(),
                     self.items(field),
@@ -77,9 +93,35 @@ impl<'a> Measurer<'a> {
                     self.selection_set(&inline.selection_set).in_fragment()
                 }
                 Selection::FragmentSpread(spread) => self.fragment(&spread.fragment_name).spread(),
-            });
+            };
+            let condition = self.type_condition(selection);
+            if let Some(object) = condition.filter(|name| **name != set.ty && self.is_object(name))
+            {
+                let cost = by_type.entry(object).or_default();
+                *cost = cost.saturating_add(std::mem::take(&mut part.cost));
+            }
+            total = total.plus(part);
         }
+        let largest = by_type.into_values().max().unwrap_or(0);
+        total.cost = total.cost.saturating_add(largest);
         total
+    }
+
+    /// The type to which a fragment is restricted.
+    fn type_condition(&self, selection: &'a Selection) -> Option<&'a Name> {
+        match selection {
+            Selection::Field(_) => None,
+            Selection::InlineFragment(inline) => inline.type_condition.as_ref(),
+            Selection::FragmentSpread(spread) => {
+                let fragment = self.document.fragments.get(&spread.fragment_name)?;
+                Some(fragment.type_condition())
+            }
+        }
+    }
+
+    fn is_object(&self, name: &Name) -> bool {
+        let types = self.schema.map(|schema| schema.possible_types(name));
+        types.is_some_and(|types| types == std::slice::from_ref(name))
     }
 
     fn fragment(&mut self, name: &'a Name) -> Complexity {

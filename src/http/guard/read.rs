@@ -48,7 +48,8 @@ impl Document {
         }
         let operations = document.operations.iter().enumerate();
         let operations = operations.map(|(index, operation)| {
-            let (complexity, sized_by_variables) = measure_operation(&document, operation);
+            let (complexity, sized_by_variables) =
+                measure_operation(Some(schema), &document, operation);
             OperationFacts {
                 index,
                 complexity,
@@ -194,7 +195,9 @@ fn measure_unvalidated(ast: &ast::Document, limits: &Limits) -> Result<(), Guard
     builder.add_ast_document(ast, false);
     let document = builder.build();
     for operation in document.operations.iter() {
-        measure_operation(&document, operation).0.check(limits)?;
+        measure_operation(None, &document, operation)
+            .0
+            .check(limits)?;
     }
     Ok(())
 }

@@ -80,6 +80,34 @@ fn page_sizes_count_from_arguments_variables_and_defaults() {
 }
 
 #[test]
+fn an_object_costs_as_much_as_its_most_expensive_type() {
+    let friends = |first| format!("friends(first: {first}) {{ edges {{ node {{ id }} }} }}");
+    let cost = |text: &str| admit(text).unwrap().cost;
+    let people = |first| cost(&format!("{{ viewer {{ {} }} }}", friends(first)));
+    let node = |selections: &str| cost(&format!("{{ node {{ {selections} }} }}"));
+    let on_user = |first| format!("... on User {{ {} }}", friends(first));
+    assert_eq!(node(&on_user(5)), people(5));
+    // Other types cost less, and are not added.
+    assert_eq!(
+        node(&format!("... on Group {{ title }} {}", on_user(5))),
+        people(5)
+    );
+    // Two fragments on one type apply together, and what is selected of every type is added.
+    let two = format!("{} ... on User {{ name notes }} id", on_user(5));
+    assert_eq!(node(&two), people(5) + 3);
+    let spread = format!(
+        "{{ node {{ ...A ...B }} }} fragment A on User {{ {} }} fragment B on Group {{ title }}",
+        friends(5)
+    );
+    assert_eq!(cost(&spread), people(5));
+    // A fragment on the same type or an interface always applies.
+    assert_eq!(
+        cost("{ viewer { ... on User { name } ... on Node { id } id } }"),
+        4
+    );
+}
+
+#[test]
 fn negative_and_huge_sizes_do_not_wrap() {
     admit("{ users(first: -1) { edges { node { id } } } }").unwrap();
     exceeds(
@@ -170,7 +198,7 @@ fn measuring_is_linear_in_the_text_and_not_in_its_expansion() {
         let text = doubling(levels);
         let document = guard.read(&text).unwrap();
         let selected = document.select(None).unwrap();
-        let measured = measure(&document, &selected, &Variables::default());
+        let measured = measure(&guard.schema, &document, &selected, &Variables::default());
         assert!(measured.fields >= 1 << levels);
         assert!(
             measured.steps <= u64::try_from(text.len()).unwrap(),
