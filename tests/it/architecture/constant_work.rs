@@ -1,4 +1,5 @@
-//! Fields whose work depends neither on the number of participants of a conversation nor on the length of its history.
+//! Fields whose work depends neither on the number of participants of a conversation nor on the length of its history or on
+//! how much of it is unread.
 
 use serde_json::json;
 
@@ -26,6 +27,11 @@ const OF_HISTORY: [&str; 4] = [
     "messages(first: 1, around: { place: FIRST_UNREAD }) { nodes { id } }",
     "messages(first: 3) { nodes { thread { viewerFirstUnreadMessage { id } viewerLastReadMessage { id } } } }",
 ];
+/// Counts in a conversation whose messages are all unread.
+const OF_UNREAD: [&str; 2] = [
+    "viewerMembership { unreadCount }",
+    "viewerMembership { mentionCount }",
+];
 /// How much more the larger conversation may cost: other caches, other levels of an index.
 const ALLOWANCE: i64 = 60;
 
@@ -51,6 +57,10 @@ async fn work_is_constant(app: TestApp) {
         history(&app, (&ada, &ben), 40).await,
         history(&app, (&ada, &ben), 3000).await,
     ];
+    let unread = [
+        unread(&app, (&ada, &ben), 40).await,
+        unread(&app, (&ada, &ben), 3000).await,
+    ];
     let work = QueryCost::watch_all(&app.app.db).await;
     let cost = async |id: &str, fields: &str| {
         let query = format!("query($id: ID!) {{ conversation(id: $id) {{ {fields} }} }}");
@@ -62,6 +72,7 @@ async fn work_is_constant(app: TestApp) {
     for (fields, [small, large]) in [
         (OF_PARTICIPANTS.as_slice(), &groups),
         (OF_HISTORY.as_slice(), &histories),
+        (OF_UNREAD.as_slice(), &unread),
     ] {
         for field in fields {
             let (few, many) = (cost(small, field).await, cost(large, field).await);
@@ -69,6 +80,14 @@ async fn work_is_constant(app: TestApp) {
             assert!(many <= allowed, "{field}: {few} and {many}");
         }
     }
+}
+
+/// A conversation with this number of unread messages by Ben, half of them replies in one thread.
+async fn unread(app: &TestApp, (ada, ben): (&Person, &Person), size: usize) -> String {
+    let group = ada.creates_group(None, &[ben]).await;
+    let parent = |number: usize| Some(0).filter(|_| number % 2 == 1);
+    app.db_messages(&group, &ben.id, size, parent).await;
+    group
 }
 
 /// A conversation with two threads by Ben and this number of messages, half of them root messages and half replies in the
