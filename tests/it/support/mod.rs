@@ -3,11 +3,13 @@
 pub(crate) mod app;
 pub(crate) mod binary;
 pub(crate) mod captured_logs;
+pub(crate) mod certificates;
 pub(crate) mod cluster;
 pub(crate) mod disk_faults;
 pub(crate) mod dump;
 pub(crate) mod event_rows;
 pub(crate) mod groups;
+pub(crate) mod mailbox;
 pub(crate) mod messaging;
 pub(crate) mod network;
 pub(crate) mod person;

@@ -1,7 +1,7 @@
 //! A Redis or Valkey server for one test. It can be killed and restarted, and can require a password, an account or
 //! TLS.
 
-use std::{fs, path::PathBuf, process::Stdio, time::Duration};
+use std::{path::PathBuf, process::Stdio, time::Duration};
 
 use tempfile::TempDir;
 use tokio::{
@@ -10,7 +10,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::cluster;
+use super::{certificates, cluster};
 
 /// A busy machine is slow.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -63,7 +63,7 @@ impl Redis {
     pub(crate) fn at(execute: Requires, bind: &str, port: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         if execute == Requires::AccountOverTls {
-            certify(&folder);
+            certificates::create(folder.path());
         }
         let first = bind.split(' ').next().unwrap();
         Self {
@@ -157,27 +157,5 @@ fn program() -> &'static str {
         "valkey-server"
     } else {
         "redis-server"
-    }
-}
-
-/// Creates a certificate authority, and a certificate for this machine.
-fn certify(folder: &TempDir) {
-    let names = "subjectAltName=IP:127.0.0.1\nbasicConstraints=CA:FALSE\n";
-    fs::write(folder.path().join("names"), names).unwrap();
-    for words in [
-        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=weavers \
-         -keyout authority.key -out authority.crt",
-        "req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=redis \
-         -keyout server.key -out server.csr",
-        "x509 -req -in server.csr -CA authority.crt -CAkey authority.key -CAcreateserial -days 2 \
-         -extfile names -out server.crt",
-    ] {
-        let output = std::process::Command::new("openssl")
-            .args(words.split_whitespace())
-            .current_dir(folder.path())
-            .output()
-            .unwrap();
-        let returned = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "openssl {words}: {returned}");
     }
 }
