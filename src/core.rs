@@ -15,6 +15,7 @@ use crate::{
     db::Db,
     error::Error,
     live::{hub::Hub, installation},
+    mail::Mailer,
 };
 
 /// Services that every layer of the server shares. Cheap to clone.
@@ -36,6 +37,8 @@ pub struct Core {
     pub rate_limits: Arc<RateLimits>,
     /// The rate limits of each user's actions.
     pub action_limits: Arc<ActionLimits>,
+    /// Sends mail.
+    pub mailer: Mailer,
     /// The hub that delivers events to the subscribers of this node.
     pub hub: Hub,
     /// Background tasks, which shutdown waits for.
@@ -55,6 +58,7 @@ impl Core {
         let shutdown = CancellationToken::new();
         let rate_limits = RateLimits::new(&clock, config.mode);
         let action_limits = ActionLimits::new(&config, &clock)?;
+        let mailer = Mailer::new(&config)?;
         Ok(Self {
             hub: Hub::new(
                 &db,
@@ -72,6 +76,7 @@ impl Core {
             passwords: Passwords::default(),
             rate_limits: Arc::new(rate_limits),
             action_limits: Arc::new(action_limits),
+            mailer,
             tasks,
             shutdown,
         })

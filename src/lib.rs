@@ -1,7 +1,7 @@
 //! Heddle is a threaded-messaging server with a GraphQL API.
 //!
 //! Dependencies point in one direction: `http` (transport) → `graphql` (API) → `domain` (rules) → `entity` (tables).
-//! `live` (event stream), `auth` and `jobs` are used by `domain` and do not depend on the layers above it. `id`,
+//! `live` (event stream), `auth`, `jobs` and `mail` are used by `domain` and do not depend on the layers above it. `id`,
 //! `error`, `config`, `clock` and `db` are below all of them. ARCHITECTURE.md describes the modules and follows a
 //! request through them.
 
@@ -20,6 +20,7 @@ pub mod http;
 pub mod id;
 pub mod jobs;
 pub mod live;
+pub mod mail;
 pub mod request_scope;
 pub mod telemetry;
 pub mod worker;

@@ -147,7 +147,7 @@ fn stop_on_signal(app: &App) -> Result<(), CliError> {
 }
 
 fn banner(config: &Config, address: SocketAddr, setup_token: Option<&str>) -> String {
-    let origin = links::origin(config, address);
+    let origin = config.origin(address);
     let folder = std::path::absolute(&config.data_dir).unwrap_or_else(|_| config.data_dir.clone());
     let (mode, graphiql) = match config.mode {
         Mode::Development => ("development", format!("\n  GraphiQL   {origin}/graphiql")),

@@ -19,14 +19,25 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
                       openssl rand -base64 36 generates another";
         found.push(("secret_key", reason.to_owned()));
     }
-    if config.admin_email.is_some() != config.admin_password.is_some() {
-        let reason = "needs the other one of admin_email and admin_password";
-        let key = if config.admin_email.is_some() {
-            "admin_email"
-        } else {
-            "admin_password"
-        };
-        found.push((key, reason.to_owned()));
+    let (admin, smtp) = (&config.admin_email, &config.smtp_url);
+    for (one, other, has_one, has_other) in [
+        (
+            "admin_email",
+            "admin_password",
+            admin.is_some(),
+            config.admin_password.is_some(),
+        ),
+        (
+            "smtp_url",
+            "smtp_from",
+            smtp.is_some(),
+            config.smtp_from.is_some(),
+        ),
+    ] {
+        if has_one != has_other {
+            let key = if has_one { one } else { other };
+            found.push((key, format!("needs the other one of {one} and {other}")));
+        }
     }
     if config.mode != Mode::Production {
         return found;
@@ -50,9 +61,17 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
         }
         Some(_) => {}
     }
+    if smtp
+        .as_ref()
+        .is_some_and(|url| url.ends_with("?tls=none") && !is_local(url))
+    {
+        let reason =
+            "production needs an encrypted connection to the mail server; remove ?tls=none";
+        found.push(("smtp_url", reason.to_owned()));
+    }
     if config.sign_up_policy == SignUpPolicy::Open {
-        let reason = "production refuses open, because email addresses cannot be verified; \
-                      use invite-only";
+        let reason = "production refuses open, because anyone could register with the address of another \
+                      person; use invite-only";
         found.push(("sign_up_policy", reason.to_owned()));
     }
     found
@@ -63,7 +82,13 @@ fn is_local(url: &str) -> bool {
         .ok()
         .and_then(|url| url.host().map(|host| host.to_owned()));
     match host {
-        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        // Only in http and https URLs is an IPv4 address not a name.
+        Some(url::Host::Domain(name)) => {
+            let address = name.parse::<std::net::IpAddr>();
+            name == "localhost"
+                || name.ends_with(".localhost")
+                || address.is_ok_and(|address| address.is_loopback())
+        }
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,

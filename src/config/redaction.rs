@@ -3,7 +3,15 @@
 use url::Url;
 
 /// URL schemes whose password can be separated from the rest.
-const SCHEMES: [&str; 5] = ["sqlite", "postgres", "postgresql", "redis", "rediss"];
+const SCHEMES: [&str; 7] = [
+    "sqlite",
+    "postgres",
+    "postgresql",
+    "redis",
+    "rediss",
+    "smtp",
+    "smtps",
+];
 const HIDDEN: &str = "***";
 
 /// Replaces the password of a URL with `***`. Hides every other value completely.

@@ -153,6 +153,19 @@ settings! {
     "admin_password" admin_password: Option<String> = None;
     [is_secret] values::password; "a-loom-has-many-heddles"
 
+    "Mail server that sends the server's mail: smtps://USER:PASSWORD@HOST, or smtp:// with STARTTLS; smtp://HOST?tls=none is \
+     not encrypted. Without it, development writes mail to files in the data folder, and production sends none"
+    "smtp_url" smtp_url: Option<String> = None;
+    [is_secret] values::smtp_url; "smtps://heddle:secret@mail.example.com"
+
+    "Sender of the server's mail; needs smtp_url"
+    "smtp_from" smtp_from: Option<String> = None;
+    [] values::sender; "Weavers' guild <chat@example.com>"
+
+    "File with a certificate of an authority, in PEM form, that is trusted for the mail server in addition to the public ones"
+    "smtp_ca_file" smtp_ca_file: Option<PathBuf> = None;
+    [] values::file; "/etc/ssl/mail-ca.pem"
+
     "Server name shown to users"
     "server_name" server_name: String = "Heddle".to_owned();
     [] values::server_name; "Weavers' guild"
@@ -258,6 +271,15 @@ pub const RENAMED: [(&str, &str); 4] = [
 #[must_use]
 pub fn find(key: &str) -> Option<&'static Setting> {
     SETTINGS.iter().find(|setting| setting.key == key)
+}
+
+impl Config {
+    /// The origin at which users reach the server that listens on this address.
+    #[must_use]
+    pub fn origin(&self, address: SocketAddr) -> String {
+        let public = self.public_url.clone();
+        public.unwrap_or_else(|| format!("http://{address}"))
+    }
 }
 
 impl std::fmt::Debug for Config {

@@ -291,7 +291,7 @@ mod tests {
                 ("HEDDLE_TEST_POSTGRES", "x"),
             ]),
             file: Some(toml(
-                "lisen = '1'\nloglevel = '1'\nsmtp_url = '1'\n[section]\n",
+                "lisen = '1'\nloglevel = '1'\nvapid_key = '1'\n[section]\n",
             )),
             ..Sources::default()
         });
@@ -303,7 +303,7 @@ mod tests {
           lisen (heddle.toml): there is no such setting. Did you mean listen?
           loglevel (heddle.toml): there is no such setting. Did you mean log_level?
           section (heddle.toml): there is no such setting.
-          smtp_url (heddle.toml): there is no such setting.
+          vapid_key (heddle.toml): there is no such setting.
         ");
     }
 

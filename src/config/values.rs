@@ -15,6 +15,7 @@ use figment::{
     value::Value,
 };
 use ipnet::IpNet;
+use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use url::Url;
 
@@ -187,14 +188,34 @@ pub(super) fn database_url(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn redis_url(text: &str) -> Result<Option<String>, String> {
-    let is_redis = Url::parse(text)
-        .is_ok_and(|url| matches!(url.scheme(), "redis" | "rediss") && url.has_host());
+    host_url(text, ["redis", "rediss"])
+}
+
+pub(super) fn smtp_url(text: &str) -> Result<Option<String>, String> {
+    host_url(text, ["smtp", "smtps"])
+}
+
+/// Returns the URL if it has one of the schemes and a host.
+fn host_url(text: &str, schemes: [&str; 2]) -> Result<Option<String>, String> {
+    let is_good =
+        Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host());
+    let [one, other] = schemes;
+    let reason = format!("must begin with {one}:// or {other}:// and name a host");
+    check(text, is_good, &reason).map(Some)
+}
+
+pub(super) fn sender(text: &str) -> Result<Option<String>, String> {
+    let is_good = text.parse::<Mailbox>().is_ok();
     check(
         text,
-        is_redis,
-        "must begin with redis:// or rediss:// and name a host",
+        is_good,
+        "must be an email address, with or without a name",
     )
     .map(Some)
+}
+
+pub(super) fn file(text: &str) -> Result<Option<PathBuf>, String> {
+    path(text).map(Some)
 }
 
 pub(super) fn secret_key(text: &str) -> Result<Option<String>, String> {

@@ -13,7 +13,7 @@ struct Ban {
 const BANS: &[Ban] = &[
     Ban {
         modules: &[
-            "entity/", "domain/", "live/", "auth/", "jobs/", "db/", "config/", "worker/",
+            "entity/", "domain/", "live/", "auth/", "jobs/", "mail/", "db/", "config/", "worker/",
             "clock.rs", "core.rs", "error.rs",
         ],
         texts: &[
@@ -31,7 +31,7 @@ const BANS: &[Ban] = &[
     },
     Ban {
         modules: &[
-            "entity/", "domain/", "live/", "auth/", "jobs/", "graphql/", "db/", "config/",
+            "entity/", "domain/", "live/", "auth/", "jobs/", "mail/", "graphql/", "db/", "config/",
             "worker/",
         ],
         texts: &["axum::", "hyper::", "hyper_util::"],
@@ -54,13 +54,13 @@ const BANS: &[Ban] = &[
 /// Imports that point upward: like a [`Ban`], for paths of this crate.
 const UPWARD: &[Ban] = &[
     Ban {
-        modules: &["auth/", "live/", "jobs/", "db/", "core.rs"],
+        modules: &["auth/", "live/", "jobs/", "mail/", "db/", "core.rs"],
         texts: &["domain"],
         reason: "modules that the domain uses do not depend on it",
     },
     Ban {
         modules: &[
-            "domain/", "live/", "auth/", "jobs/", "entity/", "db/", "core.rs",
+            "domain/", "live/", "auth/", "jobs/", "mail/", "entity/", "db/", "core.rs",
         ],
         texts: &["worker", "app"],
         reason: "the worker and the application use the domain, and not the reverse",
