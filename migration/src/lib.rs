@@ -36,6 +36,7 @@ mod m0026_participant_lists;
 mod m0027_plain_notifications;
 mod m0028_reclaim_space;
 mod m0029_derived_replies;
+mod m0030_email_tokens;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -74,6 +75,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0027_plain_notifications::Step),
             Box::new(m0028_reclaim_space::Step),
             Box::new(m0029_derived_replies::Step),
+            Box::new(m0030_email_tokens::Step),
         ]
     }
 }

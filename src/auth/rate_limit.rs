@@ -1,4 +1,4 @@
-//! Limits failed sign-ins and registrations per network address. The counts are kept in memory, per node.
+//! Limits failed sign-ins, registrations and requests for mail per network address. The counts are kept in memory, per node.
 
 use std::{
     fmt,
@@ -18,12 +18,14 @@ use crate::{clock::Clock, config::Mode, error::Error};
 const MAX_ADDRESSES: u64 = 100_000;
 /// How long an address without attempts is tracked. Every quota has refilled by then.
 const IDLE_TIMEOUT: Duration = Duration::from_hours(1);
-/// The refill rate of both quotas.
+/// The refill rate of each quota.
 const REFILL_PER_MINUTE: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 /// Burst of failed sign-ins.
 const FAILED_SIGN_INS: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 /// Burst of registrations.
 const REGISTRATIONS: NonZeroU32 = NonZeroU32::MIN.saturating_add(5);
+/// Burst of requests for mail.
+const MAIL_REQUESTS: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
 /// The bits of an IPv6 address that its owner chooses freely.
 const HOST_BITS: u32 = 64;
 
@@ -34,6 +36,8 @@ pub struct RateLimits {
     pub failed_sign_ins: RateLimit,
     /// The limit of registrations.
     pub registrations: RateLimit,
+    /// The limit of requests for a mail to an address.
+    pub mail_requests: RateLimit,
 }
 
 impl RateLimits {
@@ -44,6 +48,7 @@ impl RateLimits {
         Self {
             failed_sign_ins: RateLimit::new(FAILED_SIGN_INS, clock, exempts_loopback),
             registrations: RateLimit::new(REGISTRATIONS, clock, exempts_loopback),
+            mail_requests: RateLimit::new(MAIL_REQUESTS, clock, exempts_loopback),
         }
     }
 }

@@ -7,6 +7,7 @@
 
 pub mod connected;
 pub mod conversation;
+pub mod email_token;
 pub mod event;
 pub mod installation;
 pub mod job;

@@ -51,6 +51,7 @@ pub struct Query(
 #[derive(MergedObject, Default, Debug)]
 pub struct Mutation(
     accounts::AccountMutation,
+    accounts::RecoveryMutation,
     conversations::ConversationMutation,
     messages::MessageMutation,
     notifications::NotificationMutation,

@@ -25,6 +25,13 @@ pub enum Job {
         /// The user.
         user: UserId,
     },
+    /// Sends a mail to the user; none to the nil user, so that a request costs the same if no one has the address.
+    SendMail {
+        /// The kind of mail.
+        mail: AccountMail,
+        /// The user.
+        user: UserId,
+    },
     /// Deletes the rows of a table that are no longer needed; runs again every hour.
     #[serde(alias = "KeepHouse")]
     Cleanup {
@@ -32,6 +39,17 @@ pub enum Job {
         #[serde(default)]
         table: CleanupTable,
     },
+}
+
+/// A mail about an account. A token is created when the mail is sent, so that the queue contains no secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AccountMail {
+    /// A link that verifies the address.
+    VerifyEmail,
+    /// A link that sets a new password.
+    ResetPassword,
+    /// The password was set with a link.
+    PasswordWasReset,
 }
 
 /// A table whose rows are deleted after a time. The event log has its own cleanup.
@@ -46,6 +64,8 @@ pub enum CleanupTable {
     SignInAttempts,
     /// Finished and failed jobs.
     Jobs,
+    /// Tokens in mails.
+    EmailTokens,
 }
 
 impl Job {
@@ -55,6 +75,7 @@ impl Job {
         match self {
             Self::EraseConversation { .. } => "EraseConversation",
             Self::SortParticipant { .. } => "SortParticipant",
+            Self::SendMail { .. } => "SendMail",
             Self::Cleanup { .. } => "Cleanup",
         }
     }

@@ -9,6 +9,7 @@ use crate::{
     app::App,
     domain::{notifications, sessions},
     entity::{
+        email_token,
         job::{self, JobStatus},
         sign_in_attempt,
     },
@@ -18,16 +19,19 @@ use crate::{
 };
 
 /// The tables, each with the id of its job. It is fixed, so that two processes do not enqueue the job twice.
-const TABLES: [(CleanupTable, JobId); 4] = [
+const TABLES: [(CleanupTable, JobId); 5] = [
     (CleanupTable::Sessions, JobId(Uuid::from_u128(1))),
     (CleanupTable::Notifications, JobId(Uuid::from_u128(2))),
     (CleanupTable::SignInAttempts, JobId(Uuid::from_u128(3))),
     (CleanupTable::Jobs, JobId(Uuid::from_u128(4))),
+    (CleanupTable::EmailTokens, JobId(Uuid::from_u128(5))),
 ];
 /// The time between two runs, and between the first start and the first run.
 const INTERVAL: TimeDelta = TimeDelta::hours(1);
 /// How long failed sign-ins are counted after the last one.
 const SIGN_IN_RETENTION: TimeDelta = TimeDelta::days(30);
+/// How long a token in a mail is kept after it expires, so that its user learns that it is too late.
+const EXPIRED_TOKEN_RETENTION: TimeDelta = TimeDelta::days(7);
 /// How long succeeded jobs are kept.
 const SUCCEEDED_RETENTION: TimeDelta = TimeDelta::days(1);
 /// How long failed jobs can be repeated.
@@ -72,6 +76,12 @@ pub(super) async fn run(app: &App, table: CleanupTable) -> Result<DateTime<Utc>,
             let old = sign_in_attempt::Column::TriedAt.lt(now - SIGN_IN_RETENTION);
             app.db
                 .delete_batches::<sign_in_attempt::Entity>(sign_in_attempt::Column::Login, old)
+                .await?;
+        }
+        CleanupTable::EmailTokens => {
+            let old = email_token::Column::ExpiresAt.lt(now - EXPIRED_TOKEN_RETENTION);
+            app.db
+                .delete_batches::<email_token::Entity>(email_token::Column::TokenHash, old)
                 .await?;
         }
         CleanupTable::Jobs => {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::cleanup;
 use crate::{
     app::App,
-    domain::{conversations, participants},
+    domain::{accounts, conversations, participants},
     entity::job,
     error::Error,
     jobs::Job,
@@ -20,6 +20,10 @@ pub(super) async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTi
         }
         Job::SortParticipant { user } => {
             participants::correct_order(app, user).await?;
+            Ok(None)
+        }
+        Job::SendMail { mail, user } => {
+            accounts::send_mail(app, mail, user).await?;
             Ok(None)
         }
         Job::Cleanup { table } => cleanup::run(app, table).await.map(Some),

@@ -27,6 +27,7 @@ mod jobs;
 mod lists;
 mod live;
 mod long_thread;
+mod mail;
 mod messages;
 mod notifications;
 mod page_info;

@@ -1,18 +1,25 @@
-//! Accounts: registration, sign-in, profile, settings, password and deletion.
+//! Accounts: registration, sign-in, verification of the address, profile, settings, password and deletion.
 
 mod deletion;
+mod email_tokens;
 mod first_administrator;
 mod lockout;
+mod mails;
 mod password;
+mod password_reset;
 mod profile;
 mod register;
 mod sign_in;
 mod validation;
+mod verification;
 
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
 pub use first_administrator::{create_first, register_first, setup_token};
 pub(super) use lockout::reset_logins_in;
+pub use mails::send_mail;
 pub use password::change_password;
+pub use password_reset::{request_password_reset, reset_password};
 pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
 pub use register::{Registration, check, create_in, register};
 pub use sign_in::sign_in;
+pub use verification::{resend_verification, verify_email};

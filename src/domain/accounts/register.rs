@@ -18,6 +18,7 @@ use crate::{
     entity::user,
     error::{Code, Error, Problem},
     id::UserId,
+    jobs::{self, AccountMail, Job},
 };
 
 /// The fields of a new account.
@@ -50,6 +51,10 @@ pub async fn register(core: &Core, new: Registration, device: &Device) -> Result
     core.db
         .write(|tx| async move {
             let user = create_in(&tx, core, new, Some(hash)).await?;
+            if core.mailer.is_enabled() {
+                let (mail, user) = (AccountMail::VerifyEmail, user.id);
+                jobs::enqueue_in(&tx, &Job::SendMail { mail, user }, core.clock.now()).await?;
+            }
             sessions::start_in(&tx, core, &user, device).await
         })
         .await

@@ -82,6 +82,65 @@ pub struct ChangePasswordPayload {
     pub viewer: Option<Viewer>,
 }
 
+/// A token from a mail.
+#[derive(InputObject)]
+pub struct VerifyEmailInput {
+    /// The token from the mail.
+    pub token: String,
+}
+
+/// Result of verifyEmail.
+#[derive(SimpleObject)]
+pub struct VerifyEmailPayload {
+    /// The viewer, if signed in as the owner of the address; null otherwise.
+    pub viewer: Option<Viewer>,
+}
+
+/// Whose verification to mail again.
+#[derive(InputObject)]
+pub struct ResendEmailVerificationInput {
+    /// Address to verify; omit it when signed in.
+    pub email: Option<String>,
+}
+
+/// Result of resendEmailVerification.
+#[derive(SimpleObject)]
+pub struct ResendEmailVerificationPayload {
+    /// Whether a mail is sent; false for a viewer whose address is verified. Always true when signed out, so that it does
+    /// not reveal which addresses exist.
+    pub was_sent: bool,
+}
+
+/// Whose password to reset.
+#[derive(InputObject)]
+pub struct RequestPasswordResetInput {
+    /// Address of the account.
+    pub email: String,
+}
+
+/// Result of requestPasswordReset.
+#[derive(SimpleObject)]
+pub struct RequestPasswordResetPayload {
+    /// Always true, so that it does not reveal which addresses exist.
+    pub was_accepted: bool,
+}
+
+/// A new password.
+#[derive(InputObject)]
+pub struct ResetPasswordInput {
+    /// The token from the mail.
+    pub token: String,
+    /// At least 10 characters.
+    pub new_password: String,
+}
+
+/// Result of resetPassword.
+#[derive(SimpleObject)]
+pub struct ResetPasswordPayload {
+    /// Username of the account, to sign in with next.
+    pub username: String,
+}
+
 /// New public details. Omitted fields keep their values; null clears.
 #[derive(InputObject)]
 pub struct UpdateProfileInput {

@@ -5,7 +5,9 @@ pub mod inputs;
 mod mutation;
 pub mod preferences;
 mod query;
+mod recovery;
 pub mod types;
 
 pub use mutation::AccountMutation;
 pub use query::AccountQuery;
+pub use recovery::RecoveryMutation;

@@ -54,6 +54,15 @@ impl Server {
         API_VERSION
     }
 
+    /// Optional capabilities that are turned on.
+    async fn features(&self, ctx: &Context<'_>) -> Vec<ServerFeature> {
+        let mut features = vec![];
+        if app(ctx).mailer.is_enabled() {
+            features.push(ServerFeature::Email);
+        }
+        features
+    }
+
     /// Who may register.
     async fn sign_up_policy(&self) -> SignUpPolicy {
         self.0.sign_up_policy.into()
@@ -73,6 +82,13 @@ impl Server {
     async fn error_codes(&self) -> Vec<ErrorCodeInfo> {
         codes::all()
     }
+}
+
+/// A capability that a server may turn off.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ServerFeature {
+    /// The server sends mail: addresses can be verified, and forgotten passwords reset.
+    Email,
 }
 
 /// Who may create an account.

@@ -31,7 +31,7 @@ const BYTES_PER_NODE: u32 = 500;
 #[derive(Debug)]
 pub struct Guard {
     limits: Limits,
-    schema: Arc<CompiledSchema>,
+    pub(super) schema: Arc<CompiledSchema>,
     documents: Cache<Arc<str>, Arc<Document>>,
     operations: Cache<OperationKey, Arc<MergedOperation>>,
     results: ResultCache,

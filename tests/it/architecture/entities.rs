@@ -61,6 +61,7 @@ fn entities() -> BTreeMap<String, Table> {
     described![
         connected,
         conversation,
+        email_token,
         event,
         installation,
         job,

@@ -33,11 +33,12 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         deleteAccount deleteConversation deleteMessage dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
         markUnreadFrom openDirectConversation refreshSession register removeParticipant
+        requestPasswordReset resendEmailVerification resetPassword
         revokeOtherSessions revokeSessions sendMessage setPresence setTyping signIn signOut
         unfollowThread
-        updateConversation updateConversationSettings updatePreferences updateProfile"),
+        updateConversation updateConversationSettings updatePreferences updateProfile verifyEmail"),
     ("Subscription", Who::Root, "events messageSent"),
-    ("Server", Who::Public, "apiVersion errorCodes id limits name now signUpPolicy version"),
+    ("Server", Who::Public, "apiVersion errorCodes features id limits name now signUpPolicy version"),
     ("ServerLimits", Who::Public, "deleteWindowSeconds editWindowSeconds eventReplaySeconds
         messageLength participantsPerConversation threadDepth"),
     ("ErrorCodeInfo", Who::Public, "code isRetryable meaning"),
@@ -112,6 +113,9 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("RefreshSessionPayload", Who::Payload, "auth"),
     ("RegisterPayload", Who::Payload, "auth"),
     ("RemoveParticipantPayload", Who::Payload, "conversation removedParticipantId"),
+    ("RequestPasswordResetPayload", Who::Payload, "wasAccepted"),
+    ("ResendEmailVerificationPayload", Who::Payload, "wasSent"),
+    ("ResetPasswordPayload", Who::Payload, "username"),
     ("RevokeOtherSessionsPayload", Who::Payload, "revokedSessionIds"),
     ("RevokeSessionsPayload", Who::Payload, "revokedSessionIds"),
     ("SendMessagePayload", Who::Payload, "message messageEdge replyEdge wasDuplicate"),
@@ -124,6 +128,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("UpdateConversationSettingsPayload", Who::Payload, "conversation"),
     ("UpdatePreferencesPayload", Who::Payload, "viewer"),
     ("UpdateProfilePayload", Who::Payload, "viewer"),
+    ("VerifyEmailPayload", Who::Payload, "viewer"),
     ("ConversationChangedEvent", Who::Event, "conversation cursor occurredAt"),
     ("ConversationJoinedEvent", Who::Event, "conversation cursor occurredAt"),
     ("ConversationLeftEvent", Who::Event, "conversationId cursor occurredAt"),

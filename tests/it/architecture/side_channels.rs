@@ -22,11 +22,12 @@ use crate::support::{app::TestApp, both, groups::Groups, messaging::Messaging, p
 both!(
     hidden_objects_look_missing_beside_the_response_too,
     known_logins_look_unknown_beside_the_response_too,
+    known_addresses_look_unknown_to_those_who_request_mail,
     a_taken_address_is_reported_only_for_what_is_valid_otherwise,
 );
 
 /// Texts in arguments that select no object of another user, and those whose test is below.
-const TEXTS: [&str; 31] = [
+const TEXTS: [&str; 36] = [
     // Users are visible to all users.
     "Query.user by.username",
     // A list shows the same to all users.
@@ -49,6 +50,13 @@ const TEXTS: [&str; 31] = [
     // The server recognises its tokens without a statement.
     "Mutation.register input.setupToken",
     "Mutation.register input.username",
+    // See below.
+    "Mutation.requestPasswordReset input.email",
+    "Mutation.resendEmailVerification input.email",
+    "Mutation.resetPassword input.newPassword",
+    // A token names no user who is not its owner.
+    "Mutation.resetPassword input.token",
+    "Mutation.verifyEmail input.token",
     "Mutation.sendMessage input.body",
     "Mutation.sendMessage input.clientMessageId",
     "Mutation.setPresence input.statusText",
@@ -268,6 +276,31 @@ async fn known_logins_look_unknown_beside_the_response_too(app: TestApp) {
                 differs.replace_all(&format!("{:?}", seen[0]), ""),
                 "{login}"
             );
+        }
+    }
+}
+
+async fn known_addresses_look_unknown_to_those_who_request_mail(app: TestApp) {
+    app.person("Ann").await;
+    let anonymous = app.anonymous();
+    for mutation in [
+        "mutation($input: RequestPasswordResetInput!) { requestPasswordReset(input: $input) {
+            wasAccepted } }",
+        "mutation($input: ResendEmailVerificationInput!) { resendEmailVerification(input: $input) {
+            wasSent } }",
+    ] {
+        // The fourth mail in an hour is not sent.
+        for _ in 0..5 {
+            let mut seen = vec![];
+            for email in ["ann@example.org", "bob@example.org", "not an address"] {
+                let input = json!({ "input": { "email": email } });
+                let observation = observe(&anonymous, mutation, input).await;
+                assert!(observation.statements.is_some());
+                assert!(observation.body.contains("true"), "{observation:?}");
+                seen.push(observation);
+            }
+            assert_eq!(seen[0], seen[1]);
+            assert_eq!(seen[0], seen[2]);
         }
     }
 }

@@ -64,7 +64,7 @@ impl TestApp {
     pub(crate) fn mail(&self, to: &str, subject: &str, count: usize) -> impl Future<Output = Mail> {
         let caller = std::panic::Location::caller();
         async move {
-            let arrives = async {
+            let waiting = async {
                 loop {
                     let mut mails = self.mails();
                     mails.retain(|mail| mail.header.contains(to) && mail.header.contains(subject));
@@ -74,7 +74,7 @@ impl TestApp {
                     sleep(Duration::from_millis(5)).await;
                 }
             };
-            let arrived = timeout(PATIENCE, arrives).await;
+            let arrived = timeout(PATIENCE, waiting).await;
             arrived.unwrap_or_else(|_| panic!("{caller}: {:?}", self.mails()))
         }
     }

@@ -19,6 +19,7 @@ pub(crate) mod query_cost;
 pub(crate) mod redis;
 pub(crate) mod rows;
 pub(crate) mod seed;
+pub(crate) mod smtp;
 pub(crate) mod socket;
 pub(crate) mod sqlite;
 pub(crate) mod sse;

@@ -185,9 +185,13 @@ impl Person {
 
     /// Signs in again for a new token.
     pub(crate) async fn signs_in(&mut self) {
+        self.signs_in_with(PASSWORD).await;
+    }
+
+    pub(crate) async fn signs_in_with(&mut self, password: &str) {
         let sign_in =
             "mutation($input: SignInInput!) { signIn(input: $input) { auth { accessToken } } }";
-        let input = json!({ "login": self.username, "password": PASSWORD });
+        let input = json!({ "login": self.username, "password": password });
         self.token = None;
         let data = self.execute(sign_in, json!({ "input": input })).await;
         self.token = Some(text(&data["signIn"]["auth"]["accessToken"]));

@@ -74,7 +74,7 @@ async fn any_history_keeps_the_invariants(app: TestApp) {
             is_gone: false,
         })
         .collect();
-    opening(&mut actors, &all_users).await;
+    opening(&app, &mut actors, &all_users).await;
     let mut states = vec![];
     for actor in &actors {
         states.push(State::load(&actor.person).await);
@@ -144,7 +144,7 @@ async fn quiet(app: &TestApp, actors: &[Actor<'_>], states: &mut [State]) {
 }
 
 /// Performs each kind of operation once, in an order in which each succeeds. Later operations are random.
-async fn opening(actors: &mut [Actor<'_>], all_users: &[(String, String)]) {
+async fn opening(app: &TestApp, actors: &mut [Actor<'_>], all_users: &[(String, String)]) {
     let known = actors[0].known;
     let ids: Vec<_> = all_users.iter().map(|(id, _)| id.clone()).collect();
     for from_joining in [false, true] {
@@ -178,7 +178,7 @@ async fn opening(actors: &mut [Actor<'_>], all_users: &[(String, String)]) {
     let input = json!({ "conversationId": actors[2].creates_group().await.unwrap() });
     let gone = actors[2].does("deleteConversation", input, "deletedConversationId");
     gone.await.unwrap();
-    session_acts(&mut actors[1]).await;
+    session_acts(app, &mut actors[1]).await;
     for actor in actors.iter_mut() {
         actor.opens().await;
         actor.introduces().await;
@@ -242,7 +242,7 @@ async fn opening(actors: &mut [Actor<'_>], all_users: &[(String, String)]) {
 }
 
 /// Mutations of accounts.
-async fn session_acts(bob: &mut Actor<'_>) {
+async fn session_acts(app: &TestApp, bob: &mut Actor<'_>) {
     let new = json!({ "username": "hal", "email": "hal@example.org", "password": PASSWORD });
     let here = bob.person.token.take();
     let auth = "auth { viewer { id } }";
@@ -262,6 +262,28 @@ async fn session_acts(bob: &mut Actor<'_>) {
         .await
         .unwrap();
     bob.known.borrow_mut().count("introduced", &bob.person.id);
+    mail_acts(app, bob).await;
+}
+
+/// Mutations with a link in a mail.
+async fn mail_acts(app: &TestApp, bob: &mut Actor<'_>) {
+    let sent = bob.does("resendEmailVerification", json!({}), "wasSent");
+    assert_eq!(sent.await.unwrap()["wasSent"], true);
+    let address = format!("{}@example.org", bob.person.username);
+    let mail = app.mail(&address, "Verify your address", 2).await;
+    let input = json!({ "token": mail.token("verify-email") });
+    bob.does("verifyEmail", input, "viewer { id }")
+        .await
+        .unwrap();
+    bob.known.borrow_mut().count("introduced", &bob.person.id);
+    let input = json!({ "email": "hal@example.org" });
+    bob.does("requestPasswordReset", input, "wasAccepted")
+        .await
+        .unwrap();
+    let mail = app.mail("hal@example.org", "Set a new password", 1).await;
+    let token = mail.token("reset-password");
+    let input = json!({ "token": token, "newPassword": PASSWORD });
+    bob.does("resetPassword", input, "username").await.unwrap();
 }
 
 /// Returns every mutation of the schema.

@@ -1,0 +1,162 @@
+//! Tokens in mails. Who has one reads mail to the address to which it was sent. Each can be used once.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
+
+use crate::{
+    core::Core,
+    db::Tx,
+    entity::{
+        email_token::{self, EmailTokenPurpose},
+        user,
+    },
+    error::{Code, Error},
+    id::UserId,
+};
+
+/// The prefix of a token, by which secret scanners recognise it.
+const PREFIX: &str = "het_";
+/// The number of mails of one kind to a user in [`WINDOW`].
+const MAILS_MAX: u64 = 3;
+/// The time in which mails are counted.
+const WINDOW: TimeDelta = TimeDelta::hours(1);
+
+impl EmailTokenPurpose {
+    /// How long a token is valid.
+    const fn lifetime(self) -> TimeDelta {
+        match self {
+            Self::VerifyEmail => TimeDelta::hours(24),
+            Self::ResetPassword => TimeDelta::minutes(15),
+        }
+    }
+}
+
+/// A token of a mail that is about to be sent.
+pub(super) struct NewToken {
+    /// The text in the link.
+    pub(super) text: String,
+    hash: Vec<u8>,
+}
+
+/// Whether the user has received so many mails of this kind that no more is sent.
+pub(super) async fn is_exhausted(
+    core: &Core,
+    user: UserId,
+    purpose: EmailTokenPurpose,
+) -> Result<bool, Error> {
+    let recent = email_token::Entity::find()
+        .filter(email_token::Column::UserId.eq(user))
+        .filter(email_token::Column::Purpose.eq(purpose))
+        .filter(email_token::Column::CreatedAt.gt(core.clock.now() - WINDOW));
+    Ok(recent.count(core.db.read()).await? >= MAILS_MAX)
+}
+
+/// The error of a user who requests another mail too early.
+pub(super) fn too_many() -> Error {
+    Error::rate_limited(WINDOW.to_std().unwrap_or_default())
+}
+
+/// Stores the hash of a new token for the current address of the user.
+pub(super) async fn create(
+    core: &Core,
+    user: &user::Model,
+    purpose: EmailTokenPurpose,
+) -> Result<NewToken, Error> {
+    let secret: [u8; 32] = rand::random();
+    let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+    let hash = hash(&text);
+    let now = core.clock.now();
+    let row = email_token::ActiveModel {
+        token_hash: Set(hash.clone()),
+        user_id: Set(user.id),
+        purpose: Set(purpose),
+        email_key: Set(user.email_key.clone().unwrap_or_default()),
+        created_at: Set(now),
+        expires_at: Set(now + purpose.lifetime()),
+    };
+    let row = &row;
+    core.db
+        .write(|tx| async move {
+            email_token::Entity::insert(row.clone())
+                .exec_without_returning(&*tx)
+                .await?;
+            Ok(())
+        })
+        .await?;
+    Ok(NewToken { text, hash })
+}
+
+/// Deletes a token whose mail could not be sent, so that it does not count.
+pub(super) async fn discard(core: &Core, token: &NewToken) -> Result<(), Error> {
+    let hash = &token.hash;
+    core.db
+        .write(|tx| async move {
+            email_token::Entity::delete_by_id(hash.clone())
+                .exec(&*tx)
+                .await?;
+            Ok(())
+        })
+        .await
+}
+
+/// Returns the account to whose current address this token was sent.
+pub(super) async fn owner(
+    core: &Core,
+    text: &str,
+    purpose: EmailTokenPurpose,
+) -> Result<user::Model, Error> {
+    let found = email_token::Entity::find_by_id(hash(text))
+        .filter(email_token::Column::Purpose.eq(purpose))
+        .find_also_related(user::Entity)
+        .one(core.db.read())
+        .await?;
+    let Some((token, Some(user))) = found else {
+        return Err(invalid());
+    };
+    check_expiry(&token, core.clock.now())?;
+    if user.email_key.as_ref() != Some(&token.email_key) {
+        return Err(invalid());
+    }
+    Ok(user)
+}
+
+/// Uses a token: deletes it with all others of the user and of this kind. Fails if another request was faster.
+pub(super) async fn use_in(
+    tx: &Tx,
+    text: &str,
+    user: UserId,
+    purpose: EmailTokenPurpose,
+) -> Result<(), Error> {
+    let deleted = email_token::Entity::delete_by_id(hash(text))
+        .exec(tx)
+        .await?;
+    if deleted.rows_affected == 0 {
+        return Err(invalid());
+    }
+    email_token::Entity::delete_many()
+        .filter(email_token::Column::UserId.eq(user))
+        .filter(email_token::Column::Purpose.eq(purpose))
+        .exec(tx)
+        .await?;
+    Ok(())
+}
+
+fn check_expiry(token: &email_token::Model, now: DateTime<Utc>) -> Result<(), Error> {
+    if token.expires_at < now {
+        let message = "This link has expired. Request another mail.";
+        return Err(Error::new(Code::Expired, message));
+    }
+    Ok(())
+}
+
+fn invalid() -> Error {
+    let message =
+        "This link is not valid: it was used, or a later one replaced it. Request another mail.";
+    Error::new(Code::WrongCredentials, message)
+}
+
+fn hash(text: &str) -> Vec<u8> {
+    digest(&SHA256, text.as_bytes()).as_ref().to_vec()
+}

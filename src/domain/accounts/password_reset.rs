@@ -1,0 +1,88 @@
+//! Sets a new password with a token in a mail.
+
+use std::net::IpAddr;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+
+use super::{
+    email_tokens,
+    lockout::{self, LockoutKey},
+    mails,
+    register::guessable_words,
+    verification::request_mail,
+};
+use crate::{
+    auth::password::HashOwner,
+    core::Core,
+    db::Tx,
+    domain::sessions::{self, SessionFilter},
+    entity::{email_token::EmailTokenPurpose, session::SessionEndReason, user},
+    error::Error,
+    jobs::{self, AccountMail, Job},
+    live::log::{self, Change, Stream},
+};
+
+/// Mails a token to the user of an address. The result and the work do not reveal whether there is one.
+pub async fn request_password_reset(
+    core: &Core,
+    email: &str,
+    client: Option<IpAddr>,
+) -> Result<(), Error> {
+    mails::check_enabled(core)?;
+    request_mail(core, AccountMail::ResetPassword, email, client).await
+}
+
+/// Sets a new password, ends every session and notifies the user by mail. Returns the username. The token proves that the
+/// address is theirs, so that it is verified too.
+pub async fn reset_password(
+    core: &Core,
+    token: &str,
+    new: &str,
+    client: Option<IpAddr>,
+) -> Result<String, Error> {
+    let purpose = EmailTokenPurpose::ResetPassword;
+    let turn = core.passwords.turn(HashOwner::client(client)).await?;
+    let user = email_tokens::owner(core, token, purpose).await?;
+    let names = [
+        user.username.as_str(),
+        user.email.as_deref().unwrap_or_default(),
+        user.display_name.as_str(),
+    ];
+    let words = guessable_words(core, &names);
+    Error::check(turn.problems("newPassword", new, &words).await?)?;
+    let hash = turn.hash(new).await?;
+    let (user, hash) = (&user, &hash);
+    core.db
+        .write(|tx| async move {
+            email_tokens::use_in(&tx, token, user.id, purpose).await?;
+            set_in(&tx, core, user, hash).await
+        })
+        .await?;
+    Ok(user.username.clone())
+}
+
+async fn set_in(tx: &Tx, core: &Core, user: &user::Model, hash: &str) -> Result<(), Error> {
+    let now = core.clock.now();
+    user::Entity::update_many()
+        .set(user::ActiveModel {
+            password_hash: Set(Some(hash.to_owned())),
+            verified_at: Set(user.verified_at.or(Some(now))),
+            ..Default::default()
+        })
+        .filter(user::Column::Id.eq(user.id))
+        .exec(tx)
+        .await?;
+    if user.verified_at.is_none() {
+        let change = Change::UserChanged { user: user.id };
+        log::append(tx, Stream::User(user.id), now, &[change]).await?;
+    }
+    lockout::reset_in(tx, &LockoutKey::Account(user.id)).await?;
+    lockout::reset_logins_in(tx, core, user).await?;
+    let reason = SessionEndReason::Revoked;
+    sessions::end_in(tx, user.id, SessionFilter::All, reason, now).await?;
+    let job = Job::SendMail {
+        mail: AccountMail::PasswordWasReset,
+        user: user.id,
+    };
+    jobs::enqueue_in(tx, &job, now).await
+}
