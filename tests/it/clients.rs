@@ -150,6 +150,11 @@ async fn the_first_administrator_registers_in_the_web_client() {
 }
 
 #[tokio::test]
+async fn links_in_mails_work_in_the_web_client() {
+    run("app-mail.test.js", "http://no.server.needed").await;
+}
+
+#[tokio::test]
 async fn everyone_can_use_every_screen_of_the_web_client() {
     satisfied("app-access.test.js", &Binary::on_sqlite().await).await;
 }

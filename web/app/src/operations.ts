@@ -68,14 +68,14 @@ export const UnreadFields = graphql(`
 
 export const ServerQuery = graphql(`
   query Server {
-    server { id name now signUpPolicy limits { messageLength threadDepth } }
+    server { id name now signUpPolicy features limits { messageLength threadDepth } }
   }
 `);
 
 export const StartQuery = graphql(`
   query Start($after: String) {
     eventCursor
-    server { id name now signUpPolicy limits { messageLength threadDepth } }
+    server { id name now signUpPolicy features limits { messageLength threadDepth } }
     viewer {
       id email role
       user { ...UserFields bio }
@@ -185,13 +185,37 @@ export const ThreadsQuery = graphql(`
 export const SettingsQuery = graphql(`
   query Settings {
     viewer {
-      id email hasPassword
+      id email isEmailVerified hasPassword
       user { ...UserFields bio }
       preferences { id isSearchable notificationLevel sharesPresence sharesReadReceipts profileVisibility }
       sessions(first: 50) { nodes { id label ipAddress createdAt lastUsedAt isCurrent } }
     }
   }
 `, [UserFields]);
+
+export const VerifyEmail = graphql(`
+  mutation VerifyEmail($input: VerifyEmailInput!) {
+    verifyEmail(input: $input) { viewer { id isEmailVerified } }
+  }
+`);
+
+export const ResendEmailVerification = graphql(`
+  mutation ResendEmailVerification($input: ResendEmailVerificationInput!) {
+    resendEmailVerification(input: $input) { wasSent }
+  }
+`);
+
+export const RequestPasswordReset = graphql(`
+  mutation RequestPasswordReset($input: RequestPasswordResetInput!) {
+    requestPasswordReset(input: $input) { wasAccepted }
+  }
+`);
+
+export const ResetPassword = graphql(`
+  mutation ResetPassword($input: ResetPasswordInput!) {
+    resetPassword(input: $input) { username }
+  }
+`);
 
 export const DeletionPreviewQuery = graphql(`
   query DeletionPreview {

@@ -7,7 +7,9 @@ export type Route =
   | { page: "thread"; threadId: string; messageId?: string }
   | { page: "inbox"; threads: boolean }
   | { page: "settings" }
-  | { page: "setup"; token: string };
+  | { page: "setup"; token: string }
+  | { page: "verify-email"; token: string }
+  | { page: "reset-password"; token: string };
 
 function parse(): Route {
   const [, first, id, kind, messageId] = location.pathname.split("/");
@@ -24,7 +26,7 @@ function parse(): Route {
   if (first === "t" && id) return { page: "thread", threadId: id, ...(kind === "m" && messageId ? { messageId } : {}) };
   if (first === "inbox") return { page: "inbox", threads: location.hash === "#threads" };
   if (first === "settings") return { page: "settings" };
-  if (first === "setup") return { page: "setup", token: location.hash.slice(1) };
+  if (first === "setup" || first === "verify-email" || first === "reset-password") return { page: first, token: location.hash.slice(1) };
   return { page: "home" };
 }
 

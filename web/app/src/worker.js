@@ -3,7 +3,7 @@
 
 const CACHE = `heddle ${VERSION}`;
 /** Addresses that the page of the client answers. */
-const SCREENS = /^\/($|[ct]\/|(inbox|settings|setup)$)/;
+const SCREENS = /^\/($|[ct]\/|(inbox|settings|setup|verify-email|reset-password)$)/;
 /** How long a connection may take before the stored page appears, in milliseconds. */
 const PATIENCE = 4_000;
 /** The headers of a stored file do not depend on the request. */

@@ -11,6 +11,7 @@ import { firstName } from "../format";
 import { t } from "../text";
 import { Details } from "./Details";
 import { Gate } from "./Gate";
+import { ResetPasswordPage, VerifyEmailPage } from "./Recovery";
 import { Inbox, ThreadsPanel } from "./Inbox";
 import { openNew, openPalette } from "./overlays";
 import { Overlays } from "./Overlays";
@@ -66,6 +67,8 @@ export function App() {
   // A link for the first administrator has no use for a user.
   useEffect(() => { if (isIn && now.page === "setup") navigate("/", true); }, [isIn, now.page]);
 
+  if (now.page === "verify-email") return <VerifyEmailPage token={now.token} />;
+  if (now.page === "reset-password") return <ResetPasswordPage token={now.token} />;
   if (!isIn) return <Gate />;
   if (startFailed.value && !loaded.value) return <div class="app-failed"><Failed error={startFailed.value} retry={() => void start()} /></div>;
   const conversationId = openConversation.value;

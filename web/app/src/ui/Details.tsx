@@ -10,7 +10,7 @@ import {
 import { navigate, toConversation } from "../route";
 import { addConversation, conversations, peopleVersion, putConversation, putUser, users, viewerId, type Conversation, type Membership, type User } from "../store/data";
 import { t } from "../text";
-import { Field, Summary, useForm } from "./Gate";
+import { Field, Summary, useForm } from "./forms";
 import { overlay } from "./overlays";
 import { explain, Face, Icon, IconButton, Menu, nameOf, otherPerson, Panel, PanelTitle, say, Skeleton, Switch, type Action } from "./parts";
 import { isMuted } from "./Sidebar";

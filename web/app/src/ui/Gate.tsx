@@ -1,113 +1,19 @@
-// Sign-in and registration. Every problem appears beside its field; the summary receives the focus.
-import { signal } from "@preact/signals";
-import { useEffect, useRef, useState } from "preact/hooks";
+// Sign-in and registration.
+import { useEffect, useState } from "preact/hooks";
 
-import { heddle, problemsOf, type Problem } from "../api";
+import { heddle } from "../api";
 import { isDevelopment } from "../preferences";
 import { navigate, route } from "../route";
 import { server, sessionEnded } from "../store/session";
 import { t } from "../text";
-import { explain, Icon, Switch } from "./parts";
-
-const mode = signal<"signin" | "register">("signin");
-
-const Mark = () => (
-  <svg class="mark" viewBox="0 0 40 48" fill="none" stroke-width="2" aria-hidden="true">
-    <g opacity=".5">
-      <path d="M8 0v48" stroke="var(--dye-2)" /><path d="M14 0v48" stroke="var(--dye-3)" />
-      <path d="M26 0v48" stroke="var(--dye-4)" /><path d="M32 0v48" stroke="var(--dye-6)" />
-    </g>
-    <path d="M20 0v14M20 34v14" stroke="var(--accent)" />
-    <path d="M20 14c7 5 7 15 0 20-7-5-7-15 0-20z" fill="var(--surface-3)" stroke="var(--accent)" />
-    <circle cx="20" cy="24" r="2" fill="var(--unread-fill)" />
-  </svg>
-);
-
-interface FieldProps {
-  name: string;
-  label: string;
-  value: string;
-  change: (value: string) => void;
-  type?: "text" | "email" | "password";
-  autocomplete?: string;
-  help?: string;
-  problem?: string | undefined;
-  optional?: boolean;
-}
-
-/** A labelled input with its help or its problem. */
-export function Field({ name, label, value, change, type = "text", autocomplete, help, problem, optional }: FieldProps) {
-  const [shown, setShown] = useState(false);
-  const isPassword = type === "password";
-  const note = problem ?? help;
-  return (
-    <div class="field">
-      <div class="label"><label for={name}>{label}</label>{optional && <span class="muted">{t.optional}</span>}</div>
-      <div class={problem ? "input is-wrong" : "input"}>
-        <input
-          id={name} name={name} type={(isPassword && shown ? "text" : type) as "text"} value={value} autocomplete={autocomplete}
-          aria-invalid={problem ? true : undefined} aria-describedby={note ? `${name}-note` : undefined}
-          autocapitalize="none" spellcheck={false}
-          onInput={(event) => change(event.currentTarget.value)}
-        />
-        {isPassword && (
-          <button type="button" class="icon-button is-inset" aria-label={t.showPassword} title={t.showPassword} aria-pressed={shown} onClick={() => setShown(!shown)}>
-            <Icon name="eye" />
-          </button>
-        )}
-      </div>
-      {note && (
-        <p class={problem ? "problem" : "help"} id={`${name}-note`}>{problem && <Icon name="alert" small />}{note}</p>
-      )}
-    </div>
-  );
-}
-
-/** The problems of a form as a list of links to their fields. It takes the focus when it appears. */
-export function Summary({ title, problems }: { title: string; problems: Problem[] }) {
-  const ref = useRef<HTMLDivElement>(null);
-  useEffect(() => ref.current?.focus(), [title, problems]);
-  return (
-    <div class="summary-box" role="alert" tabIndex={-1} ref={ref}>
-      <h2>{title}</h2>
-      {problems.length > 0 && (
-        <ul>{problems.map(({ field, message }) => (
-          <li key={field}><a href={`#${field}`} onClick={(event) => { event.preventDefault(); document.getElementById(field)?.focus(); }}>{message}</a></li>
-        ))}</ul>
-      )}
-    </div>
-  );
-}
-
-/** Runs a form's request, and keeps what went wrong. */
-export function useForm() {
-  const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<{ title: string; problems: Problem[] } | null>(null);
-  const run = async (work: () => Promise<unknown>) => {
-    if (busy) return false;
-    setBusy(true);
-    try {
-      await work();
-      setFailure(null);
-      return true;
-    } catch (error) {
-      const problems = problemsOf(error);
-      const title = problems.length
-        ? t.problems(problems.length)
-        : explain(error);
-      setFailure({ title, problems });
-      return false;
-    } finally {
-      setBusy(false);
-    }
-  };
-  const problem = (field: string) => failure?.problems.find((one) => one.field === field)?.message;
-  return { busy, failure, run, problem };
-}
+import { Card, Field, mode, sendsMail, serverName, Summary, useForm } from "./forms";
+import { Switch } from "./parts";
+import { ForgotPassword } from "./Recovery";
 
 export function Gate() {
   const now = route.value;
   if (now.page === "setup") return <Setup token={now.token} />;
+  if (mode.value === "forgot") return <ForgotPassword />;
   return <SignInOrRegister />;
 }
 
@@ -116,25 +22,6 @@ function SignInOrRegister() {
   useEffect(() => { document.title = `${isRegister ? t.register : t.signIn} · ${server.value?.name ?? "Heddle"}`; }, [isRegister, server.value]);
   return isRegister ? <Register /> : <SignIn />;
 }
-
-function Card({ title, lead, children, foot }: { title: string; lead: string; children: preact.ComponentChildren; foot?: preact.ComponentChildren }) {
-  return (
-    <main class="gate">
-      <div class="gate-main">
-        <div class="gate-card">
-          <div class="gate-head"><Mark /><h1 class="title">{title}</h1><p class="lead">{lead}</p></div>
-          {children}
-        </div>
-        {foot && <p class="gate-foot"><span>{foot}</span></p>}
-      </div>
-    </main>
-  );
-}
-
-const serverName = () => {
-  const name = server.value?.name;
-  return !name || name === "Heddle" ? t.aServer : t.toServer(name);
-};
 
 function SignIn() {
   const [login, setLogin] = useState("");
@@ -154,6 +41,7 @@ function SignIn() {
         <Field name="login" label={t.login} value={login} change={setLogin} autocomplete="username" problem={problem("login")} />
         <Field name="password" label={t.password} type="password" value={password} change={setPassword} autocomplete="current-password" problem={problem("password")} />
         <button class="button primary large wide" type="submit" disabled={busy}>{t.signIn}</button>
+        {sendsMail() && <p class="gate-more"><button type="button" class="link" onClick={() => (mode.value = "forgot")}>{t.forgotPassword}</button></p>}
       </form>
     </Card>
   );

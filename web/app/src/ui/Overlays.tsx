@@ -16,7 +16,7 @@ import { removed } from "../store/timeline";
 import { signOut } from "../store/session";
 import { t } from "../text";
 import { actionsOf, Body, openReply } from "./Message";
-import { Field } from "./Gate";
+import { Field } from "./forms";
 import { closeOverlay, openNew, openShortcuts, overlay } from "./overlays";
 import { answer } from "./Thread";
 import { Badge, ConversationMark, Dialog, explain, Face, Failed, Icon, nameOf, otherPerson, say } from "./parts";

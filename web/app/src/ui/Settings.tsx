@@ -4,12 +4,12 @@ import { useEffect, useState } from "preact/hooks";
 import { request } from "../api";
 import { ago, when } from "../format";
 import type { ResultOf } from "../graphql";
-import { ChangePassword, RevokeOtherSessions, RevokeSessions, SettingsQuery, UpdatePreferences, UpdateProfile } from "../operations";
+import { ChangePassword, ResendEmailVerification, RevokeOtherSessions, RevokeSessions, SettingsQuery, UpdatePreferences, UpdateProfile } from "../operations";
 import { singleKeys, theme, type Theme } from "../preferences";
 import { navigate } from "../route";
 import { putUser, type User } from "../store/data";
 import { lang, LANGUAGES, setLanguage, t } from "../text";
-import { Field, Summary, useForm } from "./Gate";
+import { Field, sendsMail, Summary, useForm } from "./forms";
 import { overlay } from "./overlays";
 import { explain, Failed, Icon, IconButton, say, Skeleton, Switch } from "./parts";
 import { ConnectionBar } from "./Room";
@@ -81,6 +81,16 @@ function Password({ hasPassword }: { hasPassword: boolean }) {
   );
 }
 
+/** Offers to send the link that verifies the address again. */
+function Unverified() {
+  const [sent, setSent] = useState(false);
+  const send = () => request(ResendEmailVerification, { input: {} }).then(() => setSent(true), (error) => say(explain(error)));
+  return (
+    <div class="set"><div class="grow"><b>{t.notVerified}</b><span>{sent ? t.verificationSent : t.notVerifiedHelp}</span></div>
+      {!sent && <button type="button" class="button" onClick={() => void send()}>{t.sendLink}</button>}</div>
+  );
+}
+
 export function Settings() {
   const [loaded, setLoaded] = useState<Loaded | null>(null);
   const [failed, setFailed] = useState<unknown>(null);
@@ -127,7 +137,7 @@ export function Settings() {
             </section>
             {failed && !loaded ? <Failed error={failed} retry={load} /> : !loaded || !preferences ? <Skeleton rows={6} lines /> : (
               <>
-                <section id="settings-profile"><h2>{t.sections.profile}</h2><p class="small muted is-lead">@{loaded.user.username} · {loaded.email}</p><Profile user={loaded.user} /></section>
+                <section id="settings-profile"><h2>{t.sections.profile}</h2><p class="small muted is-lead">@{loaded.user.username} · {loaded.email}</p>{!loaded.isEmailVerified && sendsMail() && <Unverified />}<Profile user={loaded.user} /></section>
                 <section id="settings-privacy">
                   <h2>{t.sections.privacy}</h2>
                   <div class="set"><div class="grow"><b>{t.sharesPresence}</b><span>{t.sharesPresenceHelp}</span></div><Switch on={preferences.sharesPresence} label={t.sharesPresence} change={(sharesPresence) => prefer({ sharesPresence })} /></div>
