@@ -204,9 +204,8 @@ async fn sqlite() {
 #[tokio::test]
 async fn postgres() {
     let app = TestApp::postgres().await;
-    let statements = distinct(day::statements(&app).await);
+    let (statements, types) = statements(&app).await;
     let db = &app.app.db;
-    let types = types(db).await;
     grow(db).await;
     let mut scans = Scans::allowed(&POSTGRES_SCANS);
     for (text, statement) in statements {
@@ -231,9 +230,8 @@ async fn postgres() {
 #[tokio::test]
 async fn postgres_sorts_no_list_for_a_page_of_it() {
     let app = TestApp::postgres().await;
-    let statements = distinct(day::statements(&app).await);
+    let (statements, types) = statements(&app).await;
     let db = &app.app.db;
-    let types = types(db).await;
     for text in ["ANALYZE", MUCH] {
         db.migrate().execute_unprepared(text).await.unwrap();
     }
@@ -281,6 +279,14 @@ impl Scans {
         );
         assert!(unmet.is_empty(), "allowed and never met: {unmet:?}");
     }
+}
+
+/// Returns the statements of a day, one of each shape, and the types of their parameters. The types are read first: while this
+/// test compares shapes, its only thread runs nothing else, so that pings time out and the pool closes connections.
+async fn statements(app: &TestApp) -> (BTreeMap<String, String>, BTreeMap<String, String>) {
+    let all = day::statements(app).await;
+    let types = types(&app.app.db).await;
+    (distinct(all), types)
 }
 
 /// Returns the shortest statement of each shape, by shape.
