@@ -117,12 +117,15 @@ impl Mailer {
 
     fn message(&self, to: &str, mail: MailText) -> Result<Message, Error> {
         let to: Address = to.parse().map_err(Error::internal)?;
+        // The default would contain the name of this machine.
+        let id = format!("<{}@{}>", id::mint(), self.0.from.email.domain());
         // RFC 3834: no one is away from a program.
         let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");
         let automatic = HeaderValue::new(automatic, "auto-generated".to_owned());
         let mut message = Message::builder()
             .from(self.0.from.clone())
             .to(to.into())
+            .message_id(Some(id))
             .subject(mail.subject)
             .multipart(MultiPart::alternative_plain_html(mail.text, mail.html))
             .map_err(Error::internal)?;

@@ -50,6 +50,8 @@ async fn mail_arrives_with_each_kind_of_encryption() {
                 .header
                 .contains("From: Weavers <weavers@example.org>")
         );
+        assert!(seen.mail.header.contains("Message-ID: <"));
+        assert!(seen.mail.header.contains("@example.org>\r\n"));
         seen.mail.token("verify-email");
         let is_encrypted = encryption != Encryption::None;
         assert_eq!(seen.is_encrypted, is_encrypted, "{encryption:?}");
