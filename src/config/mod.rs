@@ -15,5 +15,5 @@ pub use self::{
     example::example,
     settings::Config,
     sources::{Loaded, Sources},
-    values::{LogFormat, Mode, SignUpPolicy},
+    values::{LogFormat, Mode, SignUpPolicy, is_unencrypted},
 };

@@ -1,8 +1,10 @@
 //! Rejects settings that contradict each other, and settings that are unsafe in production.
 
+use url::Url;
+
 use super::{
     settings::{self, Config},
-    values::{Mode, SignUpPolicy},
+    values::{Mode, SignUpPolicy, is_unencrypted},
 };
 
 /// Returns the key of each rejected setting, with the reason.
@@ -61,10 +63,9 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
         }
         Some(_) => {}
     }
-    if smtp
-        .as_ref()
-        .is_some_and(|url| url.ends_with("?tls=none") && !is_local(url))
-    {
+    let is_exposed =
+        |url: &String| Url::parse(url).is_ok_and(|url| is_unencrypted(&url)) && !is_local(url);
+    if smtp.as_ref().is_some_and(is_exposed) {
         let reason =
             "production needs an encrypted connection to the mail server; remove ?tls=none";
         found.push(("smtp_url", reason.to_owned()));
@@ -78,7 +79,7 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
 }
 
 fn is_local(url: &str) -> bool {
-    let host = url::Url::parse(url)
+    let host = Url::parse(url)
         .ok()
         .and_then(|url| url.host().map(|host| host.to_owned()));
     match host {

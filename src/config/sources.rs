@@ -374,6 +374,36 @@ mod tests {
     }
 
     #[test]
+    fn production_sends_no_mail_without_encryption() {
+        let production = |smtp: &str| Sources {
+            environment: pairs(&[
+                ("HEDDLE_MODE", "production"),
+                ("HEDDLE_PUBLIC_URL", "http://localhost:8000"),
+                ("HEDDLE_SMTP_URL", smtp),
+                ("HEDDLE_SMTP_FROM", "chat@example.com"),
+            ]),
+            ..Sources::default()
+        };
+        for url in [
+            "smtp://mail.example.com?tls=none",
+            "smtp://mail.example.com?tls=none#x",
+        ] {
+            let message = refused(production(url));
+            assert!(
+                message.contains("needs an encrypted connection"),
+                "{message}"
+            );
+        }
+        for url in [
+            "smtp://127.0.0.1?tls=none",
+            "smtp://mail.example.com",
+            "smtps://mail.example.com",
+        ] {
+            assert!(production(url).resolve().is_ok(), "{url}");
+        }
+    }
+
+    #[test]
     fn the_example_of_the_secret_is_refused_in_every_mode() {
         for setting in SETTINGS
             .iter()

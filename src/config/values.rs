@@ -195,6 +195,12 @@ pub(super) fn smtp_url(text: &str) -> Result<Option<String>, String> {
     host_url(text, ["smtp", "smtps"])
 }
 
+/// Whether the connection to this mail server is not encrypted.
+#[must_use]
+pub fn is_unencrypted(smtp_url: &Url) -> bool {
+    smtp_url.scheme() == "smtp" && smtp_url.query() == Some("tls=none")
+}
+
 /// Returns the URL if it has one of the schemes and a host.
 fn host_url(text: &str, schemes: [&str; 2]) -> Result<Option<String>, String> {
     let is_good =

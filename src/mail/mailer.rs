@@ -26,7 +26,7 @@ use url::Url;
 
 use super::templates::{MailText, MailValues, Template, Templates};
 use crate::{
-    config::{Config, Mode},
+    config::{Config, Mode, is_unencrypted},
     error::Error,
     id,
 };
@@ -134,15 +134,14 @@ impl Mailer {
     }
 }
 
-/// The transport of a URL: `smtps:` is encrypted from the start; `smtp:` must become encrypted, unless the URL ends with
-/// `?tls=none`.
+/// The transport of a URL: `smtps:` is encrypted from the start; `smtp:` must become encrypted, unless its query is
+/// `tls=none`.
 fn smtp_transport(
     url: &str,
     ca_file: Option<&Path>,
 ) -> Result<AsyncSmtpTransport<Tokio1Executor>, Error> {
     let url = Url::parse(url).map_err(Error::internal)?;
     let host = url.host_str().unwrap_or_default().to_owned();
-    let is_plain = url.query() == Some("tls=none");
     let mut parameters = TlsParameters::builder(host.clone());
     if let Some(path) = ca_file {
         let certificate = fs::read(path).map_err(|error| {
@@ -154,7 +153,7 @@ fn smtp_transport(
     let parameters = parameters.build().map_err(Error::internal)?;
     let (tls, port) = match url.scheme() {
         "smtps" => (Tls::Wrapper(parameters), SUBMISSIONS),
-        _ if is_plain => (Tls::None, SUBMISSION),
+        _ if is_unencrypted(&url) => (Tls::None, SUBMISSION),
         _ => (Tls::Required(parameters), SUBMISSION),
     };
     let mut builder = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(host)
