@@ -2,7 +2,7 @@
 
 use super::{
     lockout::{self, LockoutKey},
-    register::guessable_words,
+    register::own_words,
     sign_in,
 };
 use crate::{
@@ -24,12 +24,7 @@ pub async fn change_password(
     new: &str,
 ) -> Result<(), Error> {
     let user = users::own(core, viewer).await?;
-    let names = [
-        user.username.as_str(),
-        user.email.as_deref().unwrap_or_default(),
-        user.display_name.as_str(),
-    ];
-    let words = guessable_words(core, &names);
+    let words = own_words(core, &user);
     let key = &LockoutKey::Account(user.id);
     let turn = core.passwords.turn([key.owner()]).await?;
     let mut problems = turn.problems("newPassword", new, &words).await?;

@@ -8,8 +8,8 @@ use super::{
     email_tokens,
     lockout::{self, LockoutKey},
     mails,
-    register::guessable_words,
-    verification::request_mail,
+    register::own_words,
+    verification::{request_mail, set_verified_in},
 };
 use crate::{
     auth::password::HashOwner,
@@ -19,7 +19,6 @@ use crate::{
     entity::{email_token::EmailTokenPurpose, session::SessionEndReason, user},
     error::Error,
     jobs::{self, AccountMail, Job},
-    live::log::{self, Change, Stream},
 };
 
 /// Mails a token to the user of an address. The result and the work do not reveal whether there is one.
@@ -43,12 +42,7 @@ pub async fn reset_password(
     let purpose = EmailTokenPurpose::ResetPassword;
     let turn = core.passwords.turn(HashOwner::client(client)).await?;
     let user = email_tokens::owner(core, token, purpose).await?;
-    let names = [
-        user.username.as_str(),
-        user.email.as_deref().unwrap_or_default(),
-        user.display_name.as_str(),
-    ];
-    let words = guessable_words(core, &names);
+    let words = own_words(core, &user);
     Error::check(turn.problems("newPassword", new, &words).await?)?;
     let hash = turn.hash(new).await?;
     let (user, hash) = (&user, &hash);
@@ -66,16 +60,12 @@ async fn set_in(tx: &Tx, core: &Core, user: &user::Model, hash: &str) -> Result<
     user::Entity::update_many()
         .set(user::ActiveModel {
             password_hash: Set(Some(hash.to_owned())),
-            verified_at: Set(user.verified_at.or(Some(now))),
             ..Default::default()
         })
         .filter(user::Column::Id.eq(user.id))
         .exec(tx)
         .await?;
-    if user.verified_at.is_none() {
-        let change = Change::UserChanged { user: user.id };
-        log::append(tx, Stream::User(user.id), now, &[change]).await?;
-    }
+    set_verified_in(tx, user, now).await?;
     lockout::reset_in(tx, &LockoutKey::Account(user.id)).await?;
     lockout::reset_logins_in(tx, core, user).await?;
     let reason = SessionEndReason::Revoked;

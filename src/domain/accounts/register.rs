@@ -89,11 +89,17 @@ pub async fn check(
 }
 
 /// Splits these names and the name of the server into words, which make a password easy to guess.
-pub(super) fn guessable_words<'a>(core: &'a Core, names: &[&'a str]) -> Vec<&'a str> {
+fn guessable_words<'a>(core: &'a Core, names: &[&'a str]) -> Vec<&'a str> {
     let server = core.config.server_name.as_str();
     let names = names.iter().chain([&server]);
     let parts = names.flat_map(|name| name.split(|char: char| !char.is_alphanumeric()));
     parts.filter(|word| !word.is_empty()).collect()
+}
+
+/// The words that make a password of this account easy to guess.
+pub(super) fn own_words<'a>(core: &'a Core, user: &'a user::Model) -> Vec<&'a str> {
+    let email = user.email.as_deref().unwrap_or_default();
+    guessable_words(core, &[&user.username, email, &user.display_name])
 }
 
 /// Returns a problem if another account has the username.

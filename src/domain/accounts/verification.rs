@@ -2,11 +2,13 @@
 
 use std::net::IpAddr;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 
 use super::{email_tokens, mails};
 use crate::{
     core::Core,
+    db::Tx,
     domain::{sessions::Viewer, users},
     entity::{email_token::EmailTokenPurpose, user},
     error::{Error, Problem},
@@ -23,25 +25,34 @@ pub async fn verify_email(core: &Core, token: &str) -> Result<UserId, Error> {
     core.db
         .write(|tx| async move {
             email_tokens::use_in(&tx, token, user.id, purpose).await?;
-            let verified = user::Entity::update_many()
-                .set(user::ActiveModel {
-                    verified_at: Set(Some(now)),
-                    updated_at: Set(now),
-                    ..Default::default()
-                })
-                .filter(user::Column::Id.eq(user.id))
-                .filter(user::Column::EmailKey.eq(user.email_key.clone()))
-                .filter(user::Column::VerifiedAt.is_null())
-                .exec(&*tx)
-                .await?;
-            if verified.rows_affected > 0 {
-                let change = Change::UserChanged { user: user.id };
-                log::append(&tx, Stream::User(user.id), now, &[change]).await?;
-            }
-            Ok(())
+            set_verified_in(&tx, user, now).await
         })
         .await?;
     Ok(user.id)
+}
+
+/// Marks the address of an account as verified, if it is not yet, and appends an event.
+pub(super) async fn set_verified_in(
+    tx: &Tx,
+    user: &user::Model,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let verified = user::Entity::update_many()
+        .set(user::ActiveModel {
+            verified_at: Set(Some(now)),
+            updated_at: Set(now),
+            ..Default::default()
+        })
+        .filter(user::Column::Id.eq(user.id))
+        .filter(user::Column::EmailKey.eq(user.email_key.clone()))
+        .filter(user::Column::VerifiedAt.is_null())
+        .exec(tx)
+        .await?;
+    if verified.rows_affected > 0 {
+        let change = Change::UserChanged { user: user.id };
+        log::append(tx, Stream::User(user.id), now, &[change]).await?;
+    }
+    Ok(())
 }
 
 /// Mails the viewer a token again, or the user of an address. Returns whether a mail is sent; always true without a

@@ -123,6 +123,10 @@ async fn a_forgotten_password_is_reset(app: TestApp) {
     let mut ann = ann;
     ann.signs_in_with(NEW_PASSWORD).await;
     assert!(is_verified(&ann).await);
+    // Others see the mark, so the profile has changed.
+    let times = "{ viewer { user { createdAt updatedAt } } }";
+    let user = &ann.execute(times, Value::Null).await["viewer"]["user"];
+    assert_ne!(user["createdAt"], user["updatedAt"]);
     let mail = app.mail(ANN, "was changed", 1).await;
     assert!(!mail.body.contains("het_"), "{mail:?}");
     anonymous
