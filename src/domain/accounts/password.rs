@@ -12,7 +12,7 @@ use crate::{
         users,
     },
     entity::session::SessionEndReason,
-    error::{Error, Problem},
+    error::Error,
 };
 
 /// Replaces the viewer's password and ends their other sessions, which may belong to someone who knew the old one.
@@ -28,10 +28,7 @@ pub async fn change_password(
     let key = &LockoutKey::Account(user.id);
     let turn = core.passwords.turn([key.owner()]).await?;
     let mut problems = turn.problems("newPassword", new, &words).await?;
-    if user.password_hash.is_some() && current.is_none() {
-        let message = "Enter your current password.";
-        problems.push(Problem::new("currentPassword", "REQUIRED", message));
-    }
+    problems.extend(sign_in::missing_password(&user, "currentPassword", current));
     Error::check(problems)?;
     if let Some(current) = current.filter(|_| user.password_hash.is_some()) {
         sign_in::verify_password(core, &turn, &user, current).await?;

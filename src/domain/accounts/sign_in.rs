@@ -13,7 +13,7 @@ use crate::{
         users,
     },
     entity::user,
-    error::{Code, Error},
+    error::{Code, Error, Problem},
 };
 
 /// Signs in with a username or an email address. The attempts of one client, and those with one login, follow each
@@ -82,6 +82,16 @@ pub(super) async fn verify_password(
             "The password is wrong. Check it and try again.",
         ))
     }
+}
+
+/// Returns a problem if the account has a password and none is given.
+pub(super) fn missing_password(
+    user: &user::Model,
+    field: &str,
+    given: Option<&str>,
+) -> Option<Problem> {
+    let is_missing = user.password_hash.is_some() && given.is_none();
+    is_missing.then(|| Problem::new(field, "REQUIRED", "Enter your current password."))
 }
 
 async fn try_password(

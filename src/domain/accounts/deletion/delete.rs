@@ -42,10 +42,7 @@ pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) ->
         problems.push(Problem::new("confirmUsername", "MISMATCH", message));
     }
     let password = deletion.password.as_deref();
-    if user.password_hash.is_some() && password.is_none() {
-        let message = "Enter your current password.";
-        problems.push(Problem::new("password", "REQUIRED", message));
-    }
+    problems.extend(sign_in::missing_password(&user, "password", password));
     Error::check(problems)?;
     let key = LockoutKey::Account(user.id);
     if let Some(password) = password.filter(|_| user.password_hash.is_some()) {
