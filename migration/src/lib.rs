@@ -37,6 +37,7 @@ mod m0027_plain_notifications;
 mod m0028_reclaim_space;
 mod m0029_derived_replies;
 mod m0030_email_tokens;
+mod m0031_pending_emails;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -76,6 +77,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0028_reclaim_space::Step),
             Box::new(m0029_derived_replies::Step),
             Box::new(m0030_email_tokens::Step),
+            Box::new(m0031_pending_emails::Step),
         ]
     }
 }

@@ -46,6 +46,9 @@ pub struct Model {
     pub username_key: String,
     pub email: Option<String>,
     pub email_key: Option<String>,
+    /// The address that replaces `email` once it is verified.
+    pub pending_email: Option<String>,
+    pub pending_email_key: Option<String>,
     pub display_name: String,
     pub display_name_key: String,
     pub first_name: Option<String>,

@@ -50,6 +50,8 @@ pub enum AccountMail {
     ResetPassword,
     /// The password was set with a link.
     PasswordWasReset,
+    /// The user has entered a new address. Sent to the old one.
+    EmailChangeRequested,
 }
 
 /// A table whose rows are deleted after a time. The event log has its own cleanup.

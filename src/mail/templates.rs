@@ -29,14 +29,20 @@ pub enum Template {
     ResetPassword,
     /// The password was set with such a link.
     PasswordWasReset,
+    /// The user has entered a new address. Sent to the old one.
+    EmailChangeRequested,
+    /// Another user has entered the address, but it belongs to this account.
+    EmailInUse,
 }
 
 impl Template {
     /// All kinds.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 5] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::PasswordWasReset,
+        Self::EmailChangeRequested,
+        Self::EmailInUse,
     ];
 
     /// The name of its files, without the extension.
@@ -45,6 +51,8 @@ impl Template {
             Self::VerifyEmail => "verify_email",
             Self::ResetPassword => "reset_password",
             Self::PasswordWasReset => "password_was_reset",
+            Self::EmailChangeRequested => "email_change_requested",
+            Self::EmailInUse => "email_in_use",
         }
     }
 }

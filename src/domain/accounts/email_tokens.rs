@@ -3,7 +3,7 @@
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set, sea_query::Expr};
 
 use crate::{
     core::Core,
@@ -18,7 +18,7 @@ use crate::{
 
 /// The prefix of a token, by which secret scanners recognise it.
 const PREFIX: &str = "het_";
-/// The number of mails of one kind to a user in [`WINDOW`].
+/// The number of mails of one kind to a user, and to an address, in [`WINDOW`].
 const MAILS_MAX: u64 = 3;
 /// The time in which mails are counted.
 const WINDOW: TimeDelta = TimeDelta::hours(1);
@@ -46,8 +46,21 @@ pub(super) async fn is_exhausted(
     user: UserId,
     purpose: EmailTokenPurpose,
 ) -> Result<bool, Error> {
+    is_reached(core, email_token::Column::UserId.eq(user), purpose).await
+}
+
+/// Whether the address has received so many mails of this kind, for any account, that no more is sent.
+pub(super) async fn is_address_exhausted(
+    core: &Core,
+    email_key: &str,
+    purpose: EmailTokenPurpose,
+) -> Result<bool, Error> {
+    is_reached(core, email_token::Column::EmailKey.eq(email_key), purpose).await
+}
+
+async fn is_reached(core: &Core, of: Expr, purpose: EmailTokenPurpose) -> Result<bool, Error> {
     let recent = email_token::Entity::find()
-        .filter(email_token::Column::UserId.eq(user))
+        .filter(of)
         .filter(email_token::Column::Purpose.eq(purpose))
         .filter(email_token::Column::CreatedAt.gt(core.clock.now() - WINDOW));
     Ok(recent.count(core.db.read()).await? >= MAILS_MAX)
@@ -58,10 +71,11 @@ pub(super) fn too_many() -> Error {
     Error::rate_limited(WINDOW.to_std().unwrap_or_default())
 }
 
-/// Stores the hash of a new token for the current address of the user.
+/// Stores the hash of a new token for a user and an address.
 pub(super) async fn create(
     core: &Core,
-    user: &user::Model,
+    user: UserId,
+    email_key: &str,
     purpose: EmailTokenPurpose,
 ) -> Result<NewToken, Error> {
     let secret: [u8; 32] = rand::random();
@@ -70,9 +84,9 @@ pub(super) async fn create(
     let now = core.clock.now();
     let row = email_token::ActiveModel {
         token_hash: Set(hash.clone()),
-        user_id: Set(user.id),
+        user_id: Set(user),
         purpose: Set(purpose),
-        email_key: Set(user.email_key.clone().unwrap_or_default()),
+        email_key: Set(email_key.to_owned()),
         created_at: Set(now),
         expires_at: Set(now + purpose.lifetime()),
     };
@@ -101,12 +115,12 @@ pub(super) async fn discard(core: &Core, token: &NewToken) -> Result<(), Error> 
         .await
 }
 
-/// Returns the account to whose current address this token was sent.
-pub(super) async fn owner(
+/// Returns the token with this text, and its user. The caller compares the address.
+pub(super) async fn find(
     core: &Core,
     text: &str,
     purpose: EmailTokenPurpose,
-) -> Result<user::Model, Error> {
+) -> Result<(email_token::Model, user::Model), Error> {
     let found = email_token::Entity::find_by_id(hash(text))
         .filter(email_token::Column::Purpose.eq(purpose))
         .find_also_related(user::Entity)
@@ -116,10 +130,7 @@ pub(super) async fn owner(
         return Err(invalid());
     };
     check_expiry(&token, core.clock.now())?;
-    if user.email_key.as_ref() != Some(&token.email_key) {
-        return Err(invalid());
-    }
-    Ok(user)
+    Ok((token, user))
 }
 
 /// Uses a token: deletes it with all others of the user and of this kind. Fails if another request was faster.
@@ -151,7 +162,8 @@ fn check_expiry(token: &email_token::Model, now: DateTime<Utc>) -> Result<(), Er
     Ok(())
 }
 
-fn invalid() -> Error {
+/// The error of a token that proves nothing.
+pub(super) fn invalid() -> Error {
     let message =
         "This link is not valid: it was used, or a later one replaced it. Request another mail.";
     Error::new(Code::WrongCredentials, message)

@@ -1,10 +1,11 @@
 //! Sends the mails about an account, in a job.
 
-use sea_orm::EntityTrait;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::email_tokens;
+use super::email_tokens::{self, NewToken};
 use crate::{
     core::Core,
+    domain::text,
     entity::{email_token::EmailTokenPurpose, user},
     error::{Code, Error},
     id::UserId,
@@ -21,61 +22,131 @@ pub(super) fn check_enabled(core: &Core) -> Result<(), Error> {
     Err(Error::new(Code::Disabled, message))
 }
 
+/// The address of an account that waits for verification.
+pub(super) fn unverified(user: &user::Model) -> Option<&str> {
+    let current = user.email.as_deref().filter(|_| user.verified_at.is_none());
+    user.pending_email.as_deref().or(current)
+}
+
 /// Sends a mail to a user, unless it is no longer needed or they have received too many of its kind.
 pub async fn send_mail(core: &Core, mail: AccountMail, user: UserId) -> Result<(), Error> {
     let user = user::Entity::find_by_id(user).one(core.db.read()).await?;
-    let Some(user) = user.filter(|user| user.email.is_some()) else {
+    let Some(user) = &user else {
         return Ok(());
     };
-    match mail {
-        AccountMail::VerifyEmail if user.verified_at.is_some() => Ok(()),
-        AccountMail::VerifyEmail => {
-            let (page, purpose) = ("verify-email", EmailTokenPurpose::VerifyEmail);
-            send_link(core, &user, Template::VerifyEmail, page, purpose).await
+    match (mail, unverified(user), user.email.as_deref()) {
+        (AccountMail::VerifyEmail, Some(address), _) => {
+            send_verification(core, user, address).await
         }
-        AccountMail::ResetPassword => {
-            let (page, purpose) = ("reset-password", EmailTokenPurpose::ResetPassword);
-            send_link(core, &user, Template::ResetPassword, page, purpose).await
+        (AccountMail::ResetPassword, _, Some(address)) => {
+            send_password_link(core, user, address).await
         }
-        AccountMail::PasswordWasReset => {
-            let link = format!("{}/", core.config.origin(core.config.listen));
-            send(core, &user, Template::PasswordWasReset, &link).await
+        (AccountMail::PasswordWasReset, _, Some(address)) => {
+            let template = Template::PasswordWasReset;
+            send(core, user, address, template, &page(core, "")).await
         }
+        (AccountMail::EmailChangeRequested, _, Some(address)) if user.pending_email.is_some() => {
+            let template = Template::EmailChangeRequested;
+            send(core, user, address, template, &page(core, "")).await
+        }
+        _ => Ok(()),
     }
 }
 
-/// Sends a link with a new token. Browsers do not send the part after `#`, so that no log has the token.
-async fn send_link(
+/// Mails a link to an address that waits for verification. If another account has the address, its owner receives a
+/// notice instead: whether the address is known is revealed in its mailbox only.
+async fn send_verification(core: &Core, user: &user::Model, address: &str) -> Result<(), Error> {
+    let owner = user::Entity::find()
+        .filter(user::Column::EmailKey.eq(text::email_key(address)))
+        .filter(user::Column::Id.ne(user.id))
+        .one(core.db.read())
+        .await?;
+    // Both mails count, so that no one can fill a mailbox with either.
+    let Some(token) = create_token(core, user, address, EmailTokenPurpose::VerifyEmail).await?
+    else {
+        return Ok(());
+    };
+    let sent = match &owner {
+        Some(owner) => {
+            let template = Template::EmailInUse;
+            send(core, owner, address, template, &page(core, "")).await
+        }
+        None => {
+            let link = link(core, "verify-email", &token);
+            send(core, user, address, Template::VerifyEmail, &link).await
+        }
+    };
+    discard_unsent(core, &token, sent).await
+}
+
+async fn send_password_link(core: &Core, user: &user::Model, address: &str) -> Result<(), Error> {
+    let purpose = EmailTokenPurpose::ResetPassword;
+    let Some(token) = create_token(core, user, address, purpose).await? else {
+        return Ok(());
+    };
+    let link = link(core, "reset-password", &token);
+    let sent = send(core, user, address, Template::ResetPassword, &link).await;
+    discard_unsent(core, &token, sent).await
+}
+
+/// Creates a token, unless the user or the address has received too many.
+async fn create_token(
     core: &Core,
     user: &user::Model,
-    template: Template,
-    page: &str,
+    address: &str,
     purpose: EmailTokenPurpose,
-) -> Result<(), Error> {
-    if email_tokens::is_exhausted(core, user.id, purpose).await? {
-        return Ok(());
+) -> Result<Option<NewToken>, Error> {
+    let key = text::email_key(address);
+    if email_tokens::is_exhausted(core, user.id, purpose).await?
+        || email_tokens::is_address_exhausted(core, &key, purpose).await?
+    {
+        return Ok(None);
     }
-    let token = email_tokens::create(core, user, purpose).await?;
-    let origin = core.config.origin(core.config.listen);
-    let link = format!("{origin}/{page}#{}", token.text);
-    let sent = send(core, user, template, &link).await;
+    let token = email_tokens::create(core, user.id, &key, purpose).await?;
+    Ok(Some(token))
+}
+
+/// Discards the token of a mail that could not be sent, so that it does not count.
+async fn discard_unsent(
+    core: &Core,
+    token: &NewToken,
+    sent: Result<(), Error>,
+) -> Result<(), Error> {
     if sent.is_err() {
-        email_tokens::discard(core, &token).await?;
+        email_tokens::discard(core, token).await?;
     }
     sent
 }
 
+/// The link to a page with a token. Browsers do not send the part after `#`, so that no log has the token.
+fn link(core: &Core, name: &str, token: &NewToken) -> String {
+    format!("{}#{}", page(core, name), token.text)
+}
+
+/// The URL of a page of the web client.
+fn page(core: &Core, name: &str) -> String {
+    format!("{}/{name}", core.config.origin(core.config.listen))
+}
+
+/// Sends a mail to an address, with the name and in the language of a user.
 async fn send(
     core: &Core,
-    user: &user::Model,
+    reader: &user::Model,
+    address: &str,
     template: Template,
     link: &str,
 ) -> Result<(), Error> {
+    // Anyone can register with the address of another person. A username is too short for an advertisement.
+    let name = match reader.verified_at {
+        Some(_) => &reader.display_name,
+        None => &reader.username,
+    };
     let values = MailValues {
         server: &core.config.server_name,
-        name: &user.display_name,
+        name,
         link,
     };
-    let to = user.email.as_deref().unwrap_or_default();
-    core.mailer.send(to, &user.locale, template, &values).await
+    core.mailer
+        .send(address, &reader.locale, template, &values)
+        .await
 }

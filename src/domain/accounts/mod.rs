@@ -1,6 +1,7 @@
 //! Accounts: registration, sign-in, verification of the address, profile, settings, password and deletion.
 
 mod deletion;
+mod email_change;
 mod email_tokens;
 mod first_administrator;
 mod lockout;
@@ -14,6 +15,7 @@ mod validation;
 mod verification;
 
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
+pub use email_change::change_email;
 pub use first_administrator::{create_first, register_first, setup_token};
 pub(super) use lockout::reset_logins_in;
 pub use mails::send_mail;

@@ -1,6 +1,7 @@
 //! Changes the viewer's password.
 
 use super::{
+    email_change,
     lockout::{self, LockoutKey},
     register::own_words,
     sign_in,
@@ -15,7 +16,8 @@ use crate::{
     error::Error,
 };
 
-/// Replaces the viewer's password and ends their other sessions, which may belong to someone who knew the old one.
+/// Replaces the viewer's password and ends their other sessions, which may belong to someone who knew the old one. Also cancels a
+/// change of the address, which that person may have requested.
 /// `current` may be missing only if the account has no password.
 pub async fn change_password(
     core: &Core,
@@ -39,6 +41,7 @@ pub async fn change_password(
         .write(|tx| async move {
             sign_in::confirm_in(&tx, user, key, Some(hash)).await?;
             lockout::reset_logins_in(&tx, core, user).await?;
+            email_change::cancel_in(&tx, user.id).await?;
             let others = SessionFilter::AllExcept(viewer.session);
             let reason = SessionEndReason::Revoked;
             sessions::end_in(&tx, user.id, others, reason, core.clock.now()).await

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
 use super::{
-    email_tokens,
+    email_change, email_tokens,
     lockout::{self, LockoutKey},
     mails,
     register::own_words,
@@ -31,7 +31,7 @@ pub async fn request_password_reset(
     request_mail(core, AccountMail::ResetPassword, email, client).await
 }
 
-/// Sets a new password, ends every session and notifies the user by mail. Returns the username. The token proves that the
+/// Sets a new password, ends every session, cancels a change of the address, and notifies the user by mail. Returns the username. The token proves that the
 /// address is theirs, so that it is verified too.
 pub async fn reset_password(
     core: &Core,
@@ -41,7 +41,10 @@ pub async fn reset_password(
 ) -> Result<String, Error> {
     let purpose = EmailTokenPurpose::ResetPassword;
     let turn = core.passwords.turn(HashOwner::client(client)).await?;
-    let user = email_tokens::owner(core, token, purpose).await?;
+    let (found, user) = email_tokens::find(core, token, purpose).await?;
+    if user.email_key.as_ref() != Some(&found.email_key) {
+        return Err(email_tokens::invalid());
+    }
     let words = own_words(core, &user);
     Error::check(turn.problems("newPassword", new, &words).await?)?;
     let hash = turn.hash(new).await?;
@@ -65,6 +68,7 @@ async fn set_in(tx: &Tx, core: &Core, user: &user::Model, hash: &str) -> Result<
         .filter(user::Column::Id.eq(user.id))
         .exec(tx)
         .await?;
+    email_change::cancel_in(tx, user.id).await?;
     set_verified_in(tx, user, now).await?;
     lockout::reset_in(tx, &LockoutKey::Account(user.id)).await?;
     lockout::reset_logins_in(tx, core, user).await?;

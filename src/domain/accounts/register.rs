@@ -70,7 +70,7 @@ pub async fn check(
 ) -> Result<Registration, Error> {
     let mut problems = vec![];
     let username = validation::username(&new.username, &mut problems);
-    let email = validation::email(&new.email, &mut problems);
+    let email = validation::email("email", &new.email, &mut problems);
     let display_name = new
         .display_name
         .map(|name| validation::display_name(&name, &mut problems));

@@ -31,10 +31,10 @@ pub(super) fn username(text: &str, problems: &mut Vec<Problem>) -> String {
 }
 
 /// Validates an email address and returns the form in which it is stored.
-pub(super) fn email(text: &str, problems: &mut Vec<Problem>) -> String {
+pub(super) fn email(field: &str, text: &str, problems: &mut Vec<Problem>) -> String {
     text::email_address(text).unwrap_or_else(|| {
         let message = "Enter an email address such as ann@example.org.";
-        problems.push(Problem::new("email", "INVALID", message));
+        problems.push(Problem::new(field, "INVALID", message));
         String::new()
     })
 }

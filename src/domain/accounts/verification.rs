@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
 
-use super::{email_tokens, mails};
+use super::{email_change, email_tokens, mails};
 use crate::{
     core::Core,
     db::Tx,
@@ -17,15 +17,25 @@ use crate::{
     live::log::{self, Change, Stream},
 };
 
-/// Verifies the address to which the token was sent, and returns its user.
+/// Verifies the address to which the token was sent, and returns its user. A pending address becomes the address of the
+/// account.
 pub async fn verify_email(core: &Core, token: &str) -> Result<UserId, Error> {
     let purpose = EmailTokenPurpose::VerifyEmail;
-    let user = email_tokens::owner(core, token, purpose).await?;
+    let (found, user) = email_tokens::find(core, token, purpose).await?;
+    let is_sent_to = |key: &Option<String>| key.as_ref() == Some(&found.email_key);
+    let is_pending = is_sent_to(&user.pending_email_key);
+    if !is_pending && !is_sent_to(&user.email_key) {
+        return Err(email_tokens::invalid());
+    }
     let (user, now) = (&user, core.clock.now());
     core.db
         .write(|tx| async move {
             email_tokens::use_in(&tx, token, user.id, purpose).await?;
-            set_verified_in(&tx, user, now).await
+            if is_pending {
+                email_change::complete_in(&tx, user, now).await
+            } else {
+                set_verified_in(&tx, user, now).await
+            }
         })
         .await?;
     Ok(user.id)
@@ -74,7 +84,7 @@ pub async fn resend_verification(
         return Ok(true);
     };
     let user = users::own(core, viewer).await?;
-    if user.verified_at.is_some() || user.email.is_none() {
+    if mails::unverified(&user).is_none() {
         return Ok(false);
     }
     if email_tokens::is_exhausted(core, user.id, EmailTokenPurpose::VerifyEmail).await? {

@@ -82,6 +82,22 @@ pub struct ChangePasswordPayload {
     pub viewer: Option<Viewer>,
 }
 
+/// A new address.
+#[derive(InputObject)]
+pub struct ChangeEmailInput {
+    /// The new address.
+    pub new_email: String,
+    /// The current password; omit it when none is set.
+    pub password: Option<String>,
+}
+
+/// Result of changeEmail.
+#[derive(SimpleObject)]
+pub struct ChangeEmailPayload {
+    /// The viewer, with the old address and `pendingEmail`.
+    pub viewer: Option<Viewer>,
+}
+
 /// A token from a mail.
 #[derive(InputObject)]
 pub struct VerifyEmailInput {

@@ -127,14 +127,19 @@ impl Viewer {
         threads::lists::followed(ctx, unread_only, first, after).await
     }
 
-    /// Sign-in address.
-    async fn email(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.user(ctx).await?.0.email.clone().unwrap_or_default())
+    /// Sign-in address; null when the account has none, because its first address waits for verification.
+    async fn email(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        Ok(self.user(ctx).await?.0.email.clone())
     }
 
-    /// Whether the address was confirmed.
+    /// Whether the email address is verified.
     async fn is_email_verified(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.user(ctx).await?.0.verified_at.is_some())
+    }
+
+    /// New address that waits for verification; null when none does.
+    async fn pending_email(&self, ctx: &Context<'_>) -> Result<Option<String>> {
+        Ok(self.user(ctx).await?.0.pending_email.clone())
     }
 
     /// What the viewer may do on the whole server.

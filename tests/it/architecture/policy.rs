@@ -29,7 +29,7 @@ pub(super) enum Who {
 /// Types, who may see their fields, and the fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Query", Who::Root, "conversation eventCursor message node nodes server thread user users viewer"),
-    ("Mutation", Who::Root, "addParticipants changeParticipantRole changePassword createConversation
+    ("Mutation", Who::Root, "addParticipants changeEmail changeParticipantRole changePassword createConversation
         deleteAccount deleteConversation deleteMessage dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
         markUnreadFrom openDirectConversation refreshSession register removeParticipant
@@ -61,7 +61,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Thread", Who::Inside, "conversation id lastActivityAt lastReply participants replies replyCount
         root viewerCanReply viewerFirstUnreadMessage viewerIsFollowing viewerLastReadMessage viewerUnreadCount"),
     ("Viewer", Who::OwnerAlone, "conversations deletionPreview email hasPassword id isEmailVerified messages
-        notifications preferences role sessions threads unread unreadMessages user"),
+        notifications pendingEmail preferences role sessions threads unread unreadMessages user"),
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
@@ -94,6 +94,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("UserEdge", Who::Page, "cursor node"),
     ("AuthResult", Who::Payload, "accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt viewer"),
     ("AddParticipantsPayload", Who::Payload, "conversation participants"),
+    ("ChangeEmailPayload", Who::Payload, "viewer"),
     ("ChangeParticipantRolePayload", Who::Payload, "participant"),
     ("ChangePasswordPayload", Who::Payload, "viewer"),
     ("CreateConversationPayload", Who::Payload, "conversation conversationEdge"),

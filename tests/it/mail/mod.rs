@@ -1,4 +1,5 @@
-//! Mail: verification of addresses, new passwords, and the ways in which mail leaves the server.
+//! Mail: verification of addresses, new addresses and passwords, and the ways in which mail leaves the server.
 
+mod email_change;
 mod recovery;
 mod smtp;

@@ -276,6 +276,10 @@ async fn mail_acts(app: &TestApp, bob: &mut Actor<'_>) {
         .await
         .unwrap();
     bob.known.borrow_mut().count("introduced", &bob.person.id);
+    let input = json!({ "newEmail": "bob@weavers.example", "password": PASSWORD });
+    bob.does("changeEmail", input, "viewer { pendingEmail }")
+        .await
+        .unwrap();
     let input = json!({ "email": "hal@example.org" });
     bob.does("requestPasswordReset", input, "wasAccepted")
         .await
