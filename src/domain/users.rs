@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
-    sea_query::{ExprTrait, LikeExpr},
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    Select,
+    sea_query::{Expr, ExprTrait, LikeExpr},
 };
 
 use crate::{
@@ -81,6 +82,16 @@ pub fn login_key(login: &str) -> String {
 pub async fn by_username(db: &Db, name: &str) -> Result<Option<user::Model>, Error> {
     let found = user::Entity::find().filter(user::Column::UsernameKey.eq(key(name)));
     Ok(found.one(db.read()).await?)
+}
+
+/// Returns the id of a user that fulfils this condition.
+pub async fn find_id(db: &impl ConnectionTrait, condition: Expr) -> Result<Option<UserId>, Error> {
+    let found = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(condition)
+        .into_tuple();
+    Ok(found.one(db).await?)
 }
 
 /// Selects the users that the viewer may see: all users of the server.

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QuerySelect, Set,
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QuerySelect, Set,
 };
 
 use super::register::{self, Registration};
@@ -16,14 +15,13 @@ use crate::{
     domain::{
         import::{self, demo},
         sessions::{self, Device, SignedIn},
-        users::NewUser,
+        users::{self, NewUser},
     },
     entity::{
         installation,
         user::{self, ServerRole},
     },
     error::{Code, Error},
-    id::UserId,
 };
 
 /// How long a setup token is valid.
@@ -142,14 +140,8 @@ async fn lock_in(tx: &Tx) -> Result<(), Error> {
 
 /// Whether there is an administrator.
 async fn is_set_up(db: &impl ConnectionTrait) -> Result<bool, Error> {
-    let found: Option<UserId> = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::Role.eq(ServerRole::Admin))
-        .into_tuple()
-        .one(db)
-        .await?;
-    Ok(found.is_some())
+    let is_admin = user::Column::Role.eq(ServerRole::Admin);
+    Ok(users::find_id(db, is_admin).await?.is_some())
 }
 
 async fn create_in(
@@ -176,12 +168,6 @@ async fn demo_users(with_demo: bool, turn: &PasswordTurn) -> Result<Vec<NewUser>
 
 /// Whether one of these users exists.
 async fn exists_in(tx: &Tx, users: &[NewUser]) -> Result<bool, Error> {
-    let found: Option<UserId> = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::Id.is_in(users.iter().map(|user| user.id)))
-        .into_tuple()
-        .one(tx)
-        .await?;
-    Ok(found.is_some())
+    let is_one = user::Column::Id.is_in(users.iter().map(|user| user.id));
+    Ok(users::find_id(tx, is_one).await?.is_some())
 }

@@ -1,9 +1,6 @@
 //! Creates accounts, by registration or by an administrator.
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
-    Set, SqlErr,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, IntoActiveModel, Set, SqlErr};
 
 use crate::{
     auth::password::{HashOwner, PasswordTurn},
@@ -104,13 +101,8 @@ pub(super) fn own_words<'a>(core: &'a Core, user: &'a user::Model) -> Vec<&'a st
 
 /// Returns a problem if another account has the username.
 pub(super) async fn find_taken(core: &Core, username: &str) -> Result<Option<Problem>, Error> {
-    let found: Option<UserId> = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::UsernameKey.eq(users::key(username)))
-        .into_tuple()
-        .one(core.db.read())
-        .await?;
+    let has_name = user::Column::UsernameKey.eq(users::key(username));
+    let found = users::find_id(core.db.read(), has_name).await?;
     Ok(found.map(|_| username_taken()))
 }
 

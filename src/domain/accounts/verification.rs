@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
 use super::{email_change, email_tokens, mails};
 use crate::{
@@ -102,13 +102,8 @@ pub(super) async fn request_mail(
     client: Option<IpAddr>,
 ) -> Result<(), Error> {
     core.rate_limits.mail_requests.consume(client)?;
-    let found: Option<UserId> = user::Entity::find()
-        .select_only()
-        .column(user::Column::Id)
-        .filter(user::Column::EmailKey.eq(users::login_key(email)))
-        .into_tuple()
-        .one(core.db.read())
-        .await?;
+    let has_address = user::Column::EmailKey.eq(users::login_key(email));
+    let found = users::find_id(core.db.read(), has_address).await?;
     enqueue(core, mail, found.unwrap_or_default()).await
 }
 
