@@ -20,6 +20,8 @@ pub enum Code {
     Expired,
     /// The password or token is wrong.
     WrongCredentials,
+    /// The email address of the account is not verified yet.
+    EmailNotVerified,
     /// Too many requests.
     RateLimited,
     /// A quota or count limit is reached.
@@ -50,6 +52,7 @@ impl Code {
             Self::Conflict => "CONFLICT",
             Self::Expired => "EXPIRED",
             Self::WrongCredentials => "WRONG_CREDENTIALS",
+            Self::EmailNotVerified => "EMAIL_NOT_VERIFIED",
             Self::RateLimited => "RATE_LIMITED",
             Self::LimitReached => "LIMIT_REACHED",
             Self::TooComplex => "TOO_COMPLEX",

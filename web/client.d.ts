@@ -78,8 +78,8 @@ export declare class Heddle {
   get isSignedIn(): boolean;
   /** Signs in with an email address or username. */
   signIn(login: string, password: string): Promise<void>;
-  /** Registers a user with a `RegisterInput`. */
-  register(input: Record<string, any>): Promise<void>;
+  /** Registers a user with a `RegisterInput` and signs in, unless the address must be verified first. */
+  register(input: Record<string, any>): Promise<{ needsEmailVerification: boolean }>;
   /** Ends the session in all tabs, even if the server is unreachable. */
   signOut(): Promise<void>;
   /** Runs a query or a mutation; returns the data if there were no errors, and throws a `HeddleError` otherwise. */

@@ -50,7 +50,7 @@ export class HeddleError extends Error {
 
 const AUTH = "auth { accessToken refreshToken }";
 const SIGN_IN = `mutation ($input: SignInInput!) { signIn(input: $input) { ${AUTH} } }`;
-const REGISTER = `mutation ($input: RegisterInput!) { register(input: $input) { ${AUTH} } }`;
+const REGISTER = `mutation ($input: RegisterInput!) { register(input: $input) { needsEmailVerification ${AUTH} } }`;
 const RENEW = `mutation ($input: RefreshSessionInput!) { refreshSession(input: $input) { ${AUTH} } }`;
 const SIGN_OUT = "mutation { signOut { endedSessionId } }";
 const SEND = `mutation ($input: SendMessageInput!) {
@@ -155,10 +155,15 @@ export class Heddle {
     this.#keep(signIn.auth);
   }
 
-  /** @param {Record<string, any>} input a `RegisterInput` */
+  /**
+   * Registers a user and signs in, unless the address must be verified first.
+   * @param {Record<string, any>} input a `RegisterInput`
+   * @returns {Promise<{ needsEmailVerification: boolean }>}
+   */
   async register(input) {
     const { register } = await this.#post(REGISTER, { input });
     if (register.auth) this.#keep(register.auth);
+    return { needsEmailVerification: register.needsEmailVerification };
   }
 
   /** Ends the session in all tabs, even if the server is unreachable. */

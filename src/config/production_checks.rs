@@ -70,9 +70,13 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
             "production needs an encrypted connection to the mail server; remove ?tls=none";
         found.push(("smtp_url", reason.to_owned()));
     }
-    if config.sign_up_policy == SignUpPolicy::Open {
+    if config.require_verified_email && smtp.is_none() {
+        let reason = "needs a mail server (smtp_url): without mail, addresses cannot be verified";
+        found.push(("require_verified_email", reason.to_owned()));
+    }
+    if config.sign_up_policy == SignUpPolicy::Open && !config.require_verified_email {
         let reason = "production refuses open, because anyone could register with the address of another \
-                      person; use invite-only";
+                      person; set require_verified_email, or use invite-only";
         found.push(("sign_up_policy", reason.to_owned()));
     }
     found

@@ -166,6 +166,10 @@ settings! {
     "smtp_ca_file" smtp_ca_file: Option<PathBuf> = None;
     [] values::file; "/etc/ssl/mail-ca.pem"
 
+    "Whether accounts can be used only after their address is verified; needs mail"
+    "require_verified_email" require_verified_email: bool = false;
+    [] values::boolean; "true"
+
     "Server name shown to users"
     "server_name" server_name: String = "Heddle".to_owned();
     [] values::server_name; "Weavers' guild"

@@ -1,29 +1,20 @@
-// Links in mails, in a browser: Ann verifies her address, forgets her password and sets another one. The server writes its
-// mail to a folder. HEDDLE_BINARY names the program.
+// Links in mails, in a browser: Ann verifies her address, changes it, forgets her password and sets another one. The servers
+// write their mail to a folder. HEDDLE_BINARY names the program.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 
-const folder = mkdtempSync(join(tmpdir(), "heddle-mail-"));
+import { startServer } from "./server.js";
+
 const PASSWORD = "a loom has many heddles";
 const NEW_PASSWORD = "eleven grey shuttles";
-let server, origin, browser, close, complaints, ann;
+let server, strict, browser, close, complaints, ann;
 
 before(async () => {
-  const env = { HOME: folder, HEDDLE_DATA_DIR: folder, HEDDLE_LISTEN: "127.0.0.1:0" };
-  server = spawn(process.env.HEDDLE_BINARY, ["serve"], { cwd: folder, env, stdio: ["ignore", "pipe", "ignore"] });
-  origin = await new Promise((resolve, reject) => {
-    server.on("exit", () => reject(new Error("the server did not start")));
-    createInterface({ input: server.stdout }).on("line", (line) => {
-      const found = /https?:\/\/[^\s/]+:\d+/.exec(line)?.[0];
-      if (found) resolve(found);
-    });
-  });
-  process.env.HEDDLE_URL = origin;
+  server = await startServer();
+  strict = await startServer({ env: { HEDDLE_REQUIRE_VERIFIED_EMAIL: "true" } });
+  process.env.HEDDLE_URL = server.found;
   const browsers = await import("./browser.js");
   ({ close } = browsers);
   ({ complaints } = await import("./app-page.js"));
@@ -33,24 +24,24 @@ before(async () => {
 
 after(async () => {
   await close?.();
-  server.kill();
-  await new Promise((resolve) => server.on("exit", resolve));
-  rmSync(folder, { recursive: true, force: true });
+  await server?.stop();
+  await strict?.stop();
 });
 
-async function open(path) {
+async function open(path, { found } = server) {
   const page = await (await browser.newContext({ viewport: { width: 390, height: 800 }, locale: "en-GB", serviceWorkers: "block" })).newPage();
   page.setDefaultTimeout(30_000);
-  await page.goto(origin + path);
+  await page.goto(found + path);
   return page;
 }
 
-/** Waits for a mail with a link to this page, and returns the path of the link. */
-async function link(page) {
+/** Waits for a mail with a link to this page, and returns the path of the link in the last one. */
+async function link(page, { folder } = server, to = "") {
   for (const end = Date.now() + 30_000; Date.now() < end; ) {
     const files = readdirSync(folder).includes("outbox") ? readdirSync(join(folder, "outbox")).sort() : [];
     for (const file of files.reverse()) {
       const text = readFileSync(join(folder, "outbox", file), "utf8").replaceAll("=\r\n", "").replaceAll("=3D", "=");
+      if (!text.includes(to)) continue;
       const found = new RegExp(`/${page}#het_[\\w-]+`).exec(text);
       if (found) return found[0];
     }
@@ -61,7 +52,7 @@ async function link(page) {
 
 const looks = async (page, name) => {
   for (const colorScheme of ["light", "dark"]) {
-    const path = join(process.env.HEDDLE_PICTURES ?? folder, `app-${name}-${colorScheme}.png`);
+    const path = join(process.env.HEDDLE_PICTURES ?? server.folder, `app-${name}-${colorScheme}.png`);
     assert.deepEqual(await complaints(page, { colorScheme }), [], name);
     await page.screenshot({ path });
   }
@@ -74,7 +65,7 @@ test("Ann registers, and verifies her address with a click on another device", a
   await ann.getByLabel("Password", { exact: true }).fill(PASSWORD);
   await ann.getByRole("button", { name: "Create account" }).click();
   await ann.getByRole("button", { name: "Create account" }).waitFor({ state: "detached" });
-  await ann.goto(`${origin}/settings`);
+  await ann.goto(`${server.found}/settings`);
   await ann.getByText("Your address is not verified").waitFor();
   await looks(ann, "not-verified");
 
@@ -95,15 +86,60 @@ test("Ann registers, and verifies her address with a click on another device", a
   await again.getByRole("alert").waitFor();
 });
 
+test("Ann changes her address, which takes effect with a click", async () => {
+  await ann.getByLabel("New email address").fill("not an address");
+  await ann.getByRole("button", { name: "Change address" }).click();
+  await ann.getByRole("alert").waitFor();
+  await ann.getByLabel("New email address").fill("ann@weavers.example");
+  await ann.locator("#password").fill(PASSWORD);
+  await ann.getByRole("button", { name: "Change address" }).click();
+  await ann.getByText("ann@weavers.example replaces your address when").waitFor();
+  await looks(ann, "change-email");
+  const page = await open(await link("verify-email", server, "ann@weavers.example"));
+  await page.getByRole("button", { name: "Verify address" }).click();
+  await page.getByRole("heading", { name: "Your address is verified" }).waitFor();
+  await ann.reload();
+  await ann.getByText("@ann · ann@weavers.example").waitFor();
+  assert.equal(await ann.getByText("replaces your address when").count(), 0);
+});
+
+test("where it is required, Bob verifies his address before he signs in", async () => {
+  const bob = await open("/", strict);
+  await bob.getByRole("button", { name: "Create account" }).click();
+  await bob.getByLabel("Username").fill("bob");
+  await bob.getByLabel("Email").fill("bob@example.org");
+  await bob.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await bob.getByRole("button", { name: "Create account" }).click();
+  await bob.getByText("A mail with a link is on its way to bob@example.org").waitFor();
+  await looks(bob, "verify-first");
+  const path = await link("verify-email", strict);
+  const signIn = async () => {
+    await bob.getByLabel("Email or username").fill("bob");
+    await bob.getByLabel("Password", { exact: true }).fill(PASSWORD);
+    await bob.getByRole("button", { name: "Sign in" }).click();
+  };
+  await bob.getByRole("button", { name: "Back to sign-in" }).click();
+  await signIn();
+  await bob.getByText("Verify your address before you sign in").waitFor();
+  await bob.getByLabel("Email").fill("bob@example.org");
+  await bob.getByRole("button", { name: "Send a link" }).click();
+  await bob.getByText("A mail with a link is on its way to bob@example.org").waitFor();
+  await bob.goto(strict.found + path);
+  await bob.getByRole("button", { name: "Verify address" }).click();
+  await bob.getByRole("button", { name: "Continue" }).click();
+  await signIn();
+  await bob.getByLabel("Password", { exact: true }).waitFor({ state: "detached" });
+});
+
 test("Ann sets a new password with a link, and is signed out everywhere", async () => {
   const page = await open("/");
   await page.getByRole("button", { name: "Forgot your password?" }).click();
-  await page.getByLabel("Email").fill("ann@example.org");
+  await page.getByLabel("Email").fill("ann@weavers.example");
   await looks(page, "forgot-password");
   await page.getByRole("button", { name: "Send a link" }).click();
   await page.getByText("a mail with a link is on its way").waitFor();
 
-  await page.goto(origin + (await link("reset-password")));
+  await page.goto(server.found + (await link("reset-password")));
   await page.getByLabel("New password").fill("ann");
   await page.getByRole("button", { name: "Change password" }).click();
   await page.getByRole("alert").waitFor();

@@ -1,26 +1,16 @@
 // The first start in a browser: the link that the server prints creates the first administrator, with the demo.
 // HEDDLE_BINARY names the program.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
 
-const folder = mkdtempSync(join(tmpdir(), "heddle-setup-"));
+import { startServer } from "./server.js";
+
 let server, link, browser, close;
 
 before(async () => {
-  const env = { HOME: folder, HEDDLE_DATA_DIR: folder, HEDDLE_LISTEN: "127.0.0.1:0" };
-  server = spawn(process.env.HEDDLE_BINARY, ["serve"], { cwd: folder, env, stdio: ["ignore", "pipe", "ignore"] });
-  link = await new Promise((resolve, reject) => {
-    server.on("exit", () => reject(new Error("the server printed no link")));
-    createInterface({ input: server.stdout }).on("line", (line) => {
-      const found = /http:\S+\/setup#\S+/.exec(line);
-      if (found) resolve(found[0]);
-    });
-  });
+  server = await startServer({ wait: /http:\S+\/setup#\S+/ });
+  link = server.found;
   process.env.HEDDLE_URL = new URL(link).origin;
   const browsers = await import("./browser.js");
   ({ close } = browsers);
@@ -29,9 +19,7 @@ before(async () => {
 
 after(async () => {
   await close?.();
-  server.kill();
-  await new Promise((resolve) => server.on("exit", resolve));
-  rmSync(folder, { recursive: true, force: true });
+  await server?.stop();
 });
 
 async function open(url) {
@@ -66,4 +54,21 @@ test("the link works once", async () => {
   const page = await open(link);
   await fillIn(page, "eve");
   await page.getByRole("alert").getByText("This link was used").waitFor();
+});
+
+test("an invited person registers with a link of the operator", async () => {
+  const invitation = (await server.run("admin", "invite", "--email", "noor@example.org")).trim();
+  const page = await open(new URL(link).origin + new URL(invitation).pathname + new URL(invitation).hash);
+  await page.getByRole("heading", { name: "Create an account" }).waitFor();
+  await page.getByText("You are invited to Heddle").waitFor();
+  if (process.env.HEDDLE_PICTURES) await page.screenshot({ path: join(process.env.HEDDLE_PICTURES, "app-invite.png") });
+  await page.getByLabel("Username").fill("noor");
+  await page.getByLabel("Email").fill("someone@example.org");
+  await page.getByLabel("Password", { exact: true }).fill("a loom has many heddles");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.getByRole("alert").getByText("This invitation is for another address").waitFor();
+  await page.getByLabel("Email").fill("noor@example.org");
+  await page.getByRole("button", { name: "Create account" }).click();
+  await page.getByRole("button", { name: "Create account" }).waitFor({ state: "detached" });
+  assert.equal(new URL(page.url()).hash, "");
 });

@@ -31,8 +31,13 @@ pub struct Registration {
     pub password: String,
 }
 
-/// Creates an account and signs in to it.
-pub async fn register(core: &Core, new: Registration, device: &Device) -> Result<SignedIn, Error> {
+/// Creates an account and signs in to it. Where addresses must be verified, mails a link and returns `None`: the address
+/// belongs to the account when it is verified, and neither the result nor the work reveals whether another account has it.
+pub async fn register(
+    core: &Core,
+    new: Registration,
+    device: &Device,
+) -> Result<Option<SignedIn>, Error> {
     if core.config.sign_up_policy != SignUpPolicy::Open {
         return Err(Error::new(
             Code::Disabled,
@@ -47,12 +52,20 @@ pub async fn register(core: &Core, new: Registration, device: &Device) -> Result
     let (new, hash) = (&new, &hash);
     core.db
         .write(|tx| async move {
-            let user = create_in(&tx, core, new, Some(hash)).await?;
+            let is_pending = core.config.require_verified_email;
+            let user = if is_pending {
+                create_pending_in(&tx, core, new, hash).await?
+            } else {
+                create_in(&tx, core, new, Some(hash)).await?
+            };
             if core.mailer.is_enabled() {
                 let (mail, user) = (AccountMail::VerifyEmail, user.id);
                 jobs::enqueue_in(&tx, &Job::SendMail { mail, user }, core.clock.now()).await?;
             }
-            sessions::start_in(&tx, core, &user, device).await
+            if is_pending {
+                return Ok(None);
+            }
+            Ok(Some(sessions::start_in(&tx, core, &user, device).await?))
         })
         .await
 }
@@ -123,6 +136,25 @@ pub async fn create_in(
     new: &Registration,
     password_hash: Option<&str>,
 ) -> Result<user::Model, Error> {
+    let row = row(core, new, password_hash);
+    row.insert(tx).await.map_err(taken_error)
+}
+
+/// Inserts the row of an account whose address waits for verification.
+async fn create_pending_in(
+    tx: &Tx,
+    core: &Core,
+    new: &Registration,
+    password_hash: &str,
+) -> Result<user::Model, Error> {
+    let mut row = row(core, new, Some(password_hash));
+    let none = Set(None);
+    row.pending_email = mem::replace(&mut row.email, none.clone());
+    row.pending_email_key = mem::replace(&mut row.email_key, none);
+    row.insert(tx).await.map_err(taken_error)
+}
+
+fn row(core: &Core, new: &Registration, password_hash: Option<&str>) -> user::ActiveModel {
     let now = core.clock.now();
     let user = NewUser {
         id: UserId::mint(),
@@ -132,9 +164,9 @@ pub async fn create_in(
         password_hash: password_hash.map(str::to_owned),
         at: now,
     };
-    let mut user = user.row().into_active_model();
-    user.last_active_at = Set(Some(now));
-    user.insert(tx).await.map_err(taken_error)
+    let mut row = user.row().into_active_model();
+    row.last_active_at = Set(Some(now));
+    row
 }
 
 /// Converts a violated unique constraint into a problem: another account has the address, or another request took the

@@ -35,10 +35,21 @@ pub async fn sign_in(
     let Some(user) = found.filter(|_| is_correct) else {
         // The limit applies from the next attempt on.
         let _ = core.rate_limits.failed_sign_ins.consume(device.ip_address);
-        return Err(wrong_credentials(
-            "The username or the password is wrong. Check both and try again.",
-        ));
+        return Err(wrong_credentials(if core.config.require_verified_email {
+            "The username or the password is wrong. Check both and try again. A new account can be used after \
+             you open the link in the mail."
+        } else {
+            "The username or the password is wrong. Check both and try again."
+        }));
     };
+    if core.config.require_verified_email && user.verified_at.is_none() {
+        core.db
+            .write(|tx| async move { lockout::reset_in(&tx, key).await })
+            .await?;
+        let message =
+            "Your address is not verified yet. Open the link in the mail, or request another mail.";
+        return Err(Error::new(Code::EmailNotVerified, message));
+    }
     let rehashed = match user.password_hash.as_deref() {
         Some(hash) if password::is_outdated(hash) => Some(turn.hash(password).await?),
         _ => None,

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 
 use super::{email_change, email_tokens, mails};
 use crate::{
@@ -94,7 +94,7 @@ pub async fn resend_verification(
     Ok(true)
 }
 
-/// Enqueues a mail to the user of an address. Without one, it does the same for no one.
+/// Enqueues a mail to the user of an address; a verification to the last one who entered it. Without one, it does the same for no one.
 pub(super) async fn request_mail(
     core: &Core,
     mail: AccountMail,
@@ -102,9 +102,21 @@ pub(super) async fn request_mail(
     client: Option<IpAddr>,
 ) -> Result<(), Error> {
     core.rate_limits.mail_requests.consume(client)?;
-    let has_address = user::Column::EmailKey.eq(users::login_key(email));
-    let found = users::find_id(core.db.read(), has_address).await?;
-    enqueue(core, mail, found.unwrap_or_default()).await
+    let key = users::login_key(email);
+    let found = users::find_id(core.db.read(), user::Column::EmailKey.eq(&key)).await?;
+    let waiting: Option<UserId> = user::Entity::find()
+        .select_only()
+        .column(user::Column::Id)
+        .filter(user::Column::PendingEmailKey.eq(&key))
+        .order_by_desc(user::Column::Id)
+        .into_tuple()
+        .one(core.db.read())
+        .await?;
+    let user = match mail {
+        AccountMail::VerifyEmail => waiting.or(found),
+        _ => found,
+    };
+    enqueue(core, mail, user.unwrap_or_default()).await
 }
 
 async fn enqueue(core: &Core, mail: AccountMail, user: UserId) -> Result<(), Error> {

@@ -46,8 +46,11 @@ impl From<RegisterInput> for Registration {
 /// Result of register.
 #[derive(SimpleObject)]
 pub struct RegisterPayload {
-    /// The sign-in.
+    /// The sign-in; null when the address must be verified first.
     pub auth: Option<AuthResult>,
+    /// Whether the address must be verified first; a mail is sent. The result is then the same for an address that
+    /// already has an account.
+    pub needs_email_verification: bool,
 }
 
 /// Credentials.

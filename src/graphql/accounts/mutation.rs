@@ -25,7 +25,7 @@ pub struct AccountMutation;
 
 #[Object]
 impl AccountMutation {
-    /// Create an account and, where policy allows, sign in.
+    /// Create an account and sign in, unless the address must be verified first. DISABLED when registration is closed.
     async fn register(
         &self,
         ctx: &Context<'_>,
@@ -37,18 +37,20 @@ impl AccountMutation {
             let signed_in = match token {
                 Some(token) => {
                     accounts::register_first(app(ctx), &token, input.into(), with_demo, &device)
-                        .await?
+                        .await
+                        .map(Some)?
                 }
                 None => accounts::register(app(ctx), input.into(), &device).await?,
             };
             Ok(Some(RegisterPayload {
-                auth: Some(AuthResult::new(ctx, signed_in)),
+                needs_email_verification: signed_in.is_none(),
+                auth: signed_in.map(|signed_in| AuthResult::new(ctx, signed_in)),
             }))
         })
         .await
     }
 
-    /// Sign in with a password.
+    /// Sign in with a password. EMAIL_NOT_VERIFIED when the password is right but the address must be verified first.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,

@@ -25,6 +25,8 @@ pub enum ErrorCode {
     Expired,
     /// The password, code or token is wrong.
     WrongCredentials,
+    /// The email address of the account is not verified yet.
+    EmailNotVerified,
     /// Too many requests; `extensions.retryAfterMs` is the time to wait.
     RateLimited,
     /// A quota or count limit is reached.
@@ -87,6 +89,10 @@ fn describe(code: ErrorCode) -> ErrorCodeInfo {
         ErrorCode::WrongCredentials => (
             "The password or token is wrong. Prompt for it again; a session that cannot be renewed is \
              over.",
+            false,
+        ),
+        ErrorCode::EmailNotVerified => (
+            "The address must be verified first. Offer to mail the link again with resendEmailVerification.",
             false,
         ),
         ErrorCode::RateLimited => (

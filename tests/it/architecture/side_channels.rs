@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use async_graphql_parser::types::{TypeDefinition, TypeKind};
 use heddle::{
+    config::Config,
     db,
     id::{ConversationId, MessageId},
 };
@@ -23,6 +24,7 @@ both!(
     hidden_objects_look_missing_beside_the_response_too,
     known_logins_look_unknown_beside_the_response_too,
     known_addresses_look_unknown_to_those_who_request_mail,
+    a_registration_with_a_known_address_looks_like_any_other,
     a_taken_address_is_reported_only_for_what_is_valid_otherwise,
 );
 
@@ -306,6 +308,35 @@ async fn known_addresses_look_unknown_to_those_who_request_mail(app: TestApp) {
             assert_eq!(seen[0], seen[2]);
         }
     }
+}
+
+async fn a_registration_with_a_known_address_looks_like_any_other(app: TestApp) {
+    let strict = |config: &mut Config| config.require_verified_email = true;
+    let app = match app.app.db.backend() {
+        DbBackend::Postgres => TestApp::postgres_with(strict).await,
+        _ => TestApp::sqlite_with(strict).await,
+    };
+    let anonymous = app.anonymous();
+    let register = "mutation($input: RegisterInput!) { register(input: $input) {
+        needsEmailVerification auth { accessToken } } }";
+    let verify = "mutation($input: VerifyEmailInput!) { verifyEmail(input: $input) {
+        viewer { id } } }";
+    let form = |username: &str, email: &str| {
+        json!({ "input": { "username": username, "email": email,
+            "password": "a loom has many heddles" } })
+    };
+    anonymous.execute(register, form("ann", "ann@example.org")).await;
+    let mail = app.mail("ann@example.org", "Verify your address", 1).await;
+    let token = json!({ "input": { "token": mail.token("verify-email") } });
+    anonymous.execute(verify, token).await;
+    let mut seen = vec![];
+    for (username, email) in [("zoe", "ann@example.org"), ("bob", "bob@example.org")] {
+        let observation = observe(&anonymous, register, form(username, email)).await;
+        assert!(observation.statements.is_some());
+        assert!(observation.body.contains("true"), "{observation:?}");
+        seen.push(observation);
+    }
+    assert_eq!(seen[0], seen[1]);
 }
 
 async fn a_taken_address_is_reported_only_for_what_is_valid_otherwise(app: TestApp) {

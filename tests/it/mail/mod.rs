@@ -2,4 +2,5 @@
 
 mod email_change;
 mod recovery;
+mod required_verification;
 mod smtp;

@@ -185,13 +185,19 @@ export const ThreadsQuery = graphql(`
 export const SettingsQuery = graphql(`
   query Settings {
     viewer {
-      id email isEmailVerified hasPassword
+      id email pendingEmail isEmailVerified hasPassword
       user { ...UserFields bio }
       preferences { id isSearchable notificationLevel sharesPresence sharesReadReceipts profileVisibility }
       sessions(first: 50) { nodes { id label ipAddress createdAt lastUsedAt isCurrent } }
     }
   }
 `, [UserFields]);
+
+export const ChangeEmail = graphql(`
+  mutation ChangeEmail($input: ChangeEmailInput!) {
+    changeEmail(input: $input) { viewer { id email pendingEmail } }
+  }
+`);
 
 export const VerifyEmail = graphql(`
   mutation VerifyEmail($input: VerifyEmailInput!) {

@@ -1,19 +1,20 @@
 // Sign-in and registration.
 import { useEffect, useState } from "preact/hooks";
 
-import { heddle } from "../api";
+import { codeOf, heddle } from "../api";
 import { isDevelopment } from "../preferences";
 import { navigate, route } from "../route";
 import { server, sessionEnded } from "../store/session";
 import { t } from "../text";
-import { Card, Field, mode, sendsMail, serverName, Summary, useForm } from "./forms";
+import { Card, Field, mode, sendsMail, serverName, Summary, unverified, useForm } from "./forms";
 import { Switch } from "./parts";
-import { ForgotPassword } from "./Recovery";
+import { ForgotPassword, VerifyFirst } from "./Recovery";
 
 export function Gate() {
   const now = route.value;
   if (now.page === "setup") return <Setup token={now.token} />;
   if (mode.value === "forgot") return <ForgotPassword />;
+  if (mode.value === "verify") return <VerifyFirst />;
   return <SignInOrRegister />;
 }
 
@@ -23,13 +24,22 @@ function SignInOrRegister() {
   return isRegister ? <Register /> : <SignIn />;
 }
 
+/** Shows the page for users whose address must be verified. A mail was sent to this address, unless it is empty. */
+const verifyFirst = (email: string) => {
+  unverified.value = email;
+  mode.value = "verify";
+};
+
 function SignIn() {
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
   const { busy, failure, run, problem } = useForm();
   const submit = (event: Event) => {
     event.preventDefault();
-    void run(() => heddle.signIn(login, password));
+    void run(() => heddle.signIn(login, password).catch((error: unknown) => {
+      if (codeOf(error) !== "EMAIL_NOT_VERIFIED") throw error;
+      verifyFirst("");
+    }));
   };
   const isOpen = server.value?.signUpPolicy === "OPEN";
   return (
@@ -80,7 +90,10 @@ function RegisterForm({ action, more, children }: { action: string; more?: objec
   const { busy, failure, run, problem } = useForm();
   const submit = (event: Event) => {
     event.preventDefault();
-    void run(() => heddle.register({ displayName: displayName.trim() || null, username, email, password, ...more }));
+    void run(async () => {
+      const done = await heddle.register({ displayName: displayName.trim() || null, username, email, password, ...more });
+      if (done.needsEmailVerification) verifyFirst(email);
+    });
   };
   return (
     <>

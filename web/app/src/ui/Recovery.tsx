@@ -3,11 +3,11 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { request } from "../api";
-import { RequestPasswordReset, ResetPassword, VerifyEmail } from "../operations";
+import { RequestPasswordReset, ResendEmailVerification, ResetPassword, VerifyEmail } from "../operations";
 import { navigate } from "../route";
 import { server } from "../store/session";
 import { t } from "../text";
-import { Card, Field, mode, Summary, useForm } from "./forms";
+import { Card, Field, mode, Summary, unverified, useForm } from "./forms";
 
 const useTitle = (title: string) =>
   useEffect(() => { document.title = `${title} · ${server.value?.name ?? "Heddle"}`; }, [title, server.value]);
@@ -83,6 +83,27 @@ export function ForgotPassword() {
           <button class="button primary large wide" type="submit" disabled={busy || !email.trim()}>{t.sendLink}</button>
         </form>
       )}
+    </Card>
+  );
+}
+
+/** Prompts a user who registered or tried to sign in to verify the address, and mails the link again. */
+export function VerifyFirst() {
+  const [email, setEmail] = useState(unverified.value);
+  const { busy, failure, run, problem } = useForm();
+  useTitle(t.verifyAddress);
+  const sentTo = unverified.value;
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    if (await run(() => request(ResendEmailVerification, { input: { email } }))) unverified.value = email;
+  };
+  return (
+    <Card title={t.verifyAddress} lead={sentTo ? t.linkSentTo(sentTo) : t.verifyFirst} foot={<BackToSignIn />}>
+      {failure && <Summary {...failure} />}
+      <form onSubmit={submit} noValidate>
+        <Field name="email" label={t.email} type="email" value={email} change={setEmail} autocomplete="email" problem={problem("email")} />
+        <button class={sentTo ? "button large wide" : "button primary large wide"} type="submit" disabled={busy || !email.trim()}>{sentTo ? t.sendAnotherLink : t.sendLink}</button>
+      </form>
     </Card>
   );
 }

@@ -4,7 +4,7 @@ import { useEffect, useState } from "preact/hooks";
 import { request } from "../api";
 import { ago, when } from "../format";
 import type { ResultOf } from "../graphql";
-import { ChangePassword, ResendEmailVerification, RevokeOtherSessions, RevokeSessions, SettingsQuery, UpdatePreferences, UpdateProfile } from "../operations";
+import { ChangeEmail, ChangePassword, ResendEmailVerification, RevokeOtherSessions, RevokeSessions, SettingsQuery, UpdatePreferences, UpdateProfile } from "../operations";
 import { singleKeys, theme, type Theme } from "../preferences";
 import { navigate } from "../route";
 import { putUser, type User } from "../store/data";
@@ -81,6 +81,32 @@ function Password({ hasPassword }: { hasPassword: boolean }) {
   );
 }
 
+function EmailAddress({ viewer, change }: { viewer: Loaded; change: (viewer: Partial<Loaded>) => void }) {
+  const [newEmail, setEmail] = useState("");
+  const [password, setPassword] = useState("");
+  const { busy, failure, run, problem } = useForm();
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    const input = { newEmail, ...(viewer.hasPassword ? { password } : {}) };
+    const ok = await run(async () => {
+      const { changeEmail: done } = await request(ChangeEmail, { input });
+      if (done?.viewer) change(done.viewer);
+    });
+    if (!ok) return;
+    setEmail("");
+    setPassword("");
+  };
+  return (
+    <form onSubmit={submit} noValidate>
+      {failure && <Summary {...failure} />}
+      {viewer.pendingEmail && <div class="note is-above" role="status">{t.emailWaits(viewer.pendingEmail)}</div>}
+      <Field name="newEmail" label={t.newEmail} type="email" value={newEmail} change={setEmail} autocomplete="email" help={t.newEmailHelp} problem={problem("newEmail")} />
+      {viewer.hasPassword && <Field name="password" label={t.currentPassword} type="password" value={password} change={setPassword} autocomplete="current-password" problem={problem("password")} />}
+      <div class="form-foot"><button type="submit" class="button primary" disabled={busy || !newEmail.trim()}>{t.changeEmail}</button></div>
+    </form>
+  );
+}
+
 /** Offers to send the link that verifies the address again. */
 function Unverified() {
   const [sent, setSent] = useState(false);
@@ -137,7 +163,7 @@ export function Settings() {
             </section>
             {failed && !loaded ? <Failed error={failed} retry={load} /> : !loaded || !preferences ? <Skeleton rows={6} lines /> : (
               <>
-                <section id="settings-profile"><h2>{t.sections.profile}</h2><p class="small muted is-lead">@{loaded.user.username} · {loaded.email}</p>{!loaded.isEmailVerified && sendsMail() && <Unverified />}<Profile user={loaded.user} /></section>
+                <section id="settings-profile"><h2>{t.sections.profile}</h2><p class="small muted is-lead">{[`@${loaded.user.username}`, loaded.email].filter(Boolean).join(" · ")}</p>{!loaded.isEmailVerified && sendsMail() && <Unverified />}<Profile user={loaded.user} /></section>
                 <section id="settings-privacy">
                   <h2>{t.sections.privacy}</h2>
                   <div class="set"><div class="grow"><b>{t.sharesPresence}</b><span>{t.sharesPresenceHelp}</span></div><Switch on={preferences.sharesPresence} label={t.sharesPresence} change={(sharesPresence) => prefer({ sharesPresence })} /></div>
@@ -156,6 +182,7 @@ export function Settings() {
                   {loaded.sessions.nodes.length > 1 && <div class="form-foot is-start"><button type="button" class="button danger" onClick={() => void request(RevokeOtherSessions).then(load, complain)}>{t.signOutOthers}</button></div>}
                   <h2 class="is-second">{t.password}</h2>
                   <Password hasPassword={loaded.hasPassword} />
+                  {sendsMail() && <><h2 class="is-second">{t.email}</h2><EmailAddress viewer={loaded} change={(viewer) => setLoaded((now) => now && { ...now, ...viewer })} /></>}
                 </section>
                 <section id="settings-account"><h2>{t.deleteAccount}</h2><p class="small muted is-lead">{t.deleteAccountLead}</p>
                   <button type="button" class="button danger" onClick={() => (overlay.value = { kind: "deleteAccount" })}>{t.deleteAccount}</button></section>

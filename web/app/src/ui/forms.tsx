@@ -9,7 +9,10 @@ import { t } from "../text";
 import { explain, Icon } from "./parts";
 
 /** The form before a user is signed in. */
-export const mode = signal<"signin" | "register" | "forgot">("signin");
+export const mode = signal<"signin" | "register" | "forgot" | "verify">("signin");
+
+/** The address that must be verified before its user can sign in; empty if it is not known. */
+export const unverified = signal("");
 
 const Mark = () => (
   <svg class="mark" viewBox="0 0 40 48" fill="none" stroke-width="2" aria-hidden="true">
