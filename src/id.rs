@@ -238,6 +238,8 @@ ids! {
     ServerId = "srv";
     /// A background job.
     JobId = "job";
+    /// An entry of the audit log.
+    AuditEntryId = "aud";
 }
 
 impl From<ThreadId> for MessageId {

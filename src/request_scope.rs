@@ -1,16 +1,33 @@
-//! The request that the current task works for, so that log lines far from the transport name it too.
+//! The request that the current task works for, so that log lines and audit entries far from the transport name it too.
 
-tokio::task_local! {
-    static REQUEST_ID: String;
+use std::net::IpAddr;
+
+/// What is known about a request everywhere.
+#[derive(Clone, Debug)]
+pub struct RequestScope {
+    /// The id of the request.
+    pub id: String,
+    /// The network address of the client.
+    pub client: Option<IpAddr>,
 }
 
-/// Runs work for the request with this id.
-pub async fn within<T>(request_id: String, work: impl Future<Output = T>) -> T {
-    REQUEST_ID.scope(request_id, work).await
+tokio::task_local! {
+    static SCOPE: RequestScope;
+}
+
+/// Runs work for a request.
+pub async fn within<T>(scope: RequestScope, work: impl Future<Output = T>) -> T {
+    SCOPE.scope(scope, work).await
 }
 
 /// The id of the request; empty outside of one.
 #[must_use]
 pub fn request_id() -> String {
-    REQUEST_ID.try_with(Clone::clone).unwrap_or_default()
+    SCOPE.try_with(|scope| scope.id.clone()).unwrap_or_default()
+}
+
+/// The network address of the client; none outside of a request.
+#[must_use]
+pub fn client_address() -> Option<IpAddr> {
+    SCOPE.try_with(|scope| scope.client).ok().flatten()
 }

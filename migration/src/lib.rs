@@ -38,6 +38,7 @@ mod m0028_reclaim_space;
 mod m0029_derived_replies;
 mod m0030_email_tokens;
 mod m0031_pending_emails;
+mod m0032_audit_log;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -78,6 +79,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0029_derived_replies::Step),
             Box::new(m0030_email_tokens::Step),
             Box::new(m0031_pending_emails::Step),
+            Box::new(m0032_audit_log::Step),
         ]
     }
 }

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use super::{
-    admin::AdminCommand, config::ConfigCommand, doctor, flags::Flags, import::ImportCommand,
-    migrate::MigrateCommand, schema::SchemaCommand, seed,
+    admin::AdminCommand, audit::AuditCommand, config::ConfigCommand, doctor, flags::Flags,
+    import::ImportCommand, migrate::MigrateCommand, schema::SchemaCommand, seed,
 };
 
 /// A threaded-messaging server with a GraphQL API.
@@ -36,6 +36,9 @@ pub(super) enum Command {
     /// Create accounts, list them, reset passwords, and repeat failed jobs
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Verify or export the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Generate users and conversations for a demo or a benchmark (development only)
     Seed(seed::Args),
     /// Import an archive from another system

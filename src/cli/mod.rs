@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod args;
+pub mod audit;
 pub mod config;
 pub mod data_dir;
 pub mod doctor;

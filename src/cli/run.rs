@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use super::{
     admin,
     args::{Args, Command},
+    audit,
     config::{self, ConfigCommand},
     doctor,
     error::CliError,
@@ -59,6 +60,7 @@ async fn dispatch(command: Command, loaded: Loaded) -> Result<(), CliError> {
         Command::Serve => serve::run(config).await,
         Command::Migrate(command) => migrate::run(&config, command).await,
         Command::Admin(command) => admin::run(config, command).await,
+        Command::Audit(command) => audit::run(&config, command).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Seed(args) => seed::run(&config, &args).await,
         Command::Import(command) => import::run(&config, command).await,

@@ -1,7 +1,8 @@
 //! Manages accounts for the command line, without a viewer.
 
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, Set,
+    ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder, Set,
 };
 
 use crate::{
@@ -9,6 +10,7 @@ use crate::{
     db::Db,
     domain::{
         accounts::{self, Registration},
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
         sessions::{self, SessionFilter},
         users,
     },
@@ -35,7 +37,12 @@ pub async fn create(
             user.role = Set(role);
             // An administrator who creates an account vouches for its address.
             user.verified_at = Set(Some(core.clock.now()));
-            Ok(user.update(&*tx).await?)
+            let user = user.update(&*tx).await?;
+            let record = AuditRecord::new(AuditAction::UserCreated, None)
+                .on(AuditTarget::User(user.id))
+                .change("role", None, Some(&role.to_value()));
+            audit::append_in(&tx, core.clock.now(), record).await?;
+            Ok(user)
         })
         .await
 }
@@ -68,6 +75,9 @@ pub async fn reset_password(core: &Core, username: &str, password: &str) -> Resu
             accounts::reset_logins_in(&tx, core, user).await?;
             let reason = SessionEndReason::Revoked;
             let ended = sessions::end_in(&tx, user.id, SessionFilter::All, reason, now).await?;
+            let record = AuditRecord::new(AuditAction::UserPasswordReset, None)
+                .on(AuditTarget::User(user.id));
+            audit::append_in(&tx, now, record).await?;
             Ok(ended.len())
         })
         .await

@@ -5,6 +5,8 @@
     reason = "SeaORM's derives make public items that cannot carry docs"
 )]
 
+pub mod audit_entry;
+pub mod audit_head;
 pub mod connected;
 pub mod conversation;
 pub mod email_token;

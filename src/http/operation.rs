@@ -151,6 +151,7 @@ impl AppState {
             name: name.map(|name| name.chars().take(NAME_LENGTH).collect()),
             kind,
             request_id: caller.request_id.clone(),
+            client: caller.client_addr,
             cost,
             started: Instant::now(),
             stats: Arc::new(QueryStats::within(
@@ -200,7 +201,7 @@ impl AppState {
             Some(GraphqlResponse::executed(response))
         });
         let work = AssertUnwindSafe(stats.measure(work)).catch_unwind();
-        let work = request_scope::within(log.request_id.clone(), work);
+        let work = request_scope::within(log.scope(), work);
         let work = tokio::time::timeout(TIME, work);
         let result = if log.kind == OperationType::Mutation {
             // In a task: a mutation finishes, and its events are announced, even when the client disconnects.
@@ -375,7 +376,7 @@ impl RunningSubscription {
         }
         let stats = Arc::clone(&self.log.stats);
         let next = AssertUnwindSafe(stats.measure(self.source.next())).catch_unwind();
-        let next = request_scope::within(self.log.request_id.clone(), next);
+        let next = request_scope::within(self.log.scope(), next);
         let response = match next.await {
             Ok(Some(Delivery::Execute(response))) => {
                 self.unpaid = self.bill.pay(self.bill.cost).err();

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -9,7 +10,7 @@ use std::{
 use async_graphql::parser::types::OperationType;
 
 use super::response::GraphqlResponse;
-use crate::{db::QueryStats, error::Code};
+use crate::{db::QueryStats, error::Code, request_scope::RequestScope};
 
 /// Characters of an operation's name that are logged.
 pub(super) const NAME_LENGTH: usize = 64;
@@ -20,12 +21,21 @@ pub(super) struct OperationLog {
     pub(super) name: Option<String>,
     pub(super) kind: OperationType,
     pub(super) request_id: String,
+    pub(super) client: Option<IpAddr>,
     pub(super) cost: u64,
     pub(super) started: Instant,
     pub(super) stats: Arc<QueryStats>,
 }
 
 impl OperationLog {
+    /// What the operation's work knows about its request.
+    pub(super) fn scope(&self) -> RequestScope {
+        RequestScope {
+            id: self.request_id.clone(),
+            client: self.client,
+        }
+    }
+
     /// Writes one line per operation, which never contains its text, its variables or the user.
     pub(super) fn write(&self, code: Option<&str>) {
         tracing::info!(

@@ -68,6 +68,8 @@ pub enum CleanupTable {
     Jobs,
     /// Tokens in mails.
     EmailTokens,
+    /// The audit log.
+    AuditEntries,
 }
 
 impl Job {

@@ -12,6 +12,7 @@ mod accounts;
 mod across;
 mod architecture;
 mod attacks;
+mod audit;
 mod cli;
 mod clients;
 mod conversations;

@@ -8,7 +8,11 @@ use super::{email_tokens, lockout::LockoutKey, mails, sign_in, validation};
 use crate::{
     core::Core,
     db::Tx,
-    domain::{sessions::Viewer, text, users},
+    domain::{
+        audit::{self, AuditAction, AuditRecord},
+        sessions::Viewer,
+        text, users,
+    },
     entity::{email_token::EmailTokenPurpose, user},
     error::{Code, Error},
     id::UserId,
@@ -50,17 +54,12 @@ pub async fn change_email(
             }
             set_pending_in(&tx, user.id, new).await?;
             for mail in [AccountMail::VerifyEmail, AccountMail::EmailChangeRequested] {
-                jobs::enqueue_in(
-                    &tx,
-                    &Job::SendMail {
-                        mail,
-                        user: user.id,
-                    },
-                    now,
-                )
-                .await?;
+                let user = user.id;
+                jobs::enqueue_in(&tx, &Job::SendMail { mail, user }, now).await?;
             }
-            Ok(())
+            let record = AuditRecord::own(AuditAction::UserEmailChangeRequested, user.id);
+            let record = record.change("email", user.email.as_deref(), Some(new));
+            audit::append_in(&tx, now, record).await
         })
         .await
 }

@@ -13,6 +13,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
         import::{self, demo},
         sessions::{self, Device, SignedIn},
         users::{self, NewUser},
@@ -89,6 +90,12 @@ pub async fn register_first(
                 let (depth, now) = (core.config.thread_depth, core.clock.now());
                 demo::talk_in(&tx, users, Some(user.id), depth, now).await?;
             }
+            let record = AuditRecord::own(AuditAction::UserCreated, user.id).change(
+                "role",
+                None,
+                Some("ADMIN"),
+            );
+            audit::append_in(&tx, core.clock.now(), record).await?;
             sessions::start_in(&tx, core, &user, device).await
         })
         .await
@@ -116,7 +123,11 @@ pub async fn create_first(core: &Core, email: &str, password: &str) -> Result<bo
             if is_set_up(&*tx).await? {
                 return Ok(false);
             }
-            create_in(&tx, core, new, hash).await?;
+            let user = create_in(&tx, core, new, hash).await?;
+            let record = AuditRecord::new(AuditAction::UserCreated, None)
+                .on(AuditTarget::User(user.id))
+                .change("role", None, Some("ADMIN"));
+            audit::append_in(&tx, core.clock.now(), record).await?;
             Ok(true)
         })
         .await

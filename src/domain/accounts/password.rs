@@ -9,6 +9,7 @@ use super::{
 use crate::{
     core::Core,
     domain::{
+        audit::{self, AuditAction, AuditRecord},
         sessions::{self, SessionFilter, Viewer},
         users,
     },
@@ -44,8 +45,10 @@ pub async fn change_password(
             email_change::cancel_in(&tx, user.id).await?;
             let others = SessionFilter::AllExcept(viewer.session);
             let reason = SessionEndReason::Revoked;
-            sessions::end_in(&tx, user.id, others, reason, core.clock.now()).await
+            let now = core.clock.now();
+            sessions::end_in(&tx, user.id, others, reason, now).await?;
+            let record = AuditRecord::own(AuditAction::UserPasswordChanged, user.id);
+            audit::append_in(&tx, now, record).await
         })
-        .await?;
-    Ok(())
+        .await
 }

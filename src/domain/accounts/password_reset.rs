@@ -15,7 +15,10 @@ use crate::{
     auth::password::HashOwner,
     core::Core,
     db::Tx,
-    domain::sessions::{self, SessionFilter},
+    domain::{
+        audit::{self, AuditAction, AuditRecord},
+        sessions::{self, SessionFilter},
+    },
     entity::{email_token::EmailTokenPurpose, session::SessionEndReason, user},
     error::Error,
     jobs::{self, AccountMail, Job},
@@ -78,5 +81,7 @@ async fn set_in(tx: &Tx, core: &Core, user: &user::Model, hash: &str) -> Result<
         mail: AccountMail::PasswordWasReset,
         user: user.id,
     };
-    jobs::enqueue_in(tx, &job, now).await
+    jobs::enqueue_in(tx, &job, now).await?;
+    let record = AuditRecord::own(AuditAction::UserPasswordReset, user.id);
+    audit::append_in(tx, now, record).await
 }

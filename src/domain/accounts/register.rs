@@ -1,5 +1,7 @@
 //! Creates accounts, by registration or by an administrator.
 
+use std::mem;
+
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, IntoActiveModel, Set, SqlErr};
 
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
     db::Tx,
     domain::{
         accounts::validation,
+        audit::{self, AuditAction, AuditRecord},
         sessions::{self, Device, SignedIn},
         users::{self, NewUser},
     },
@@ -62,6 +65,8 @@ pub async fn register(
                 let (mail, user) = (AccountMail::VerifyEmail, user.id);
                 jobs::enqueue_in(&tx, &Job::SendMail { mail, user }, core.clock.now()).await?;
             }
+            let record = AuditRecord::own(AuditAction::UserCreated, user.id);
+            audit::append_in(&tx, core.clock.now(), record).await?;
             if is_pending {
                 return Ok(None);
             }

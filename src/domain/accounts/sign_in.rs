@@ -9,11 +9,13 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
         sessions::{self, Device, SignedIn},
         users,
     },
     entity::user,
     error::{Code, Error, Problem},
+    id::UserId,
 };
 
 /// Signs in with a username or an email address. The attempts of one client, and those with one login, follow each
@@ -32,9 +34,11 @@ pub async fn sign_in(
     core.rate_limits.failed_sign_ins.check(device.ip_address)?;
     let found = by_login(core, &login).await?;
     let is_correct = try_password(core, turn, key, found.as_ref(), password).await?;
+    let account = found.as_ref().map(|user| user.id);
     let Some(user) = found.filter(|_| is_correct) else {
         // The limit applies from the next attempt on.
         let _ = core.rate_limits.failed_sign_ins.consume(device.ip_address);
+        audit::append(core, refused(account)).await?;
         return Err(wrong_credentials(if core.config.require_verified_email {
             "The username or the password is wrong. Check both and try again. A new account can be used after \
              you open the link in the mail."
@@ -44,7 +48,10 @@ pub async fn sign_in(
     };
     if core.config.require_verified_email && user.verified_at.is_none() {
         core.db
-            .write(|tx| async move { lockout::reset_in(&tx, key).await })
+            .write(|tx| async move {
+                lockout::reset_in(&tx, key).await?;
+                audit::append_in(&tx, core.clock.now(), refused(account)).await
+            })
             .await?;
         let message =
             "Your address is not verified yet. Open the link in the mail, or request another mail.";
@@ -61,6 +68,15 @@ pub async fn sign_in(
             sessions::start_in(&tx, core, user, device).await
         })
         .await
+}
+
+/// The record of a sign-in that failed, with the account that has the login. The login itself may be a password.
+fn refused(account: Option<UserId>) -> AuditRecord {
+    let record = AuditRecord::new(AuditAction::SessionStarted, None).refused();
+    match account {
+        Some(user) => record.on(AuditTarget::User(user)),
+        None => record,
+    }
 }
 
 /// Finds the account with this normalised username or email address.
@@ -89,6 +105,8 @@ pub(super) async fn verify_password(
     if try_password(core, turn, &key, Some(user), password).await? {
         Ok(())
     } else {
+        let record = AuditRecord::own(AuditAction::UserPasswordVerified, user.id).refused();
+        audit::append(core, record).await?;
         Err(wrong_credentials(
             "The password is wrong. Check it and try again.",
         ))

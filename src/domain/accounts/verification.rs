@@ -9,7 +9,11 @@ use super::{email_change, email_tokens, mails};
 use crate::{
     core::Core,
     db::Tx,
-    domain::{sessions::Viewer, users},
+    domain::{
+        audit::{self, AuditAction, AuditRecord},
+        sessions::Viewer,
+        users,
+    },
     entity::{email_token::EmailTokenPurpose, user},
     error::{Error, Problem},
     id::UserId,
@@ -31,11 +35,15 @@ pub async fn verify_email(core: &Core, token: &str) -> Result<UserId, Error> {
     core.db
         .write(|tx| async move {
             email_tokens::use_in(&tx, token, user.id, purpose).await?;
+            let mut record = AuditRecord::own(AuditAction::UserEmailVerified, user.id);
             if is_pending {
-                email_change::complete_in(&tx, user, now).await
+                email_change::complete_in(&tx, user, now).await?;
+                let (before, after) = (user.email.as_deref(), user.pending_email.as_deref());
+                record = record.change("email", before, after);
             } else {
-                set_verified_in(&tx, user, now).await
+                set_verified_in(&tx, user, now).await?;
             }
+            audit::append_in(&tx, now, record).await
         })
         .await?;
     Ok(user.id)

@@ -9,7 +9,12 @@ use sea_orm::{
 use crate::{
     core::Core,
     db::Tx,
-    domain::{access, notifications, participants, sessions::Viewer},
+    domain::{
+        access,
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
+        notifications, participants,
+        sessions::Viewer,
+    },
     entity::{
         conversation, message,
         participant::{self, ParticipantRole},
@@ -30,7 +35,11 @@ pub async fn delete(core: &Core, viewer: &Viewer, id: ConversationId) -> Result<
             let membership = access::conversation(&tx, viewer, id).await?;
             membership.group()?;
             membership.at_least(ParticipantRole::Owner)?;
-            delete_in(&tx, id, core.clock.now()).await
+            let at = core.clock.now();
+            delete_in(&tx, id, at).await?;
+            let record = AuditRecord::new(AuditAction::ConversationDeleted, Some(viewer.user))
+                .on(AuditTarget::Conversation(id));
+            audit::append_in(&tx, at, record).await
         })
         .await
 }

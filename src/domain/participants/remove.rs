@@ -8,6 +8,7 @@ use crate::{
     db::Tx,
     domain::{
         access,
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
         messages::notice::{self, Notice, NoticeType},
         notifications, participants,
         sessions::Viewer,
@@ -52,9 +53,15 @@ pub async fn remove(
             check(own, &target)?;
             let notice = Notice::by(viewer.user, NoticeType::ParticipantRemoved);
             let participant = target.id;
-            end_in(&tx, target, &notice.about([user]), core.clock.now()).await?;
+            let at = core.clock.now();
+            end_in(&tx, target, &notice.about([user]), at).await?;
+            let conversation = access::reload(&tx, id).await?;
+            let record = AuditRecord::new(AuditAction::ParticipantRemoved, Some(viewer.user))
+                .on(AuditTarget::User(user))
+                .change("conversationId", Some(&id.to_string()), None);
+            audit::append_in(&tx, at, record).await?;
             Ok(Removed {
-                conversation: access::reload(&tx, id).await?,
+                conversation,
                 participant,
             })
         })

@@ -1,7 +1,9 @@
 //! Changes the roles of participants.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, EntityTrait, Iterable, QueryFilter, UpdateMany, sea_query::Expr};
+use sea_orm::{
+    ActiveEnum, ColumnTrait, EntityTrait, Iterable, QueryFilter, UpdateMany, sea_query::Expr,
+};
 
 use super::order;
 use crate::{
@@ -9,6 +11,7 @@ use crate::{
     db::Tx,
     domain::{
         access,
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
         messages::notice::{self, Notice, NoticeType},
         notifications, participants,
         sessions::Viewer,
@@ -40,13 +43,18 @@ pub async fn change_role(
             if target.role == role {
                 return Ok(target);
             }
-            let at = core.clock.now();
+            let (at, before) = (core.clock.now(), target.role);
             let changed = set_role_in(&tx, Some(viewer.user), target, role, at).await?;
             notifications::role_changed_in(&tx, core, viewer.user, id, user).await?;
             if role == ParticipantRole::Owner {
                 let own = membership.participant().clone();
                 set_role_in(&tx, Some(viewer.user), own, ParticipantRole::Moderator, at).await?;
             }
+            let record = AuditRecord::new(AuditAction::ParticipantRoleChanged, Some(viewer.user))
+                .on(AuditTarget::User(user))
+                .change("conversationId", None, Some(&id.to_string()))
+                .change("role", Some(&before.to_value()), Some(&role.to_value()));
+            audit::append_in(&tx, at, record).await?;
             Ok(changed)
         })
         .await
@@ -115,7 +123,7 @@ pub(in crate::domain) async fn set_role_in(
         kind: NoticeType::RoleChanged,
         actor,
         subjects: vec![user],
-        value: Some(sea_orm::ActiveEnum::to_value(&role)),
+        value: Some(role.to_value()),
     };
     let change = Change::ParticipantChanged { conversation, user };
     notice::write_in(tx, conversation, &notice, at, &[change]).await?;

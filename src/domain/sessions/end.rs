@@ -6,7 +6,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 use crate::{
     core::Core,
     db::Tx,
-    domain::sessions::Viewer,
+    domain::{
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
+        sessions::Viewer,
+    },
     entity::session::{self, SessionEndReason},
     error::Error,
     id::{SessionId, UserId},
@@ -94,7 +97,15 @@ async fn end(
     let at = core.clock.now();
     core.db
         .write(|tx| async move {
-            end_in(&tx, viewer.user, filter, SessionEndReason::SignedOut, at).await
+            let ended = end_in(&tx, viewer.user, filter, SessionEndReason::SignedOut, at).await?;
+            let record = AuditRecord::new(AuditAction::SessionEnded, Some(viewer.user));
+            let record = match *ended {
+                [] => return Ok(ended),
+                [session] => record.on(AuditTarget::Session(session)),
+                _ => record.change("sessions", Some(&ended.len().to_string()), Some("0")),
+            };
+            audit::append_in(&tx, at, record).await?;
+            Ok(ended)
         })
         .await
 }

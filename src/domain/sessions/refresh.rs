@@ -8,8 +8,11 @@ use crate::{
     auth::token::Refresh,
     core::Core,
     db::Tx,
-    domain::sessions::{
-        Device, SessionFilter, SignedIn, end_in, expires_at, label::label, start::tokens,
+    domain::{
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
+        sessions::{
+            Device, SessionFilter, SignedIn, end_in, expires_at, label::label, start::tokens,
+        },
     },
     entity::{
         session::{self, SessionEndReason},
@@ -74,6 +77,11 @@ async fn refresh_in(
         RefreshCheck::Reject => return Ok(None),
         RefreshCheck::End(reason) => {
             end_in(tx, user.id, SessionFilter::Only(&[session.id]), reason, now).await?;
+            if reason == SessionEndReason::Revoked {
+                let record = AuditRecord::new(AuditAction::SessionTokenReused, None).refused();
+                let record = record.on(AuditTarget::Session(session.id));
+                audit::append_in(tx, now, record).await?;
+            }
             return Ok(None);
         }
     };

@@ -10,6 +10,7 @@ use crate::{
     auth::token::Refresh,
     core::Core,
     db::Tx,
+    domain::audit::{self, AuditAction, AuditRecord, AuditTarget},
     entity::{
         session::{self, SessionEndReason},
         user::{self, ServerRole},
@@ -59,6 +60,9 @@ pub async fn start_in(
         end_reason: Set(None),
     };
     let session = session.insert(tx).await?;
+    let record = AuditRecord::new(AuditAction::SessionStarted, Some(user.id))
+        .on(AuditTarget::Session(session.id));
+    audit::append_in(tx, now, record).await?;
     tokens(core, user.role, &session)
 }
 

@@ -59,6 +59,8 @@ macro_rules! described {
 
 fn entities() -> BTreeMap<String, Table> {
     described![
+        audit_entry,
+        audit_head,
         connected,
         conversation,
         email_token,

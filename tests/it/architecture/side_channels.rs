@@ -325,7 +325,9 @@ async fn a_registration_with_a_known_address_looks_like_any_other(app: TestApp) 
         json!({ "input": { "username": username, "email": email,
             "password": "a loom has many heddles" } })
     };
-    anonymous.execute(register, form("ann", "ann@example.org")).await;
+    anonymous
+        .execute(register, form("ann", "ann@example.org"))
+        .await;
     let mail = app.mail("ann@example.org", "Verify your address", 1).await;
     let token = json!({ "input": { "token": mail.token("verify-email") } });
     anonymous.execute(verify, token).await;

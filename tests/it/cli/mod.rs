@@ -2,6 +2,7 @@
 
 mod accounts;
 mod archive;
+mod audit;
 mod counts;
 mod data_dir;
 mod failures;

@@ -99,7 +99,8 @@ async fn a_registration_does_not_reveal_which_addresses_have_accounts(app: TestA
         anonymous
             .expect_error("EMAIL_NOT_VERIFIED", SIGN_IN, sign_in(username))
             .await;
-        let again = json!({ "username": username, "email": "eve@example.org", "password": PASSWORD });
+        let again =
+            json!({ "username": username, "email": "eve@example.org", "password": PASSWORD });
         let error = anonymous.expect_error("BAD_USER_INPUT", REGISTER, input(again));
         assert_eq!(error.await["extensions"]["problems"][0]["code"], "TAKEN");
     }

@@ -13,6 +13,7 @@ use crate::{
     db::Tx,
     domain::{
         accounts::{lockout::LockoutKey, sign_in},
+        audit::{self, AuditAction, AuditRecord},
         conversations, participants,
         sessions::{self, SessionFilter, Viewer},
         users,
@@ -99,7 +100,9 @@ async fn delete_in(
     sessions::end_in(tx, user.id, SessionFilter::All, reason, at).await?;
     // Foreign keys delete the remaining rows of the user, or set their reference to NULL.
     user::Entity::delete_by_id(user.id).exec(tx).await?;
-    Ok(())
+    let record = AuditRecord::own(AuditAction::UserDeleted, user.id);
+    audit::append_in(tx, at, record).await?;
+    audit::erase_in(tx, user.id).await
 }
 
 fn check_owners(kept: &[AffectedConversation]) -> Result<(), Error> {
