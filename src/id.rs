@@ -238,6 +238,8 @@ ids! {
     ServerId = "srv";
     /// A background job.
     JobId = "job";
+    /// The administration area. Its UUID is nil.
+    AdminId = "adm";
     /// An entry of the audit log.
     AuditEntryId = "aud";
 }

@@ -52,7 +52,7 @@ pub(super) enum AdminCommand {
     },
     /// Print the link with which the first administrator registers in a browser, once and within an hour
     Link,
-    /// List administrators and moderators
+    /// List administrators, auditors and moderators
     List {
         /// List all accounts
         #[arg(long)]
@@ -84,6 +84,7 @@ pub(super) enum AdminCommand {
 pub(super) enum Role {
     Member,
     Moderator,
+    Auditor,
     Admin,
 }
 
@@ -158,6 +159,7 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
             let role = match role {
                 Role::Member => ServerRole::Member,
                 Role::Moderator => ServerRole::Moderator,
+                Role::Auditor => ServerRole::Auditor,
                 Role::Admin => ServerRole::Admin,
             };
             let user = admin::create(app, new, role).await?;

@@ -49,7 +49,12 @@ pub async fn create(
 
 /// Lists the accounts with at least this role, by username.
 pub async fn list(db: &Db, min: ServerRole) -> Result<Vec<user::Model>, Error> {
-    let roles = [ServerRole::Member, ServerRole::Moderator, ServerRole::Admin];
+    let roles = [
+        ServerRole::Member,
+        ServerRole::Moderator,
+        ServerRole::Auditor,
+        ServerRole::Admin,
+    ];
     let found = user::Entity::find()
         .filter(user::Column::Role.is_in(roles.into_iter().filter(|role| *role >= min)))
         .order_by_asc(user::Column::UsernameKey);

@@ -18,7 +18,9 @@ pub enum ServerRole {
     Member,
     /// Marked as a moderator.
     Moderator,
-    /// Marked as an administrator.
+    /// May read the audit log.
+    Auditor,
+    /// May read the audit log.
     Admin,
 }
 

@@ -6,6 +6,7 @@ use async_graphql::{MergedObject, MergedSubscription};
 pub use schema::{Schema, declared_sdl, prepare, schema, sdl};
 
 pub mod accounts;
+pub mod admin;
 pub mod batches;
 pub mod caller;
 mod connection;
@@ -37,6 +38,7 @@ pub mod users;
 #[derive(MergedObject, Default, Debug)]
 pub struct Query(
     accounts::AccountQuery,
+    admin::AdminQuery,
     conversations::ConversationQuery,
     events::EventQuery,
     messages::MessageQuery,

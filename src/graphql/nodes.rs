@@ -11,6 +11,10 @@ use crate::{
     error::{Error, Problem},
     graphql::{
         accounts::{preferences::Preferences, types::Viewer},
+        admin::{
+            audit_log::{self, AuditEntry},
+            types::Admin,
+        },
         context::{app, loaders, viewer},
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{Result, nullable},
@@ -29,7 +33,7 @@ use crate::{
         threads::{loader::ThreadKey, types::Thread},
         users::{loader::UserKey, types::User},
     },
-    id::{AnyId, ParticipantId, ServerId},
+    id::{AdminId, AnyId, ParticipantId, ServerId},
 };
 
 /// The largest number of ids in one field.
@@ -69,6 +73,10 @@ pub enum Node {
     Notification(Notification),
     /// The viewer's totals for badges.
     UnreadTotals(UnreadTotals),
+    /// The administration area.
+    Admin(Admin),
+    /// An entry of the audit log.
+    AuditEntry(AuditEntry),
 }
 
 /// The queries that take any id.
@@ -129,6 +137,8 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
             found.map(Node::Notification)
         }
         AnyId::ServerId(ServerId(id)) if id.is_nil() => Some(Node::Server(Server::of(app(ctx)))),
+        AnyId::AdminId(AdminId(id)) if id.is_nil() => Admin::of(viewer).map(Node::Admin),
+        AnyId::AuditEntryId(id) => audit_log::entry(ctx, id).await?.map(Node::AuditEntry),
         AnyId::ViewerId(id) if id.0 == own => Some(Node::Viewer(Viewer(viewer.clone()))),
         AnyId::PreferencesId(id) if id.0 == own => {
             let preferences = Viewer(viewer.clone()).preferences(ctx).await?;

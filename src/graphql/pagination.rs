@@ -98,6 +98,17 @@ impl<T> Page<T> {
         self.filter_map(|item| Some(convert(item)))
     }
 
+    /// Converts each item; fails if one cannot be converted.
+    pub fn try_map<U>(self, convert: impl Fn(T) -> Result<U>) -> Result<Page<U>> {
+        let items = self.items.into_iter();
+        let items = items.map(|(cursor, item)| Ok((cursor, convert(item)?)));
+        Ok(Page {
+            items: items.collect::<Result<_>>()?,
+            has_next: self.has_next,
+            has_previous: self.has_previous,
+        })
+    }
+
     /// Converts each item, and leaves out those that have no counterpart.
     pub fn filter_map<U>(self, mut convert: impl FnMut(T) -> Option<U>) -> Page<U> {
         let items = self.items.into_iter();

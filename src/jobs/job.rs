@@ -70,6 +70,8 @@ pub enum CleanupTable {
     EmailTokens,
     /// The audit log.
     AuditEntries,
+    /// Registrations whose address was never verified.
+    UnverifiedUsers,
 }
 
 impl Job {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{
     app::App,
-    domain::{audit, notifications, sessions},
+    domain::{accounts, audit, notifications, sessions},
     entity::{
         email_token,
         job::{self, JobStatus},
@@ -19,13 +19,14 @@ use crate::{
 };
 
 /// The tables, each with the id of its job. It is fixed, so that two processes do not enqueue the job twice.
-const TABLES: [(CleanupTable, JobId); 6] = [
+const TABLES: [(CleanupTable, JobId); 7] = [
     (CleanupTable::Sessions, JobId(Uuid::from_u128(1))),
     (CleanupTable::Notifications, JobId(Uuid::from_u128(2))),
     (CleanupTable::SignInAttempts, JobId(Uuid::from_u128(3))),
     (CleanupTable::Jobs, JobId(Uuid::from_u128(4))),
     (CleanupTable::EmailTokens, JobId(Uuid::from_u128(5))),
     (CleanupTable::AuditEntries, JobId(Uuid::from_u128(6))),
+    (CleanupTable::UnverifiedUsers, JobId(Uuid::from_u128(7))),
 ];
 /// The time between two runs, and between the first start and the first run.
 const INTERVAL: TimeDelta = TimeDelta::hours(1);
@@ -85,6 +86,7 @@ pub(super) async fn run(app: &App, table: CleanupTable) -> Result<DateTime<Utc>,
                 .delete_batches::<email_token::Entity>(email_token::Column::TokenHash, old)
                 .await?;
         }
+        CleanupTable::UnverifiedUsers => accounts::delete_unverified(app).await?,
         CleanupTable::AuditEntries => audit::delete_old(&app.db, now).await?,
         CleanupTable::Jobs => {
             let ended = |status, retention| {

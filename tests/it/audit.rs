@@ -3,7 +3,12 @@
 use chrono::TimeDelta;
 use heddle::{
     db,
-    domain::audit::{self, AuditHead, AuditReport},
+    domain::{
+        accounts::Registration,
+        admin,
+        audit::{self, AuditHead, AuditReport},
+    },
+    entity::user::ServerRole,
     error::Error,
 };
 use sea_orm::DbBackend;
@@ -33,6 +38,7 @@ both!(
     a_changed_log_is_noticed,
     an_erased_account_leaves_no_name_and_a_valid_chain,
     old_entries_are_deleted_from_the_beginning,
+    auditors_read_the_log,
 );
 
 /// Every entry, as it is exported.
@@ -333,4 +339,99 @@ async fn old_entries_are_deleted_from_the_beginning(app: TestApp) {
     // What was deleted because of its age is not missing.
     assert_eq!(report.has_expected, Some(true));
     assert_eq!(entries(&app).await[0]["sequence"], 3);
+}
+
+/// A user with a role on the server.
+async fn with_role(app: &TestApp, name: &str, role: ServerRole) -> Person {
+    let new = Registration {
+        username: name.to_owned(),
+        display_name: None,
+        email: format!("{name}@example.org"),
+        password: PASSWORD.to_owned(),
+    };
+    let user = admin::create(&app.app, new, role).await.unwrap();
+    let mut person = app.anonymous();
+    person.id = user.id.to_string();
+    person.username = user.username;
+    person.signs_in().await;
+    person
+}
+
+const LOG: &str = "query($filter: AuditFilter, $first: Int, $after: String) {
+    admin { id auditLog(filter: $filter, first: $first, after: $after) {
+        nodes { id sequence action outcome actor { username } actorLabel ipAddress requestId targetId targetLabel
+            changes { field before after } hash }
+        pageInfo { hasNextPage endCursor } } } }";
+
+/// The numbers of the entries that a filter finds.
+async fn numbers(person: &Person, filter: Value) -> Vec<i64> {
+    let found = person.execute(LOG, json!({ "filter": filter })).await;
+    let nodes = found["admin"]["auditLog"]["nodes"].as_array().unwrap();
+    nodes
+        .iter()
+        .map(|node| node["sequence"].as_i64().unwrap())
+        .collect()
+}
+
+async fn auditors_read_the_log(app: TestApp) {
+    let ann = app.person("Ann").await;
+    app.app.clock.advance(TimeDelta::minutes(2));
+    let audrey = with_role(&app, "audrey", ServerRole::Auditor).await;
+    let wrong = sign_in("ann", "not the password");
+    app.anonymous()
+        .expect_error("WRONG_CREDENTIALS", SIGN_IN, wrong)
+        .await;
+    let found = audrey.execute(LOG, json!({ "first": 2 })).await;
+    let log = &found["admin"]["auditLog"];
+    let first = &log["nodes"][0];
+    assert_eq!(first["sequence"], 5);
+    assert_eq!(first["outcome"], "REFUSED");
+    assert_eq!(first["actor"], Value::Null);
+    assert_eq!(first["targetId"], ann.id);
+    assert_eq!(first["targetLabel"], "ann");
+    assert_eq!(first["hash"], verify(&app, None).await.head.hash);
+    assert_eq!(log["nodes"][1]["actor"]["username"], "audrey");
+    assert_eq!(log["pageInfo"]["hasNextPage"], true);
+    let after = json!({ "first": 5, "after": log["pageInfo"]["endCursor"] });
+    let rest = audrey.execute(LOG, after).await;
+    let rest = &rest["admin"]["auditLog"];
+    assert_eq!(rest["nodes"].as_array().unwrap().len(), 3);
+    assert_eq!(rest["pageInfo"]["hasNextPage"], false);
+    let change = json!([{ "field": "role", "before": null, "after": "AUDITOR" }]);
+    assert_eq!(rest["nodes"][0]["changes"], change);
+
+    let a_minute_ago = app.app.clock.now() - TimeDelta::minutes(1);
+    for (filter, expected) in [
+        (json!({ "actionPrefix": "session." }), vec![5, 4, 2]),
+        (json!({ "actionPrefix": "Session.St" }), vec![5, 4, 2]),
+        (json!({ "actionPrefix": "session_" }), vec![]),
+        (json!({ "actionPrefix": "%" }), vec![]),
+        (json!({ "outcome": "REFUSED" }), vec![5]),
+        (json!({ "actorId": ann.id }), vec![2, 1]),
+        (json!({ "targetId": ann.id }), vec![5, 1]),
+        (json!({ "targetId": "nonsense" }), vec![]),
+        (json!({ "since": a_minute_ago }), vec![5, 4, 3]),
+        (
+            json!({ "until": a_minute_ago, "actionPrefix": "user" }),
+            vec![1],
+        ),
+    ] {
+        assert_eq!(numbers(&audrey, filter.clone()).await, expected, "{filter}");
+    }
+
+    let node = "query($id: ID!) { node(id: $id) { id ... on AuditEntry { sequence } } }";
+    let id = json!({ "id": first["id"] });
+    let entry = audrey.execute(node, id.clone()).await;
+    assert_eq!(entry["node"]["sequence"], 5);
+    assert_eq!(ann.execute(node, id.clone()).await["node"], Value::Null);
+    assert_eq!(ann.execute(LOG, json!({})).await["admin"], Value::Null);
+    app.anonymous()
+        .expect_error("UNAUTHENTICATED", LOG, json!({}))
+        .await;
+    let moe = with_role(&app, "moe", ServerRole::Moderator).await;
+    let error = moe.expect_error("FORBIDDEN", LOG, json!({})).await;
+    assert_eq!(error["path"], json!(["admin", "auditLog"]));
+    assert_eq!(moe.execute(node, id).await["node"], Value::Null);
+    let admin = with_role(&app, "root", ServerRole::Admin).await;
+    assert_eq!(numbers(&admin, json!({ "outcome": "REFUSED" })).await, [5]);
 }

@@ -11,6 +11,7 @@ mod password_reset;
 mod profile;
 mod register;
 mod sign_in;
+mod unverified;
 mod validation;
 mod verification;
 
@@ -24,4 +25,5 @@ pub use password_reset::{request_password_reset, reset_password};
 pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
 pub use register::{Registration, check, create_in, register};
 pub use sign_in::sign_in;
+pub use unverified::delete_unverified;
 pub use verification::{resend_verification, verify_email};

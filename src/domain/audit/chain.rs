@@ -1,5 +1,7 @@
 //! The hash of an entry.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use sea_orm::ActiveEnum;
 
@@ -29,6 +31,11 @@ pub(super) fn hash(before: &[u8], entry: &audit_entry::Model) -> Result<Vec<u8>,
 }
 
 /// Bytes as hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+#[must_use]
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::Error;
+use crate::{entity::audit_entry, error::Error};
 
 /// A changed value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,15 +19,15 @@ pub struct AuditChange {
 /// The details of an entry.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct AuditDetails {
+pub struct AuditDetails {
     /// The username of the actor at the time.
-    pub(super) actor: Option<String>,
+    pub actor: Option<String>,
     /// The username of the target at the time.
-    pub(super) target: Option<String>,
+    pub target: Option<String>,
     /// The network address of the request.
-    pub(super) ip_address: Option<String>,
+    pub ip_address: Option<String>,
     /// What changed.
-    pub(super) changes: Vec<AuditChange>,
+    pub changes: Vec<AuditChange>,
     /// Random, so that erased details cannot be guessed from their hash.
     salt: String,
 }
@@ -47,6 +47,12 @@ impl AuditDetails {
             changes,
             salt: format!("{:032x}", rand::random::<u128>()),
         }
+    }
+
+    /// The details of an entry; none after they were erased.
+    pub fn of(entry: &audit_entry::Model) -> Result<Option<Self>, Error> {
+        let details = entry.details.as_deref().map(serde_json::from_str);
+        details.transpose().map_err(Error::internal)
     }
 
     /// The text that is stored and hashed.

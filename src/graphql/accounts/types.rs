@@ -192,7 +192,9 @@ pub enum ServerRole {
     Member,
     /// Marked as a moderator of the server, which permits nothing in addition.
     Moderator,
-    /// Marked as an administrator of the server, which permits nothing in addition.
+    /// May read the audit log.
+    Auditor,
+    /// May read the audit log.
     Admin,
 }
 

@@ -6,7 +6,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_graphql_parser::types::{FieldDefinition, TypeDefinition, TypeKind};
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
-use heddle::id;
+use heddle::{
+    domain::{accounts::Registration, admin, audit},
+    entity::user::ServerRole,
+    id,
+};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -18,7 +22,7 @@ use crate::support::{
     app::TestApp,
     groups::Groups,
     messaging::Messaging,
-    person::{Person, text},
+    person::{PASSWORD, Person, text},
     socket::Subscription,
 };
 
@@ -108,6 +112,9 @@ fn path(kind: &str) -> Option<String> {
             "query($id: ID!) { node(id: $id) { ... on Viewer { deletionPreview { PART } } } }"
                 .into()
         }
+        "Admin" => "{ admin { PART } }".into(),
+        "AuditEntry" => "query($id: ID!) { node(id: $id) { ... on AuditEntry { PART } } }".into(),
+        "AuditChange" => "{ admin { auditLog(first: 1) { nodes { changes { PART } } } } }".into(),
         "Server" => "{ server { PART } }".into(),
         "ServerLimits" => "{ server { limits { PART } } }".into(),
         "ErrorCodeInfo" => "{ server { errorCodes { PART } } }".into(),
@@ -167,6 +174,7 @@ pub(super) enum Caller {
     Garbage,
     Expired,
     Stranger,
+    Auditor,
     Removed,
     Member,
     Moderator,
@@ -180,6 +188,7 @@ impl Caller {
             Who::Public => true,
             Who::SignedIn => self >= Self::Stranger,
             Who::Contacts | Who::Inside => self >= Self::Member,
+            Who::Auditor => self == Self::Auditor,
             _ => self == Self::Member,
         }
     }
@@ -193,6 +202,24 @@ pub(super) struct World {
     /// The cursor of the removed participant's stream, from before the removal.
     cursor: Value,
     group: String,
+}
+
+/// A user whom no one else knows, with a role on the server.
+async fn auditor(app: &TestApp) -> Person {
+    let new = Registration {
+        username: "aud".to_owned(),
+        display_name: None,
+        email: "aud@example.org".to_owned(),
+        password: PASSWORD.to_owned(),
+    };
+    let user = admin::create(&app.app, new, ServerRole::Auditor)
+        .await
+        .unwrap();
+    let mut auditor = app.anonymous();
+    auditor.id = user.id.to_string();
+    auditor.username = user.username;
+    auditor.signs_in().await;
+    auditor
 }
 
 impl World {
@@ -211,7 +238,11 @@ impl World {
         ann.makes(&group, moe, "MODERATOR").await;
         let topic = json!({ "conversationId": group, "topic": "canary-topic" });
         does(ann, "updateConversation", topic).await;
-        let ids = objects(mem, ann, &group).await;
+        let mut ids = objects(mem, ann, &group).await;
+        let log = audit::page(&app.app.db, 0).await.unwrap();
+        let entry = serde_json::to_value(log.last()).unwrap();
+        let missing = id::AuditEntryId::mint().to_string();
+        ids.insert("AuditEntry", [text(&entry["id"]), missing]);
         let cursor = rae.execute("{ eventCursor }", Value::Null).await["eventCursor"].take();
         ann.removes(&group, rae).await;
         let expired = mem.clone();
@@ -237,6 +268,7 @@ impl World {
             Caller::Owner,
         ];
         callers.extend(roles.into_iter().zip(people));
+        callers.push((Caller::Auditor, auditor(app).await));
         Self {
             callers,
             ids,

@@ -16,6 +16,8 @@ pub(super) enum Who {
     Owner,
     /// The owner only; for all others the object does not exist.
     OwnerAlone,
+    /// Auditors and administrators; for all others the object does not exist.
+    Auditor,
     /// A root type: its fields are tested one by one.
     Root,
     /// A connection: its contents have their own lines.
@@ -28,7 +30,7 @@ pub(super) enum Who {
 
 /// Types, who may see their fields, and the fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
-    ("Query", Who::Root, "conversation eventCursor message node nodes server thread user users viewer"),
+    ("Query", Who::Root, "admin conversation eventCursor message node nodes server thread user users viewer"),
     ("Mutation", Who::Root, "addParticipants changeEmail changeParticipantRole changePassword createConversation
         deleteAccount deleteConversation deleteMessage dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
@@ -66,6 +68,10 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
         profileVisibility sharesPresence sharesReadReceipts timeZone"),
+    ("Admin", Who::Auditor, "auditLog id"),
+    ("AuditEntry", Who::Auditor, "action actor actorLabel changes hash id ipAddress occurredAt outcome requestId
+        sequence targetId targetLabel"),
+    ("AuditChange", Who::Auditor, "after before field"),
     ("UnreadTotals", Who::OwnerAlone, "conversations id mentions messages notifications threads"),
     ("Session", Who::OwnerAlone, "createdAt expiresAt id ipAddress isCurrent label lastUsedAt"),
     ("Membership", Who::OwnerAlone, "canAddParticipants canChangeRoles canDelete canLeave canModerate
@@ -83,6 +89,8 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("NotificationEdge", Who::Page, "cursor node"),
     ("ParticipantConnection", Who::Page, "edges nodes pageInfo"),
     ("ParticipantEdge", Who::Page, "cursor node"),
+    ("AuditEntryConnection", Who::Page, "edges nodes pageInfo"),
+    ("AuditEntryEdge", Who::Page, "cursor node"),
     ("SessionConnection", Who::Page, "edges nodes pageInfo"),
     ("SessionEdge", Who::Page, "cursor node"),
     ("ThreadConnection", Who::Page, "edges nodes pageInfo"),
@@ -112,7 +120,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("MarkUnreadFromPayload", Who::Payload, "message unread"),
     ("OpenDirectConversationPayload", Who::Payload, "conversation wasCreated"),
     ("RefreshSessionPayload", Who::Payload, "auth"),
-    ("RegisterPayload", Who::Payload, "auth"),
+    ("RegisterPayload", Who::Payload, "auth needsEmailVerification"),
     ("RemoveParticipantPayload", Who::Payload, "conversation removedParticipantId"),
     ("RequestPasswordResetPayload", Who::Payload, "wasAccepted"),
     ("ResendEmailVerificationPayload", Who::Payload, "wasSent"),

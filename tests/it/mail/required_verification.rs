@@ -1,6 +1,7 @@
 //! On a server that requires verified addresses, an account can be used only after its address is verified, and a
 //! registration does not reveal which addresses have accounts.
 
+use chrono::TimeDelta;
 use sea_orm::DbBackend;
 use serde_json::{Value, json};
 
@@ -27,6 +28,7 @@ both!(
     a_registration_does_not_reveal_which_addresses_have_accounts,
     the_link_is_mailed_again,
     an_address_that_was_never_verified_belongs_to_the_first_one_who_verifies_it,
+    a_registration_that_is_never_verified_is_deleted,
 );
 
 /// The same database with the setting.
@@ -144,4 +146,18 @@ async fn an_address_that_was_never_verified_belongs_to_the_first_one_who_verifie
     anonymous
         .expect_error("EMAIL_NOT_VERIFIED", SIGN_IN, sign_in("mallory"))
         .await;
+}
+
+async fn a_registration_that_is_never_verified_is_deleted(app: TestApp) {
+    let app = strict(&app).await;
+    register(&app, "ann", ANN).await;
+    verify(&app, ANN, 1).await;
+    register(&app, "mallory", "mallory@example.org").await;
+    app.app.clock.advance(TimeDelta::days(6));
+    register(&app, "bob", "bob@example.org").await;
+    app.app.clock.advance(TimeDelta::days(2));
+    app.db_reaches("\"user\"", 2).await;
+    // The name is free again.
+    register(&app, "mallory", "mallory@example.org").await;
+    assert_eq!(address(&app.anonymous(), ANN).await["email"], ANN);
 }

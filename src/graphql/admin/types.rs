@@ -1,0 +1,55 @@
+//! The `Admin` type.
+
+use async_graphql::{Context, Object};
+use uuid::Uuid;
+
+use crate::{
+    domain::sessions::Viewer,
+    entity::user::ServerRole,
+    graphql::{
+        admin::audit_log::{self, AuditEntryConnection, AuditFilter},
+        errors::{Result, nullable},
+        pagination::forward,
+    },
+    id::AdminId,
+};
+
+/// The default size of a page.
+const PAGE: i32 = 50;
+
+/// Everything that the administration console reads. MODERATOR, AUDITOR and ADMIN may read it.
+#[derive(Clone, Debug)]
+pub struct Admin(Viewer);
+
+impl Admin {
+    /// The administration area, for viewers with a server role above MEMBER.
+    #[must_use]
+    pub fn of(viewer: &Viewer) -> Option<Self> {
+        (viewer.role > ServerRole::Member).then(|| Self(viewer.clone()))
+    }
+}
+
+/// Everything that the administration console reads. MODERATOR, AUDITOR and ADMIN may read it.
+#[Object]
+impl Admin {
+    /// Unique id.
+    pub async fn id(&self) -> AdminId {
+        AdminId(Uuid::nil())
+    }
+
+    /// The audit log, newest first. Needs AUDITOR or ADMIN; FORBIDDEN otherwise.
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Narrow the list.")] filter: Option<AuditFilter>,
+        #[graphql(default_with = "Some(PAGE)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Option<Result<AuditEntryConnection>> {
+        nullable(async {
+            let request = forward(first, PAGE, after)?;
+            let page = audit_log::page(ctx, &self.0, filter.unwrap_or_default(), request);
+            page.await.map(Some)
+        })
+        .await
+    }
+}
