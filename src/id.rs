@@ -236,6 +236,8 @@ ids! {
     NotificationId = "ntf";
     /// This server. Its UUID is nil.
     ServerId = "srv";
+    /// An invitation to register.
+    InvitationId = "inv";
     /// A background job.
     JobId = "job";
     /// The administration area. Its UUID is nil.

@@ -39,6 +39,7 @@ mod m0029_derived_replies;
 mod m0030_email_tokens;
 mod m0031_pending_emails;
 mod m0032_audit_log;
+mod m0033_invitations;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -80,6 +81,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0030_email_tokens::Step),
             Box::new(m0031_pending_emails::Step),
             Box::new(m0032_audit_log::Step),
+            Box::new(m0033_invitations::Step),
         ]
     }
 }

@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use chrono::TimeDelta;
 use clap::{Subcommand, ValueEnum};
 use tokio::time::timeout;
 
@@ -17,11 +18,11 @@ use crate::{
     config::Config,
     db::Db,
     domain::{
-        accounts::{self, Registration},
+        accounts::{self, NewInvitation, Registration},
         admin,
     },
     entity::user::ServerRole,
-    id::JobId,
+    id::{InvitationId, JobId},
     jobs::queue,
     live::epoch::{self, LogEpoch},
 };
@@ -52,6 +53,25 @@ pub(super) enum AdminCommand {
     },
     /// Print the link with which the first administrator registers in a browser, once and within an hour
     Link,
+    /// Print a link with which a person registers, once
+    Invite {
+        /// Email address of the person, which then counts as verified; by default anyone may use the link
+        #[arg(long)]
+        email: Option<String>,
+        /// Role of the account
+        #[arg(long, value_enum, default_value_t = Role::Member)]
+        role: Role,
+        /// Hours until the link expires
+        #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(i64).range(1..=720))]
+        hours: i64,
+    },
+    /// List the invitations, newest first
+    Invitations,
+    /// Revoke an invitation that is not used yet
+    RevokeInvitation {
+        /// Id of the invitation, as `heddle admin invitations` lists it
+        id: String,
+    },
     /// List administrators, auditors and moderators
     List {
         /// List all accounts
@@ -86,6 +106,17 @@ pub(super) enum Role {
     Moderator,
     Auditor,
     Admin,
+}
+
+impl From<Role> for ServerRole {
+    fn from(role: Role) -> Self {
+        match role {
+            Role::Member => Self::Member,
+            Role::Moderator => Self::Moderator,
+            Role::Auditor => Self::Auditor,
+            Role::Admin => Self::Admin,
+        }
+    }
 }
 
 /// A password is never an argument, because every user of the machine can see the arguments of a process.
@@ -155,14 +186,9 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
                 display_name: name,
                 email,
                 password,
+                invitation_token: None,
             };
-            let role = match role {
-                Role::Member => ServerRole::Member,
-                Role::Moderator => ServerRole::Moderator,
-                Role::Auditor => ServerRole::Auditor,
-                Role::Admin => ServerRole::Admin,
-            };
-            let user = admin::create(app, new, role).await?;
+            let user = admin::create(app, new, role.into()).await?;
             output::line(format!("{} can sign in ({})", user.username, user.id));
         }
         AdminCommand::Link => {
@@ -173,24 +199,21 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
             };
             output::line(links::setup(&app.config, app.config.listen, &token));
         }
-        AdminCommand::List { all } => {
-            let min_role = if all {
-                ServerRole::Member
-            } else {
-                ServerRole::Moderator
+        AdminCommand::Invite { email, role, hours } => {
+            let new = NewInvitation {
+                email,
+                role: role.into(),
+                lifetime: TimeDelta::hours(hours),
             };
-            let listed = admin::list(&app.db, min_role).await?;
-            if !listed.iter().any(|user| user.role == ServerRole::Admin) {
-                output::line(
-                    "there are no administrators yet; heddle admin create --email ADDRESS --password-stdin creates one",
-                );
-            }
-            for user in listed {
-                let role = format!("{:?}", user.role).to_uppercase();
-                let email = user.email.unwrap_or_default();
-                output::line(format!("{role:9}  {:32}  {email}", user.username));
-            }
+            let (_, token) = accounts::create_invitation(app, &new).await?;
+            output::line(links::invitation(&app.config, &token));
         }
+        AdminCommand::Invitations => list_invitations(app).await?,
+        AdminCommand::RevokeInvitation { id } => {
+            accounts::revoke_invitation(app, InvitationId::from_text(&id)).await?;
+            output::line("the invitation can no longer be used");
+        }
+        AdminCommand::List { all } => list(app, all).await?,
         AdminCommand::NewEpoch => {
             epoch::begin_after(&app.db, LogEpoch::default()).await?;
             output::line(
@@ -228,6 +251,38 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
                 "{username} has a new password; {ended} sessions were ended"
             ));
         }
+    }
+    Ok(())
+}
+
+async fn list(app: &App, all: bool) -> Result<(), CliError> {
+    let min_role = if all {
+        ServerRole::Member
+    } else {
+        ServerRole::Moderator
+    };
+    let listed = admin::list(&app.db, min_role).await?;
+    if !listed.iter().any(|user| user.role == ServerRole::Admin) {
+        output::line(
+            "there are no administrators yet; heddle admin create --email ADDRESS --password-stdin creates one",
+        );
+    }
+    for user in listed {
+        let role = format!("{:?}", user.role).to_uppercase();
+        let email = user.email.unwrap_or_default();
+        output::line(format!("{role:9}  {:32}  {email}", user.username));
+    }
+    Ok(())
+}
+
+async fn list_invitations(app: &App) -> Result<(), CliError> {
+    for invitation in accounts::invitations(&app.db).await? {
+        let status = format!("{:?}", invitation.status(app.clock.now())).to_uppercase();
+        let expires_at = invitation.expires_at.format("%Y-%m-%d %H:%M");
+        let role = format!("{:?}", invitation.role).to_uppercase();
+        let email = invitation.email.unwrap_or_default();
+        let id = invitation.id;
+        output::line(format!("{id}  {status:8}  {expires_at}  {role:9}  {email}"));
     }
     Ok(())
 }

@@ -9,3 +9,8 @@ use crate::config::Config;
 pub(super) fn setup(config: &Config, address: SocketAddr, token: &str) -> String {
     format!("{}/setup#{token}", config.origin(address))
 }
+
+/// The page on which an invited person registers.
+pub(super) fn invitation(config: &Config, token: &str) -> String {
+    format!("{}/invite#{token}", config.origin(config.listen))
+}

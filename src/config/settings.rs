@@ -196,7 +196,7 @@ settings! {
     "server_timing" server_timing: bool = true;
     [] values::boolean; "false"
 
-    "Who may register: open or invite-only (default in production: invite-only)"
+    "Who may register: open, invite-only or closed (default in production: invite-only)"
     "sign_up_policy" sign_up_policy: SignUpPolicy = SignUpPolicy::Open;
     [] values::choice; "invite-only"
 

@@ -44,8 +44,10 @@ pub enum Mode {
 pub enum SignUpPolicy {
     /// Anyone may register.
     Open,
-    /// Only administrators create accounts.
+    /// Anyone with an invitation may register.
     InviteOnly,
+    /// Only administrators create accounts.
+    Closed,
 }
 
 /// The format of log lines.

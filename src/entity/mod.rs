@@ -12,6 +12,7 @@ pub mod conversation;
 pub mod email_token;
 pub mod event;
 pub mod installation;
+pub mod invitation;
 pub mod job;
 pub mod mention;
 pub mod message;

@@ -26,6 +26,7 @@ pub(super) fn routes(state: AppState) -> Router {
         .route("/inbox", any(web::page))
         .route("/settings", any(web::page))
         .route("/setup", any(web::page))
+        .route("/invite", any(web::page))
         .route("/verify-email", any(web::page))
         .route("/reset-password", any(web::page))
         .route("/manifest.webmanifest", any(web::manifest))

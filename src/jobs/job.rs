@@ -72,6 +72,8 @@ pub enum CleanupTable {
     AuditEntries,
     /// Registrations whose address was never verified.
     UnverifiedUsers,
+    /// Invitations.
+    Invitations,
 }
 
 impl Job {

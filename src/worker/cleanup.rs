@@ -9,7 +9,7 @@ use crate::{
     app::App,
     domain::{accounts, audit, notifications, sessions},
     entity::{
-        email_token,
+        email_token, invitation,
         job::{self, JobStatus},
         sign_in_attempt,
     },
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The tables, each with the id of its job. It is fixed, so that two processes do not enqueue the job twice.
-const TABLES: [(CleanupTable, JobId); 7] = [
+const TABLES: [(CleanupTable, JobId); 8] = [
     (CleanupTable::Sessions, JobId(Uuid::from_u128(1))),
     (CleanupTable::Notifications, JobId(Uuid::from_u128(2))),
     (CleanupTable::SignInAttempts, JobId(Uuid::from_u128(3))),
@@ -27,6 +27,7 @@ const TABLES: [(CleanupTable, JobId); 7] = [
     (CleanupTable::EmailTokens, JobId(Uuid::from_u128(5))),
     (CleanupTable::AuditEntries, JobId(Uuid::from_u128(6))),
     (CleanupTable::UnverifiedUsers, JobId(Uuid::from_u128(7))),
+    (CleanupTable::Invitations, JobId(Uuid::from_u128(8))),
 ];
 /// The time between two runs, and between the first start and the first run.
 const INTERVAL: TimeDelta = TimeDelta::hours(1);
@@ -84,6 +85,12 @@ pub(super) async fn run(app: &App, table: CleanupTable) -> Result<DateTime<Utc>,
             let old = email_token::Column::ExpiresAt.lt(now - EXPIRED_TOKEN_RETENTION);
             app.db
                 .delete_batches::<email_token::Entity>(email_token::Column::TokenHash, old)
+                .await?;
+        }
+        CleanupTable::Invitations => {
+            let old = invitation::Column::ExpiresAt.lt(now - accounts::EXPIRED_RETENTION);
+            app.db
+                .delete_batches::<invitation::Entity>(invitation::Column::Id, old)
                 .await?;
         }
         CleanupTable::UnverifiedUsers => accounts::delete_unverified(app).await?,

@@ -161,6 +161,7 @@ async fn one_address_registers_only_so_often(app: TestApp) {
             display_name: None,
             email: format!("ann{number}@example.org"),
             password: PASSWORD.to_owned(),
+            invitation_token: None,
         };
         let device = Device {
             ip_address: Some(home),

@@ -348,6 +348,7 @@ async fn with_role(app: &TestApp, name: &str, role: ServerRole) -> Person {
         display_name: None,
         email: format!("{name}@example.org"),
         password: PASSWORD.to_owned(),
+        invitation_token: None,
     };
     let user = admin::create(&app.app, new, role).await.unwrap();
     let mut person = app.anonymous();

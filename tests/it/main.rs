@@ -24,6 +24,7 @@ mod erasure;
 mod failed_commits;
 mod first_start;
 mod input_limits;
+mod invitations;
 mod jobs;
 mod lists;
 mod live;

@@ -112,6 +112,7 @@ pub async fn create_first(core: &Core, email: &str, password: &str) -> Result<bo
         display_name: None,
         email: email.to_owned(),
         password: password.to_owned(),
+        invitation_token: None,
     };
     let turn = core.passwords.turn([]).await?;
     let new = &register::check(core, &turn, new).await?;

@@ -4,6 +4,7 @@ mod deletion;
 mod email_change;
 mod email_tokens;
 mod first_administrator;
+mod invitations;
 mod lockout;
 mod mails;
 mod password;
@@ -18,6 +19,9 @@ mod verification;
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
 pub use email_change::change_email;
 pub use first_administrator::{create_first, register_first, setup_token};
+pub use invitations::{
+    EXPIRED_RETENTION, NewInvitation, create_invitation, invitations, revoke_invitation,
+};
 pub(super) use lockout::reset_logins_in;
 pub use mails::send_mail;
 pub use password::change_password;

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, IntoActiveModel, Set, SqlErr};
+use sea_orm::{ActiveEnum, ActiveModelTrait, ColumnTrait, DbErr, IntoActiveModel, Set, SqlErr};
 
 use crate::{
     auth::password::{HashOwner, PasswordTurn},
@@ -10,12 +10,12 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        accounts::validation,
+        accounts::{invitations, validation},
         audit::{self, AuditAction, AuditRecord},
         sessions::{self, Device, SignedIn},
         users::{self, NewUser},
     },
-    entity::user,
+    entity::{invitation, user},
     error::{Code, Error, Problem},
     id::UserId,
     jobs::{self, AccountMail, Job},
@@ -32,6 +32,8 @@ pub struct Registration {
     pub email: String,
     /// The password.
     pub password: String,
+    /// The token of an invitation.
+    pub invitation_token: Option<String>,
 }
 
 /// Creates an account and signs in to it. Where addresses must be verified, mails a link and returns `None`: the address
@@ -41,38 +43,81 @@ pub async fn register(
     new: Registration,
     device: &Device,
 ) -> Result<Option<SignedIn>, Error> {
-    if core.config.sign_up_policy != SignUpPolicy::Open {
-        return Err(Error::new(
-            Code::Disabled,
-            "Registration is closed. An administrator can create an account for you.",
-        ));
-    }
+    check_policy(core, &new)?;
     core.rate_limits.registrations.consume(device.ip_address)?;
+    let invitation = match new.invitation_token.as_deref() {
+        Some(token) => Some(invitations::find(core, token).await?),
+        None => None,
+    };
     let owner = HashOwner::client(device.ip_address);
     let turn = core.passwords.turn(owner).await?;
     let new = check(core, &turn, new).await?;
+    let problem = |invitation| invitations::email_problem(invitation, &new.email);
+    Error::check(invitation.as_ref().and_then(problem).into_iter().collect())?;
     let hash = turn.hash(&new.password).await?;
-    let (new, hash) = (&new, &hash);
+    let (new, hash, invitation) = (&new, &hash, invitation.as_ref());
     core.db
-        .write(|tx| async move {
-            let is_pending = core.config.require_verified_email;
-            let user = if is_pending {
-                create_pending_in(&tx, core, new, hash).await?
-            } else {
-                create_in(&tx, core, new, Some(hash)).await?
-            };
-            if core.mailer.is_enabled() {
-                let (mail, user) = (AccountMail::VerifyEmail, user.id);
-                jobs::enqueue_in(&tx, &Job::SendMail { mail, user }, core.clock.now()).await?;
-            }
-            let record = AuditRecord::own(AuditAction::UserCreated, user.id);
-            audit::append_in(&tx, core.clock.now(), record).await?;
-            if is_pending {
-                return Ok(None);
-            }
-            Ok(Some(sessions::start_in(&tx, core, &user, device).await?))
-        })
+        .write(|tx| async move { register_in(&tx, core, new, hash, invitation, device).await })
         .await
+}
+
+fn check_policy(core: &Core, new: &Registration) -> Result<(), Error> {
+    let message = match core.config.sign_up_policy {
+        SignUpPolicy::Open => return Ok(()),
+        SignUpPolicy::InviteOnly if new.invitation_token.is_some() => return Ok(()),
+        SignUpPolicy::InviteOnly => {
+            "Registration needs an invitation. An administrator can invite you."
+        }
+        SignUpPolicy::Closed => {
+            "Registration is closed. An administrator can create an account for you."
+        }
+    };
+    Err(Error::new(Code::Disabled, message))
+}
+
+async fn register_in(
+    tx: &Tx,
+    core: &Core,
+    new: &Registration,
+    hash: &str,
+    invitation: Option<&invitation::Model>,
+    device: &Device,
+) -> Result<Option<SignedIn>, Error> {
+    let now = core.clock.now();
+    // Who invites an address vouches for it.
+    let is_invited = invitation.is_some_and(|invitation| invitation.email.is_some());
+    let is_pending = core.config.require_verified_email && !is_invited;
+    let mut row = row(core, new, Some(hash));
+    if is_pending {
+        let none = Set(None);
+        row.pending_email = mem::replace(&mut row.email, none.clone());
+        row.pending_email_key = mem::replace(&mut row.email_key, none);
+    }
+    if is_invited {
+        row.verified_at = Set(Some(now));
+    }
+    if let Some(invitation) = invitation {
+        row.role = Set(invitation.role);
+    }
+    let user = row.insert(tx).await.map_err(taken_error)?;
+    if let Some(invitation) = invitation {
+        invitations::accept_in(tx, invitation, user.id, now).await?;
+    }
+    if core.mailer.is_enabled() && !is_invited {
+        let (mail, user) = (AccountMail::VerifyEmail, user.id);
+        jobs::enqueue_in(tx, &Job::SendMail { mail, user }, now).await?;
+    }
+    let mut record = AuditRecord::own(AuditAction::UserCreated, user.id);
+    if let Some(invitation) = invitation {
+        let (id, role) = (invitation.id.to_string(), invitation.role.to_value());
+        record = record.change("invitationId", None, Some(&id));
+        record = record.change("role", None, Some(&role));
+    }
+    audit::append_in(tx, now, record).await?;
+    if is_pending {
+        return Ok(None);
+    }
+    sessions::start_in(tx, core, &user, device).await.map(Some)
 }
 
 /// Validates a registration and returns it in the form in which it is stored. An error lists all problems together,
@@ -100,6 +145,7 @@ pub async fn check(
         display_name,
         email,
         password: new.password,
+        invitation_token: new.invitation_token,
     })
 }
 
@@ -142,20 +188,6 @@ pub async fn create_in(
     password_hash: Option<&str>,
 ) -> Result<user::Model, Error> {
     let row = row(core, new, password_hash);
-    row.insert(tx).await.map_err(taken_error)
-}
-
-/// Inserts the row of an account whose address waits for verification.
-async fn create_pending_in(
-    tx: &Tx,
-    core: &Core,
-    new: &Registration,
-    password_hash: &str,
-) -> Result<user::Model, Error> {
-    let mut row = row(core, new, Some(password_hash));
-    let none = Set(None);
-    row.pending_email = mem::replace(&mut row.email, none.clone());
-    row.pending_email_key = mem::replace(&mut row.email_key, none);
     row.insert(tx).await.map_err(taken_error)
 }
 

@@ -1,4 +1,4 @@
-//! Appends entries, and erases what they say about a user.
+//! Appends entries, and erases the details about a user.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ use crate::{
         audit_head, user,
     },
     error::Error,
-    id::{AuditEntryId, ConversationId, SessionId, UserId},
+    id::{AuditEntryId, ConversationId, InvitationId, SessionId, UserId},
     request_scope,
 };
 
@@ -52,6 +52,10 @@ pub enum AuditAction {
     ParticipantRemoved,
     /// A conversation was deleted.
     ConversationDeleted,
+    /// A person was invited to register.
+    InvitationCreated,
+    /// An invitation was revoked.
+    InvitationRevoked,
 }
 
 impl AuditAction {
@@ -72,6 +76,8 @@ impl AuditAction {
             Self::ParticipantRoleChanged => "participant.role_changed",
             Self::ParticipantRemoved => "participant.removed",
             Self::ConversationDeleted => "conversation.deleted",
+            Self::InvitationCreated => "invitation.created",
+            Self::InvitationRevoked => "invitation.revoked",
         }
     }
 }
@@ -85,6 +91,8 @@ pub enum AuditTarget {
     Session(SessionId),
     /// A conversation.
     Conversation(ConversationId),
+    /// An invitation.
+    Invitation(InvitationId),
 }
 
 /// An action to record.
@@ -218,11 +226,12 @@ async fn describe_in(
         AuditTarget::User(id) => id.to_string(),
         AuditTarget::Session(id) => id.to_string(),
         AuditTarget::Conversation(id) => id.to_string(),
+        AuditTarget::Invitation(id) => id.to_string(),
     });
     Ok((details, target_id))
 }
 
-/// Erases what the log says about a user. The entries stay, with their ids.
+/// Erases the details of the entries by a user and about them. The entries stay, with their ids.
 pub async fn erase_in(tx: &Tx, user: UserId) -> Result<(), Error> {
     audit_entry::Entity::update_many()
         .set(audit_entry::ActiveModel {

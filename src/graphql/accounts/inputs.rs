@@ -24,6 +24,8 @@ pub struct RegisterInput {
     email: String,
     /// At least 10 characters.
     password: String,
+    /// The token of an invitation; required when the sign-up policy is INVITE_ONLY.
+    invitation_token: Option<String>,
     /// The token of the link that the server prints while it has no administrator: the account becomes the first one,
     /// also where registration is closed. Valid once, for an hour.
     pub setup_token: Option<String>,
@@ -39,6 +41,7 @@ impl From<RegisterInput> for Registration {
             display_name: input.display_name,
             email: input.email,
             password: input.password,
+            invitation_token: input.invitation_token,
         }
     }
 }

@@ -97,8 +97,10 @@ pub enum ServerFeature {
 pub enum SignUpPolicy {
     /// Anyone.
     Open,
-    /// Only people an administrator created.
+    /// Only people with an invitation or whose account an administrator created.
     InviteOnly,
+    /// Only people whose account an administrator created.
+    Closed,
 }
 
 /// Limits in force on this server.

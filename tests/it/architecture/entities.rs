@@ -66,6 +66,7 @@ fn entities() -> BTreeMap<String, Table> {
         email_token,
         event,
         installation,
+        invitation,
         job,
         mention,
         message,

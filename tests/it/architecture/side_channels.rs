@@ -29,7 +29,7 @@ both!(
 );
 
 /// Texts in arguments that select no object of another user, and those whose test is below.
-const TEXTS: [&str; 38] = [
+const TEXTS: [&str; 39] = [
     // Users are visible to all users.
     "Query.user by.username",
     // A list shows the same to all users.
@@ -56,6 +56,7 @@ const TEXTS: [&str; 38] = [
     "Mutation.register input.setupToken",
     "Mutation.register input.username",
     // See below.
+    "Mutation.register input.invitationToken",
     "Mutation.requestPasswordReset input.email",
     "Mutation.resendEmailVerification input.email",
     "Mutation.resetPassword input.newPassword",

@@ -19,6 +19,9 @@ const REPEATED_TYPES: &[(&str, &str)] = &[
 
 /// Names that occur once in `src/graphql` and once below it: the type of the schema, and the type that it exposes.
 const GRAPHQL_TWINS: &[&str] = &[
+    "AuditChange",
+    "AuditFilter",
+    "AuditOutcome",
     "ConversationFilter",
     "ConversationKind",
     "HistoryVisibility",

@@ -7,6 +7,7 @@ mod counts;
 mod data_dir;
 mod failures;
 mod first_start;
+mod invitations;
 mod jobs;
 mod mails;
 mod seed;

@@ -26,6 +26,7 @@ pub(super) async fn user(app: &App) -> UserId {
         display_name: None,
         email: format!("{name}@example.org"),
         password: String::new(),
+        invitation_token: None,
     };
     let new = &new;
     let user = app

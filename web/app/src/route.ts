@@ -8,6 +8,7 @@ export type Route =
   | { page: "inbox"; threads: boolean }
   | { page: "settings" }
   | { page: "setup"; token: string }
+  | { page: "invite"; token: string }
   | { page: "verify-email"; token: string }
   | { page: "reset-password"; token: string };
 
@@ -26,7 +27,7 @@ function parse(): Route {
   if (first === "t" && id) return { page: "thread", threadId: id, ...(kind === "m" && messageId ? { messageId } : {}) };
   if (first === "inbox") return { page: "inbox", threads: location.hash === "#threads" };
   if (first === "settings") return { page: "settings" };
-  if (first === "setup" || first === "verify-email" || first === "reset-password") return { page: first, token: location.hash.slice(1) };
+  if (first === "setup" || first === "invite" || first === "verify-email" || first === "reset-password") return { page: first, token: location.hash.slice(1) };
   return { page: "home" };
 }
 

@@ -43,6 +43,7 @@ export const en = {
   backToSignIn: "Back to sign-in",
   resetLead: "Enter the address of your account. You receive a link for a new password.",
   resetSent: (email: string) => `If ${email} belongs to an account, a mail with a link is on its way. It is valid for 15 minutes.`,
+  invited: (server: string) => `You are invited to ${server}. Each invitation can be used once.`,
   verifyFirst: "Verify your address before you sign in. Enter it to receive another link.",
   linkSentTo: (email: string) => `A mail with a link is on its way to ${email}. Open the link, and then sign in.`,
   sendAnotherLink: "Send another link",

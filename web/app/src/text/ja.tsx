@@ -33,6 +33,7 @@ export const ja: Messages = {
   backToSignIn: "サインインに戻る",
   resetLead: "アカウントのメールアドレスを入力してください。新しいパスワードを設定するリンクをお送りします。",
   resetSent: (email: string) => `${email} のアカウントがあれば、リンクをメールでお送りします。15 分間有効です。`,
+  invited: (server: string) => `${server} に招待されています。招待は 1 回だけ使えます。`,
   verifyFirst: "サインインの前にアドレスを確認してください。アドレスを入力すると、もう一度リンクをお送りします。",
   linkSentTo: (email: string) => `${email} 宛てにリンクをお送りしました。リンクを開いてから、サインインしてください。`,
   sendAnotherLink: "もう一度リンクを送る",

@@ -53,7 +53,7 @@ export function App() {
   const now = route.value;
   const isIn = signedIn.value;
   // On a phone one region shows.
-  const view = now.page === "home" || now.page === "setup" ? "list"
+  const view = now.page === "home" || now.page === "setup" || now.page === "invite" ? "list"
     : now.page === "thread" || (now.page === "room" && now.panel) || (now.page === "inbox" && now.threads) ? "thread" : "room";
   useEffect(() => { document.documentElement.dataset["view"] = view; }, [view]);
   const gone = left.value;
@@ -64,8 +64,8 @@ export function App() {
     say(t.removedFrom);
   }, [gone]);
 
-  // A link for the first administrator has no use for a user.
-  useEffect(() => { if (isIn && now.page === "setup") navigate("/", true); }, [isIn, now.page]);
+  // Links to register have no use for a user.
+  useEffect(() => { if (isIn && (now.page === "setup" || now.page === "invite")) navigate("/", true); }, [isIn, now.page]);
 
   if (now.page === "verify-email") return <VerifyEmailPage token={now.token} />;
   if (now.page === "reset-password") return <ResetPasswordPage token={now.token} />;
@@ -76,7 +76,7 @@ export function App() {
   let room = <Waiting />;
   let panel = null;
   if (loaded.value) {
-    if (now.page === "home" || now.page === "setup") room = <Welcome />;
+    if (now.page === "home" || now.page === "setup" || now.page === "invite") room = <Welcome />;
     else if (now.page === "inbox") {
       room = <Inbox />;
       panel = <ThreadsPanel />;

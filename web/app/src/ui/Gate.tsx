@@ -13,8 +13,9 @@ import { ForgotPassword, VerifyFirst } from "./Recovery";
 export function Gate() {
   const now = route.value;
   if (now.page === "setup") return <Setup token={now.token} />;
-  if (mode.value === "forgot") return <ForgotPassword />;
   if (mode.value === "verify") return <VerifyFirst />;
+  if (now.page === "invite") return <Invited token={now.token} />;
+  if (mode.value === "forgot") return <ForgotPassword />;
   return <SignInOrRegister />;
 }
 
@@ -78,6 +79,18 @@ function Setup({ token }: { token: string }) {
       <RegisterForm action={t.createAdministrator} more={{ setupToken: token, withDemo }}>
         {isDevelopment && <div class="set is-demo"><div class="grow"><b>{t.withDemo}</b><span>{t.withDemoHelp}</span></div><Switch on={withDemo} label={t.withDemo} change={setDemo} /></div>}
       </RegisterForm>
+    </Card>
+  );
+}
+
+/** The page of an invitation. */
+function Invited({ token }: { token: string }) {
+  useEffect(() => { document.title = `${t.register} · ${server.value?.name ?? "Heddle"}`; }, [server.value]);
+  return (
+    <Card title={t.register} lead={t.invited(server.value?.name ?? "Heddle")} foot={
+      <>{t.haveAccount} <button type="button" class="link" onClick={() => { mode.value = "signin"; navigate("/", true); }}>{t.signIn}</button></>
+    }>
+      <RegisterForm action={t.createAccount} more={{ invitationToken: token }} />
     </Card>
   );
 }

@@ -1,0 +1,180 @@
+//! Invitations: links with which people register where registration is not open. Each can be used once.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
+
+use super::validation;
+use crate::{
+    core::Core,
+    db::{Db, Tx},
+    domain::{
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
+        text,
+    },
+    entity::{
+        invitation::{self, InvitationStatus},
+        user::ServerRole,
+    },
+    error::{Code, Error, Problem},
+    id::{InvitationId, UserId},
+};
+
+/// The prefix of a token, by which secret scanners recognise it.
+const PREFIX: &str = "hit_";
+/// How long an expired invitation is kept.
+pub const EXPIRED_RETENTION: TimeDelta = TimeDelta::days(90);
+
+/// A person to invite.
+#[derive(Clone, Debug)]
+pub struct NewInvitation {
+    /// The address of the person. Without one, anyone who has the link may use it.
+    pub email: Option<String>,
+    /// The role of the account.
+    pub role: ServerRole,
+    /// How long the link is valid.
+    pub lifetime: TimeDelta,
+}
+
+/// Creates an invitation. Returns it with the token of its link, which is not stored.
+pub async fn create_invitation(
+    core: &Core,
+    new: &NewInvitation,
+) -> Result<(invitation::Model, String), Error> {
+    let mut problems = vec![];
+    let email = new.email.as_deref();
+    let email = email.map(|email| validation::email("email", email, &mut problems));
+    Error::check(problems)?;
+    let secret: [u8; 32] = rand::random();
+    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+    let now = core.clock.now();
+    let row = invitation::ActiveModel {
+        id: Set(InvitationId::mint()),
+        token_hash: Set(hash(&token)),
+        email_key: Set(email.as_deref().map(text::email_key)),
+        email: Set(email),
+        role: Set(new.role),
+        created_at: Set(now),
+        expires_at: Set(now + new.lifetime),
+        revoked_at: Set(None),
+        accepted_at: Set(None),
+        accepted_by: Set(None),
+    };
+    let row = &row;
+    let created = core
+        .db
+        .write(|tx| async move {
+            let created = row.clone().insert(&*tx).await?;
+            record_in(&tx, AuditAction::InvitationCreated, created.id, now).await?;
+            Ok(created)
+        })
+        .await?;
+    Ok((created, token))
+}
+
+/// Lists the invitations, newest first.
+pub async fn invitations(db: &Db) -> Result<Vec<invitation::Model>, Error> {
+    let listed = invitation::Entity::find().order_by_desc(invitation::Column::Id);
+    Ok(listed.all(db.read()).await?)
+}
+
+/// Revokes an invitation that is not used yet. Revoking it again changes nothing.
+pub async fn revoke_invitation(core: &Core, id: InvitationId) -> Result<(), Error> {
+    let now = core.clock.now();
+    core.db
+        .write(|tx| async move {
+            let found = invitation::Entity::find_by_id(id).one(&*tx).await?;
+            let found = found.ok_or_else(|| Error::not_found("invitation"))?;
+            if found.accepted_at.is_some() {
+                let message = "This invitation was used. Its account remains.";
+                return Err(Error::new(Code::Conflict, message));
+            }
+            let row = invitation::ActiveModel {
+                revoked_at: Set(Some(now)),
+                ..Default::default()
+            };
+            let revoked = invitation::Entity::update_many()
+                .set(row)
+                .filter(invitation::Column::Id.eq(id))
+                .filter(invitation::Column::RevokedAt.is_null())
+                .exec(&*tx)
+                .await?;
+            if revoked.rows_affected > 0 {
+                record_in(&tx, AuditAction::InvitationRevoked, id, now).await?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+/// Finds the invitation of a token, which must be valid.
+pub(super) async fn find(core: &Core, token: &str) -> Result<invitation::Model, Error> {
+    let found = invitation::Entity::find()
+        .filter(invitation::Column::TokenHash.eq(hash(token)))
+        .one(core.db.read())
+        .await?;
+    let status = found.as_ref().map(|found| found.status(core.clock.now()));
+    match (found, status) {
+        (Some(found), Some(InvitationStatus::Pending)) => Ok(found),
+        (_, Some(InvitationStatus::Expired)) => {
+            let message = "This invitation has expired. Request another one from an administrator.";
+            Err(Error::new(Code::Expired, message))
+        }
+        _ => Err(invalid()),
+    }
+}
+
+/// Returns a problem if the invitation is for another address.
+pub(super) fn email_problem(invitation: &invitation::Model, email: &str) -> Option<Problem> {
+    let expected = invitation.email_key.as_ref()?;
+    let is_other = *expected != text::email_key(email);
+    is_other.then(|| {
+        let message = "This invitation is for another address. Enter the address that was invited.";
+        Problem::new("email", "MISMATCH", message)
+    })
+}
+
+/// Uses an invitation for a new account. Fails if another request was faster.
+pub(super) async fn accept_in(
+    tx: &Tx,
+    invitation: &invitation::Model,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let row = invitation::ActiveModel {
+        accepted_at: Set(Some(now)),
+        accepted_by: Set(Some(user)),
+        ..Default::default()
+    };
+    let accepted = invitation::Entity::update_many()
+        .set(row)
+        .filter(invitation::Column::Id.eq(invitation.id))
+        .filter(invitation::Column::AcceptedAt.is_null())
+        .filter(invitation::Column::RevokedAt.is_null())
+        .exec(tx)
+        .await?;
+    if accepted.rows_affected == 0 {
+        return Err(invalid());
+    }
+    Ok(())
+}
+
+async fn record_in(
+    tx: &Tx,
+    action: AuditAction,
+    id: InvitationId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    let record = AuditRecord::new(action, None).on(AuditTarget::Invitation(id));
+    audit::append_in(tx, now, record).await
+}
+
+fn invalid() -> Error {
+    let message = "This invitation is not valid: it was used or revoked. Request another one from an administrator.";
+    Error::new(Code::WrongCredentials, message)
+}
+
+fn hash(token: &str) -> Vec<u8> {
+    digest(&SHA256, token.as_bytes()).as_ref().to_vec()
+}

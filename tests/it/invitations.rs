@@ -1,0 +1,148 @@
+//! Where registration is not open, people register with invitations.
+
+use chrono::TimeDelta;
+use heddle::{
+    config::{Config, SignUpPolicy},
+    domain::accounts::{self, NewInvitation},
+    entity::{invitation, user::ServerRole},
+};
+use sea_orm::DbBackend;
+use serde_json::{Value, json};
+
+use crate::support::{app::TestApp, both, person::PASSWORD};
+
+const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) {
+    needsEmailVerification auth { viewer { email isEmailVerified role } } } }";
+
+both!(
+    an_invited_person_registers_once,
+    an_invitation_for_an_address_verifies_it,
+    an_invitation_expires_and_can_be_revoked,
+    two_uses_of_one_invitation_at_the_same_time_create_one_account,
+    a_closed_server_accepts_no_invitation,
+);
+
+/// The same database with another policy.
+async fn with_policy(app: &TestApp, policy: SignUpPolicy) -> TestApp {
+    let settings = |config: &mut Config| {
+        config.sign_up_policy = policy;
+        config.require_verified_email = true;
+    };
+    match app.app.db.backend() {
+        DbBackend::Postgres => TestApp::postgres_with(settings).await,
+        _ => TestApp::sqlite_with(settings).await,
+    }
+}
+
+async fn invite(app: &TestApp, email: Option<&str>) -> (invitation::Model, String) {
+    let new = NewInvitation {
+        email: email.map(str::to_owned),
+        role: ServerRole::Moderator,
+        lifetime: TimeDelta::hours(1),
+    };
+    accounts::create_invitation(&app.app, &new).await.unwrap()
+}
+
+fn form(username: &str, token: &str) -> Value {
+    json!({ "input": {
+        "username": username, "email": format!("{username}@example.org"), "password": PASSWORD,
+        "invitationToken": token } })
+}
+
+async fn an_invited_person_registers_once(app: TestApp) {
+    let app = with_policy(&app, SignUpPolicy::InviteOnly).await;
+    let anonymous = app.anonymous();
+    let (_, token) = invite(&app, None).await;
+    let mut uninvited = form("ann", &token);
+    uninvited["input"]
+        .as_object_mut()
+        .unwrap()
+        .remove("invitationToken");
+    anonymous
+        .expect_error("DISABLED", REGISTER, uninvited)
+        .await;
+    let mut weak = form("ann", &token);
+    weak["input"]["password"] = json!("short");
+    anonymous
+        .expect_error("BAD_USER_INPUT", REGISTER, weak)
+        .await;
+    // A refused form does not use it up. Without an address, the invitation verifies none.
+    let done = anonymous.execute(REGISTER, form("ann", &token)).await;
+    let waits = json!({ "needsEmailVerification": true, "auth": null });
+    assert_eq!(done["register"], waits);
+    for token in [token.as_str(), "", "hit_", "hit_AAAA"] {
+        anonymous
+            .expect_error("WRONG_CREDENTIALS", REGISTER, form("bob", token))
+            .await;
+    }
+}
+
+async fn an_invitation_for_an_address_verifies_it(app: TestApp) {
+    let app = with_policy(&app, SignUpPolicy::InviteOnly).await;
+    let anonymous = app.anonymous();
+    let (_, token) = invite(&app, Some("Ann@Example.org")).await;
+    let error = anonymous.expect_error("BAD_USER_INPUT", REGISTER, form("bob", &token));
+    let problem = &error.await["extensions"]["problems"][0];
+    assert_eq!(problem["path"], json!(["input", "email"]));
+    assert_eq!(problem["code"], "MISMATCH");
+    let done = anonymous.execute(REGISTER, form("ann", &token)).await;
+    let viewer =
+        json!({ "email": "ann@example.org", "isEmailVerified": true, "role": "MODERATOR" });
+    assert_eq!(done["register"]["auth"]["viewer"], viewer);
+    assert!(app.mails().is_empty());
+}
+
+async fn an_invitation_expires_and_can_be_revoked(app: TestApp) {
+    let app = with_policy(&app, SignUpPolicy::InviteOnly).await;
+    let anonymous = app.anonymous();
+    let ((_, old), (revoked, token)) = (invite(&app, None).await, invite(&app, None).await);
+    for _ in 0..2 {
+        accounts::revoke_invitation(&app.app, revoked.id)
+            .await
+            .unwrap();
+    }
+    anonymous
+        .expect_error("WRONG_CREDENTIALS", REGISTER, form("ann", &token))
+        .await;
+    app.app.clock.advance(TimeDelta::minutes(61));
+    anonymous
+        .expect_error("EXPIRED", REGISTER, form("ann", &old))
+        .await;
+    let (used, token) = invite(&app, None).await;
+    anonymous.execute(REGISTER, form("ann", &token)).await;
+    let error = accounts::revoke_invitation(&app.app, used.id).await;
+    assert_eq!(error.unwrap_err().code().as_str(), "CONFLICT");
+    app.app.clock.advance(TimeDelta::days(91));
+    app.db_reaches("invitation", 0).await;
+}
+
+async fn two_uses_of_one_invitation_at_the_same_time_create_one_account(app: TestApp) {
+    let app = with_policy(&app, SignUpPolicy::InviteOnly).await;
+    let anonymous = app.anonymous();
+    let (_, token) = invite(&app, None).await;
+    let (ann, bob) = tokio::join!(
+        anonymous.request(REGISTER, form("ann", &token)),
+        anonymous.request(REGISTER, form("bob", &token)),
+    );
+    let failed = [&ann, &bob]
+        .into_iter()
+        .filter_map(|done| done.get("errors"));
+    let codes: Vec<_> = failed
+        .map(|errors| &errors[0]["extensions"]["code"])
+        .collect();
+    assert_eq!(codes, ["WRONG_CREDENTIALS"], "{ann} {bob}");
+    assert_eq!(app.db_count("\"user\"").await, 1);
+}
+
+async fn a_closed_server_accepts_no_invitation(app: TestApp) {
+    let app = with_policy(&app, SignUpPolicy::Closed).await;
+    let anonymous = app.anonymous();
+    let (_, token) = invite(&app, None).await;
+    anonymous
+        .expect_error("DISABLED", REGISTER, form("ann", &token))
+        .await;
+    let server = anonymous
+        .execute("{ server { signUpPolicy } }", Value::Null)
+        .await;
+    assert_eq!(server["server"]["signUpPolicy"], "CLOSED");
+}
