@@ -52,6 +52,8 @@ pub enum AccountMail {
     PasswordWasReset,
     /// The user has entered a new address. Sent to the old one.
     EmailChangeRequested,
+    /// An old refresh token was used again, which ended the session.
+    SessionTokenReused,
 }
 
 /// A table whose rows are deleted after a time. The event log has its own cleanup.

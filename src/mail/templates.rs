@@ -33,16 +33,19 @@ pub enum Template {
     EmailChangeRequested,
     /// Another user has entered the address, but it belongs to this account.
     EmailInUse,
+    /// An old refresh token was used again, which ended the session.
+    SessionTokenReused,
 }
 
 impl Template {
     /// All kinds.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::PasswordWasReset,
         Self::EmailChangeRequested,
         Self::EmailInUse,
+        Self::SessionTokenReused,
     ];
 
     /// The name of its files, without the extension.
@@ -53,6 +56,7 @@ impl Template {
             Self::PasswordWasReset => "password_was_reset",
             Self::EmailChangeRequested => "email_change_requested",
             Self::EmailInUse => "email_in_use",
+            Self::SessionTokenReused => "session_token_reused",
         }
     }
 }

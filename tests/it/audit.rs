@@ -192,6 +192,10 @@ async fn a_reused_refresh_token_is_recorded(app: TestApp) {
     assert_eq!(last["action"], "session.token_reused");
     assert_eq!(last["outcome"], "REFUSED");
     assert_eq!(last["actorId"], Value::Null);
+    let mail = app
+        .mail("ann@example.org", "A session of your account", 1)
+        .await;
+    assert!(mail.body.contains("Hello ann,"), "{mail:?}");
 }
 
 async fn entries_of_parallel_actions_form_one_chain(app: TestApp) {
@@ -292,7 +296,7 @@ async fn a_changed_log_is_noticed(app: TestApp) {
             .unwrap();
         assert_eq!(verify(&app, None).await.broken_at, None);
     }
-    // A log that was written anew is valid, but not the expected one.
+    // A log that was cut off is valid, but not the expected one.
     let cut = "UPDATE audit_head SET last_sequence = 4,
         last_hash = (SELECT hash FROM audit_entry WHERE sequence = 4)";
     execute(&app, cut).await.unwrap();

@@ -42,12 +42,13 @@ pub async fn send_mail(core: &Core, mail: AccountMail, user: UserId) -> Result<(
             send_password_link(core, user, address).await
         }
         (AccountMail::PasswordWasReset, _, Some(address)) => {
-            let template = Template::PasswordWasReset;
-            send(core, user, address, template, &page(core, "")).await
+            send_notice(core, user, address, Template::PasswordWasReset).await
         }
         (AccountMail::EmailChangeRequested, _, Some(address)) if user.pending_email.is_some() => {
-            let template = Template::EmailChangeRequested;
-            send(core, user, address, template, &page(core, "")).await
+            send_notice(core, user, address, Template::EmailChangeRequested).await
+        }
+        (AccountMail::SessionTokenReused, _, Some(address)) => {
+            send_notice(core, user, address, Template::SessionTokenReused).await
         }
         _ => Ok(()),
     }
@@ -66,15 +67,11 @@ async fn send_verification(core: &Core, user: &user::Model, address: &str) -> Re
     else {
         return Ok(());
     };
-    let sent = match &owner {
-        Some(owner) => {
-            let template = Template::EmailInUse;
-            send(core, owner, address, template, &page(core, "")).await
-        }
-        None => {
-            let link = link(core, "verify-email", &token);
-            send(core, user, address, Template::VerifyEmail, &link).await
-        }
+    let sent = if let Some(owner) = &owner {
+        send_notice(core, owner, address, Template::EmailInUse).await
+    } else {
+        let link = link(core, "verify-email", &token);
+        send(core, user, address, Template::VerifyEmail, &link).await
     };
     discard_unsent(core, &token, sent).await
 }
@@ -126,6 +123,16 @@ fn link(core: &Core, name: &str, token: &NewToken) -> String {
 /// The URL of a page of the web client.
 fn page(core: &Core, name: &str) -> String {
     format!("{}/{name}", core.config.origin(core.config.listen))
+}
+
+/// Sends a mail whose link leads to the start page.
+async fn send_notice(
+    core: &Core,
+    reader: &user::Model,
+    address: &str,
+    template: Template,
+) -> Result<(), Error> {
+    send(core, reader, address, template, &page(core, "")).await
 }
 
 /// Sends a mail to an address, with the name and in the language of a user.

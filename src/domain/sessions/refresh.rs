@@ -19,6 +19,7 @@ use crate::{
         user,
     },
     error::{Code, Error},
+    jobs::{self, AccountMail, Job},
 };
 
 /// How long the token before the newest one still works and returns the same successor: the response may have been
@@ -78,6 +79,10 @@ async fn refresh_in(
         RefreshCheck::End(reason) => {
             end_in(tx, user.id, SessionFilter::Only(&[session.id]), reason, now).await?;
             if reason == SessionEndReason::Revoked {
+                if core.mailer.is_enabled() {
+                    let (mail, user) = (AccountMail::SessionTokenReused, user.id);
+                    jobs::enqueue_in(tx, &Job::SendMail { mail, user }, now).await?;
+                }
                 let record = AuditRecord::new(AuditAction::SessionTokenReused, None).refused();
                 let record = record.on(AuditTarget::Session(session.id));
                 audit::append_in(tx, now, record).await?;
