@@ -52,6 +52,7 @@ async fn delete_in(tx: &Tx, user: UserId, now: DateTime<Utc>) -> Result<(), Erro
     if deleted.rows_affected == 0 {
         return Ok(());
     }
+    tx.erase_on_commit();
     let record = AuditRecord::new(AuditAction::UserDeleted, None).on(AuditTarget::User(user));
     audit::append_in(tx, now, record).await?;
     audit::erase_in(tx, user).await

@@ -33,8 +33,8 @@ pub(super) const END: &str = "2";
 const SEPARATOR: char = '\t';
 /// Characters of the name. PostgreSQL limits an entry of an index to 2,700 bytes.
 const NAME_LENGTH: usize = 100;
-/// Rows that one transaction corrects.
-const BATCH_SIZE: u64 = 500;
+/// Rows that one transaction corrects. Each is at another place of a large index, and other writers wait meanwhile.
+const BATCH_SIZE: u64 = 50;
 
 /// The key of a participant with this role. `name` is the form of the user's name that is compared.
 #[must_use]
