@@ -155,15 +155,11 @@ export class Heddle {
     this.#keep(signIn.auth);
   }
 
-  /**
-   * Registers a user and signs in, unless the address must be verified first.
-   * @param {Record<string, any>} input a `RegisterInput`
-   * @returns {Promise<{ needsEmailVerification: boolean }>}
-   */
+  /** @param {Record<string, any>} input a `RegisterInput` */
   async register(input) {
-    const { register } = await this.#post(REGISTER, { input });
-    if (register.auth) this.#keep(register.auth);
-    return { needsEmailVerification: register.needsEmailVerification };
+    const { auth, needsEmailVerification } = (await this.#post(REGISTER, { input })).register;
+    if (auth) this.#keep(auth);
+    return { needsEmailVerification };
   }
 
   /** Ends the session in all tabs, even if the server is unreachable. */

@@ -158,7 +158,11 @@ export function reconnect(): void {
   listen(cursor);
 }
 
-const countsChange = new Set(["MessageSentEvent", "MessageDeletedEvent", "ReadPositionChangedEvent", "ThreadChangedEvent", "ConversationLeftEvent"]);
+// The totals of an earlier response may already contain a notification that is added later.
+const countsChange = new Set([
+  "MessageSentEvent", "MessageDeletedEvent", "ReadPositionChangedEvent", "ThreadChangedEvent", "ConversationLeftEvent",
+  "NotificationAddedEvent", "NotificationsChangedEvent",
+]);
 let refreshing: ReturnType<typeof setTimeout> | undefined;
 
 /** Loads the totals, at most twice a second: no event carries them when a message is sent. */
