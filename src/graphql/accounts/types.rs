@@ -15,7 +15,7 @@ use crate::{
             self,
             types::{ConversationConnection, ConversationFilter},
         },
-        errors::Result,
+        errors::{Result, nullable},
         messages::{
             self,
             across::{MessageFilter, MessageOrder},
@@ -128,8 +128,8 @@ impl Viewer {
     }
 
     /// Sign-in address; null when the account has none, because its first address waits for verification.
-    async fn email(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.user(ctx).await?.0.email.clone())
+    async fn email(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        nullable(async { Ok(self.user(ctx).await?.0.email.clone()) }).await
     }
 
     /// Whether the email address is verified.
@@ -138,8 +138,8 @@ impl Viewer {
     }
 
     /// New address that waits for verification; null when none does.
-    async fn pending_email(&self, ctx: &Context<'_>) -> Result<Option<String>> {
-        Ok(self.user(ctx).await?.0.pending_email.clone())
+    async fn pending_email(&self, ctx: &Context<'_>) -> Option<Result<String>> {
+        nullable(async { Ok(self.user(ctx).await?.0.pending_email.clone()) }).await
     }
 
     /// What the viewer may do on the whole server.

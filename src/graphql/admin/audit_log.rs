@@ -13,7 +13,7 @@ use crate::{
     graphql::{
         connection::connection,
         context::{app, loaders, viewer},
-        errors::Result,
+        errors::{Result, nullable},
         list_plan::PlannedObject,
         pagination::Page,
         scalars::DateTime,
@@ -65,11 +65,9 @@ impl AuditEntry {
     }
 
     /// Who did it; null for the server itself and for erased accounts.
-    async fn actor(&self, ctx: &Context<'_>) -> Result<Option<User>> {
-        match self.row.actor_id {
-            Some(actor) => loaders(ctx).load_one(UserKey(actor)).await,
-            None => Ok(None),
-        }
+    async fn actor(&self, ctx: &Context<'_>) -> Option<Result<User>> {
+        let actor = self.row.actor_id?;
+        nullable(loaders(ctx).load_one(UserKey(actor))).await
     }
 
     /// Username of the actor at the time; null for the server itself, and once the account is erased.
