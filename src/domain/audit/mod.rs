@@ -2,7 +2,7 @@
 //! no secrets.
 //!
 //! Each entry contains the SHA-256 hash of itself and of the hash before it, so that a changed, inserted or removed entry is
-//! found ([`verify`]). What is about persons is stored as details with a random salt. The chain contains only their hash,
+//! found ([`verify()`]). What is about persons is stored as details with a random salt. The chain contains only their hash,
 //! so that the details of an erased user can be removed and the chain stays valid.
 
 mod chain;
