@@ -1,11 +1,9 @@
 //! The hash of an entry.
 
-use std::fmt::Write as _;
-
 use aws_lc_rs::digest::{SHA256, digest};
 use sea_orm::ActiveEnum;
 
-use crate::{entity::audit_entry, error::Error};
+use crate::{domain::text::hex, entity::audit_entry, error::Error};
 
 /// The SHA-256 hash of a text.
 pub(super) fn hash_text(text: &str) -> Vec<u8> {
@@ -28,14 +26,4 @@ pub(super) fn hash(before: &[u8], entry: &audit_entry::Model) -> Result<Vec<u8>,
         hex(&entry.details_hash),
     ));
     Ok(hash_text(&text.map_err(Error::internal)?))
-}
-
-/// Bytes as hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

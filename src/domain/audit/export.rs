@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::{chain, verify};
+use super::verify;
 use crate::{
     db::Db,
+    domain::text::hex,
     entity::audit_entry::{self, AuditOutcome},
     error::Error,
 };
@@ -48,7 +49,7 @@ fn line(entry: audit_entry::Model) -> Result<AuditLine, Error> {
         target_id: entry.target_id,
         request_id: entry.request_id,
         details: details.map_err(Error::internal)?,
-        details_hash: chain::hex(&entry.details_hash),
-        hash: chain::hex(&entry.hash),
+        details_hash: hex(&entry.details_hash),
+        hash: hex(&entry.hash),
     })
 }

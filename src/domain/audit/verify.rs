@@ -5,6 +5,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use super::chain;
 use crate::{
     db::Db,
+    domain::text::hex,
     entity::{audit_entry, audit_head},
     error::Error,
 };
@@ -46,7 +47,7 @@ pub async fn verify(db: &Db, expected: Option<&AuditHead>) -> Result<AuditReport
         erased: 0,
         head: AuditHead {
             sequence: head.last_sequence,
-            hash: chain::hex(&head.last_hash),
+            hash: hex(&head.last_hash),
         },
         broken_at: None,
         has_expected: expected.map(|expected| expected.sequence <= head.deleted_sequence),
@@ -65,7 +66,7 @@ pub async fn verify(db: &Db, expected: Option<&AuditHead>) -> Result<AuditReport
             report.entries += 1;
             report.erased += u64::from(entry.details.is_none());
             if expected.is_some_and(|expected| expected.sequence == entry.sequence) {
-                let hash = chain::hex(&entry.hash);
+                let hash = hex(&entry.hash);
                 report.has_expected = expected.map(|expected| expected.hash == hash);
             }
             (last, hash) = (entry.sequence, entry.hash);

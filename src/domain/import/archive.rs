@@ -91,13 +91,7 @@ pub fn key(id: &str, fingerprint: &str) -> String {
 #[must_use]
 pub fn key_of_id(id: &str) -> String {
     let digest = digest::digest(&digest::SHA256, id.as_bytes());
-    let hex: Vec<String> = digest
-        .as_ref()
-        .iter()
-        .take(20)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("{KEY_PREFIX}{}", hex.concat())
+    format!("{KEY_PREFIX}{}", text::hex(digest.as_ref().iter().take(20)))
 }
 
 /// Finds or creates the group with this title, its authors and its owners. Each author becomes a user without a password
@@ -286,12 +280,7 @@ async fn authors_in(
 /// the same with a part of a digest; and the digest.
 fn usernames(address: &str) -> [String; 3] {
     let digest = digest::digest(&digest::SHA256, address.as_bytes());
-    let hex: Vec<String> = digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let [some, all] = [2, 12].map(|bytes| hex.iter().take(bytes).cloned().collect::<String>());
+    let [some, all] = [2, 12].map(|bytes| text::hex(digest.as_ref().iter().take(bytes)));
     let local = address
         .split('@')
         .next()

@@ -4,6 +4,7 @@
 mod address;
 mod caseless;
 mod character;
+mod hex;
 mod html_cache;
 mod line;
 mod link;
@@ -19,6 +20,7 @@ mod source;
 pub use address::{email_address, email_key};
 pub use caseless::caseless;
 pub use character::is_visible_text;
+pub use hex::hex;
 pub use html_cache::html;
 pub use line::{line, lines, visible_line};
 pub use plain::{code_block, escape_markdown};

@@ -8,6 +8,7 @@ use crate::{
         audit::{self, AuditDetails},
         pagination::PageRequest,
         sessions::Viewer,
+        text,
     },
     entity::audit_entry::{self, Column},
     graphql::{
@@ -103,7 +104,7 @@ impl AuditEntry {
 
     /// Hash of the entry and of the hash before it (SHA-256, hexadecimal).
     async fn hash(&self) -> String {
-        audit::hex(&self.row.hash)
+        text::hex(&self.row.hash)
     }
 }
 

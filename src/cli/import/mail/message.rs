@@ -320,12 +320,7 @@ fn digest(parts: &[&[u8]]) -> digest::Digest {
 
 /// Returns the first half of a digest.
 fn hex(digest: &[u8]) -> String {
-    let digits: Vec<String> = digest
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    digits.concat()
+    text::hex(digest.iter().take(16))
 }
 
 #[cfg(test)]
