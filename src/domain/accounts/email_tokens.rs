@@ -1,11 +1,10 @@
 //! Tokens in mails. Who has one reads mail to the address to which it was sent. Each can be used once.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Set, sea_query::Expr};
 
 use crate::{
+    auth::secret_token::{SecretToken, hash},
     core::Core,
     db::Tx,
     entity::{
@@ -16,7 +15,7 @@ use crate::{
     id::UserId,
 };
 
-/// The prefix of a token, by which secret scanners recognise it.
+/// The prefix of a token.
 const PREFIX: &str = "het_";
 /// The number of mails of one kind to a user, and to an address, in [`WINDOW`].
 const MAILS_MAX: u64 = 3;
@@ -31,13 +30,6 @@ impl EmailTokenPurpose {
             Self::ResetPassword => TimeDelta::minutes(15),
         }
     }
-}
-
-/// A token of a mail that is about to be sent.
-pub(super) struct NewToken {
-    /// The text in the link.
-    pub(super) text: String,
-    hash: Vec<u8>,
 }
 
 /// Whether the user has received so many mails of this kind that no more is sent.
@@ -77,13 +69,11 @@ pub(super) async fn create(
     user: UserId,
     email_key: &str,
     purpose: EmailTokenPurpose,
-) -> Result<NewToken, Error> {
-    let secret: [u8; 32] = rand::random();
-    let text = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
-    let hash = hash(&text);
+) -> Result<SecretToken, Error> {
+    let token = SecretToken::generate(PREFIX);
     let now = core.clock.now();
     let row = email_token::ActiveModel {
-        token_hash: Set(hash.clone()),
+        token_hash: Set(token.hash.clone()),
         user_id: Set(user),
         purpose: Set(purpose),
         email_key: Set(email_key.to_owned()),
@@ -99,11 +89,11 @@ pub(super) async fn create(
             Ok(())
         })
         .await?;
-    Ok(NewToken { text, hash })
+    Ok(token)
 }
 
 /// Deletes a token whose mail could not be sent, so that it does not count.
-pub(super) async fn discard(core: &Core, token: &NewToken) -> Result<(), Error> {
+pub(super) async fn discard(core: &Core, token: &SecretToken) -> Result<(), Error> {
     let hash = &token.hash;
     core.db
         .write(|tx| async move {
@@ -167,8 +157,4 @@ pub(super) fn invalid() -> Error {
     let message =
         "This link is not valid: it was used, or a later one replaced it. Request another mail.";
     Error::new(Code::WrongCredentials, message)
-}
-
-fn hash(text: &str) -> Vec<u8> {
-    digest(&SHA256, text.as_bytes()).as_ref().to_vec()
 }

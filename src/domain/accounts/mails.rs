@@ -2,8 +2,9 @@
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::email_tokens::{self, NewToken};
+use super::email_tokens;
 use crate::{
+    auth::secret_token::SecretToken,
     core::Core,
     domain::text,
     entity::{email_token::EmailTokenPurpose, user},
@@ -92,7 +93,7 @@ async fn create_token(
     user: &user::Model,
     address: &str,
     purpose: EmailTokenPurpose,
-) -> Result<Option<NewToken>, Error> {
+) -> Result<Option<SecretToken>, Error> {
     let key = text::email_key(address);
     if email_tokens::is_exhausted(core, user.id, purpose).await?
         || email_tokens::is_address_exhausted(core, &key, purpose).await?
@@ -106,7 +107,7 @@ async fn create_token(
 /// Discards the token of a mail that could not be sent, so that it does not count.
 async fn discard_unsent(
     core: &Core,
-    token: &NewToken,
+    token: &SecretToken,
     sent: Result<(), Error>,
 ) -> Result<(), Error> {
     if sent.is_err() {
@@ -116,7 +117,7 @@ async fn discard_unsent(
 }
 
 /// The link to a page with a token. Browsers do not send the part after `#`, so that no log has the token.
-fn link(core: &Core, name: &str, token: &NewToken) -> String {
+fn link(core: &Core, name: &str, token: &SecretToken) -> String {
     format!("{}#{}", page(core, name), token.text)
 }
 
