@@ -1,8 +1,8 @@
 //! Manages accounts for the command line, without a viewer.
 
 use sea_orm::{
-    ActiveEnum, ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, QueryFilter,
-    QueryOrder, Set,
+    ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryOrder,
+    Set,
 };
 
 use crate::{
@@ -31,32 +31,17 @@ pub async fn create(
     let new = &accounts::check(core, &turn, new).await?;
     let hash = &turn.hash(&new.password).await?;
     core.db
-        .write(|tx| async move {
-            let user = accounts::create_in(&tx, core, new, Some(hash)).await?;
-            let mut user = user.into_active_model();
-            user.role = Set(role);
-            // An administrator who creates an account vouches for its address.
-            user.verified_at = Set(Some(core.clock.now()));
-            let user = user.update(&*tx).await?;
-            let record = AuditRecord::new(AuditAction::UserCreated, None)
-                .on(AuditTarget::User(user.id))
-                .change("role", None, Some(&role.to_value()));
-            audit::append_in(&tx, core.clock.now(), record).await?;
-            Ok(user)
-        })
+        .write(
+            |tx| async move { accounts::create_for_operator_in(&tx, core, new, hash, role).await },
+        )
         .await
 }
 
 /// Lists the accounts with at least this role, by username.
 pub async fn list(db: &Db, min: ServerRole) -> Result<Vec<user::Model>, Error> {
-    let roles = [
-        ServerRole::Member,
-        ServerRole::Moderator,
-        ServerRole::Auditor,
-        ServerRole::Admin,
-    ];
+    let roles = ServerRole::iter().filter(|role| *role >= min);
     let found = user::Entity::find()
-        .filter(user::Column::Role.is_in(roles.into_iter().filter(|role| *role >= min)))
+        .filter(user::Column::Role.is_in(roles))
         .order_by_asc(user::Column::UsernameKey);
     Ok(found.all(db.read()).await?)
 }

@@ -35,6 +35,8 @@ const INTERVAL: TimeDelta = TimeDelta::hours(1);
 const SIGN_IN_RETENTION: TimeDelta = TimeDelta::days(30);
 /// How long a token in a mail is kept after it expires, so that its user learns that it is too late.
 const EXPIRED_TOKEN_RETENTION: TimeDelta = TimeDelta::days(7);
+/// How long an invitation is kept after it expires.
+const EXPIRED_INVITATION_RETENTION: TimeDelta = TimeDelta::days(90);
 /// How long succeeded jobs are kept.
 const SUCCEEDED_RETENTION: TimeDelta = TimeDelta::days(1);
 /// How long failed jobs can be repeated.
@@ -88,7 +90,7 @@ pub(super) async fn run(app: &App, table: CleanupTable) -> Result<DateTime<Utc>,
                 .await?;
         }
         CleanupTable::Invitations => {
-            let old = invitation::Column::ExpiresAt.lt(now - accounts::EXPIRED_RETENTION);
+            let old = invitation::Column::ExpiresAt.lt(now - EXPIRED_INVITATION_RETENTION);
             app.db
                 .delete_batches::<invitation::Entity>(invitation::Column::Id, old)
                 .await?;

@@ -34,21 +34,17 @@ pub async fn change_email(
     let new = validation::email("newEmail", new, &mut problems);
     problems.extend(sign_in::missing_password(&user, "password", password));
     Error::check(problems)?;
-    let key = LockoutKey::Account(user.id);
-    if let Some(password) = password.filter(|_| user.password_hash.is_some()) {
-        let turn = core.passwords.turn([key.owner()]).await?;
-        sign_in::verify_password(core, &turn, &user, password).await?;
-    }
+    sign_in::verify_current(core, &user, password).await?;
     let is_current = user.email_key.as_ref() == Some(&text::email_key(&new));
     if !is_current
         && email_tokens::is_exhausted(core, user.id, EmailTokenPurpose::VerifyEmail).await?
     {
         return Err(email_tokens::too_many());
     }
-    let (user, key, new, now) = (&user, &key, new.as_str(), core.clock.now());
+    let (user, new, now) = (&user, new.as_str(), core.clock.now());
     core.db
         .write(|tx| async move {
-            sign_in::confirm_in(&tx, user, key, None).await?;
+            sign_in::confirm_in(&tx, user, &LockoutKey::Account(user.id), None).await?;
             if is_current {
                 return cancel_in(&tx, user.id).await;
             }

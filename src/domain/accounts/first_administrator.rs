@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QuerySelect, Set,
-};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QuerySelect};
 
 use super::register::{self, Registration};
 use crate::{
@@ -13,7 +11,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        audit::{self, AuditAction, AuditRecord, AuditTarget},
+        audit::{self, AuditAction, AuditRecord},
         import::{self, demo},
         sessions::{self, Device, SignedIn},
         users::{self, NewUser},
@@ -85,7 +83,8 @@ pub async fn register_first(
             if !has_demo {
                 import::users_in(&tx, users).await?;
             }
-            let user = create_in(&tx, core, new, hash).await?;
+            let role = ServerRole::Admin;
+            let user = register::create_in(&tx, core, new, Some(hash), role).await?;
             if !has_demo {
                 let (depth, now) = (core.config.thread_depth, core.clock.now());
                 demo::talk_in(&tx, users, Some(user.id), depth, now).await?;
@@ -124,11 +123,8 @@ pub async fn create_first(core: &Core, email: &str, password: &str) -> Result<bo
             if is_set_up(&*tx).await? {
                 return Ok(false);
             }
-            let user = create_in(&tx, core, new, hash).await?;
-            let record = AuditRecord::new(AuditAction::UserCreated, None)
-                .on(AuditTarget::User(user.id))
-                .change("role", None, Some("ADMIN"));
-            audit::append_in(&tx, core.clock.now(), record).await?;
+            let role = ServerRole::Admin;
+            register::create_for_operator_in(&tx, core, new, hash, role).await?;
             Ok(true)
         })
         .await
@@ -154,20 +150,6 @@ async fn lock_in(tx: &Tx) -> Result<(), Error> {
 async fn is_set_up(db: &impl ConnectionTrait) -> Result<bool, Error> {
     let is_admin = user::Column::Role.eq(ServerRole::Admin);
     Ok(users::find_id(db, is_admin).await?.is_some())
-}
-
-async fn create_in(
-    tx: &Tx,
-    core: &Core,
-    new: &Registration,
-    hash: &str,
-) -> Result<user::Model, Error> {
-    let user = register::create_in(tx, core, new, Some(hash)).await?;
-    let mut user = user.into_active_model();
-    user.role = Set(ServerRole::Admin);
-    // The operator vouches for the address.
-    user.verified_at = Set(Some(core.clock.now()));
-    Ok(user.update(tx).await?)
 }
 
 /// The users of the demo; none without it.

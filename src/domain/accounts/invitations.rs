@@ -1,12 +1,11 @@
 //! Invitations: links with which people register where registration is not open. Each can be used once.
 
-use aws_lc_rs::digest::{SHA256, digest};
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
 
 use super::validation;
 use crate::{
+    auth::secret_token::{SecretToken, hash},
     core::Core,
     db::{Db, Tx},
     domain::{
@@ -21,10 +20,8 @@ use crate::{
     id::{InvitationId, UserId},
 };
 
-/// The prefix of a token, by which secret scanners recognise it.
+/// The prefix of a token.
 const PREFIX: &str = "hit_";
-/// How long an expired invitation is kept.
-pub const EXPIRED_RETENTION: TimeDelta = TimeDelta::days(90);
 
 /// A person to invite.
 #[derive(Clone, Debug)]
@@ -46,12 +43,11 @@ pub async fn create_invitation(
     let email = new.email.as_deref();
     let email = email.map(|email| validation::email("email", email, &mut problems));
     Error::check(problems)?;
-    let secret: [u8; 32] = rand::random();
-    let token = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(secret));
+    let token = SecretToken::generate(PREFIX);
     let now = core.clock.now();
     let row = invitation::ActiveModel {
         id: Set(InvitationId::mint()),
-        token_hash: Set(hash(&token)),
+        token_hash: Set(token.hash),
         email_key: Set(email.as_deref().map(text::email_key)),
         email: Set(email),
         role: Set(new.role),
@@ -70,7 +66,7 @@ pub async fn create_invitation(
             Ok(created)
         })
         .await?;
-    Ok((created, token))
+    Ok((created, token.text))
 }
 
 /// Lists the invitations, newest first.
@@ -173,8 +169,4 @@ async fn record_in(
 fn invalid() -> Error {
     let message = "This invitation is not valid: it was used or revoked. Request another one from an administrator.";
     Error::new(Code::WrongCredentials, message)
-}
-
-fn hash(token: &str) -> Vec<u8> {
-    digest(&SHA256, token.as_bytes()).as_ref().to_vec()
 }

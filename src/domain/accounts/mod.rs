@@ -19,14 +19,13 @@ mod verification;
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
 pub use email_change::change_email;
 pub use first_administrator::{create_first, register_first, setup_token};
-pub use invitations::{
-    EXPIRED_RETENTION, NewInvitation, create_invitation, invitations, revoke_invitation,
-};
+pub use invitations::{NewInvitation, create_invitation, invitations, revoke_invitation};
 pub(super) use lockout::reset_logins_in;
 pub use mails::send_mail;
 pub use password::change_password;
 pub use password_reset::{request_password_reset, reset_password};
 pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
+pub(super) use register::create_for_operator_in;
 pub use register::{Registration, check, create_in, register};
 pub use sign_in::sign_in;
 pub use unverified::delete_unverified;

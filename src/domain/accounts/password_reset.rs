@@ -34,8 +34,8 @@ pub async fn request_password_reset(
     request_mail(core, AccountMail::ResetPassword, email, client).await
 }
 
-/// Sets a new password, ends every session, cancels a change of the address, and notifies the user by mail. Returns the username. The token proves that the
-/// address is theirs, so that it is verified too.
+/// Sets a new password, ends every session, cancels a change of the address, and notifies the user by mail. Returns the
+/// username. The token proves that the address is theirs, so that it is verified too.
 pub async fn reset_password(
     core: &Core,
     token: &str,

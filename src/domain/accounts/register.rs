@@ -11,11 +11,14 @@ use crate::{
     db::Tx,
     domain::{
         accounts::{invitations, validation},
-        audit::{self, AuditAction, AuditRecord},
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
         sessions::{self, Device, SignedIn},
         users::{self, NewUser},
     },
-    entity::{invitation, user},
+    entity::{
+        invitation,
+        user::{self, ServerRole},
+    },
     error::{Code, Error, Problem},
     id::UserId,
     jobs::{self, AccountMail, Job},
@@ -180,15 +183,34 @@ fn email_taken() -> Problem {
     Problem::new("email", "TAKEN", message)
 }
 
-/// Inserts the row of an account.
+/// Inserts the row of an account with a role. Its creator vouches for the address.
 pub async fn create_in(
     tx: &Tx,
     core: &Core,
     new: &Registration,
     password_hash: Option<&str>,
+    role: ServerRole,
 ) -> Result<user::Model, Error> {
-    let row = row(core, new, password_hash);
+    let mut row = row(core, new, password_hash);
+    row.role = Set(role);
+    row.verified_at = Set(Some(core.clock.now()));
     row.insert(tx).await.map_err(taken_error)
+}
+
+/// Creates an account for an operator, who is not a user.
+pub(in crate::domain) async fn create_for_operator_in(
+    tx: &Tx,
+    core: &Core,
+    new: &Registration,
+    password_hash: &str,
+    role: ServerRole,
+) -> Result<user::Model, Error> {
+    let user = create_in(tx, core, new, Some(password_hash), role).await?;
+    let record = AuditRecord::new(AuditAction::UserCreated, None)
+        .on(AuditTarget::User(user.id))
+        .change("role", None, Some(&role.to_value()));
+    audit::append_in(tx, core.clock.now(), record).await?;
+    Ok(user)
 }
 
 fn row(core: &Core, new: &Registration, password_hash: Option<&str>) -> user::ActiveModel {

@@ -113,6 +113,20 @@ pub(super) async fn verify_password(
     }
 }
 
+/// Verifies the current password that the user has given, if the account has one.
+pub(super) async fn verify_current(
+    core: &Core,
+    user: &user::Model,
+    given: Option<&str>,
+) -> Result<(), Error> {
+    let Some(password) = given.filter(|_| user.password_hash.is_some()) else {
+        return Ok(());
+    };
+    let owner = LockoutKey::Account(user.id).owner();
+    let turn = core.passwords.turn([owner]).await?;
+    verify_password(core, &turn, user, password).await
+}
+
 /// Returns a problem if the account has a password and none is given.
 pub(super) fn missing_password(
     user: &user::Model,

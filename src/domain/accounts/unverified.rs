@@ -59,26 +59,21 @@ async fn delete_in(tx: &Tx, user: UserId, now: DateTime<Utc>) -> Result<(), Erro
 }
 
 fn is_old(now: DateTime<Utc>) -> Condition {
-    let has_session = Query::select()
-        .expr(Expr::val(1))
-        .from(session::Entity)
-        .and_where(
-            Expr::col((session::Entity, session::Column::UserId))
-                .equals((user::Entity, user::Column::Id)),
-        )
-        .to_owned();
-    let has_conversation = Query::select()
-        .expr(Expr::val(1))
-        .from(participant::Entity)
-        .and_where(
-            Expr::col((participant::Entity, participant::Column::UserId))
-                .equals((user::Entity, user::Column::Id)),
-        )
-        .to_owned();
     Condition::all()
         .add(user::Column::PendingEmailKey.is_not_null())
         .add(user::Column::EmailKey.is_null())
         .add(user::Column::CreatedAt.lt(now - RETENTION))
-        .add(Expr::exists(has_session).not())
-        .add(Expr::exists(has_conversation).not())
+        .add(has_none(session::Entity, session::Column::UserId))
+        .add(has_none(participant::Entity, participant::Column::UserId))
+}
+
+/// The condition that no row of this table belongs to the user.
+fn has_none<E: EntityTrait>(table: E, owner: E::Column) -> Expr {
+    let is_own = Expr::col((table, owner)).equals((user::Entity, user::Column::Id));
+    let rows = Query::select()
+        .expr(Expr::val(1))
+        .from(table)
+        .and_where(is_own)
+        .to_owned();
+    Expr::exists(rows).not()
 }

@@ -102,7 +102,8 @@ pub async fn resend_verification(
     Ok(true)
 }
 
-/// Enqueues a mail to the user of an address; a verification to the last one who entered it. Without one, it does the same for no one.
+/// Enqueues a mail to the user of an address; a verification to the last one who entered it. Without one, it does the
+/// same for no one.
 pub(super) async fn request_mail(
     core: &Core,
     mail: AccountMail,

@@ -4,6 +4,7 @@ use heddle::{
     app::App,
     db,
     domain::accounts::{self, Registration},
+    entity::user::ServerRole,
     id::{ConversationId, SessionId, UserId},
     live::log::{self, Change, EndReason, Stream},
 };
@@ -31,7 +32,9 @@ pub(super) async fn user(app: &App) -> UserId {
     let new = &new;
     let user = app
         .db
-        .write(|tx| async move { accounts::create_in(&tx, app, new, None).await })
+        .write(
+            |tx| async move { accounts::create_in(&tx, app, new, None, ServerRole::Member).await },
+        )
         .await;
     user.unwrap().id
 }

@@ -45,11 +45,7 @@ pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) ->
     let password = deletion.password.as_deref();
     problems.extend(sign_in::missing_password(&user, "password", password));
     Error::check(problems)?;
-    let key = LockoutKey::Account(user.id);
-    if let Some(password) = password.filter(|_| user.password_hash.is_some()) {
-        let turn = core.passwords.turn([key.owner()]).await?;
-        sign_in::verify_password(core, &turn, &user, password).await?;
-    }
+    sign_in::verify_current(core, &user, password).await?;
     let (user, messages) = (&user, deletion.messages);
     core.db
         .write(|tx| async move { delete_in(&tx, user, messages, core.clock.now()).await })
