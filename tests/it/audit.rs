@@ -3,11 +3,7 @@
 use chrono::TimeDelta;
 use heddle::{
     db,
-    domain::{
-        accounts::Registration,
-        admin,
-        audit::{self, AuditHead, AuditReport},
-    },
+    domain::audit::{self, AuditHead, AuditReport},
     entity::user::ServerRole,
     error::Error,
 };
@@ -345,23 +341,6 @@ async fn old_entries_are_deleted_from_the_beginning(app: TestApp) {
     assert_eq!(entries(&app).await[0]["sequence"], 3);
 }
 
-/// A user with a role on the server.
-async fn with_role(app: &TestApp, name: &str, role: ServerRole) -> Person {
-    let new = Registration {
-        username: name.to_owned(),
-        display_name: None,
-        email: format!("{name}@example.org"),
-        password: PASSWORD.to_owned(),
-        invitation_token: None,
-    };
-    let user = admin::create(&app.app, new, role).await.unwrap();
-    let mut person = app.anonymous();
-    person.id = user.id.to_string();
-    person.username = user.username;
-    person.signs_in().await;
-    person
-}
-
 const LOG: &str = "query($filter: AuditFilter, $first: Int, $after: String) {
     admin { id auditLog(filter: $filter, first: $first, after: $after) {
         nodes { id sequence action outcome actor { username } actorLabel ipAddress requestId targetId targetLabel
@@ -381,7 +360,7 @@ async fn numbers(person: &Person, filter: Value) -> Vec<i64> {
 async fn auditors_read_the_log(app: TestApp) {
     let ann = app.person("Ann").await;
     app.app.clock.advance(TimeDelta::minutes(2));
-    let audrey = with_role(&app, "audrey", ServerRole::Auditor).await;
+    let audrey = app.person_with_role("audrey", ServerRole::Auditor).await;
     let wrong = sign_in("ann", "not the password");
     app.anonymous()
         .expect_error("WRONG_CREDENTIALS", SIGN_IN, wrong)
@@ -433,10 +412,10 @@ async fn auditors_read_the_log(app: TestApp) {
     app.anonymous()
         .expect_error("UNAUTHENTICATED", LOG, json!({}))
         .await;
-    let moe = with_role(&app, "moe", ServerRole::Moderator).await;
+    let moe = app.person_with_role("moe", ServerRole::Moderator).await;
     let error = moe.expect_error("FORBIDDEN", LOG, json!({})).await;
     assert_eq!(error["path"], json!(["admin", "auditLog"]));
     assert_eq!(moe.execute(node, id).await["node"], Value::Null);
-    let admin = with_role(&app, "root", ServerRole::Admin).await;
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
     assert_eq!(numbers(&admin, json!({ "outcome": "REFUSED" })).await, [5]);
 }

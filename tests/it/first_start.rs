@@ -101,10 +101,7 @@ async fn a_token_ignores_the_sign_up_policy_only_once(app: TestApp) {
         config.mode = Mode::Production;
         config.sign_up_policy = heddle::config::SignUpPolicy::InviteOnly;
     };
-    let app = match app.app.db.backend() {
-        sea_orm::DbBackend::Postgres => TestApp::postgres_with(closed).await,
-        _ => TestApp::sqlite_with(closed).await,
-    };
+    let app = app.with(closed).await;
     let anonymous = app.anonymous();
     let token = token(&app).await;
     let mut form = form("ann", &token);

@@ -6,7 +6,6 @@ use heddle::{
     domain::accounts::{self, NewInvitation},
     entity::{invitation, user::ServerRole},
 };
-use sea_orm::DbBackend;
 use serde_json::{Value, json};
 
 use crate::support::{app::TestApp, both, person::PASSWORD};
@@ -22,16 +21,13 @@ both!(
     a_closed_server_accepts_no_invitation,
 );
 
-/// The same database with another policy.
+/// A server with this policy.
 async fn with_policy(app: &TestApp, policy: SignUpPolicy) -> TestApp {
     let settings = |config: &mut Config| {
         config.sign_up_policy = policy;
         config.require_verified_email = true;
     };
-    match app.app.db.backend() {
-        DbBackend::Postgres => TestApp::postgres_with(settings).await,
-        _ => TestApp::sqlite_with(settings).await,
-    }
+    app.with(settings).await
 }
 
 async fn invite(app: &TestApp, email: Option<&str>) -> (invitation::Model, String) {

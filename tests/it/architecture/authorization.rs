@@ -6,11 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use async_graphql_parser::types::{FieldDefinition, TypeDefinition, TypeKind};
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
-use heddle::{
-    domain::{accounts::Registration, admin, audit},
-    entity::user::ServerRole,
-    id,
-};
+use heddle::{domain::audit, entity::user::ServerRole, id};
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -22,7 +18,7 @@ use crate::support::{
     app::TestApp,
     groups::Groups,
     messaging::Messaging,
-    person::{PASSWORD, Person, text},
+    person::{Person, text},
     socket::Subscription,
 };
 
@@ -204,25 +200,6 @@ pub(super) struct World {
     group: String,
 }
 
-/// A user whom no one else knows, with a role on the server.
-async fn auditor(app: &TestApp) -> Person {
-    let new = Registration {
-        username: "aud".to_owned(),
-        display_name: None,
-        email: "aud@example.org".to_owned(),
-        password: PASSWORD.to_owned(),
-        invitation_token: None,
-    };
-    let user = admin::create(&app.app, new, ServerRole::Auditor)
-        .await
-        .unwrap();
-    let mut auditor = app.anonymous();
-    auditor.id = user.id.to_string();
-    auditor.username = user.username;
-    auditor.signs_in().await;
-    auditor
-}
-
 impl World {
     pub(super) async fn new(app: &TestApp) -> Self {
         let names = ["Zoe", "Rae", "Mem", "Moe", "Ann"];
@@ -269,7 +246,8 @@ impl World {
             Caller::Owner,
         ];
         callers.extend(roles.into_iter().zip(people));
-        callers.push((Caller::Auditor, auditor(app).await));
+        let auditor = app.person_with_role("aud", ServerRole::Auditor).await;
+        callers.push((Caller::Auditor, auditor));
         Self {
             callers,
             ids,

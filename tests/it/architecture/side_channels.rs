@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 use async_graphql_parser::types::{TypeDefinition, TypeKind};
 use heddle::{
-    config::Config,
     db,
     id::{ConversationId, MessageId},
 };
@@ -312,11 +311,9 @@ async fn known_addresses_look_unknown_to_those_who_request_mail(app: TestApp) {
 }
 
 async fn a_registration_with_a_known_address_looks_like_any_other(app: TestApp) {
-    let strict = |config: &mut Config| config.require_verified_email = true;
-    let app = match app.app.db.backend() {
-        DbBackend::Postgres => TestApp::postgres_with(strict).await,
-        _ => TestApp::sqlite_with(strict).await,
-    };
+    let app = app
+        .with(|config| config.require_verified_email = true)
+        .await;
     let anonymous = app.anonymous();
     let register = "mutation($input: RegisterInput!) { register(input: $input) {
         needsEmailVerification auth { accessToken } } }";

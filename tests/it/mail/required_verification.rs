@@ -2,7 +2,6 @@
 //! registration does not reveal which addresses have accounts.
 
 use chrono::TimeDelta;
-use sea_orm::DbBackend;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -31,13 +30,10 @@ both!(
     a_registration_that_is_never_verified_is_deleted,
 );
 
-/// The same database with the setting.
+/// A server with the setting.
 async fn strict(app: &TestApp) -> TestApp {
-    let strict = |config: &mut heddle::config::Config| config.require_verified_email = true;
-    match app.app.db.backend() {
-        DbBackend::Postgres => TestApp::postgres_with(strict).await,
-        _ => TestApp::sqlite_with(strict).await,
-    }
+    app.with(|config| config.require_verified_email = true)
+        .await
 }
 
 fn input(fields: Value) -> Value {

@@ -2,11 +2,24 @@
 
 use std::net::SocketAddr;
 
-use heddle::{app::App, auth::token::Keys, config::Config, db::Db, http, worker};
+use heddle::{
+    app::App,
+    auth::token::Keys,
+    config::Config,
+    db::Db,
+    domain::{accounts::Registration, admin},
+    entity::user::ServerRole,
+    http, worker,
+};
+use sea_orm::DbBackend;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
-use super::{captured_logs, person::Person, postgres, sqlite};
+use super::{
+    captured_logs,
+    person::{PASSWORD, Person},
+    postgres, sqlite,
+};
 
 /// A server with its own database for one test. It ends with the test.
 pub(crate) struct TestApp {
@@ -39,6 +52,14 @@ impl TestApp {
     pub(crate) async fn postgres_with(settings: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self::start(postgres::fresh_database().await, folder, settings).await
+    }
+
+    /// Starts another server on the same kind of database, with other settings.
+    pub(crate) async fn with(&self, settings: impl FnOnce(&mut Config)) -> Self {
+        match self.app.db.backend() {
+            DbBackend::Postgres => Self::postgres_with(settings).await,
+            _ => Self::sqlite_with(settings).await,
+        }
     }
 
     async fn start(
@@ -86,6 +107,23 @@ impl TestApp {
     /// Signs up a user as `name` (the username is `name` in lower case).
     pub(crate) async fn person(&self, name: &str) -> Person {
         Person::register(self, name).await
+    }
+
+    /// Creates a user with a role on the server, who knows no one, and signs in.
+    pub(crate) async fn person_with_role(&self, username: &str, role: ServerRole) -> Person {
+        let new = Registration {
+            username: username.to_owned(),
+            display_name: None,
+            email: format!("{username}@example.org"),
+            password: PASSWORD.to_owned(),
+            invitation_token: None,
+        };
+        let user = admin::create(&self.app, new, role).await.unwrap();
+        let mut person = self.anonymous();
+        person.id = user.id.to_string();
+        person.username = user.username;
+        person.signs_in().await;
+        person
     }
 }
 
