@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set, SqlErr};
 
-use super::{email_tokens, lockout::LockoutKey, mails, sign_in, validation};
+use super::{email_tokens, lockout::LockoutKey, mails, password_check, validation};
 use crate::{
     core::Core,
     db::Tx,
@@ -32,9 +32,11 @@ pub async fn change_email(
     let user = users::own(core, viewer).await?;
     let mut problems = vec![];
     let new = validation::email("newEmail", new, &mut problems);
-    problems.extend(sign_in::missing_password(&user, "password", password));
+    problems.extend(password_check::missing_password(
+        &user, "password", password,
+    ));
     Error::check(problems)?;
-    sign_in::verify_current(core, &user, password).await?;
+    password_check::verify_current(core, &user, password).await?;
     let is_current = user.email_key.as_ref() == Some(&text::email_key(&new));
     if !is_current
         && email_tokens::is_exhausted(core, user.id, EmailTokenPurpose::VerifyEmail).await?
@@ -44,7 +46,7 @@ pub async fn change_email(
     let (user, new, now) = (&user, new.as_str(), core.clock.now());
     core.db
         .write(|tx| async move {
-            sign_in::confirm_in(&tx, user, &LockoutKey::Account(user.id), None).await?;
+            password_check::confirm_in(&tx, user, &LockoutKey::Account(user.id), None).await?;
             if is_current {
                 return cancel_in(&tx, user.id).await;
             }

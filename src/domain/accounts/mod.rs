@@ -8,6 +8,7 @@ mod invitations;
 mod lockout;
 mod mails;
 mod password;
+mod password_check;
 mod password_reset;
 mod profile;
 mod register;

@@ -3,8 +3,8 @@
 use super::{
     email_change,
     lockout::{self, LockoutKey},
+    password_check,
     register::own_words,
-    sign_in,
 };
 use crate::{
     core::Core,
@@ -31,16 +31,20 @@ pub async fn change_password(
     let key = &LockoutKey::Account(user.id);
     let turn = core.passwords.turn([key.owner()]).await?;
     let mut problems = turn.problems("newPassword", new, &words).await?;
-    problems.extend(sign_in::missing_password(&user, "currentPassword", current));
+    problems.extend(password_check::missing_password(
+        &user,
+        "currentPassword",
+        current,
+    ));
     Error::check(problems)?;
     if let Some(current) = current.filter(|_| user.password_hash.is_some()) {
-        sign_in::verify_password(core, &turn, &user, current).await?;
+        password_check::verify_password(core, &turn, &user, current).await?;
     }
     let hash = turn.hash(new).await?;
     let (user, hash) = (&user, hash.as_str());
     core.db
         .write(|tx| async move {
-            sign_in::confirm_in(&tx, user, key, Some(hash)).await?;
+            password_check::confirm_in(&tx, user, key, Some(hash)).await?;
             lockout::reset_logins_in(&tx, core, user).await?;
             email_change::cancel_in(&tx, user.id).await?;
             let others = SessionFilter::AllExcept(viewer.session);

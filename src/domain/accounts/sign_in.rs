@@ -1,20 +1,22 @@
-//! Signs in with a password, and verifies the password of a signed-in user again. A login that no account has takes as
+//! Signs in with a password. A login that no account has takes as
 //! long, counts as much and fails with the same error as a wrong password.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
-use super::lockout::{self, LockoutKey};
+use super::{
+    lockout::{self, LockoutKey},
+    password_check::{confirm_in, try_password, wrong_credentials},
+};
 use crate::{
-    auth::password::{self, HashOwner, PasswordTurn},
+    auth::password::{self, HashOwner},
     core::Core,
-    db::Tx,
     domain::{
         audit::{self, AuditAction, AuditRecord, AuditTarget},
         sessions::{self, Device, SignedIn},
         users,
     },
     entity::user,
-    error::{Code, Error, Problem},
+    error::{Code, Error},
     id::UserId,
 };
 
@@ -91,98 +93,4 @@ async fn by_login(core: &Core, login: &str) -> Result<Option<user::Model>, Error
         .one(core.db.read())
         .await?;
     Ok(found)
-}
-
-/// Verifies the current password of the signed-in user. A wrong one counts, so that a stolen session cannot guess without
-/// limit.
-pub(super) async fn verify_password(
-    core: &Core,
-    turn: &PasswordTurn,
-    user: &user::Model,
-    password: &str,
-) -> Result<(), Error> {
-    let key = LockoutKey::Account(user.id);
-    if try_password(core, turn, &key, Some(user), password).await? {
-        Ok(())
-    } else {
-        let record = AuditRecord::own(AuditAction::UserPasswordVerified, user.id).refused();
-        audit::append(core, record).await?;
-        Err(wrong_credentials(
-            "The password is wrong. Check it and try again.",
-        ))
-    }
-}
-
-/// Verifies the current password that the user has given, if the account has one.
-pub(super) async fn verify_current(
-    core: &Core,
-    user: &user::Model,
-    given: Option<&str>,
-) -> Result<(), Error> {
-    let Some(password) = given.filter(|_| user.password_hash.is_some()) else {
-        return Ok(());
-    };
-    let owner = LockoutKey::Account(user.id).owner();
-    let turn = core.passwords.turn([owner]).await?;
-    verify_password(core, &turn, user, password).await
-}
-
-/// Returns a problem if the account has a password and none is given.
-pub(super) fn missing_password(
-    user: &user::Model,
-    field: &str,
-    given: Option<&str>,
-) -> Option<Problem> {
-    let is_missing = user.password_hash.is_some() && given.is_none();
-    is_missing.then(|| Problem::new(field, "REQUIRED", "Enter your current password."))
-}
-
-async fn try_password(
-    core: &Core,
-    turn: &PasswordTurn,
-    key: &LockoutKey,
-    user: Option<&user::Model>,
-    password: &str,
-) -> Result<bool, Error> {
-    lockout::count(core, key).await?;
-    let stored = user.and_then(|user| user.password_hash.as_deref());
-    let verified = turn.verify(password, stored).await;
-    if verified.is_err() {
-        lockout::take_back(core, key).await?;
-    }
-    verified
-}
-
-/// Resets the count of failed attempts in the transaction that acts on the correct password, and stores the new hash if
-/// there is one. Fails if the password was changed or the account was deleted since it was verified.
-pub(super) async fn confirm_in(
-    tx: &Tx,
-    user: &user::Model,
-    key: &LockoutKey,
-    new_hash: Option<&str>,
-) -> Result<(), Error> {
-    let stored = user.password_hash.as_deref();
-    let is_unchanged = match stored {
-        Some(hash) => user::Column::PasswordHash.eq(hash),
-        None => user::Column::PasswordHash.is_null(),
-    };
-    let updated = user::Entity::update_many()
-        .set(user::ActiveModel {
-            password_hash: Set(new_hash.or(stored).map(str::to_owned)),
-            ..Default::default()
-        })
-        .filter(user::Column::Id.eq(user.id))
-        .filter(is_unchanged)
-        .exec(tx)
-        .await?;
-    if updated.rows_affected == 0 {
-        return Err(wrong_credentials(
-            "The password was just changed. Sign in with the new one.",
-        ));
-    }
-    lockout::reset_in(tx, key).await
-}
-
-fn wrong_credentials(message: &str) -> Error {
-    Error::new(Code::WrongCredentials, message)
 }

@@ -12,7 +12,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        accounts::{lockout::LockoutKey, sign_in},
+        accounts::{lockout::LockoutKey, password_check},
         audit::{self, AuditAction, AuditRecord},
         conversations, participants,
         sessions::{self, SessionFilter, Viewer},
@@ -43,9 +43,11 @@ pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) ->
         problems.push(Problem::new("confirmUsername", "MISMATCH", message));
     }
     let password = deletion.password.as_deref();
-    problems.extend(sign_in::missing_password(&user, "password", password));
+    problems.extend(password_check::missing_password(
+        &user, "password", password,
+    ));
     Error::check(problems)?;
-    sign_in::verify_current(core, &user, password).await?;
+    password_check::verify_current(core, &user, password).await?;
     let (user, messages) = (&user, deletion.messages);
     core.db
         .write(|tx| async move { delete_in(&tx, user, messages, core.clock.now()).await })
@@ -62,7 +64,7 @@ async fn delete_in(
     tx.extend_timeout().await?;
     tx.erase_on_commit();
     let affected = lock_affected_in(tx, user.id).await?;
-    sign_in::confirm_in(tx, user, &LockoutKey::Account(user.id), None).await?;
+    password_check::confirm_in(tx, user, &LockoutKey::Account(user.id), None).await?;
     let (deleted, kept): (Vec<_>, Vec<_>) = affected
         .into_iter()
         .partition(AffectedConversation::is_deleted);
