@@ -40,6 +40,7 @@ mod m0030_email_tokens;
 mod m0031_pending_emails;
 mod m0032_audit_log;
 mod m0033_invitations;
+mod m0034_invitation_addresses;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -82,6 +83,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0031_pending_emails::Step),
             Box::new(m0032_audit_log::Step),
             Box::new(m0033_invitations::Step),
+            Box::new(m0034_invitation_addresses::Step),
         ]
     }
 }

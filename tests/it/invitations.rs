@@ -19,6 +19,7 @@ both!(
     an_invitation_expires_and_can_be_revoked,
     two_uses_of_one_invitation_at_the_same_time_create_one_account,
     a_closed_server_accepts_no_invitation,
+    a_deleted_account_leaves_no_invitation,
 );
 
 /// A server with this policy.
@@ -141,4 +142,25 @@ async fn a_closed_server_accepts_no_invitation(app: TestApp) {
         .execute("{ server { signUpPolicy } }", Value::Null)
         .await;
     assert_eq!(server["server"]["signUpPolicy"], "CLOSED");
+}
+
+async fn a_deleted_account_leaves_no_invitation(app: TestApp) {
+    let app = with_policy(&app, SignUpPolicy::InviteOnly).await;
+    let (_, token) = invite(&app, Some("Ann@Example.org")).await;
+    let used = invite(&app, Some("ann@example.org")).await.0.id;
+    let others = invite(&app, Some("bob@example.org")).await.0.id;
+    app.anonymous().execute(REGISTER, form("ann", &token)).await;
+    let mut ann = app.anonymous();
+    "ann".clone_into(&mut ann.username);
+    ann.signs_in().await;
+    let delete = "mutation($input: DeleteAccountInput!) { deleteAccount(input: $input) {
+        deletedUserId } }";
+    let input = json!({ "input": { "confirmUsername": "ann", "password": PASSWORD } });
+    ann.execute(delete, input).await;
+    let left = accounts::invitations(&app.app.db).await.unwrap();
+    assert_eq!(
+        left.iter().map(|left| left.id).collect::<Vec<_>>(),
+        [others],
+        "{used}"
+    );
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     entity::{
         invitation::{self, InvitationStatus},
-        user::ServerRole,
+        user::{self, ServerRole},
     },
     error::{Code, Error, Problem},
     id::{InvitationId, UserId},
@@ -152,6 +152,24 @@ pub(super) async fn accept_in(
         .await?;
     if accepted.rows_affected == 0 {
         return Err(invalid());
+    }
+    Ok(())
+}
+
+/// Deletes the invitations that a deleted account has used, or that contain its address.
+pub(super) async fn delete_of_in(tx: &Tx, user: &user::Model) -> Result<(), Error> {
+    // Anyone can enter the address of another person, whose invitation must remain.
+    let address = user
+        .email_key
+        .as_ref()
+        .filter(|_| user.verified_at.is_some());
+    let has_address = address.map(|address| invitation::Column::EmailKey.eq(address));
+    let was_used = invitation::Column::AcceptedBy.eq(user.id);
+    for is_theirs in [Some(was_used), has_address].into_iter().flatten() {
+        invitation::Entity::delete_many()
+            .filter(is_theirs)
+            .exec(tx)
+            .await?;
     }
     Ok(())
 }

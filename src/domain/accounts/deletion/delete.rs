@@ -12,7 +12,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        accounts::{lockout::LockoutKey, password_check},
+        accounts::{invitations, lockout::LockoutKey, password_check},
         audit::{self, AuditAction, AuditRecord},
         conversations, participants,
         sessions::{self, SessionFilter, Viewer},
@@ -96,6 +96,7 @@ async fn delete_in(
     }
     let reason = SessionEndReason::AccountDeleted;
     sessions::end_in(tx, user.id, SessionFilter::All, reason, at).await?;
+    invitations::delete_of_in(tx, user).await?;
     // Foreign keys delete the remaining rows of the user, or set their reference to NULL.
     user::Entity::delete_by_id(user.id).exec(tx).await?;
     let record = AuditRecord::own(AuditAction::UserDeleted, user.id);
