@@ -4,6 +4,7 @@ pub mod action_limits;
 pub mod password;
 pub mod rate_limit;
 pub mod reservations;
+pub mod sealing;
 pub mod secret_token;
 pub mod session_cache;
 pub mod token;

@@ -15,6 +15,7 @@ use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::sealing::SealingKey;
 use crate::{
     error::Error,
     id::{SessionId, UserId},
@@ -45,6 +46,9 @@ pub struct Keys {
     refresh: hmac::Key,
     opaque: hmac::Key,
     setup: hmac::Key,
+    challenge: hmac::Key,
+    /// Encrypts stored secrets.
+    pub sealing: SealingKey,
     blind_index: hmac::Key,
     blind_digest: hmac::Key,
     /// Authentic access tokens by digest. The verification of a signature costs more than most requests.
@@ -158,6 +162,8 @@ impl Keys {
         let derive = |purpose: &[u8]| {
             hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&secret, purpose).as_ref())
         };
+        let id = *public.first_chunk().unwrap_or(&[0; 6]);
+        let sealing = hmac::sign(&secret, b"heddle stored secret 1");
         Ok(Self {
             issuer: installation.urn().to_string(),
             encoding: EncodingKey::from_ed_der(pkcs8),
@@ -166,6 +172,8 @@ impl Keys {
             refresh: derive(b"heddle refresh token 1"),
             opaque: derive(b"heddle sealed text 1"),
             setup: derive(b"heddle setup token 1"),
+            challenge: derive(b"heddle challenge 1"),
+            sealing: SealingKey::new(id, sealing.as_ref())?,
             blind_index: derive(b"heddle blind name 1"),
             blind_digest: derive(b"heddle blind digest 1"),
             verified: Cache::builder()
@@ -327,6 +335,46 @@ impl Keys {
         DateTime::from_timestamp(i64::from_be_bytes(*time), 0)
     }
 
+    /// Returns a token which proves that a user has entered the correct password, until this time, whole seconds of Unix
+    /// time. It is bound to the hash of the password, so that a new password makes it invalid.
+    #[must_use]
+    pub fn challenge(&self, user: UserId, password: &str, expires_at: DateTime<Utc>) -> String {
+        let time = expires_at.timestamp().to_be_bytes();
+        let claims = [user.0.as_bytes(), &time[..]].concat();
+        let tag = self.challenge_tag(&claims, password);
+        format!(
+            "hct_{}",
+            URL_SAFE_NO_PAD.encode([&claims, tag.as_ref()].concat())
+        )
+    }
+
+    /// Returns the user of a challenge, which is not verified yet.
+    #[must_use]
+    pub fn challenged_user(&self, token: &str) -> Option<UserId> {
+        let bytes = challenge_bytes(token)?;
+        let (user, _) = bytes.split_first_chunk::<16>()?;
+        Some(UserId(Uuid::from_bytes(*user)))
+    }
+
+    /// Returns when an authentic challenge expires; the hash is that of the user's current password.
+    #[must_use]
+    pub fn read_challenge(&self, token: &str, password: &str) -> Option<DateTime<Utc>> {
+        let bytes = challenge_bytes(token)?;
+        let (claims, tag) = bytes.split_first_chunk::<24>()?;
+        let ours = self.challenge_tag(claims, password);
+        constant_time::verify_slices_are_equal(tag, ours.as_ref()).ok()?;
+        let (_, time) = claims.split_last_chunk::<8>()?;
+        DateTime::from_timestamp(i64::from_be_bytes(*time), 0)
+    }
+
+    fn challenge_tag(&self, claims: &[u8], password: &str) -> hmac::Tag {
+        let mut context = hmac::Context::with_key(&self.challenge);
+        context.update(self.issuer.as_bytes());
+        context.update(claims);
+        context.update(password.as_bytes());
+        context.sign()
+    }
+
     /// Installations with the same secret do not accept each other's tokens.
     fn setup_tag(&self, time: &[u8]) -> hmac::Tag {
         let mut context = hmac::Context::with_key(&self.setup);
@@ -359,6 +407,13 @@ impl Keys {
         context.update(bytes);
         context.sign()
     }
+}
+
+fn challenge_bytes(token: &str) -> Option<Vec<u8>> {
+    if token.len() > MAX_TOKEN_BYTES {
+        return None;
+    }
+    URL_SAFE_NO_PAD.decode(token.strip_prefix("hct_")?).ok()
 }
 
 #[cfg(test)]
