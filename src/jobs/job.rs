@@ -54,6 +54,12 @@ pub enum AccountMail {
     EmailChangeRequested,
     /// An old refresh token was used again, which ended the session.
     SessionTokenReused,
+    /// An authenticator app was set up.
+    SecondFactorEnabled,
+    /// The authenticator app was removed.
+    SecondFactorDisabled,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
 }
 
 /// A table whose rows are deleted after a time. The event log has its own cleanup.

@@ -35,17 +35,26 @@ pub enum Template {
     EmailInUse,
     /// An old refresh token was used again, which ended the session.
     SessionTokenReused,
+    /// An authenticator app was set up.
+    SecondFactorEnabled,
+    /// The authenticator app was removed.
+    SecondFactorDisabled,
+    /// A recovery code was used.
+    RecoveryCodeUsed,
 }
 
 impl Template {
     /// All kinds.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::PasswordWasReset,
         Self::EmailChangeRequested,
         Self::EmailInUse,
         Self::SessionTokenReused,
+        Self::SecondFactorEnabled,
+        Self::SecondFactorDisabled,
+        Self::RecoveryCodeUsed,
     ];
 
     /// The name of its files, without the extension.
@@ -57,6 +66,9 @@ impl Template {
             Self::EmailChangeRequested => "email_change_requested",
             Self::EmailInUse => "email_in_use",
             Self::SessionTokenReused => "session_token_reused",
+            Self::SecondFactorEnabled => "second_factor_enabled",
+            Self::SecondFactorDisabled => "second_factor_disabled",
+            Self::RecoveryCodeUsed => "recovery_code_used",
         }
     }
 }

@@ -42,16 +42,28 @@ pub async fn send_mail(core: &Core, mail: AccountMail, user: UserId) -> Result<(
         (AccountMail::ResetPassword, _, Some(address)) => {
             send_password_link(core, user, address).await
         }
-        (AccountMail::PasswordWasReset, _, Some(address)) => {
-            send_notice(core, user, address, Template::PasswordWasReset).await
-        }
         (AccountMail::EmailChangeRequested, _, Some(address)) if user.pending_email.is_some() => {
             send_notice(core, user, address, Template::EmailChangeRequested).await
         }
-        (AccountMail::SessionTokenReused, _, Some(address)) => {
-            send_notice(core, user, address, Template::SessionTokenReused).await
-        }
+        (_, _, Some(address)) => match notice(mail) {
+            Some(template) => send_notice(core, user, address, template).await,
+            None => Ok(()),
+        },
         _ => Ok(()),
+    }
+}
+
+/// The template of a mail that is always sent, to the present address.
+fn notice(mail: AccountMail) -> Option<Template> {
+    match mail {
+        AccountMail::VerifyEmail
+        | AccountMail::ResetPassword
+        | AccountMail::EmailChangeRequested => None,
+        AccountMail::PasswordWasReset => Some(Template::PasswordWasReset),
+        AccountMail::SessionTokenReused => Some(Template::SessionTokenReused),
+        AccountMail::SecondFactorEnabled => Some(Template::SecondFactorEnabled),
+        AccountMail::SecondFactorDisabled => Some(Template::SecondFactorDisabled),
+        AccountMail::RecoveryCodeUsed => Some(Template::RecoveryCodeUsed),
     }
 }
 
