@@ -20,6 +20,10 @@ pub enum Code {
     Expired,
     /// The password or token is wrong.
     WrongCredentials,
+    /// The viewer must confirm their identity first.
+    ReauthenticationRequired,
+    /// The account needs a second factor, which is not set up yet.
+    SecondFactorRequired,
     /// The email address of the account is not verified yet.
     EmailNotVerified,
     /// Too many requests.
@@ -52,6 +56,8 @@ impl Code {
             Self::Conflict => "CONFLICT",
             Self::Expired => "EXPIRED",
             Self::WrongCredentials => "WRONG_CREDENTIALS",
+            Self::ReauthenticationRequired => "REAUTHENTICATION_REQUIRED",
+            Self::SecondFactorRequired => "SECOND_FACTOR_REQUIRED",
             Self::EmailNotVerified => "EMAIL_NOT_VERIFIED",
             Self::RateLimited => "RATE_LIMITED",
             Self::LimitReached => "LIMIT_REACHED",
@@ -170,6 +176,13 @@ impl Error {
             problems,
             ..Self::new(Code::BadUserInput, message)
         }
+    }
+
+    /// Creates the error for a viewer who has to set up a second factor before anything else.
+    #[must_use]
+    pub fn lacks_second_factor() -> Self {
+        let message = "This server requires a second factor. Set up an authenticator app first.";
+        Self::new(Code::SecondFactorRequired, message)
     }
 
     /// Fails with all problems in one error, if there are any.

@@ -41,6 +41,7 @@ mod m0031_pending_emails;
 mod m0032_audit_log;
 mod m0033_invitations;
 mod m0034_invitation_addresses;
+mod m0035_second_factor;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -84,6 +85,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0032_audit_log::Step),
             Box::new(m0033_invitations::Step),
             Box::new(m0034_invitation_addresses::Step),
+            Box::new(m0035_second_factor::Step),
         ]
     }
 }

@@ -25,6 +25,8 @@ pub struct CachedSession {
     pub user: UserId,
     /// The role of the user on this server.
     pub role: ServerRole,
+    /// Whether the user has to set up a second factor before anything else.
+    pub lacks_second_factor: bool,
     /// The last recorded use.
     pub last_used_at: DateTime<Utc>,
     /// The time at which it expires.

@@ -85,6 +85,11 @@ pub(super) enum AdminCommand {
         #[command(flatten)]
         password: PasswordSource,
     },
+    /// Remove the second factor of an account whose owner has lost it, and end every session
+    ResetSecondFactor {
+        /// Username of the account
+        username: String,
+    },
     /// Make every client load its state again, after a database was restored in a way that the server cannot find
     NewEpoch,
     /// List the background jobs that failed at their last attempt
@@ -249,6 +254,12 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
             let ended = admin::reset_password(app, &username, &password).await?;
             output::line(format!(
                 "{username} has a new password; {ended} sessions were ended"
+            ));
+        }
+        AdminCommand::ResetSecondFactor { username } => {
+            admin::reset_second_factor(app, &username).await?;
+            output::line(format!(
+                "{username} has no second factor any more; every session was ended"
             ));
         }
     }

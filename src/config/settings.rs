@@ -170,6 +170,14 @@ settings! {
     "require_verified_email" require_verified_email: bool = false;
     [] values::boolean; "true"
 
+    "Whether administrators can use their accounts only with a second factor"
+    "require_admin_second_factor" require_admin_second_factor: bool = false;
+    [] values::boolean; "true"
+
+    "Whether all accounts can be used only with a second factor"
+    "require_second_factor" require_second_factor: bool = false;
+    [] values::boolean; "true"
+
     "Server name shown to users"
     "server_name" server_name: String = "Heddle".to_owned();
     [] values::server_name; "Weavers' guild"

@@ -72,3 +72,19 @@ pub async fn reset_password(core: &Core, username: &str, password: &str) -> Resu
         })
         .await
 }
+
+/// Removes the second factor of an account, and ends its sessions. Fails if it has none.
+pub async fn reset_second_factor(core: &Core, username: &str) -> Result<(), Error> {
+    let found = users::by_username(&core.db, username).await?;
+    let user = &found.ok_or_else(|| Error::not_found("account"))?;
+    core.db
+        .write(|tx| async move {
+            if !accounts::remove_second_factor_in(&tx, core, user.id).await? {
+                return Err(Error::conflict("This account has no second factor."));
+            }
+            let record = AuditRecord::new(AuditAction::UserSecondFactorDisabled, None)
+                .on(AuditTarget::User(user.id));
+            audit::append_in(&tx, core.clock.now(), record).await
+        })
+        .await
+}

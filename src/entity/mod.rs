@@ -7,6 +7,7 @@
 
 pub mod audit_entry;
 pub mod audit_head;
+pub mod authenticator;
 pub mod connected;
 pub mod conversation;
 pub mod email_token;
@@ -26,6 +27,7 @@ pub mod participant;
 pub mod presence;
 pub mod read_exception;
 pub mod read_mark;
+pub mod recovery_code;
 pub mod session;
 pub mod sign_in_attempt;
 pub mod thread;

@@ -39,6 +39,8 @@ pub struct Model {
     pub expires_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
     pub end_reason: Option<SessionEndReason>,
+    /// When the user last confirmed their identity in this session.
+    pub reauthenticated_at: Option<DateTime<Utc>>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
 }

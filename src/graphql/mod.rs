@@ -54,6 +54,7 @@ pub struct Query(
 pub struct Mutation(
     accounts::AccountMutation,
     accounts::RecoveryMutation,
+    accounts::SecondFactorMutation,
     conversations::ConversationMutation,
     messages::MessageMutation,
     notifications::NotificationMutation,

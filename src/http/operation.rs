@@ -124,6 +124,18 @@ impl AppState {
                 "Sign in to look at the schema.",
             ));
         }
+        let lacks_factor = caller
+            .viewer
+            .as_ref()
+            .is_some_and(|viewer| viewer.lacks_second_factor);
+        if lacks_factor && admitted.needs_second_factor {
+            let error = Error::lacks_second_factor();
+            return Err(GraphqlResponse::request_error(
+                StatusCode::FORBIDDEN,
+                error.code(),
+                error.message(),
+            ));
+        }
         let Admitted {
             document,
             variables,
@@ -132,6 +144,7 @@ impl AppState {
             cost,
             introspection,
             conditions,
+            needs_second_factor: _,
         } = admitted;
         let viewer = caller.viewer.as_ref();
         let bill = Bill {

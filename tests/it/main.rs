@@ -41,6 +41,7 @@ mod readme;
 mod reads;
 mod receipts;
 mod retention;
+mod second_factor;
 mod send_batching;
 mod sessions;
 mod support;

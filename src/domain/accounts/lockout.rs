@@ -1,4 +1,4 @@
-//! Limits wrong passwords: at sign-in per login, and of signed-in users per account, so that a stranger who fails to sign
+//! Limits wrong passwords and codes: at sign-in per login, and of signed-in users per account, so that a stranger who fails to sign
 //! in does not keep the owner from changing the password. An attempt is counted before its password is verified, so that
 //! attempts on several nodes gain nothing; a successful one resets the count.
 //!
@@ -41,6 +41,8 @@ const FAILURES_MAX: i32 = 100;
 pub(super) enum LockoutKey {
     /// Sign-ins with a login, as a keyed hash.
     Login(Vec<u8>),
+    /// Codes of a second factor, as a keyed hash of the user's id. It differs from that of every login.
+    SecondFactor(Vec<u8>),
     /// A signed-in user, who types the password again.
     Account(UserId),
 }
@@ -51,10 +53,15 @@ impl LockoutKey {
         Self::Login(core.keys.blind_index(login))
     }
 
+    /// Returns the key for the codes of a user.
+    pub(super) fn second_factor(core: &Core, user: UserId) -> Self {
+        Self::SecondFactor(core.keys.blind_digest(user.0.as_bytes()))
+    }
+
     /// Who is charged for the hashing of an attempt.
     pub(super) fn owner(&self) -> HashOwner {
         match self {
-            Self::Login(login) => HashOwner::Login(login.clone()),
+            Self::Login(login) | Self::SecondFactor(login) => HashOwner::Login(login.clone()),
             Self::Account(user) => HashOwner::Account(*user),
         }
     }
@@ -63,7 +70,7 @@ impl LockoutKey {
     fn row(&self) -> (TableRef, Expr) {
         match self {
             Self::Account(user) => (user::Entity.into_table_ref(), user::Column::Id.eq(*user)),
-            Self::Login(login) => {
+            Self::Login(login) | Self::SecondFactor(login) => {
                 let table = sign_in_attempt::Entity.into_table_ref();
                 (table, sign_in_attempt::Column::Login.eq(login.as_slice()))
             }
@@ -85,8 +92,7 @@ async fn count_in(tx: &Tx, key: &LockoutKey, now: DateTime<Utc>) -> Result<(), E
         return Ok(());
     };
     if failed >= FAILURES_MAX {
-        let message =
-            "This account is locked after too many wrong passwords. Reset the password to sign in.";
+        let message = "This account is locked after too many wrong passwords or codes. Reset the password to sign in.";
         return Err(Error::new(Code::LimitReached, message));
     }
     if let Some(until) = blocked_until.filter(|&until| until > now) {
@@ -112,7 +118,7 @@ async fn load_in(
     key: &LockoutKey,
     now: DateTime<Utc>,
 ) -> Result<Option<(i32, Option<DateTime<Utc>>)>, Error> {
-    if let LockoutKey::Login(login) = key {
+    if let LockoutKey::Login(login) | LockoutKey::SecondFactor(login) = key {
         let row = try_login_in(tx, login, now).await?;
         return Ok(Some((row.failed_sign_ins, row.sign_in_blocked_until)));
     }
@@ -149,7 +155,7 @@ async fn try_login_in(
 /// Resets the count, in the transaction that acts on the correct password.
 pub(super) async fn reset_in(tx: &Tx, key: &LockoutKey) -> Result<(), Error> {
     match key {
-        LockoutKey::Login(login) => {
+        LockoutKey::Login(login) | LockoutKey::SecondFactor(login) => {
             sign_in_attempt::Entity::delete_by_id(login.clone())
                 .exec(tx)
                 .await?;
@@ -169,7 +175,7 @@ pub(super) async fn reset_in(tx: &Tx, key: &LockoutKey) -> Result<(), Error> {
     Ok(())
 }
 
-/// Resets the counts of both logins of an account, whose password is changed.
+/// Resets the counts of both logins of an account, whose password is changed, and of its codes.
 pub(in crate::domain) async fn reset_logins_in(
     tx: &Tx,
     core: &Core,
@@ -178,6 +184,8 @@ pub(in crate::domain) async fn reset_logins_in(
     let logins = [Some(&user.username), user.email.as_ref()];
     let logins = logins.into_iter().flatten();
     let logins = logins.map(|login| core.keys.blind_index(&users::login_key(login)));
+    let codes = core.keys.blind_digest(user.id.0.as_bytes());
+    let logins = logins.chain([codes]);
     sign_in_attempt::Entity::delete_many()
         .filter(sign_in_attempt::Column::Login.is_in(logins))
         .exec(tx)

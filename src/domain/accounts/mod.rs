@@ -12,6 +12,7 @@ mod password_check;
 mod password_reset;
 mod profile;
 mod register;
+mod second_factor;
 mod sign_in;
 mod unverified;
 mod validation;
@@ -28,6 +29,12 @@ pub use password_reset::{request_password_reset, reset_password};
 pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
 pub(super) use register::create_for_operator_in;
 pub use register::{Registration, check, create_in, register};
-pub use sign_in::sign_in;
+pub(super) use second_factor::remove_in as remove_second_factor_in;
+pub use second_factor::{
+    IdentityProof, SecondFactor, SignInChallenge, TotpSetup, complete_sign_in, confirm_totp_setup,
+    disable_totp, has_totp, reauthenticate, recovery_codes_left, regenerate_recovery_codes,
+    start_totp_setup,
+};
+pub use sign_in::{SignIn, sign_in};
 pub use unverified::delete_unverified;
 pub use verification::{resend_verification, verify_email};

@@ -38,9 +38,18 @@ pub(super) async fn verify_current(
     user: &user::Model,
     given: Option<&str>,
 ) -> Result<(), Error> {
-    let Some(password) = given.filter(|_| user.password_hash.is_some()) else {
-        return Ok(());
-    };
+    match given.filter(|_| user.password_hash.is_some()) {
+        Some(password) => verify_given(core, user, password).await,
+        None => Ok(()),
+    }
+}
+
+/// Verifies the current password of the signed-in user.
+pub(super) async fn verify_given(
+    core: &Core,
+    user: &user::Model,
+    password: &str,
+) -> Result<(), Error> {
     let owner = LockoutKey::Account(user.id).owner();
     let turn = core.passwords.turn([owner]).await?;
     verify_password(core, &turn, user, password).await
@@ -81,6 +90,17 @@ pub(super) async fn confirm_in(
     key: &LockoutKey,
     new_hash: Option<&str>,
 ) -> Result<(), Error> {
+    confirm_password_in(tx, user, new_hash).await?;
+    lockout::reset_in(tx, key).await
+}
+
+/// Stores the new hash of the password if there is one. Fails if the password was changed or the account was deleted since
+/// it was verified.
+pub(super) async fn confirm_password_in(
+    tx: &Tx,
+    user: &user::Model,
+    new_hash: Option<&str>,
+) -> Result<(), Error> {
     let stored = user.password_hash.as_deref();
     let is_unchanged = match stored {
         Some(hash) => user::Column::PasswordHash.eq(hash),
@@ -100,7 +120,7 @@ pub(super) async fn confirm_in(
             "The password was just changed. Sign in with the new one.",
         ));
     }
-    lockout::reset_in(tx, key).await
+    Ok(())
 }
 
 /// The error of a wrong password or login.

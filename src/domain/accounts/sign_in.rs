@@ -6,6 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::{
     lockout::{self, LockoutKey},
     password_check::{confirm_in, try_password, wrong_credentials},
+    second_factor::{self, SignInChallenge},
 };
 use crate::{
     auth::password::{self, HashOwner},
@@ -20,6 +21,15 @@ use crate::{
     id::UserId,
 };
 
+/// The result of a sign-in with the correct password.
+#[derive(Clone, Debug)]
+pub enum SignIn {
+    /// The user is signed in.
+    Done(Box<SignedIn>),
+    /// The account has a second factor.
+    Challenged(SignInChallenge),
+}
+
 /// Signs in with a username or an email address. The attempts of one client, and those with one login, follow each
 /// other, so that correct ones do not exceed the limit of wrong ones.
 pub async fn sign_in(
@@ -27,7 +37,7 @@ pub async fn sign_in(
     login: &str,
     password: &str,
     device: &Device,
-) -> Result<SignedIn, Error> {
+) -> Result<SignIn, Error> {
     let login = users::login_key(login);
     let key = &LockoutKey::login(core, &login);
     let client = HashOwner::client(device.ip_address);
@@ -67,7 +77,15 @@ pub async fn sign_in(
     core.db
         .write(|tx| async move {
             confirm_in(&tx, user, key, rehashed).await?;
-            sessions::start_in(&tx, core, user, device).await
+            if second_factor::is_set_up(&*tx, user.id).await? {
+                let hash = rehashed.or(user.password_hash.as_deref());
+                let hash = hash.unwrap_or_default();
+                return Ok(SignIn::Challenged(second_factor::challenge(
+                    core, user, hash,
+                )));
+            }
+            let signed_in = sessions::start_in(&tx, core, user, device).await?;
+            Ok(SignIn::Done(Box::new(signed_in)))
         })
         .await
 }

@@ -38,6 +38,14 @@ pub enum AuditAction {
     UserPasswordReset,
     /// A password was verified again, before a change of the account.
     UserPasswordVerified,
+    /// A user set up an authenticator app.
+    UserSecondFactorEnabled,
+    /// The authenticator app of an account was removed.
+    UserSecondFactorDisabled,
+    /// A code of a second factor was verified.
+    UserSecondFactorVerified,
+    /// A user generated new recovery codes.
+    UserRecoveryCodesRegenerated,
     /// An account was deleted.
     UserDeleted,
     /// A user signed in, or failed to.
@@ -69,6 +77,10 @@ impl AuditAction {
             Self::UserPasswordChanged => "user.password_changed",
             Self::UserPasswordReset => "user.password_reset",
             Self::UserPasswordVerified => "user.password_verified",
+            Self::UserSecondFactorEnabled => "user.second_factor_enabled",
+            Self::UserSecondFactorDisabled => "user.second_factor_disabled",
+            Self::UserSecondFactorVerified => "user.second_factor_verified",
+            Self::UserRecoveryCodesRegenerated => "user.recovery_codes_regenerated",
             Self::UserDeleted => "user.deleted",
             Self::SessionStarted => "session.started",
             Self::SessionEnded => "session.ended",

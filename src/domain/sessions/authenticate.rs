@@ -6,7 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Exp
 use crate::{
     auth::{session_cache::CachedSession, token::Access},
     core::Core,
-    domain::sessions::Viewer,
+    domain::sessions::{Viewer, second_factor::lacks_second_factor},
     entity::{
         session,
         user::{self, ServerRole},
@@ -50,6 +50,7 @@ pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
         session: access.session,
         role: session.role,
         token_expires_at: access.expires_at,
+        lacks_second_factor: session.lacks_second_factor,
     })
 }
 
@@ -66,9 +67,11 @@ async fn load(core: &Core, access: &Access, endings: u64) -> Result<CachedSessio
             .one(core.db.read())
             .await?;
     let (role, last_used_at, expires_at) = found.ok_or_else(Error::unauthenticated)?;
+    let (db, config) = (core.db.read(), &core.config);
     let session = CachedSession {
         user: access.user,
         role,
+        lacks_second_factor: lacks_second_factor(db, config, access.user, role).await?,
         last_used_at,
         expires_at,
         endings,

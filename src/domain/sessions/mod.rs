@@ -5,6 +5,7 @@ mod end;
 mod label;
 mod refresh;
 mod retention;
+mod second_factor;
 mod start;
 mod viewer;
 
@@ -12,5 +13,8 @@ pub use authenticate::authenticate;
 pub use end::{SessionFilter, end_in, revoke, revoke_others, sign_out};
 pub use refresh::refresh;
 pub use retention::delete_old;
-pub use start::{ABSOLUTE_LIFETIME, IDLE_LIFETIME, active, expires_at, start_in};
+pub use second_factor::{has_second_factor, requires_second_factor};
+pub use start::{
+    ABSOLUTE_LIFETIME, IDLE_LIFETIME, active, expires_at, reauthenticated_until, start_in,
+};
 pub use viewer::{Device, SignedIn, Viewer};

@@ -11,7 +11,8 @@ use crate::{
     domain::{
         audit::{self, AuditAction, AuditRecord, AuditTarget},
         sessions::{
-            Device, SessionFilter, SignedIn, end_in, expires_at, label::label, start::tokens,
+            Device, SessionFilter, SignedIn, end_in, expires_at, label::label,
+            second_factor::lacks_second_factor, start::tokens,
         },
     },
     entity::{
@@ -90,7 +91,8 @@ async fn refresh_in(
             return Ok(None);
         }
     };
-    tokens(core, user.role, &session).map(Some)
+    let lacks_factor = lacks_second_factor(tx, &core.config, user.id, user.role).await?;
+    tokens(core, user.role, &session, lacks_factor).map(Some)
 }
 
 #[derive(Debug, PartialEq, Eq)]

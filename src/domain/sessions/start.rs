@@ -5,7 +5,9 @@ use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select, Set,
 };
 
-use super::{Device, SessionFilter, SignedIn, Viewer, end_in, label};
+use super::{
+    Device, SessionFilter, SignedIn, Viewer, end_in, label, second_factor::lacks_second_factor,
+};
 use crate::{
     auth::token::Refresh,
     core::Core,
@@ -23,6 +25,9 @@ use crate::{
 pub const IDLE_LIFETIME: TimeDelta = TimeDelta::days(14);
 /// A session expires this long after its start, even if it is refreshed.
 pub const ABSOLUTE_LIFETIME: TimeDelta = TimeDelta::days(30);
+
+/// How long important changes are allowed after the user confirmed their identity.
+const REAUTHENTICATION_LIFETIME: TimeDelta = TimeDelta::minutes(15);
 
 /// Maximum active sessions of an account. A further sign-in ends the one that was used least recently.
 const ACTIVE_MAX: u64 = 100;
@@ -58,12 +63,14 @@ pub async fn start_in(
         expires_at: Set(now + ABSOLUTE_LIFETIME),
         ended_at: Set(None),
         end_reason: Set(None),
+        reauthenticated_at: Set(None),
     };
     let session = session.insert(tx).await?;
     let record = AuditRecord::new(AuditAction::SessionStarted, Some(user.id))
         .on(AuditTarget::Session(session.id));
+    let lacks_factor = lacks_second_factor(tx, &core.config, user.id, user.role).await?;
     audit::append_in(tx, now, record).await?;
-    tokens(core, user.role, &session)
+    tokens(core, user.role, &session, lacks_factor)
 }
 
 /// Ends the sessions that one more session would be too many for, those that were used least recently.
@@ -91,11 +98,22 @@ pub fn expires_at(session: &session::Model) -> DateTime<Utc> {
     session.expires_at.min(session.refreshed_at + IDLE_LIFETIME)
 }
 
+/// Returns until when important changes are allowed; none if the user has to confirm their identity first.
+#[must_use]
+pub fn reauthenticated_until(
+    session: &session::Model,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let until = session.reauthenticated_at? + REAUTHENTICATION_LIFETIME;
+    (until > now).then_some(until)
+}
+
 /// Issues the tokens of a session in its current state.
 pub(super) fn tokens(
     core: &Core,
     role: ServerRole,
     session: &session::Model,
+    lacks_second_factor: bool,
 ) -> Result<SignedIn, Error> {
     let now = core.clock.now();
     let lifetime = core.config.access_token_lifetime;
@@ -112,6 +130,7 @@ pub(super) fn tokens(
             session: session.id,
             role,
             token_expires_at: access_token_expires_at,
+            lacks_second_factor,
         },
         access_token,
         access_token_expires_at,

@@ -21,6 +21,8 @@ pub struct Viewer {
     pub role: ServerRole,
     /// When the access token of the request expires.
     pub token_expires_at: DateTime<Utc>,
+    /// Whether the user has to set up a second factor before anything else.
+    pub lacks_second_factor: bool,
 }
 
 /// The result of a sign-in or of a refreshed session.

@@ -63,6 +63,8 @@ pub struct DeleteAccountInput {
     confirm_username: String,
     /// The current password; omit it when none is set.
     password: Option<String>,
+    /// A current code of the authenticator app, or a recovery code; required when an app is set up.
+    code: Option<String>,
     /// What to do with messages in groups.
     #[graphql(default_with = "MessageDisposal::Delete")]
     messages: MessageDisposal,
@@ -73,6 +75,7 @@ impl From<DeleteAccountInput> for AccountDeletion {
         Self {
             confirm_username: input.confirm_username,
             password: input.password,
+            code: input.code,
             messages: input.messages.into(),
         }
     }

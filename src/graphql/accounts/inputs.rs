@@ -7,6 +7,7 @@ use crate::{
     graphql::{
         accounts::{
             preferences::Visibility,
+            second_factor::SignInChallenge,
             types::{AuthResult, Viewer},
         },
         participants::types::NotificationLevel,
@@ -65,11 +66,13 @@ pub struct SignInInput {
     pub password: String,
 }
 
-/// Result of signIn.
+/// Result of signIn: exactly one of auth and challenge is set.
 #[derive(SimpleObject)]
 pub struct SignInPayload {
-    /// The sign-in.
+    /// The sign-in; null when a second step is needed.
     pub auth: Option<AuthResult>,
+    /// The second step that is needed; null when none is.
+    pub challenge: Option<SignInChallenge>,
 }
 
 /// The current and the new password.

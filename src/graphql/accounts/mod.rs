@@ -6,8 +6,10 @@ mod mutation;
 pub mod preferences;
 mod query;
 mod recovery;
+pub mod second_factor;
 pub mod types;
 
 pub use mutation::AccountMutation;
 pub use query::AccountQuery;
 pub use recovery::RecoveryMutation;
+pub use second_factor::SecondFactorMutation;

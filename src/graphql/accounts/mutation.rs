@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    domain::accounts,
+    domain::accounts::{self, SignIn},
     graphql::{
         accounts::{
             deletion::{DeleteAccountInput, DeleteAccountPayload},
@@ -12,6 +12,7 @@ use crate::{
                 RegisterInput, RegisterPayload, SignInInput, SignInPayload, UpdatePreferencesInput,
                 UpdatePreferencesPayload, UpdateProfileInput, UpdateProfilePayload,
             },
+            second_factor::SignInChallenge,
             types::{AuthResult, Viewer},
         },
         context::{app, caller, viewer},
@@ -50,7 +51,8 @@ impl AccountMutation {
         .await
     }
 
-    /// Sign in with a password. EMAIL_NOT_VERIFIED when the password is right but the address must be verified first.
+    /// Sign in with a password. Returns a second-factor challenge instead of a session when the account has one.
+    /// EMAIL_NOT_VERIFIED when the password is right but the address must be verified first.
     async fn sign_in(
         &self,
         ctx: &Context<'_>,
@@ -60,9 +62,11 @@ impl AccountMutation {
             let device = caller(ctx).device();
             let signed_in =
                 accounts::sign_in(app(ctx), &input.login, &input.password, &device).await?;
-            Ok(Some(SignInPayload {
-                auth: Some(AuthResult::new(ctx, signed_in)),
-            }))
+            let (auth, challenge) = match signed_in {
+                SignIn::Done(signed_in) => (Some(AuthResult::new(ctx, *signed_in)), None),
+                SignIn::Challenged(challenge) => (None, Some(SignInChallenge(challenge))),
+            };
+            Ok(Some(SignInPayload { auth, challenge }))
         })
         .await
     }

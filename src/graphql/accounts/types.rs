@@ -8,6 +8,7 @@ use crate::{
         sessions::{self, SignedIn},
     },
     entity::user,
+    error::Error,
     graphql::{
         accounts::{deletion::AccountDeletionPreview, preferences::Preferences},
         context::{app, caller, loaders},
@@ -39,6 +40,16 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Viewer(pub sessions::Viewer);
 
+impl Viewer {
+    /// The viewer, unless they have to set up a second factor before they see any content.
+    fn unrestricted(&self) -> Result<&sessions::Viewer> {
+        if self.0.lacks_second_factor {
+            return Err(Error::lacks_second_factor().into());
+        }
+        Ok(&self.0)
+    }
+}
+
 /// The signed-in user's private data, which no one else can reach through User.
 #[Object]
 impl Viewer {
@@ -50,12 +61,12 @@ impl Viewer {
     /// The viewer as others see them.
     async fn user(&self, ctx: &Context<'_>) -> Result<User> {
         let found = loaders(ctx).load_one(UserKey(self.0.user)).await?;
-        Ok(found.ok_or_else(crate::error::Error::unauthenticated)?)
+        Ok(found.ok_or_else(Error::unauthenticated)?)
     }
 
     /// Totals for badges.
     async fn unread(&self, ctx: &Context<'_>) -> Result<UnreadTotals> {
-        UnreadTotals::of(app(ctx), &self.0).await
+        UnreadTotals::of(app(ctx), self.unrestricted()?).await
     }
 
     /// Every message that the viewer may see, across conversations; tombstones are left out. Without first and last
@@ -81,7 +92,14 @@ impl Viewer {
             last,
             before,
         };
-        messages::across::page(ctx, &self.0, filter.unwrap_or_default(), order, both).await
+        messages::across::page(
+            ctx,
+            self.unrestricted()?,
+            filter.unwrap_or_default(),
+            order,
+            both,
+        )
+        .await
     }
 
     /// Every unread message, oldest first: exactly the messages that the counts in UnreadTotals,
@@ -102,7 +120,7 @@ impl Viewer {
             last,
             before,
         };
-        reads::unread_messages(ctx, &self.0, conversation_id, both).await
+        reads::unread_messages(ctx, self.unrestricted()?, conversation_id, both).await
     }
 
     /// Notifications, newest first.
@@ -113,7 +131,7 @@ impl Viewer {
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<NotificationConnection> {
-        notifications::notifications(ctx, &self.0, unread_only, first, after).await
+        notifications::notifications(ctx, self.unrestricted()?, unread_only, first, after).await
     }
 
     /// Threads the viewer follows, most recently active first.
@@ -124,6 +142,7 @@ impl Viewer {
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ThreadConnection> {
+        self.unrestricted()?;
         threads::lists::followed(ctx, unread_only, first, after).await
     }
 
@@ -157,6 +176,17 @@ impl Viewer {
         Ok(self.user(ctx).await?.0.password_hash.is_some())
     }
 
+    /// Whether an authenticator app is set up.
+    async fn has_totp(&self, ctx: &Context<'_>) -> Result<bool> {
+        Ok(accounts::has_totp(app(ctx), &self.0).await?)
+    }
+
+    /// Number of unused recovery codes.
+    async fn recovery_codes_left(&self, ctx: &Context<'_>) -> Result<i32> {
+        let left = accounts::recovery_codes_left(app(ctx), &self.0).await?;
+        Ok(i32::try_from(left).unwrap_or(i32::MAX))
+    }
+
     /// The viewer's sessions: the current one first, then the newest.
     async fn sessions(
         &self,
@@ -169,7 +199,9 @@ impl Viewer {
 
     /// What deleting the account would remove, counted now.
     async fn deletion_preview(&self, ctx: &Context<'_>) -> Result<AccountDeletionPreview> {
-        Ok(accounts::deletion_preview(app(ctx), &self.0).await?.into())
+        Ok(accounts::deletion_preview(app(ctx), self.unrestricted()?)
+            .await?
+            .into())
     }
 
     /// Conversations the viewer takes part in, most recently active first.
@@ -180,7 +212,7 @@ impl Viewer {
         #[graphql(default_with = "Some(30)")] first: Option<i32>,
         after: Option<String>,
     ) -> Result<ConversationConnection> {
-        conversations::query::list(ctx, &self.0, filter, first, after).await
+        conversations::query::list(ctx, self.unrestricted()?, filter, first, after).await
     }
 }
 

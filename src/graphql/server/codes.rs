@@ -25,6 +25,10 @@ pub enum ErrorCode {
     Expired,
     /// The password, code or token is wrong.
     WrongCredentials,
+    /// The viewer must confirm their identity first: call `reauthenticate`, then send the request again.
+    ReauthenticationRequired,
+    /// This server requires a second factor. Until one is set up, only setting one up and signing out are allowed.
+    SecondFactorRequired,
     /// The email address of the account is not verified yet.
     EmailNotVerified,
     /// Too many requests; `extensions.retryAfterMs` is the time to wait.
@@ -89,6 +93,14 @@ fn describe(code: ErrorCode) -> ErrorCodeInfo {
         ErrorCode::WrongCredentials => (
             "The password or token is wrong. Prompt for it again; a session that cannot be renewed is \
              over.",
+            false,
+        ),
+        ErrorCode::ReauthenticationRequired => (
+            "The viewer must confirm their identity first. Call reauthenticate, then send the request again.",
+            false,
+        ),
+        ErrorCode::SecondFactorRequired => (
+            "The account needs a second factor. Offer to set up an authenticator app with startTotpSetup.",
             false,
         ),
         ErrorCode::EmailNotVerified => (

@@ -3,14 +3,15 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    domain::sessions,
+    domain::{accounts, sessions},
     graphql::{
         accounts::types::AuthResult,
         context::{app, caller, viewer},
         errors::{Result, nullable},
         sessions::types::{
-            RefreshSessionInput, RefreshSessionPayload, RevokeOtherSessionsPayload,
-            RevokeSessionsInput, RevokeSessionsPayload, SignOutPayload,
+            ReauthenticateInput, ReauthenticatePayload, RefreshSessionInput, RefreshSessionPayload,
+            RevokeOtherSessionsPayload, RevokeSessionsInput, RevokeSessionsPayload, Session,
+            SignOutPayload,
         },
     },
 };
@@ -32,6 +33,23 @@ impl SessionMutation {
             let renewed = sessions::refresh(app(ctx), &input.refresh_token, &device).await?;
             Ok(Some(RefreshSessionPayload {
                 auth: Some(AuthResult::new(ctx, renewed)),
+            }))
+        })
+        .await
+    }
+
+    /// Confirm the viewer's identity in this session, so that sensitive operations are allowed for the next 15 minutes.
+    /// They are refused with REAUTHENTICATION_REQUIRED otherwise. An account with a second factor needs a code.
+    async fn reauthenticate(
+        &self,
+        ctx: &Context<'_>,
+        input: ReauthenticateInput,
+    ) -> Option<Result<ReauthenticatePayload>> {
+        nullable(async {
+            let (viewer, proof) = (viewer(ctx)?, input.into());
+            let session = accounts::reauthenticate(app(ctx), viewer, &proof).await?;
+            Ok(Some(ReauthenticatePayload {
+                session: Some(Session(session)),
             }))
         })
         .await

@@ -1,12 +1,13 @@
 //! The `Session` type, the list of sessions, and the inputs and payloads of their mutations.
 
-use async_graphql::{Context, InputObject, Object, SimpleObject};
+use async_graphql::{Context, InputObject, Object, OneofObject, SimpleObject};
 use sea_orm::{
     ColumnTrait, Condition, Order, QueryFilter, QueryOrder, QuerySelect, sea_query::ExprTrait,
 };
 
 use crate::{
     domain::{
+        accounts::IdentityProof,
         pagination::PageRequest,
         sessions::{self, Viewer},
     },
@@ -65,6 +66,11 @@ impl Session {
     async fn expires_at(&self) -> DateTime {
         sessions::expires_at(&self.0).into()
     }
+
+    /// Until when sensitive operations need no `reauthenticate`; null when they need it.
+    async fn reauthenticated_until(&self, ctx: &Context<'_>) -> Option<DateTime> {
+        sessions::reauthenticated_until(&self.0, app(ctx).clock.now()).map(Into::into)
+    }
 }
 
 impl PlannedObject for Session {}
@@ -100,6 +106,34 @@ pub(in crate::graphql) async fn page(
     };
     let page = Page::read(ctx, &request, |row: &session::Model| row.id, load).await?;
     Ok(page.map(Session).into())
+}
+
+/// Proof that it is the viewer, by one of these.
+#[derive(OneofObject)]
+pub enum ReauthenticateInput {
+    /// The password. Not enough for an account with a second factor.
+    Password(String),
+    /// A current code of the authenticator app.
+    TotpCode(String),
+    /// An unused recovery code.
+    RecoveryCode(String),
+}
+
+impl From<ReauthenticateInput> for IdentityProof {
+    fn from(input: ReauthenticateInput) -> Self {
+        match input {
+            ReauthenticateInput::Password(password) => Self::Password(password),
+            ReauthenticateInput::TotpCode(code) => Self::TotpCode(code),
+            ReauthenticateInput::RecoveryCode(code) => Self::RecoveryCode(code),
+        }
+    }
+}
+
+/// Result of reauthenticate.
+#[derive(SimpleObject)]
+pub struct ReauthenticatePayload {
+    /// The current session, with `reauthenticatedUntil`.
+    pub session: Option<Session>,
 }
 
 /// A session to renew.

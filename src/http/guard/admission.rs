@@ -58,6 +58,8 @@ pub struct Admitted {
     pub introspection: Option<Introspection>,
     /// The values of the variables that decide which fields are selected, in the order of their names.
     pub conditions: Vec<bool>,
+    /// Whether a viewer without the required second factor may not use it.
+    pub needs_second_factor: bool,
 }
 
 impl Guard {
@@ -127,6 +129,7 @@ impl Guard {
             introspection,
             variables: coerced.values,
             conditions,
+            needs_second_factor: root_fields::needs_second_factor(&merged),
         })
     }
 

@@ -16,7 +16,7 @@ use super::{
 
 /// Mutations that verify a secret or end access. An operation with one of them has no other field, so that a request
 /// is a single attempt.
-const SENSITIVE_MUTATIONS: [&str; 17] = [
+const SENSITIVE_MUTATIONS: [&str; 18] = [
     "cancelAccountDeletion",
     "changeEmail",
     "changePassword",
@@ -25,6 +25,7 @@ const SENSITIVE_MUTATIONS: [&str; 17] = [
     "createAccessToken",
     "deleteAccount",
     "disableTotp",
+    "reauthenticate",
     "refreshSession",
     "regenerateRecoveryCodes",
     "register",
@@ -35,6 +36,31 @@ const SENSITIVE_MUTATIONS: [&str; 17] = [
     "startTotpSetup",
     "verifyEmail",
 ];
+
+/// What a viewer may use before setting up the second factor that the server requires: fields that set it up or end the
+/// session, and those that need no session.
+const WITHOUT_SECOND_FACTOR: [&str; 14] = [
+    "__schema",
+    "__type",
+    "__typename",
+    "completeSignIn",
+    "confirmTotpSetup",
+    "reauthenticate",
+    "refreshSession",
+    "requestPasswordReset",
+    "resetPassword",
+    "server",
+    "signIn",
+    "signOut",
+    "startTotpSetup",
+    "verifyEmail",
+];
+
+/// Whether a root field needs the second factor of a viewer of whom the server requires one.
+pub(super) fn needs_second_factor(merged: &MergedOperation) -> bool {
+    let mut roots = merged.roots.iter();
+    roots.any(|root| !WITHOUT_SECOND_FACTOR.contains(&root.name.as_str()))
+}
 
 /// Checks the root fields of a merged operation.
 pub(super) fn check(

@@ -61,6 +61,7 @@ fn entities() -> BTreeMap<String, Table> {
     described![
         audit_entry,
         audit_head,
+        authenticator,
         connected,
         conversation,
         email_token,
@@ -79,6 +80,7 @@ fn entities() -> BTreeMap<String, Table> {
         presence,
         read_exception,
         read_mark,
+        recovery_code,
         session,
         thread,
         thread_follow,

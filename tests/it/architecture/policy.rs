@@ -31,13 +31,13 @@ pub(super) enum Who {
 /// Types, who may see their fields, and the fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Query", Who::Root, "admin conversation eventCursor message node nodes server thread user users viewer"),
-    ("Mutation", Who::Root, "addParticipants changeEmail changeParticipantRole changePassword createConversation
-        deleteAccount deleteConversation deleteMessage dismissNotifications editMessage followThread
+    ("Mutation", Who::Root, "addParticipants changeEmail changeParticipantRole changePassword completeSignIn
+        confirmTotpSetup createConversation deleteAccount deleteConversation deleteMessage disableTotp dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
-        markUnreadFrom openDirectConversation refreshSession register removeParticipant
+        markUnreadFrom openDirectConversation reauthenticate refreshSession regenerateRecoveryCodes register removeParticipant
         requestPasswordReset resendEmailVerification resetPassword
         revokeOtherSessions revokeSessions sendMessage setPresence setTyping signIn signOut
-        unfollowThread
+        startTotpSetup unfollowThread
         updateConversation updateConversationSettings updatePreferences updateProfile verifyEmail"),
     ("Subscription", Who::Root, "events messageSent"),
     ("Server", Who::Public, "apiVersion errorCodes features id limits name now signUpPolicy version"),
@@ -62,8 +62,8 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Notice", Who::Inside, "actor subjects type value"),
     ("Thread", Who::Inside, "conversation id lastActivityAt lastReply participants replies replyCount
         root viewerCanReply viewerFirstUnreadMessage viewerIsFollowing viewerLastReadMessage viewerUnreadCount"),
-    ("Viewer", Who::OwnerAlone, "conversations deletionPreview email hasPassword id isEmailVerified messages
-        notifications pendingEmail preferences role sessions threads unread unreadMessages user"),
+    ("Viewer", Who::OwnerAlone, "conversations deletionPreview email hasPassword hasTotp id isEmailVerified messages
+        notifications pendingEmail preferences recoveryCodesLeft role sessions threads unread unreadMessages user"),
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
@@ -73,7 +73,8 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         sequence targetId targetLabel"),
     ("AuditChange", Who::Auditor, "after before field"),
     ("UnreadTotals", Who::OwnerAlone, "conversations id mentions messages notifications threads"),
-    ("Session", Who::OwnerAlone, "createdAt expiresAt id ipAddress isCurrent label lastUsedAt"),
+    ("Session", Who::OwnerAlone, "createdAt expiresAt id ipAddress isCurrent label lastUsedAt
+        reauthenticatedUntil"),
     ("Membership", Who::OwnerAlone, "canAddParticipants canChangeRoles canDelete canLeave canModerate
         canRemoveParticipants canSend canUpdate firstUnreadMessage id isArchived isHidden isPinned
         lastReadMessage mentionCount mutedUntil notificationLevel participant unreadCount"),
@@ -105,10 +106,13 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("ChangeEmailPayload", Who::Payload, "viewer"),
     ("ChangeParticipantRolePayload", Who::Payload, "participant"),
     ("ChangePasswordPayload", Who::Payload, "viewer"),
+    ("CompleteSignInPayload", Who::Payload, "auth"),
+    ("ConfirmTotpSetupPayload", Who::Payload, "recoveryCodes viewer"),
     ("CreateConversationPayload", Who::Payload, "conversation conversationEdge"),
     ("DeleteAccountPayload", Who::Payload, "deletedUserId"),
     ("DeleteConversationPayload", Who::Payload, "deletedConversationId"),
     ("DeleteMessagePayload", Who::Payload, "deletedMessageId message"),
+    ("DisableTotpPayload", Who::Payload, "viewer"),
     ("DismissNotificationsPayload", Who::Payload, "dismissedNotificationIds unread"),
     ("EditMessagePayload", Who::Payload, "message"),
     ("FollowThreadPayload", Who::Payload, "thread"),
@@ -119,7 +123,9 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("MarkThreadReadPayload", Who::Payload, "markedCount thread unread"),
     ("MarkUnreadFromPayload", Who::Payload, "message unread"),
     ("OpenDirectConversationPayload", Who::Payload, "conversation wasCreated"),
+    ("ReauthenticatePayload", Who::Payload, "session"),
     ("RefreshSessionPayload", Who::Payload, "auth"),
+    ("RegenerateRecoveryCodesPayload", Who::Payload, "recoveryCodes"),
     ("RegisterPayload", Who::Payload, "auth needsEmailVerification"),
     ("RemoveParticipantPayload", Who::Payload, "conversation removedParticipantId"),
     ("RequestPasswordResetPayload", Who::Payload, "wasAccepted"),
@@ -130,8 +136,10 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("SendMessagePayload", Who::Payload, "message messageEdge replyEdge wasDuplicate"),
     ("SetPresencePayload", Who::Payload, "user"),
     ("SetTypingPayload", Who::Payload, "expiresAt"),
-    ("SignInPayload", Who::Payload, "auth"),
+    ("SignInChallenge", Who::Payload, "expiresAt methods token"),
+    ("SignInPayload", Who::Payload, "auth challenge"),
     ("SignOutPayload", Who::Payload, "endedSessionId"),
+    ("StartTotpSetupPayload", Who::Payload, "secret uri"),
     ("UnfollowThreadPayload", Who::Payload, "thread"),
     ("UpdateConversationPayload", Who::Payload, "conversation"),
     ("UpdateConversationSettingsPayload", Who::Payload, "conversation"),

@@ -28,7 +28,7 @@ both!(
 );
 
 /// Texts in arguments that select no object of another user, and those whose test is below.
-const TEXTS: [&str; 39] = [
+const TEXTS: [&str; 48] = [
     // Users are visible to all users.
     "Query.user by.username",
     // A list shows the same to all users.
@@ -39,12 +39,22 @@ const TEXTS: [&str; 39] = [
     "Mutation.changeEmail input.password",
     "Mutation.changePassword input.currentPassword",
     "Mutation.changePassword input.newPassword",
+    // A challenge names its own user.
+    "Mutation.completeSignIn input.challengeToken",
+    "Mutation.completeSignIn input.code",
+    "Mutation.confirmTotpSetup input.code",
     "Mutation.createConversation input.title",
     "Mutation.createConversation input.topic",
     "Mutation.deleteAccount input.confirmUsername",
     "Mutation.deleteAccount input.password",
+    "Mutation.deleteAccount input.code",
+    "Mutation.disableTotp input.code",
     "Mutation.editMessage input.body",
     "Mutation.editMessage input.reason",
+    "Mutation.reauthenticate input.password",
+    "Mutation.reauthenticate input.totpCode",
+    "Mutation.reauthenticate input.recoveryCode",
+    "Mutation.regenerateRecoveryCodes input.code",
     // The server recognises its tokens without a statement.
     "Mutation.refreshSession input.refreshToken",
     "Mutation.register input.displayName",

@@ -1,6 +1,7 @@
 //! Helpers for the tests: databases, servers and users. Contains no tests.
 
 pub(crate) mod app;
+pub(crate) mod authenticator;
 pub(crate) mod binary;
 pub(crate) mod captured_logs;
 pub(crate) mod certificates;

@@ -12,7 +12,12 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        accounts::{invitations, lockout::LockoutKey, password_check},
+        accounts::{
+            invitations,
+            lockout::LockoutKey,
+            password_check,
+            second_factor::{self, Attempt},
+        },
         audit::{self, AuditAction, AuditRecord},
         conversations, participants,
         sessions::{self, SessionFilter, Viewer},
@@ -30,6 +35,8 @@ pub struct AccountDeletion {
     pub confirm_username: String,
     /// The current password. It may be missing only if the account has none.
     pub password: Option<String>,
+    /// A code of the authenticator app or a recovery code. It may be missing only if the account has no second factor.
+    pub code: Option<String>,
     /// How messages in groups are treated.
     pub messages: SentMessages,
 }
@@ -46,12 +53,36 @@ pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) ->
     problems.extend(password_check::missing_password(
         &user, "password", password,
     ));
+    let given = deletion.code.as_deref();
+    let has_factor = second_factor::is_set_up(core.db.read(), user.id).await?;
+    if has_factor && given.is_none() {
+        let message = "Enter a code of your authenticator app, or a recovery code.";
+        problems.push(Problem::new("code", "REQUIRED", message));
+    }
     Error::check(problems)?;
     password_check::verify_current(core, &user, password).await?;
-    let (user, messages) = (&user, deletion.messages);
-    core.db
-        .write(|tx| async move { delete_in(&tx, user, messages, core.clock.now()).await })
-        .await
+    let (user, messages, now) = (&user, deletion.messages, core.clock.now());
+    let Some(given) = given.filter(|_| has_factor) else {
+        let delete = core.db.write(|tx| async move {
+            if second_factor::is_set_up(&*tx, user.id).await? {
+                return Err(Error::conflict(
+                    "Your account has just received a second factor. Try again.",
+                ));
+            }
+            delete_in(&tx, user, messages, now).await
+        });
+        return delete.await;
+    };
+    let attempt = Attempt::start(core, user.id).await?;
+    let confirmed = &attempt;
+    let outcome = core
+        .db
+        .write(|tx| async move {
+            confirmed.confirm_any_in(&tx, core, given).await?;
+            delete_in(&tx, user, messages, now).await
+        })
+        .await;
+    attempt.finish(core, outcome).await
 }
 
 async fn delete_in(

@@ -27,6 +27,7 @@ use self::{
 };
 use crate::support::{
     app::TestApp,
+    authenticator::Authenticator,
     person::{PASSWORD, text},
     seed::seed,
 };
@@ -263,6 +264,42 @@ async fn session_acts(app: &TestApp, bob: &mut Actor<'_>) {
         .unwrap();
     bob.known.borrow_mut().count("introduced", &bob.person.id);
     mail_acts(app, bob).await;
+    second_factor_acts(app, bob).await;
+}
+
+/// Mutations of the second factor.
+async fn second_factor_acts(app: &TestApp, bob: &mut Actor<'_>) {
+    let password = json!({ "password": PASSWORD });
+    bob.does("reauthenticate", password, "session { id }")
+        .await
+        .unwrap();
+    let setup = bob
+        .person
+        .execute("mutation { startTotpSetup { secret } }", Value::Null);
+    let secret = text(&setup.await["startTotpSetup"]["secret"]);
+    let authenticator = Authenticator::new(&secret);
+    let code = json!({ "code": authenticator.code(app) });
+    bob.does("confirmTotpSetup", code, "viewer { id }")
+        .await
+        .unwrap();
+    let code = json!({ "code": authenticator.next_code(app) });
+    let codes = bob.does("regenerateRecoveryCodes", code, "recoveryCodes");
+    let codes = codes.await.unwrap();
+    let credentials = json!({ "login": bob.person.username, "password": PASSWORD });
+    let challenge = bob.does("signIn", credentials, "challenge { token }").await;
+    let here = bob.person.token.take();
+    let answer = json!({
+        "challengeToken": challenge.unwrap()["challenge"]["token"],
+        "method": "TOTP", "code": authenticator.next_code(app) });
+    let auth = "auth { viewer { sessions(first: 1) { nodes { id } } } }";
+    let elsewhere = bob.does("completeSignIn", answer, auth).await.unwrap();
+    bob.person.token = here;
+    let session = text(&elsewhere["auth"]["viewer"]["sessions"]["nodes"][0]["id"]);
+    bob.known.borrow_mut().count("ended", &session);
+    let code = json!({ "code": codes["recoveryCodes"][0] });
+    bob.does("disableTotp", code, "viewer { id }")
+        .await
+        .unwrap();
 }
 
 /// Mutations with a link in a mail.
