@@ -76,8 +76,13 @@ export declare class Heddle {
   readonly store: Store;
   /** Whether a user is signed in, as far as this client knows. */
   get isSignedIn(): boolean;
-  /** Signs in with an email address or username. */
-  signIn(login: string, password: string): Promise<void>;
+  /**
+   * Signs in with an email address or username. For an account with a second factor, returns the challenge that
+   * `completeSignIn` answers, and null for all others.
+   */
+  signIn(login: string, password: string): Promise<{ token: string; methods: string[] } | null>;
+  /** Signs in with a `CompleteSignInInput`: the token of a challenge, the method and the code. */
+  completeSignIn(input: Record<string, any>): Promise<void>;
   /** Registers a user with a `RegisterInput` and signs in, unless the address must be verified first. */
   register(input: Record<string, any>): Promise<{ needsEmailVerification: boolean }>;
   /** Ends the session in all tabs, even if the server is unreachable. */

@@ -6,7 +6,6 @@
  * - `request` returns the data, or throws a `HeddleError` with `code` and `path`.
  * - `listen` delivers every event once and in order, across any number of lost connections.
  * - `send` retries until the server has responded, and never sends a message twice.
- *
  * @module
  */
 
@@ -49,7 +48,8 @@ export class HeddleError extends Error {
  */
 
 const AUTH = "auth { accessToken refreshToken }";
-const SIGN_IN = `mutation ($input: SignInInput!) { signIn(input: $input) { ${AUTH} } }`;
+const SIGN_IN = `mutation ($input: SignInInput!) { signIn(input: $input) { ${AUTH} challenge { token methods } } }`;
+const COMPLETE = `mutation ($input: CompleteSignInInput!) { completeSignIn(input: $input) { ${AUTH} } }`;
 const REGISTER = `mutation ($input: RegisterInput!) { register(input: $input) { needsEmailVerification ${AUTH} } }`;
 const RENEW = `mutation ($input: RefreshSessionInput!) { refreshSession(input: $input) { ${AUTH} } }`;
 const SIGN_OUT = "mutation { signOut { endedSessionId } }";
@@ -146,13 +146,16 @@ export class Heddle {
     return this.store.get() !== null;
   }
 
-  /**
-   * @param {string} login email address or username
-   * @param {string} password
-   */
+  /** @param {string} login email address or username @param {string} password @returns the challenge of a second factor */
   async signIn(login, password) {
-    const { signIn } = await this.#post(SIGN_IN, { input: { login, password } });
-    this.#keep(signIn.auth);
+    const { auth, challenge } = (await this.#post(SIGN_IN, { input: { login, password } })).signIn;
+    if (auth) this.#keep(auth);
+    return challenge;
+  }
+
+  /** @param {Record<string, any>} input a `CompleteSignInInput` */
+  async completeSignIn(input) {
+    this.#keep((await this.#post(COMPLETE, { input })).completeSignIn.auth);
   }
 
   /** @param {Record<string, any>} input a `RegisterInput` */

@@ -155,6 +155,11 @@ async fn links_in_mails_work_in_the_web_client() {
 }
 
 #[tokio::test]
+async fn the_client_signs_in_with_a_code_in_a_browser() {
+    run("app-second-factor.test.js", "http://no.server.needed").await;
+}
+
+#[tokio::test]
 async fn everyone_can_use_every_screen_of_the_web_client() {
     satisfied("app-access.test.js", &Binary::on_sqlite().await).await;
 }

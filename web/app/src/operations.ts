@@ -185,13 +185,41 @@ export const ThreadsQuery = graphql(`
 export const SettingsQuery = graphql(`
   query Settings {
     viewer {
-      id email pendingEmail isEmailVerified hasPassword
+      id email pendingEmail isEmailVerified hasPassword hasTotp recoveryCodesLeft
       user { ...UserFields bio }
       preferences { id isSearchable notificationLevel sharesPresence sharesReadReceipts profileVisibility }
       sessions(first: 50) { nodes { id label ipAddress createdAt lastUsedAt isCurrent } }
     }
   }
 `, [UserFields]);
+
+export const Reauthenticate = graphql(`
+  mutation Reauthenticate($input: ReauthenticateInput!) {
+    reauthenticate(input: $input) { session { id } }
+  }
+`);
+
+export const StartTotpSetup = graphql(`
+  mutation StartTotpSetup { startTotpSetup { secret uri } }
+`);
+
+export const ConfirmTotpSetup = graphql(`
+  mutation ConfirmTotpSetup($input: ConfirmTotpSetupInput!) {
+    confirmTotpSetup(input: $input) { recoveryCodes }
+  }
+`);
+
+export const DisableTotp = graphql(`
+  mutation DisableTotp($input: DisableTotpInput!) {
+    disableTotp(input: $input) { viewer { id hasTotp recoveryCodesLeft } }
+  }
+`);
+
+export const RegenerateRecoveryCodes = graphql(`
+  mutation RegenerateRecoveryCodes($input: RegenerateRecoveryCodesInput!) {
+    regenerateRecoveryCodes(input: $input) { recoveryCodes }
+  }
+`);
 
 export const ChangeEmail = graphql(`
   mutation ChangeEmail($input: ChangeEmailInput!) {
@@ -227,6 +255,7 @@ export const DeletionPreviewQuery = graphql(`
   query DeletionPreview {
     viewer {
       id
+      hasTotp
       deletionPreview {
         directConversationCount directMessageCount groupMessageCount keptThreadCount ownedGroupCount revisionCount
       }

@@ -68,6 +68,7 @@ export async function start(): Promise<void> {
     isKept = false;
   } catch (error) {
     if (codeOf(error) === "UNAUTHENTICATED") await endSession();
+    else if (codeOf(error) === "SECOND_FACTOR_REQUIRED") startFailed.value = error;
     else await startKept(error);
   }
 }

@@ -1,7 +1,7 @@
 // The frame: which region shows what, for every address.
 import { useEffect } from "preact/hooks";
 
-import { signedIn } from "../api";
+import { codeOf, signedIn } from "../api";
 import { isDevelopment } from "../preferences";
 import { navigate, route } from "../route";
 import { conversationIds, threads, viewer } from "../store/data";
@@ -18,6 +18,7 @@ import { Overlays } from "./Overlays";
 import { Failed, Icon, IconButton, say, Skeleton, Toast } from "./parts";
 import { QuoteButton } from "./Quote";
 import { ConnectionBar, Room } from "./Room";
+import { RequiredSecondFactor } from "./SecondFactor";
 import { Settings } from "./Settings";
 import { openConversation, Sidebar } from "./Sidebar";
 import { ReplyPanel, ThreadPanel } from "./Thread";
@@ -70,6 +71,7 @@ export function App() {
   if (now.page === "verify-email") return <VerifyEmailPage token={now.token} />;
   if (now.page === "reset-password") return <ResetPasswordPage token={now.token} />;
   if (!isIn) return <Gate />;
+  if (codeOf(startFailed.value) === "SECOND_FACTOR_REQUIRED") return <RequiredSecondFactor />;
   if (startFailed.value && !loaded.value) return <div class="app-failed"><Failed error={startFailed.value} retry={() => void start()} /></div>;
   const conversationId = openConversation.value;
   const hasPanel = now.page === "thread" || now.page === "inbox" || (now.page === "room" && !!now.panel);

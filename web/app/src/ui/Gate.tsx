@@ -9,6 +9,7 @@ import { t } from "../text";
 import { Card, Field, mode, sendsMail, serverName, Summary, unverified, useForm } from "./forms";
 import { Switch } from "./parts";
 import { ForgotPassword, VerifyFirst } from "./Recovery";
+import { CodeStep } from "./SecondFactor";
 
 export function Gate() {
   const now = route.value;
@@ -34,20 +35,34 @@ const verifyFirst = (email: string) => {
 function SignIn() {
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
+  const [token, setToken] = useState<string | null>(null);
+  const [expired, setExpired] = useState(false);
   const { busy, failure, run, problem } = useForm();
   const submit = (event: Event) => {
     event.preventDefault();
-    void run(() => heddle.signIn(login, password).catch((error: unknown) => {
-      if (codeOf(error) !== "EMAIL_NOT_VERIFIED") throw error;
-      verifyFirst("");
-    }));
+    setExpired(false);
+    void run(async () => {
+      try {
+        const challenge = await heddle.signIn(login, password);
+        if (challenge) setToken(challenge.token);
+      } catch (error) {
+        if (codeOf(error) !== "EMAIL_NOT_VERIFIED") throw error;
+        verifyFirst("");
+      }
+    });
   };
+  const leave = (expired: boolean) => {
+    setToken(null);
+    setPassword("");
+    setExpired(expired);
+  };
+  if (token) return <CodeStep token={token} leave={leave} />;
   const isOpen = server.value?.signUpPolicy === "OPEN";
   return (
     <Card title={t.signIn} lead={serverName()} foot={isOpen && (
       <>{t.newHere} <button type="button" class="link" onClick={() => (mode.value = "register")}>{t.createAccount}</button></>
     )}>
-      {failure ? <Summary {...failure} /> : sessionEnded.value && <div class="note is-above">{t.sessionEnded}</div>}
+      {failure ? <Summary {...failure} /> : (expired || sessionEnded.value) && <div class="note is-above">{expired ? t.codeExpired : t.sessionEnded}</div>}
       <form onSubmit={submit} noValidate>
         <Field name="login" label={t.login} value={login} change={setLogin} autocomplete="username" problem={problem("login")} />
         <Field name="password" label={t.password} type="password" value={password} change={setPassword} autocomplete="current-password" problem={problem("password")} />

@@ -408,14 +408,16 @@ function ConfirmDeleteConversation({ conversationId }: { conversationId: string 
 }
 
 function ConfirmDeleteAccount() {
-  const [preview, setPreview] = useState<NonNullable<ResultOf<typeof DeletionPreviewQuery>["viewer"]>["deletionPreview"] | null>(null);
+  const [loaded, setLoaded] = useState<ResultOf<typeof DeletionPreviewQuery>["viewer"]>(null);
+  const preview = loaded?.deletionPreview;
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
+  const [code, setCode] = useState("");
   const [disposal, setDisposal] = useState<"DELETE" | "ANONYMIZE">("DELETE");
-  useEffect(() => { void request(DeletionPreviewQuery).then(({ viewer }) => setPreview(viewer?.deletionPreview ?? null), () => {}); }, []);
+  useEffect(() => { void request(DeletionPreviewQuery).then(({ viewer }) => setLoaded(viewer), () => {}); }, []);
   const me = viewer.value;
   const run = async () => {
-    await request(DeleteAccount, { input: { confirmUsername: username.trim(), password, messages: disposal } });
+    await request(DeleteAccount, { input: { confirmUsername: username.trim(), password, code: loaded?.hasTotp ? code : null, messages: disposal } });
     closeOverlay();
     await signOut();
   };
@@ -430,6 +432,7 @@ function ConfirmDeleteAccount() {
       </div>
       <Field name="confirmUsername" label={t.typeToConfirm(me?.username ?? "")} value={username} change={setUsername} />
       <Field name="deletePassword" label={t.password} type="password" value={password} change={setPassword} autocomplete="current-password" />
+      {loaded?.hasTotp && <Field name="deleteCode" label={t.oneTimeCode} value={code} change={setCode} autocomplete="one-time-code" help={t.codeHelp} />}
     </Confirm>
   );
 }

@@ -13,6 +13,7 @@ import { Field, sendsMail, Summary, useForm } from "./forms";
 import { overlay } from "./overlays";
 import { explain, Failed, Icon, IconButton, say, Skeleton, Switch } from "./parts";
 import { ConnectionBar } from "./Room";
+import { SecondFactor } from "./SecondFactor";
 
 type Loaded = NonNullable<ResultOf<typeof SettingsQuery>["viewer"]>;
 const sections = ["preferences", "profile", "privacy", "security", "account"] as const;
@@ -180,6 +181,8 @@ export function Settings() {
                       {session.isCurrent ? <span class="tag good">{t.thisDevice}</span> : <button type="button" class="button" onClick={() => void revoke([session.id])}>{t.signOut}</button>}</div>
                   ))}
                   {loaded.sessions.nodes.length > 1 && <div class="form-foot is-start"><button type="button" class="button danger" onClick={() => void request(RevokeOtherSessions).then(load, complain)}>{t.signOutOthers}</button></div>}
+                  <h2 class="is-second">{t.secondFactor}</h2>
+                  <SecondFactor viewer={loaded} reload={load} />
                   <h2 class="is-second">{t.password}</h2>
                   <Password hasPassword={loaded.hasPassword} />
                   {sendsMail() && <><h2 class="is-second">{t.email}</h2><EmailAddress viewer={loaded} change={(viewer) => setLoaded((now) => now && { ...now, ...viewer })} /></>}
