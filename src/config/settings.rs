@@ -204,6 +204,11 @@ settings! {
     "server_timing" server_timing: bool = true;
     [] values::boolean; "false"
 
+    "Domains of the email addresses of accounts, separated by commas, without their subdomains; any domain when it is not \
+     set. An invitation for an address, and an administrator on the command line, may use another one"
+    "allowed_email_domains" allowed_email_domains: Vec<String> = vec![];
+    [] values::domains; "example.org,example.com"
+
     "Who may register: open, invite-only or closed (default in production: invite-only)"
     "sign_up_policy" sign_up_policy: SignUpPolicy = SignUpPolicy::Open;
     [] values::choice; "invite-only"

@@ -271,6 +271,18 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
     })
 }
 
+/// Domains in the form in which those of addresses are compared.
+pub(super) fn domains(text: &str) -> Result<Vec<String>, String> {
+    let domain = |part: &str| {
+        let address = text::email_key(&text::email_address(&format!("any@{part}"))?);
+        address
+            .strip_prefix("any@")
+            .filter(|domain| domain.contains('.'))
+            .map(str::to_owned)
+    };
+    list(text, domain).ok_or_else(|| "must be domain names, separated by commas".to_owned())
+}
+
 fn list<T>(text: &str, parse: fn(&str) -> Option<T>) -> Option<Vec<T>> {
     let parts = text.split(',').map(str::trim);
     parts.filter(|part| !part.is_empty()).map(parse).collect()

@@ -20,6 +20,7 @@ mod crash;
 mod database_shares;
 mod deletion;
 mod documents;
+mod email_domains;
 mod erasure;
 mod failed_commits;
 mod first_start;

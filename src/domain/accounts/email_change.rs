@@ -32,6 +32,7 @@ pub async fn change_email(
     let user = users::own(core, viewer).await?;
     let mut problems = vec![];
     let new = validation::email("newEmail", new, &mut problems);
+    problems.extend(validation::email_domain(&core.config, "newEmail", &new));
     problems.extend(password_check::missing_password(
         &user, "password", password,
     ));

@@ -55,8 +55,14 @@ pub async fn register(
     let owner = HashOwner::client(device.ip_address);
     let turn = core.passwords.turn(owner).await?;
     let new = check(core, &turn, new).await?;
-    let problem = |invitation| invitations::email_problem(invitation, &new.email);
-    Error::check(invitation.as_ref().and_then(problem).into_iter().collect())?;
+    let problem = match invitation
+        .as_ref()
+        .filter(|invited| invited.email.is_some())
+    {
+        Some(invitation) => invitations::email_problem(invitation, &new.email),
+        None => validation::email_domain(&core.config, "email", &new.email),
+    };
+    Error::check(problem.into_iter().collect())?;
     let hash = turn.hash(&new.password).await?;
     let (new, hash, invitation) = (&new, &hash, invitation.as_ref());
     core.db

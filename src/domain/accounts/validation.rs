@@ -3,7 +3,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::{domain::text, error::Problem};
+use crate::{config::Config, domain::text, error::Problem};
 
 /// The length of a username. Usernames are ASCII, so that no two look equal and mentions can be recognised.
 const USERNAME: RangeInclusive<usize> = 2..=32;
@@ -37,6 +37,16 @@ pub(super) fn email(field: &str, text: &str, problems: &mut Vec<Problem>) -> Str
         problems.push(Problem::new(field, "INVALID", message));
         String::new()
     })
+}
+
+/// Returns a problem if this server accepts no addresses of the domain.
+pub(super) fn email_domain(config: &Config, field: &str, email: &str) -> Option<Problem> {
+    let allowed = &config.allowed_email_domains;
+    let key = text::email_key(email);
+    let (_, domain) = key.rsplit_once('@')?;
+    let is_allowed = allowed.is_empty() || allowed.iter().any(|one| one == domain);
+    let message = || format!("Use an address of {}.", allowed.join(" or "));
+    (!is_allowed).then(|| Problem::new(field, "NOT_ALLOWED", message()))
 }
 
 /// Validates a display name and trims it.
