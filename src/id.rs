@@ -242,6 +242,8 @@ ids! {
     JobId = "job";
     /// The administration area. Its UUID is nil.
     AdminId = "adm";
+    /// An account, as administrators see it. It has the UUID of its [`UserId`].
+    AccountId = "acc";
     /// An entry of the audit log.
     AuditEntryId = "aud";
 }

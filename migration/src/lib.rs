@@ -42,6 +42,7 @@ mod m0032_audit_log;
 mod m0033_invitations;
 mod m0034_invitation_addresses;
 mod m0035_second_factor;
+mod m0036_suspended_users;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -86,6 +87,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0033_invitations::Step),
             Box::new(m0034_invitation_addresses::Step),
             Box::new(m0035_second_factor::Step),
+            Box::new(m0036_suspended_users::Step),
         ]
     }
 }

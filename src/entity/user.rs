@@ -16,11 +16,11 @@ pub enum ServerRole {
     /// Has no rights beyond its own account.
     #[default]
     Member,
-    /// Marked as a moderator.
+    /// May suspend accounts of members.
     Moderator,
     /// May read the audit log.
     Auditor,
-    /// May read the audit log.
+    /// May read the audit log and manage accounts.
     Admin,
 }
 
@@ -63,6 +63,9 @@ pub struct Model {
     pub role: ServerRole,
     pub verified_at: Option<DateTime<Utc>>,
     pub last_active_at: Option<DateTime<Utc>>,
+    /// When an administrator or a moderator suspended the account. A suspended user cannot sign in.
+    pub suspended_at: Option<DateTime<Utc>>,
+    pub suspension_reason: Option<String>,
     pub locale: String,
     pub time_zone: String,
     pub notification_level: NotificationLevel,

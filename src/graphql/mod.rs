@@ -55,6 +55,7 @@ pub struct Mutation(
     accounts::AccountMutation,
     accounts::RecoveryMutation,
     accounts::SecondFactorMutation,
+    admin::AdminMutation,
     conversations::ConversationMutation,
     messages::MessageMutation,
     notifications::NotificationMutation,

@@ -12,6 +12,7 @@ use crate::{
     graphql::{
         accounts::{preferences::Preferences, types::Viewer},
         admin::{
+            accounts::{self, Account},
             audit_log::{self, AuditEntry},
             types::Admin,
         },
@@ -33,7 +34,7 @@ use crate::{
         threads::{loader::ThreadKey, types::Thread},
         users::{loader::UserKey, types::User},
     },
-    id::{AdminId, AnyId, ParticipantId, ServerId},
+    id::{AdminId, AnyId, ParticipantId, ServerId, UserId},
 };
 
 /// The largest number of ids in one field.
@@ -75,6 +76,8 @@ pub enum Node {
     UnreadTotals(UnreadTotals),
     /// The administration area.
     Admin(Admin),
+    /// An account, as administrators see it.
+    Account(Account),
     /// An entry of the audit log.
     AuditEntry(AuditEntry),
 }
@@ -138,6 +141,10 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
         }
         AnyId::ServerId(ServerId(id)) if id.is_nil() => Some(Node::Server(Server::of(app(ctx)))),
         AnyId::AdminId(AdminId(id)) if id.is_nil() => Admin::of(viewer).map(Node::Admin),
+        AnyId::AccountId(id) => {
+            let found = accounts::account(ctx, viewer, UserId(id.0)).await?;
+            found.map(Node::Account)
+        }
         AnyId::AuditEntryId(id) => audit_log::entry(ctx, id).await?.map(Node::AuditEntry),
         AnyId::ViewerId(id) if id.0 == own => Some(Node::Viewer(Viewer(viewer.clone()))),
         AnyId::PreferencesId(id) if id.0 == own => {

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod across;
+mod admin;
 mod architecture;
 mod attacks;
 mod audit;

@@ -6,11 +6,12 @@ use super::email_tokens;
 use crate::{
     auth::secret_token::SecretToken,
     core::Core,
+    db::Tx,
     domain::text,
     entity::{email_token::EmailTokenPurpose, user},
     error::{Code, Error},
     id::UserId,
-    jobs::AccountMail,
+    jobs::{self, AccountMail, Job},
     mail::{MailValues, Template},
 };
 
@@ -65,6 +66,33 @@ fn notice(mail: AccountMail) -> Option<Template> {
         AccountMail::SecondFactorDisabled => Some(Template::SecondFactorDisabled),
         AccountMail::RecoveryCodeUsed => Some(Template::RecoveryCodeUsed),
     }
+}
+
+/// Enqueues the mail with a link for a new password, if the server sends mail.
+pub(in crate::domain) async fn enqueue_password_link_in(
+    tx: &Tx,
+    core: &Core,
+    user: &user::Model,
+) -> Result<(), Error> {
+    if !core.mailer.is_enabled() {
+        return Ok(());
+    }
+    let (mail, user) = (AccountMail::ResetPassword, user.id);
+    jobs::enqueue_in(tx, &Job::SendMail { mail, user }, core.clock.now()).await
+}
+
+/// Returns a link for a new password, for an administrator to hand over. Fails if the account has no address, to which the
+/// link is bound.
+pub(in crate::domain) async fn password_link(
+    core: &Core,
+    user: &user::Model,
+) -> Result<String, Error> {
+    let Some(address) = &user.email_key else {
+        return Err(Error::conflict("This account has no address yet."));
+    };
+    let purpose = EmailTokenPurpose::ResetPassword;
+    let token = email_tokens::create(core, user.id, address, purpose).await?;
+    Ok(link(core, "reset-password", &token))
 }
 
 /// Mails a link to an address that waits for verification. If another account has the address, its owner receives a

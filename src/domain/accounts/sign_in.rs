@@ -74,7 +74,8 @@ pub async fn sign_in(
         _ => None,
     };
     let (user, rehashed) = (&user, rehashed.as_deref());
-    core.db
+    let outcome = core
+        .db
         .write(|tx| async move {
             confirm_in(&tx, user, key, rehashed).await?;
             if second_factor::is_set_up(&*tx, user.id).await? {
@@ -87,7 +88,14 @@ pub async fn sign_in(
             let signed_in = sessions::start_in(&tx, core, user, device).await?;
             Ok(SignIn::Done(Box::new(signed_in)))
         })
-        .await
+        .await;
+    if outcome
+        .as_ref()
+        .is_err_and(|error| error.code() == Code::Forbidden)
+    {
+        audit::append(core, refused(account)).await?;
+    }
+    outcome
 }
 
 /// The record of a sign-in that failed, with the account that has the login. The login itself may be a password.

@@ -46,6 +46,16 @@ pub enum AuditAction {
     UserSecondFactorVerified,
     /// A user generated new recovery codes.
     UserRecoveryCodesRegenerated,
+    /// An account was suspended.
+    UserSuspended,
+    /// The suspension of an account was lifted.
+    UserReinstated,
+    /// The role of an account on the server was changed.
+    UserRoleChanged,
+    /// An administrator ended the sessions of an account.
+    UserAccessRevoked,
+    /// An administrator sent a link for a new password.
+    UserPasswordResetSent,
     /// An account was deleted.
     UserDeleted,
     /// A user signed in, or failed to.
@@ -81,6 +91,11 @@ impl AuditAction {
             Self::UserSecondFactorDisabled => "user.second_factor_disabled",
             Self::UserSecondFactorVerified => "user.second_factor_verified",
             Self::UserRecoveryCodesRegenerated => "user.recovery_codes_regenerated",
+            Self::UserSuspended => "user.suspended",
+            Self::UserReinstated => "user.reinstated",
+            Self::UserRoleChanged => "user.role_changed",
+            Self::UserAccessRevoked => "user.access_revoked",
+            Self::UserPasswordResetSent => "user.password_reset_sent",
             Self::UserDeleted => "user.deleted",
             Self::SessionStarted => "session.started",
             Self::SessionEnded => "session.ended",

@@ -13,7 +13,7 @@ pub use authenticate::authenticate;
 pub use end::{SessionFilter, end_in, revoke, revoke_others, sign_out};
 pub use refresh::refresh;
 pub use retention::delete_old;
-pub use second_factor::{has_second_factor, requires_second_factor};
+pub use second_factor::{has_second_factor, requires_second_factor, with_second_factor};
 pub use start::{
     ABSOLUTE_LIFETIME, IDLE_LIFETIME, active, expires_at, reauthenticated_until, start_in,
 };

@@ -1,6 +1,8 @@
 //! Which sessions are restricted until their user sets up a second factor.
 
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QuerySelect,
+};
 
 use crate::{
     config::Config,
@@ -21,6 +23,19 @@ pub async fn has_second_factor(db: &impl ConnectionTrait, user: UserId) -> Resul
     let own = authenticator::Entity::find_by_id(user);
     let own = own.filter(authenticator::Column::Secret.is_not_null());
     Ok(own.count(db).await? > 0)
+}
+
+/// Returns those of the users who have a second factor.
+pub async fn with_second_factor(
+    db: &impl ConnectionTrait,
+    users: &[UserId],
+) -> Result<Vec<UserId>, Error> {
+    let found = authenticator::Entity::find()
+        .select_only()
+        .column(authenticator::Column::UserId)
+        .filter(authenticator::Column::UserId.is_in(users.iter().copied()))
+        .filter(authenticator::Column::Secret.is_not_null());
+    Ok(found.into_tuple().all(db).await?)
 }
 
 /// Whether the user has to set up a second factor before anything else.

@@ -50,6 +50,7 @@ pub async fn start_in(
     device: &Device,
 ) -> Result<SignedIn, Error> {
     let now = core.clock.now();
+    check_suspension_in(tx, user.id).await?;
     make_room_in(tx, user.id, now).await?;
     let session = session::ActiveModel {
         id: Set(SessionId::mint()),
@@ -71,6 +72,25 @@ pub async fn start_in(
     let lacks_factor = lacks_second_factor(tx, &core.config, user.id, user.role).await?;
     audit::append_in(tx, now, record).await?;
     tokens(core, user.role, &session, lacks_factor)
+}
+
+/// Fails if the account is suspended, and shows the reason to its user, who has just proven their identity.
+async fn check_suspension_in(tx: &Tx, user: UserId) -> Result<(), Error> {
+    let found = user::Entity::find_by_id(user)
+        .select_only()
+        .column(user::Column::SuspensionReason)
+        .filter(user::Column::SuspendedAt.is_not_null())
+        .into_tuple::<Option<String>>()
+        .one(tx)
+        .await?;
+    match found {
+        None => Ok(()),
+        Some(reason) => {
+            let reason = reason.unwrap_or_default();
+            let message = format!("This account is suspended: {reason}");
+            Err(Error::forbidden(message))
+        }
+    }
 }
 
 /// Ends the sessions that one more session would be too many for, those that were used least recently.

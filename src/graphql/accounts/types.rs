@@ -222,11 +222,11 @@ impl Viewer {
 pub enum ServerRole {
     /// An ordinary account.
     Member,
-    /// Marked as a moderator of the server, which permits nothing in addition.
+    /// May read the list of accounts, and suspend members.
     Moderator,
-    /// May read the audit log.
+    /// May read the list of accounts and the audit log.
     Auditor,
-    /// May read the audit log.
+    /// May read the list of accounts and the audit log, and manage accounts.
     Admin,
 }
 

@@ -7,11 +7,14 @@ use crate::{
     domain::sessions::Viewer,
     entity::user::ServerRole,
     graphql::{
-        admin::audit_log::{self, AuditEntryConnection, AuditFilter},
+        admin::{
+            accounts::{self, Account, AccountConnection, AccountFilter},
+            audit_log::{self, AuditEntryConnection, AuditFilter},
+        },
         errors::{Result, nullable},
         pagination::forward,
     },
-    id::AdminId,
+    id::{AdminId, UserId},
 };
 
 /// The default size of a page.
@@ -35,6 +38,27 @@ impl Admin {
     /// Unique id.
     pub async fn id(&self) -> AdminId {
         AdminId(Uuid::nil())
+    }
+
+    /// Accounts, newest first.
+    async fn accounts(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Narrow the list.")] filter: Option<AccountFilter>,
+        #[graphql(default_with = "Some(PAGE)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<AccountConnection> {
+        let request = forward(first, PAGE, after)?;
+        accounts::page(ctx, &self.0, filter.unwrap_or_default(), request).await
+    }
+
+    /// The account of one user; null when there is none.
+    async fn account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The user.")] user_id: UserId,
+    ) -> Option<Result<Account>> {
+        nullable(accounts::account(ctx, &self.0, user_id)).await
     }
 
     /// The audit log, newest first. Needs AUDITOR or ADMIN; FORBIDDEN otherwise.

@@ -109,6 +109,7 @@ fn path(kind: &str) -> Option<String> {
                 .into()
         }
         "Admin" => "{ admin { PART } }".into(),
+        "Account" => "query($id: ID!) { node(id: $id) { ... on Account { PART } } }".into(),
         "AuditEntry" => "query($id: ID!) { node(id: $id) { ... on AuditEntry { PART } } }".into(),
         "AuditChange" => "{ admin { auditLog(first: 1) { nodes { changes { PART } } } } }".into(),
         "Server" => "{ server { PART } }".into(),
@@ -160,7 +161,7 @@ const CANARIES: [(&str, Who); 13] = [
     ("canary-status", Who::Contacts),
     ("canary-key", Who::Owner),
     ("+15550123456", Who::Owner),
-    ("mem@example.org", Who::OwnerAlone),
+    ("mem@example.org", Who::OwnerAndAuditor),
 ];
 
 /// The callers.
@@ -185,6 +186,7 @@ impl Caller {
             Who::SignedIn => self >= Self::Stranger,
             Who::Contacts | Who::Inside => self >= Self::Member,
             Who::Auditor => self == Self::Auditor,
+            Who::OwnerAndAuditor => matches!(self, Self::Auditor | Self::Member),
             _ => self == Self::Member,
         }
     }
@@ -220,6 +222,9 @@ impl World {
         let log = audit::page(&app.app.db, 0).await.unwrap();
         let entry = serde_json::to_value(log.last()).unwrap();
         let missing = id::AuditEntryId::mint().to_string();
+        let account = mem.id.replacen("usr", "acc", 1);
+        let none = id::AccountId(id::UserId::mint().0);
+        ids.insert("Account", [account, none.to_string()]);
         ids.insert("AuditEntry", [text(&entry["id"]), missing]);
         let cursor = rae.execute("{ eventCursor }", Value::Null).await["eventCursor"].take();
         ann.removes(&group, rae).await;

@@ -16,8 +16,10 @@ pub(super) enum Who {
     Owner,
     /// The owner only; for all others the object does not exist.
     OwnerAlone,
-    /// Auditors and administrators; for all others the object does not exist.
+    /// Users with a role on the server; for all others the object does not exist.
     Auditor,
+    /// The owner, and users with a role on the server.
+    OwnerAndAuditor,
     /// A root type: its fields are tested one by one.
     Root,
     /// A connection: its contents have their own lines.
@@ -31,7 +33,8 @@ pub(super) enum Who {
 /// Types, who may see their fields, and the fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Query", Who::Root, "admin conversation eventCursor message node nodes server thread user users viewer"),
-    ("Mutation", Who::Root, "addParticipants changeEmail changeParticipantRole changePassword completeSignIn
+    ("Mutation", Who::Root, "addParticipants adminReinstateUser adminResetSecondFactor
+        adminRevokeAccess adminSendPasswordReset adminSuspendUser adminUpdateUser changeEmail changeParticipantRole changePassword completeSignIn
         confirmTotpSetup createConversation deleteAccount deleteConversation deleteMessage disableTotp dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
         markUnreadFrom openDirectConversation reauthenticate refreshSession regenerateRecoveryCodes register removeParticipant
@@ -68,7 +71,9 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
         profileVisibility sharesPresence sharesReadReceipts timeZone"),
-    ("Admin", Who::Auditor, "auditLog id"),
+    ("Admin", Who::Auditor, "account accounts auditLog id"),
+    ("Account", Who::Auditor, "createdAt email hasSecondFactor id isEmailVerified lastActiveAt role status
+        suspendedAt suspensionReason updatedAt user"),
     ("AuditEntry", Who::Auditor, "action actor actorLabel changes hash id ipAddress occurredAt outcome requestId
         sequence targetId targetLabel"),
     ("AuditChange", Who::Auditor, "after before field"),
@@ -90,6 +95,8 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("NotificationEdge", Who::Page, "cursor node"),
     ("ParticipantConnection", Who::Page, "edges nodes pageInfo"),
     ("ParticipantEdge", Who::Page, "cursor node"),
+    ("AccountConnection", Who::Page, "edges nodes pageInfo"),
+    ("AccountEdge", Who::Page, "cursor node"),
     ("AuditEntryConnection", Who::Page, "edges nodes pageInfo"),
     ("AuditEntryEdge", Who::Page, "cursor node"),
     ("SessionConnection", Who::Page, "edges nodes pageInfo"),
@@ -102,6 +109,12 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("UserConnection", Who::Page, "edges nodes pageInfo"),
     ("UserEdge", Who::Page, "cursor node"),
     ("AuthResult", Who::Payload, "accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt viewer"),
+    ("AdminReinstateUserPayload", Who::Payload, "account"),
+    ("AdminResetSecondFactorPayload", Who::Payload, "account"),
+    ("AdminRevokeAccessPayload", Who::Payload, "revokedCount"),
+    ("AdminSendPasswordResetPayload", Who::Payload, "account resetUrl"),
+    ("AdminSuspendUserPayload", Who::Payload, "account"),
+    ("AdminUpdateUserPayload", Who::Payload, "account"),
     ("AddParticipantsPayload", Who::Payload, "conversation participants"),
     ("ChangeEmailPayload", Who::Payload, "viewer"),
     ("ChangeParticipantRolePayload", Who::Payload, "participant"),

@@ -28,12 +28,18 @@ both!(
 );
 
 /// Texts in arguments that select no object of another user, and those whose test is below.
-const TEXTS: [&str; 48] = [
+const TEXTS: [&str; 54] = [
     // Users are visible to all users.
     "Query.user by.username",
     // A list shows the same to all users.
     "Query.users after",
     "Query.users filter.text",
+    "Mutation.adminReinstateUser input.reason",
+    "Mutation.adminResetSecondFactor input.reason",
+    "Mutation.adminRevokeAccess input.reason",
+    "Mutation.adminSendPasswordReset input.reason",
+    "Mutation.adminSuspendUser input.reason",
+    "Mutation.adminUpdateUser input.reason",
     // See `known_addresses_look_unknown_to_those_who_request_mail`.
     "Mutation.changeEmail input.newEmail",
     "Mutation.changeEmail input.password",

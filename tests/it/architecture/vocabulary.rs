@@ -19,6 +19,8 @@ const REPEATED_TYPES: &[(&str, &str)] = &[
 
 /// Names that occur once in `src/graphql` and once below it: the type of the schema, and the type that it exposes.
 const GRAPHQL_TWINS: &[&str] = &[
+    "AccountFilter",
+    "AccountStatus",
     "AuditChange",
     "AuditFilter",
     "AuditOutcome",

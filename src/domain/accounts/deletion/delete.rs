@@ -14,6 +14,7 @@ use crate::{
     domain::{
         accounts::{
             invitations,
+            last_administrator::require_another_administrator_in,
             lockout::LockoutKey,
             password_check,
             second_factor::{self, Attempt},
@@ -23,7 +24,11 @@ use crate::{
         sessions::{self, SessionFilter, Viewer},
         users,
     },
-    entity::{message_revision, session::SessionEndReason, user},
+    entity::{
+        message_revision,
+        session::SessionEndReason,
+        user::{self, ServerRole},
+    },
     error::{Error, Problem},
     live::log::{self, Change, Stream},
 };
@@ -94,6 +99,9 @@ async fn delete_in(
     // A statement about all messages of a user may exceed the usual timeout.
     tx.extend_timeout().await?;
     tx.erase_on_commit();
+    if user.role == ServerRole::Admin {
+        require_another_administrator_in(tx, user.id).await?;
+    }
     let affected = lock_affected_in(tx, user.id).await?;
     password_check::confirm_in(tx, user, &LockoutKey::Account(user.id), None).await?;
     let (deleted, kept): (Vec<_>, Vec<_>) = affected

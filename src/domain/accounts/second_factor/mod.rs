@@ -13,7 +13,7 @@ pub use authenticator::has_totp;
 pub(super) use authenticator::is_set_up;
 pub(super) use challenge::challenge;
 pub use challenge::{SignInChallenge, complete_sign_in};
-pub(super) use reauthentication::require_recent;
+pub(in crate::domain) use reauthentication::require_recent;
 pub use reauthentication::{IdentityProof, reauthenticate};
 pub use recovery_codes::recovery_codes_left;
 pub(in crate::domain) use setup::remove_in;

@@ -87,10 +87,7 @@ async fn set_in(tx: &Tx, core: &Core, viewer: &Viewer) -> Result<session::Model,
 }
 
 /// Fails with `REAUTHENTICATION_REQUIRED` unless the viewer has confirmed their identity recently, in this session.
-pub(in crate::domain::accounts) async fn require_recent(
-    core: &Core,
-    viewer: &Viewer,
-) -> Result<(), Error> {
+pub(in crate::domain) async fn require_recent(core: &Core, viewer: &Viewer) -> Result<(), Error> {
     let session = session::Entity::find_by_id(viewer.session);
     let session = session.one(core.db.read()).await?;
     let session = session.ok_or_else(Error::unauthenticated)?;

@@ -1,4 +1,4 @@
-//! Manages accounts for the command line, without a viewer.
+//! Manages accounts for the command line.
 
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, EntityTrait, IntoActiveModel, Iterable, QueryFilter, QueryOrder,
