@@ -11,11 +11,11 @@ mod state;
 mod tables;
 mod views;
 
-use std::{cell::RefCell, collections::BTreeSet};
+use std::{cell::RefCell, collections::BTreeSet, mem};
 
 use async_graphql_parser::types::{TypeKind, TypeSystemDefinition};
 use futures_util::future::join_all;
-use heddle::{config::Config, domain::integrity};
+use heddle::{config::Config, domain::integrity, entity::user::ServerRole};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use serde_json::{Value, json};
 
@@ -265,6 +265,38 @@ async fn session_acts(app: &TestApp, bob: &mut Actor<'_>) {
     bob.known.borrow_mut().count("introduced", &bob.person.id);
     mail_acts(app, bob).await;
     second_factor_acts(app, bob).await;
+    admin_acts(app, bob).await;
+}
+
+/// Mutations of an administrator, about an account that no one else uses.
+async fn admin_acts(app: &TestApp, bob: &mut Actor<'_>) {
+    let find = "{ user(by: { username: \"hal\" }) { id } }";
+    let hal = bob.person.execute(find, Value::Null).await["user"]["id"].take();
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
+    let bob_himself = mem::replace(&mut bob.person, admin);
+    let password = json!({ "password": PASSWORD });
+    bob.does("reauthenticate", password, "session { id }")
+        .await
+        .unwrap();
+    let mut input = json!({ "userId": hal, "reason": "A test." });
+    for name in [
+        "adminSuspendUser",
+        "adminReinstateUser",
+        "adminResetSecondFactor",
+        "adminSendPasswordReset",
+    ] {
+        bob.does(name, input.clone(), "account { id }")
+            .await
+            .unwrap();
+    }
+    bob.does("adminRevokeAccess", input.clone(), "revokedCount")
+        .await
+        .unwrap();
+    input["role"] = json!("MODERATOR");
+    bob.does("adminUpdateUser", input, "account { role }")
+        .await
+        .unwrap();
+    bob.person = bob_himself;
 }
 
 /// Mutations of the second factor.
@@ -273,10 +305,8 @@ async fn second_factor_acts(app: &TestApp, bob: &mut Actor<'_>) {
     bob.does("reauthenticate", password, "session { id }")
         .await
         .unwrap();
-    let setup = bob
-        .person
-        .execute("mutation { startTotpSetup { secret } }", Value::Null);
-    let secret = text(&setup.await["startTotpSetup"]["secret"]);
+    let setup = bob.does("startTotpSetup", Value::Null, "secret").await;
+    let secret = text(&setup.unwrap()["secret"]);
     let authenticator = Authenticator::new(&secret);
     let code = json!({ "code": authenticator.code(app) });
     bob.does("confirmTotpSetup", code, "viewer { id }")
