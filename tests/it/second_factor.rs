@@ -135,12 +135,19 @@ async fn a_sign_in_needs_a_code_of_the_app(app: TestApp) {
 
 async fn each_code_works_once(app: TestApp) {
     let ann = app.person("Ann").await;
-    let (authenticator, _) = sets_up(&app, &ann).await;
+    reauthenticates(&ann).await;
+    let started = ann.execute(START, Value::Null).await;
+    let authenticator = Authenticator::new(&text(&started["startTotpSetup"]["secret"]));
+    let first = authenticator.code(&app);
+    ann.execute(CONFIRM, code_input(&first)).await;
     let (token, anonymous) = (challenge(&app).await, app.anonymous());
-    // The setup has used the present code.
-    let used = answer(&token, "TOTP", &authenticator.code(&app));
+    // The setup has used the first one.
     anonymous
-        .expect_error("WRONG_CREDENTIALS", COMPLETE, used)
+        .expect_error(
+            "WRONG_CREDENTIALS",
+            COMPLETE,
+            answer(&token, "TOTP", &first),
+        )
         .await;
     let early = authenticator.next_code(&app);
     let late = answer(&token, "TOTP", &authenticator.next_code(&app));
