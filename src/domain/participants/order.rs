@@ -34,7 +34,7 @@ const SEPARATOR: char = '\t';
 /// Characters of the name. PostgreSQL limits an entry of an index to 2,700 bytes.
 const NAME_LENGTH: usize = 100;
 /// Rows that one transaction corrects. Each is at another place of a large index, and other writers wait meanwhile.
-const BATCH_SIZE: u64 = 50;
+const BATCH_SIZE: u64 = 10;
 
 /// The key of a participant with this role. `name` is the form of the user's name that is compared.
 #[must_use]
