@@ -47,6 +47,7 @@ both!(
     a_new_app_replaces_the_present_one,
     an_app_is_removed_with_a_code,
     an_operator_removes_a_lost_app,
+    a_suspended_user_is_refused_after_the_code,
     wrong_codes_are_limited,
     simultaneous_guesses_and_copies_of_a_code_gain_nothing,
     a_challenge_is_bound_to_the_password_and_to_a_time,
@@ -338,6 +339,27 @@ async fn an_operator_removes_a_lost_app(app: TestApp) {
         let error = admin::reset_second_factor(&app.app, username).await;
         assert_eq!(error.unwrap_err().code().as_str(), code);
     }
+}
+
+async fn a_suspended_user_is_refused_after_the_code(app: TestApp) {
+    let ann = app.person("Ann").await;
+    let (_, codes) = sets_up(&app, &ann).await;
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
+    let suspend = "mutation($input: AdminSuspendUserInput!) { adminSuspendUser(input: $input) {
+        account { status } } }";
+    let reason = input(json!({ "userId": ann.id, "reason": "Spam" }));
+    admin.execute(suspend, reason).await;
+    let recovery = answer(&challenge(&app).await, "RECOVERY_CODE", &codes[0]);
+    let error = app
+        .anonymous()
+        .expect_error("FORBIDDEN", COMPLETE, recovery)
+        .await;
+    assert_eq!(error["message"], "This account is suspended: Spam");
+    let log = "{ admin { auditLog(filter: { outcome: REFUSED }) { nodes {
+        action targetLabel } } } }";
+    let log = admin.execute(log, Value::Null).await;
+    let refused = json!([{ "action": "session.started", "targetLabel": "ann" }]);
+    assert_eq!(log["admin"]["auditLog"]["nodes"], refused);
 }
 
 async fn wrong_codes_are_limited(app: TestApp) {

@@ -8,6 +8,7 @@ use crate::{
     core::Core,
     domain::{
         accounts::password_check,
+        audit::{self, AuditAction, AuditRecord, AuditTarget},
         sessions::{self, Device, SignedIn},
     },
     entity::user,
@@ -66,6 +67,13 @@ pub async fn complete_sign_in(
     {
         // The limit applies from the next attempt on.
         let _ = core.rate_limits.failed_sign_ins.consume(device.ip_address);
+    }
+    if outcome
+        .as_ref()
+        .is_err_and(|error| error.code() == Code::Forbidden)
+    {
+        let record = AuditRecord::new(AuditAction::SessionStarted, None).refused();
+        audit::append(core, record.on(AuditTarget::User(user.id))).await?;
     }
     attempt.finish(core, outcome).await
 }
