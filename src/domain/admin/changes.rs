@@ -2,13 +2,12 @@
 
 use sea_orm::{ActiveEnum, ActiveModelTrait, IntoActiveModel, Set};
 
-use super::rights::{lock_in, reason, require_admin};
+use super::rights::{lock_in, reason, record, require_admin};
 use crate::{
     core::Core,
-    db::Tx,
     domain::{
         accounts,
-        audit::{self, AuditAction, AuditRecord, AuditTarget},
+        audit::{self, AuditAction},
         sessions::{self, SessionFilter, Viewer},
     },
     entity::{
@@ -67,15 +66,8 @@ pub async fn revoke_access(
             lock_in(&tx, user).await?;
             let (ended, now) = (SessionEndReason::Revoked, core.clock.now());
             let ended = sessions::end_in(&tx, user, SessionFilter::All, ended, now).await?;
-            append_in(
-                &tx,
-                core,
-                viewer,
-                user,
-                AuditAction::UserAccessRevoked,
-                reason,
-            )
-            .await?;
+            let record = record(viewer, user, AuditAction::UserAccessRevoked, reason);
+            audit::append_in(&tx, core.clock.now(), record).await?;
             Ok(ended.len())
         })
         .await
@@ -95,7 +87,8 @@ pub async fn reset_user_second_factor(
             let found = lock_in(&tx, user).await?;
             if accounts::remove_second_factor_in(&tx, core, user).await? {
                 let action = AuditAction::UserSecondFactorDisabled;
-                append_in(&tx, core, viewer, user, action, reason).await?;
+                let record = record(viewer, user, action, reason);
+                audit::append_in(&tx, core.clock.now(), record).await?;
             }
             Ok(found)
         })
@@ -117,15 +110,8 @@ pub async fn send_password_reset(
         .write(|tx| async move {
             let found = lock_in(&tx, user).await?;
             accounts::enqueue_password_link_in(&tx, core, &found).await?;
-            append_in(
-                &tx,
-                core,
-                viewer,
-                user,
-                AuditAction::UserPasswordResetSent,
-                reason,
-            )
-            .await?;
+            let record = record(viewer, user, AuditAction::UserPasswordResetSent, reason);
+            audit::append_in(&tx, core.clock.now(), record).await?;
             Ok(found)
         })
         .await?;
@@ -135,21 +121,4 @@ pub async fn send_password_reset(
         Some(accounts::password_link(core, &found).await?)
     };
     Ok((found, link))
-}
-
-fn record(viewer: &Viewer, user: UserId, action: AuditAction, reason: &str) -> AuditRecord {
-    AuditRecord::new(action, Some(viewer.user))
-        .on(AuditTarget::User(user))
-        .change("reason", None, Some(reason))
-}
-
-async fn append_in(
-    tx: &Tx,
-    core: &Core,
-    viewer: &Viewer,
-    user: UserId,
-    action: AuditAction,
-    reason: &str,
-) -> Result<(), Error> {
-    audit::append_in(tx, core.clock.now(), record(viewer, user, action, reason)).await
 }

@@ -4,7 +4,11 @@ use sea_orm::{EntityTrait, QuerySelect};
 
 use crate::{
     db::Tx,
-    domain::{sessions::Viewer, text},
+    domain::{
+        audit::{AuditAction, AuditRecord, AuditTarget},
+        sessions::Viewer,
+        text,
+    },
     entity::user::{self, ServerRole},
     error::{Error, Problem},
     id::UserId,
@@ -48,4 +52,16 @@ pub(super) fn reason(given: &str) -> Result<String, Error> {
     }
     Error::check(problems)?;
     Ok(line.unwrap_or_default())
+}
+
+/// The record of a change of an account, with its reason.
+pub(super) fn record(
+    viewer: &Viewer,
+    user: UserId,
+    action: AuditAction,
+    reason: &str,
+) -> AuditRecord {
+    AuditRecord::new(action, Some(viewer.user))
+        .on(AuditTarget::User(user))
+        .change("reason", None, Some(reason))
 }

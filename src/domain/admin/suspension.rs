@@ -2,7 +2,7 @@
 
 use sea_orm::{ActiveModelTrait, IntoActiveModel, Set};
 
-use super::rights::{lock_in, reason, require_moderator};
+use super::rights::{lock_in, reason, record, require_moderator};
 use crate::{
     core::Core,
     domain::{
@@ -42,9 +42,7 @@ pub async fn suspend(
             let suspended = row.update(&*tx).await?;
             let ended = SessionEndReason::Revoked;
             sessions::end_in(&tx, user, SessionFilter::All, ended, now).await?;
-            let record = AuditRecord::new(AuditAction::UserSuspended, Some(viewer.user))
-                .on(AuditTarget::User(user))
-                .change("reason", None, Some(reason));
+            let record = record(viewer, user, AuditAction::UserSuspended, reason);
             audit::append_in(&tx, now, record).await?;
             Ok(suspended)
         })
