@@ -1,5 +1,5 @@
-//! Limits wrong passwords and codes: at sign-in per login, and of signed-in users per account, so that a stranger who fails to sign
-//! in does not keep the owner from changing the password. An attempt is counted before its password is verified, so that
+//! Limits wrong passwords and codes: at sign-in per login, and of signed-in users per account, so that a stranger who fails
+//! to sign in does not keep the owner from changing the password. An attempt is counted before its password is verified, so that
 //! attempts on several nodes gain nothing; a successful one resets the count.
 //!
 //! A login is a username or an email address, whether an account has it or not: the limit reveals neither which accounts
@@ -55,7 +55,7 @@ impl LockoutKey {
 
     /// Returns the key for the codes of a user.
     pub(super) fn second_factor(core: &Core, user: UserId) -> Self {
-        Self::SecondFactor(core.keys.blind_digest(user.0.as_bytes()))
+        Self::SecondFactor(codes_key(core, user))
     }
 
     /// Who is charged for the hashing of an attempt.
@@ -184,13 +184,17 @@ pub(in crate::domain) async fn reset_logins_in(
     let logins = [Some(&user.username), user.email.as_ref()];
     let logins = logins.into_iter().flatten();
     let logins = logins.map(|login| core.keys.blind_index(&users::login_key(login)));
-    let codes = core.keys.blind_digest(user.id.0.as_bytes());
-    let logins = logins.chain([codes]);
+    let logins = logins.chain([codes_key(core, user.id)]);
     sign_in_attempt::Entity::delete_many()
         .filter(sign_in_attempt::Column::Login.is_in(logins))
         .exec(tx)
         .await?;
     Ok(())
+}
+
+/// The keyed hash under which wrong codes of a user count.
+fn codes_key(core: &Core, user: UserId) -> Vec<u8> {
+    core.keys.blind_digest(user.0.as_bytes())
 }
 
 /// Returns the pause after this many failures.

@@ -78,7 +78,7 @@ pub async fn sign_in(
         .db
         .write(|tx| async move {
             confirm_in(&tx, user, key, rehashed).await?;
-            if second_factor::is_set_up(&*tx, user.id).await? {
+            if sessions::has_second_factor(&*tx, user.id).await? {
                 let hash = rehashed.or(user.password_hash.as_deref());
                 let hash = hash.unwrap_or_default();
                 return Ok(SignIn::Challenged(second_factor::challenge(

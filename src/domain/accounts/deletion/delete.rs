@@ -13,11 +13,8 @@ use crate::{
     db::Tx,
     domain::{
         accounts::{
-            invitations,
-            last_administrator::require_another_administrator_in,
-            lockout::LockoutKey,
-            password_check,
-            second_factor::{self, Attempt},
+            invitations, last_administrator::require_another_administrator_in, lockout::LockoutKey,
+            password_check, second_factor::Attempt,
         },
         audit::{self, AuditAction, AuditRecord},
         conversations, participants,
@@ -59,7 +56,7 @@ pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) ->
         &user, "password", password,
     ));
     let given = deletion.code.as_deref();
-    let has_factor = second_factor::is_set_up(core.db.read(), user.id).await?;
+    let has_factor = sessions::has_second_factor(core.db.read(), user.id).await?;
     if has_factor && given.is_none() {
         let message = "Enter a code of your authenticator app, or a recovery code.";
         problems.push(Problem::new("code", "REQUIRED", message));
@@ -69,7 +66,7 @@ pub async fn delete(core: &Core, viewer: &Viewer, deletion: &AccountDeletion) ->
     let (user, messages, now) = (&user, deletion.messages, core.clock.now());
     let Some(given) = given.filter(|_| has_factor) else {
         let delete = core.db.write(|tx| async move {
-            if second_factor::is_set_up(&*tx, user.id).await? {
+            if sessions::has_second_factor(&*tx, user.id).await? {
                 return Err(Error::conflict(
                     "Your account has just received a second factor. Try again.",
                 ));

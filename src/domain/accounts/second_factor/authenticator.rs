@@ -1,7 +1,7 @@
 //! Authenticator apps: their secrets, and their codes, each of which is accepted once.
 
 use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 use totp_rs::{Builder, Totp};
 
 use crate::{
@@ -15,15 +15,7 @@ use crate::{
 
 /// Whether the viewer has an authenticator app.
 pub async fn has_totp(core: &Core, viewer: &Viewer) -> Result<bool, Error> {
-    is_set_up(core.db.read(), viewer.user).await
-}
-
-/// Whether the user has an authenticator app.
-pub(in crate::domain::accounts) async fn is_set_up(
-    db: &impl ConnectionTrait,
-    user: UserId,
-) -> Result<bool, Error> {
-    sessions::has_second_factor(db, user).await
+    sessions::has_second_factor(core.db.read(), viewer.user).await
 }
 
 /// The codes of a secret, as all apps generate them: SHA-1, six digits, 30 seconds, with a tolerance of one step.

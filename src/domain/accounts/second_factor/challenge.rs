@@ -61,19 +61,16 @@ pub async fn complete_sign_in(
             sessions::start_in(&tx, core, user, device).await
         })
         .await;
-    if outcome
-        .as_ref()
-        .is_err_and(|error| error.code() == Code::WrongCredentials)
-    {
-        // The limit applies from the next attempt on.
-        let _ = core.rate_limits.failed_sign_ins.consume(device.ip_address);
-    }
-    if outcome
-        .as_ref()
-        .is_err_and(|error| error.code() == Code::Forbidden)
-    {
-        let record = AuditRecord::new(AuditAction::SessionStarted, None).refused();
-        audit::append(core, record.on(AuditTarget::User(user.id))).await?;
+    match outcome.as_ref().map_err(Error::code) {
+        Err(Code::WrongCredentials) => {
+            // The limit applies from the next attempt on.
+            let _ = core.rate_limits.failed_sign_ins.consume(device.ip_address);
+        }
+        Err(Code::Forbidden) => {
+            let record = AuditRecord::new(AuditAction::SessionStarted, None).refused();
+            audit::append(core, record.on(AuditTarget::User(user.id))).await?;
+        }
+        _ => {}
     }
     attempt.finish(core, outcome).await
 }

@@ -10,7 +10,6 @@ mod setup;
 
 pub(super) use attempt::Attempt;
 pub use authenticator::has_totp;
-pub(super) use authenticator::is_set_up;
 pub(super) use challenge::challenge;
 pub use challenge::{SignInChallenge, complete_sign_in};
 pub(in crate::domain) use reauthentication::require_recent;

@@ -2,7 +2,7 @@
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, Set};
 
-use super::{Attempt, SecondFactor, is_set_up};
+use super::{Attempt, SecondFactor};
 use crate::{
     core::Core,
     db::Tx,
@@ -56,7 +56,7 @@ async fn with_password(
     viewer: &Viewer,
     password: &str,
 ) -> Result<session::Model, Error> {
-    let is_too_little = is_set_up(core.db.read(), viewer.user).await?;
+    let is_too_little = sessions::has_second_factor(core.db.read(), viewer.user).await?;
     let problem = is_too_little.then(|| {
         let message = "Your account has a second factor. Enter a code instead of the password.";
         Problem::new("password", "INVALID", message)
