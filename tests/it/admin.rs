@@ -28,8 +28,6 @@ const SEND_RESET: &str = "mutation($input: AdminSendPasswordResetInput!) {
     adminSendPasswordReset(input: $input) { account { id } resetUrl } }";
 const RESET: &str = "mutation($input: ResetPasswordInput!) { resetPassword(input: $input) {
     username } }";
-const REAUTHENTICATE: &str = "mutation($input: ReauthenticateInput!) {
-    reauthenticate(input: $input) { session { id } } }";
 const SIGN_IN: &str = "mutation($input: SignInInput!) { signIn(input: $input) {
     auth { accessToken } } }";
 const DELETE: &str = "mutation($input: DeleteAccountInput!) { deleteAccount(input: $input) {
@@ -63,11 +61,6 @@ fn role_of(person: &Person, role: &str) -> Value {
 
 fn sign_in(login: &str, password: &str) -> Value {
     input(json!({ "login": login, "password": password }))
-}
-
-async fn reauthenticates(person: &Person) {
-    let password = input(json!({ "password": PASSWORD }));
-    person.execute(REAUTHENTICATE, password).await;
 }
 
 async fn names(reader: &Person, filter: Value) -> Vec<String> {
@@ -242,7 +235,7 @@ async fn a_new_role_applies_immediately(app: TestApp) {
     admin
         .expect_error("REAUTHENTICATION_REQUIRED", UPDATE, change.clone())
         .await;
-    reauthenticates(&admin).await;
+    admin.reauthenticates().await;
     let done = admin.execute(UPDATE, change).await;
     assert_eq!(done["adminUpdateUser"]["account"]["role"], "AUDITOR");
     let after = ann.execute(ROLE, Value::Null).await;
@@ -256,7 +249,7 @@ async fn a_new_role_applies_immediately(app: TestApp) {
 async fn the_last_administrator_stays(app: TestApp) {
     let admin = app.person_with_role("root", ServerRole::Admin).await;
     let other = app.person_with_role("other", ServerRole::Admin).await;
-    reauthenticates(&admin).await;
+    admin.reauthenticates().await;
     admin.execute(SUSPEND, about(&other)).await;
     // A suspended administrator does not count.
     admin
@@ -273,8 +266,8 @@ async fn the_last_administrator_stays(app: TestApp) {
 async fn two_administrators_cannot_remove_each_other(app: TestApp) {
     let ann = app.person_with_role("ann", ServerRole::Admin).await;
     let bob = app.person_with_role("bob", ServerRole::Admin).await;
-    reauthenticates(&ann).await;
-    reauthenticates(&bob).await;
+    ann.reauthenticates().await;
+    bob.reauthenticates().await;
     tokio::join!(
         ann.request(UPDATE, role_of(&bob, "MEMBER")),
         bob.request(SUSPEND, about(&ann)),

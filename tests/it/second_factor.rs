@@ -66,14 +66,9 @@ fn code_input(code: &str) -> Value {
     input(json!({ "code": code }))
 }
 
-async fn reauthenticates(person: &Person) {
-    let password = input(json!({ "password": PASSWORD }));
-    person.execute(REAUTHENTICATE, password).await;
-}
-
 /// Sets up an app, and returns it with the recovery codes.
 async fn sets_up(app: &TestApp, person: &Person) -> (Authenticator, Vec<String>) {
-    reauthenticates(person).await;
+    person.reauthenticates().await;
     starts_and_confirms(app, person).await
 }
 
@@ -136,7 +131,7 @@ async fn a_sign_in_needs_a_code_of_the_app(app: TestApp) {
 
 async fn each_code_works_once(app: TestApp) {
     let ann = app.person("Ann").await;
-    reauthenticates(&ann).await;
+    ann.reauthenticates().await;
     let started = ann.execute(START, Value::Null).await;
     let authenticator = Authenticator::new(&text(&started["startTotpSetup"]["secret"]));
     let first = authenticator.code(&app);
@@ -229,7 +224,7 @@ async fn a_setup_needs_the_identity_of_its_user(app: TestApp) {
     let mut other = app.anonymous();
     other.token = Some(text(&done["signIn"]["auth"]["accessToken"]));
     other.expect_error(required, START, Value::Null).await;
-    reauthenticates(&other).await;
+    other.reauthenticates().await;
     app.app.clock.advance(TimeDelta::minutes(16));
     let token = &done["signIn"]["auth"]["refreshToken"];
     let refresh = input(json!({ "refreshToken": token }));
@@ -254,7 +249,7 @@ async fn a_setup_expires(app: TestApp) {
     let ann = app.person("Ann").await;
     ann.expect_error("EXPIRED", CONFIRM, code_input("123456"))
         .await;
-    reauthenticates(&ann).await;
+    ann.reauthenticates().await;
     let started = ann.execute(START, Value::Null).await;
     let authenticator = Authenticator::new(&text(&started["startTotpSetup"]["secret"]));
     ann.expect_error("WRONG_CREDENTIALS", CONFIRM, code_input("12345"))

@@ -197,6 +197,14 @@ impl Person {
         self.token = Some(text(&data["signIn"]["auth"]["accessToken"]));
     }
 
+    /// Confirms their identity with the password.
+    pub(crate) async fn reauthenticates(&self) {
+        let confirm = "mutation($input: ReauthenticateInput!) { reauthenticate(input: $input) {
+            session { id } } }";
+        let input = json!({ "password": PASSWORD });
+        self.execute(confirm, json!({ "input": input })).await;
+    }
+
     /// Returns the first error of an operation that must fail with this code.
     #[track_caller]
     pub(crate) fn expect_error(
