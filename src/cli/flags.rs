@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches, Command, FromArgMatches, value_parser};
 use super::error::CliError;
 use crate::config::{
     Config, Loaded, Sources,
-    settings::{RENAMED, SETTINGS},
+    settings::{self, RENAMED, SETTINGS},
 };
 
 const FILE: &str = "config";
@@ -70,7 +70,11 @@ impl clap::Args for Flags {
                 none if none.is_empty() => String::new(),
                 value => format!(" [default: {value}]"),
             };
-            let help = format!("{} [env: {}]{default}", setting.about, setting.variable());
+            let help = format!(
+                "{} [env: {}]{default}",
+                setting.description(),
+                settings::variable(setting.key)
+            );
             flag(setting.key).help(help).hide(!setting.is_common)
         });
         let former = RENAMED.iter().map(|(former, _)| flag(former));

@@ -14,7 +14,8 @@ pub struct SettingProblem {
 }
 
 impl SettingProblem {
-    pub(super) fn new(name: String, origin: String, message: String) -> Self {
+    pub(super) fn new(name: &str, origin: &str, message: &str) -> Self {
+        let [name, origin, message] = [name, origin, message].map(str::to_owned);
         Self {
             name,
             origin,
@@ -30,15 +31,8 @@ pub struct SettingProblems(pub Vec<SettingProblem>);
 impl fmt::Display for SettingProblems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "The configuration cannot be used:")?;
-        for SettingProblem {
-            name,
-            origin,
-            message,
-        } in &self.0
-        {
-            write!(f, "\n  {name} ({origin}): {message}")?;
-        }
-        Ok(())
+        let mut problems = self.0.iter();
+        problems.try_for_each(|it| write!(f, "\n  {} ({}): {}", it.name, it.origin, it.message))
     }
 }
 

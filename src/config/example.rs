@@ -1,6 +1,8 @@
 //! The text of `.env.example`.
 
-use super::settings::{Config, SETTINGS};
+use textwrap::{Options, WordSplitter::NoHyphenation, fill};
+
+use super::settings::{self, Config, SETTINGS};
 
 /// The column at which comments wrap.
 const WIDTH: usize = 100;
@@ -16,9 +18,9 @@ pub fn example() -> String {
     let mut text = String::new();
     push_comment(&mut text, INTRODUCTION);
     for setting in SETTINGS {
-        let variable = setting.variable();
+        let variable = settings::variable(setting.key);
         text.push('\n');
-        push_comment(&mut text, &format!("{}.", setting.about));
+        push_comment(&mut text, &format!("{}.", setting.description()));
         push_comment(&mut text, &format!("Example: {}", setting.example));
         if setting.is_secret {
             let alternative =
@@ -32,20 +34,11 @@ pub fn example() -> String {
 }
 
 fn push_comment(text: &mut String, comment: &str) {
-    let mut width = 0;
-    for word in comment.split(' ') {
-        if width == 0 || width + 1 + word.chars().count() > WIDTH {
-            if width > 0 {
-                text.push('\n');
-            }
-            text.push('#');
-            width = 1;
-        }
-        text.push(' ');
-        text.push_str(word);
-        width += 1 + word.chars().count();
-    }
-    text.push('\n');
+    let options = Options::new(WIDTH)
+        .word_splitter(NoHyphenation)
+        .initial_indent("# ")
+        .subsequent_indent("# ");
+    text.extend([&fill(comment, options), "\n"]);
 }
 
 #[cfg(test)]

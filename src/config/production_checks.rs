@@ -1,5 +1,7 @@
 //! Rejects settings that contradict each other, and settings that are unsafe in production.
 
+use std::net::IpAddr;
+
 use url::Url;
 
 use super::{
@@ -7,95 +9,58 @@ use super::{
     values::{Mode, SignUpPolicy, is_unencrypted},
 };
 
-/// Returns the key of each rejected setting, with the reason.
-pub(super) fn refusals(config: &Config) -> Vec<(&'static str, String)> {
-    let mut found = Vec::new();
-    if config.redis_url.is_some() && config.database_url.starts_with("sqlite:") {
-        let reason = "has no use with SQLite, which supports a single node; \
-                      use PostgreSQL for several nodes, or remove this setting";
-        found.push(("redis_url", reason.to_owned()));
-    }
-    let example = settings::find("secret_key").map(|setting| setting.example);
-    if config.secret_key.is_some() && config.secret_key.as_deref() == example {
-        let reason = "is the example of the documentation, with which anyone can sign tokens; \
-                      openssl rand -base64 36 generates another";
-        found.push(("secret_key", reason.to_owned()));
-    }
-    let (admin, smtp) = (&config.admin_email, &config.smtp_url);
-    for (one, other, has_one, has_other) in [
-        (
-            "admin_email",
-            "admin_password",
-            admin.is_some(),
-            config.admin_password.is_some(),
-        ),
-        (
-            "smtp_url",
-            "smtp_from",
-            smtp.is_some(),
-            config.smtp_from.is_some(),
-        ),
-    ] {
-        if has_one != has_other {
-            let key = if has_one { one } else { other };
-            found.push((key, format!("needs the other one of {one} and {other}")));
-        }
-    }
-    if config.mode != Mode::Production {
-        return found;
-    }
-    match &config.public_url {
-        None => found.push((
-            "public_url",
-            "production needs the URL at which users reach the server, \
-             for example https://chat.example.com"
-                .to_owned(),
-        )),
-        Some(url) if url.starts_with("http://") && !is_local(url) => found.push((
-            "public_url",
-            "production needs https: with http, passwords and messages are sent unencrypted"
-                .to_owned(),
-        )),
-        Some(url) if url.starts_with("https://") && config.trusted_proxies.is_empty() => {
-            let reason = "production with https needs the address of the proxy that decrypts it, \
-                          for example 127.0.0.1; otherwise all users share its limits per address";
-            found.push(("trusted_proxies", reason.to_owned()));
-        }
-        Some(_) => {}
-    }
-    let is_exposed =
-        |url: &String| Url::parse(url).is_ok_and(|url| is_unencrypted(&url)) && !is_local(url);
-    if smtp.as_ref().is_some_and(is_exposed) {
-        let reason =
-            "production needs an encrypted connection to the mail server; remove ?tls=none";
-        found.push(("smtp_url", reason.to_owned()));
-    }
-    if config.require_verified_email && smtp.is_none() {
-        let reason = "needs a mail server (smtp_url): without mail, addresses cannot be verified";
-        found.push(("require_verified_email", reason.to_owned()));
-    }
-    if config.sign_up_policy == SignUpPolicy::Open && !config.require_verified_email {
-        let reason = "production refuses open, because anyone could register with the address of another \
-                      person; set require_verified_email, or use invite-only";
-        found.push(("sign_up_policy", reason.to_owned()));
-    }
-    found
+/// Expands to the keys whose condition is true, with their reasons.
+macro_rules! refused {
+    ($($key:literal if $condition:expr => $reason:literal;)*) => {{
+        let mut refused = vec![];
+        $(if $condition {
+            refused.push(($key, $reason));
+        })*
+        refused
+    }};
 }
 
-fn is_local(url: &str) -> bool {
-    let host = Url::parse(url)
-        .ok()
-        .and_then(|url| url.host().map(|host| host.to_owned()));
-    match host {
-        // Only in http and https URLs is an IPv4 address not a name.
-        Some(url::Host::Domain(name)) => {
-            let address = name.parse::<std::net::IpAddr>();
-            name == "localhost"
-                || name.ends_with(".localhost")
-                || address.is_ok_and(|address| address.is_loopback())
-        }
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
+/// Returns the key of each rejected setting, with the reason.
+pub(super) fn refusals(config: &Config) -> Vec<(&'static str, &'static str)> {
+    let is_production = config.mode == Mode::Production;
+    let url = |text: &Option<String>| text.as_deref().and_then(|text| Url::parse(text).ok());
+    let (public, smtp) = (url(&config.public_url), url(&config.smtp_url));
+    let scheme = public.as_ref().map(Url::scheme);
+    let example = settings::find("secret_key").map(|setting| setting.example);
+    let has_password = config.admin_password.is_some();
+    refused! {
+        "redis_url" if config.redis_url.is_some() && config.database_url.starts_with("sqlite:") =>
+            "has no use with SQLite, which supports a single node; use PostgreSQL for several nodes, or remove this \
+             setting";
+        "secret_key" if config.secret_key.is_some() && config.secret_key.as_deref() == example =>
+            "is the example of the documentation, with which anyone can sign tokens; openssl rand -base64 36 generates \
+             another";
+        "admin_email" if config.admin_email.is_some() && !has_password => "needs admin_password";
+        "admin_password" if has_password && config.admin_email.is_none() => "needs admin_email";
+        "smtp_url" if smtp.is_some() && config.smtp_from.is_none() => "needs smtp_from";
+        "smtp_from" if smtp.is_none() && config.smtp_from.is_some() => "needs smtp_url";
+        "public_url" if is_production && public.is_none() =>
+            "production needs the URL at which users reach the server, for example https://chat.example.com";
+        "public_url" if is_production && scheme == Some("http") && !public.as_ref().is_some_and(is_local) =>
+            "production needs https: with http, passwords and messages are sent unencrypted";
+        "trusted_proxies" if is_production && scheme == Some("https") && config.trusted_proxies.is_empty() =>
+            "production with https needs the address of the proxy that decrypts it, for example 127.0.0.1; otherwise \
+             all users share its limits per address";
+        "smtp_url" if is_production && smtp.as_ref().is_some_and(|url| is_unencrypted(url) && !is_local(url)) =>
+            "production needs an encrypted connection to the mail server; remove ?tls=none";
+        "require_verified_email" if is_production && config.require_verified_email && smtp.is_none() =>
+            "needs a mail server (smtp_url): without mail, addresses cannot be verified";
+        "sign_up_policy" if is_production
+            && config.sign_up_policy == SignUpPolicy::Open && !config.require_verified_email =>
+            "production refuses open, because anyone could register with the address of another person; set \
+             require_verified_email, or use invite-only";
     }
+}
+
+fn is_local(url: &Url) -> bool {
+    let name = url.host_str().unwrap_or_default();
+    let address = name.trim_matches(['[', ']']).parse::<IpAddr>();
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback())
 }

@@ -23,6 +23,8 @@ pub struct Setting {
     pub is_secret: bool,
     /// Whether `--help` lists the flag.
     pub is_common: bool,
+    /// The default in production, if it differs.
+    pub production: Option<&'static str>,
     /// Parses text into the field. The error is the end of a sentence about the value.
     pub read: fn(&mut Config, &str) -> Result<(), String>,
     /// The value as text that `read` accepts; empty if there is none.
@@ -30,10 +32,12 @@ pub struct Setting {
 }
 
 impl Setting {
-    /// The environment variable.
+    /// The description, with the default in production.
     #[must_use]
-    pub fn variable(&self) -> String {
-        variable(self.key)
+    pub fn description(&self) -> String {
+        let production = self.production;
+        let default = production.map(|value| format!(" (default in production: {value})"));
+        format!("{}{}", self.about, default.unwrap_or_default())
     }
 
     /// The value as text without secrets.
@@ -49,7 +53,8 @@ impl Setting {
 }
 
 /// The environment variable of a key.
-pub(super) fn variable(key: &str) -> String {
+#[must_use]
+pub fn variable(key: &str) -> String {
     format!("HEDDLE_{}", key.to_uppercase())
 }
 
@@ -73,7 +78,7 @@ macro_rules! settings {
     ($(
         $about:literal
         $key:literal $field:ident: $type:ty = $default:expr;
-        [$($property:ident),*] $read:expr $(=> $show:expr)?; $example:literal
+        [$($property:ident: $value:expr),*] $read:expr $(=> $show:expr)?; $example:literal
     )*) => {
         /// The settings of one server.
         #[derive(Clone, PartialEq, Eq)]
@@ -88,14 +93,13 @@ macro_rules! settings {
         }
 
         /// All settings, in the order of the documentation.
-        #[expect(clippy::needless_update, reason = "an entry may have every property")]
         pub const SETTINGS: &[Setting] = &[$(Setting {
             key: $key,
             about: $about,
             example: $example,
-            $($property: true,)*
+            $($property: $value,)*
             read: |config, text| {
-                config.$field = ($read)(text)?;
+                config.$field = ($read)(text)?.into();
                 Ok(())
             },
             show: |config| show!(config.$field $(, $show)?),
@@ -111,6 +115,7 @@ const PLAIN: Setting = Setting {
     example: "",
     is_secret: false,
     is_common: false,
+    production: None,
     read: |_, _| Ok(()),
     show: |_| String::new(),
 };
@@ -118,32 +123,32 @@ const PLAIN: Setting = Setting {
 settings! {
     "Either development, or production, which rejects unsafe settings"
     "mode" mode: Mode = Mode::Development;
-    [is_common] values::choice; "production"
+    [is_common: true] values::choice::<Mode>; "production"
 
     "Folder of the SQLite database and the token key"
     "data_dir" data_dir: PathBuf = PathBuf::from("data");
-    [is_common] values::path; "/var/lib/heddle"
+    [is_common: true] values::path; "/var/lib/heddle"
 
     "The database: sqlite:PATH or postgres://USER:PASSWORD@HOST/NAME"
     "database_url" database_url: String = "sqlite:data/heddle.sqlite".to_owned();
-    [is_common, is_secret] values::database_url; "postgres://heddle:secret@localhost/heddle"
+    [is_common: true, is_secret: true] values::database_url; "postgres://heddle:secret@localhost/heddle"
 
     "Redis or Valkey that carries wake-ups between nodes: redis:// or, with TLS, rediss://"
     "redis_url" redis_url: Option<String> = None;
-    [is_secret] values::redis_url; "rediss://heddle:secret@redis.example.com:6379/0"
+    [is_secret: true] |text| values::host_url(text, ["redis", "rediss"]); "rediss://heddle:secret@redis.example.com:6379/0"
 
     "At least 32 random characters from which the token keys are derived; must be the same on all nodes of a database. \
      When it is not set, a key is generated in the data folder"
     "secret_key" secret_key: Option<String> = None;
-    [is_secret] values::secret_key; "the-48-characters-that-openssl-rand-made-in-base64"
+    [is_secret: true] values::secret_key; "the-48-characters-that-openssl-rand-made-in-base64"
 
     "Address and port to listen on"
     "listen" listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8000));
-    [is_common] values::address; "0.0.0.0:8000"
+    [is_common: true] values::address; "0.0.0.0:8000"
 
     "URL at which users reach the server, if it differs from the listen address"
     "public_url" public_url: Option<String> = None;
-    [is_common] values::public_url; "https://chat.example.com"
+    [is_common: true] values::public_url; "https://chat.example.com"
 
     "Email address of the first administrator, who is created at the start if there is none; needs admin_password"
     "admin_email" admin_email: Option<String> = None;
@@ -151,12 +156,12 @@ settings! {
 
     "Password of the first administrator; has no effect when there is one"
     "admin_password" admin_password: Option<String> = None;
-    [is_secret] values::password; "a-loom-has-many-heddles"
+    [is_secret: true] values::password; "a-loom-has-many-heddles"
 
     "Mail server that sends the server's mail: smtps://USER:PASSWORD@HOST, or smtp:// with STARTTLS; smtp://HOST?tls=none is \
      not encrypted. Without it, development writes mail to files in the data folder, and production sends none"
     "smtp_url" smtp_url: Option<String> = None;
-    [is_secret] values::smtp_url; "smtps://heddle:secret@mail.example.com"
+    [is_secret: true] |text| values::host_url(text, ["smtp", "smtps"]); "smtps://heddle:secret@mail.example.com"
 
     "Sender of the server's mail; needs smtp_url"
     "smtp_from" smtp_from: Option<String> = None;
@@ -164,7 +169,7 @@ settings! {
 
     "File with a certificate of an authority, in PEM form, that is trusted for the mail server in addition to the public ones"
     "smtp_ca_file" smtp_ca_file: Option<PathBuf> = None;
-    [] values::file; "/etc/ssl/mail-ca.pem"
+    [] values::path; "/etc/ssl/mail-ca.pem"
 
     "Whether accounts can be used only after their address is verified; needs mail"
     "require_verified_email" require_verified_email: bool = false;
@@ -189,37 +194,37 @@ settings! {
     "Addresses or networks of reverse proxies, separated by commas; their X-Forwarded-For and X-Forwarded-Proto headers \
      are trusted"
     "trusted_proxies" trusted_proxies: Vec<IpNet> = vec![];
-    [] values::networks => values::networks_text; "127.0.0.1,10.0.0.0/8"
+    [] values::networks; "127.0.0.1/32,10.0.0.0/8"
 
     "Maximum open connections, including WebSockets; the limit on open files must be higher"
     "connections" connections: usize = 1024;
-    [] |text| values::number(text, 16..=1_000_000); "20000"
+    [] |text| values::number::<usize>(text, 16..=1_000_000); "20000"
 
-    "Whether anonymous callers may introspect the schema (default in production: false)"
+    "Whether anonymous callers may introspect the schema"
     "public_introspection" public_introspection: bool = true;
-    [] values::boolean; "false"
+    [production: Some("false")] values::boolean; "false"
 
     "Whether responses have the header Server-Timing, whose times and numbers of statements can reveal what a response \
-     hides (default in production: false)"
+     hides"
     "server_timing" server_timing: bool = true;
-    [] values::boolean; "false"
+    [production: Some("false")] values::boolean; "false"
 
     "Domains of the email addresses of accounts, separated by commas, without their subdomains; any domain when it is not \
      set. An invitation for an address, and an administrator on the command line, may use another one"
     "allowed_email_domains" allowed_email_domains: Vec<String> = vec![];
     [] values::domains; "example.org,example.com"
 
-    "Who may register: open, invite-only or closed (default in production: invite-only)"
+    "Who may register: open, invite-only or closed"
     "sign_up_policy" sign_up_policy: SignUpPolicy = SignUpPolicy::Open;
-    [] values::choice; "invite-only"
+    [production: Some("invite-only")] values::choice::<SignUpPolicy>; "invite-only"
 
-    "Whether the rate of each user's actions is limited (default in production: true)"
+    "Whether the rate of each user's actions is limited"
     "rate_limits" rate_limits: bool = false;
-    [] values::boolean; "true"
+    [production: Some("true")] values::boolean; "true"
 
     "Messages that a user may send per minute if rate_limits is true; after a pause, as many in a burst"
     "messages_per_minute" messages_per_minute: u32 = 60;
-    [] |text| values::number(text, 1..=1_000_000); "600"
+    [] |text| values::number::<u32>(text, 1..=1_000_000); "600"
 
     "Lifetime of an access token, in minutes"
     "access_token_minutes" access_token_lifetime: Duration = Duration::from_mins(10);
@@ -236,15 +241,15 @@ settings! {
 
     "Maximum length of a message, in Unicode characters"
     "message_length" message_length: usize = 10_000;
-    [] |text| values::number(text, 1..=100_000); "4000"
+    [] |text| values::number::<usize>(text, 1..=100_000); "4000"
 
     "Maximum depth to which the tree order of a thread nests replies, up to 500; deeper replies follow in order of time"
     "thread_depth" thread_depth: i32 = 50;
-    [] |text| values::number(text, 1..=500); "8"
+    [] |text| values::number::<i32>(text, 1..=500); "8"
 
     "Maximum participants in one conversation"
     "participants_per_conversation" participants_per_conversation: usize = 10_000;
-    [] |text| values::number(text, 2..=100_000); "500"
+    [] |text| values::number::<usize>(text, 2..=100_000); "500"
 
     "How long events are kept for clients that reconnect, in seconds"
     "event_replay_seconds" event_replay: Duration = Duration::from_hours(7 * 24);
@@ -265,11 +270,11 @@ settings! {
 
     "Maximum queued messages committed in one transaction; 1 disables batching"
     "send_batch_size" send_batch_size: usize = 64;
-    [] |text| values::number(text, 1..=64); "1"
+    [] |text| values::number::<usize>(text, 1..=64); "1"
 
     "Log format: text, json, or auto (text on a terminal, JSON elsewhere)"
     "log_format" log_format: LogFormat = LogFormat::Auto;
-    [] values::choice; "json"
+    [] values::choice::<LogFormat>; "json"
 
     "Log level: error, warn, info, debug or trace, or levels by module"
     "log_level" log_level: String = "info".to_owned();
@@ -294,8 +299,7 @@ impl Config {
     /// The origin at which users reach the server that listens on this address.
     #[must_use]
     pub fn origin(&self, address: SocketAddr) -> String {
-        let public = self.public_url.clone();
-        public.unwrap_or_else(|| format!("http://{address}"))
+        (self.public_url.clone()).unwrap_or_else(|| format!("http://{address}"))
     }
 }
 

@@ -90,18 +90,16 @@ impl Layer {
         let table = text.parse::<toml::Table>().unwrap_or_else(|error| {
             let before = error.span().map(|span| text.split_at(span.start).0);
             let line = before.map_or(1, |before| before.lines().count().max(1));
-            layer.problem(format!("line {line}"), error.message());
+            layer.problem(&format!("line {line}"), error.message());
             toml::Table::new()
         });
         for (key, value) in table {
-            let text = Value::serialize(&value)
-                .ok()
-                .as_ref()
-                .and_then(values::text);
+            let value = serde_json::to_value(value).ok();
+            let text = value.as_ref().and_then(values::text);
             match text {
                 None if settings::find(&key).is_some() => {
                     let reason = "must be text, a whole number, true, false or a list of texts";
-                    layer.problem(key, reason);
+                    layer.problem(&key, reason);
                 }
                 text => layer.insert(&key, key.clone(), text.unwrap_or_default()),
             }
@@ -118,17 +116,17 @@ impl Layer {
         } else if let Some(setting) = secret() {
             match fs::read_to_string(&value) {
                 Ok(text) => text.trim_end().clone_into(&mut value),
-                Err(error) => return self.problem(name, &format!("{value}: {error}")),
+                Err(error) => return self.problem(&name, &format!("{value}: {error}")),
             }
             setting
         } else {
             let message = self.unknown(key);
-            return self.problem(name, &message);
+            return self.problem(&name, &message);
         };
         self.values.insert(setting.key.to_owned(), value.into());
         if let Some(other) = self.names.insert(setting.key.to_owned(), name) {
             self.problem(
-                other,
+                &other,
                 "is set twice, directly and through a file; remove one",
             );
         }
@@ -140,8 +138,8 @@ impl Layer {
     }
 
     /// Reports a problem with a name in this source.
-    pub(super) fn problem(&mut self, name: String, message: &str) {
-        let problem = SettingProblem::new(name, self.origin.clone(), message.to_owned());
+    pub(super) fn problem(&mut self, name: &str, message: &str) {
+        let problem = SettingProblem::new(name, &self.origin, message);
         self.problems.push(problem);
     }
 

@@ -13,7 +13,7 @@ use super::{
     production_checks,
     settings::{Config, SETTINGS, Setting},
     source_layers::{FILE_VARIABLE, Layer, PREFIX},
-    values::{Mode, SignUpPolicy},
+    values::Mode,
 };
 
 const DEFAULT_FILE: &str = "heddle.toml";
@@ -80,7 +80,7 @@ impl Sources {
         if let Some((name, mode)) = dot_env.remove("mode")
             && mode.as_str() != Some("development")
         {
-            dot_env.problem(name, ".env is read in development only");
+            dot_env.problem(&name, ".env is read in development only");
         }
         let figment = outer.join(&dot_env).join(&file);
         let layers = [flags, environment, file, dot_env].into_iter();
@@ -95,39 +95,25 @@ impl Sources {
     }
 }
 
-/// Parses all values, and sets the defaults that depend on other settings.
+/// Parses all values, and sets the defaults that depend on other settings. The mode is the first of the settings.
 fn apply(figment: &Figment, problems: &mut Vec<SettingProblem>) -> Config {
     let mut config = Config::default();
-    let mut report = |key, message| {
+    let mut report = |key, message: &str| {
         let (name, origin) = locate(figment, key);
-        problems.push(SettingProblem::new(name, origin, message));
+        problems.push(SettingProblem::new(&name, &origin, message));
     };
     for setting in SETTINGS {
-        if let Ok(text) = figment.extract_inner::<String>(setting.key)
+        let default = setting
+            .production
+            .filter(|_| config.mode == Mode::Production);
+        let text = figment.extract_inner::<String>(setting.key).ok();
+        if let Some(text) = text.or_else(|| default.map(str::to_owned))
             && let Err(reason) = (setting.read)(&mut config, &text)
         {
-            let value = format!("`{text}`");
-            let value = if setting.is_secret {
-                "its value"
-            } else {
-                &value
-            };
+            let value = Some(format!("`{text}`")).filter(|_| !setting.is_secret);
+            let value = value.as_deref().unwrap_or("its value");
             let message = format!("{value} {reason}, for example {}", setting.example);
-            report(setting.key, message);
-        }
-    }
-    if config.mode == Mode::Production {
-        if !figment.contains("public_introspection") {
-            config.public_introspection = false;
-        }
-        if !figment.contains("server_timing") {
-            config.server_timing = false;
-        }
-        if !figment.contains("rate_limits") {
-            config.rate_limits = true;
-        }
-        if !figment.contains("sign_up_policy") {
-            config.sign_up_policy = SignUpPolicy::InviteOnly;
+            report(setting.key, &message);
         }
     }
     if !figment.contains("database_url") {
@@ -158,13 +144,10 @@ fn variables() -> Result<Vec<(String, String)>, SettingProblems> {
     let (mut variables, mut problems) = (vec![], vec![]);
     for (name, value) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        match value.into_string() {
-            _ if !name.starts_with(PREFIX) => {}
-            Ok(value) => variables.push((name, value)),
-            Err(_value) => {
-                let origin = "environment".to_owned();
-                let message = "its value is not valid UTF-8".to_owned();
-                problems.push(SettingProblem::new(name, origin, message));
+        if name.starts_with(PREFIX) {
+            match value.into_string() {
+                Ok(value) => variables.push((name, value)),
+                Err(_value) => problems.push(not_unicode(&name)),
             }
         }
     }
@@ -191,18 +174,19 @@ fn dot_env() -> Result<Vec<(String, String)>, SettingProblems> {
         .map_err(|error| unreadable(path, &error.to_string()))
 }
 
+fn not_unicode(name: &str) -> SettingProblem {
+    SettingProblem::new(name, "environment", "its value is not valid UTF-8")
+}
+
 fn unreadable(path: &Path, message: &str) -> SettingProblems {
     let origin = path.display().to_string();
-    SettingProblems(vec![SettingProblem::new(
-        "file".to_owned(),
-        origin,
-        message.to_owned(),
-    )])
+    SettingProblems(vec![SettingProblem::new("file", &origin, message)])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::SignUpPolicy;
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
         pairs

@@ -10,13 +10,11 @@ use std::{
     time::Duration,
 };
 
-use figment::{
-    error::{Actual, Kind},
-    value::Value,
-};
+use figment::error::Kind;
 use ipnet::IpNet;
 use lettre::message::Mailbox;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 use url::Url;
 
 use crate::domain::text;
@@ -65,14 +63,9 @@ pub enum LogFormat {
 /// The text form of a scalar or of a list of strings; `None` for every other value.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
-        Value::String(_, text) => Some(text.clone()),
-        Value::Bool(_, is) => Some(is.to_string()),
-        Value::Num(_, number) => match number.to_actual() {
-            Actual::Signed(number) => Some(number.to_string()),
-            Actual::Unsigned(number) => Some(number.to_string()),
-            _ => None,
-        },
-        Value::Array(_, list) => {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(_) | Value::Number(_) if !value.is_f64() => Some(value.to_string()),
+        Value::Array(list) => {
             let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
             texts.map(|texts| texts.join(","))
         }
@@ -82,7 +75,7 @@ pub(super) fn text(value: &Value) -> Option<String> {
 
 /// The text form of a field of `Config`; empty for `None`.
 pub(super) fn text_of<T: Serialize>(field: &T) -> String {
-    let value = Value::serialize(field).ok();
+    let value = serde_json::to_value(field).ok();
     value.as_ref().and_then(text).unwrap_or_default()
 }
 
@@ -96,7 +89,7 @@ pub(super) fn window_text(window: &Option<Duration>) -> String {
 
 /// Parses a value of an enum.
 pub(super) fn choice<T: DeserializeOwned>(text: &str) -> Result<T, String> {
-    Value::from(text)
+    figment::value::Value::from(text)
         .deserialize()
         .map_err(|error| match error.kind {
             Kind::UnknownVariant(_, [rest @ .., last]) => {
@@ -133,11 +126,8 @@ pub(super) fn window(text: &str) -> Result<Option<Duration>, String> {
 
 /// Returns the text itself if it meets a condition.
 fn check(text: &str, is_good: bool, reason: &str) -> Result<String, String> {
-    if is_good {
-        Ok(text.to_owned())
-    } else {
-        Err(reason.to_owned())
-    }
+    let text = is_good.then(|| text.to_owned());
+    text.ok_or_else(|| reason.to_owned())
 }
 
 pub(super) fn log_level(text: &str) -> Result<String, String> {
@@ -150,7 +140,7 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn path(text: &str) -> Result<PathBuf, String> {
-    check(text, !text.is_empty(), "must be a folder").map(PathBuf::from)
+    check(text, !text.is_empty(), "must be a path").map(PathBuf::from)
 }
 
 /// Maximum length of the name of the server, in characters.
@@ -168,12 +158,12 @@ pub(super) fn server_name(text: &str) -> Result<String, String> {
 }
 
 /// The rules for addresses and passwords of users apply when the account is created.
-pub(super) fn email(text: &str) -> Result<Option<String>, String> {
-    check(text, text.contains('@'), "must be an email address").map(Some)
+pub(super) fn email(text: &str) -> Result<String, String> {
+    check(text, text.contains('@'), "must be an email address")
 }
 
-pub(super) fn password(text: &str) -> Result<Option<String>, String> {
-    check(text, !text.is_empty(), "must not be empty").map(Some)
+pub(super) fn password(text: &str) -> Result<String, String> {
+    check(text, !text.is_empty(), "must not be empty")
 }
 
 pub(super) fn database_url(text: &str) -> Result<String, String> {
@@ -189,14 +179,6 @@ pub(super) fn database_url(text: &str) -> Result<String, String> {
     )
 }
 
-pub(super) fn redis_url(text: &str) -> Result<Option<String>, String> {
-    host_url(text, ["redis", "rediss"])
-}
-
-pub(super) fn smtp_url(text: &str) -> Result<Option<String>, String> {
-    host_url(text, ["smtp", "smtps"])
-}
-
 /// Whether the connection to this mail server is not encrypted.
 #[must_use]
 pub fn is_unencrypted(smtp_url: &Url) -> bool {
@@ -204,32 +186,23 @@ pub fn is_unencrypted(smtp_url: &Url) -> bool {
 }
 
 /// Returns the URL if it has one of the schemes and a host.
-fn host_url(text: &str, schemes: [&str; 2]) -> Result<Option<String>, String> {
+pub(super) fn host_url(text: &str, schemes: [&str; 2]) -> Result<String, String> {
     let is_good =
         Url::parse(text).is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host());
     let [one, other] = schemes;
     let reason = format!("must begin with {one}:// or {other}:// and name a host");
-    check(text, is_good, &reason).map(Some)
+    check(text, is_good, &reason)
 }
 
-pub(super) fn sender(text: &str) -> Result<Option<String>, String> {
-    let is_good = text.parse::<Mailbox>().is_ok();
-    check(
-        text,
-        is_good,
-        "must be an email address, with or without a name",
-    )
-    .map(Some)
+pub(super) fn sender(text: &str) -> Result<String, String> {
+    let reason = "must be an email address, with or without a name";
+    check(text, text.parse::<Mailbox>().is_ok(), reason)
 }
 
-pub(super) fn file(text: &str) -> Result<Option<PathBuf>, String> {
-    path(text).map(Some)
-}
-
-pub(super) fn secret_key(text: &str) -> Result<Option<String>, String> {
+pub(super) fn secret_key(text: &str) -> Result<String, String> {
     let is_good = (MIN_SECRET_BYTES..=MAX_SECRET_BYTES).contains(&text.len());
     let reason = "must have at least 32 characters; openssl rand -base64 36 generates some";
-    check(text, is_good, reason).map(Some)
+    check(text, is_good, reason)
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -237,9 +210,8 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
         .map_err(|_error| "must be an address and a port".to_owned())
 }
 
-pub(super) fn public_url(text: &str) -> Result<Option<String>, String> {
-    let reason = "must be an http or https address without a path";
-    origin(text).map(Some).ok_or_else(|| reason.to_owned())
+pub(super) fn public_url(text: &str) -> Result<String, String> {
+    origin(text).ok_or_else(|| "must be an http or https address without a path".to_owned())
 }
 
 pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
@@ -247,28 +219,16 @@ pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
         let address = part.parse::<IpAddr>().map(IpNet::from);
         address.or_else(|_| part.parse()).ok()
     };
-    list(text, network).ok_or_else(|| {
-        "must be addresses without a port, or networks, separated by commas".to_owned()
-    })
-}
-
-/// An address is written without a prefix length.
-pub(super) fn networks_text(networks: &[IpNet]) -> String {
-    let text = |network: &IpNet| {
-        if network.prefix_len() == network.max_prefix_len() {
-            network.addr().to_string()
-        } else {
-            network.to_string()
-        }
-    };
-    networks.iter().map(text).collect::<Vec<_>>().join(",")
+    list(
+        text,
+        "must be addresses without a port, or networks",
+        network,
+    )
 }
 
 pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
-    list(text, origin).ok_or_else(|| {
-        "must be whole http or https origins, without a path or a wildcard, separated by commas"
-            .to_owned()
-    })
+    let reason = "must be whole http or https origins, without a path or a wildcard";
+    list(text, reason, origin)
 }
 
 /// Domains in the form in which those of addresses are compared.
@@ -280,25 +240,23 @@ pub(super) fn domains(text: &str) -> Result<Vec<String>, String> {
             .filter(|domain| domain.contains('.'))
             .map(str::to_owned)
     };
-    list(text, domain).ok_or_else(|| "must be domain names, separated by commas".to_owned())
+    list(text, "must be domain names", domain)
 }
 
-fn list<T>(text: &str, parse: fn(&str) -> Option<T>) -> Option<Vec<T>> {
+fn list<T>(text: &str, reason: &str, parse: fn(&str) -> Option<T>) -> Result<Vec<T>, String> {
     let parts = text.split(',').map(str::trim);
-    parts.filter(|part| !part.is_empty()).map(parse).collect()
+    let list = parts.filter(|part| !part.is_empty()).map(parse).collect();
+    Option::ok_or_else(list, || format!("{reason}, separated by commas"))
 }
 
 /// The scheme, host and port as browsers write them in `Origin`.
 fn origin(text: &str) -> Option<String> {
     let url = Url::parse(text).ok()?;
-    let bare = matches!(url.scheme(), "http" | "https")
-        && url.path() == "/"
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.username().is_empty()
-        && url.password().is_none()
+    let origin = url.origin().ascii_serialization();
+    let is_whole = matches!(url.scheme(), "http" | "https")
+        && url.as_str().strip_suffix('/') == Some(&origin)
         && !text.contains('*');
-    bare.then(|| url.origin().ascii_serialization())
+    is_whole.then_some(origin)
 }
 
 #[cfg(test)]
@@ -342,7 +300,7 @@ mod tests {
             "http://x",
             "unix:///run/redis.sock",
         ] {
-            assert!(redis_url(bad).is_err(), "{bad}");
+            assert!(host_url(bad, ["redis", "rediss"]).is_err(), "{bad}");
         }
         assert!(secret_key("0123456789abcdef0123456789abcde").is_err());
         assert!(secret_key("0123456789abcdef0123456789abcdef").is_ok());
@@ -360,11 +318,11 @@ mod tests {
     #[test]
     fn proxies_are_addresses_or_networks() {
         for (text, shown) in [
-            ("10.0.0.0/8, ::1", "10.0.0.0/8,::1"),
-            ("127.0.0.1/32,fd00::/8", "127.0.0.1,fd00::/8"),
+            ("10.0.0.0/8, ::1", "10.0.0.0/8,::1/128"),
+            ("127.0.0.1,fd00::/8", "127.0.0.1/32,fd00::/8"),
             ("", ""),
         ] {
-            assert_eq!(networks_text(&networks(text).unwrap()), shown);
+            assert_eq!(text_of(&networks(text).unwrap()), shown);
         }
         for bad in [
             "10.0.0.0/33",
