@@ -38,6 +38,8 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, &'static str)> {
         "admin_email" if config.admin_email.is_some() && !has_password => "needs admin_password";
         "admin_password" if has_password && config.admin_email.is_none() => "needs admin_email";
         "smtp_url" if smtp.is_some() && config.smtp_from.is_none() => "needs smtp_from";
+        "smtp_url" if smtp.as_ref().is_some_and(|url| url.query().is_some() && !is_unencrypted(url)) =>
+            "has no options other than smtp://HOST?tls=none";
         "smtp_from" if smtp.is_none() && config.smtp_from.is_some() => "needs smtp_url";
         "public_url" if is_production && public.is_none() =>
             "production needs the URL at which users reach the server, for example https://chat.example.com";

@@ -379,6 +379,15 @@ mod tests {
             );
         }
         for url in [
+            "smtp://mail.example.com?tls=nine",
+            "smtps://mail.example.com?tls=none",
+        ] {
+            assert!(
+                refused(production(url)).contains("has no options other than"),
+                "{url}"
+            );
+        }
+        for url in [
             "smtp://127.0.0.1?tls=none",
             "smtp://mail.example.com",
             "smtps://mail.example.com",
