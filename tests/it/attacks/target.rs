@@ -28,10 +28,15 @@ const OWN_DESCRIPTORS: usize = 20;
 /// Maximum time after an attack until the server has closed its connections.
 const RECOVERY: Duration = Duration::from_secs(30);
 
-/// A server with two users who exchange messages.
+/// A server with two users who exchange messages, and a second one on SQLite with two more, which is not attacked.
+///
+/// The attack, both servers and all users share the processors of one machine. What the users of the second server notice
+/// is their share of it; what those of the first one notice in addition is the attack.
 pub(super) struct Target {
     server: Binary,
     victims: Victims,
+    bystanders: Victims,
+    _other_server: Binary,
 }
 
 impl Target {
@@ -44,8 +49,14 @@ impl Target {
 
     /// Starts the two users on this server.
     pub(super) async fn of(server: Binary) -> Self {
-        let victims = Victims::meet(server.url()).await;
-        Self { server, victims }
+        let quiet = vec![("HEDDLE_LOG_LEVEL", "error")];
+        let other = Binary::on_sqlite_with(quiet).await;
+        Self {
+            victims: Victims::meet(server.url()).await,
+            bystanders: Victims::meet(other.url()).await,
+            server,
+            _other_server: other,
+        }
     }
 
     /// The URL of the server.
@@ -66,7 +77,10 @@ impl Target {
         let (idle_time, attack_time) =
             long_run().map_or((IDLE, ATTACK), |lasts| (lasts / 4, lasts));
         let start = Usage::of(&self.server);
-        let idle = self.victims.exchange(idle_time).await;
+        let (idle, _) = tokio::join!(
+            self.victims.exchange(idle_time),
+            self.bystanders.exchange(idle_time)
+        );
         let before = Usage::of(&self.server);
         let url = self.server.url().to_owned();
         let (ended, has_ended) = mpsc::channel();
@@ -86,8 +100,14 @@ impl Target {
                 peak = peak.max(Usage::of(&self.server));
             }
         };
-        let attacked = tokio::select! {
-            latencies = self.victims.exchange(attack_time) => latencies,
+        let exchanges = async {
+            tokio::join!(
+                self.victims.exchange(attack_time),
+                self.bystanders.exchange(attack_time)
+            )
+        };
+        let (attacked, bystanders) = tokio::select! {
+            latencies = exchanges => latencies,
             () = sampling => unreachable!("it never ends"),
         };
         let ended = tokio::time::Instant::now();
@@ -96,6 +116,7 @@ impl Target {
             name,
             idle,
             attacked,
+            bystanders,
             idle_load: start.load_until(before, idle_time),
             attacked_load: before.load_until(after, attack_time),
             ended,
