@@ -43,6 +43,7 @@ mod m0033_invitations;
 mod m0034_invitation_addresses;
 mod m0035_second_factor;
 mod m0036_suspended_users;
+mod m0037_blocks;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -88,6 +89,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0034_invitation_addresses::Step),
             Box::new(m0035_second_factor::Step),
             Box::new(m0036_suspended_users::Step),
+            Box::new(m0037_blocks::Step),
         ]
     }
 }

@@ -62,4 +62,15 @@ pub struct Model {
     pub notifications: HasMany<super::notification::Entity>,
 }
 
+impl Model {
+    /// The other user of a direct conversation of two users, of which this user is one. The key has the ids of both.
+    #[must_use]
+    pub fn other_user(&self, user: UserId) -> Option<UserId> {
+        let (one, other) = self.direct_key.as_deref()?.split_once('+')?;
+        let id = |text| Uuid::try_parse(text).ok().map(UserId);
+        let (one, other) = (id(one)?, id(other)?);
+        [one, other].into_iter().find(|&id| id != user)
+    }
+}
+
 impl ActiveModelBehavior for ActiveModel {}

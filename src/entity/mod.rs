@@ -8,6 +8,7 @@
 pub mod audit_entry;
 pub mod audit_head;
 pub mod authenticator;
+pub mod block;
 pub mod connected;
 pub mod conversation;
 pub mod email_token;

@@ -81,6 +81,7 @@ fn entities() -> BTreeMap<String, Table> {
         read_exception,
         read_mark,
         recovery_code,
+        block,
         session,
         thread,
         thread_follow,
