@@ -5,6 +5,7 @@ pub mod access;
 pub mod accounts;
 pub mod admin;
 pub mod audit;
+pub mod blocks;
 pub mod conversations;
 pub mod import;
 pub mod integrity;

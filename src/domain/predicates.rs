@@ -2,12 +2,12 @@
 //! of `domain`: every statement that applies such a rule takes it from here.
 
 use sea_orm::{
-    DbBackend, ExprTrait,
-    sea_query::{Expr, Query, SubQueryStatement},
+    ColumnTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QuerySelect, QueryTrait,
+    sea_query::{Expr, Query, SelectStatement, SubQueryStatement, UnionType},
 };
 
 use crate::{
-    entity::{conversation, message, participant},
+    entity::{block, conversation, message, participant},
     id::UserId,
 };
 
@@ -99,6 +99,29 @@ pub fn is_shown() -> Expr {
     message(message::Column::DeletedAt)
         .is_null()
         .or(message(message::Column::DescendantCount).gt(0))
+}
+
+/// The users with whom a user has a block, in any direction, as a subquery. `user` is an SQL expression for their id; its
+/// values are bound twice.
+#[must_use]
+pub fn blocked_with(user: &str) -> String {
+    format!(
+        "(SELECT x.blocked_id FROM block x WHERE x.blocker_id = {user}
+         UNION ALL SELECT x.blocker_id FROM block x WHERE x.blocked_id = {user})"
+    )
+}
+
+/// [`blocked_with`] for entity queries.
+#[must_use]
+pub fn users_blocked_with(user: UserId) -> SelectStatement {
+    let others = |own: block::Column, other: block::Column| {
+        let blocks = block::Entity::find().select_only().column(other);
+        blocks.filter(own.eq(user)).into_query()
+    };
+    let by_others = others(block::Column::BlockedId, block::Column::BlockerId);
+    others(block::Column::BlockerId, block::Column::BlockedId)
+        .union(UnionType::All, by_others)
+        .to_owned()
 }
 
 /// Whether message `m` was not sent by participant `p`.

@@ -8,6 +8,7 @@ pub use schema::{Schema, declared_sdl, prepare, schema, sdl};
 pub mod accounts;
 pub mod admin;
 pub mod batches;
+pub mod blocks;
 pub mod caller;
 mod connection;
 pub mod context;
@@ -56,6 +57,7 @@ pub struct Mutation(
     accounts::RecoveryMutation,
     accounts::SecondFactorMutation,
     admin::AdminMutation,
+    blocks::BlockMutation,
     conversations::ConversationMutation,
     messages::MessageMutation,
     notifications::NotificationMutation,

@@ -129,6 +129,8 @@ pub enum Change {
         /// The user.
         user: UserId,
     },
+    /// The user's own data changed, which only they see.
+    ViewerChanged,
     /// A session is over.
     SessionEnded {
         /// The session.
@@ -175,6 +177,7 @@ impl Change {
             Self::PlainNotificationsRemoved { .. } => "PlainNotificationsRemoved",
             Self::NotificationsChanged { .. } => "NotificationsChanged",
             Self::UserChanged { .. } => "UserChanged",
+            Self::ViewerChanged => "ViewerChanged",
             Self::SessionEnded { .. } => "SessionEnded",
             Self::PresenceChanged { .. } => "PresenceChanged",
             Self::TypingChanged { .. } => "TypingChanged",

@@ -23,6 +23,8 @@ pub enum Action {
     ReportPresence,
     /// Changes their profile, which all their contacts are notified of.
     ChangeProfile,
+    /// Blocks a user, or removes a block.
+    Block,
     /// Searches by a text.
     Search,
     /// Runs operations and receives events. The unit is the cost of a document.
@@ -60,6 +62,7 @@ impl Action {
             Self::Refresh => "refresh",
             Self::ReportPresence => "presence",
             Self::ChangeProfile => "profile",
+            Self::Block => "block",
             Self::Search => "search",
             Self::Run | Self::RunAnonymously => "run",
         }
@@ -75,7 +78,7 @@ impl Action {
             // Every page of a user opens its streams again when the server restarts.
             Self::Subscribe => (300, 120),
             // Clients search while the user types.
-            Self::Refresh | Self::Search => (30, 30),
+            Self::Refresh | Self::Search | Self::Block => (30, 30),
             Self::ReportPresence => (60, 60),
             Self::ChangeProfile => (10, 6),
             Self::Run => (100_000, 100_000),
@@ -105,6 +108,7 @@ mod tests {
             ("Renew the access token of a session", Action::Refresh),
             ("Report typing, set the presence", Action::ReportPresence),
             ("Change the profile", Action::ChangeProfile),
+            ("Block users and remove blocks", Action::Block),
             ("Search by a text", Action::Search),
             ("Cost of a user's operations and events", Action::Run),
             (

@@ -11,6 +11,7 @@ use crate::{
     error::Error,
     graphql::{
         accounts::{deletion::AccountDeletionPreview, preferences::Preferences},
+        blocks,
         context::{app, caller, loaders},
         conversations::{
             self,
@@ -31,7 +32,10 @@ use crate::{
         scalars::DateTime,
         sessions::types::{self as session_types, SessionConnection},
         threads::{self, types::ThreadConnection},
-        users::{loader::UserKey, types::User},
+        users::{
+            loader::UserKey,
+            types::{User, UserConnection},
+        },
     },
     id::{ConversationId, ViewerId},
 };
@@ -195,6 +199,16 @@ impl Viewer {
         after: Option<String>,
     ) -> Result<SessionConnection> {
         session_types::page(ctx, &self.0, forward(first, 20, after)?).await
+    }
+
+    /// Users whom the viewer blocked, newest block first.
+    async fn blocked_users(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "Some(30)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<UserConnection> {
+        blocks::query::list(ctx, self.unrestricted()?, first, after).await
     }
 
     /// What deleting the account would remove, counted now.

@@ -9,6 +9,7 @@ use crate::{
     domain::{messages, notifications::plain, participants, reads::receipts},
     entity::participant,
     graphql::{
+        accounts::types::Viewer,
         conversations::{loader::ConversationKey, types::Conversation},
         errors::{FieldError, Result},
         events::{
@@ -19,7 +20,7 @@ use crate::{
                 EventHeader, MessageDeletedEvent, MessageEditedEvent, MessageSentEvent,
                 NotificationAddedEvent, NotificationsChangedEvent, ParticipantChangedEvent,
                 PresenceChangedEvent, ReadPositionChangedEvent, ThreadChangedEvent,
-                TypingChangedEvent, UserChangedEvent,
+                TypingChangedEvent, UserChangedEvent, ViewerChangedEvent,
             },
         },
         loaders::Loaders,
@@ -115,6 +116,10 @@ impl Builder<'_> {
             }
             Change::UserChanged { user } => {
                 self.of_object(UserKey(*user), UserChangedEvent::new).await
+            }
+            Change::ViewerChanged => {
+                let viewer = Viewer(self.loaders.viewer()?.clone());
+                Ok(Some(ViewerChangedEvent::new(self.header, viewer).into()))
             }
             Change::NotificationsAdded { to, message } => {
                 match to.get(&self.loaders.viewer()?.user) {

@@ -88,6 +88,7 @@ fn conversation(change: &Change) -> Option<ConversationId> {
         | Change::PlainNotificationsRemoved { .. }
         | Change::NotificationsChanged { .. }
         | Change::UserChanged { .. }
+        | Change::ViewerChanged
         | Change::SessionEnded { .. }
         | Change::PresenceChanged { .. }
         | Change::StreamReset => None,
@@ -109,7 +110,7 @@ fn category(change: &Change) -> Option<EventCategory> {
         Change::NotificationsAdded { .. }
         | Change::PlainNotificationsRemoved { .. }
         | Change::NotificationsChanged { .. } => EventCategory::Notifications,
-        Change::UserChanged { .. } => EventCategory::Users,
+        Change::UserChanged { .. } | Change::ViewerChanged => EventCategory::Users,
         Change::PresenceChanged { .. } => EventCategory::Presence,
         Change::TypingChanged { .. } => EventCategory::Typing,
         Change::SessionEnded { .. } | Change::StreamReset => return None,

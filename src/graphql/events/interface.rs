@@ -12,7 +12,7 @@ use crate::graphql::{
         MessageDeletedEvent, MessageEditedEvent, MessageSentEvent, NotificationAddedEvent,
         NotificationsChangedEvent, ParticipantChangedEvent, PresenceChangedEvent,
         ReadPositionChangedEvent, SessionEndedEvent, StreamOpenedEvent, ThreadChangedEvent,
-        TypingChangedEvent, UserChangedEvent,
+        TypingChangedEvent, UserChangedEvent, ViewerChangedEvent,
     },
     scalars::DateTime,
 };
@@ -54,6 +54,8 @@ pub enum Event {
     NotificationsChanged(NotificationsChangedEvent),
     /// Someone's public profile changed.
     UserChanged(UserChangedEvent),
+    /// The viewer's own data changed, here or on another device.
+    ViewerChanged(ViewerChangedEvent),
     /// This session is over; the server closes the stream next.
     SessionEnded(SessionEndedEvent),
     /// Someone's presence changed. Ephemeral: never replayed.

@@ -4,7 +4,7 @@ use async_graphql::{Enum, SimpleObject};
 
 use crate::{
     graphql::{
-        conversations::types::Conversation, messages::types::Message,
+        accounts::types::Viewer, conversations::types::Conversation, messages::types::Message,
         notifications::types::Notification, participants::types::Participant,
         reads::types::UnreadTotals, scalars::DateTime, threads::types::Thread, users::types::User,
     },
@@ -196,6 +196,14 @@ event! {
     UserChangedEvent {
         /// The user as they are now.
         user: User,
+    }
+}
+
+event! {
+    /// The viewer's own data changed, here or on another device: the users whom they blocked.
+    ViewerChangedEvent {
+        /// The viewer's data as it is now.
+        viewer: Viewer,
     }
 }
 

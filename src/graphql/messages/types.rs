@@ -29,7 +29,10 @@ use crate::{
         response_size::sized,
         scalars::{DateTime, Html},
         threads::{loader::ThreadKey, types::Thread},
-        users::{loader::UserKey, types::User},
+        users::{
+            loader::UserKey,
+            types::{User, has_blocked},
+        },
     },
     id::{MessageId, RevisionId, ThreadId},
 };
@@ -247,6 +250,14 @@ impl Message {
         loaders(ctx)
             .load_or_default(MentionsViewer(self.0.id))
             .await
+    }
+
+    /// Whether the viewer blocked the sender. Clients should collapse such a message.
+    async fn viewer_has_blocked_sender(&self, ctx: &Context<'_>) -> Result<bool> {
+        match self.0.sender_id {
+            Some(sender) => has_blocked(ctx, sender).await,
+            None => Ok(false),
+        }
     }
 
     /// Whether the viewer may edit it now.

@@ -239,7 +239,8 @@ impl Membership {
         participant::is_put_away(self.participant.hidden_seq, self.conversation.last_seq)
     }
 
-    /// Whether the viewer may send messages.
+    /// Whether the viewer's role allows them to send messages. In a direct conversation a block can prevent it; see
+    /// User.viewerCanMessage.
     async fn can_send(&self) -> bool {
         self.participant.role.may_send()
     }

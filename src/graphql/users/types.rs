@@ -10,6 +10,7 @@ use crate::{
         user::{self, Visibility},
     },
     graphql::{
+        blocks::loader::BlocksWith,
         connection::connection,
         context::{caller, loaders},
         conversations::{loader::DirectWith, types::Conversation},
@@ -60,6 +61,15 @@ impl User {
         }
         Ok(None)
     }
+}
+
+/// Whether the viewer blocked this user.
+pub(crate) async fn has_blocked(ctx: &Context<'_>, user: UserId) -> Result<bool> {
+    if caller(ctx).viewer().is_none() {
+        return Ok(false);
+    }
+    let blocks = loaders(ctx).load_one(BlocksWith(user)).await?;
+    Ok(blocks.is_some_and(|blocks| blocks.is_by_viewer))
 }
 
 /// A user, with the data that other users of the server may see.
@@ -170,10 +180,19 @@ impl User {
         viewer.is_some_and(|viewer| viewer.user == self.0.id)
     }
 
+    /// Whether the viewer blocked them. A block in the other direction is not shown.
+    async fn viewer_has_blocked(&self, ctx: &Context<'_>) -> Result<bool> {
+        has_blocked(ctx, self.0.id).await
+    }
+
     /// Whether the viewer may open a direct conversation with them.
-    async fn viewer_can_message(&self, ctx: &Context<'_>) -> bool {
+    async fn viewer_can_message(&self, ctx: &Context<'_>) -> Result<bool> {
         let viewer = caller(ctx).viewer();
-        viewer.is_some_and(|viewer| viewer.user != self.0.id)
+        Ok(viewer.is_some_and(|viewer| viewer.user != self.0.id)
+            && loaders(ctx)
+                .load_one(BlocksWith(self.0.id))
+                .await?
+                .is_none())
     }
 
     /// The direct conversation between this user and the viewer, if one exists.

@@ -34,13 +34,13 @@ pub(super) enum Who {
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Query", Who::Root, "admin conversation eventCursor message node nodes server thread user users viewer"),
     ("Mutation", Who::Root, "addParticipants adminReinstateUser adminResetSecondFactor
-        adminRevokeAccess adminSendPasswordReset adminSuspendUser adminUpdateUser changeEmail changeParticipantRole changePassword completeSignIn
+        adminRevokeAccess adminSendPasswordReset adminSuspendUser adminUpdateUser blockUser changeEmail changeParticipantRole changePassword completeSignIn
         confirmTotpSetup createConversation deleteAccount deleteConversation deleteMessage disableTotp dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
         markUnreadFrom openDirectConversation reauthenticate refreshSession regenerateRecoveryCodes register removeParticipant
         requestPasswordReset resendEmailVerification resetPassword
         revokeOtherSessions revokeSessions sendMessage setPresence setTyping signIn signOut
-        startTotpSetup unfollowThread
+        startTotpSetup unblockUser unfollowThread
         updateConversation updateConversationSettings updatePreferences updateProfile verifyEmail"),
     ("Subscription", Who::Root, "events messageSent"),
     ("Server", Who::Public, "apiVersion errorCodes features id limits name now signUpPolicy version"),
@@ -48,7 +48,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         messageLength participantsPerConversation threadDepth"),
     ("ErrorCodeInfo", Who::Public, "code isRetryable meaning"),
     ("User", Who::SignedIn, "createdAt displayName id isImported isVerified isViewer presence updatedAt username viewerCanMessage
-        viewerConversation"),
+        viewerConversation viewerHasBlocked"),
     ("User", Who::Contacts, "bio firstName lastActiveAt lastName statusText"),
     ("User", Who::Owner, "phoneNumber"),
     ("Conversation", Who::Inside, "createdAt createdBy displayTitle historyVisibility id kind
@@ -59,13 +59,13 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Message", Who::Inside, "body bodyHtml conversation createdAt deletableUntil deletedAt depth
         descendantCount editableUntil editedAt id isImported kind mentions mentionsViewer notice parent priority
         receiver replies replyCount revisions sender sequence thread viewerCanDelete viewerCanEdit
-        viewerCanReply viewerHasRead"),
+        viewerCanReply viewerHasBlockedSender viewerHasRead"),
     ("Message", Who::Owner, "clientMessageId"),
     ("MessageRevision", Who::Inside, "body bodyHtml editor id reason replacedAt"),
     ("Notice", Who::Inside, "actor subjects type value"),
     ("Thread", Who::Inside, "conversation id lastActivityAt lastReply participants replies replyCount
         root viewerCanReply viewerFirstUnreadMessage viewerIsFollowing viewerLastReadMessage viewerUnreadCount"),
-    ("Viewer", Who::OwnerAlone, "conversations deletionPreview email hasPassword hasTotp id isEmailVerified messages
+    ("Viewer", Who::OwnerAlone, "blockedUsers conversations deletionPreview email hasPassword hasTotp id isEmailVerified messages
         notifications pendingEmail preferences recoveryCodesLeft role sessions threads unread unreadMessages user"),
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
@@ -116,6 +116,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("AdminSuspendUserPayload", Who::Payload, "account"),
     ("AdminUpdateUserPayload", Who::Payload, "account"),
     ("AddParticipantsPayload", Who::Payload, "conversation participants"),
+    ("BlockUserPayload", Who::Payload, "user"),
     ("ChangeEmailPayload", Who::Payload, "viewer"),
     ("ChangeParticipantRolePayload", Who::Payload, "participant"),
     ("ChangePasswordPayload", Who::Payload, "viewer"),
@@ -153,6 +154,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("SignInPayload", Who::Payload, "auth challenge"),
     ("SignOutPayload", Who::Payload, "endedSessionId"),
     ("StartTotpSetupPayload", Who::Payload, "secret uri"),
+    ("UnblockUserPayload", Who::Payload, "user"),
     ("UnfollowThreadPayload", Who::Payload, "thread"),
     ("UpdateConversationPayload", Who::Payload, "conversation"),
     ("UpdateConversationSettingsPayload", Who::Payload, "conversation"),
@@ -175,4 +177,5 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("ThreadChangedEvent", Who::Event, "cursor occurredAt thread"),
     ("TypingChangedEvent", Who::Event, "conversation cursor expiresAt occurredAt thread user"),
     ("UserChangedEvent", Who::Event, "cursor occurredAt user"),
+    ("ViewerChangedEvent", Who::Event, "cursor occurredAt viewer"),
 ];

@@ -265,7 +265,19 @@ async fn session_acts(app: &TestApp, bob: &mut Actor<'_>) {
     bob.known.borrow_mut().count("introduced", &bob.person.id);
     mail_acts(app, bob).await;
     second_factor_acts(app, bob).await;
+    block_acts(bob).await;
     admin_acts(app, bob).await;
+}
+
+/// Blocks of an account that no one else uses.
+async fn block_acts(bob: &mut Actor<'_>) {
+    let find = "{ user(by: { username: \"hal\" }) { id } }";
+    let hal = bob.person.execute(find, Value::Null).await["user"]["id"].take();
+    for name in ["blockUser", "unblockUser"] {
+        bob.does(name, json!({ "userId": hal }), "user { id }")
+            .await
+            .unwrap();
+    }
 }
 
 /// Mutations of an administrator, about an account that no one else uses.

@@ -269,8 +269,8 @@ impl Named {
             "UserChangedEvent" => {
                 self.ids.insert(id(&event["user"]));
             }
-            // Ephemeral events are sent to subscribers and not stored.
-            "PresenceChangedEvent" | "TypingChangedEvent" => {}
+            // Clients load the list of blocked users again. Ephemeral events are sent to subscribers and not stored.
+            "ViewerChangedEvent" | "PresenceChangedEvent" | "TypingChangedEvent" => {}
             other => panic!("{other} is new here"),
         }
     }
