@@ -114,6 +114,8 @@ pub enum AccessCheck {
         membership: Box<InConversation>,
         /// The number of root messages that the user has sent there, deleted ones included.
         sent: i32,
+        /// Whether the user has a block with anyone, in any direction.
+        has_blocks: bool,
     },
     /// The user does not participate, or the conversation does not exist.
     Hidden,
@@ -142,6 +144,7 @@ pub async fn conversations(
         #[sea_orm(nested)]
         participant: participant::Model,
         sent: Option<i32>,
+        has_blocks: bool,
     }
     let (locked, unlocked) = lock_in(tx, memberships, lock).await?;
     let table = pairs(memberships);
@@ -149,10 +152,12 @@ pub async fn conversations(
     // what was committed during the wait for the lock.
     let text = format!(
         "WITH {} SELECT p.*, (SELECT m.sender_root_count FROM message m WHERE m.sender_id = p.user_id
-                 AND m.conversation_id = p.conversation_id ORDER BY m.seq DESC LIMIT 1) AS sent
+                 AND m.conversation_id = p.conversation_id ORDER BY m.seq DESC LIMIT 1) AS sent,
+             EXISTS {} AS has_blocks
          FROM v CROSS JOIN participant p
          WHERE p.conversation_id = v.conversation_id AND p.user_id = v.user_id",
-        table.text
+        table.text,
+        predicates::blocked_with("p.user_id")
     );
     let found: Vec<Found> = db::fetch_all(tx, &text, table.values).await?;
     let key = |found: &Found| (found.participant.conversation_id, found.participant.user_id);
@@ -164,6 +169,7 @@ pub async fn conversations(
                 participant: found.participant.clone(),
             }),
             sent: found.sent.unwrap_or_default(),
+            has_blocks: found.has_blocks,
         },
         (_, None) => AccessCheck::Hidden,
         (None, Some(_)) => unlocked.clone(),

@@ -7,7 +7,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
-        access,
+        access, blocks,
         conversations::validation,
         messages::notice::{self, Notice, NoticeType},
         notifications,
@@ -60,6 +60,7 @@ pub async fn create(
     };
     Error::check(problems)?;
     participants::check_limit(core, users.len())?;
+    blocks::require_none(core.db.read(), viewer, &new.participants).await?;
     core.action_limits
         .consume(viewer.user.0, Action::CreateGroup)
         .await?;

@@ -9,6 +9,7 @@ use crate::{
     core::Core,
     db::Tx,
     domain::{
+        blocks,
         participants::{self, NewMembership},
         sessions::Viewer,
     },
@@ -70,6 +71,7 @@ pub async fn open_direct(core: &Core, viewer: &Viewer, others: &[UserId]) -> Res
             was_created: false,
         });
     }
+    blocks::require_none(core.db.read(), viewer, &ids).await?;
     let contacts = memberships::contacts_among(core.db.read(), viewer.user, &ids).await?;
     let strangers = distinct.iter().filter(|id| !contacts.contains(id)).count();
     core.action_limits

@@ -11,6 +11,7 @@ use crate::{
     db::Tx,
     domain::{
         access::{self, InConversation},
+        blocks,
         messages::notice::{self, Notice, NoticeType},
         notifications,
         participants::{self, NewMembership},
@@ -47,6 +48,7 @@ pub async fn add(
         .consume_many(viewer.user.0, Action::AddParticipant, ids.len())
         .await?;
     let users = &participants::load_users(core, viewer, "userIds", ids).await?;
+    blocks::require_none(core.db.read(), viewer, ids).await?;
     core.db
         .write(|tx| async move {
             let membership = access::conversation(&tx, viewer, id).await?;

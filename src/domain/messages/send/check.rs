@@ -7,6 +7,7 @@ use crate::{
     db::{self, Tx, ValuesCte},
     domain::{
         access::{self, AccessCheck, InConversation, LockWait},
+        blocks,
         messages::{
             permissions,
             send::types::{Key, SendRequest, Sent},
@@ -34,6 +35,8 @@ pub(super) struct AcceptedSend {
     pub(super) membership: InConversation,
     /// The number of root messages that the sender has sent there before.
     pub(super) sent: i32,
+    /// Whether the sender has a block with anyone, in any direction.
+    pub(super) has_blocks: bool,
     /// The message to reply to.
     pub(super) parent: Option<message::Model>,
 }
@@ -55,21 +58,48 @@ pub(super) async fn check_sends(
         sent: earlier_in(tx, requests).await?,
         parents: Parents::read_in(tx, requests).await?,
     };
-    let admission = |(request, check)| match check {
-        AccessCheck::In { membership, sent } => {
-            let accepted = AcceptedSend {
-                membership: *membership,
+    let mut admissions = Vec::with_capacity(requests.len());
+    for (request, check) in requests.iter().zip(checks) {
+        let admission = match check {
+            AccessCheck::In {
+                membership,
                 sent,
-                parent: None,
-            };
-            existing
-                .admission(core, request, accepted)
-                .unwrap_or_else(Admission::Rejected)
-        }
-        AccessCheck::Hidden => Admission::Rejected(Error::not_found("conversation")),
-        AccessCheck::Busy => Admission::Locked,
-    };
-    Ok(requests.iter().zip(checks).map(admission).collect())
+                has_blocks,
+            } => {
+                let accepted = AcceptedSend {
+                    membership: *membership,
+                    sent,
+                    has_blocks,
+                    parent: None,
+                };
+                existing.admission(core, request, accepted)
+            }
+            AccessCheck::Hidden => Err(Error::not_found("conversation")),
+            AccessCheck::Busy => Ok(Admission::Locked),
+        };
+        admissions.push(match admission {
+            Ok(Admission::Accepted(accepted)) => refuse_blocked_in(tx, request, accepted).await?,
+            other => other.unwrap_or_else(Admission::Rejected),
+        });
+    }
+    Ok(admissions)
+}
+
+/// Rejects a message to a direct conversation with a user with whom the sender has a block.
+async fn refuse_blocked_in(
+    tx: &Tx,
+    request: &SendRequest,
+    accepted: Box<AcceptedSend>,
+) -> Result<Admission, Error> {
+    let (conversation, user) = (accepted.membership.conversation(), request.viewer.user);
+    if accepted.has_blocks
+        && let Some(other) = conversation.other_user(user)
+        && blocks::exists_in(tx, user, other).await?
+    {
+        let error = Error::forbidden("You cannot write to this user.");
+        return Ok(Admission::Rejected(error));
+    }
+    Ok(Admission::Accepted(accepted))
 }
 
 /// The messages that the sends of a batch refer to, read before any of them is written.
