@@ -15,8 +15,8 @@ use crate::{
 /// Pairs in one INSERT: two values each, and SQLite binds at most 32,766.
 const ROWS_PER_INSERT: usize = 1024;
 
-/// Stores the mentions in the texts of these messages: participants other than the sender who see the message. Returns the
-/// messages with names in their texts.
+/// Stores the mentions in the texts of these messages: participants other than the sender who see the message and have no
+/// block with the sender. Returns the messages with names in their texts.
 pub(super) async fn write_in(
     tx: &Tx,
     messages: impl IntoIterator<Item = &message::Model>,
@@ -46,9 +46,10 @@ pub(super) async fn write_in(
              CROSS JOIN participant p
              WHERE m.id = v.message_id AND u.username_key = v.name AND u.id <> m.sender_id
                  AND p.conversation_id = m.conversation_id AND p.user_id = u.id
-                 AND {}",
+                 AND {} AND u.id NOT IN {}",
             table.text,
-            predicates::visible_to("m", "p")
+            predicates::visible_to("m", "p"),
+            predicates::blocked_with("m.sender_id")
         );
         db::execute(tx, &text, table.values).await?;
     }

@@ -14,7 +14,7 @@ use crate::{
     db::{self, Tx, ValuesCte},
     domain::{
         notifications::{plain, update::forget_in},
-        predicates::{listens, visible_to},
+        predicates::{blocked_with, listens, visible_to},
     },
     entity::{
         message,
@@ -171,7 +171,8 @@ pub async fn role_changed_in(
     notify_in(tx, core, kind, actor, conversation, &[person]).await
 }
 
-/// Notifies users of a change that is not a message, except the actor and those who accept no notifications.
+/// Notifies users of a change that is not a message, except the actor, those who have a block with the actor, and those who
+/// accept no notifications.
 async fn notify_in(
     tx: &Tx,
     core: &Core,
@@ -188,9 +189,10 @@ async fn notify_in(
             "INSERT INTO notification (id, user_id, kind, actor_id, conversation_id, created_at)
              SELECT {id}, p.user_id, ?, ?, p.conversation_id, ? FROM participant p
              WHERE p.conversation_id = ? AND p.user_id <> ? AND {}
-                 AND p.user_id IN ({})
+                 AND p.user_id NOT IN {} AND p.user_id IN ({})
              RETURNING id, user_id",
             listens("p"),
+            blocked_with("?"),
             db::placeholders(some.len())
         );
         let mut values: Vec<Value> = vec![
@@ -201,6 +203,8 @@ async fn notify_in(
             conversation.into(),
             actor.into(),
             now.into(),
+            actor.into(),
+            actor.into(),
         ];
         values.extend(some.iter().map(|&user| Value::from(user)));
         let rows: Vec<(NotificationId, UserId)> = db::fetch_tuples(tx, &text, values).await?;

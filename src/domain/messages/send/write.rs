@@ -67,6 +67,7 @@ pub(super) async fn send_in(
 struct Draft {
     message: message::Model,
     parent: Option<message::Model>,
+    has_blocks: bool,
     event_before: i64,
 }
 
@@ -81,6 +82,7 @@ impl Draft {
         let AcceptedSend {
             membership,
             sent,
+            has_blocks,
             parent,
         } = accepted;
         let (conversation, new) = (membership.conversation(), &request.new);
@@ -123,6 +125,7 @@ impl Draft {
         Self {
             message,
             parent,
+            has_blocks,
             event_before,
         }
     }
@@ -137,6 +140,9 @@ async fn write_in(tx: &Tx, drafts: &[Draft], at: DateTime<Utc>) -> Result<(), Er
     reply_counts::add_in(tx, replies.iter().map(|&(_, parent)| parent), 1).await?;
     thread_state::replied_in(tx, &replies).await?;
     let mentioning = mentions::write_in(tx, drafts.iter().map(|draft| &draft.message)).await?;
+    let by_blocked = drafts.iter().filter(|draft| draft.has_blocks);
+    let by_blocked: Vec<_> = by_blocked.map(|draft| &draft.message).collect();
+    notifications::plain::silence_blocked_in(tx, &by_blocked).await?;
     let mut notified = notifications::messages_sent_in(tx, &mentioning, at).await?;
     let events = drafts.iter().flat_map(|draft| {
         let id = draft.message.id;

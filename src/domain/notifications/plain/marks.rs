@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     db::{self, Tx},
-    domain::sessions::Viewer,
+    domain::{predicates::users_blocked_with, sessions::Viewer},
     entity::{message, notification, notification_mark, participant},
     error::Error,
     id::{MessageId, NotificationId, ParticipantId},
@@ -68,6 +68,36 @@ pub(in crate::domain::notifications) async fn mark_in(
         .iter()
         .map(|&(id, ..)| notification_id(id, viewer.user));
     Ok(ids.collect())
+}
+
+/// Dismisses the plain notifications of these new messages for the participants who have a block with the sender, so that
+/// they never exist.
+pub async fn silence_blocked_in(tx: &Tx, messages: &[&message::Model]) -> Result<(), Error> {
+    for message in messages {
+        let Some(sender) = message.sender_id else {
+            continue;
+        };
+        let silenced: Vec<ParticipantId> = participant::Entity::find()
+            .select_only()
+            .column(participant::Column::Id)
+            .filter(participant::Column::ConversationId.eq(message.conversation_id))
+            .filter(participant::Column::UserId.in_subquery(users_blocked_with(sender)))
+            .into_tuple()
+            .all(tx)
+            .await?;
+        let marks = silenced
+            .into_iter()
+            .map(|participant_id| notification_mark::Model {
+                participant_id,
+                scope_id: (message.root_id).map_or(message.conversation_id.0, |root| root.0),
+                is_dismissed: true,
+                from_seq: message.seq,
+                to_seq: message.seq,
+                at: message.created_at,
+            });
+        insert_marks_in(tx, marks).await?;
+    }
+    Ok(())
 }
 
 async fn insert_marks_in(

@@ -7,6 +7,7 @@
 //! - Messages before `notified_from_seq` do not notify: the user joined or dismissed everything there.
 //! - A reply notifies at the level MENTIONS too, while the participant follows its thread. Spans of the thread describe when
 //!   they did.
+//! - A message of a sender who has a block with a participant is dismissed for them when it is sent.
 //! - A stored notification of the same message takes the place of the plain one.
 //!
 //! A plain notification is read as soon as its message was read once, also if the message is marked unread later.
@@ -23,7 +24,7 @@ pub use self::{
     count::unread_count,
     find::{added, by_ids, removed, unread_in},
     ids::{message_id, notification_id},
-    marks::keep_read_in,
+    marks::{keep_read_in, silence_blocked_in},
     spans::{close_span_in, skip_in},
 };
 pub(super) use self::{
