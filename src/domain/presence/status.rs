@@ -1,11 +1,15 @@
 //! The status of users as a viewer sees it: only contacts see it, and only if the user shares it. Contacts are users who
-//! share a conversation.
+//! share a conversation and have no block with each other.
 
 use chrono::{DateTime, Utc};
 use sea_orm::{Condition, DbBackend, FromQueryResult, Value, sea_query::Expr};
 
 use crate::{
-    core::Core, db, domain::sessions::Viewer, entity::presence::PresenceStatus, error::Error,
+    core::Core,
+    db,
+    domain::{predicates::blocked_with, sessions::Viewer},
+    entity::presence::PresenceStatus,
+    error::Error,
     id::UserId,
 };
 
@@ -75,11 +79,17 @@ pub async fn seen(
                    WHERE c.user_id = u.id AND n.expires_at > ?) AS is_connected,
                EXISTS (SELECT 1 FROM participant a
                    JOIN participant b ON b.conversation_id = a.conversation_id
-                   WHERE a.user_id = u.id AND b.user_id = ?) AS is_contact
+                   WHERE a.user_id = u.id AND b.user_id = ?) AND u.id NOT IN {} AS is_contact
            FROM "user" u LEFT JOIN presence p ON p.user_id = u.id WHERE u.id IN ({})"#,
+        blocked_with("?"),
         db::placeholders(users.len())
     );
-    let values: [Value; 2] = [now.into(), viewer.user.into()];
+    let values: [Value; 4] = [
+        now.into(),
+        viewer.user.into(),
+        viewer.user.into(),
+        viewer.user.into(),
+    ];
     let ids = users.iter().map(|&user| Value::from(user));
     let rows: Vec<Row> =
         db::fetch_all(core.db.read(), &text, values.into_iter().chain(ids)).await?;
@@ -93,15 +103,25 @@ pub async fn seen(
 /// subquery.
 #[must_use]
 pub fn online(backend: DbBackend, viewer: &Viewer, now: DateTime<Utc>) -> Condition {
-    let text = r#""user"."id" IN (SELECT c.user_id FROM connected c
+    let text = format!(
+        r#""user"."id" IN (SELECT c.user_id FROM connected c
         JOIN node n ON n.id = c.node_id
         LEFT JOIN presence p ON p.user_id = c.user_id
         WHERE n.expires_at > ? AND COALESCE(p.is_shared, TRUE)
             AND (COALESCE(p.status, '') <> 'OFFLINE' OR p.lapses_at <= ?)
             AND EXISTS (SELECT 1 FROM participant a
                 JOIN participant b ON b.conversation_id = a.conversation_id
-                WHERE a.user_id = c.user_id AND b.user_id = ?))"#;
-    let values: [Value; 3] = [now.into(), now.into(), viewer.user.into()];
-    let text = db::number_placeholders(backend, text);
+                WHERE a.user_id = c.user_id AND b.user_id = ?)
+            AND c.user_id NOT IN {})"#,
+        blocked_with("?")
+    );
+    let values: [Value; 5] = [
+        now.into(),
+        now.into(),
+        viewer.user.into(),
+        viewer.user.into(),
+        viewer.user.into(),
+    ];
+    let text = db::number_placeholders(backend, &text);
     Condition::all().add(Expr::cust_with_values(text, values))
 }

@@ -7,7 +7,7 @@ use crate::{
     auth::action_limits::Action,
     core::Core,
     db,
-    domain::{access, sessions::Viewer, threads},
+    domain::{access, predicates::blocked_with, sessions::Viewer, threads},
     entity::typing,
     error::Error,
     id::{ConversationId, ThreadId, UserId},
@@ -73,7 +73,8 @@ pub async fn set(
     Ok(is_typing.then_some(expires_at))
 }
 
-/// Returns the other users who are typing in the timelines of these conversations, longest first. The caller has checked
+/// Returns the other users who are typing in the timelines of these conversations, longest first, without those who have a
+/// block with the viewer. The caller has checked
 /// that the viewer sees the conversations.
 pub async fn of(
     core: &Core,
@@ -85,10 +86,12 @@ pub async fn of(
         "SELECT t.conversation_id, t.user_id FROM typing t
          JOIN participant p ON p.conversation_id = t.conversation_id AND p.user_id = t.user_id
          WHERE t.thread_id IS NULL AND t.expires_at > ? AND t.user_id <> ?
-            AND t.conversation_id IN ({}) ORDER BY t.changed_at, t.user_id",
+            AND t.user_id NOT IN {} AND t.conversation_id IN ({}) ORDER BY t.changed_at, t.user_id",
+        blocked_with("?"),
         db::placeholders(conversations.len())
     );
-    let values: [Value; 2] = [core.clock.now().into(), viewer.user.into()];
+    let user = Value::from(viewer.user);
+    let values = [core.clock.now().into(), user.clone(), user.clone(), user];
     let ids = conversations.iter().map(|&id| Value::from(id));
     db::fetch_tuples(core.db.read(), &text, values.into_iter().chain(ids)).await
 }

@@ -19,7 +19,7 @@ use super::{
     subscriber_stream::{SubscriberContext, SubscriberStream},
 };
 use crate::{
-    domain::{messages, reads::receipts},
+    domain::{blocks, messages, reads::receipts},
     graphql::errors::Result,
     id::{MessageId, UserId},
     live::{
@@ -221,12 +221,15 @@ impl PayloadRenderer {
             let item = feed.load(&loaders, entry, PLACEHOLDER.clone()).await;
             let body = (self.render)(PreloadedEvent::new(Ok(item.ok()??))).await?;
             if let AudienceQuery::Presence(user) = query {
-                // To a viewer who has just left the last shared conversation, and to no other, the user is offline.
-                let viewer = context.viewer.user;
-                let contacts = memberships::contacts_among(db, viewer, &[user])
+                // To a viewer who has just left the last shared conversation, or has a new block with the user, and to no
+                // other, the user is offline.
+                let viewer = &context.viewer;
+                let contacts = memberships::contacts_among(db, viewer.user, &[user])
                     .await
                     .ok()?;
-                return contacts.contains(&user).then(|| pieces(&body));
+                let blocks = blocks::states(db, viewer, &[user]).await.ok()?;
+                let is_contact = contacts.contains(&user) && blocks.is_empty();
+                return is_contact.then(|| pieces(&body));
             }
             Some(pieces(&body))
         };

@@ -410,7 +410,8 @@ impl Dispatcher {
                 position: self.position.clone(),
                 cache: EntryCache::default(),
             };
-            let ids = self.subscribers.recipients(&entry, &streams);
+            let mut ids = self.subscribers.recipients(&entry, &streams);
+            self.subscribers.remove_users(&mut ids, &event.hidden_from);
             let mut users = self.subscribers.users(&ids);
             if let Some(Change::PresenceChanged { user } | Change::TypingChanged { user, .. }) =
                 &entry.change

@@ -213,6 +213,14 @@ impl Subscribers {
         ids.iter().filter_map(of).collect()
     }
 
+    /// Removes the subscribers of these users.
+    pub(super) fn remove_users(&self, ids: &mut Vec<u64>, users: &HashSet<UserId>) {
+        if !users.is_empty() {
+            let user = |id: &u64| self.all.get(id).map(|subscribed| subscribed.user);
+            ids.retain(|id| user(id).is_none_or(|user| !users.contains(&user)));
+        }
+    }
+
     /// All subscribers that receive profile changes, in ascending order.
     pub(super) fn profile_recipients(&self) -> Vec<u64> {
         let all = self.all.iter().filter(|(_, one)| one.receives_profiles);
