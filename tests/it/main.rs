@@ -14,6 +14,7 @@ mod admin;
 mod architecture;
 mod attacks;
 mod audit;
+mod blocks;
 mod cli;
 mod clients;
 mod conversations;
