@@ -160,6 +160,11 @@ async fn the_client_signs_in_with_a_code_in_a_browser() {
 }
 
 #[tokio::test]
+async fn people_block_each_other_in_a_browser() {
+    satisfied("app-blocks.test.js", &Binary::on_sqlite().await).await;
+}
+
+#[tokio::test]
 async fn everyone_can_use_every_screen_of_the_web_client() {
     satisfied("app-access.test.js", &Binary::on_sqlite().await).await;
 }

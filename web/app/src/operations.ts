@@ -193,6 +193,23 @@ export const SettingsQuery = graphql(`
   }
 `, [UserFields]);
 
+export const BlockedQuery = graphql(`
+  query Blocked($after: String) {
+    viewer {
+      id
+      blockedUsers(first: 100, after: $after) { nodes { ...UserFields } pageInfo { hasNextPage endCursor } }
+    }
+  }
+`, [UserFields]);
+
+export const BlockUser = graphql(`
+  mutation BlockUser($input: BlockUserInput!) { blockUser(input: $input) { user { ...UserFields } } }
+`, [UserFields]);
+
+export const UnblockUser = graphql(`
+  mutation UnblockUser($input: UnblockUserInput!) { unblockUser(input: $input) { user { ...UserFields } } }
+`, [UserFields]);
+
 export const Reauthenticate = graphql(`
   mutation Reauthenticate($input: ReauthenticateInput!) {
     reauthenticate(input: $input) { session { id } }
@@ -445,6 +462,7 @@ export const EventFields = graphql(`
       user { ...UserFields } participant { id role } conversation { ...ConversationFields }
     }
     ... on UserChangedEvent { user { ...UserFields } }
+    ... on ViewerChangedEvent { occurredAt }
     ... on NotificationAddedEvent { notification { ...NotificationFields } }
     ... on NotificationsChangedEvent { occurredAt notificationIds unread { ...UnreadFields } }
   }

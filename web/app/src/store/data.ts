@@ -176,6 +176,9 @@ export function dropConversation(id: string): void {
   conversations.remove(id);
 }
 
+/** Ids of the people whom the viewer blocked, newest block first. */
+export const blockedIds = signal<readonly string[]>([]);
+
 /** Forgets everything, when another user signs in. */
 export function forget(): void {
   for (const table of [users, conversations, messages, threads, notifications]) table.clear();
@@ -183,4 +186,5 @@ export function forget(): void {
   viewerId.value = null;
   conversationIds.value = [];
   typing.value = new Map();
+  blockedIds.value = [];
 }

@@ -3,6 +3,7 @@ import { signal } from "@preact/signals";
 
 import type { ResultOf } from "../graphql";
 import type { Listen, ListenEphemeral } from "../operations";
+import { loadBlocked } from "./blocks";
 import {
   addConversation, conversations, dropConversation, messages, notifications, patchConversation, peopleVersion,
   putConversation, putMessage, putNotification, putThread, putUser, setUnread, threads, typing, unread, viewerId,
@@ -72,6 +73,9 @@ export function apply(event: Event): void {
     case "PresenceChangedEvent":
     case "UserChangedEvent":
       putUser(event.user);
+      return;
+    case "ViewerChangedEvent":
+      loadBlocked().catch(() => {});
       return;
     case "TypingChangedEvent": {
       putUser(event.user);

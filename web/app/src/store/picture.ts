@@ -1,7 +1,7 @@
 // A picture of the loaded data in this browser, for starts without a connection. It belongs to the signed-in user, and
 // ends with the session.
 import {
-  conversationIds, conversations, messages, threads, unread, users, viewerId, type Conversation, type Message, type Thread,
+  blockedIds, conversationIds, conversations, messages, threads, unread, users, viewerId, type Conversation, type Message, type Thread,
   type Unread, type User,
 } from "./data";
 import { read, write } from "./storage";
@@ -19,6 +19,7 @@ const INTERVAL = 5_000;
 interface Picture {
   viewerId: string;
   conversationIds: string[];
+  blockedIds?: readonly string[];
   unread: Unread;
   users: User[];
   conversations: Conversation[];
@@ -44,6 +45,7 @@ function take(id: string): Picture {
   return {
     viewerId: id,
     conversationIds: conversationIds.peek(),
+    blockedIds: blockedIds.peek(),
     unread: unread.peek(),
     users: users.all().slice(-MOST_USERS),
     conversations: conversations.all(),
@@ -95,6 +97,7 @@ export async function showPicture(): Promise<boolean> {
   for (const [id, window] of picture.windows) timeline(id).window.value = window;
   for (const [rootId, ids] of picture.replies) replies(rootId).ids.value = ids;
   conversationIds.value = picture.conversationIds;
+  blockedIds.value = picture.blockedIds ?? [];
   unread.value = picture.unread;
   viewerId.value = picture.viewerId;
   return true;

@@ -5,6 +5,7 @@ import { codeOf, heddle, HeddleError, request, signedIn } from "../api";
 import { setClock } from "../clock";
 import { textOf, type ResultOf } from "../graphql";
 import { EphemeralFields, EventFields, ServerQuery, StartQuery, UnreadQuery } from "../operations";
+import { loadBlocked } from "./blocks";
 import { addConversation, conversationIds, forget, putConversation, putUser, setUnread, viewerId } from "./data";
 import { route } from "../route";
 import { checkShell } from "../shell";
@@ -106,6 +107,7 @@ async function loadAll(): Promise<string | null> {
   let page = first.viewer.conversations;
   const ids = page.nodes.map(putConversation);
   conversationIds.value = ids;
+  loadBlocked().catch(() => {});
   void (async () => {
     while (page.pageInfo.hasNextPage) {
       const next = await request(StartQuery, { after: page.pageInfo.endCursor });

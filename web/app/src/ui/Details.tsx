@@ -8,8 +8,10 @@ import {
   ChangeParticipantRole, OpenDirectConversation, ParticipantsQuery, RemoveParticipant, UpdateConversation, UpdateConversationSettings,
 } from "../operations";
 import { navigate, toConversation } from "../route";
+import { isBlocked } from "../store/blocks";
 import { addConversation, conversations, peopleVersion, putConversation, putUser, users, viewerId, type Conversation, type Membership, type User } from "../store/data";
 import { t } from "../text";
+import { blockPerson, unblockPerson } from "./Blocked";
 import { Field, Summary, useForm } from "./forms";
 import { overlay } from "./overlays";
 import { explain, Face, Icon, IconButton, Menu, nameOf, otherPerson, Panel, PanelTitle, say, Skeleton, Switch, type Action } from "./parts";
@@ -86,7 +88,7 @@ function Person({ row, member }: { row: Conversation; member: Member }) {
   const setRole = (role: Role) => () =>
     void request(ChangeParticipantRole, { input: { conversationId: row.id, userId: member.userId, role } }).then(() => (peopleVersion.value += 1), complain);
   const actions: Action[] = [];
-  if (!isMe) {
+  if (!isMe && !isBlocked(member.userId)) {
     actions.push({
       icon: "compose", label: t.message, run: () => void request(OpenDirectConversation, { input: { userIds: [member.userId] } }).then(({ openDirectConversation: done }) => {
         if (!done?.conversation) return;
@@ -103,6 +105,11 @@ function Person({ row, member }: { row: Conversation; member: Member }) {
       icon: "leave", label: t.removePerson, danger: true,
       run: () => void request(RemoveParticipant, { input: { conversationId: row.id, userId: member.userId } }).then(() => (peopleVersion.value += 1), complain),
     });
+  }
+  if (!isMe) {
+    actions.push(isBlocked(member.userId)
+      ? { icon: "block", label: t.unblock, run: () => unblockPerson(member.userId) }
+      : { icon: "block", label: t.block, danger: true, run: () => blockPerson(member.userId) });
   }
   return (
     <li class="person">

@@ -7,6 +7,7 @@ import { EditMessage } from "../operations";
 import { ago, clock, dye, full, list } from "../format";
 import { rich } from "../html";
 import { navigate, toMessage, toReply, toThread } from "../route";
+import { isBlocked } from "../store/blocks";
 import { messages, putMessage, threads, users, viewer, type Message } from "../store/data";
 import { discard, retry, type Outgoing } from "../store/outbox";
 import { markUnreadFrom, observe } from "../store/read";
@@ -19,7 +20,15 @@ import { explain, Face, grow, Icon, IconButton, Menu, nameOf, say, type Action }
 /** The message that is being edited, and where. */
 export const editing = signal<{ id: string; place: "timeline" | "thread" } | null>(null);
 
+/** The text of a message. That of a blocked person is shown on request. */
 export function Body({ message }: { message: Message }) {
+  const [isShown, setShown] = useState(false);
+  if (isBlocked(message.senderId) && !isShown) {
+    return (
+      <p class="tombstone"><Icon name="block" small />{t.blockedMessage}
+        <button type="button" class="link" onClick={() => setShown(true)}>{t.show}</button></p>
+    );
+  }
   const people = message.mentionIds.flatMap((id) => users.get(id) ?? []);
   const mentions = new Map(people.map(({ username, displayName }) => [username.toLowerCase(), displayName]));
   const names = { mentions, me: viewer.value?.username.toLowerCase() ?? "" };

@@ -2,6 +2,7 @@
 import { useEffect, useState } from "preact/hooks";
 
 import { navigate, toConversation, toDetails } from "../route";
+import { isBlocked } from "../store/blocks";
 import { conversations } from "../store/data";
 import { updated, useUpdate } from "../shell";
 import { outbox } from "../store/outbox";
@@ -10,6 +11,7 @@ import { connection, lostAt, online, open, reconnect } from "../store/session";
 import { storageFails } from "../store/storage";
 import { timeline } from "../store/timeline";
 import { t } from "../text";
+import { BlockedNote } from "./Blocked";
 import { Composer } from "./Composer";
 import { Icon, IconButton, nameOf, otherPerson, Presence, useTick } from "./parts";
 import { users } from "../store/data";
@@ -78,7 +80,7 @@ export function Room({ conversationId, messageId, openRoot, hasDetails }: {
       <Timeline conversationId={conversationId} target={messageId} openRoot={openRoot} onScrolled={setScrolled} />
       {row && exists && (
         <div class="column is-full">
-          {row.viewerMembership?.canSend === false ? <p class="note is-composer">{t.cannotSend}</p> : (
+          {other && isBlocked(other) ? <BlockedNote userId={other} /> : row.viewerMembership?.canSend === false ? <p class="note is-composer">{t.cannotSend}</p> : (
             <Composer
               key={conversationId} conversationId={conversationId} place={conversationId} parentId={null} rootId={null} scope="timeline"
               label={t.messageTo(title)} placeholder={t.messageTo(title)}

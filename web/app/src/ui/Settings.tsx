@@ -9,6 +9,7 @@ import { singleKeys, theme, type Theme } from "../preferences";
 import { navigate } from "../route";
 import { putUser, type User } from "../store/data";
 import { lang, LANGUAGES, setLanguage, t } from "../text";
+import { BlockedPeople } from "./Blocked";
 import { Field, sendsMail, Summary, useForm } from "./forms";
 import { overlay } from "./overlays";
 import { explain, Failed, Icon, IconButton, say, Skeleton, Switch } from "./parts";
@@ -172,6 +173,8 @@ export function Settings() {
                   <div class="set"><div class="grow"><b>{t.searchable}</b><span>{t.searchableHelp}</span></div><Switch on={preferences.isSearchable} label={t.searchable} change={(isSearchable) => prefer({ isSearchable })} /></div>
                   <div class="set"><div class="grow"><b>{t.profileVisibility}</b><span>{t.profileVisibilityHelp}</span></div>
                     <div class="segmented" role="group" aria-label={t.profileVisibility}>{(["EVERYONE", "CONTACTS", "NOBODY"] as const).map((who) => <button key={who} type="button" aria-pressed={preferences.profileVisibility === who} onClick={() => prefer({ profileVisibility: who })}>{t.visibility(who)}</button>)}</div></div>
+                  <h2 class="is-second">{t.blockedPeople}</h2><p class="small muted is-lead">{t.blockedPeopleHelp}</p>
+                  <BlockedPeople />
                 </section>
                 <section id="settings-security">
                   <h2>{t.sessions}</h2><p class="small muted is-lead">{t.sessionsLead}</p>
