@@ -9,6 +9,7 @@ use crate::{
     entity::job::{self, JobStatus},
     error::Error,
     id::{ConversationId, JobId, UserId},
+    mail::Mailer,
 };
 
 /// A job. It contains only ids, so that a deletion does not have to remove content from the queue.
@@ -103,6 +104,20 @@ pub async fn enqueue_in(tx: &Tx, job: &Job, now: DateTime<Utc>) -> Result<(), Er
     job::Entity::insert(row).exec_without_returning(tx).await?;
     tx.wake_worker_on_commit();
     Ok(())
+}
+
+/// Enqueues a mail, if the server sends mail.
+pub async fn enqueue_mail_in(
+    tx: &Tx,
+    mailer: &Mailer,
+    mail: AccountMail,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), Error> {
+    if !mailer.is_enabled() {
+        return Ok(());
+    }
+    enqueue_in(tx, &Job::SendMail { mail, user }, now).await
 }
 
 /// Returns the row of a queued job.

@@ -7,4 +7,4 @@ mod job;
 pub mod queue;
 
 pub(crate) use job::row;
-pub use job::{AccountMail, CleanupTable, Job, enqueue_in};
+pub use job::{AccountMail, CleanupTable, Job, enqueue_in, enqueue_mail_in};

@@ -11,7 +11,7 @@ use crate::{
     entity::{email_token::EmailTokenPurpose, user},
     error::{Code, Error},
     id::UserId,
-    jobs::{self, AccountMail, Job},
+    jobs::{self, AccountMail},
     mail::{MailValues, Template},
 };
 
@@ -74,11 +74,8 @@ pub(in crate::domain) async fn enqueue_password_link_in(
     core: &Core,
     user: &user::Model,
 ) -> Result<(), Error> {
-    if !core.mailer.is_enabled() {
-        return Ok(());
-    }
-    let (mail, user) = (AccountMail::ResetPassword, user.id);
-    jobs::enqueue_in(tx, &Job::SendMail { mail, user }, core.clock.now()).await
+    let (mail, now) = (AccountMail::ResetPassword, core.clock.now());
+    jobs::enqueue_mail_in(tx, &core.mailer, mail, user.id, now).await
 }
 
 /// Returns a link for a new password, for an administrator to hand over. Fails if the account has no address, to which the

@@ -21,7 +21,7 @@ use crate::{
     },
     error::{Code, Error, Problem},
     id::UserId,
-    jobs::{self, AccountMail, Job},
+    jobs::{self, AccountMail},
 };
 
 /// The fields of a new account.
@@ -112,9 +112,8 @@ async fn register_in(
     if let Some(invitation) = invitation {
         invitations::accept_in(tx, invitation, user.id, now).await?;
     }
-    if core.mailer.is_enabled() && !is_invited {
-        let (mail, user) = (AccountMail::VerifyEmail, user.id);
-        jobs::enqueue_in(tx, &Job::SendMail { mail, user }, now).await?;
+    if !is_invited {
+        jobs::enqueue_mail_in(tx, &core.mailer, AccountMail::VerifyEmail, user.id, now).await?;
     }
     let mut record = AuditRecord::own(AuditAction::UserCreated, user.id);
     if let Some(invitation) = invitation {

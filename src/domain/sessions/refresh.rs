@@ -20,7 +20,7 @@ use crate::{
         user,
     },
     error::{Code, Error},
-    jobs::{self, AccountMail, Job},
+    jobs::{self, AccountMail},
 };
 
 /// How long the token before the newest one still works and returns the same successor: the response may have been
@@ -80,10 +80,8 @@ async fn refresh_in(
         RefreshCheck::End(reason) => {
             end_in(tx, user.id, SessionFilter::Only(&[session.id]), reason, now).await?;
             if reason == SessionEndReason::Revoked {
-                if core.mailer.is_enabled() {
-                    let (mail, user) = (AccountMail::SessionTokenReused, user.id);
-                    jobs::enqueue_in(tx, &Job::SendMail { mail, user }, now).await?;
-                }
+                let mail = AccountMail::SessionTokenReused;
+                jobs::enqueue_mail_in(tx, &core.mailer, mail, user.id, now).await?;
                 let record = AuditRecord::new(AuditAction::SessionTokenReused, None).refused();
                 let record = record.on(AuditTarget::Session(session.id));
                 audit::append_in(tx, now, record).await?;

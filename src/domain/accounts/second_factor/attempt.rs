@@ -10,7 +10,7 @@ use crate::{
     },
     error::{Code, Error},
     id::UserId,
-    jobs::{self, AccountMail, Job},
+    jobs::{self, AccountMail},
 };
 
 /// One attempt of a user to prove the second factor.
@@ -93,10 +93,7 @@ pub(super) async fn report_in(
     user: UserId,
     mail: AccountMail,
 ) -> Result<(), Error> {
-    if !core.mailer.is_enabled() {
-        return Ok(());
-    }
-    jobs::enqueue_in(tx, &Job::SendMail { mail, user }, core.clock.now()).await
+    jobs::enqueue_mail_in(tx, &core.mailer, mail, user, core.clock.now()).await
 }
 
 /// The error of a code that is wrong or was used before.
