@@ -44,6 +44,7 @@ mod m0034_invitation_addresses;
 mod m0035_second_factor;
 mod m0036_suspended_users;
 mod m0037_blocks;
+mod m0038_invitation_creators;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -90,6 +91,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0035_second_factor::Step),
             Box::new(m0036_suspended_users::Step),
             Box::new(m0037_blocks::Step),
+            Box::new(m0038_invitation_creators::Step),
         ]
     }
 }

@@ -209,13 +209,15 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
                 email,
                 role: role.into(),
                 lifetime: TimeDelta::hours(hours),
+                created_by: None,
+                is_mailed: false,
             };
             let (_, token) = accounts::create_invitation(app, &new).await?;
             output::line(links::invitation(&app.config, &token));
         }
         AdminCommand::Invitations => list_invitations(app).await?,
         AdminCommand::RevokeInvitation { id } => {
-            accounts::revoke_invitation(app, InvitationId::from_text(&id)).await?;
+            accounts::revoke_invitation(app, None, InvitationId::from_text(&id)).await?;
             output::line("the invitation can no longer be used");
         }
         AdminCommand::List { all } => list(app, all).await?,

@@ -37,6 +37,15 @@ pub struct Model {
     pub revoked_at: Option<DateTime<Utc>>,
     pub accepted_at: Option<DateTime<Utc>>,
     pub accepted_by: Option<UserId>,
+    /// The administrator; none for the command line.
+    pub created_by: Option<UserId>,
+    #[sea_orm(
+        belongs_to,
+        relation_enum = "CreatedBy",
+        from = "created_by",
+        to = "id"
+    )]
+    pub creator: BelongsTo<Option<super::user::Entity>>,
     #[sea_orm(
         belongs_to,
         relation_enum = "AcceptedBy",

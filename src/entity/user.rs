@@ -83,7 +83,7 @@ pub struct Model {
     pub sessions: HasMany<super::session::Entity>,
     #[sea_orm(has_many)]
     pub email_tokens: HasMany<super::email_token::Entity>,
-    #[sea_orm(has_many, via_rel = "AcceptedBy")]
+    #[sea_orm(has_many, relation_enum = "Invitations", via_rel = "AcceptedBy")]
     pub invitations: HasMany<super::invitation::Entity>,
     #[sea_orm(has_many, relation_enum = "Participants", via_rel = "User")]
     pub participants: HasMany<super::participant::Entity>,

@@ -8,7 +8,7 @@ use crate::{
     db::Tx,
     entity::job::{self, JobStatus},
     error::Error,
-    id::{ConversationId, JobId, UserId},
+    id::{ConversationId, InvitationId, JobId, UserId},
     mail::Mailer,
 };
 
@@ -32,6 +32,11 @@ pub enum Job {
         mail: AccountMail,
         /// The user.
         user: UserId,
+    },
+    /// Mails the link of an invitation.
+    SendInvitation {
+        /// The invitation.
+        invitation: InvitationId,
     },
     /// Deletes the rows of a table that are no longer needed; runs again every hour.
     #[serde(alias = "KeepHouse")]
@@ -93,6 +98,7 @@ impl Job {
             Self::EraseConversation { .. } => "EraseConversation",
             Self::SortParticipant { .. } => "SortParticipant",
             Self::SendMail { .. } => "SendMail",
+            Self::SendInvitation { .. } => "SendInvitation",
             Self::Cleanup { .. } => "Cleanup",
         }
     }

@@ -41,11 +41,13 @@ pub enum Template {
     SecondFactorDisabled,
     /// A recovery code was used.
     RecoveryCodeUsed,
+    /// A link with which the recipient registers. Their name is not known: it is their address.
+    Invitation,
 }
 
 impl Template {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::VerifyEmail,
         Self::ResetPassword,
         Self::PasswordWasReset,
@@ -55,6 +57,7 @@ impl Template {
         Self::SecondFactorEnabled,
         Self::SecondFactorDisabled,
         Self::RecoveryCodeUsed,
+        Self::Invitation,
     ];
 
     /// The name of its files, without the extension.
@@ -69,6 +72,7 @@ impl Template {
             Self::SecondFactorEnabled => "second_factor_enabled",
             Self::SecondFactorDisabled => "second_factor_disabled",
             Self::RecoveryCodeUsed => "recovery_code_used",
+            Self::Invitation => "invitation",
         }
     }
 }

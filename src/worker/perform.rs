@@ -26,6 +26,10 @@ pub(super) async fn perform(app: &App, job: &job::Model) -> Result<Option<DateTi
             accounts::send_mail(app, mail, user).await?;
             Ok(None)
         }
+        Job::SendInvitation { invitation } => {
+            accounts::send_invitation(app, invitation).await?;
+            Ok(None)
+        }
         Job::Cleanup { table } => cleanup::run(app, table).await.map(Some),
     }
 }

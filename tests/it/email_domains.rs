@@ -60,6 +60,8 @@ async fn an_invitation_for_an_address_may_name_any_domain(app: TestApp) {
     let app = restricted(&app).await;
     let invite = async |email: Option<&str>| {
         let new = NewInvitation {
+            created_by: None,
+            is_mailed: false,
             email: email.map(str::to_owned),
             role: ServerRole::Member,
             lifetime: TimeDelta::hours(1),

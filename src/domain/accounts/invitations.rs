@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ActiveModelTrait, ColumnTrait, EntityTrait, QueryFilter, QueryOrder, Set};
 
-use super::validation;
+use super::{mails, validation};
 use crate::{
     auth::secret_token::{SecretToken, hash},
     core::Core,
@@ -18,6 +18,7 @@ use crate::{
     },
     error::{Code, Error, Problem},
     id::{InvitationId, UserId},
+    jobs::{self, Job},
 };
 
 /// The prefix of a token.
@@ -32,9 +33,13 @@ pub struct NewInvitation {
     pub role: ServerRole,
     /// How long the link is valid.
     pub lifetime: TimeDelta,
+    /// The administrator who invites them; none for the command line.
+    pub created_by: Option<UserId>,
+    /// Whether to mail the link to the address. The mail has a token of its own.
+    pub is_mailed: bool,
 }
 
-/// Creates an invitation. Returns it with the token of its link, which is not stored.
+/// Creates an invitation. Returns it with the token of its link, which is not stored, and not valid if it is mailed.
 pub async fn create_invitation(
     core: &Core,
     new: &NewInvitation,
@@ -56,13 +61,19 @@ pub async fn create_invitation(
         revoked_at: Set(None),
         accepted_at: Set(None),
         accepted_by: Set(None),
+        created_by: Set(new.created_by),
     };
     let row = &row;
     let created = core
         .db
         .write(|tx| async move {
             let created = row.clone().insert(&*tx).await?;
-            record_in(&tx, AuditAction::InvitationCreated, created.id, now).await?;
+            let invitation = created.id;
+            if new.is_mailed {
+                jobs::enqueue_in(&tx, &Job::SendInvitation { invitation }, now).await?;
+            }
+            let (action, by) = (AuditAction::InvitationCreated, new.created_by);
+            record_in(&tx, action, by, invitation, now).await?;
             Ok(created)
         })
         .await?;
@@ -75,8 +86,41 @@ pub async fn invitations(db: &Db) -> Result<Vec<invitation::Model>, Error> {
     Ok(listed.all(db.read()).await?)
 }
 
+/// Mails the link of an invitation that can be used, with a new token: only its hash is stored.
+pub async fn send_invitation(core: &Core, id: InvitationId) -> Result<(), Error> {
+    let found = invitation::Entity::find_by_id(id)
+        .one(core.db.read())
+        .await?;
+    let pending = found.filter(|row| row.status(core.clock.now()) == InvitationStatus::Pending);
+    let Some((invitation, address)) = pending
+        .as_ref()
+        .and_then(|row| Some((row, row.email.as_deref()?)))
+    else {
+        return Ok(());
+    };
+    let creator = user::Entity::find().filter(user::Column::Id.is_in(invitation.created_by));
+    let creator = creator.one(core.db.read()).await?;
+    let token = SecretToken::generate(PREFIX);
+    let row = invitation::ActiveModel {
+        token_hash: Set(token.hash.clone()),
+        ..Default::default()
+    };
+    let set_token = &invitation::Entity::update_many()
+        .set(row)
+        .filter(invitation::Column::Id.eq(id));
+    core.db
+        .write(|tx| async move { Ok(set_token.clone().exec(&*tx).await?) })
+        .await?;
+    let locale = creator.map_or_else(String::new, |creator| creator.locale);
+    mails::send_invitation(core, address, &locale, &token.text).await
+}
+
 /// Revokes an invitation that is not used yet. Revoking it again changes nothing.
-pub async fn revoke_invitation(core: &Core, id: InvitationId) -> Result<(), Error> {
+pub async fn revoke_invitation(
+    core: &Core,
+    by: Option<UserId>,
+    id: InvitationId,
+) -> Result<invitation::Model, Error> {
     let now = core.clock.now();
     core.db
         .write(|tx| async move {
@@ -97,9 +141,13 @@ pub async fn revoke_invitation(core: &Core, id: InvitationId) -> Result<(), Erro
                 .exec(&*tx)
                 .await?;
             if revoked.rows_affected > 0 {
-                record_in(&tx, AuditAction::InvitationRevoked, id, now).await?;
+                record_in(&tx, AuditAction::InvitationRevoked, by, id, now).await?;
             }
-            Ok(())
+            let revoked_at = found.revoked_at.or(Some(now));
+            Ok(invitation::Model {
+                revoked_at,
+                ..found
+            })
         })
         .await
 }
@@ -177,10 +225,11 @@ pub(super) async fn delete_of_in(tx: &Tx, user: &user::Model) -> Result<(), Erro
 async fn record_in(
     tx: &Tx,
     action: AuditAction,
+    by: Option<UserId>,
     id: InvitationId,
     now: DateTime<Utc>,
 ) -> Result<(), Error> {
-    let record = AuditRecord::new(action, None).on(AuditTarget::Invitation(id));
+    let record = AuditRecord::new(action, by).on(AuditTarget::Invitation(id));
     audit::append_in(tx, now, record).await
 }
 

@@ -153,6 +153,28 @@ async fn discard_unsent(
     sent
 }
 
+/// Mails the link of an invitation, in this language.
+pub(super) async fn send_invitation(
+    core: &Core,
+    address: &str,
+    locale: &str,
+    token: &str,
+) -> Result<(), Error> {
+    let values = MailValues {
+        server: &core.config.server_name,
+        name: address,
+        link: &invitation_link(core, token),
+    };
+    core.mailer
+        .send(address, locale, Template::Invitation, &values)
+        .await
+}
+
+/// The link of an invitation, with its token.
+pub(in crate::domain) fn invitation_link(core: &Core, token: &str) -> String {
+    format!("{}#{token}", page(core, "invite"))
+}
+
 /// The link to a page with a token. Browsers do not send the part after `#`, so that no log has the token.
 fn link(core: &Core, name: &str, token: &SecretToken) -> String {
     format!("{}#{}", page(core, name), token.text)

@@ -22,11 +22,13 @@ mod verification;
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
 pub use email_change::change_email;
 pub use first_administrator::{create_first, register_first, setup_token};
-pub use invitations::{NewInvitation, create_invitation, invitations, revoke_invitation};
+pub use invitations::{
+    NewInvitation, create_invitation, invitations, revoke_invitation, send_invitation,
+};
 pub use last_administrator::require_another_administrator_in;
 pub(super) use lockout::reset_logins_in;
 pub use mails::send_mail;
-pub(super) use mails::{enqueue_password_link_in, password_link};
+pub(super) use mails::{enqueue_password_link_in, invitation_link, password_link};
 pub use password::change_password;
 pub use password_reset::{request_password_reset, reset_password};
 pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
