@@ -14,6 +14,7 @@ use crate::{
         admin::{
             accounts::{self, Account},
             audit_log::{self, AuditEntry},
+            invitations::{self, Invitation},
             types::Admin,
         },
         context::{app, loaders, viewer},
@@ -80,6 +81,8 @@ pub enum Node {
     Account(Account),
     /// An entry of the audit log.
     AuditEntry(AuditEntry),
+    /// An invitation, as administrators see it.
+    Invitation(Invitation),
 }
 
 /// The queries that take any id.
@@ -145,6 +148,7 @@ async fn find(ctx: &Context<'_>, id: &str) -> Result<Option<Node>> {
             let found = accounts::account(ctx, viewer, UserId(id.0)).await?;
             found.map(Node::Account)
         }
+        AnyId::InvitationId(id) => invitations::find(ctx, id).await?.map(Node::Invitation),
         AnyId::AuditEntryId(id) => audit_log::entry(ctx, id).await?.map(Node::AuditEntry),
         AnyId::ViewerId(id) if id.0 == own => Some(Node::Viewer(Viewer(viewer.clone()))),
         AnyId::PreferencesId(id) if id.0 == own => {

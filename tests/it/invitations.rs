@@ -2,16 +2,30 @@
 
 use chrono::TimeDelta;
 use heddle::{
-    config::{Config, SignUpPolicy},
+    config::{Config, Mode, SignUpPolicy},
     domain::accounts::{self, NewInvitation},
     entity::{invitation, user::ServerRole},
 };
 use serde_json::{Value, json};
 
-use crate::support::{app::TestApp, both, person::PASSWORD};
+use crate::support::{
+    app::TestApp,
+    both,
+    person::{PASSWORD, Person, text},
+};
 
 const REGISTER: &str = "mutation($input: RegisterInput!) { register(input: $input) {
     needsEmailVerification auth { viewer { email isEmailVerified role } } } }";
+
+const CREATE: &str = "mutation($input: AdminCreateInvitationInput!) {
+    adminCreateInvitation(input: $input) { invitationUrl
+        invitation { id email role status createdBy { username } acceptedBy { username } } } }";
+const REVOKE: &str = "mutation($input: AdminRevokeInvitationInput!) {
+    adminRevokeInvitation(input: $input) { invitation { id status } } }";
+const LIST: &str = "query($status: InvitationStatus, $first: Int, $after: String) { admin {
+    invitations(status: $status, first: $first, after: $after) {
+        nodes { id email status acceptedAt acceptedBy { username } }
+        pageInfo { hasNextPage endCursor } } } }";
 
 both!(
     an_invited_person_registers_once,
@@ -20,6 +34,9 @@ both!(
     two_uses_of_one_invitation_at_the_same_time_create_one_account,
     a_closed_server_accepts_no_invitation,
     a_deleted_account_leaves_no_invitation,
+    administrators_invite_by_mail,
+    without_mail_an_administrator_receives_the_link,
+    only_administrators_invite,
 );
 
 /// A server with this policy.
@@ -36,6 +53,8 @@ async fn invite(app: &TestApp, email: Option<&str>) -> (invitation::Model, Strin
         email: email.map(str::to_owned),
         role: ServerRole::Moderator,
         lifetime: TimeDelta::hours(1),
+        created_by: None,
+        is_mailed: false,
     };
     accounts::create_invitation(&app.app, &new).await.unwrap()
 }
@@ -94,7 +113,7 @@ async fn an_invitation_expires_and_can_be_revoked(app: TestApp) {
     let anonymous = app.anonymous();
     let ((_, old), (revoked, token)) = (invite(&app, None).await, invite(&app, None).await);
     for _ in 0..2 {
-        accounts::revoke_invitation(&app.app, revoked.id)
+        accounts::revoke_invitation(&app.app, None, revoked.id)
             .await
             .unwrap();
     }
@@ -107,7 +126,7 @@ async fn an_invitation_expires_and_can_be_revoked(app: TestApp) {
         .await;
     let (used, token) = invite(&app, None).await;
     anonymous.execute(REGISTER, form("ann", &token)).await;
-    let error = accounts::revoke_invitation(&app.app, used.id).await;
+    let error = accounts::revoke_invitation(&app.app, None, used.id).await;
     assert_eq!(error.unwrap_err().code().as_str(), "CONFLICT");
     app.app.clock.advance(TimeDelta::days(91));
     app.db_reaches("invitation", 0).await;
@@ -163,4 +182,105 @@ async fn a_deleted_account_leaves_no_invitation(app: TestApp) {
         [others],
         "{used}"
     );
+}
+
+async fn listed(reader: &Person, status: Value) -> Vec<Value> {
+    let variables = json!({ "status": status, "first": 1 });
+    reader.nodes(LIST, variables, "/admin/invitations").await
+}
+
+async fn administrators_invite_by_mail(app: TestApp) {
+    let app = with_policy(&app, SignUpPolicy::InviteOnly).await;
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
+    let moderator = app.person_with_role("moe", ServerRole::Moderator).await;
+    let new = json!({ "input": { "email": "ann@example.org" } });
+    let done = admin.execute(CREATE, new).await;
+    let created = &done["adminCreateInvitation"];
+    assert_eq!(created["invitationUrl"], Value::Null);
+    let id = created["invitation"]["id"].clone();
+    let expected = json!({ "id": id, "email": "ann@example.org", "role": "MEMBER",
+        "status": "PENDING", "createdBy": { "username": "root" }, "acceptedBy": null });
+    assert_eq!(created["invitation"], expected);
+    let mail = app.mail("ann@example.org", "You are invited", 1).await;
+    let anyone = admin.execute(CREATE, json!({ "input": {} })).await;
+    let anyone = &anyone["adminCreateInvitation"]["invitation"]["id"];
+    let done = app
+        .anonymous()
+        .execute(REGISTER, form("ann", &mail.token("invite")))
+        .await;
+    assert_eq!(done["register"]["auth"]["viewer"]["isEmailVerified"], true);
+    let input = json!({ "input": { "invitationId": id } });
+    admin.expect_error("CONFLICT", REVOKE, input).await;
+    let input = json!({ "input": { "invitationId": anyone } });
+    for _ in 0..2 {
+        let done = admin.execute(REVOKE, input.clone()).await;
+        let invitation = &done["adminRevokeInvitation"]["invitation"];
+        assert_eq!(*invitation, json!({ "id": anyone, "status": "REVOKED" }));
+    }
+    let all = listed(&moderator, Value::Null).await;
+    let ids: Vec<_> = all.iter().map(|node| &node["id"]).collect();
+    assert_eq!(ids, [anyone, &id]);
+    let accepted = listed(&moderator, json!("ACCEPTED")).await;
+    assert_eq!(accepted.len(), 1);
+    assert_eq!(accepted[0]["acceptedBy"]["username"], "ann");
+    assert_ne!(accepted[0]["acceptedAt"], Value::Null);
+    for status in ["PENDING", "EXPIRED"] {
+        assert!(listed(&moderator, json!(status)).await.is_empty());
+    }
+    let node = "query($id: ID!) { node(id: $id) { ... on Invitation { status } } }";
+    let found = moderator.execute(node, json!({ "id": id })).await;
+    assert_eq!(found["node"]["status"], "ACCEPTED");
+    let log = "{ admin { auditLog(first: 3) { nodes { action actor { username } targetId } } } }";
+    let log = admin.execute(log, Value::Null).await;
+    let revoked = json!({ "action": "invitation.revoked", "actor": { "username": "root" }, "targetId": anyone });
+    assert_eq!(log["admin"]["auditLog"]["nodes"][0], revoked);
+}
+
+async fn without_mail_an_administrator_receives_the_link(app: TestApp) {
+    let app = app
+        .with(|config| {
+            config.mode = Mode::Production;
+            config.sign_up_policy = SignUpPolicy::InviteOnly;
+        })
+        .await;
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
+    let new = json!({ "input": { "email": "ann@example.org", "expiresInHours": 2 } });
+    let done = admin.execute(CREATE, new).await;
+    let url = text(&done["adminCreateInvitation"]["invitationUrl"]);
+    let (_, token) = url.split_once("/invite#").unwrap();
+    app.app.clock.advance(TimeDelta::minutes(119));
+    app.anonymous().execute(REGISTER, form("ann", token)).await;
+}
+
+async fn only_administrators_invite(app: TestApp) {
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
+    let moderator = app.person_with_role("moe", ServerRole::Moderator).await;
+    let ann = app.person("Ann").await;
+    let new = |fields: Value| json!({ "input": fields });
+    for who in [&moderator, &ann] {
+        who.expect_error("FORBIDDEN", CREATE, new(json!({}))).await;
+    }
+    let found = ann.execute(LIST, Value::Null).await;
+    assert_eq!(found["admin"], Value::Null);
+    for (fields, path) in [
+        (json!({ "expiresInHours": 0 }), "expiresInHours"),
+        (json!({ "expiresInHours": 721 }), "expiresInHours"),
+        (json!({ "email": "no address" }), "email"),
+    ] {
+        let error = admin
+            .expect_error("BAD_USER_INPUT", CREATE, new(fields))
+            .await;
+        let problem = &error["extensions"]["problems"][0];
+        assert_eq!(problem["path"], json!(["input", path]));
+    }
+    // A role needs a confirmed identity.
+    let moderators = new(json!({ "role": "MODERATOR" }));
+    admin
+        .expect_error("REAUTHENTICATION_REQUIRED", CREATE, moderators.clone())
+        .await;
+    admin.reauthenticates().await;
+    let done = admin.execute(CREATE, moderators).await;
+    let role = &done["adminCreateInvitation"]["invitation"]["role"];
+    assert_eq!(role, "MODERATOR");
+    assert_eq!(listed(&admin, json!("PENDING")).await.len(), 1);
 }

@@ -3,8 +3,11 @@
 use async_graphql::{InputObject, SimpleObject};
 
 use crate::{
-    graphql::{accounts::types::ServerRole, admin::accounts::Account},
-    id::UserId,
+    graphql::{
+        accounts::types::ServerRole,
+        admin::{accounts::Account, invitations::Invitation},
+    },
+    id::{InvitationId, UserId},
 };
 
 /// New values for an account.
@@ -61,6 +64,42 @@ pub struct AdminRevokeAccessInput {
     pub user_id: UserId,
     /// Kept in the audit log.
     pub reason: String,
+}
+
+/// A new invitation.
+#[derive(InputObject)]
+pub struct AdminCreateInvitationInput {
+    /// Address that it is for, where it is mailed when mail works; omit for a link that anyone may use once.
+    pub email: Option<String>,
+    /// Server role of the account that it creates.
+    #[graphql(default_with = "ServerRole::Member")]
+    pub role: ServerRole,
+    /// Hours until it expires, 1 to 720.
+    #[graphql(default = 168)]
+    pub expires_in_hours: i32,
+}
+
+/// The invitation to revoke.
+#[derive(InputObject)]
+pub struct AdminRevokeInvitationInput {
+    /// The invitation.
+    pub invitation_id: InvitationId,
+}
+
+/// Result of adminCreateInvitation.
+#[derive(SimpleObject)]
+pub struct AdminCreateInvitationPayload {
+    /// The invitation.
+    pub invitation: Option<Invitation>,
+    /// Link to register with, to hand over; shown only now. Null when it was mailed.
+    pub invitation_url: Option<String>,
+}
+
+/// Result of adminRevokeInvitation.
+#[derive(SimpleObject)]
+pub struct AdminRevokeInvitationPayload {
+    /// The invitation.
+    pub invitation: Option<Invitation>,
 }
 
 /// Result of adminUpdateUser.

@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod audit_log;
 pub mod inputs;
+pub mod invitations;
 mod loader;
 mod mutation;
 mod query;

@@ -6,10 +6,12 @@ use crate::{
     domain::admin,
     graphql::{
         admin::inputs::{
-            AdminReinstateUserInput, AdminReinstateUserPayload, AdminResetSecondFactorInput,
-            AdminResetSecondFactorPayload, AdminRevokeAccessInput, AdminRevokeAccessPayload,
-            AdminSendPasswordResetInput, AdminSendPasswordResetPayload, AdminSuspendUserInput,
-            AdminSuspendUserPayload, AdminUpdateUserInput, AdminUpdateUserPayload,
+            AdminCreateInvitationInput, AdminCreateInvitationPayload, AdminReinstateUserInput,
+            AdminReinstateUserPayload, AdminResetSecondFactorInput, AdminResetSecondFactorPayload,
+            AdminRevokeAccessInput, AdminRevokeAccessPayload, AdminRevokeInvitationInput,
+            AdminRevokeInvitationPayload, AdminSendPasswordResetInput,
+            AdminSendPasswordResetPayload, AdminSuspendUserInput, AdminSuspendUserPayload,
+            AdminUpdateUserInput, AdminUpdateUserPayload,
         },
         context::{app, viewer},
         errors::{Result, nullable},
@@ -102,6 +104,41 @@ impl AdminMutation {
             let reset = admin::reset_user_second_factor(app(ctx), viewer, user, &input.reason);
             Ok(Some(AdminResetSecondFactorPayload {
                 account: Some(reset.await?.into()),
+            }))
+        })
+        .await
+    }
+
+    /// Create an invitation for someone to register. Needs ADMIN, and a recent `reauthenticate` for a role above MEMBER.
+    async fn admin_create_invitation(
+        &self,
+        ctx: &Context<'_>,
+        input: AdminCreateInvitationInput,
+    ) -> Option<Result<AdminCreateInvitationPayload>> {
+        nullable(async {
+            let (viewer, role) = (viewer(ctx)?, input.role.into());
+            let (email, hours) = (input.email, input.expires_in_hours);
+            let invited = admin::invite(app(ctx), viewer, email, role, hours);
+            let (invitation, invitation_url) = invited.await?;
+            Ok(Some(AdminCreateInvitationPayload {
+                invitation: Some(invitation.into()),
+                invitation_url,
+            }))
+        })
+        .await
+    }
+
+    /// Revoke an invitation that was not used yet. CONFLICT once it is used. Needs ADMIN.
+    async fn admin_revoke_invitation(
+        &self,
+        ctx: &Context<'_>,
+        input: AdminRevokeInvitationInput,
+    ) -> Option<Result<AdminRevokeInvitationPayload>> {
+        nullable(async {
+            let (viewer, id) = (viewer(ctx)?, input.invitation_id);
+            let revoked = admin::revoke_invitation(app(ctx), viewer, id).await?;
+            Ok(Some(AdminRevokeInvitationPayload {
+                invitation: Some(revoked.into()),
             }))
         })
         .await

@@ -10,6 +10,7 @@ use crate::{
         admin::{
             accounts::{self, Account, AccountConnection, AccountFilter},
             audit_log::{self, AuditEntryConnection, AuditFilter},
+            invitations::{self, InvitationConnection, InvitationStatus},
         },
         errors::{Result, nullable},
         pagination::forward,
@@ -59,6 +60,19 @@ impl Admin {
         #[graphql(desc = "The user.")] user_id: UserId,
     ) -> Option<Result<Account>> {
         nullable(accounts::account(ctx, &self.0, user_id)).await
+    }
+
+    /// Invitations, newest first.
+    async fn invitations(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only in this state; null means all states.")] status: Option<
+            InvitationStatus,
+        >,
+        #[graphql(default_with = "Some(PAGE)")] first: Option<i32>,
+        after: Option<String>,
+    ) -> Result<InvitationConnection> {
+        invitations::page(ctx, &self.0, status, forward(first, PAGE, after)?).await
     }
 
     /// The audit log, newest first. Needs AUDITOR or ADMIN; FORBIDDEN otherwise.

@@ -33,7 +33,7 @@ pub(super) enum Who {
 /// Types, who may see their fields, and the fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Query", Who::Root, "admin conversation eventCursor message node nodes server thread user users viewer"),
-    ("Mutation", Who::Root, "addParticipants adminReinstateUser adminResetSecondFactor
+    ("Mutation", Who::Root, "addParticipants adminCreateInvitation adminRevokeInvitation adminReinstateUser adminResetSecondFactor
         adminRevokeAccess adminSendPasswordReset adminSuspendUser adminUpdateUser blockUser changeEmail changeParticipantRole changePassword completeSignIn
         confirmTotpSetup createConversation deleteAccount deleteConversation deleteMessage disableTotp dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
@@ -71,9 +71,12 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
         profileVisibility sharesPresence sharesReadReceipts timeZone"),
-    ("Admin", Who::Auditor, "account accounts auditLog id"),
+    ("Admin", Who::Auditor, "account accounts auditLog id invitations"),
     ("Account", Who::Auditor, "createdAt email hasSecondFactor id isEmailVerified lastActiveAt role status
         suspendedAt suspensionReason updatedAt user"),
+    ("Invitation", Who::Auditor, "acceptedAt acceptedBy createdAt createdBy email expiresAt id role status"),
+    ("InvitationConnection", Who::Page, "edges nodes pageInfo"),
+    ("InvitationEdge", Who::Page, "cursor node"),
     ("AuditEntry", Who::Auditor, "action actor actorLabel changes hash id ipAddress occurredAt outcome requestId
         sequence targetId targetLabel"),
     ("AuditChange", Who::Auditor, "after before field"),
@@ -109,6 +112,8 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("UserConnection", Who::Page, "edges nodes pageInfo"),
     ("UserEdge", Who::Page, "cursor node"),
     ("AuthResult", Who::Payload, "accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt viewer"),
+    ("AdminCreateInvitationPayload", Who::Payload, "invitation invitationUrl"),
+    ("AdminRevokeInvitationPayload", Who::Payload, "invitation"),
     ("AdminReinstateUserPayload", Who::Payload, "account"),
     ("AdminResetSecondFactorPayload", Who::Payload, "account"),
     ("AdminRevokeAccessPayload", Who::Payload, "revokedCount"),

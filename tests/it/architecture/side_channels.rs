@@ -28,12 +28,14 @@ both!(
 );
 
 /// Texts in arguments that select no object of another user, and those whose test is below.
-const TEXTS: [&str; 54] = [
+const TEXTS: [&str; 55] = [
     // Users are visible to all users.
     "Query.user by.username",
     // A list shows the same to all users.
     "Query.users after",
     "Query.users filter.text",
+    // An invitation may name any address, also that of an account.
+    "Mutation.adminCreateInvitation input.email",
     "Mutation.adminReinstateUser input.reason",
     "Mutation.adminResetSecondFactor input.reason",
     "Mutation.adminRevokeAccess input.reason",

@@ -27,6 +27,7 @@ const GRAPHQL_TWINS: &[&str] = &[
     "ConversationFilter",
     "ConversationKind",
     "HistoryVisibility",
+    "InvitationStatus",
     "MessageFilter",
     "MessageKind",
     "MessagePriority",

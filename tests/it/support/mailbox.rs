@@ -38,7 +38,7 @@ impl Mail {
     /// The token of the link to this page.
     #[track_caller]
     pub(crate) fn token(&self, page: &str) -> String {
-        let link = Regex::new(&format!("/{page}#(het_[A-Za-z0-9_-]+)")).unwrap();
+        let link = Regex::new(&format!("/{page}#(h[ei]t_[A-Za-z0-9_-]+)")).unwrap();
         let found = link.captures(&self.body);
         found.unwrap_or_else(|| panic!("no link to {page}: {self:?}"))[1].to_owned()
     }

@@ -301,6 +301,14 @@ async fn admin_acts(app: &TestApp, bob: &mut Actor<'_>) {
             .await
             .unwrap();
     }
+    let done = bob
+        .does("adminCreateInvitation", json!({}), "invitation { id }")
+        .await
+        .unwrap();
+    let invitation = json!({ "invitationId": done["invitation"]["id"] });
+    bob.does("adminRevokeInvitation", invitation, "invitation { id }")
+        .await
+        .unwrap();
     bob.does("adminRevokeAccess", input.clone(), "revokedCount")
         .await
         .unwrap();
