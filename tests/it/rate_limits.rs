@@ -1,7 +1,7 @@
 //! Limits on how often a user may do something.
 
 use chrono::TimeDelta;
-use heddle::config::Config;
+use heddle::{config::Config, entity::user::ServerRole};
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -55,7 +55,7 @@ limited!(
     only_the_action_of_the_user_is_limited,
     strangers_are_limited_but_contacts_are_not,
     added_people_count_one_by_one,
-    subscriptions_typing_profiles_searches_and_renewals_are_limited,
+    actions_other_than_messages_are_limited,
     operations_of_a_user_and_events_share_a_budget,
     the_open_subscriptions_of_a_user_have_a_total_cost,
 );
@@ -168,9 +168,10 @@ async fn added_people_count_one_by_one(app: TestApp) {
     );
 }
 
-async fn subscriptions_typing_profiles_searches_and_renewals_are_limited(app: TestApp) {
+async fn actions_other_than_messages_are_limited(app: TestApp) {
     let mut ada = app.person("Ada").await;
     let ben = app.person("Ben").await;
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
     let conversation = ada.direct(&ben).await;
     let kinds = [
         (
@@ -189,9 +190,25 @@ async fn subscriptions_typing_profiles_searches_and_renewals_are_limited(app: Te
             json!({ "text": "be" }),
             30,
         ),
+        (
+            "mutation($input: UnblockUserInput!) { unblockUser(input: $input) { user { id } } }",
+            json!({ "userId": ben.id }),
+            30,
+        ),
+        (
+            "mutation($input: AdminCreateInvitationInput!) { adminCreateInvitation(input: $input) {
+                invitationUrl } }",
+            json!({}),
+            10,
+        ),
     ];
     for (query, input, expected) in kinds {
-        let (count, error) = repeat(&ada, query, |_| json!({ "input": input })).await;
+        let who = if query.contains("admin") {
+            &admin
+        } else {
+            &ada
+        };
+        let (count, error) = repeat(who, query, |_| json!({ "input": input })).await;
         assert_eq!(count, expected, "{query}");
         assert_eq!(error["extensions"]["code"], LIMITED, "{query}");
     }

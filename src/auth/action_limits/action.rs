@@ -25,6 +25,8 @@ pub enum Action {
     ChangeProfile,
     /// Blocks a user, or removes a block.
     Block,
+    /// Invites a person to register.
+    Invite,
     /// Searches by a text.
     Search,
     /// Runs operations and receives events. The unit is the cost of a document.
@@ -63,6 +65,7 @@ impl Action {
             Self::ReportPresence => "presence",
             Self::ChangeProfile => "profile",
             Self::Block => "block",
+            Self::Invite => "invite",
             Self::Search => "search",
             Self::Run | Self::RunAnonymously => "run",
         }
@@ -74,7 +77,7 @@ impl Action {
             Self::Send | Self::ChangeMessage => (messages, messages),
             Self::CreateGroup => (20, 6),
             Self::AddParticipant => (500, 60),
-            Self::MessageStranger => (10, 18),
+            Self::MessageStranger | Self::Invite => (10, 18),
             // Every page of a user opens its streams again when the server restarts.
             Self::Subscribe => (300, 120),
             // Clients search while the user types.
@@ -109,6 +112,7 @@ mod tests {
             ("Report typing, set the presence", Action::ReportPresence),
             ("Change the profile", Action::ChangeProfile),
             ("Block users and remove blocks", Action::Block),
+            ("Invite people to register", Action::Invite),
             ("Search by a text", Action::Search),
             ("Cost of a user's operations and events", Action::Run),
             (

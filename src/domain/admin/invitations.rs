@@ -5,6 +5,7 @@ use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, Select};
 
 use super::rights::require_admin;
 use crate::{
+    auth::action_limits::Action,
     core::Core,
     domain::{
         accounts::{self, NewInvitation},
@@ -38,6 +39,9 @@ pub async fn invite(
     if role != ServerRole::Member {
         accounts::require_recent(core, viewer).await?;
     }
+    core.action_limits
+        .consume(viewer.user.0, Action::Invite)
+        .await?;
     let new = NewInvitation {
         is_mailed: email.is_some() && core.mailer.is_enabled(),
         email,
