@@ -175,8 +175,10 @@ fn operations(types: &HashMap<String, TypeDefinition>) -> Vec<(Vec<&'static str>
                     ("dismissNotifications" | "markNotificationsRead", "ids") => {
                         vec!["Notification"]
                     }
-                    // Users are visible to all users.
-                    ("user", "id") | (_, "userId" | "userIds" | "participantIds") => vec![],
+                    // Users are visible to all users. Only administrators change invitations: others are refused
+                    // before anything is read.
+                    ("user", "id")
+                    | (_, "userId" | "userIds" | "participantIds" | "invitationId") => vec![],
                     _ => panic!("say in side_channels.rs which objects {name} {path} names"),
                 };
                 if !kinds.is_empty() {
