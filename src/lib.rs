@@ -1,7 +1,7 @@
 //! Heddle is a threaded-messaging server with a GraphQL API.
 //!
 //! Dependencies point in one direction: `http` (transport) → `graphql` (API) → `domain` (rules) → `entity` (tables).
-//! `live` (event stream), `auth`, `jobs` and `mail` are used by `domain` and do not depend on the layers above it. `id`,
+//! `live` (event stream), `auth`, `egress`, `jobs` and `mail` are used by `domain` and do not depend on the layers above it. `id`,
 //! `error`, `config`, `clock` and `db` are below all of them. ARCHITECTURE.md describes the modules and follows a
 //! request through them.
 
@@ -13,6 +13,7 @@ pub mod config;
 pub mod core;
 pub mod db;
 pub mod domain;
+pub mod egress;
 pub mod entity;
 pub mod error;
 pub mod graphql;

@@ -54,17 +54,40 @@ const BANS: &[Ban] = &[
 /// Imports that point upward: like a [`Ban`], for paths of this crate.
 const UPWARD: &[Ban] = &[
     Ban {
-        modules: &["auth/", "live/", "jobs/", "mail/", "db/", "core.rs"],
+        modules: &[
+            "auth/", "live/", "jobs/", "mail/", "egress/", "db/", "core.rs",
+        ],
         texts: &["domain"],
         reason: "modules that the domain uses do not depend on it",
     },
     Ban {
         modules: &[
-            "domain/", "live/", "auth/", "jobs/", "mail/", "entity/", "db/", "core.rs",
+            "domain/", "live/", "auth/", "jobs/", "mail/", "egress/", "entity/", "db/", "core.rs",
         ],
         texts: &["worker", "app"],
         reason: "the worker and the application use the domain, and not the reverse",
     },
+];
+
+/// What opens connections to other systems, and the only files that may use it.
+const OUTGOING: &[(&str, &[&str])] = &[
+    ("reqwest", &["src/egress/"]),
+    ("lookup_host", &["src/egress/"]),
+    ("TcpStream::connect", &["src/cli/healthcheck.rs"]),
+    ("TcpSocket", &[]),
+    ("UdpSocket", &[]),
+    ("UnixStream", &[]),
+    ("hyper::client", &[]),
+    ("hyper_util::client", &[]),
+    ("connect_async", &[]),
+    ("SmtpTransport", &["src/mail/"]),
+    (
+        "redis::",
+        &["src/live/bus/", "src/auth/action_limits/shared.rs"],
+    ),
+    ("PoolOptions", &["src/db/"]),
+    ("ConnectOptions", &["src/db/"]),
+    ("Database::connect", &["src/db/"]),
 ];
 
 /// The longest `mod.rs`, in lines: an entry file introduces its module and contains little code.
@@ -104,6 +127,22 @@ fn imports_point_down() {
                 "{} reads request data: only graphql/context.rs does that",
                 file.path
             ));
+        }
+    }
+    assert!(findings.is_empty(), "\n{}", findings.join("\n"));
+}
+
+#[test]
+fn only_clients_open_outgoing_connections() {
+    let mut findings = vec![];
+    for file in read(&["src"], "rs") {
+        let all = tokens(&file.text);
+        let code: String = production(&all).iter().map(|token| token.text).collect();
+        for (text, files) in OUTGOING {
+            let may = files.iter().any(|path| file.path.starts_with(path));
+            if code.contains(text) && !may {
+                findings.push(format!("{} uses {text}: use egress", file.path));
+            }
         }
     }
     assert!(findings.is_empty(), "\n{}", findings.join("\n"));
