@@ -8,6 +8,7 @@ mod redaction;
 pub mod settings;
 mod source_layers;
 mod sources;
+mod trusted_issuer;
 mod values;
 
 pub use self::{
@@ -15,5 +16,6 @@ pub use self::{
     example::example,
     settings::Config,
     sources::{Loaded, Sources},
+    trusted_issuer::{ClaimNames, JwksLocation, TrustedIssuer},
     values::{LogFormat, Mode, SignUpPolicy, is_unencrypted},
 };

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::{
     settings::{self, Config},
+    trusted_issuer::{JwksLocation, TrustedIssuer},
     values::{Mode, SignUpPolicy, is_unencrypted},
 };
 
@@ -50,6 +51,8 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, &'static str)> {
              all users share its limits per address";
         "smtp_url" if is_production && smtp.as_ref().is_some_and(|url| is_unencrypted(url) && !is_local(url)) =>
             "production needs an encrypted connection to the mail server; remove ?tls=none";
+        "trusted_issuers" if is_production && config.trusted_issuers.iter().any(is_fetched_unencrypted) =>
+            "production needs https for the URL of public keys: with http, others on the way can replace them";
         "require_verified_email" if is_production && config.require_verified_email && smtp.is_none() =>
             "needs a mail server (smtp_url): without mail, addresses cannot be verified";
         "sign_up_policy" if is_production
@@ -57,6 +60,10 @@ pub(super) fn refusals(config: &Config) -> Vec<(&'static str, &'static str)> {
             "production refuses open, because anyone could register with the address of another person; set \
              require_verified_email, or use invite-only";
     }
+}
+
+fn is_fetched_unencrypted(issuer: &TrustedIssuer) -> bool {
+    matches!(&issuer.jwks, JwksLocation::Url(url) if url.scheme() == "http" && !is_local(url))
 }
 
 fn is_local(url: &Url) -> bool {

@@ -7,6 +7,7 @@ use ipnet::IpNet;
 
 use super::{
     redaction::redacted,
+    trusted_issuer::{TrustedIssuer, trusted_issuers},
     values::{self, LogFormat, Mode, SignUpPolicy, text_of},
 };
 
@@ -182,6 +183,17 @@ settings! {
     "Whether all accounts can be used only with a second factor"
     "require_second_factor" require_second_factor: bool = false;
     [] values::boolean; "true"
+
+    "Other systems whose access tokens are accepted: a list in JSON (in heddle.toml, tables) with the issuer, the audience, \
+     the URL or the file of its public keys (jwks) and, if they are not those of OpenID Connect, the names of the claims \
+     (subject, username, display_name and email)"
+    "trusted_issuers" trusted_issuers: Vec<TrustedIssuer> = vec![];
+    [] trusted_issuers; r#"[{"audience":"heddle","issuer":"https://app.example.com","jwks":"https://app.example.com/keys"}]"#
+
+    "Addresses or networks inside the own network that the server may send requests to, separated by commas; without it, \
+     it sends requests only to public addresses"
+    "egress_networks" egress_networks: Vec<IpNet> = vec![];
+    [] values::networks; "10.1.2.3/32"
 
     "Server name shown to users"
     "server_name" server_name: String = "Heddle".to_owned();

@@ -98,7 +98,7 @@ impl Layer {
             let text = value.as_ref().and_then(values::text);
             match text {
                 None if settings::find(&key).is_some() => {
-                    let reason = "must be text, a whole number, true, false or a list of texts";
+                    let reason = "must be text, a whole number, true, false or a list";
                     layer.problem(&key, reason);
                 }
                 text => layer.insert(&key, key.clone(), text.unwrap_or_default()),

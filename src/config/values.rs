@@ -60,11 +60,12 @@ pub enum LogFormat {
     Json,
 }
 
-/// The text form of a scalar or of a list of strings; `None` for every other value.
+/// The text form of a scalar, of a list of strings, or, in JSON, of a list of tables; `None` for every other value.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(_) | Value::Number(_) if !value.is_f64() => Some(value.to_string()),
+        Value::Array(list) if list.first().is_some_and(Value::is_object) => Some(value.to_string()),
         Value::Array(list) => {
             let texts: Option<Vec<&str>> = list.iter().map(Value::as_str).collect();
             texts.map(|texts| texts.join(","))
