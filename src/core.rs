@@ -8,11 +8,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     auth::{
         action_limits::ActionLimits, password::Passwords, rate_limit::RateLimits,
-        session_cache::SessionCache, token::Keys,
+        session_cache::SessionCache, token::Keys, trusted_issuers::TrustedIssuers,
     },
     clock::Clock,
     config::Config,
     db::Db,
+    egress::Egress,
     error::Error,
     live::{hub::Hub, installation},
     mail::Mailer,
@@ -29,6 +30,8 @@ pub struct Core {
     pub db: Db,
     /// The keys that sign tokens.
     pub keys: Arc<Keys>,
+    /// The other systems whose access tokens are accepted.
+    pub trusted_issuers: Arc<TrustedIssuers>,
     /// The cache of sessions in use.
     pub sessions: SessionCache,
     /// Hashes and verifies passwords.
@@ -59,6 +62,8 @@ impl Core {
         let rate_limits = RateLimits::new(&clock, config.mode);
         let action_limits = ActionLimits::new(&config, &clock)?;
         let mailer = Mailer::new(&config)?;
+        let egress = Arc::new(Egress::new(&config.egress_networks));
+        let trusted_issuers = TrustedIssuers::new(&config, egress, &clock);
         Ok(Self {
             hub: Hub::new(
                 &db,
@@ -72,6 +77,7 @@ impl Core {
             clock,
             db,
             keys: Arc::new(keys),
+            trusted_issuers: Arc::new(trusted_issuers),
             sessions: SessionCache::default(),
             passwords: Passwords::default(),
             rate_limits: Arc::new(rate_limits),

@@ -8,4 +8,5 @@ pub mod sealing;
 pub mod secret_token;
 pub mod session_cache;
 pub mod token;
+pub mod trusted_issuers;
 mod turns;
