@@ -14,10 +14,11 @@ use heddle::{
     config::Config,
     db::Db,
     domain::{
+        accounts,
         import::{self, History, ImportedGroup, ImportedMember, ImportedMessage},
         messages::path,
         reads::unread::{self, UnreadScope},
-        sessions::{self, Viewer},
+        sessions::Viewer,
         users::NewUser,
     },
     entity::participant::ParticipantRole,
@@ -264,7 +265,7 @@ async fn reader(app: &App) -> Viewer {
     let data = response.data.into_json().unwrap();
     let token = data.pointer("/register/auth/accessToken");
     let token = token.and_then(Value::as_str).unwrap();
-    sessions::authenticate(app, token).await.unwrap()
+    accounts::authenticate(app, token).await.unwrap()
 }
 
 /// Imports a group in which another user has sent all messages.

@@ -238,6 +238,8 @@ ids! {
     ServerId = "srv";
     /// An invitation to register.
     InvitationId = "inv";
+    /// A user of another system whose access tokens are accepted.
+    IdentityId = "idn";
     /// A background job.
     JobId = "job";
     /// The administration area. Its UUID is nil.

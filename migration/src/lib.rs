@@ -45,6 +45,7 @@ mod m0035_second_factor;
 mod m0036_suspended_users;
 mod m0037_blocks;
 mod m0038_invitation_creators;
+mod m0039_identities;
 
 /// All migrations, oldest first.
 #[derive(Debug)]
@@ -92,6 +93,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0036_suspended_users::Step),
             Box::new(m0037_blocks::Step),
             Box::new(m0038_invitation_creators::Step),
+            Box::new(m0039_identities::Step),
         ]
     }
 }

@@ -13,6 +13,7 @@ pub mod connected;
 pub mod conversation;
 pub mod email_token;
 pub mod event;
+pub mod identity;
 pub mod installation;
 pub mod invitation;
 pub mod job;

@@ -5,7 +5,7 @@ use sea_orm::entity::prelude::*;
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{SessionId, UserId};
+use crate::id::{IdentityId, SessionId, UserId};
 
 /// Why a session ended. The event log stores it too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
@@ -41,8 +41,12 @@ pub struct Model {
     pub end_reason: Option<SessionEndReason>,
     /// When the user last confirmed their identity in this session.
     pub reauthenticated_at: Option<DateTime<Utc>>,
+    /// Whose tokens belong to the session. None if the tokens are this server's own.
+    pub identity_id: Option<IdentityId>,
     #[sea_orm(belongs_to, from = "user_id", to = "id")]
     pub user: BelongsTo<super::user::Entity>,
+    #[sea_orm(belongs_to, from = "identity_id", to = "id")]
+    pub identity: BelongsTo<Option<super::identity::Entity>>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -82,6 +82,8 @@ pub struct Model {
     #[sea_orm(has_many)]
     pub sessions: HasMany<super::session::Entity>,
     #[sea_orm(has_many)]
+    pub identities: HasMany<super::identity::Entity>,
+    #[sea_orm(has_many)]
     pub email_tokens: HasMany<super::email_token::Entity>,
     #[sea_orm(has_many, relation_enum = "Invitations", via_rel = "AcceptedBy")]
     pub invitations: HasMany<super::invitation::Entity>,

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, header::AUTHORIZATION, header::USER_AGENT, request::
 use super::{headers::RequestId, request_source::RequestSource, state::AppState};
 use crate::{
     db::with_timeout,
-    domain::sessions::{self, Viewer},
+    domain::{accounts, sessions::Viewer},
     error::{Code, Error},
     graphql::context::Caller,
     live::hub::SessionWatch,
@@ -22,7 +22,7 @@ impl AppState {
         let Some(token) = token.filter(|token| token.len() <= MAX_TOKEN_LENGTH) else {
             return Ok(None);
         };
-        match with_timeout(sessions::authenticate(&self.app, token)).await {
+        match with_timeout(accounts::authenticate(&self.app, token)).await {
             Ok(viewer) => Ok(Some(viewer)),
             Err(error) if error.code() == Code::Unauthenticated => Ok(None),
             Err(error) => Err(error),

@@ -86,6 +86,8 @@ pub enum CleanupTable {
     AuditEntries,
     /// Registrations whose address was never verified.
     UnverifiedUsers,
+    /// Identities whose account was deleted.
+    Identities,
     /// Invitations.
     Invitations,
 }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The tables, each with the id of its job. It is fixed, so that two processes do not enqueue the job twice.
-const TABLES: [(CleanupTable, JobId); 8] = [
+const TABLES: [(CleanupTable, JobId); 9] = [
     (CleanupTable::Sessions, JobId(Uuid::from_u128(1))),
     (CleanupTable::Notifications, JobId(Uuid::from_u128(2))),
     (CleanupTable::SignInAttempts, JobId(Uuid::from_u128(3))),
@@ -28,6 +28,7 @@ const TABLES: [(CleanupTable, JobId); 8] = [
     (CleanupTable::AuditEntries, JobId(Uuid::from_u128(6))),
     (CleanupTable::UnverifiedUsers, JobId(Uuid::from_u128(7))),
     (CleanupTable::Invitations, JobId(Uuid::from_u128(8))),
+    (CleanupTable::Identities, JobId(Uuid::from_u128(9))),
 ];
 /// The time between two runs, and between the first start and the first run.
 const INTERVAL: TimeDelta = TimeDelta::hours(1);
@@ -96,6 +97,7 @@ pub(super) async fn run(app: &App, table: CleanupTable) -> Result<DateTime<Utc>,
                 .await?;
         }
         CleanupTable::UnverifiedUsers => accounts::delete_unverified(app).await?,
+        CleanupTable::Identities => accounts::delete_released(&app.db, now).await?,
         CleanupTable::AuditEntries => audit::delete_old(&app.db, now).await?,
         CleanupTable::Jobs => {
             let ended = |status, retention| {

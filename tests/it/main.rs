@@ -51,4 +51,5 @@ mod support;
 mod texts;
 mod threads;
 mod transport;
+mod trusted_issuers;
 mod users;

@@ -6,8 +6,9 @@ use heddle::{
     core::Core,
     db::{self, QueryStats},
     domain::{
+        accounts,
         conversations::{self, NewGroup},
-        integrity, participants, sessions,
+        integrity, participants,
     },
     entity::{conversation::HistoryVisibility, participant::ParticipantRole, user},
     error::Code,
@@ -554,7 +555,7 @@ async fn a_group_is_full_at_its_limit(app: TestApp) {
     );
     let id = ann.creates_group(None, &[&bob]).await;
     let token = ann.token.as_deref().unwrap();
-    let viewer = sessions::authenticate(&small, token).await.unwrap();
+    let viewer = accounts::authenticate(&small, token).await.unwrap();
     let who = [UserId::from_text(&cid.id)];
     let full = participants::add(
         &small,
@@ -634,7 +635,7 @@ async fn thousands_join_and_go_in_a_few_statements(app: TestApp) {
             .await
             .unwrap();
     }
-    let viewer = sessions::authenticate(&app.app, ann.token.as_deref().unwrap())
+    let viewer = accounts::authenticate(&app.app, ann.token.as_deref().unwrap())
         .await
         .unwrap();
     let group = NewGroup {

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use heddle::{
     db,
-    domain::sessions::{self, Device},
+    domain::{accounts, sessions::Device},
 };
 use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
@@ -278,10 +278,10 @@ async fn changing_the_password_ends_the_other_sessions(app: TestApp) {
     assert!(!is_signed_in(&thief).await);
     assert_eq!(reasons(&app, &ann).await, ["REVOKED"]);
     let device = Device::default();
-    let old = heddle::domain::accounts::sign_in(&app.app, "ann", PASSWORD, &device);
+    let old = accounts::sign_in(&app.app, "ann", PASSWORD, &device);
     assert!(old.await.is_err());
     let new = "the shuttle flies across";
-    let new = heddle::domain::accounts::sign_in(&app.app, "ann", new, &device);
+    let new = accounts::sign_in(&app.app, "ann", new, &device);
     new.await.unwrap();
 }
 
@@ -302,10 +302,10 @@ async fn last_use_is_noted_at_most_once_a_minute(app: TestApp) {
     };
     let start = used().await;
     app.app.clock.advance(TimeDelta::seconds(50));
-    sessions::authenticate(&app.app, &token).await.unwrap();
+    accounts::authenticate(&app.app, &token).await.unwrap();
     assert_eq!(used().await, start);
     app.app.clock.advance(TimeDelta::seconds(15));
-    sessions::authenticate(&app.app, &token).await.unwrap();
+    accounts::authenticate(&app.app, &token).await.unwrap();
     let noted = used().await;
     assert!(noted >= start + TimeDelta::seconds(65), "{noted} {start}");
 }

@@ -1,9 +1,11 @@
-//! Accounts: registration, sign-in, verification of the address, profile, settings, password and deletion.
+//! Accounts: registration, sign-in, users of other systems, verification of the address, profile, settings, password and
+//! deletion.
 
 mod deletion;
 mod email_change;
 mod email_tokens;
 mod first_administrator;
+mod identities;
 mod invitations;
 mod last_administrator;
 mod lockout;
@@ -22,6 +24,7 @@ mod verification;
 pub use deletion::{AccountDeletion, DeletionPreview, SentMessages, delete, deletion_preview};
 pub use email_change::change_email;
 pub use first_administrator::{create_first, register_first, setup_token};
+pub use identities::{authenticate, delete_released, with_identity};
 pub use invitations::{
     NewInvitation, create_invitation, invitations, revoke_invitation, send_invitation,
 };

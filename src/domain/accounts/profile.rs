@@ -18,6 +18,7 @@ use crate::{
         user::{self, Visibility},
     },
     error::{Error, Problem},
+    id::UserId,
     live::log::{self, Change, Stream},
 };
 
@@ -149,7 +150,7 @@ pub async fn update_preferences(
         let row = &row;
         let work = |tx: Arc<Tx>| async move {
             presence::share_in(&tx, viewer, is_shared, core.clock.now()).await?;
-            save_in(&tx, core, viewer, row.clone()).await
+            save_in(&tx, core, viewer.user, row.clone()).await
         };
         return core.db.write(work).await;
     }
@@ -175,18 +176,19 @@ async fn save(core: &Core, viewer: &Viewer, row: user::ActiveModel) -> Result<()
     }
     let row = &row;
     core.db
-        .write(|tx| async move { save_in(&tx, core, viewer, row.clone()).await })
+        .write(|tx| async move { save_in(&tx, core, viewer.user, row.clone()).await })
         .await
 }
 
-async fn save_in(
+/// Updates the row and appends an event.
+pub(super) async fn save_in(
     tx: &Tx,
     core: &Core,
-    viewer: &Viewer,
+    user: UserId,
     mut row: user::ActiveModel,
 ) -> Result<(), Error> {
     let at = core.clock.now();
-    row.id = Set(viewer.user);
+    row.id = Set(user);
     if PROFILE.iter().any(|&column| row.get(column).is_set()) {
         row.updated_at = Set(at);
     }
@@ -201,6 +203,6 @@ async fn save_in(
         ))
         .await?;
     }
-    let change = Change::UserChanged { user: viewer.user };
-    log::append(tx, Stream::User(viewer.user), at, &[change]).await
+    let change = Change::UserChanged { user: user.id };
+    log::append(tx, Stream::User(user.id), at, &[change]).await
 }

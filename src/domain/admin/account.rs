@@ -26,7 +26,7 @@ pub enum AccountStatus {
 pub fn status(user: &user::Model) -> AccountStatus {
     if user.suspended_at.is_some() {
         AccountStatus::Suspended
-    } else if user.verified_at.is_none() {
+    } else if user.verified_at.is_none() && (user.email.is_some() || user.pending_email.is_some()) {
         AccountStatus::Pending
     } else {
         AccountStatus::Active
@@ -52,12 +52,21 @@ impl AccountFilter {
             let has_address = Column::EmailKey.into_expr().like(users::like_pattern(text));
             users::name_matches(text).add(has_address)
         };
+        // A user of a trusted issuer may have no address.
+        let has_address = Column::Email
+            .is_not_null()
+            .or(Column::PendingEmail.is_not_null());
         let is_suspended = Column::SuspendedAt.is_not_null();
         let is_usable = || Condition::all().add(Column::SuspendedAt.is_null());
         let has_status = |status| match status {
             AccountStatus::Suspended => Condition::all().add(is_suspended),
-            AccountStatus::Pending => is_usable().add(Column::VerifiedAt.is_null()),
-            AccountStatus::Active => is_usable().add(Column::VerifiedAt.is_not_null()),
+            AccountStatus::Pending => is_usable()
+                .add(Column::VerifiedAt.is_null())
+                .add(has_address),
+            AccountStatus::Active => {
+                let is_verified = Column::VerifiedAt.is_not_null();
+                is_usable().add(is_verified.or(has_address.not()))
+            }
         };
         Condition::all()
             .add_option(self.text.as_ref().map(matches))

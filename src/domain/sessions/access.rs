@@ -1,4 +1,4 @@
-//! Authenticates requests by their access token.
+//! Finds the session of an access token.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
@@ -18,18 +18,15 @@ use crate::{
 /// The precision of `last_used_at`. Writing it with each request would cost more than it is worth.
 const TOUCH_INTERVAL: TimeDelta = TimeDelta::minutes(1);
 
-/// Returns the viewer of an access token. Its session is read from the cache if no session has ended since it was cached,
-/// so that revocation takes effect immediately.
-pub async fn authenticate(core: &Core, token: &str) -> Result<Viewer, Error> {
+/// Returns the viewer of a valid access token. Its session is read from the cache if no session has ended since it was
+/// cached, so that revocation takes effect immediately.
+pub async fn viewer(core: &Core, access: &Access) -> Result<Viewer, Error> {
     let now = core.clock.now();
-    let lifetime = core.config.access_token_lifetime;
-    let access = core.keys.read_access(token, now, lifetime);
-    let access = access.ok_or_else(Error::unauthenticated)?;
     // Read before the row, so that a session that ends meanwhile invalidates the cached row.
     let endings = core.db.session_endings();
     let session = match core.sessions.get(access.session, endings) {
         Some(session) => session,
-        None => load(core, &access, endings).await?,
+        None => load(core, access, endings).await?,
     };
     if session.user != access.user || session.expires_at <= now {
         return Err(Error::unauthenticated());

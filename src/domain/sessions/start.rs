@@ -18,7 +18,7 @@ use crate::{
         user::{self, ServerRole},
     },
     error::Error,
-    id::{SessionId, UserId},
+    id::{IdentityId, SessionId, UserId},
 };
 
 /// A session expires this long after it was last refreshed.
@@ -51,12 +51,34 @@ pub async fn start_in(
 ) -> Result<SignedIn, Error> {
     let now = core.clock.now();
     check_suspension_in(tx, user.id).await?;
-    make_room_in(tx, user.id, now).await?;
-    let session = session::ActiveModel {
+    let label = label::label(device.user_agent.as_deref());
+    let mut row = row(user.id, label, now);
+    row.ip_address = Set(device.address());
+    let lacks_factor = lacks_second_factor(tx, &core.config, user.id, user.role).await?;
+    let session = insert_in(tx, row, user.id, now).await?;
+    tokens(core, user.role, &session, lacks_factor)
+}
+
+/// Starts a session for the tokens of a trusted issuer, in the transaction that has admitted one of them.
+pub async fn start_issued_in(
+    tx: &Tx,
+    core: &Core,
+    user: UserId,
+    identity: IdentityId,
+    issuer: &str,
+) -> Result<SessionId, Error> {
+    let now = core.clock.now();
+    let mut row = row(user, issuer.to_owned(), now);
+    row.identity_id = Set(Some(identity));
+    Ok(insert_in(tx, row, user, now).await?.id)
+}
+
+fn row(user: UserId, label: String, now: DateTime<Utc>) -> session::ActiveModel {
+    session::ActiveModel {
         id: Set(SessionId::mint()),
-        user_id: Set(user.id),
-        label: Set(label::label(device.user_agent.as_deref())),
-        ip_address: Set(device.address()),
+        user_id: Set(user),
+        label: Set(label),
+        ip_address: Set(None),
         refresh_generation: Set(0),
         refreshed_at: Set(now),
         created_at: Set(now),
@@ -65,13 +87,22 @@ pub async fn start_in(
         ended_at: Set(None),
         end_reason: Set(None),
         reauthenticated_at: Set(None),
-    };
-    let session = session.insert(tx).await?;
-    let record = AuditRecord::new(AuditAction::SessionStarted, Some(user.id))
+        identity_id: Set(None),
+    }
+}
+
+async fn insert_in(
+    tx: &Tx,
+    row: session::ActiveModel,
+    user: UserId,
+    now: DateTime<Utc>,
+) -> Result<session::Model, Error> {
+    make_room_in(tx, user, now).await?;
+    let session = row.insert(tx).await?;
+    let record = AuditRecord::new(AuditAction::SessionStarted, Some(user))
         .on(AuditTarget::Session(session.id));
-    let lacks_factor = lacks_second_factor(tx, &core.config, user.id, user.role).await?;
     audit::append_in(tx, now, record).await?;
-    tokens(core, user.role, &session, lacks_factor)
+    Ok(session)
 }
 
 /// Fails if the account is suspended, and shows the reason to its user, who has just proven their identity.

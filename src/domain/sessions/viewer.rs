@@ -9,7 +9,7 @@ use crate::{
     id::{SessionId, UserId},
 };
 
-/// The authenticated caller of a request. Only [`authenticate()`](super::authenticate()) and a sign-in construct it.
+/// The authenticated caller of a request. Only [`viewer()`](super::viewer()) and a sign-in construct it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Viewer {

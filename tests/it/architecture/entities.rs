@@ -66,6 +66,7 @@ fn entities() -> BTreeMap<String, Table> {
         conversation,
         email_token,
         event,
+        identity,
         installation,
         invitation,
         job,

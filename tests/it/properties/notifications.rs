@@ -6,12 +6,13 @@ use std::{cmp::Reverse, collections::BTreeMap};
 use chrono::{DateTime, TimeDelta, Utc};
 use heddle::{
     domain::{
+        accounts,
         conversations::{self, Settings},
         messages::{self, MessageEdit, NewMessage},
         notifications::{self, Selection},
         participants,
         reads::{self, UpTo, unread},
-        sessions::{self, Viewer},
+        sessions::Viewer,
         threads,
     },
     entity::{
@@ -124,7 +125,7 @@ impl World {
         for name in NAMES {
             let person = app.person(name).await;
             let token = person.token.clone().unwrap();
-            viewers.push(sessions::authenticate(&app.app, &token).await.unwrap());
+            viewers.push(accounts::authenticate(&app.app, &token).await.unwrap());
             people.push(person);
         }
         let others: Vec<_> = people[1..].iter().collect();

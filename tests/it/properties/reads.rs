@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use heddle::{
     db,
     domain::{
+        accounts,
         messages::{
             self, NewMessage,
             across::{self, MessageFilter, TimePosition},
@@ -19,7 +20,7 @@ use heddle::{
             position::{self, Position},
             unread::{self, UnreadScope},
         },
-        sessions::{self, Viewer},
+        sessions::Viewer,
     },
     entity::{
         conversation::{self, ConversationKind, HistoryVisibility},
@@ -101,7 +102,7 @@ impl World {
         for name in ["Ann", "Bob", "Cem"] {
             let person = world.app.person(name).await;
             let token = person.token.unwrap();
-            let viewer = sessions::authenticate(&world.app.app, &token).await;
+            let viewer = accounts::authenticate(&world.app.app, &token).await;
             world.people.push(viewer.unwrap());
             world.names.push(person.username);
         }

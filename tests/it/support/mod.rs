@@ -10,6 +10,7 @@ pub(crate) mod disk_faults;
 pub(crate) mod dump;
 pub(crate) mod event_rows;
 pub(crate) mod groups;
+pub(crate) mod issuer;
 pub(crate) mod mailbox;
 pub(crate) mod messaging;
 pub(crate) mod network;

@@ -13,8 +13,8 @@ use crate::{
     db::Tx,
     domain::{
         accounts::{
-            invitations, last_administrator::require_another_administrator_in, lockout::LockoutKey,
-            password_check, second_factor::Attempt,
+            identities, invitations, last_administrator::require_another_administrator_in,
+            lockout::LockoutKey, password_check, second_factor::Attempt,
         },
         audit::{self, AuditAction, AuditRecord},
         conversations, participants,
@@ -133,6 +133,7 @@ async fn delete_in(
     let reason = SessionEndReason::AccountDeleted;
     sessions::end_in(tx, user.id, SessionFilter::All, reason, at).await?;
     invitations::delete_of_in(tx, user).await?;
+    identities::release_in(tx, user.id, at).await?;
     // Foreign keys delete the remaining rows of the user, or set their reference to NULL.
     user::Entity::delete_by_id(user.id).exec(tx).await?;
     let record = AuditRecord::own(AuditAction::UserDeleted, user.id);
