@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use super::{
     admin::AdminCommand, audit::AuditCommand, config::ConfigCommand, doctor, flags::Flags,
     import::ImportCommand, migrate::MigrateCommand, schema::SchemaCommand, seed,
+    token::TokenCommand,
 };
 
 /// A threaded-messaging server with a GraphQL API.
@@ -39,6 +40,9 @@ pub(super) enum Command {
     /// Verify or export the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Explain whether an access token of another system is accepted
+    #[command(subcommand)]
+    Token(TokenCommand),
     /// Generate users and conversations for a demo or a benchmark (development only)
     Seed(seed::Args),
     /// Import an archive from another system

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     data_dir,
     error::{CliError, Exit},
-    migrate, output,
+    migrate, output, token,
 };
 use crate::{
     auth::token::Keys,
@@ -91,6 +91,7 @@ pub(super) async fn run(config: &Config, args: &Args) -> Result<(), CliError> {
             }
         }
     }
+    findings.extend(issuers(config).await);
     if let Some(url) = &config.redis_url {
         findings.push(redis(url).await);
     }
@@ -330,6 +331,20 @@ async fn jobs(db: &Db) -> Result<Finding, CliError> {
         kinds.collect::<Vec<_>>().join(", ")
     );
     Ok(Finding::bad(ABOUT, Exit::Failure, message))
+}
+
+/// Loads the keys of each trusted issuer.
+async fn issuers(config: &Config) -> Vec<Finding> {
+    const ABOUT: &str = "issuer";
+    let checked = token::trusted_issuers(config).check_keys().await;
+    let findings = checked.into_iter().map(|(issuer, result)| match result {
+        Ok(()) => Finding::good(ABOUT, format!("the keys of {issuer} can be loaded")),
+        Err(reason) => {
+            let message = format!("the keys of {issuer} cannot be loaded: {reason}");
+            Finding::bad(ABOUT, Exit::Failure, message)
+        }
+    });
+    findings.collect()
 }
 
 async fn redis(url: &str) -> Finding {

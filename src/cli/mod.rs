@@ -17,5 +17,6 @@ mod run;
 pub mod schema;
 pub mod seed;
 pub mod serve;
+mod token;
 
 pub use self::{args::Args, run::start};

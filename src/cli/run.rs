@@ -9,7 +9,7 @@ use super::{
     config::{self, ConfigCommand},
     doctor,
     error::CliError,
-    healthcheck, import, migrate, output, schema, seed, serve,
+    healthcheck, import, migrate, output, schema, seed, serve, token,
 };
 use crate::{config::Loaded, telemetry};
 
@@ -61,6 +61,7 @@ async fn dispatch(command: Command, loaded: Loaded) -> Result<(), CliError> {
         Command::Migrate(command) => migrate::run(&config, command).await,
         Command::Admin(command) => admin::run(config, command).await,
         Command::Audit(command) => audit::run(&config, command).await,
+        Command::Token(command) => token::run(&config, &command).await,
         Command::Doctor(args) => doctor::run(&config, &args).await,
         Command::Seed(args) => seed::run(&config, &args).await,
         Command::Import(command) => import::run(&config, command).await,

@@ -13,6 +13,7 @@ mod mails;
 mod seed;
 mod serving;
 mod settings;
+mod tokens;
 
 use std::{
     io::Write,
