@@ -2,6 +2,7 @@
 
 pub mod deletion;
 pub mod inputs;
+mod loader;
 mod mutation;
 pub mod preferences;
 mod query;

@@ -10,7 +10,9 @@ use crate::{
     entity::user,
     error::Error,
     graphql::{
-        accounts::{deletion::AccountDeletionPreview, preferences::Preferences},
+        accounts::{
+            deletion::AccountDeletionPreview, loader::HasIdentity, preferences::Preferences,
+        },
         blocks,
         context::{app, caller, loaders},
         conversations::{
@@ -175,6 +177,11 @@ impl Viewer {
         Ok(Preferences(self.user(ctx).await?.0))
     }
 
+    /// How the viewer can sign in.
+    async fn sign_in_methods(&self, ctx: &Context<'_>) -> Result<Vec<SignInMethod>> {
+        SignInMethod::of(ctx, &self.user(ctx).await?.0).await
+    }
+
     /// Whether a password is set; false for accounts that only use external providers.
     async fn has_password(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(self.user(ctx).await?.0.password_hash.is_some())
@@ -242,6 +249,28 @@ pub enum ServerRole {
     Auditor,
     /// May read the list of accounts and the audit log, and manage accounts.
     Admin,
+}
+
+/// A way to sign in.
+#[derive(Enum, Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SignInMethod {
+    /// A password.
+    Password,
+    /// Access tokens of a trusted issuer, for products that embed this server.
+    TrustedIssuer,
+}
+
+impl SignInMethod {
+    /// The ways in which this user can sign in.
+    pub(in crate::graphql) async fn of(ctx: &Context<'_>, user: &user::Model) -> Result<Vec<Self>> {
+        let has_identity = loaders(ctx).load_or_default(HasIdentity(user.id)).await?;
+        let methods = [
+            (user.password_hash.is_some(), Self::Password),
+            (has_identity, Self::TrustedIssuer),
+        ];
+        let methods = methods.into_iter().filter(|(can, _)| *can);
+        Ok(methods.map(|(_, method)| method).collect())
+    }
 }
 
 /// A new or renewed sign-in.

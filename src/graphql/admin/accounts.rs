@@ -10,7 +10,7 @@ use crate::{
     entity::user,
     error::Error,
     graphql::{
-        accounts::types::ServerRole,
+        accounts::types::{ServerRole, SignInMethod},
         admin::loader::HasSecondFactor,
         connection::connection,
         context::{app, loaders},
@@ -75,6 +75,11 @@ impl Account {
     /// Why it is suspended; null when it is not.
     async fn suspension_reason(&self) -> Option<&str> {
         self.0.suspension_reason.as_deref()
+    }
+
+    /// How it can sign in.
+    async fn sign_in_methods(&self, ctx: &Context<'_>) -> Result<Vec<SignInMethod>> {
+        SignInMethod::of(ctx, &self.0).await
     }
 
     /// Whether an authenticator app is set up.

@@ -66,13 +66,13 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Thread", Who::Inside, "conversation id lastActivityAt lastReply participants replies replyCount
         root viewerCanReply viewerFirstUnreadMessage viewerIsFollowing viewerLastReadMessage viewerUnreadCount"),
     ("Viewer", Who::OwnerAlone, "blockedUsers conversations deletionPreview email hasPassword hasTotp id isEmailVerified messages
-        notifications pendingEmail preferences recoveryCodesLeft role sessions threads unread unreadMessages user"),
+        notifications pendingEmail preferences recoveryCodesLeft role sessions signInMethods threads unread unreadMessages user"),
     ("AccountDeletionPreview", Who::OwnerAlone, "directConversationCount directMessageCount
         groupMessageCount keptThreadCount notificationCount ownedGroupCount revisionCount"),
     ("Preferences", Who::OwnerAlone, "id isSearchable locale notificationLevel phoneVisibility
         profileVisibility sharesPresence sharesReadReceipts timeZone"),
     ("Admin", Who::Auditor, "account accounts auditLog id invitations"),
-    ("Account", Who::Auditor, "createdAt email hasSecondFactor id isEmailVerified lastActiveAt role status
+    ("Account", Who::Auditor, "createdAt email hasSecondFactor id isEmailVerified lastActiveAt role signInMethods status
         suspendedAt suspensionReason updatedAt user"),
     ("Invitation", Who::Auditor, "acceptedAt acceptedBy createdAt createdBy email expiresAt id role status"),
     ("InvitationConnection", Who::Page, "edges nodes pageInfo"),
