@@ -29,6 +29,8 @@ pub(super) fn routes(state: AppState) -> Router {
         .route("/invite", any(web::page))
         .route("/verify-email", any(web::page))
         .route("/reset-password", any(web::page))
+        .route("/admin", any(web::console))
+        .route("/admin/{*path}", any(web::console))
         .route("/manifest.webmanifest", any(web::manifest))
         .route("/sw.js", any(web::worker))
         .route("/app/{*path}", any(web::file))

@@ -1,4 +1,4 @@
-//! The reference web client: the page at `/` and at the addresses of its screens, and the files that it loads.
+//! The reference web client and the console: their pages at the addresses of their screens, and the files that they load.
 
 use axum::{
     extract::{Path, State},
@@ -40,6 +40,11 @@ pub(super) async fn page(
         Mode::Production => "index.html",
     };
     APP.serve(&method, &headers, page)
+}
+
+/// Serves the page of the console, whose script chooses what it shows. What a user may see, the API decides.
+pub(super) async fn console(method: Method, headers: HeaderMap) -> Response {
+    APP.serve(&method, &headers, "console.html")
 }
 
 /// Serves a file of the client.

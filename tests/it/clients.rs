@@ -165,6 +165,16 @@ async fn people_block_each_other_in_a_browser() {
 }
 
 #[tokio::test]
+async fn an_administrator_uses_the_console_in_a_browser() {
+    let settings = vec![
+        ("HEDDLE_ADMIN_EMAIL", "root@example.com"),
+        ("HEDDLE_ADMIN_PASSWORD", "a loom has many heddles"),
+    ];
+    let server = Binary::on_sqlite_with(settings).await;
+    satisfied("app-console.test.js", &server).await;
+}
+
+#[tokio::test]
 async fn everyone_can_use_every_screen_of_the_web_client() {
     satisfied("app-access.test.js", &Binary::on_sqlite().await).await;
 }

@@ -1,30 +1,10 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { buildSchema, parse, specifiedRules, validate } from "graphql";
 
 import { bundledPackages } from "../graphiql/packages.js";
+import { build, icons, operations } from "./vite.plugins.js";
 
 const packages = bundledPackages();
-
-/** Fails the build if an operation does not match the schema. */
-const operations = {
-  name: "operations",
-  buildStart() {
-    const read = (path) => readFileSync(new URL(path, import.meta.url), "utf8");
-    const texts = [...read("src/operations.ts").matchAll(/graphql\(`([^`]*)`/g)].map(([, text]) => text);
-    const errors = validate(buildSchema(read("../../schema.graphql")), parse(texts.join("\n")), specifiedRules);
-    if (errors.length) this.error(errors.map((error) => error.toString()).join("\n\n"));
-  },
-};
-
-/** Puts the icons into the page, so that no script has to. */
-const icons = {
-  name: "icons",
-  transformIndexHtml(html) {
-    const sprite = readFileSync(new URL("src/assets/icons.svg", import.meta.url), "utf8");
-    return html.replace("%icons%", () => sprite.replace(/^<\?xml[^>]*>\s*/, "").replace("<svg", "<svg hidden").replaceAll("\n", ""));
-  },
-};
 
 /** A second page for development mode: the client reads the attribute, and shows a link to GraphiQL. */
 const development = {
@@ -68,21 +48,14 @@ const shell = {
 
 export default {
   base: "/",
-  plugins: [operations, icons, development, shell, packages.collect(), packages.write("node_modules/.bundled.json")],
+  plugins: [operations("src/operations.ts"), icons, development, shell, packages.collect(), packages.write("node_modules/.bundled.json")],
   build: {
-    assetsDir: "app",
-    // A data: address would need an exception in the content security policy.
-    assetsInlineLimit: 0,
-    modulePreload: { polyfill: false },
+    ...build,
     rolldownOptions: {
       input: { index: "index.html", sw: "src/worker.js" },
       // The browser looks for a newer service worker at the same address.
       output: { entryFileNames: ({ name }) => (name === "sw" ? "sw.js" : "app/[name]-[hash].js") },
     },
-    reportCompressedSize: false,
-    target: "es2022",
-    // Older browsers know neither light-dark() nor nesting; nothing is converted for them.
-    cssTarget: ["chrome123", "firefox120", "safari17.5"],
   },
   server: {
     port: 5717,

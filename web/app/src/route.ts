@@ -47,7 +47,7 @@ export const toThread = (id: string, messageId?: string) => (messageId ? `/t/${i
 export const toReply = (conversationId: string, rootId: string) => `/c/${conversationId}?reply=${rootId}`;
 
 /** Paths that the server answers with something else. */
-const OUTSIDE = ["/graphql", "/graphiql", "/client.js", "/app/"];
+const OUTSIDE = ["/graphql", "/graphiql", "/client.js", "/app/", "/admin"];
 
 export function followLinks(): void {
   route.value = parse();

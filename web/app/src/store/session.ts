@@ -27,6 +27,9 @@ export const loaded = signal(false);
 /** The session ended without the viewer's doing. */
 export const sessionEnded = signal(false);
 
+/** The viewer's role on the server. */
+export const role = signal<NonNullable<ResultOf<typeof StartQuery>["viewer"]>["role"]>("MEMBER");
+
 type Server = ResultOf<typeof ServerQuery>["server"];
 export const server = signal<Server | null>(null);
 /** What is open now, so that a reload keeps it in place. */
@@ -103,6 +106,7 @@ async function loadAll(): Promise<string | null> {
   setClock(first.server.now);
   if (!first.viewer) throw new HeddleError("UNAUTHENTICATED", "The session has ended.");
   viewerId.value = putUser(first.viewer.user);
+  role.value = first.viewer.role;
   setUnread(first.viewer.unread);
   let page = first.viewer.conversations;
   const ids = page.nodes.map(putConversation);

@@ -108,6 +108,7 @@ export const ar: Messages = {
   inbox: "الوارد",
   threads: "النقاشات",
   settings: "الإعدادات",
+  administration: "الإدارة",
   shortcuts: "اختصارات لوحة المفاتيح",
   jump: "انتقال إلى…",
   jumpPlaceholder: "محادثة أو شخص أو صفحة",

@@ -121,6 +121,7 @@ export const en = {
   inbox: "Inbox",
   threads: "Threads",
   settings: "Settings",
+  administration: "Administration",
   shortcuts: "Keyboard shortcuts",
   jump: "Jump to…",
   jumpPlaceholder: "A conversation, a person or a page",

@@ -108,6 +108,7 @@ export const ja: Messages = {
   inbox: "受信箱",
   threads: "スレッド",
   settings: "設定",
+  administration: "管理",
   shortcuts: "キーボードショートカット",
   jump: "移動…",
   jumpPlaceholder: "会話、人、ページ",

@@ -32,7 +32,8 @@ const verifyFirst = (email: string) => {
   mode.value = "verify";
 };
 
-function SignIn() {
+/** The form of a sign-in. Alone, it offers no registration. */
+export function SignIn({ isAlone = false }: { isAlone?: boolean }) {
   const [login, setLogin] = useState("");
   const [password, setPassword] = useState("");
   const [token, setToken] = useState<string | null>(null);
@@ -57,7 +58,7 @@ function SignIn() {
     setExpired(expired);
   };
   if (token) return <CodeStep token={token} leave={leave} />;
-  const isOpen = server.value?.signUpPolicy === "OPEN";
+  const isOpen = !isAlone && server.value?.signUpPolicy === "OPEN";
   return (
     <Card title={t.signIn} lead={serverName()} foot={isOpen && (
       <>{t.newHere} <button type="button" class="link" onClick={() => (mode.value = "register")}>{t.createAccount}</button></>
@@ -67,7 +68,7 @@ function SignIn() {
         <Field name="login" label={t.login} value={login} change={setLogin} autocomplete="username" problem={problem("login")} />
         <Field name="password" label={t.password} type="password" value={password} change={setPassword} autocomplete="current-password" problem={problem("password")} />
         <button class="button primary large wide" type="submit" disabled={busy}>{t.signIn}</button>
-        {sendsMail() && <p class="gate-more"><button type="button" class="link" onClick={() => (mode.value = "forgot")}>{t.forgotPassword}</button></p>}
+        {!isAlone && sendsMail() && <p class="gate-more"><button type="button" class="link" onClick={() => (mode.value = "forgot")}>{t.forgotPassword}</button></p>}
       </form>
     </Card>
   );

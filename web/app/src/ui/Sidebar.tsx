@@ -9,7 +9,7 @@ import { SetPresence } from "../operations";
 import { phone } from "../preferences";
 import { navigate, route, toConversation } from "../route";
 import { conversations, putUser, sorted, threads, typing, unread, viewer, type Conversation } from "../store/data";
-import { loaded, signOut } from "../store/session";
+import { loaded, role, signOut } from "../store/session";
 import { t } from "../text";
 import { openNew, openPalette, openShortcuts } from "./overlays";
 import { Badge, ConversationMark, Face, Icon, IconButton, Menu, nameOf, Skeleton, Typing, otherPerson, type Action } from "./parts";
@@ -38,6 +38,7 @@ function ViewerMenu() {
     { icon: "clock", presence: "AWAY", label: t.away, run: () => setPresence("AWAY") },
     { icon: "bell-off", presence: "BUSY", label: t.busy, run: () => setPresence("BUSY") },
     { icon: "sliders", label: t.settings, run: () => navigate("/settings") },
+    ...(role.value !== "MEMBER" ? [{ icon: "shield", label: t.administration, run: () => location.assign("/admin") }] : []),
     { icon: "keyboard", label: t.shortcuts, run: openShortcuts, keys: "?" },
     { icon: "leave", label: t.signOut, run: () => void signOut() },
   ];
