@@ -50,7 +50,10 @@ fn the_readme_is_short_and_names_two_commands() {
 #[tokio::test]
 async fn every_block_of_the_readme_works() {
     let text = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
-    let server = Binary::on_sqlite().await;
+    let issuers = text.split_once("HEDDLE_TRUSTED_ISSUERS='").unwrap().1;
+    let issuers = issuers.split_once('\'').unwrap().0.to_owned();
+    let setting = ("HEDDLE_TRUSTED_ISSUERS", &*issuers.leak());
+    let server = Binary::on_sqlite_with(vec![setting]).await;
     // A reader has seen the demo before.
     let demo = server.heddle().args(["seed", "--demo"]).output().await;
     let demo = demo.unwrap();
@@ -77,7 +80,8 @@ async fn every_block_of_the_readme_works() {
         while let Some(line) = lines.next_line().await.unwrap() {
             printed.push_str(&line);
             printed.push('\n');
-            if line.contains("MessageSentEvent") && line.contains("Linen, then.") {
+            let is_live = printed.contains("MessageSentEvent") && printed.contains("Linen, then.");
+            if is_live && printed.contains("TRUSTED_ISSUER") {
                 break;
             }
         }
@@ -91,6 +95,7 @@ async fn every_block_of_the_readme_works() {
     assert!(with_timeout.is_ok() && ended.success(), "{printed}");
     for expected in [
         r#""username":"weaver""#,
+        r#""username":"shuttle""#,
         r#""replyCount":1"#,
         r#""depth":1"#,
         "Or silk.",
