@@ -93,12 +93,12 @@ async fn admit_in(tx: &Tx, core: &Core, token: &IssuedToken) -> Result<(UserId, 
     }
     let session = match usable(tx, core, &identity).await? {
         Some(session) => {
-            let used = session::ActiveModel {
+            let renewed = session::ActiveModel {
                 id: Set(session.id),
                 refreshed_at: Set(now),
                 ..Default::default()
             };
-            used.update(tx).await?.id
+            renewed.update(tx).await?.id
         }
         None => sessions::start_issued_in(tx, core, user, id, &token.issuer).await?,
     };
