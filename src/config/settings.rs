@@ -222,7 +222,7 @@ settings! {
     [production: Some("false")] values::boolean; "false"
 
     "Domains of the email addresses of accounts, separated by commas, without their subdomains; any domain when it is not \
-     set. An invitation for an address, and an administrator on the command line, may use another one"
+     set. An invitation for an address, and an account that an administrator creates, may use another one"
     "allowed_email_domains" allowed_email_domains: Vec<String> = vec![];
     [] values::domains; "example.org,example.com"
 

@@ -14,6 +14,8 @@ pub enum EmailTokenPurpose {
     VerifyEmail,
     /// Sets a new password.
     ResetPassword,
+    /// Sets the first password of an account that an administrator has created.
+    SetUpAccount,
 }
 
 #[sea_orm::model]

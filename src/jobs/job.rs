@@ -54,6 +54,8 @@ pub enum AccountMail {
     VerifyEmail,
     /// A link that sets a new password.
     ResetPassword,
+    /// A link that sets the first password of an account that an administrator has created.
+    SetUpAccount,
     /// The password was set with a link.
     PasswordWasReset,
     /// The user has entered a new address. Sent to the old one.

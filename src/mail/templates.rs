@@ -27,6 +27,8 @@ pub enum Template {
     VerifyEmail,
     /// A link that sets a new password.
     ResetPassword,
+    /// A link that sets the first password of an account that an administrator has created.
+    SetUpAccount,
     /// The password was set with such a link.
     PasswordWasReset,
     /// The user has entered a new address. Sent to the old one.
@@ -47,9 +49,10 @@ pub enum Template {
 
 impl Template {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::VerifyEmail,
         Self::ResetPassword,
+        Self::SetUpAccount,
         Self::PasswordWasReset,
         Self::EmailChangeRequested,
         Self::EmailInUse,
@@ -65,6 +68,7 @@ impl Template {
         match self {
             Self::VerifyEmail => "verify_email",
             Self::ResetPassword => "reset_password",
+            Self::SetUpAccount => "set_up_account",
             Self::PasswordWasReset => "password_was_reset",
             Self::EmailChangeRequested => "email_change_requested",
             Self::EmailInUse => "email_in_use",

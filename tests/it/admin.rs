@@ -1,5 +1,6 @@
 //! Moderators and administrators manage accounts.
 
+use chrono::TimeDelta;
 use heddle::{config::Mode, entity::user::ServerRole};
 use serde_json::{Value, json};
 
@@ -44,6 +45,8 @@ both!(
     two_administrators_cannot_remove_each_other,
     a_link_for_a_new_password_is_mailed,
     without_mail_the_link_is_returned,
+    administrators_create_accounts,
+    a_created_account_cannot_be_used_before_it_is_set_up,
     reasons_are_required,
 );
 
@@ -310,6 +313,90 @@ async fn without_mail_the_link_is_returned(app: TestApp) {
     app.anonymous()
         .execute(SIGN_IN, sign_in("ann", "eleven grey shuttles"))
         .await;
+}
+
+const CREATE: &str = "mutation($input: AdminCreateUserInput!) { adminCreateUser(input: $input) {
+    setupUrl account { email role status signInMethods user { username displayName } } } }";
+
+async fn administrators_create_accounts(app: TestApp) {
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
+    let moderator = app.person_with_role("moe", ServerRole::Moderator).await;
+    let ann = json!({ "username": "ann", "displayName": "Ann Lee", "email": "ann@example.org" });
+    moderator
+        .expect_error("FORBIDDEN", CREATE, input(ann.clone()))
+        .await;
+    let done = admin.execute(CREATE, input(ann.clone())).await;
+    let expected = json!({ "setupUrl": null, "account": {
+        "email": "ann@example.org", "role": "MEMBER", "status": "ACTIVE", "signInMethods": [],
+        "user": { "username": "ann", "displayName": "Ann Lee" } } });
+    assert_eq!(done["adminCreateUser"], expected);
+    let mail = app
+        .mail("ann@example.org", "Your account on Heddle", 1)
+        .await;
+    let new = json!({ "token": mail.token("reset-password"), "newPassword": PASSWORD });
+    app.app.clock.advance(TimeDelta::days(6));
+    let anonymous = app.anonymous();
+    anonymous.execute(RESET, input(new.clone())).await;
+    anonymous
+        .expect_error("WRONG_CREDENTIALS", RESET, input(new))
+        .await;
+    anonymous
+        .execute(SIGN_IN, sign_in("ann@example.org", PASSWORD))
+        .await;
+    // The first password replaces none, so no mail reports it.
+    assert_eq!(app.mails().len(), 1);
+    let mut admin = admin;
+    admin.signs_in().await;
+    for (field, value, code) in [
+        ("username", "Ann", "TAKEN"),
+        ("username", "a", "INVALID"),
+        ("email", "ANN@example.org", "TAKEN"),
+        ("email", "bob", "INVALID"),
+        ("displayName", " ", "TOO_SHORT"),
+    ] {
+        let mut new =
+            json!({ "username": "bob", "email": "bob@example.org", "displayName": "Bob" });
+        new[field] = json!(value);
+        let error = admin
+            .expect_error("BAD_USER_INPUT", CREATE, input(new))
+            .await;
+        let problem = &error["extensions"]["problems"][0];
+        assert_eq!(
+            (&problem["path"], &problem["code"]),
+            (&json!(["input", field]), &json!(code))
+        );
+    }
+    let moderators =
+        input(json!({ "username": "bob", "email": "bob@example.org", "role": "MODERATOR" }));
+    admin
+        .expect_error("REAUTHENTICATION_REQUIRED", CREATE, moderators.clone())
+        .await;
+    admin.reauthenticates().await;
+    let done = admin.execute(CREATE, moderators).await;
+    assert_eq!(done["adminCreateUser"]["account"]["role"], "MODERATOR");
+    let log = "{ admin { auditLog(first: 1) { nodes { action actor { username } changes { field after } } } } }";
+    let log = admin.execute(log, Value::Null).await;
+    let created = json!({ "action": "user.created", "actor": { "username": "root" },
+        "changes": [{ "field": "role", "after": "MODERATOR" }] });
+    assert_eq!(log["admin"]["auditLog"]["nodes"][0], created);
+}
+
+async fn a_created_account_cannot_be_used_before_it_is_set_up(app: TestApp) {
+    let app = app.with(|config| config.mode = Mode::Production).await;
+    let admin = app.person_with_role("root", ServerRole::Admin).await;
+    let ann = json!({ "username": "ann", "email": "ann@example.org" });
+    let done = admin.execute(CREATE, input(ann)).await;
+    let url = text(&done["adminCreateUser"]["setupUrl"]);
+    let (_, token) = url.split_once("/reset-password#").unwrap();
+    let anonymous = app.anonymous();
+    for password in ["", PASSWORD] {
+        anonymous
+            .expect_error("WRONG_CREDENTIALS", SIGN_IN, sign_in("ann", password))
+            .await;
+    }
+    app.app.clock.advance(TimeDelta::days(8));
+    let new = json!({ "token": token, "newPassword": PASSWORD });
+    anonymous.expect_error("EXPIRED", RESET, input(new)).await;
 }
 
 async fn reasons_are_required(app: TestApp) {

@@ -28,6 +28,7 @@ impl EmailTokenPurpose {
         match self {
             Self::VerifyEmail => TimeDelta::hours(24),
             Self::ResetPassword => TimeDelta::minutes(15),
+            Self::SetUpAccount => TimeDelta::days(7),
         }
     }
 }
@@ -105,14 +106,14 @@ pub(super) async fn discard(core: &Core, token: &SecretToken) -> Result<(), Erro
         .await
 }
 
-/// Returns the token with this text, and its user. The caller compares the address.
+/// Returns the token with this text and one of these purposes, and its user. The caller compares the address.
 pub(super) async fn find(
     core: &Core,
     text: &str,
-    purpose: EmailTokenPurpose,
+    purposes: &[EmailTokenPurpose],
 ) -> Result<(email_token::Model, user::Model), Error> {
     let found = email_token::Entity::find_by_id(hash(text))
-        .filter(email_token::Column::Purpose.eq(purpose))
+        .filter(email_token::Column::Purpose.is_in(purposes.iter().copied()))
         .find_also_related(user::Entity)
         .one(core.db.read())
         .await?;
@@ -123,12 +124,12 @@ pub(super) async fn find(
     Ok((token, user))
 }
 
-/// Uses a token: deletes it with all others of the user and of this kind. Fails if another request was faster.
+/// Uses a token: deletes it with all others of the user and of these kinds. Fails if another request was faster.
 pub(super) async fn use_in(
     tx: &Tx,
     text: &str,
     user: UserId,
-    purpose: EmailTokenPurpose,
+    purposes: &[EmailTokenPurpose],
 ) -> Result<(), Error> {
     let deleted = email_token::Entity::delete_by_id(hash(text))
         .exec(tx)
@@ -138,7 +139,7 @@ pub(super) async fn use_in(
     }
     email_token::Entity::delete_many()
         .filter(email_token::Column::UserId.eq(user))
-        .filter(email_token::Column::Purpose.eq(purpose))
+        .filter(email_token::Column::Purpose.is_in(purposes.iter().copied()))
         .exec(tx)
         .await?;
     Ok(())

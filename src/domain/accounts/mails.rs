@@ -6,12 +6,11 @@ use super::email_tokens;
 use crate::{
     auth::secret_token::SecretToken,
     core::Core,
-    db::Tx,
     domain::text,
     entity::{email_token::EmailTokenPurpose, user},
     error::{Code, Error},
     id::UserId,
-    jobs::{self, AccountMail},
+    jobs::AccountMail,
     mail::{MailValues, Template},
 };
 
@@ -41,7 +40,12 @@ pub async fn send_mail(core: &Core, mail: AccountMail, user: UserId) -> Result<(
             send_verification(core, user, address).await
         }
         (AccountMail::ResetPassword, _, Some(address)) => {
-            send_password_link(core, user, address).await
+            let purpose = EmailTokenPurpose::ResetPassword;
+            send_password_link(core, user, address, purpose).await
+        }
+        (AccountMail::SetUpAccount, _, Some(address)) if user.password_hash.is_none() => {
+            let purpose = EmailTokenPurpose::SetUpAccount;
+            send_password_link(core, user, address, purpose).await
         }
         (AccountMail::EmailChangeRequested, _, Some(address)) if user.pending_email.is_some() => {
             send_notice(core, user, address, Template::EmailChangeRequested).await
@@ -59,6 +63,7 @@ fn notice(mail: AccountMail) -> Option<Template> {
     match mail {
         AccountMail::VerifyEmail
         | AccountMail::ResetPassword
+        | AccountMail::SetUpAccount
         | AccountMail::EmailChangeRequested => None,
         AccountMail::PasswordWasReset => Some(Template::PasswordWasReset),
         AccountMail::SessionTokenReused => Some(Template::SessionTokenReused),
@@ -68,28 +73,21 @@ fn notice(mail: AccountMail) -> Option<Template> {
     }
 }
 
-/// Enqueues the mail with a link for a new password, if the server sends mail.
-pub(in crate::domain) async fn enqueue_password_link_in(
-    tx: &Tx,
-    core: &Core,
-    user: &user::Model,
-) -> Result<(), Error> {
-    let (mail, now) = (AccountMail::ResetPassword, core.clock.now());
-    jobs::enqueue_mail_in(tx, &core.mailer, mail, user.id, now).await
-}
-
-/// Returns a link for a new password, for an administrator to hand over. Fails if the account has no address, to which the
-/// link is bound.
+/// Returns a link for a password, for an administrator to hand over. None if the server sends mail, as a job does then.
+/// Fails if the account has no address, to which the link is bound.
 pub(in crate::domain) async fn password_link(
     core: &Core,
     user: &user::Model,
-) -> Result<String, Error> {
+    purpose: EmailTokenPurpose,
+) -> Result<Option<String>, Error> {
+    if core.mailer.is_enabled() {
+        return Ok(None);
+    }
     let Some(address) = &user.email_key else {
         return Err(Error::conflict("This account has no address yet."));
     };
-    let purpose = EmailTokenPurpose::ResetPassword;
     let token = email_tokens::create(core, user.id, address, purpose).await?;
-    Ok(link(core, "reset-password", &token))
+    Ok(Some(link(core, "reset-password", &token)))
 }
 
 /// Mails a link to an address that waits for verification. If another account has the address, its owner receives a
@@ -114,13 +112,21 @@ async fn send_verification(core: &Core, user: &user::Model, address: &str) -> Re
     discard_unsent(core, &token, sent).await
 }
 
-async fn send_password_link(core: &Core, user: &user::Model, address: &str) -> Result<(), Error> {
-    let purpose = EmailTokenPurpose::ResetPassword;
+async fn send_password_link(
+    core: &Core,
+    user: &user::Model,
+    address: &str,
+    purpose: EmailTokenPurpose,
+) -> Result<(), Error> {
+    let template = match purpose {
+        EmailTokenPurpose::SetUpAccount => Template::SetUpAccount,
+        _ => Template::ResetPassword,
+    };
     let Some(token) = create_token(core, user, address, purpose).await? else {
         return Ok(());
     };
     let link = link(core, "reset-password", &token);
-    let sent = send(core, user, address, Template::ResetPassword, &link).await;
+    let sent = send(core, user, address, template, &link).await;
     discard_unsent(core, &token, sent).await
 }
 

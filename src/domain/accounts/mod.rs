@@ -31,12 +31,12 @@ pub use invitations::{
 pub use last_administrator::require_another_administrator_in;
 pub(super) use lockout::reset_logins_in;
 pub use mails::send_mail;
-pub(super) use mails::{enqueue_password_link_in, invitation_link, password_link};
+pub(super) use mails::{invitation_link, password_link};
 pub use password::change_password;
 pub use password_reset::{request_password_reset, reset_password};
 pub use profile::{PreferenceChanges, ProfileChanges, update_preferences, update_profile};
 pub(super) use register::create_for_operator_in;
-pub use register::{Registration, check, create_in, register};
+pub use register::{NewAccount, Registration, check, check_account, create_in, register};
 pub use second_factor::{
     IdentityProof, SecondFactor, SignInChallenge, TotpSetup, complete_sign_in, confirm_totp_setup,
     disable_totp, has_totp, reauthenticate, recovery_codes_left, regenerate_recovery_codes,

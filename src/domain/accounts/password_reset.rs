@@ -24,6 +24,12 @@ use crate::{
     jobs::{self, AccountMail, Job},
 };
 
+/// The tokens that set a password. Each makes the others useless.
+const PURPOSES: &[EmailTokenPurpose] = &[
+    EmailTokenPurpose::ResetPassword,
+    EmailTokenPurpose::SetUpAccount,
+];
+
 /// Mails a token to the user of an address. The result and the work do not reveal whether there is one.
 pub async fn request_password_reset(
     core: &Core,
@@ -42,9 +48,8 @@ pub async fn reset_password(
     new: &str,
     client: Option<IpAddr>,
 ) -> Result<String, Error> {
-    let purpose = EmailTokenPurpose::ResetPassword;
     let turn = core.passwords.turn(HashOwner::client(client)).await?;
-    let (found, user) = email_tokens::find(core, token, purpose).await?;
+    let (found, user) = email_tokens::find(core, token, PURPOSES).await?;
     if user.email_key.as_ref() != Some(&found.email_key) {
         return Err(email_tokens::invalid());
     }
@@ -54,7 +59,7 @@ pub async fn reset_password(
     let (user, hash) = (&user, &hash);
     core.db
         .write(|tx| async move {
-            email_tokens::use_in(&tx, token, user.id, purpose).await?;
+            email_tokens::use_in(&tx, token, user.id, PURPOSES).await?;
             set_in(&tx, core, user, hash).await
         })
         .await?;
@@ -77,11 +82,14 @@ async fn set_in(tx: &Tx, core: &Core, user: &user::Model, hash: &str) -> Result<
     lockout::reset_logins_in(tx, core, user).await?;
     let reason = SessionEndReason::Revoked;
     sessions::end_in(tx, user.id, SessionFilter::All, reason, now).await?;
-    let job = Job::SendMail {
-        mail: AccountMail::PasswordWasReset,
-        user: user.id,
-    };
-    jobs::enqueue_in(tx, &job, now).await?;
+    // The first password replaces none.
+    if user.password_hash.is_some() {
+        let job = Job::SendMail {
+            mail: AccountMail::PasswordWasReset,
+            user: user.id,
+        };
+        jobs::enqueue_in(tx, &job, now).await?;
+    }
     let record = AuditRecord::own(AuditAction::UserPasswordReset, user.id);
     audit::append_in(tx, now, record).await
 }

@@ -128,6 +128,36 @@ async fn register_in(
     sessions::start_in(tx, core, &user, device).await.map(Some)
 }
 
+/// The public names and the address of a new account.
+#[derive(Clone, Debug)]
+pub struct NewAccount {
+    /// The unique username.
+    pub username: String,
+    /// The name to show; the username if it is missing.
+    pub display_name: Option<String>,
+    /// The email address, which also signs in.
+    pub email: String,
+}
+
+/// Validates names and an address, and returns them in the form in which they are stored.
+pub async fn check_account(
+    core: &Core,
+    new: NewAccount,
+    problems: &mut Vec<Problem>,
+) -> Result<NewAccount, Error> {
+    let username = validation::username(&new.username, problems);
+    let email = validation::email("email", &new.email, problems);
+    let display_name = new
+        .display_name
+        .map(|name| validation::display_name(&name, problems));
+    problems.extend(find_taken(core, &username).await?);
+    Ok(NewAccount {
+        username,
+        display_name,
+        email,
+    })
+}
+
 /// Validates a registration and returns it in the form in which it is stored. An error lists all problems together,
 /// except that another account has the email address: usernames are public, addresses are not. Only the insertion of
 /// the account finds that, after the same work, so that no one can look for addresses without creating accounts.
@@ -137,12 +167,16 @@ pub async fn check(
     new: Registration,
 ) -> Result<Registration, Error> {
     let mut problems = vec![];
-    let username = validation::username(&new.username, &mut problems);
-    let email = validation::email("email", &new.email, &mut problems);
-    let display_name = new
-        .display_name
-        .map(|name| validation::display_name(&name, &mut problems));
-    problems.extend(find_taken(core, &username).await?);
+    let account = NewAccount {
+        username: new.username,
+        display_name: new.display_name,
+        email: new.email,
+    };
+    let NewAccount {
+        username,
+        display_name,
+        email,
+    } = check_account(core, account, &mut problems).await?;
     let name = display_name.as_deref().unwrap_or_default();
     let words = guessable_words(core, &[&username, &email, name]);
     let password = turn.problems("password", &new.password, &words);

@@ -25,7 +25,7 @@ use crate::{
 /// account.
 pub async fn verify_email(core: &Core, token: &str) -> Result<UserId, Error> {
     let purpose = EmailTokenPurpose::VerifyEmail;
-    let (found, user) = email_tokens::find(core, token, purpose).await?;
+    let (found, user) = email_tokens::find(core, token, &[purpose]).await?;
     let is_sent_to = |key: &Option<String>| key.as_ref() == Some(&found.email_key);
     let is_pending = is_sent_to(&user.pending_email_key);
     if !is_pending && !is_sent_to(&user.email_key) {
@@ -34,7 +34,7 @@ pub async fn verify_email(core: &Core, token: &str) -> Result<UserId, Error> {
     let (user, now) = (&user, core.clock.now());
     core.db
         .write(|tx| async move {
-            email_tokens::use_in(&tx, token, user.id, purpose).await?;
+            email_tokens::use_in(&tx, token, user.id, &[purpose]).await?;
             let mut record = AuditRecord::own(AuditAction::UserEmailVerified, user.id);
             if is_pending {
                 email_change::complete_in(&tx, user, now).await?;

@@ -11,11 +11,13 @@ use crate::{
         sessions::{self, SessionFilter, Viewer},
     },
     entity::{
+        email_token::EmailTokenPurpose,
         session::SessionEndReason,
         user::{self, ServerRole},
     },
     error::Error,
     id::UserId,
+    jobs::{self, AccountMail},
 };
 
 /// Changes the role of an account on the server. Needs a recent confirmation of the viewer's identity.
@@ -109,16 +111,13 @@ pub async fn send_password_reset(
         .db
         .write(|tx| async move {
             let found = lock_in(&tx, user).await?;
-            accounts::enqueue_password_link_in(&tx, core, &found).await?;
+            let (mail, now) = (AccountMail::ResetPassword, core.clock.now());
+            jobs::enqueue_mail_in(&tx, &core.mailer, mail, user, now).await?;
             let record = record(viewer, user, AuditAction::UserPasswordResetSent, reason);
             audit::append_in(&tx, core.clock.now(), record).await?;
             Ok(found)
         })
         .await?;
-    let link = if core.mailer.is_enabled() {
-        None
-    } else {
-        Some(accounts::password_link(core, &found).await?)
-    };
+    let link = accounts::password_link(core, &found, EmailTokenPurpose::ResetPassword).await?;
     Ok((found, link))
 }

@@ -3,6 +3,7 @@
 
 mod account;
 mod changes;
+mod creation;
 mod invitations;
 mod operator;
 mod rights;
@@ -10,6 +11,7 @@ mod suspension;
 
 pub use account::{AccountFilter, AccountStatus, account, readable, status};
 pub use changes::{change_role, reset_user_second_factor, revoke_access, send_password_reset};
+pub use creation::create_user;
 pub use invitations::{has_status, invitation, invite, revoke_invitation, visible_invitations};
 pub use operator::{create, list, reset_password, reset_second_factor};
 pub use suspension::{reinstate, suspend};

@@ -10,6 +10,30 @@ use crate::{
     id::{InvitationId, UserId},
 };
 
+/// A new account.
+#[derive(InputObject)]
+pub struct AdminCreateUserInput {
+    /// Unique name.
+    pub username: String,
+    /// Name to show, at most 80 characters; the username by default.
+    pub display_name: Option<String>,
+    /// Email address, which counts as verified; the setup link is sent to it when mail works.
+    pub email: String,
+    /// Role on the server.
+    #[graphql(default_with = "ServerRole::Member")]
+    pub role: ServerRole,
+}
+
+/// Result of adminCreateUser.
+#[derive(SimpleObject)]
+pub struct AdminCreateUserPayload {
+    /// The account.
+    pub account: Option<Account>,
+    /// Link to set a password, to hand over when mail is off; shown only now, and valid for 7 days. Null when it was
+    /// mailed.
+    pub setup_url: Option<String>,
+}
+
 /// New values for an account.
 #[derive(InputObject)]
 pub struct AdminUpdateUserInput {

@@ -3,15 +3,15 @@
 use async_graphql::{Context, Object};
 
 use crate::{
-    domain::admin,
+    domain::{accounts::NewAccount, admin},
     graphql::{
         admin::inputs::{
-            AdminCreateInvitationInput, AdminCreateInvitationPayload, AdminReinstateUserInput,
-            AdminReinstateUserPayload, AdminResetSecondFactorInput, AdminResetSecondFactorPayload,
-            AdminRevokeAccessInput, AdminRevokeAccessPayload, AdminRevokeInvitationInput,
-            AdminRevokeInvitationPayload, AdminSendPasswordResetInput,
-            AdminSendPasswordResetPayload, AdminSuspendUserInput, AdminSuspendUserPayload,
-            AdminUpdateUserInput, AdminUpdateUserPayload,
+            AdminCreateInvitationInput, AdminCreateInvitationPayload, AdminCreateUserInput,
+            AdminCreateUserPayload, AdminReinstateUserInput, AdminReinstateUserPayload,
+            AdminResetSecondFactorInput, AdminResetSecondFactorPayload, AdminRevokeAccessInput,
+            AdminRevokeAccessPayload, AdminRevokeInvitationInput, AdminRevokeInvitationPayload,
+            AdminSendPasswordResetInput, AdminSendPasswordResetPayload, AdminSuspendUserInput,
+            AdminSuspendUserPayload, AdminUpdateUserInput, AdminUpdateUserPayload,
         },
         context::{app, viewer},
         errors::{Result, nullable},
@@ -24,6 +24,29 @@ pub struct AdminMutation;
 
 #[Object]
 impl AdminMutation {
+    /// Create an account for someone, who sets the password with a link. Needs ADMIN, and a recent `reauthenticate` for a
+    /// role above MEMBER.
+    async fn admin_create_user(
+        &self,
+        ctx: &Context<'_>,
+        input: AdminCreateUserInput,
+    ) -> Option<Result<AdminCreateUserPayload>> {
+        nullable(async {
+            let new = NewAccount {
+                username: input.username,
+                display_name: input.display_name,
+                email: input.email,
+            };
+            let created = admin::create_user(app(ctx), viewer(ctx)?, new, input.role.into());
+            let (account, setup_url) = created.await?;
+            Ok(Some(AdminCreateUserPayload {
+                account: Some(account.into()),
+                setup_url,
+            }))
+        })
+        .await
+    }
+
     /// Change an account's server role. Needs ADMIN and a recent `reauthenticate`. FORBIDDEN for the last administrator.
     async fn admin_update_user(
         &self,

@@ -33,7 +33,7 @@ pub(super) enum Who {
 /// Types, who may see their fields, and the fields.
 pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("Query", Who::Root, "admin conversation eventCursor message node nodes server thread user users viewer"),
-    ("Mutation", Who::Root, "addParticipants adminCreateInvitation adminRevokeInvitation adminReinstateUser adminResetSecondFactor
+    ("Mutation", Who::Root, "addParticipants adminCreateInvitation adminCreateUser adminRevokeInvitation adminReinstateUser adminResetSecondFactor
         adminRevokeAccess adminSendPasswordReset adminSuspendUser adminUpdateUser blockUser changeEmail changeParticipantRole changePassword completeSignIn
         confirmTotpSetup createConversation deleteAccount deleteConversation deleteMessage disableTotp dismissNotifications editMessage followThread
         leaveConversation markConversationsRead markMessagesRead markNotificationsRead markThreadRead
@@ -113,6 +113,7 @@ pub(super) const POLICY: &[(&str, Who, &str)] = &[
     ("UserEdge", Who::Page, "cursor node"),
     ("AuthResult", Who::Payload, "accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt viewer"),
     ("AdminCreateInvitationPayload", Who::Payload, "invitation invitationUrl"),
+    ("AdminCreateUserPayload", Who::Payload, "account setupUrl"),
     ("AdminRevokeInvitationPayload", Who::Payload, "invitation"),
     ("AdminReinstateUserPayload", Who::Payload, "account"),
     ("AdminResetSecondFactorPayload", Who::Payload, "account"),

@@ -28,7 +28,7 @@ both!(
 );
 
 /// Texts in arguments that select no object of another user, and those whose test is below.
-const TEXTS: [&str; 55] = [
+const TEXTS: [&str; 58] = [
     // Users are visible to all users.
     "Query.user by.username",
     // A list shows the same to all users.
@@ -36,6 +36,10 @@ const TEXTS: [&str; 55] = [
     "Query.users filter.text",
     // An invitation may name any address, also that of an account.
     "Mutation.adminCreateInvitation input.email",
+    // Administrators see all accounts with their addresses.
+    "Mutation.adminCreateUser input.displayName",
+    "Mutation.adminCreateUser input.email",
+    "Mutation.adminCreateUser input.username",
     "Mutation.adminReinstateUser input.reason",
     "Mutation.adminResetSecondFactor input.reason",
     "Mutation.adminRevokeAccess input.reason",

@@ -305,6 +305,10 @@ async fn admin_acts(app: &TestApp, bob: &mut Actor<'_>) {
         .does("adminCreateInvitation", json!({}), "invitation { id }")
         .await
         .unwrap();
+    let created = json!({ "username": "ida", "email": "ida@example.org" });
+    bob.does("adminCreateUser", created, "account { id }")
+        .await
+        .unwrap();
     let invitation = json!({ "invitationId": done["invitation"]["id"] });
     bob.does("adminRevokeInvitation", invitation, "invitation { id }")
         .await
