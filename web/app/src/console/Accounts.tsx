@@ -6,8 +6,9 @@ import { ago, full, when } from "../format";
 import type { ResultOf } from "../graphql";
 import { phone } from "../preferences";
 import { t } from "../text";
-import { Failed, IconButton, say, Skeleton } from "../ui/parts";
-import { AccountQuery, AccountsQuery, AuditQuery, ChangeRole, Reinstate, ResetSecondFactor, RevokeAccess, SendPasswordReset, Suspend } from "./operations";
+import { Field } from "../ui/forms";
+import { Failed, Icon, IconButton, PanelTitle, say, Skeleton } from "../ui/parts";
+import { AccountQuery, AccountsQuery, AuditQuery, ChangeRole, CreateUser, Reinstate, ResetSecondFactor, RevokeAccess, SendPasswordReset, Suspend } from "./operations";
 import { Change, Choice, Initials, Link, Pager, rowKeys, SelectField, TextFilter } from "./parts";
 import { go, place, toAccount } from "./place";
 import { isAdmin, mayModerate, me, readsAudit, useList, type Role } from "./state";
@@ -30,11 +31,13 @@ export function Accounts() {
   const [text, status, role] = [filters.get("text"), filters.get("status"), filters.get("role")];
   const filter = { text, status: status as Status | null, role: role as Role | null };
   const list = useList(JSON.stringify(filter), async (after) => (await request(AccountsQuery, { filter, first: PAGE, after })).admin?.accounts);
+  const [isNew, setNew] = useState(false);
   useEffect(() => { document.title = `${c.accounts} · ${c.console}`; }, []);
   return (
     <>
       <main class="room" id="main" tabIndex={-1}>
-        <header class="bar"><IconButton class="back" icon="back" flip label={c.backToConsole} onClick={() => go("/admin")} /><div class="bar-text"><h1>{c.accounts}</h1></div></header>
+        <header class="bar"><IconButton class="back" icon="back" flip label={c.backToConsole} onClick={() => go("/admin")} /><div class="bar-text"><h1>{c.accounts}</h1></div>
+          {isAdmin() && <div class="bar-actions"><button type="button" class="button primary" onClick={() => setNew(true)}><Icon name="plus" /><span>{c.create}</span></button></div>}</header>
         <div class="filters" role="search">
           <TextFilter name="text" label={c.searchAccounts} wide />
           <Choice name="status" label={c.statusLabel} options={STATUSES.map((id) => [id, c.status[id]])} />
@@ -59,9 +62,36 @@ export function Accounts() {
           )}
         </div>
         <Pager page={list.page} />
+        {isNew && <NewAccount close={() => setNew(false)} created={list.reload} />}
       </main>
       {userId && <AccountPanel key={userId} userId={userId} changed={(account) => list.replace((row) => row.id === account.id, account)} />}
     </>
+  );
+}
+
+function NewAccount({ close, created }: { close: () => void; created: () => void }) {
+  const [username, setUsername] = useState("");
+  const [displayName, setName] = useState("");
+  const [email, setEmail] = useState("");
+  const [role, setRole] = useState<string>("MEMBER");
+  const [url, setUrl] = useState<string | null>(null);
+  if (url) return <Link title={c.create} lead={c.linkFor(email.trim())} url={url} close={close} />;
+  return (
+    <Change title={c.create} consequence={c.createLead} action={c.create} close={close}
+      run={async () => {
+        const input = { username: username.trim(), displayName: displayName.trim() || null, email: email.trim(), role: role as Role };
+        const { adminCreateUser: made } = await request(CreateUser, { input });
+        created();
+        if (made?.setupUrl) setUrl(made.setupUrl);
+        else { close(); say(c.setupSent(email.trim())); }
+      }}>
+      {(problem) => <>
+        <Field name="username" label={t.username} value={username} change={setUsername} autocomplete="off" help={t.usernameHelp} problem={problem("username")} />
+        <Field name="displayName" label={t.name} value={displayName} change={setName} autocomplete="off" optional problem={problem("displayName")} />
+        <Field name="email" label={t.email} type="email" value={email} change={setEmail} autocomplete="off" problem={problem("email")} />
+        <SelectField name="role" label={c.roleLabel} value={role} options={ROLES.map((id) => [id, c.role[id]])} change={setRole} />
+      </>}
+    </Change>
   );
 }
 
@@ -88,13 +118,15 @@ function AccountPanel({ userId, changed }: { userId: string; changed: (account: 
     say(text);
   };
   const Frame = phone.value ? "main" : "aside";
+  // The title of the panel is the first heading of the page on a phone, and the second one elsewhere.
+  const NameTitle = phone.value ? "h2" : "h3";
   return (
     <Frame class="panel" aria-label={account ? c.accountOf(account.user.displayName) : c.account}>
-      <header class="bar"><IconButton class="back" icon="back" flip label={c.backToList} onClick={close} /><div class="bar-text"><h2>{c.account}</h2></div><div class="bar-actions"><IconButton class="wide-only" icon="x" label={t.close} onClick={close} /></div></header>
+      <header class="bar"><IconButton class="back" icon="back" flip label={c.backToList} onClick={close} /><div class="bar-text"><PanelTitle>{c.account}</PanelTitle></div><div class="bar-actions"><IconButton class="wide-only" icon="x" label={t.close} onClick={close} /></div></header>
       <div class="scroll">
         {error ? <Failed error={error} retry={load} /> : !account ? <Skeleton rows={5} /> : (
           <>
-            <div class="drawer-head"><Initials user={account.user} size={56} /><div class="grow"><h3><bdi>{account.user.displayName}</bdi></h3><p class="small muted">@{account.user.username}{account.email && ` · ${account.email}`}</p></div></div>
+            <div class="drawer-head"><Initials user={account.user} size={56} /><div class="grow"><NameTitle><bdi>{account.user.displayName}</bdi></NameTitle><p class="small muted">@{account.user.username}{account.email && ` · ${account.email}`}</p></div></div>
             <Actions account={account} open={setOpen} />
             {account.suspendedAt && <div class="note is-suspended"><p class="strong">{c.suspendedSince(when(account.suspendedAt))}</p><p dir="auto">{account.suspensionReason}</p></div>}
             <div class="section"><dl class="facts">

@@ -62,6 +62,12 @@ export const AuditQuery = graphql(`
   }
 `, [EntryFields]);
 
+export const CreateUser = graphql(`
+  mutation CreateUser($input: AdminCreateUserInput!) {
+    adminCreateUser(input: $input) { setupUrl account { ...AccountFields } }
+  }
+`, [AccountFields]);
+
 export const ChangeRole = graphql(`
   mutation ChangeRole($input: AdminUpdateUserInput!) { adminUpdateUser(input: $input) { account { ...AccountFields } } }
 `, [AccountFields]);
