@@ -222,6 +222,7 @@ async fn a_block_hides_presence_and_typing_in_both_directions(app: TestApp) {
     let mut hers = opens(&ann, only.clone()).await;
     let mut his = opens(&bob, only.clone()).await;
     let mut of_cleo = opens(&cleo, only).await;
+    app.db_reaches("connected", 3).await;
     let set = "mutation($text: String) { setPresence(input: { status: AWAY, statusText: $text }) { user { id } } }";
     let typing = "mutation($id: ID!) { setTyping(input: { conversationId: $id, isTyping: true }) { expiresAt } }";
     // Cleo acts last, so that the earlier events have been delivered.
