@@ -301,7 +301,7 @@ mod tests {
         });
         insta::assert_snapshot!(message, @r"
         The configuration cannot be used:
-          mode (heddle.toml): must be text, a whole number, true, false or a list of texts
+          mode (heddle.toml): must be text, a whole number, true, false or a list
           HEDDLE_DATABASE_URL (environment): its value must begin with sqlite: or postgres://, for example postgres://heddle:secret@localhost/heddle
           --listen (flag): `here` must be an address and a port, for example 0.0.0.0:8000
           thread_depth (heddle.toml): `501` must be a whole number from 1 to 500, for example 8
