@@ -18,7 +18,7 @@ use crate::{
     config::Config,
     db::Db,
     domain::{
-        accounts::{self, NewInvitation, Registration},
+        accounts::{self, NewAccount, NewInvitation, Registration},
         admin,
     },
     entity::user::ServerRole,
@@ -187,9 +187,11 @@ async fn execute(app: &App, command: AdminCommand, password: String) -> Result<(
             let before_at = || email.split('@').next().unwrap_or_default().to_owned();
             let username = username.unwrap_or_else(before_at);
             let new = Registration {
-                username,
-                display_name: name,
-                email,
+                account: NewAccount {
+                    username,
+                    display_name: name,
+                    email,
+                },
                 password,
                 invitation_token: None,
             };

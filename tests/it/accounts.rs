@@ -13,7 +13,7 @@ use heddle::{
     auth::password::is_outdated,
     db,
     domain::{
-        accounts::{self, Registration},
+        accounts::{self, NewAccount, Registration},
         sessions::Device,
     },
     entity::user,
@@ -157,9 +157,11 @@ async fn one_address_registers_only_so_often(app: TestApp) {
     let home: IpAddr = "203.0.113.9".parse().unwrap();
     let register = async |number: u32| {
         let new = Registration {
-            username: format!("ann{number}"),
-            display_name: None,
-            email: format!("ann{number}@example.org"),
+            account: NewAccount {
+                username: format!("ann{number}"),
+                display_name: None,
+                email: format!("ann{number}@example.org"),
+            },
             password: PASSWORD.to_owned(),
             invitation_token: None,
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QuerySelect};
 
-use super::register::{self, Registration};
+use super::register::{self, NewAccount, Registration};
 use crate::{
     auth::password::{HashOwner, PasswordTurn},
     config::Mode,
@@ -84,7 +84,7 @@ pub async fn register_first(
                 import::users_in(&tx, users).await?;
             }
             let role = ServerRole::Admin;
-            let user = register::create_in(&tx, core, new, Some(hash), role).await?;
+            let user = register::create_in(&tx, core, &new.account, Some(hash), role).await?;
             if !has_demo {
                 let (depth, now) = (core.config.thread_depth, core.clock.now());
                 demo::talk_in(&tx, users, Some(user.id), depth, now).await?;
@@ -107,9 +107,11 @@ pub async fn create_first(core: &Core, email: &str, password: &str) -> Result<bo
     }
     let username = email.split('@').next().unwrap_or_default();
     let new = Registration {
-        username: username.to_owned(),
-        display_name: None,
-        email: email.to_owned(),
+        account: NewAccount {
+            username: username.to_owned(),
+            display_name: None,
+            email: email.to_owned(),
+        },
         password: password.to_owned(),
         invitation_token: None,
     };
@@ -124,7 +126,7 @@ pub async fn create_first(core: &Core, email: &str, password: &str) -> Result<bo
                 return Ok(false);
             }
             let role = ServerRole::Admin;
-            register::create_for_operator_in(&tx, core, new, hash, role).await?;
+            register::create_for_operator_in(&tx, core, &new.account, hash, role).await?;
             Ok(true)
         })
         .await

@@ -24,15 +24,22 @@ use crate::{
     jobs::{self, AccountMail},
 };
 
-/// The fields of a new account.
+/// The public names and the address of a new account.
 #[derive(Clone, Debug)]
-pub struct Registration {
+pub struct NewAccount {
     /// The unique username.
     pub username: String,
     /// The name to show; the username if it is missing.
     pub display_name: Option<String>,
     /// The email address, which also signs in.
     pub email: String,
+}
+
+/// A new account with its password.
+#[derive(Clone, Debug)]
+pub struct Registration {
+    /// The names and the address.
+    pub account: NewAccount,
     /// The password.
     pub password: String,
     /// The token of an invitation.
@@ -59,8 +66,8 @@ pub async fn register(
         .as_ref()
         .filter(|invited| invited.email.is_some())
     {
-        Some(invitation) => invitations::email_problem(invitation, &new.email),
-        None => validation::email_domain(&core.config, "email", &new.email),
+        Some(invitation) => invitations::email_problem(invitation, &new.account.email),
+        None => validation::email_domain(&core.config, "email", &new.account.email),
     };
     Error::check(problem.into_iter().collect())?;
     let hash = turn.hash(&new.password).await?;
@@ -96,7 +103,7 @@ async fn register_in(
     // Who invites an address vouches for it.
     let is_invited = invitation.is_some_and(|invitation| invitation.email.is_some());
     let is_pending = core.config.require_verified_email && !is_invited;
-    let mut row = row(core, new, Some(hash));
+    let mut row = row(core, &new.account, Some(hash));
     if is_pending {
         let none = Set(None);
         row.pending_email = mem::replace(&mut row.email, none.clone());
@@ -128,17 +135,6 @@ async fn register_in(
     sessions::start_in(tx, core, &user, device).await.map(Some)
 }
 
-/// The public names and the address of a new account.
-#[derive(Clone, Debug)]
-pub struct NewAccount {
-    /// The unique username.
-    pub username: String,
-    /// The name to show; the username if it is missing.
-    pub display_name: Option<String>,
-    /// The email address, which also signs in.
-    pub email: String,
-}
-
 /// Validates names and an address, and returns them in the form in which they are stored.
 pub async fn check_account(
     core: &Core,
@@ -167,28 +163,13 @@ pub async fn check(
     new: Registration,
 ) -> Result<Registration, Error> {
     let mut problems = vec![];
-    let account = NewAccount {
-        username: new.username,
-        display_name: new.display_name,
-        email: new.email,
-    };
-    let NewAccount {
-        username,
-        display_name,
-        email,
-    } = check_account(core, account, &mut problems).await?;
-    let name = display_name.as_deref().unwrap_or_default();
-    let words = guessable_words(core, &[&username, &email, name]);
+    let account = check_account(core, new.account, &mut problems).await?;
+    let name = account.display_name.as_deref().unwrap_or_default();
+    let words = guessable_words(core, &[&account.username, &account.email, name]);
     let password = turn.problems("password", &new.password, &words);
     problems.extend(password.await?);
     Error::check(problems)?;
-    Ok(Registration {
-        username,
-        display_name,
-        email,
-        password: new.password,
-        invitation_token: new.invitation_token,
-    })
+    Ok(Registration { account, ..new })
 }
 
 /// Splits these names and the name of the server into words, which make a password easy to guess.
@@ -226,7 +207,7 @@ fn email_taken() -> Problem {
 pub async fn create_in(
     tx: &Tx,
     core: &Core,
-    new: &Registration,
+    new: &NewAccount,
     password_hash: Option<&str>,
     role: ServerRole,
 ) -> Result<user::Model, Error> {
@@ -240,7 +221,7 @@ pub async fn create_in(
 pub(in crate::domain) async fn create_for_operator_in(
     tx: &Tx,
     core: &Core,
-    new: &Registration,
+    new: &NewAccount,
     password_hash: &str,
     role: ServerRole,
 ) -> Result<user::Model, Error> {
@@ -252,7 +233,7 @@ pub(in crate::domain) async fn create_for_operator_in(
     Ok(user)
 }
 
-fn row(core: &Core, new: &Registration, password_hash: Option<&str>) -> user::ActiveModel {
+fn row(core: &Core, new: &NewAccount, password_hash: Option<&str>) -> user::ActiveModel {
     let now = core.clock.now();
     let user = NewUser {
         id: UserId::mint(),

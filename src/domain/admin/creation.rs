@@ -7,7 +7,7 @@ use crate::{
     auth::action_limits::Action,
     core::Core,
     domain::{
-        accounts::{self, NewAccount, Registration},
+        accounts::{self, NewAccount},
         audit::{self, AuditAction, AuditRecord, AuditTarget},
         sessions::Viewer,
     },
@@ -32,18 +32,11 @@ pub async fn create_user(
         accounts::require_recent(core, viewer).await?;
     }
     let mut problems = vec![];
-    let new = accounts::check_account(core, new, &mut problems).await?;
+    let new = &accounts::check_account(core, new, &mut problems).await?;
     Error::check(problems)?;
     core.action_limits
         .consume(viewer.user.0, Action::Invite)
         .await?;
-    let new = &Registration {
-        username: new.username,
-        display_name: new.display_name,
-        email: new.email,
-        password: String::new(),
-        invitation_token: None,
-    };
     let created = core
         .db
         .write(|tx| async move {

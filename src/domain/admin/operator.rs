@@ -31,9 +31,9 @@ pub async fn create(
     let new = &accounts::check(core, &turn, new).await?;
     let hash = &turn.hash(&new.password).await?;
     core.db
-        .write(
-            |tx| async move { accounts::create_for_operator_in(&tx, core, new, hash, role).await },
-        )
+        .write(|tx| async move {
+            accounts::create_for_operator_in(&tx, core, &new.account, hash, role).await
+        })
         .await
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::{InputObject, MaybeUndefined, SimpleObject};
 
 use crate::{
-    domain::accounts::{PreferenceChanges, ProfileChanges, Registration},
+    domain::accounts::{NewAccount, PreferenceChanges, ProfileChanges, Registration},
     graphql::{
         accounts::{
             preferences::Visibility,
@@ -38,9 +38,11 @@ pub struct RegisterInput {
 impl From<RegisterInput> for Registration {
     fn from(input: RegisterInput) -> Self {
         Self {
-            username: input.username,
-            display_name: input.display_name,
-            email: input.email,
+            account: NewAccount {
+                username: input.username,
+                display_name: input.display_name,
+                email: input.email,
+            },
             password: input.password,
             invitation_token: input.invitation_token,
         }

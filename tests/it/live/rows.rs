@@ -3,7 +3,7 @@
 use heddle::{
     app::App,
     db,
-    domain::accounts::{self, Registration},
+    domain::accounts::{self, NewAccount},
     entity::user::ServerRole,
     id::{ConversationId, SessionId, UserId},
     live::log::{self, Change, EndReason, Stream},
@@ -22,12 +22,10 @@ pub(super) async fn event(app: &App, stream: Stream, change: Change) {
 pub(super) async fn user(app: &App) -> UserId {
     let id = UserId::mint();
     let name = id.to_string();
-    let new = Registration {
+    let new = NewAccount {
         username: name.clone(),
         display_name: None,
         email: format!("{name}@example.org"),
-        password: String::new(),
-        invitation_token: None,
     };
     let new = &new;
     let user = app

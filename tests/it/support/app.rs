@@ -7,7 +7,10 @@ use heddle::{
     auth::token::Keys,
     config::Config,
     db::Db,
-    domain::{accounts::Registration, admin},
+    domain::{
+        accounts::{NewAccount, Registration},
+        admin,
+    },
     entity::user::ServerRole,
     http, worker,
 };
@@ -112,9 +115,11 @@ impl TestApp {
     /// Creates a user with a role on the server, who knows no one, and signs in.
     pub(crate) async fn person_with_role(&self, username: &str, role: ServerRole) -> Person {
         let new = Registration {
-            username: username.to_owned(),
-            display_name: None,
-            email: format!("{username}@example.org"),
+            account: NewAccount {
+                username: username.to_owned(),
+                display_name: None,
+                email: format!("{username}@example.org"),
+            },
             password: PASSWORD.to_owned(),
             invitation_token: None,
         };
