@@ -1,9 +1,9 @@
 //! Heddle is a threaded-messaging server with a GraphQL API.
 //!
 //! Dependencies point in one direction: `http` (transport) → `graphql` (API) → `domain` (rules) → `entity` (tables).
-//! `live` (event stream), `auth`, `egress`, `jobs` and `mail` are used by `domain` and do not depend on the layers above it. `id`,
-//! `error`, `config`, `clock` and `db` are below all of them. ARCHITECTURE.md describes the modules and follows a
-//! request through them.
+//! `live` (event stream), `auth`, `egress`, `jobs` and `mail` are used by `domain` and do not depend on the layers above
+//! it. `id`, `error`, `config`, `clock` and `db` are below all of them. ARCHITECTURE.md describes the modules and follows
+//! a request through them.
 
 pub mod app;
 pub mod auth;

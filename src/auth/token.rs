@@ -28,7 +28,7 @@ const TYPE: &str = "at+jwt";
 /// Maximum difference between the clocks of the nodes.
 const LEEWAY_SECONDS: i64 = 30;
 /// Longer tokens are rejected without a check.
-const MAX_TOKEN_BYTES: usize = 4096;
+pub const MAX_TOKEN_BYTES: usize = 4096;
 /// Maximum cached tokens. The least used ones are evicted and verified again.
 const VERIFIED_TOKENS: u64 = 100_000;
 /// The maximum lifetime of a token.
@@ -222,8 +222,7 @@ impl Keys {
         if token.len() > MAX_TOKEN_BYTES {
             return None;
         }
-        let digest = digest(&SHA256, token.as_bytes());
-        let digest: [u8; 32] = digest.as_ref().try_into().ok()?;
+        let digest = token_digest(token)?;
         let cached = self.verified.get(&digest);
         let authentic = cached.or_else(|| {
             let authentic = self.check_access(token)?;
@@ -407,6 +406,11 @@ impl Keys {
         context.update(bytes);
         context.sign()
     }
+}
+
+/// Returns the SHA-256 hash of a token, by which caches find it.
+pub(super) fn token_digest(token: &str) -> Option<[u8; 32]> {
+    digest(&SHA256, token.as_bytes()).as_ref().try_into().ok()
 }
 
 fn challenge_bytes(token: &str) -> Option<Vec<u8>> {

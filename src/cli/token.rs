@@ -8,10 +8,12 @@ use std::{
 use clap::Subcommand;
 
 use super::{error::CliError, output};
-use crate::{auth::trusted_issuers::TrustedIssuers, clock::Clock, config::Config, egress::Egress};
-
-/// Maximum length of a token, in bytes.
-const TOKEN_MAX: u64 = 4096;
+use crate::{
+    auth::{token::MAX_TOKEN_BYTES, trusted_issuers::TrustedIssuers},
+    clock::Clock,
+    config::Config,
+    egress::Egress,
+};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum TokenCommand {
@@ -33,7 +35,9 @@ pub(super) async fn run(config: &Config, command: &TokenCommand) -> Result<(), C
         ));
     }
     let mut token = String::new();
-    io::stdin().take(TOKEN_MAX + 2).read_to_string(&mut token)?;
+    // A longer token is cut off, and so invalid.
+    let limit = u64::try_from(MAX_TOKEN_BYTES).unwrap_or(u64::MAX);
+    io::stdin().take(limit).read_to_string(&mut token)?;
     let token = token.trim();
     if token.is_empty() {
         return Err(CliError::because("there is no token on standard input"));

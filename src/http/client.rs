@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, header::AUTHORIZATION, header::USER_AGENT, request::
 
 use super::{headers::RequestId, request_source::RequestSource, state::AppState};
 use crate::{
+    auth::token::MAX_TOKEN_BYTES,
     db::with_timeout,
     domain::{accounts, sessions::Viewer},
     error::{Code, Error},
@@ -11,15 +12,13 @@ use crate::{
     live::hub::SessionWatch,
 };
 
-/// Maximum length of an access token, in bytes. A longer one is invalid.
-const MAX_TOKEN_LENGTH: usize = 4096;
 /// Maximum length of a stored user agent, in characters. The rest is cut off.
 const MAX_USER_AGENT_LENGTH: usize = 256;
 
 impl AppState {
     /// Returns the user of an access token. `None` if the token is missing, invalid or expired.
     pub(super) async fn authenticate(&self, token: Option<&str>) -> Result<Option<Viewer>, Error> {
-        let Some(token) = token.filter(|token| token.len() <= MAX_TOKEN_LENGTH) else {
+        let Some(token) = token.filter(|token| token.len() <= MAX_TOKEN_BYTES) else {
             return Ok(None);
         };
         match with_timeout(accounts::authenticate(&self.app, token)).await {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{key_set::KeySet, problem::TokenProblem};
 use crate::{
-    auth::token::Access,
+    auth::token::{Access, token_digest},
     clock::Clock,
     config::{ClaimNames, Config, TrustedIssuer},
     egress::Egress,
@@ -116,14 +116,14 @@ impl TrustedIssuers {
     /// Returns the session of a token that was [kept](Self::keep) and has not expired.
     #[must_use]
     pub fn known(&self, token: &str) -> Option<Access> {
-        let known = self.known.get(&key(token)?)?;
+        let known = self.known.get(&token_digest(token)?)?;
         (self.clock.now() <= known.expires_at + LEEWAY).then_some(known)
     }
 
     /// Keeps the session of a verified token, so that it is not verified with each request.
     pub fn keep(&self, token: &str, access: Access) {
-        if let Some(key) = key(token) {
-            self.known.insert(key, access);
+        if let Some(digest) = token_digest(token) {
+            self.known.insert(digest, access);
         }
     }
 
@@ -236,8 +236,4 @@ fn time(claims: &Map<String, Value>, name: &str) -> Result<DateTime<Utc>, TokenP
     seconds
         .and_then(|seconds| DateTime::from_timestamp(seconds, 0))
         .ok_or_else(|| TokenProblem::Claim(name.to_owned()))
-}
-
-fn key(token: &str) -> Option<[u8; 32]> {
-    digest(&SHA256, token.as_bytes()).as_ref().try_into().ok()
 }

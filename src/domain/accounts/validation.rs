@@ -6,9 +6,9 @@ use std::ops::RangeInclusive;
 use crate::{config::Config, domain::text, error::Problem};
 
 /// The length of a username. Usernames are ASCII, so that no two look equal and mentions can be recognised.
-const USERNAME: RangeInclusive<usize> = 2..=32;
+pub(super) const USERNAME: RangeInclusive<usize> = 2..=32;
 /// The maximum length of a name, in characters.
-const NAME: usize = 80;
+pub(super) const NAME: usize = 80;
 /// The maximum length of a bio, in characters.
 const BIO: usize = 500;
 /// The maximum length of a language tag.

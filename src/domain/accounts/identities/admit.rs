@@ -6,7 +6,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Select, Set, sea_query::OnConflict,
 };
 
-use super::profile;
+use super::profile::{create_in, update_in};
 use crate::{
     auth::{token::Access, trusted_issuers::IssuedToken},
     core::Core,
@@ -30,20 +30,22 @@ pub(super) async fn admit(core: &Core, token: &IssuedToken) -> Result<Access, Er
         session,
         expires_at: token.expires_at,
     };
+    let profile = token.profile_digest();
     // Most tokens belong to a session, and a refused one must not cost a transaction.
-    if let Some(identity) = find(core.db.read(), token).await?
+    if let Some(identity) = by_subject(token).one(core.db.read()).await?
         && let Some(user) = account(core.db.read(), &identity, token).await?
-        && identity.profile_digest == token.profile_digest()
+        && identity.profile_digest == profile
         && let Some(session) = usable(core.db.read(), core, &identity).await?
         && core.clock.now() - session.refreshed_at < RENEWAL_INTERVAL
     {
         return Ok(access(user.id, session.id));
     }
+    let profile = &profile;
     let mut attempts = 1;
     loop {
         let admitted = core
             .db
-            .write(|tx| async move { admit_in(&tx, core, token).await })
+            .write(|tx| async move { admit_in(&tx, core, token, profile).await })
             .await;
         match admitted {
             Err(error) if error.code() == Code::BadUserInput && attempts < ATTEMPTS => {
@@ -54,7 +56,12 @@ pub(super) async fn admit(core: &Core, token: &IssuedToken) -> Result<Access, Er
     }
 }
 
-async fn admit_in(tx: &Tx, core: &Core, token: &IssuedToken) -> Result<(UserId, SessionId), Error> {
+async fn admit_in(
+    tx: &Tx,
+    core: &Core,
+    token: &IssuedToken,
+    profile: &[u8],
+) -> Result<(UserId, SessionId), Error> {
     let now = core.clock.now();
     // The row exists before the account, so that one of several first requests creates the account.
     let new = identity::ActiveModel {
@@ -62,7 +69,7 @@ async fn admit_in(tx: &Tx, core: &Core, token: &IssuedToken) -> Result<(UserId, 
         issuer: Set(token.issuer.clone()),
         subject: Set(token.subject.clone()),
         user_id: Set(None),
-        profile_digest: Set(token.profile_digest()),
+        profile_digest: Set(profile.to_owned()),
         released_at: Set(None),
         created_at: Set(now),
     };
@@ -75,19 +82,21 @@ async fn admit_in(tx: &Tx, core: &Core, token: &IssuedToken) -> Result<(UserId, 
         .await?;
     let identity = by_subject(token).lock_exclusive().one(tx).await?;
     let identity = identity.ok_or_else(|| Error::internal("an identity is missing"))?;
+    let is_unchanged = identity.user_id.is_some() && identity.profile_digest == profile;
     let user = match account(tx, &identity, token).await? {
-        Some(user) if identity.profile_digest == token.profile_digest() => user.id,
         Some(user) => {
-            Box::pin(profile::update_in(tx, core, &user, token)).await?;
+            if !is_unchanged {
+                Box::pin(update_in(tx, core, &user, token)).await?;
+            }
             user.id
         }
-        None => profile::create_in(tx, core, token).await?,
+        None => create_in(tx, core, token).await?,
     };
     let id = identity.id;
-    if identity.user_id.is_none() || identity.profile_digest != token.profile_digest() {
+    if !is_unchanged {
         let mut changed = identity.clone().into_active_model();
         changed.user_id = Set(Some(user));
-        changed.profile_digest = Set(token.profile_digest());
+        changed.profile_digest = Set(profile.to_owned());
         changed.released_at = Set(None);
         changed.update(tx).await?;
     }
@@ -109,13 +118,6 @@ fn by_subject(token: &IssuedToken) -> Select<identity::Entity> {
     identity::Entity::find()
         .filter(identity::Column::Issuer.eq(&token.issuer))
         .filter(identity::Column::Subject.eq(&token.subject))
-}
-
-async fn find(
-    db: &impl ConnectionTrait,
-    token: &IssuedToken,
-) -> Result<Option<identity::Model>, Error> {
-    Ok(by_subject(token).one(db).await?)
 }
 
 /// Returns the account of the identity, if there is one. Fails if the token may not be used any more.

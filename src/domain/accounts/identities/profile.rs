@@ -20,12 +20,8 @@ use crate::{
 
 /// The username of an account whose token proposes none.
 const DEFAULT_USERNAME: &str = "user";
-/// Maximum length of a username, in bytes.
-const USERNAME_MAX: usize = 32;
 /// The last number that is appended to a username that is taken. After it follow random digits.
 const LAST_NUMBER: u32 = 9;
-/// Maximum length of a display name, in characters.
-const DISPLAY_NAME_MAX: usize = 80;
 
 /// Creates the account of a token's user. The issuer decides who has an account, so the policy for registrations does not
 /// apply.
@@ -96,7 +92,7 @@ fn username(claim: &str) -> String {
             char if char.is_ascii_alphanumeric() => char,
             _ => '-',
         })
-        .take(USERNAME_MAX)
+        .take(*validation::USERNAME.end())
         .collect();
     let name = name.trim_matches(|char: char| !char.is_ascii_alphanumeric());
     let mut problems = vec![];
@@ -110,7 +106,7 @@ fn username(claim: &str) -> String {
 
 /// Returns a display name without what is too long; none if it cannot be shown.
 fn display_name(claim: &str) -> Option<String> {
-    let claim: String = claim.chars().take(DISPLAY_NAME_MAX).collect();
+    let claim: String = claim.chars().take(validation::NAME).collect();
     let mut problems = vec![];
     let name = validation::display_name(&claim, &mut problems);
     problems.is_empty().then_some(name)
@@ -122,7 +118,7 @@ async fn free_username(tx: &Tx, base: &str) -> Result<String, Error> {
         return Ok(base.to_owned());
     }
     let with = |suffix: &str| {
-        let kept = USERNAME_MAX - suffix.len() - 1;
+        let kept = validation::USERNAME.end() - suffix.len() - 1;
         let kept = base.get(..kept).unwrap_or(base);
         let kept = kept.trim_end_matches(|char: char| !char.is_ascii_alphanumeric());
         format!("{kept}-{suffix}")
