@@ -1,6 +1,8 @@
 // Addresses of the screens. Links in the page change the address without a load.
 import { signal } from "@preact/signals";
 
+import { followClicks } from "./clicks";
+
 export type Route =
   | { page: "home" }
   | { page: "room"; conversationId: string; messageId?: string; panel?: "details" | "reply"; rootId?: string }
@@ -52,12 +54,5 @@ const OUTSIDE = ["/graphql", "/graphiql", "/client.js", "/app/", "/admin"];
 export function followLinks(): void {
   route.value = parse();
   addEventListener("popstate", () => (route.value = parse()));
-  document.addEventListener("click", (event) => {
-    const link = (event.target as Element).closest?.("a");
-    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    const href = link.getAttribute("href") ?? "";
-    if (link.target || !href.startsWith("/") || OUTSIDE.some((path) => href.startsWith(path))) return;
-    event.preventDefault();
-    navigate(href);
-  });
+  followClicks((href) => href.startsWith("/") && !OUTSIDE.some((path) => href.startsWith(path)), navigate);
 }

@@ -8,18 +8,17 @@ import { phone } from "../preferences";
 import { t } from "../text";
 import { Field } from "../ui/forms";
 import { Failed, Icon, IconButton, PanelTitle, say, Skeleton } from "../ui/parts";
+import type { Entry } from "./Audit";
 import { AccountQuery, AccountsQuery, AuditQuery, ChangeRole, CreateUser, Reinstate, ResetSecondFactor, RevokeAccess, SendPasswordReset, Suspend } from "./operations";
-import { Change, Choice, Initials, Link, Pager, rowKeys, SelectField, TextFilter } from "./parts";
+import { Change, Choice, Initials, Link, Pager, RoleField, roleOptions, rowKeys, TextFilter } from "./parts";
 import { go, place, toAccount } from "./place";
-import { isAdmin, mayModerate, me, readsAudit, useList, type Role } from "./state";
+import { isAdmin, mayModerate, me, PAGE, readsAudit, useList, type Role } from "./state";
 import { c } from "./text";
 
 type Account = NonNullable<NonNullable<ResultOf<typeof AccountQuery>["admin"]>["account"]>;
 type Status = Account["status"];
 
-const ROLES: Role[] = ["MEMBER", "MODERATOR", "AUDITOR", "ADMIN"];
 const STATUSES: Status[] = ["ACTIVE", "PENDING", "SUSPENDED"];
-const PAGE = 50;
 
 function StatusTag({ status }: { status: Status }) {
   if (status === "ACTIVE") return <span>{c.status.ACTIVE}</span>;
@@ -41,7 +40,7 @@ export function Accounts() {
         <div class="filters" role="search">
           <TextFilter name="text" label={c.searchAccounts} wide />
           <Choice name="status" label={c.statusLabel} options={STATUSES.map((id) => [id, c.status[id]])} />
-          <Choice name="role" label={c.roleLabel} options={ROLES.map((id) => [id, c.role[id]])} />
+          <Choice name="role" label={c.roleLabel} options={roleOptions()} />
         </div>
         <div class="scroll table-wrap">
           {list.error ? <Failed error={list.error} retry={list.reload} /> : !list.page ? <Skeleton rows={8} /> : !list.page.nodes.length ? <p class="empty lead">{c.noAccounts}</p> : (
@@ -73,13 +72,13 @@ function NewAccount({ close, created }: { close: () => void; created: () => void
   const [username, setUsername] = useState("");
   const [displayName, setName] = useState("");
   const [email, setEmail] = useState("");
-  const [role, setRole] = useState<string>("MEMBER");
+  const [role, setRole] = useState<Role>("MEMBER");
   const [url, setUrl] = useState<string | null>(null);
   if (url) return <Link title={c.create} lead={c.linkFor(email.trim())} url={url} close={close} />;
   return (
     <Change title={c.create} consequence={c.createLead} action={c.create} close={close}
       run={async () => {
-        const input = { username: username.trim(), displayName: displayName.trim() || null, email: email.trim(), role: role as Role };
+        const input = { username: username.trim(), displayName: displayName.trim() || null, email: email.trim(), role };
         const { adminCreateUser: made } = await request(CreateUser, { input });
         created();
         if (made?.setupUrl) setUrl(made.setupUrl);
@@ -89,7 +88,7 @@ function NewAccount({ close, created }: { close: () => void; created: () => void
         <Field name="username" label={t.username} value={username} change={setUsername} autocomplete="off" help={t.usernameHelp} problem={problem("username")} />
         <Field name="displayName" label={t.name} value={displayName} change={setName} autocomplete="off" optional problem={problem("displayName")} />
         <Field name="email" label={t.email} type="email" value={email} change={setEmail} autocomplete="off" problem={problem("email")} />
-        <SelectField name="role" label={c.roleLabel} value={role} options={ROLES.map((id) => [id, c.role[id]])} change={setRole} />
+        <RoleField value={role} change={setRole} />
       </>}
     </Change>
   );
@@ -162,7 +161,7 @@ function Actions({ account, open }: { account: Account; open: (which: Opened) =>
 }
 
 function Dialogs({ open, account, close, done }: { open: Opened; account: Account; close: () => void; done: (text: string, account?: Account | null) => void }) {
-  const [role, setRole] = useState<string>(account.role);
+  const [role, setRole] = useState<Role>(account.role);
   const [url, setUrl] = useState<string | null>(null);
   const { id: userId, displayName: name, username } = account.user;
   const common = { close, confirm: username, needsReason: true };
@@ -170,8 +169,8 @@ function Dialogs({ open, account, close, done }: { open: Opened; account: Accoun
   switch (open) {
     case "role": return (
       <Change {...common} title={c.changeRole} consequence={c.roleConsequence(name)} action={c.changeRole}
-        run={async (reason) => done(c.roleChanged(name), (await request(ChangeRole, { input: { userId, role: role as Role, reason } })).adminUpdateUser?.account)}>
-        <SelectField name="role" label={c.roleLabel} value={role} options={ROLES.map((id) => [id, c.role[id]])} change={setRole} />
+        run={async (reason) => done(c.roleChanged(name), (await request(ChangeRole, { input: { userId, role, reason } })).adminUpdateUser?.account)}>
+        <RoleField value={role} change={setRole} />
       </Change>
     );
     case "suspend": return (
@@ -200,8 +199,6 @@ function Dialogs({ open, account, close, done }: { open: Opened; account: Accoun
     );
   }
 }
-
-type Entry = NonNullable<NonNullable<ResultOf<typeof AuditQuery>["admin"]>["auditLog"]>["nodes"][number];
 
 /** The latest entries about the account. */
 function Trail({ userId }: { userId: string }) {

@@ -8,11 +8,10 @@ import { explain, Failed, Icon, IconButton, say, Skeleton } from "../ui/parts";
 import { AuditQuery } from "./operations";
 import { Choice, Pager, rowKeys, TextFilter } from "./parts";
 import { filtered, go, place } from "./place";
-import { useList } from "./state";
+import { PAGE, useList } from "./state";
 import { c } from "./text";
 
-type Entry = NonNullable<NonNullable<ResultOf<typeof AuditQuery>["admin"]>["auditLog"]>["nodes"][number];
-const PAGE = 50;
+export type Entry = NonNullable<NonNullable<ResultOf<typeof AuditQuery>["admin"]>["auditLog"]>["nodes"][number];
 /** The entries of one request of an export. */
 const EXPORT_PAGE = 100;
 

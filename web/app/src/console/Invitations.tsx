@@ -8,18 +8,16 @@ import { t } from "../text";
 import { Field } from "../ui/forms";
 import { Failed, Icon, IconButton, say, Skeleton } from "../ui/parts";
 import { InvitationsQuery, Invite, RevokeInvitation } from "./operations";
-import { Change, Choice, Link, Pager, SelectField } from "./parts";
+import { Change, Choice, Link, Pager, RoleField, SelectField } from "./parts";
 import { go, place } from "./place";
-import { isAdmin, useList, type Role } from "./state";
+import { isAdmin, PAGE, useList, type Role } from "./state";
 import { c } from "./text";
 
 type Invitation = NonNullable<ResultOf<typeof InvitationsQuery>["admin"]>["invitations"]["nodes"][number];
 type Status = Invitation["status"];
 
 const STATUSES: Status[] = ["PENDING", "ACCEPTED", "EXPIRED", "REVOKED"];
-const ROLES: Role[] = ["MEMBER", "MODERATOR", "AUDITOR", "ADMIN"];
 const HOURS = ["24", "168", "720"];
-const PAGE = 50;
 
 export function Invitations() {
   const status = place.value.filters.get("status") as Status | null;
@@ -72,14 +70,14 @@ export function Invitations() {
 
 function NewInvitation({ close, created }: { close: () => void; created: () => void }) {
   const [email, setEmail] = useState("");
-  const [role, setRole] = useState("MEMBER");
+  const [role, setRole] = useState<Role>("MEMBER");
   const [hours, setHours] = useState("168");
   const [url, setUrl] = useState<string | null>(null);
   if (url) return <Link title={c.invite} lead={email.trim() ? c.linkFor(email.trim()) : c.linkForAnyone} url={url} close={close} />;
   return (
     <Change title={c.invite} consequence={c.inviteLead} action={c.invite} close={close}
       run={async () => {
-        const input = { email: email.trim() || null, role: role as Role, expiresInHours: Number(hours) };
+        const input = { email: email.trim() || null, role, expiresInHours: Number(hours) };
         const { adminCreateInvitation: made } = await request(Invite, { input });
         created();
         if (made?.invitationUrl) setUrl(made.invitationUrl);
@@ -87,7 +85,7 @@ function NewInvitation({ close, created }: { close: () => void; created: () => v
       }}>
       {(problem) => <>
         <Field name="email" label={t.email} type="email" value={email} change={setEmail} autocomplete="off" optional help={c.inviteEmailHelp} problem={problem("email")} />
-        <SelectField name="role" label={c.roleLabel} value={role} options={ROLES.map((id) => [id, c.role[id]])} change={setRole} />
+        <RoleField value={role} change={setRole} />
         <SelectField name="hours" label={c.validFor} value={hours} options={HOURS.map((id) => [id, c.days(Number(id) / 24)])} change={setHours} />
       </>}
     </Change>

@@ -7,9 +7,10 @@ import { dye, initials } from "../format";
 import { Reauthenticate } from "../operations";
 import { t } from "../text";
 import { Field, Summary, useForm } from "../ui/forms";
-import { Dialog, Icon, say } from "../ui/parts";
+import { copy, Dialog, Icon } from "../ui/parts";
+import { proofOf } from "../ui/SecondFactor";
 import { filtered, go, place } from "./place";
-import { me, type PageOf } from "./state";
+import { me, ROLES, type PageOf, type Role } from "./state";
 import { c } from "./text";
 
 export function Initials({ user, size = 32 }: { user: { id: string; displayName: string }; size?: 32 | 56 }) {
@@ -55,12 +56,11 @@ export function Pager({ page }: { page: PageOf<unknown> | null }) {
   const after = place.value.filters.get("after");
   const { hasNextPage = false, endCursor = null } = page?.pageInfo ?? {};
   if (!after && !hasNextPage) return null;
-  const next = () => go(`${filtered({})}${filtered({}).includes("?") ? "&" : "?"}after=${encodeURIComponent(endCursor ?? "")}`);
   return (
     <footer class="pager">
       <span class="grow" />
       <button type="button" class="button quiet" disabled={!after} onClick={() => go(filtered({}))}>{c.firstPage}</button>
-      <button type="button" class="button" disabled={!hasNextPage} onClick={next}>{c.nextPage}</button>
+      <button type="button" class="button" disabled={!hasNextPage} onClick={() => go(filtered({ after: endCursor ?? "" }))}>{c.nextPage}</button>
     </footer>
   );
 }
@@ -73,8 +73,6 @@ export function rowKeys(event: KeyboardEvent): void {
   if (step) { event.preventDefault(); (step as HTMLElement).focus(); }
   if (event.key === "Enter") { event.preventDefault(); row.click(); }
 }
-
-const isRecovery = (code: string) => code.replace(/[^\p{L}\p{N}]/gu, "").length > 8;
 
 interface ChangeProps {
   title: string;
@@ -107,8 +105,7 @@ export function Change({ title, consequence, action, danger, confirm, needsReaso
     if (!isReady) return;
     void run(async () => {
       if (asksProof) {
-        const input = !hasTotp ? { password: proof } : isRecovery(proof) ? { recoveryCode: proof } : { totpCode: proof };
-        await request(Reauthenticate, { input });
+        await request(Reauthenticate, { input: proofOf(hasTotp, proof) });
         setAsksProof(false);
       }
       try {
@@ -141,17 +138,23 @@ export function Change({ title, consequence, action, danger, confirm, needsReaso
 
 /** A link that is displayed once. */
 export function Link({ title, lead, url, close }: { title: string; lead: string; url: string; close: () => void }) {
-  const copy = () => navigator.clipboard.writeText(url).then(() => say(t.linkCopied), () => say(t.copyFailed));
   return (
     <Dialog title={title} close={close}>
       <div class="dialog-body">
         <p class="is-lead">{lead}</p>
         <p><code dir="ltr" class="secret">{url}</code></p>
-        <div class="form-foot"><button type="button" class="button" onClick={close}>{t.close}</button><button type="button" class="button primary" onClick={() => void copy()}>{t.copyLink}</button></div>
+        <div class="form-foot"><button type="button" class="button" onClick={close}>{t.close}</button><button type="button" class="button primary" onClick={() => copy(url, t.linkCopied)}>{t.copyLink}</button></div>
       </div>
     </Dialog>
   );
 }
+
+/** The role of an account on the server, in a form. */
+export const RoleField = ({ value, change }: { value: Role; change: (role: Role) => void }) => (
+  <SelectField name="role" label={c.roleLabel} value={value} options={roleOptions()} change={(role) => change(role as Role)} />
+);
+
+export const roleOptions = (): [string, string][] => ROLES.map((id) => [id, c.role[id]]);
 
 /** A labelled choice in a form. */
 export function SelectField({ name, label, value, options, change }: { name: string; label: string; value: string; options: [string, string][]; change: (value: string) => void }) {

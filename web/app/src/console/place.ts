@@ -1,6 +1,8 @@
 // The address: the page and, as its query, the filters. Links inside the console change it without a load.
 import { signal } from "@preact/signals";
 
+import { followClicks } from "../clicks";
+
 export interface Place {
   page: "accounts" | "invitations" | "audit";
   /** The user whose account is open. */
@@ -39,12 +41,5 @@ export const toAccount = (userId: string | null) => `/admin/accounts${userId ? `
 
 export function followPlaces(): void {
   addEventListener("popstate", () => (place.value = read()));
-  document.addEventListener("click", (event) => {
-    const link = (event.target as Element).closest?.("a");
-    if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    const href = link.getAttribute("href") ?? "";
-    if (link.target || !/^\/admin(\/|\?|$)/.test(href)) return;
-    event.preventDefault();
-    go(href);
-  });
+  followClicks((href) => /^\/admin(\/|\?|$)/.test(href), go);
 }

@@ -7,7 +7,11 @@ import type { ResultOf } from "../graphql";
 import { ConsoleQuery } from "./operations";
 import { place } from "./place";
 
-export type Role = "MEMBER" | "MODERATOR" | "AUDITOR" | "ADMIN";
+/** The roles on the server, from the least to the most rights. */
+export const ROLES = ["MEMBER", "MODERATOR", "AUDITOR", "ADMIN"] as const;
+export type Role = (typeof ROLES)[number];
+/** The rows of a page of a list. */
+export const PAGE = 50;
 type Start = ResultOf<typeof ConsoleQuery>;
 export type Me = NonNullable<Start["viewer"]>;
 

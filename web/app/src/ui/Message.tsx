@@ -15,7 +15,7 @@ import { server } from "../store/session";
 import { readDraft, writeDraft } from "../store/storage";
 import { t } from "../text";
 import { overlay } from "./overlays";
-import { explain, Face, grow, Icon, IconButton, Menu, nameOf, say, type Action } from "./parts";
+import { copy, explain, Face, grow, Icon, IconButton, Menu, nameOf, say, type Action } from "./parts";
 
 /** The message that is being edited, and where. */
 export const editing = signal<{ id: string; place: "timeline" | "thread" } | null>(null);
@@ -54,10 +54,6 @@ export function quoteSelection(messageId: string): void {
 export function openReply(message: Message): void {
   quoteSelection(message.id);
   navigate(message.threadId ? toThread(message.threadId) : toReply(message.conversationId, message.id));
-}
-
-export function copy(text: string, done: string): void {
-  navigator.clipboard.writeText(text).then(() => say(done), () => say(t.copyFailed));
 }
 
 /** What the viewer can do with a message, in the order of the menu. */

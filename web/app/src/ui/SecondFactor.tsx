@@ -7,10 +7,14 @@ import { ConfirmTotpSetup, DisableTotp, Reauthenticate, RegenerateRecoveryCodes,
 import { server, start } from "../store/session";
 import { t } from "../text";
 import { Card, Field, Summary, useForm } from "./forms";
-import { say } from "./parts";
+import { copy, say } from "./parts";
 
 /** Digits are a code of the app; anything longer is a recovery code. */
 const isRecovery = (code: string) => code.replace(/[^\p{L}\p{N}]/gu, "").length > 8;
+
+/** What the user has entered to prove who they are: the password, or a code if they have a second factor. */
+export const proofOf = (hasTotp: boolean, given: string) =>
+  !hasTotp ? { password: given } : isRecovery(given) ? { recoveryCode: given } : { totpCode: given };
 
 interface CodeProps { value: string; change: (value: string) => void; problem?: string | undefined; help?: string }
 
@@ -58,12 +62,11 @@ function QrCode({ text }: { text: string }) {
 
 /** The recovery codes, which are displayed once. */
 function RecoveryCodes({ codes, done }: { codes: string[]; done: () => void }) {
-  const copy = () => navigator.clipboard.writeText(codes.join("\n")).then(() => say(t.copied), () => say(t.copyFailed));
   return (
     <>
       <div class="note is-above" role="status">{t.recoveryCodesLead}</div>
       <ul class="codes">{codes.map((code) => <li key={code}><code dir="ltr">{code}</code></li>)}</ul>
-      <div class="form-foot is-start"><button type="button" class="button" onClick={() => void copy()}>{t.copyCodes}</button><button type="button" class="button primary" onClick={done}>{t.codesKept}</button></div>
+      <div class="form-foot is-start"><button type="button" class="button" onClick={() => copy(codes.join("\n"), t.copied)}>{t.copyCodes}</button><button type="button" class="button primary" onClick={done}>{t.codesKept}</button></div>
     </>
   );
 }
@@ -78,8 +81,7 @@ function Setup({ hasTotp, done, cancel }: { hasTotp: boolean; done: () => void; 
   const identify = (event: Event) => {
     event.preventDefault();
     void run(async () => {
-      const input = !hasTotp ? { password: proof } : isRecovery(proof) ? { recoveryCode: proof } : { totpCode: proof };
-      await request(Reauthenticate, { input });
+      await request(Reauthenticate, { input: proofOf(hasTotp, proof) });
       const { startTotpSetup: started } = await request(StartTotpSetup);
       if (started?.secret && started.uri) setSetup({ secret: started.secret, uri: started.uri });
     });

@@ -15,8 +15,8 @@ import { inOrder, loadMore, news, openEmpty, openThread, replies, tree, type New
 import { t } from "../text";
 import { Composer } from "./Composer";
 import { markAllRepliesRead } from "./marks";
-import { Body, copy, Edited, editing, Editor, FailedRow, longPress, quoteSelection, Tombstone, Toolbar, useActive, useReading } from "./Message";
-import { Face, Failed, Icon, IconButton, nameOf, Panel, PanelTitle, say, Skeleton } from "./parts";
+import { Body, Edited, editing, Editor, FailedRow, longPress, quoteSelection, Tombstone, Toolbar, useActive, useReading } from "./Message";
+import { copy, Face, Failed, Icon, IconButton, nameOf, Panel, PanelTitle, say, Skeleton } from "./parts";
 import { useSlice } from "./slice";
 
 /** Levels with an indent of their own; deeper replies are linked by dots. */

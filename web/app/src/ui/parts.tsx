@@ -174,6 +174,11 @@ export function say(text: string, undo?: () => void): void {
   toastTimer = setTimeout(() => (toast.value = null), undo ? 8_000 : 4_000);
 }
 
+/** Copies a text, and shows that it is done. */
+export function copy(text: string, done: string): void {
+  navigator.clipboard.writeText(text).then(() => say(done), () => say(t.copyFailed));
+}
+
 export function Toast() {
   const now = toast.value;
   if (!now) return null;
