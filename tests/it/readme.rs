@@ -51,9 +51,8 @@ fn the_readme_is_short_and_names_two_commands() {
 async fn every_block_of_the_readme_works() {
     let text = fs::read_to_string(format!("{ROOT}/README.md")).unwrap();
     let issuers = text.split_once("HEDDLE_TRUSTED_ISSUERS='").unwrap().1;
-    let issuers = issuers.split_once('\'').unwrap().0.to_owned();
-    let setting = ("HEDDLE_TRUSTED_ISSUERS", &*issuers.leak());
-    let server = Binary::on_sqlite_with(vec![setting]).await;
+    let issuers = issuers.split_once('\'').unwrap().0;
+    let server = Binary::on_sqlite_with(vec![("HEDDLE_TRUSTED_ISSUERS", issuers)]).await;
     // A reader has seen the demo before.
     let demo = server.heddle().args(["seed", "--demo"]).output().await;
     let demo = demo.unwrap();

@@ -331,10 +331,6 @@ async fn a_suspended_user_is_refused(app: TestApp) {
     let ann = user(&app, &issuer, "ann").await;
     let admin = app.person_with_role("root", ServerRole::Moderator).await;
     let about = |reason: &str| json!({ "input": { "userId": ann.id, "reason": reason } });
-    let reauthenticate = "mutation($input: ReauthenticateInput!) { reauthenticate(input: $input) {
-        session { id } } }";
-    let password = json!({ "input": { "password": PASSWORD } });
-    admin.execute(reauthenticate, password).await;
     let suspend = "mutation($input: AdminSuspendUserInput!) { adminSuspendUser(input: $input) {
         account { status } } }";
     admin.execute(suspend, about("spam")).await;

@@ -45,7 +45,7 @@ impl Binary {
     }
 
     /// Starts the program on SQLite, with other settings.
-    pub(crate) async fn on_sqlite_with(settings: Vec<(&'static str, &'static str)>) -> Self {
+    pub(crate) async fn on_sqlite_with(settings: Vec<(&'static str, &str)>) -> Self {
         let settings = settings
             .into_iter()
             .map(|(name, value)| (name, value.to_owned()));
@@ -58,7 +58,7 @@ impl Binary {
     }
 
     /// Starts the program on a new PostgreSQL database, with other settings.
-    pub(crate) async fn on_postgres_with(settings: Vec<(&'static str, &'static str)>) -> Self {
+    pub(crate) async fn on_postgres_with(settings: Vec<(&'static str, &str)>) -> Self {
         let database_url = postgres::fresh_database().await;
         let settings = settings
             .into_iter()
